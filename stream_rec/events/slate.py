@@ -1,0 +1,58 @@
+"""A slate: the ranked list for one user, as it stands on ``recommendations``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+EVERYBODY = "*"
+"""The key whose slate is for everybody without one of their own."""
+
+
+class Reason(Struct, frozen=True, omit_defaults=True):
+    """Why an item is in the slate: what found it, and the user's own event behind that."""
+
+    kind: Annotated[str, Meta(description="similar | followers | trending | repeat")]
+    item_id: str | None = None
+    """The evidence: the item of the user's history that led here; null for `trending`."""
+    event_id: str | None = None
+    """The evidence: the user's event with that item, while it is remembered."""
+    event_kind: Annotated[str | None, Meta(description="view | click | purchase")] = None
+
+
+class SlateItem(Struct, frozen=True):
+    """One ranked item, best first."""
+
+    item_id: str
+    score: float
+    """Higher is better; comparable within one slate only."""
+    propensity: float
+    """Probability with which the policy put this item into this slate: 1.0 where nothing was left to chance."""
+    sources: dict[str, float]
+    """What each retrieval source contributed to the score."""
+    reason: Reason
+
+
+class AsOf(Struct, frozen=True):
+    """The event that this slate was made on: the newest applied when it was made."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+class Slate(Struct, frozen=True):
+    """One record on ``recommendations`` (compacted); the key is ``user_id``, or ``*`` for everybody else."""
+
+    list_id: str
+    """Digest of all the rest: two records with one id are the same list, delivered twice."""
+    user_id: str
+    generated_at_ms: int
+    as_of: AsOf | None
+    """Null on the key ``*``."""
+    seen: dict[str, int]
+    """Last offset applied, by topic: all of this user's events up to there are in this slate."""
+    policy: str
+    items: list[SlateItem]

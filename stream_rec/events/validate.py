@@ -1,0 +1,133 @@
+"""Bytes from a topic to a checked value or a ``Rejection``. Bad input is data here, never an exception."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from stream_rec.events.interaction import Interaction
+from stream_rec.events.item import Item
+
+T = TypeVar("T")
+
+DAY_MS = 86_400_000
+
+
+class InputLimits(Struct, frozen=True, kw_only=True):
+    """What an input record may be at most."""
+
+    id_bytes: int = 256
+    record_bytes: int = 65_536
+    """Largest accepted value of one record; an item with vectors of its own may need more."""
+    future_ms: int = DAY_MS
+    """How far an event's timestamp may lie after the broker's time of the record."""
+
+
+class Rejection(Struct, frozen=True):
+    """Why a record was not used.
+
+    ``reason`` is one of: ``too_large``, ``empty``, ``not_json``, ``wrong_type``, ``bad_id``, ``bad_timestamp``,
+    ``key_mismatch``, ``unknown_event_type``.
+    """
+
+    reason: str
+    detail: str
+
+
+def interaction(
+    key: bytes | None, value: bytes | None, *, received_ms: int, limits: InputLimits
+) -> Interaction | Rejection:
+    """Return the interaction in one record, or why it is none.
+
+    Args:
+        key: The record's key, which must be the bytes of ``user_id``: it decides the partition and so the state.
+        received_ms: The broker's time of the record (LogAppendTime), so that a replay decides as the first time did.
+    """
+    event = _decode(_INTERACTION, value, limits)
+    if isinstance(event, Rejection):
+        return event
+    return _check_interaction(event, key, received_ms=received_ms, limits=limits) or event
+
+
+def item(key: bytes | None, value: bytes, *, limits: InputLimits) -> Item | Rejection:
+    """Return the item in one record, or why it is none. A null value deletes and never comes here."""
+    record = _decode(_ITEM, value, limits)
+    if isinstance(record, Rejection):
+        return record
+    return check_id("item_id", record.item_id, limits) or _check_key("item_id", key, record.item_id) or record
+
+
+def item_key(key: bytes | None, *, limits: InputLimits) -> str | Rejection:
+    """Return the item id in a key, for a record without value."""
+    try:
+        item_id = (key or b"").decode()
+    except UnicodeDecodeError as error:
+        return Rejection("bad_id", f"key is not UTF-8: {error}")
+    return check_id("key", item_id, limits) or item_id
+
+
+def check_id(name: str, value: str, limits: InputLimits) -> Rejection | None:
+    """Return why ``value`` cannot be an id, or None."""
+    n_bytes = len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
+    if not 1 <= n_bytes <= limits.id_bytes:
+        return Rejection("bad_id", f"{name} has {n_bytes} bytes, expected 1 to {limits.id_bytes}")
+    if "\0" in value:
+        return Rejection("bad_id", f"{name} holds a NUL character")
+    return None
+
+
+def check_timestamp(timestamp_ms: int, *, received_ms: int, limits: InputLimits) -> Rejection | None:
+    """Return why an event time cannot be right, or None."""
+    latest = received_ms + limits.future_ms
+    if not 0 <= timestamp_ms <= latest:
+        when = "before 1970" if timestamp_ms < 0 else f"{(timestamp_ms - received_ms) / DAY_MS:.1f} days in the future"
+        return Rejection("bad_timestamp", f"timestamp_ms={timestamp_ms} is {when}; milliseconds since 1970 expected")
+    return None
+
+
+def _check_interaction(
+    event: Interaction, key: bytes | None, *, received_ms: int, limits: InputLimits
+) -> Rejection | None:
+    return (
+        check_id("event_id", event.event_id, limits)
+        or check_id("user_id", event.user_id, limits)
+        or check_id("item_id", event.item_id, limits)
+        or (Rejection("bad_id", "user_id '*' is the list for everybody") if event.user_id == "*" else None)
+        or _check_key("user_id", key, event.user_id)
+        or check_timestamp(event.timestamp_ms, received_ms=received_ms, limits=limits)
+    )
+
+
+def _check_key(name: str, key: bytes | None, value: str) -> Rejection | None:
+    if key == value.encode():
+        return None
+    came = "null" if key is None else repr(key[:64])
+    return Rejection("key_mismatch", f"the record's key must be the {name} {value[:64]!r}, came {came}")
+
+
+def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, limits: InputLimits) -> T | Rejection:
+    if value is None:
+        return Rejection("empty", "the value is null")
+    if len(value) > limits.record_bytes:
+        return Rejection("too_large", f"{len(value)} bytes, at most {limits.record_bytes} are taken")
+    try:
+        return decoder.decode(value)
+    except msgspec.ValidationError as error:
+        return _rejection_of(str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Rejection("not_json", str(error))
+
+
+def _rejection_of(message: str) -> Rejection:
+    """Name a msgspec complaint by the field that it is about."""
+    if "`$.timestamp_ms`" in message and ">=" in message:
+        return Rejection("bad_timestamp", message)
+    if any(f"`$.{field}`" in message and "length" in message for field in ("event_id", "user_id", "item_id")):
+        return Rejection("bad_id", message)
+    return Rejection("wrong_type", message)
+
+
+_INTERACTION = msgspec.json.Decoder(Interaction)
+_ITEM = msgspec.json.Decoder(Item)

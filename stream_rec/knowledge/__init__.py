@@ -1,0 +1,1 @@
+"""What all users together teach about one item."""

@@ -1,0 +1,1 @@
+"""The same core without a broker: logs in, lists and states out."""

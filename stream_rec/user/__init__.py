@@ -1,0 +1,1 @@
+"""Facts about one user, and how an event changes them."""

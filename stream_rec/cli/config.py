@@ -6,7 +6,7 @@ import json
 
 import click
 
-from stream_rec.config import Settings, shown
+from stream_rec.config import Settings, as_toml, shown
 
 
 @click.group()
@@ -20,11 +20,4 @@ def config() -> None:
 def show(settings: Settings, as_json: bool) -> None:
     """Print every setting in force, as a TOML file that could be used again; secrets are hidden."""
     tree = shown(settings)
-    if as_json:
-        click.echo(json.dumps(tree, indent=2))
-        return
-    for section, values in tree.items():
-        click.echo(f"[{section}]")
-        for key, value in values.items():
-            click.echo(f"{key} = {json.dumps(value)}")
-        click.echo()
+    click.echo(json.dumps(tree, indent=2) if as_json else as_toml(tree).rstrip())

@@ -40,6 +40,7 @@ class AsOf(Struct, frozen=True):
     topic: str
     partition: int
     offset: int
+    event_id: str
     timestamp_ms: int
 
 

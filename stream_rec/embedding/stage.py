@@ -1,0 +1,141 @@
+"""The embedding worker's core: item records in, embeddings and tombstones out. No Kafka, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.embedding.encoder import Encoder
+from stream_rec.embedding.text import canonical_text, content_hash
+from stream_rec.errors import EncoderUnavailable, StreamRecError
+from stream_rec.events import validate
+from stream_rec.events.validate import InputLimits, Rejection
+
+PROBE = "a red bicycle"
+"""Any encoder that works can encode this."""
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """What became of a batch of item records.
+
+    ``n_records == n_deleted + n_without_text + n_skipped + n_superseded + len(embeddings) + len(rejections)``.
+    """
+
+    n_records: int
+    embeddings: list[tuple[str, ItemEmbedding]]
+    """(item id, embedding) to publish."""
+    tombstones: list[str]
+    """Item ids whose embedding is to be deleted: deleted items, and items that lost their text."""
+    rejections: list[tuple[int, Rejection]]
+    """(index of the record, why); ordered by index. An item whose new text failed keeps the embedding it has."""
+    without_text: list[str]
+    """Item ids that have no text at all: they stay in the catalog, without an embedding."""
+    n_deleted: int
+    n_skipped: int
+    """Items whose text and encoder are the known ones."""
+    n_superseded: int
+    """Records with a later one of the same item in this batch."""
+    n_tokens: int
+
+
+def embed(
+    records: Sequence[tuple[bytes | None, bytes | None]],
+    known: Mapping[str, tuple[str, bytes]],
+    encoder: Encoder,
+    limits: InputLimits,
+) -> Result:
+    """Return what to publish for a batch of records of ``items``, in order of arrival. The last of an item counts.
+
+    Args:
+        records: (key, value) as on the topic; a null value deletes the item.
+        known: (encoder identity, content hash) of the embedding that each item has now.
+
+    Raises:
+        EncoderUnavailable: the encoder fails for a harmless text too, so that no record can be blamed.
+    """
+    rejections: dict[int, Rejection] = {}
+    texts: dict[str, tuple[int, str | None]] = {}
+    for index, (key, value) in enumerate(records):
+        read = _read(key, value, limits)
+        if isinstance(read, Rejection):
+            rejections[index] = read
+        else:
+            item_id, text = read
+            texts[item_id] = index, text
+    n_superseded = len(records) - len(rejections) - len(texts)
+
+    deleted = [item_id for item_id, (_, text) in texts.items() if text is None]
+    without_text = [item_id for item_id, (_, text) in texts.items() if text == ""]
+    hashes = {item_id: content_hash(text) for item_id, (_, text) in texts.items() if text}
+    wanted = {item_id for item_id, hash_ in hashes.items() if known.get(item_id) != (encoder.identity, hash_)}
+
+    tokens_before = encoder.tokens_encoded
+    vectors = _encode(encoder, list(dict.fromkeys(texts[item_id][1] or "" for item_id in hashes if item_id in wanted)))
+    embeddings = []
+    for item_id, hash_ in hashes.items():
+        index, text = texts[item_id]
+        if item_id not in wanted:
+            continue
+        vector = vectors[text or ""]
+        if isinstance(vector, Rejection):
+            rejections[index] = vector
+        else:
+            embeddings.append((item_id, ItemEmbedding(encoder.identity, hash_, vector)))
+    return Result(
+        n_records=len(records),
+        embeddings=embeddings,
+        tombstones=[*deleted, *(item_id for item_id in without_text if item_id in known)],
+        rejections=sorted(rejections.items()),
+        without_text=without_text,
+        n_deleted=len(deleted),
+        n_skipped=len(hashes) - len(wanted),
+        n_superseded=n_superseded,
+        n_tokens=encoder.tokens_encoded - tokens_before,
+    )
+
+
+def _read(key: bytes | None, value: bytes | None, limits: InputLimits) -> tuple[str, str | None] | Rejection:
+    """Return (item id, text), the text None for a deletion."""
+    if value is None:
+        item_id = validate.item_key(key, limits=limits)
+        return item_id if isinstance(item_id, Rejection) else (item_id, None)
+    item = validate.item(key, value, limits=limits)
+    return item if isinstance(item, Rejection) else (item.item_id, canonical_text(item))
+
+
+def _encode(encoder: Encoder, texts: list[str]) -> dict[str, NDArray[np.float32] | Rejection]:
+    """Return each text's vector or why it has none; a bad text fails alone, a broken encoder is an error."""
+    vectors = _encode_or_split(encoder, texts)
+    if texts and all(isinstance(vector, Rejection) for vector in vectors.values()):
+        try:
+            works = np.isfinite(encoder.encode_passages([PROBE])).all()
+        except Exception as error:
+            raise EncoderUnavailable(f"encoder {encoder.identity} fails for every text: {error}") from error
+        if not works:
+            raise EncoderUnavailable(
+                f"encoder {encoder.identity} returns no finite vector for any text: "
+                'if [embedder] dtype is "float16", or "auto" on a GPU, set "bfloat16" or "float32"'
+            )
+    return vectors
+
+
+def _encode_or_split(encoder: Encoder, texts: list[str]) -> dict[str, NDArray[np.float32] | Rejection]:
+    """Encode together, and where that fails each half by itself, down to the texts that fail alone."""
+    if not texts:
+        return {}
+    try:
+        rows = encoder.encode_passages(texts)
+    except StreamRecError:
+        raise
+    except Exception as error:
+        if len(texts) == 1:
+            return {texts[0]: Rejection("encoding_failed", f"{type(error).__name__}: {error}")}
+        half = len(texts) // 2
+        return _encode_or_split(encoder, texts[:half]) | _encode_or_split(encoder, texts[half:])
+    not_finite = Rejection("encoding_failed", "the model gave no finite vector")
+    finite = np.isfinite(rows).all(axis=1)
+    return {text: row if fine else not_finite for text, row, fine in zip(texts, rows, finite)}

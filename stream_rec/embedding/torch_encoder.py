@@ -1,0 +1,293 @@
+"""Transformer models as encoders: the only module that imports torch and transformers.
+
+A call is ``prepare`` (texts to token ids in batches), ``forward`` for each batch (tokens to unit vectors, on the
+device) and ``finish`` (one copy to the host, order restored).
+
+Source:
+    Reimers, Gurevych. Sentence-BERT. EMNLP 2019 (pooling; the folder layout with ``1_Pooling``).
+    huggingface/text-embeddings-inference (prepare / forward / finish).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from stream_rec.config import EmbedderSettings
+from stream_rec.embedding.batching import token_batches
+from stream_rec.errors import EncoderUnavailable
+
+log = logging.getLogger(__name__)
+
+POOLINGS = {"cls_token": "cls", "cls": "cls", "mean_tokens": "mean", "mean": "mean", "lasttoken": "last"}
+"""The words of sentence-transformers' files, old and new, and ours."""
+
+MODULES = {"Transformer", "Pooling", "Normalize"}
+"""Modules of sentence-transformers that are computed here."""
+
+MODEL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+"""Downloaded and loaded. Pickled weights are not: loading those can run code of whoever uploaded them."""
+
+EDGE_BYTES = 65_536
+"""How much of each end of a weights file the digest reads: training changes every part of it."""
+
+DIGESTED = ["*.safetensors", "*.model", "config.json", "merges.txt", "tokenizer*.json", "vocab*"]
+"""Files that the vectors depend on, besides what stands in the settings."""
+
+
+class Prepared(Struct, frozen=True):
+    """Texts as tokens."""
+
+    token_ids: list[list[int]]
+    """Of each text, in the order of the texts."""
+    batches: list[NDArray[np.int64]]
+    """Indices of texts that go through the model together."""
+
+
+class TorchEncoder:
+    """A transformer with frozen weights, pooled to one unit vector for each text."""
+
+    def __init__(self, folder: Path, name: str, settings: EmbedderSettings) -> None:
+        """Load the model in ``folder`` and encode one text with it.
+
+        Raises:
+            EncoderUnavailable: the folder holds no text encoder that can be loaded, or the device is not there.
+        """
+        self.device = _device(settings.device)
+        self._dtype = _dtype(settings.dtype, self.device)
+        self._pooling = settings.pooling if settings.pooling != "auto" else _own_pooling(folder)
+        self._tokenizer, self._model = _load(folder, self._dtype, self.device)
+        pad_ids = (self._tokenizer.pad_token_id, self._tokenizer.eos_token_id, 0)
+        self._pad_id = next(i for i in pad_ids if i is not None)
+        self._max_tokens = _max_tokens(settings.max_tokens, self._tokenizer, self._model)
+        self._token_budget = settings.token_budget
+        self._passage_prefix = settings.passage_prefix
+        self._query_prefix = settings.query_prefix
+        self.tokens_encoded = 0
+        self.name = name
+        prefix = self._passage_prefix and hashlib.blake2b(self._passage_prefix.encode(), digest_size=4).hexdigest()
+        parts = (settings.revision or _digest(folder), self._pooling, str(self._max_tokens), prefix)
+        self.revision = "-".join(filter(None, parts))
+        self.identity = f"{self.name}@{self.revision}"
+        try:
+            self.dimensions = self.forward(self.prepare([""]).token_ids).shape[1]
+        except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+            raise EncoderUnavailable(f"the model in {folder} cannot encode a text: {error}") from error
+
+    def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return (n, d) unit rows; a row of NaN where the model gave no finite vector.
+
+        Raises:
+            EncoderUnavailable: the device has no memory left, not even for a single text.
+        """
+        return self._encode([self._passage_prefix + text for text in texts])
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As ``encode_passages``, with the prefix of queries."""
+        return self._encode([self._query_prefix + text for text in texts])
+
+    def prepare(self, texts: Sequence[str]) -> Prepared:
+        """Return the texts as tokens, cut to the most tokens, and the batches in which they fit the token budget."""
+        if not texts:
+            return Prepared([], [])
+        token_ids = self._tokenizer(
+            list(texts),
+            truncation=True,
+            max_length=self._max_tokens,
+            padding=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]
+        token_ids = [ids or [self._pad_id] for ids in token_ids]  # "" has no token where a model adds none
+        return Prepared(token_ids, token_batches([len(ids) for ids in token_ids], self._token_budget))
+
+    def forward(self, token_ids: list[list[int]]) -> torch.Tensor:
+        """Return (b, d) float32 unit rows on the device. A batch that does not fit in memory is halved until it does.
+
+        Raises:
+            EncoderUnavailable: not even one text fits.
+        """
+        try:
+            return self._pass(token_ids)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            if len(token_ids) == 1:
+                raise EncoderUnavailable(
+                    f"{self.device} has no memory left for one text of {len(token_ids[0])} tokens: free some, "
+                    'or set [embedder] max_tokens lower or device = "cpu"'
+                ) from error
+        # Outside of the except clause, whose traceback keeps the tensors of the failed pass alive.
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+        cost = len(token_ids) * max(map(len, token_ids))
+        self._token_budget = max(1, min(self._token_budget, cost // 2))
+        log.warning("out_of_memory    device=%s tokens=%d token_budget=%d", self.device, cost, self._token_budget)
+        half = len(token_ids) // 2
+        return torch.cat([self.forward(token_ids[:half]), self.forward(token_ids[half:])])
+
+    def finish(self, rows: list[torch.Tensor], batches: list[NDArray[np.int64]]) -> NDArray[np.float32]:
+        """Return the rows of all batches on the host, in the order of the texts."""
+        vectors = torch.cat(rows).cpu().numpy()
+        vectors[~np.isfinite(vectors).all(axis=1)] = np.nan
+        restored = np.empty_like(vectors)
+        restored[np.concatenate(batches)] = vectors
+        return restored
+
+    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
+        prepared = self.prepare(texts)
+        if not prepared.batches:
+            return np.empty((0, self.dimensions), np.float32)
+        rows = [self.forward([prepared.token_ids[i] for i in batch]) for batch in prepared.batches]
+        self.tokens_encoded += sum(map(len, prepared.token_ids))
+        return self.finish(rows, prepared.batches)
+
+    @torch.inference_mode()
+    def _pass(self, token_ids: list[list[int]]) -> torch.Tensor:
+        """Pad on the right, whatever the tokenizer would do: positions then count from 0 in every model."""
+        padded = np.full((len(token_ids), max(map(len, token_ids))), self._pad_id, np.int64)
+        mask = np.zeros_like(padded)
+        for row, ids in enumerate(token_ids):
+            padded[row, : len(ids)] = ids
+            mask[row, : len(ids)] = 1
+        input_ids = torch.from_numpy(padded).to(self.device)
+        attention_mask = torch.from_numpy(mask).to(self.device)
+        hidden = self._model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        vectors = pool(hidden, attention_mask, self._pooling)
+        return vectors / vectors.norm(dim=1, keepdim=True)  # a zero vector becomes NaN: no direction either
+
+
+def pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Return (b, d) float32: of each row the mean, the first (cls) or the last of the tokens that are no padding.
+
+    Args:
+        hidden: (b, t, d), any number format.
+        mask: (b, t), 1 for tokens and 0 for padding, which may stand on either side.
+    """
+    if pooling == "mean":
+        weights = mask.to(torch.float32).unsqueeze(-1)
+        return (hidden.to(torch.float32) * weights).sum(1) / weights.sum(1)
+    at = mask.argmax(1) if pooling == "cls" else mask.shape[1] - 1 - mask.flip(1).argmax(1)
+    return hidden[torch.arange(len(hidden), device=hidden.device), at].to(torch.float32)
+
+
+def download(settings: EmbedderSettings) -> Path:
+    """Return the local folder of a model named as on the Hugging Face hub, downloaded where it is not there yet.
+
+    Raises:
+        EncoderUnavailable: there is no such folder, and no such model can be downloaded.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(settings.encoder, revision=settings.revision or None, allow_patterns=MODEL_FILES))
+    except (OSError, ValueError) as error:
+        raise EncoderUnavailable(
+            f"encoder {settings.encoder!r} is neither `minilm`, `hashing` nor a folder, and cannot be downloaded: "
+            f"{error}; give the folder of a model that was downloaded elsewhere"
+        ) from error
+
+
+def _device(wanted: str) -> str:
+    has = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}
+    if wanted == "auto":
+        return next(device for device, is_available in has.items() if is_available())
+    if not has[wanted]():
+        raise EncoderUnavailable(
+            f'[embedder] device is "{wanted}", which torch does not find here; "auto" takes what is there'
+        )
+    return wanted
+
+
+def _dtype(wanted: str, device: str) -> torch.dtype:
+    if wanted == "auto":
+        return torch.float32 if device == "cpu" else torch.float16
+    return getattr(torch, wanted)
+
+
+def _load(folder: Path, dtype: torch.dtype, device: str) -> tuple[Any, Any]:
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
+        model = transformers.AutoModel.from_pretrained(folder, dtype=dtype, use_safetensors=True, **options)
+    except Exception as error:  # whatever a damaged or unknown file makes of it
+        raise EncoderUnavailable(
+            f"{folder} holds no model that transformers {transformers.__version__} can load without running its "
+            f"code: {error}"
+        ) from error
+    model.config.use_cache = False  # decoders would keep keys and values for tokens that never come
+    try:
+        return tokenizer, model.eval().to(device)
+    except RuntimeError as error:
+        raise EncoderUnavailable(f"the model in {folder} does not get onto {device}: {error}") from error
+
+
+def _own_pooling(folder: Path) -> str:
+    """Return what the model's sentence-transformers files say; mean where there are none."""
+    modules = _json(folder / "modules.json", [])
+    unknown = {
+        str(module.get("type", "")).rsplit(".", 1)[-1] for module in modules if isinstance(module, dict)
+    } - MODULES
+    config = _json(folder / "1_Pooling" / "config.json", {"pooling_mode": "mean"})
+    modes = config.get("pooling_mode")
+    if modes is None:
+        switches = {key: is_on for key, is_on in config.items() if key.startswith("pooling_mode_")}
+        modes = [key.removeprefix("pooling_mode_") for key, is_on in switches.items() if is_on]
+    modes = [str(mode) for mode in (modes if isinstance(modes, list) else [modes])]
+    if unknown or len(modes) != 1 or modes[0] not in POOLINGS:
+        raise EncoderUnavailable(
+            f"the model in {folder} wants pooling {modes} and further modules {sorted(unknown)}, which are not "
+            'supported here; [embedder] pooling = "mean", "cls" or "last" leaves them out'
+        )
+    return POOLINGS[modes[0]]
+
+
+def _json(file: Path, otherwise: Any) -> Any:
+    if not file.is_file():
+        return otherwise
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EncoderUnavailable(f"{file} cannot be read as JSON: {error}") from error
+    if type(content) is not type(otherwise):
+        raise EncoderUnavailable(f"{file} holds a {type(content).__name__}, {type(otherwise).__name__} expected")
+    return content
+
+
+def _max_tokens(wanted: int, tokenizer: Any, model: Any) -> int:
+    """Return the most tokens that the settings ask for and the model has positions for."""
+    positions = getattr(model.config, "max_position_embeddings", None) or wanted
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    if getattr(table, "padding_idx", None) is not None:
+        positions -= table.padding_idx + 1  # the RoBERTa family counts positions from there
+    return min(wanted, positions, tokenizer.model_max_length)
+
+
+def _digest(folder: Path) -> str:
+    """Return 8 hexadecimal digits that change when config, tokenizer or weights do."""
+    hasher = hashlib.blake2b(digest_size=4)
+    for file in sorted({file for pattern in DIGESTED for file in folder.glob(pattern)}):
+        size = file.stat().st_size
+        hasher.update(f"{file.name} {size}\n".encode())
+        with file.open("rb") as stream:
+            if file.suffix == ".safetensors":
+                hasher.update(stream.read(EDGE_BYTES))
+                stream.seek(max(0, size - EDGE_BYTES))
+            hasher.update(stream.read())
+    return hasher.hexdigest()
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device ran out of memory: torch has a class for it on CUDA, but only words on MPS."""
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)

@@ -1,9 +1,222 @@
+"""One user's state: facts only, bounded, a function of the set of events and not of their arrival order.
+
+The ring holds the newest events whole. The tally counts interactions per item and week, as far back as its bound
+reaches: whole weeks leave it, oldest first, and a late event of such a week is not let in again. So both are what
+they would be had the events come in any other order. Duplicates (same ``event_id``) are dropped as far as the
+ring reaches.
+
+What is not a fact is bookkeeping for exactness: offsets, arrival numbers, and ``unsettled`` entries, which have left
+the ring but whose signals may have to be sent once more after a crash (see ``advance.py``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left, insort
+from collections.abc import Mapping
 from typing import Annotated
+
+import msgspec
 from msgspec import Meta, Struct
+
+from stream_rec.errors import StateVersionError
+from stream_rec.events.interaction import Interaction, Kind
+
+WEEK_MS = 7 * 86_400_000
+VERSION = 1
+
+
 class UserConfig(Struct, frozen=True, kw_only=True):
     """Bounds of one user's state."""
 
     ring: Annotated[int, Meta(ge=16, le=1024)] = 64
     """Newest events kept whole."""
     tally: Annotated[int, Meta(ge=16, le=16_384)] = 512
-    """Per-item counts kept, by week."""
+    """Counts kept, one for each item and week."""
+
+
+class Entry(Struct, frozen=True, array_like=True):
+    """One event in the ring. Its source is the topic of its ``kind``."""
+
+    timestamp_ms: int
+    event_id: str
+    item_id: str
+    kind: int
+    value: float | None
+    offset: int
+    """In its source topic."""
+    arrival: int
+    """How many events of this user were applied before this one."""
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Position in the ring: by event time, ties by event id."""
+        return self.timestamp_ms, self.event_id
+
+
+class Tally(Struct, frozen=True, array_like=True):
+    """How often one item was interacted with in one week."""
+
+    week: int
+    item_id: str
+    counts: tuple[int, int, int]
+    """By ``Kind``."""
+    last_ms: int
+
+
+class UserState(Struct, frozen=True, array_like=True):
+    """All that is known of one user. Lists are never changed in place."""
+
+    version: int = VERSION
+    ring: list[Entry] = []
+    """Ordered by ``Entry.order``, newest last."""
+    tally: list[Tally] = []
+    """Ordered by (week, item_id)."""
+    first_week: int = -1
+    """Weeks before this one have left the tally for good."""
+    counts: tuple[int, int, int] = (0, 0, 0)
+    """All interactions ever, by ``Kind``."""
+    first_ms: int | None = None
+    """Event time of the earliest event."""
+    offsets: dict[int, int] = {}
+    """Last applied source offset, by ``Kind``."""
+    arrivals: int = 0
+    unsettled: list[Entry] = []
+
+    @property
+    def newest(self) -> Entry | None:
+        """The newest event in event time."""
+        return self.ring[-1] if self.ring else None
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether nothing is known of this user."""
+        return not self.ring
+
+
+COLD = UserState()
+
+
+def encode(state: UserState) -> bytes:
+    """Return the bytes that a table keeps."""
+    return _ENCODER.encode(state)
+
+
+def decode(data: bytes) -> UserState:
+    """Return the state in ``data``.
+
+    Raises:
+        StateVersionError: written by a newer program, or not a user state at all.
+    """
+    try:
+        state = _DECODER.decode(data)
+    except msgspec.MsgspecError as error:
+        raise StateVersionError(f"user state cannot be read ({error}); version {VERSION} expected") from error
+    if state.version > VERSION:
+        raise StateVersionError(f"user state has version {state.version}, this program reads up to {VERSION}")
+    return state
+
+
+def facts(state: UserState) -> bytes:
+    """Return the facts alone, as bytes that are equal exactly when the facts are."""
+    ring = [(e.timestamp_ms, e.event_id, e.item_id, e.kind, e.value) for e in state.ring]
+    return _ENCODER.encode((ring, state.tally, state.first_week, state.counts, state.first_ms))
+
+
+def digest(states: dict[str, UserState]) -> str:
+    """Return one hexadecimal digest of the facts of many users."""
+    hasher = hashlib.blake2b(digest_size=16)
+    for user_id in sorted(states):
+        hasher.update(msgspec.msgpack.encode((user_id, facts(states[user_id]))))
+    return hasher.hexdigest()
+
+
+def is_applied(state: UserState, kind: Kind, offset: int) -> bool:
+    """Return whether the event at ``offset`` of the topic of ``kind`` is already in the state."""
+    return offset <= state.offsets.get(kind, -1)
+
+
+def fold(state: UserState, event: Interaction, kind: Kind, offset: int, config: UserConfig) -> UserState:
+    """Return the state after one event that is not applied yet.
+
+    An event whose id is in the ring is a duplicate: only its offset is noted. What falls out of the ring goes to
+    ``unsettled``, where it stays until ``settle``.
+    """
+    offsets = {**state.offsets, int(kind): offset}
+    if any(entry.event_id == event.event_id for entry in state.ring):
+        return msgspec.structs.replace(state, offsets=offsets)
+    entry = Entry(
+        timestamp_ms=event.timestamp_ms,
+        event_id=event.event_id,
+        item_id=event.item_id,
+        kind=int(kind),
+        value=event.value,
+        offset=offset,
+        arrival=state.arrivals,
+    )
+    ring = [*state.ring, entry]
+    if len(ring) > 1 and entry.order < ring[-2].order:
+        ring.pop()
+        insort(ring, entry, key=lambda e: e.order)
+    n_over = max(0, len(ring) - config.ring)
+    counts = list(state.counts)
+    counts[kind] += 1
+    tally, first_week = _count(state.tally, state.first_week, entry, config.tally)
+    return UserState(
+        ring=ring[n_over:],
+        tally=tally,
+        first_week=first_week,
+        counts=tuple(counts),
+        first_ms=entry.timestamp_ms if state.first_ms is None else min(state.first_ms, entry.timestamp_ms),
+        offsets=offsets,
+        arrivals=state.arrivals + 1,
+        unsettled=[*state.unsettled, *ring[:n_over]],
+    )
+
+
+def settle(state: UserState, safe: Mapping[int, int]) -> UserState:
+    """Return the state without its unsettled entries, if the signals of all its events are safe.
+
+    Args:
+        safe: By ``Kind``, the source offset up to which all signals are known to be acknowledged.
+    """
+    if not state.unsettled or any(e.offset > safe.get(e.kind, -1) for e in [*state.ring, *state.unsettled]):
+        return state
+    return msgspec.structs.replace(state, unsettled=[])
+
+
+def _count(tally: list[Tally], first_week: int, entry: Entry, bound: int) -> tuple[list[Tally], int]:
+    """Return the tally with one more interaction, and the first week that is still in it.
+
+    Kept are the newest week, and every earlier one as long as all together stay within the bound. Both only become
+    stricter as events come in, so a week or item once dropped would be dropped in any order of arrival. A single
+    week over the bound keeps the items with the smallest digests: an arbitrary choice, but the same in any order.
+    """
+    week = entry.timestamp_ms // WEEK_MS
+    if week < first_week:
+        return tally, first_week
+    counted = list(tally)
+    counts = [0, 0, 0]
+    last_ms = entry.timestamp_ms
+    at = bisect_left(tally, (week, entry.item_id), key=lambda t: (t.week, t.item_id))
+    if at < len(tally) and tally[at].week == week and tally[at].item_id == entry.item_id:
+        old = counted.pop(at)
+        counts = list(old.counts)
+        last_ms = max(last_ms, old.last_ms)
+    counts[entry.kind] += 1
+    counted.insert(at, Tally(week, entry.item_id, tuple(counts), last_ms))
+    if len(counted) <= bound:
+        return counted, first_week
+    oldest = counted[0].week
+    if oldest == counted[-1].week:
+        counted.remove(max(counted, key=lambda t: _item_digest(t.item_id)))
+        return counted, first_week
+    return [t for t in counted if t.week != oldest], oldest + 1
+
+
+def _item_digest(item_id: str) -> bytes:
+    return hashlib.blake2b(item_id.encode(), digest_size=8).digest()
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(UserState)

@@ -1,0 +1,72 @@
+"""A signal: what one event teaches about one item, on its way from the user stage to the item stage.
+
+Signals of many events travel in one message per item partition; each names its source, so that the item stage can
+apply it once however often it arrives.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from stream_rec.errors import StateVersionError
+from stream_rec.events.interaction import Kind
+
+VERSION = 1
+
+
+class Signal(Struct, frozen=True, array_like=True):
+    """What the event at one source offset teaches about ``item_id``."""
+
+    item_id: str
+    kind: int
+    """Of the event; it names the source topic too."""
+    partition: int
+    """Of the source topic."""
+    offset: int
+    """In the source partition. Signals of one source reach an item in the order of their offsets."""
+    seen_ms: int | None = None
+    """Event time, where the event is about this very item; None where it only moves pairs."""
+    pairs: list[tuple[str, int]] = []
+    """(item that came before, change of the pair's weight)."""
+
+    @property
+    def source(self) -> int:
+        """The source partition as one number, the key of an item's watermarks."""
+        return source_number(Kind(self.kind), self.partition)
+
+
+class Signals(Struct, frozen=True, array_like=True):
+    """One message on ``item-signals``."""
+
+    version: int
+    signals: list[Signal]
+
+
+def source_number(kind: Kind, partition: int) -> int:
+    """Return one number for a partition of the topic of ``kind``."""
+    return partition * 16 + kind
+
+
+def encode(signals: list[Signal]) -> bytes:
+    """Return the message that carries ``signals``."""
+    return _ENCODER.encode(Signals(VERSION, signals))
+
+
+def decode(data: bytes) -> list[Signal]:
+    """Return the signals of one message.
+
+    Raises:
+        StateVersionError: written by a newer program, or no signals at all.
+    """
+    try:
+        message = _DECODER.decode(data)
+    except msgspec.MsgspecError as error:
+        raise StateVersionError(f"item signals cannot be read: {error}") from error
+    if message.version > VERSION:
+        raise StateVersionError(f"item signals have version {message.version}, this program reads up to {VERSION}")
+    return message.signals
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Signals)

@@ -1,0 +1,96 @@
+"""The catalog: items, embeddings and knowledge by row, as every list needs them. Updated in place by one owner.
+
+A row is given to an item id when it is first heard of, in whatever topic, and kept for the life of the process.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.embeddings import Embeddings
+from stream_rec.catalog.knowledge import Knowledge
+from stream_rec.catalog.similar import SimilarItems
+from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.events.item import Item
+from stream_rec.knowledge.state import ItemState
+
+
+class Catalog:
+    """Everything about items that a list is made from."""
+
+    def __init__(self) -> None:
+        self.item_ids: list[str] = []
+        self._row_of: dict[str, int] = {}
+        self._items: dict[int, Item] = {}
+        self._is_listed = np.zeros(0, dtype=bool)
+        self.embeddings = Embeddings()
+        self.similar = SimilarItems(self.embeddings)
+        self.knowledge = Knowledge()
+
+    def __len__(self) -> int:
+        """Return the number of rows, listed or not."""
+        return len(self.item_ids)
+
+    @property
+    def n_listed(self) -> int:
+        """Number of items that may be recommended now."""
+        return int(np.count_nonzero(self.is_listed))
+
+    @property
+    def is_listed(self) -> np.ndarray:
+        """(n,) bool by row: the item record exists and says that it is available."""
+        return self._is_listed[: len(self.item_ids)]
+
+    def find(self, item_id: str) -> int | None:
+        """Return the row of an item, or None where it was never heard of. Never makes a row."""
+        return self._row_of.get(item_id)
+
+    def item(self, row: int) -> Item | None:
+        """Return the item's record, or None where it is not in ``items`` (or no longer)."""
+        return self._items.get(row)
+
+    def put_item(self, item: Item) -> None:
+        """Take a new or changed item record."""
+        row = self._row(item.item_id)
+        self._items[row] = item
+        self._is_listed[row] = item.available
+
+    def delete_item(self, item_id: str) -> None:
+        """Take an item off every list. What was learned of it stays, should it come back."""
+        row = self.find(item_id)
+        if row is not None:
+            self._items.pop(row, None)
+            self._is_listed[row] = False
+
+    def put_embedding(self, item_id: str, embedding: ItemEmbedding) -> None:
+        """Take an item's vector.
+
+        Raises:
+            DimensionMismatch: its length differs from that of the encoder's other vectors.
+        """
+        row = self._row(item_id)
+        switched = self.embeddings.put(row, embedding)
+        self.similar.forget() if switched else self.similar.refresh(row)
+
+    def delete_embedding(self, item_id: str) -> None:
+        """Forget an item's vector."""
+        row = self.find(item_id)
+        if row is not None:
+            self.embeddings.delete(row)
+            self.similar.refresh(row)
+
+    def put_knowledge(self, item_id: str, state: ItemState) -> None:
+        """Take what the item stage knows of an item now."""
+        self.knowledge.put(self._row(item_id), state, self._row)
+
+    def _row(self, item_id: str) -> int:
+        row = self._row_of.get(item_id)
+        if row is None:
+            row = self._row_of[item_id] = len(self.item_ids)
+            self.item_ids.append(item_id)
+            if row >= len(self._is_listed):
+                self._is_listed = grown(self._is_listed, row + 1)
+            self.similar.reserve(row + 1)
+            self.knowledge.reserve(row + 1)
+        return row

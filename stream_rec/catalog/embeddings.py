@@ -1,0 +1,87 @@
+"""Item vectors by row, one space for each encoder. Vectors of two encoders are never compared.
+
+While a new encoder or revision embeds the catalog, the old space goes on serving; the new one takes over when it holds
+more items. Until then an item keeps its old vector beside its new one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream_rec.catalog.arrays import grown
+from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.errors import DimensionMismatch
+
+
+class Space:
+    """The vectors of one encoder."""
+
+    def __init__(self, encoder: str, dimensions: int) -> None:
+        self.encoder = encoder
+        self.vectors = np.zeros((0, dimensions), dtype=np.float32)
+        """(>= n, d) unit rows, zero where there is none."""
+        self.is_present = np.zeros(0, dtype=bool)
+        self.n_items = 0
+
+    def put(self, row: int, vector: np.ndarray) -> None:
+        """Set one row.
+
+        Raises:
+            DimensionMismatch: the vector's length differs from the space's.
+        """
+        if len(vector) != self.vectors.shape[1]:
+            raise DimensionMismatch(
+                f"a vector of {self.encoder!r} has {len(vector)} numbers, its others have {self.vectors.shape[1]}; "
+                "give the changed encoder another revision"
+            )
+        self.vectors = grown(self.vectors, row + 1)
+        self.is_present = grown(self.is_present, row + 1)
+        self.n_items += not self.is_present[row]
+        self.vectors[row] = vector
+        self.is_present[row] = True
+
+    def delete(self, row: int) -> None:
+        """Empty one row."""
+        if row < len(self.is_present) and self.is_present[row]:
+            self.vectors[row] = 0.0
+            self.is_present[row] = False
+            self.n_items -= 1
+
+
+class Embeddings:
+    """The spaces, at most two: the one in use and the one that may follow it."""
+
+    def __init__(self) -> None:
+        self.active: Space | None = None
+        self.incoming: Space | None = None
+
+    def put(self, row: int, embedding: ItemEmbedding) -> bool:
+        """Set an item's vector; return whether the space in use is another one now."""
+        space = self._space(embedding.encoder, len(embedding.vector))
+        space.put(row, embedding.vector)
+        if space is self.active:
+            if self.incoming is not None:
+                self.incoming.delete(row)
+            return False
+        if self.active is not None and space.n_items <= self.active.n_items:
+            return False
+        self.active, self.incoming = space, None
+        return True
+
+    def delete(self, row: int) -> None:
+        """Forget an item's vectors."""
+        for space in (self.active, self.incoming):
+            if space is not None:
+                space.delete(row)
+
+    def has(self, row: int) -> bool:
+        """Return whether the item has a vector in the space in use."""
+        space = self.active
+        return space is not None and row < len(space.is_present) and bool(space.is_present[row])
+
+    def _space(self, encoder: str, dimensions: int) -> Space:
+        for space in (self.active, self.incoming):
+            if space is not None and space.encoder == encoder:
+                return space
+        self.incoming = Space(encoder, dimensions)
+        return self.incoming

@@ -1,0 +1,81 @@
+"""`stream-rec topics create|check|list`: the Kafka topics of one pipeline."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import click
+import msgspec
+
+from stream_rec.config import Settings
+from stream_rec.topics.definition import all_topics
+
+
+@click.group()
+def topics() -> None:
+    """Create and check the Kafka topics."""
+
+
+@topics.command()
+@click.pass_obj
+@click.pass_context
+def create(ctx: click.Context, settings: Settings) -> None:
+    """Create the topics that are missing; those that exist are checked and never altered."""
+    from stream_rec.broker import find
+    from stream_rec.topics import admin
+
+    settings = find.connected(settings, os.environ)
+    created = set(admin.create(settings))
+    for topic in all_topics(settings):
+        click.echo(f"{'created' if topic.name in created else 'already there'}: {topic.name}")
+    _report(ctx, settings, as_json=False)
+
+
+@topics.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.pass_obj
+@click.pass_context
+def check(ctx: click.Context, settings: Settings, as_json: bool) -> None:
+    """Compare the topics on the broker with their definitions; exit 1 where they differ."""
+    from stream_rec.broker import find
+
+    _report(ctx, find.connected(settings, os.environ), as_json=as_json)
+
+
+@topics.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of lines.")
+@click.pass_obj
+def list_(settings: Settings, as_json: bool) -> None:
+    """Print the topics as they should be; no broker is asked."""
+    specs = all_topics(settings)
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(specs), indent=2))
+        return
+    width = max(len(spec.name) for spec in specs)
+    for spec in specs:
+        config = " ".join(f"{key}={value}" for key, value in spec.config.items())
+        click.echo(f"{spec.name:{width}}  partitions={spec.partitions} replicas={spec.replication_factor} {config}")
+
+
+def _report(ctx: click.Context, settings: Settings, *, as_json: bool) -> None:
+    """Print how the topics differ, and end with exit code 1 where they do."""
+    from stream_rec.topics import admin
+
+    found = admin.compare(settings)
+    n_topics = len(all_topics(settings))
+    if as_json:
+        rows = [
+            {"topic": d.topic, "what": d.what, "expected": d.expected, "found": d.found, "remedy": d.remedy}
+            for d in found
+        ]
+        click.echo(json.dumps({"ok": not found, "topics": n_topics, "differences": rows}, indent=2))
+    elif found:
+        for difference in found:
+            click.echo(str(difference))
+        n_differing = len({difference.topic for difference in found})
+        click.echo(f"{n_differing} of {n_topics} topics are not as defined; nothing was altered")
+    else:
+        click.echo(f"all {n_topics} topics are as defined")
+    if found:
+        ctx.exit(1)

@@ -1,0 +1,93 @@
+"""One worked record per topic, as an app sees it: in the AsyncAPI document and in the tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Example(Struct, frozen=True):
+    """A record: its key, and its value as JSON."""
+
+    key: str
+    value: dict[str, Any]
+
+
+_VIEW = {"event_id": "v-81", "user_id": "u-7", "item_id": "i-42", "timestamp_ms": 1767225600000}
+
+EXAMPLES = {
+    "views": Example("u-7", _VIEW | {"value": 34.5, "context": {"device": "phone", "session": "s-3"}}),
+    "clicks": Example("u-7", _VIEW | {"event_id": "c-82", "context": {"list_id": "3fb0c1d2"}}),
+    "purchases": Example("u-7", _VIEW | {"event_id": "p-83", "value": 19.9, "context": {"order": "o-1009"}}),
+    "impressions": Example(
+        "u-7",
+        {
+            "event_id": "s-84",
+            "user_id": "u-7",
+            "list_id": "3fb0c1d2",
+            "items": [{"item_id": "i-42", "position": 1}, {"item_id": "i-9", "position": 2}],
+            "timestamp_ms": 1767225600000,
+        },
+    ),
+    "searches": Example(
+        "u-7",
+        {"event_id": "q-85", "user_id": "u-7", "query": "waterproof jacket", "timestamp_ms": 1767225600000},
+    ),
+    "forget": Example("u-7", {"user_id": "u-7", "timestamp_ms": 1767225600000}),
+    "items": Example(
+        "i-42",
+        {
+            "item_id": "i-42",
+            "title": "Rain jacket",
+            "description": "Light, waterproof, with taped seams.",
+            "category": "clothing/jackets",
+            "tags": ["outdoor", "rain"],
+            "attributes": {"brand": "Acme", "price": 119.0},
+            "relations": {"goes_with": ["i-9"]},
+        },
+    ),
+    "recommendations": Example(
+        "u-7",
+        {
+            "list_id": "3fb0c1d2",
+            "user_id": "u-7",
+            "generated_at_ms": 1767225600012,
+            "as_of": {
+                "topic": "views",
+                "partition": 2,
+                "offset": 4711,
+                "event_id": "e-90210",
+                "timestamp_ms": 1767225600000,
+            },
+            "seen": {"views": 4711, "clicks": 310},
+            "policy": "default",
+            "items": [
+                {
+                    "item_id": "i-9",
+                    "score": 1.25,
+                    "propensity": 1.0,
+                    "sources": {"similar": 0.75, "trending": 0.5},
+                    "reason": {"kind": "similar", "item_id": "i-42", "event_id": "v-81", "event_kind": "view"},
+                },
+                {
+                    "item_id": "i-77",
+                    "score": 0.5,
+                    "propensity": 1.0,
+                    "sources": {"trending": 0.5},
+                    "reason": {"kind": "trending"},
+                },
+            ],
+        },
+    ),
+    "rejected": Example(
+        "u-7",
+        {
+            "origin": {"topic": "views", "partition": 2, "offset": 4712},
+            "reason": "not_json",
+            "detail": "JSON is malformed: invalid character (byte 0)",
+            "head": "b29wcw==",
+        },
+    ),
+}
+"""By topic, without prefix."""

@@ -1,0 +1,135 @@
+"""Which Kafka to use, and whether it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
+
+from stream_rec.broker.state import is_running, read_state
+from stream_rec.config import KafkaSettings, Settings
+from stream_rec.errors import BrokerUnavailable, SettingsError
+
+REMEDY = "start one with `stream-rec broker start`, or set KAFKA_BOOTSTRAP"
+
+
+def external_bootstrap(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Return the address of a broker that is not ours, as settings or $KAFKA_BOOTSTRAP name it, or an empty string."""
+    return settings.kafka.bootstrap or environ.get("KAFKA_BOOTSTRAP", "")
+
+
+def resolve_bootstrap(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Return host:port,... of the brokers to use: the settings', else $KAFKA_BOOTSTRAP, else the one we started.
+
+    Raises:
+        BrokerUnavailable: nothing is named and ours does not run. Whether a named one answers is not asked here.
+    """
+    if external := external_bootstrap(settings, environ):
+        return external
+    data_dir = Path(settings.broker.data_dir).absolute()
+    state = read_state(data_dir)
+    if state is None or not is_running(state):
+        raise BrokerUnavailable(f"no Kafka broker is named and none that was started in {data_dir} runs: {REMEDY}")
+    return state.bootstrap
+
+
+def connected(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Return the settings with ``kafka.bootstrap`` filled in; raises what ``resolve_bootstrap`` raises."""
+    kafka = msgspec.structs.replace(settings.kafka, bootstrap=resolve_bootstrap(settings, environ))
+    return msgspec.structs.replace(settings, kafka=kafka)
+
+
+def require_answering(kafka: KafkaSettings, timeout_s: float = 8.0) -> None:
+    """Return when a broker of ``kafka.bootstrap`` has answered as Kafka, with the protocol and login of the settings.
+
+    A refused connection fails at once; nothing takes longer than ``timeout_s``, name lookups included.
+
+    Raises:
+        BrokerUnavailable: nothing answers; the message says what did happen at each address.
+        SettingsError: a certificate file cannot be read.
+    """
+    try:
+        servers = [(host, port) for host, port, _ in collect_hosts(kafka.bootstrap)]
+    except ValueError as error:
+        raise SettingsError(f"[kafka] bootstrap should be host:port,... and is {kafka.bootstrap!r}") from error
+    login = {key: value for key, value in kafka.client_options().items() if key != "bootstrap_servers"}
+    failures = _within(timeout_s, _failures, servers, login, timeout_s)
+    if failures:
+        raise BrokerUnavailable(f"no Kafka broker answers at {kafka.bootstrap} ({'; '.join(failures)}): {REMEDY}")
+
+
+def answers(bootstrap: str, timeout_s: float) -> bool:
+    """Whether a broker without passwords answers at ``bootstrap``."""
+    try:
+        require_answering(KafkaSettings(bootstrap=bootstrap), timeout_s)
+    except BrokerUnavailable:
+        return False
+    return True
+
+
+async def _failures(servers: list[tuple[str, int]], login: dict[str, Any], timeout_s: float) -> list[str]:
+    """Ask one server after the other; return an empty list when one answers, else what came instead, one each.
+
+    It speaks through aiokafka's single connections: kafka-python's clients retry for ever where the login is refused,
+    and hang where something that is no Kafka answers (3.0.12).
+    """
+    failures = []
+    share_s = 0.8 * timeout_s / len(servers)  # 0.8: back before the thread that asks is given up
+    for host, port in servers:
+        try:
+            async with asyncio.timeout(share_s):
+                await _ask(host, port, login)
+            return []
+        except TimeoutError:
+            failures.append(f"{host}:{port} said nothing that Kafka says for {share_s:.1f} s")
+        except (OSError, KafkaError) as error:
+            failures.append(f"{host}:{port}: {error}")
+    if login["security_protocol"] != "PLAINTEXT":
+        failures.append(f"asked with [kafka] security_protocol {login['security_protocol']}")
+    return failures
+
+
+async def _ask(host: str, port: int, login: dict[str, Any]) -> None:
+    """Connect, log in, and reach a broker at the address that the cluster tells its clients to use."""
+    connection = await create_conn(host, port, **login)
+    try:
+        cluster = await connection.send(MetadataRequest([]))
+    finally:
+        connection.close()
+    if not cluster.brokers:
+        raise KafkaConnectionError("it has no brokers yet")
+    _, advertised_host, advertised_port, *_ = cluster.brokers[0]
+    try:
+        _, writer = await asyncio.open_connection(advertised_host, advertised_port)
+        writer.close()
+    except OSError as error:
+        raise OSError(f"it sends clients on to {advertised_host}:{advertised_port}: {error}") from error
+
+
+def _within(limit_s: float, ask: Callable[..., Awaitable[list[str]]], *args: Any) -> list[str]:
+    """Return what ``ask`` returns, or a failure where it takes longer than ``limit_s`` seconds.
+
+    In a thread of its own, so that it works where an event loop runs already, and because a name lookup can take
+    30 s and cannot be stopped: the thread is then left behind.
+    """
+    results: Future[list[str]] = Future()
+
+    def run() -> None:
+        try:
+            results.set_result(asyncio.run(ask(*args)))
+        except BaseException as error:
+            results.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return results.result(limit_s)
+    except TimeoutError:
+        return [f"no answer within {limit_s:g} s"]

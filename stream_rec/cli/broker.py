@@ -1,0 +1,68 @@
+"""`stream-rec broker`: a real Kafka for development, without Docker or Java to install."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Any
+
+import click
+import msgspec
+
+from stream_rec.broker.lifecycle import broker_status, start_broker, stop_broker
+from stream_rec.config import Settings
+
+
+@click.group()
+def broker() -> None:
+    """Start, stop and look at a Kafka broker for development."""
+    logging.getLogger("testcontainers").setLevel(logging.WARNING)  # it says "using host" at every call
+
+
+DATA_DIR = click.option("--data-dir", help="Where its data and its broker.json lie. [default: setting broker.data_dir]")
+
+
+@broker.command()
+@click.option("--docker", is_flag=True, help="Run it in a container instead of as a process.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port for clients; 0: a free one. [default: broker.port]")
+@DATA_DIR
+@click.pass_obj
+def start(settings: Settings, docker: bool, port: int | None, data_dir: str | None) -> None:
+    """Print the address of a Kafka that answers, started now if none runs; it keeps running."""
+    started = start_broker(_with(settings, port=port, data_dir=data_dir), os.environ, docker=docker)
+    found = {"local": "runs already", "docker": "runs already, in a container", "external": "was found, it is not ours"}
+    click.echo("started" if started.is_new else found[started.kind], err=True)
+    click.echo(started.bootstrap)
+
+
+@broker.command()
+@DATA_DIR
+@click.pass_obj
+def stop(settings: Settings, data_dir: str | None) -> None:
+    """Stop the broker that `start` started; its data stays, and no other broker is touched."""
+    stopped = stop_broker(_with(settings, data_dir=data_dir).broker)
+    click.echo(f"stopped {stopped.bootstrap}" if stopped else "none to stop: none that was started here runs", err=True)
+
+
+@broker.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+@DATA_DIR
+@click.pass_obj
+def status(settings: Settings, as_json: bool, data_dir: str | None) -> None:
+    """Print whether a broker answers, and where; exit 0 when one does, 1 when none does."""
+    found = broker_status(_with(settings, data_dir=data_dir), os.environ)
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+    else:
+        click.echo("running" if found.running else "not running")
+        for name, value in msgspec.structs.asdict(found).items():
+            if value and name != "running":
+                click.echo(f"  {name}: {value}")
+    sys.exit(0 if found.running else 1)
+
+
+def _with(settings: Settings, **flags: Any) -> Settings:
+    """Return the settings with the flags that were given."""
+    given = {key: value for key, value in flags.items() if value is not None}
+    return msgspec.structs.replace(settings, broker=msgspec.structs.replace(settings.broker, **given))

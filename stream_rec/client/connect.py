@@ -1,0 +1,69 @@
+"""Kafka-python clients for our settings: connected within ten seconds, or an error that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
+
+from stream_rec.config import KafkaSettings
+from stream_rec.errors import BrokerUnavailable, TopicMismatch
+
+C = TypeVar("C")
+
+BOOTSTRAP_TIMEOUT_MS = 8_000
+"""How long a client looks for a broker before it gives up."""
+
+
+def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
+    """Return a connected ``KafkaProducer``, ``KafkaConsumer`` or ``KafkaAdminClient``.
+
+    Raises:
+        BrokerUnavailable: no broker answered.
+    """
+    if not kafka.bootstrap:
+        raise BrokerUnavailable("no Kafka broker is named; give host:port, or set kafka.bootstrap")
+    made: list[KafkaNetClient] = []
+
+    def network(**config: Any) -> KafkaNetClient:
+        made.append(KafkaNetClient(**config))
+        return made[-1]
+
+    options = kafka.client_options() | {"bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS, "kafka_client": network} | options
+    try:
+        return client(**options)
+    except (KafkaError, OSError, ValueError) as error:
+        for opened in made:  # else its sockets and its thread stay: the constructor leaves them when it fails
+            opened.close()
+        raise BrokerUnavailable(
+            f"no Kafka broker can be used at {kafka.bootstrap} ({type(error).__name__}: {error}); "
+            "start one with `stream-rec broker start`, or correct kafka.bootstrap and the security settings"
+        ) from error
+
+
+def settings_of(kafka: KafkaSettings | str) -> KafkaSettings:
+    """Return settings for ``host:port,...``, or those given."""
+    return KafkaSettings(bootstrap=kafka) if isinstance(kafka, str) else kafka
+
+
+def require_topics(kafka: KafkaSettings, names: Iterable[str]) -> None:
+    """Check that topics, named without prefix, are there.
+
+    Raises:
+        BrokerUnavailable: no broker answered.
+        TopicMismatch: some are missing.
+    """
+    admin = connect(KafkaAdminClient, kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+    try:
+        there = set(admin.list_topics())
+    except KafkaError as error:
+        raise BrokerUnavailable(f"the broker at {kafka.bootstrap} did not list its topics: {error}") from error
+    finally:
+        admin.close()
+    if missing := [kafka.topic(name) for name in names if kafka.topic(name) not in there]:
+        raise TopicMismatch(
+            f"there is no topic {', '.join(missing)} at {kafka.bootstrap}; create it with `stream-rec topics create`"
+        )

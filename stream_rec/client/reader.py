@@ -1,0 +1,125 @@
+"""A reader of one whole topic: all partitions from their beginning, without a consumer group."""
+
+from __future__ import annotations
+
+import time
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import KafkaError
+
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect
+from stream_rec.config import KafkaSettings
+from stream_rec.errors import BrokerUnavailable, TopicMismatch
+
+
+class TopicReader:
+    """Reads a topic up to the end it had when the reader was made, then goes on with what comes. For one thread."""
+
+    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
+        """Connect and find the ends.
+
+        Args:
+            topic: Name without prefix.
+
+        Raises:
+            BrokerUnavailable: no broker answered.
+            TopicMismatch: there is no such topic.
+        """
+        self.topic = kafka.topic(topic)
+        self._consumer = connect(
+            KafkaConsumer,
+            kafka,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+            max_poll_records=2000,
+            metrics_enabled=False,
+        )
+        try:
+            partitions = [
+                TopicPartition(self.topic, number) for number in self._consumer.partitions_for_topic(self.topic)
+            ]
+            if not partitions:
+                raise TopicMismatch(
+                    f"there is no topic {self.topic} at {kafka.bootstrap}; create it with `stream-rec topics create`"
+                )
+            self._consumer.assign(partitions)
+            self._consumer.seek_to_beginning()
+            self._ends = self._consumer.end_offsets(partitions, timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+        except KafkaError as error:
+            self._consumer.close()
+            raise BrokerUnavailable(f"topic {self.topic} cannot be read: {error}") from error
+        except TopicMismatch:
+            self._consumer.close()
+            raise
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything that was there at the start has been returned by ``poll``."""
+        return not self._ends
+
+    def poll(self, timeout_s: float) -> list[ConsumerRecord]:
+        """Return the next records, of each partition in order; none when ``timeout_s`` has passed without any."""
+        records = [record for part in self._consumer.poll(int(timeout_s * 1000)).values() for record in part]
+        for tp in list(self._ends):
+            # The position, not the last record's offset: the last offsets of a compacted topic may hold no record.
+            if (self._consumer.position(tp, timeout_ms=1000) or 0) >= self._ends[tp]:
+                del self._ends[tp]
+        return records
+
+    def read_to_end(self, timeout_s: float) -> list[ConsumerRecord]:
+        """Return everything from here to the end that the topic had at the start.
+
+        Raises:
+            BrokerUnavailable: that took longer than ``timeout_s``.
+        """
+        deadline = time.monotonic() + timeout_s
+        records: list[ConsumerRecord] = []
+        while not self.is_ready:
+            if time.monotonic() > deadline:
+                raise BrokerUnavailable(f"topic {self.topic} was not read to its end within {timeout_s:g} s")
+            records += self.poll(0.2)
+        return records
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._consumer.close()
+
+
+class RecordLookup:
+    """Reads single records by where they stand."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        """Connect.
+
+        Raises:
+            BrokerUnavailable: no broker answered.
+        """
+        self._consumer = connect(
+            KafkaConsumer,
+            kafka,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+            max_partition_fetch_bytes=4096,  # the broker sends whole batches, but no more than the one
+            metrics_enabled=False,
+        )
+
+    def find(self, topic: str, partition: int, offset: int, *, timeout_s: float = 2.0) -> ConsumerRecord | None:
+        """Return the record at ``offset``, or None if it is not there any more, or not within ``timeout_s``.
+
+        Args:
+            topic: Full name, with prefix.
+        """
+        tp = TopicPartition(topic, partition)
+        self._consumer.assign([tp])
+        self._consumer.seek(tp, offset)
+        records = self._consumer.poll(int(timeout_s * 1000), max_records=1).get(tp, [])
+        return next((record for record in records if record.offset == offset), None)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._consumer.close()

@@ -1,0 +1,156 @@
+"""The way out: the newest list of every user, in memory, with the list for everybody behind it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Container, Iterable
+
+import msgspec
+from kafka.consumer.fetcher import ConsumerRecord
+
+from stream_rec.client.connect import settings_of
+from stream_rec.client.reader import TopicReader
+from stream_rec.config import KafkaSettings
+from stream_rec.errors import BrokerUnavailable
+from stream_rec.events.slate import EVERYBODY, Slate
+
+_SLATE = msgspec.json.Decoder(Slate)
+
+
+class RecommendationsView:
+    """The newest list of every user, in memory: the ``recommendations`` topic as a mapping; many threads may share one.
+
+    With ``follow`` a thread of its own keeps it up to date; an error in there comes out of the next call. Without,
+    call ``poll``, from one thread. Lists are kept as bytes, a tenth of the memory, and decoded at each call.
+    """
+
+    def __init__(self, kafka: KafkaSettings | str, *, users: Container[str] | None = None, follow: bool = True) -> None:
+        """Connect and start to read from the beginning of the topic.
+
+        Args:
+            kafka: Settings, or just the brokers: ``host:port,...``.
+            users: Keep only these users' lists, and the one for everybody: a set, or anything that knows ``in``.
+
+        Raises:
+            BrokerUnavailable: no broker answered within 10 s.
+            TopicMismatch: there is no such topic.
+        """
+        self._users = users
+        self._reader = TopicReader(settings_of(kafka), "recommendations")
+        self._lists: dict[str, bytes] = {}
+        self._undecodable = 0
+        self._failure: BaseException | None = None
+        self._is_ready = threading.Event()
+        self._is_closed = threading.Event()
+        self._thread: threading.Thread | None = None
+        if follow:
+            self._thread = threading.Thread(target=self._follow, name="recommendations-view", daemon=True)
+            self._thread.start()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all that was in the topic at the start is in the view."""
+        self._raise_failure()
+        return self._is_ready.is_set()
+
+    @property
+    def undecodable(self) -> int:
+        """How many records were no lists, and were skipped."""
+        return self._undecodable
+
+    def wait_until_ready(self, timeout_s: float = 60.0) -> None:
+        """Wait until all that was in the topic at the start is in the view.
+
+        Raises:
+            BrokerUnavailable: that took longer than ``timeout_s``.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.is_ready and time.monotonic() < deadline:
+            if self._thread:
+                self._is_ready.wait(max(0.0, deadline - time.monotonic()))
+            else:
+                self.poll(0.1)
+        if not self.is_ready:
+            raise BrokerUnavailable(f"topic {self._reader.topic} was not read to its end within {timeout_s:g} s")
+
+    def for_user(self, user_id: str) -> Slate | None:
+        """Return the user's own list, else the one for everybody, else None."""
+        return self.own(user_id) or self.own(EVERYBODY)
+
+    def own(self, user_id: str) -> Slate | None:
+        """Return the user's own list, or None."""
+        self._raise_failure()
+        if not self._keeps(user_id):
+            raise ValueError(f"user {user_id!r} is not among the `users` that this view was made for")
+        value = self._lists.get(user_id)
+        return None if value is None else _SLATE.decode(value)
+
+    def __len__(self) -> int:
+        """Return how many users have a list of their own."""
+        self._raise_failure()
+        return len(self._lists) - (EVERYBODY in self._lists)
+
+    def poll(self, timeout_s: float) -> dict[str, Slate | None]:
+        """Take in what has come and return it: the newest list by user, None where the list was deleted.
+
+        Only for a view that does not follow. Waits for up to ``timeout_s`` if nothing has come.
+        """
+        if self._thread:
+            raise ValueError("this view follows by itself; make it with follow=False to poll")
+        if self._is_closed.is_set():
+            raise ValueError("this RecommendationsView is closed; make a new one")
+        changed = self._take(self._reader.poll(timeout_s))
+        return {user_id: value and _SLATE.decode(value) for user_id, value in changed.items()}
+
+    def close(self) -> None:
+        """Stop reading; what was read can still be asked for."""
+        self._is_closed.set()
+        if self._thread:
+            self._thread.join()
+        self._reader.close()
+
+    def __enter__(self) -> RecommendationsView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _keeps(self, user_id: str) -> bool:
+        return self._users is None or user_id == EVERYBODY or user_id in self._users
+
+    def _take(self, records: Iterable[ConsumerRecord]) -> dict[str, bytes | None]:
+        changed: dict[str, bytes | None] = {}
+        for record in records:
+            try:
+                user_id = (record.key or b"").decode()
+                if not self._keeps(user_id):
+                    continue
+                if record.value is not None:
+                    _SLATE.decode(record.value)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                self._undecodable += 1
+                continue
+            if record.value is None:
+                self._lists.pop(user_id, None)
+            else:
+                self._lists[user_id] = record.value
+            changed[user_id] = record.value
+        if self._reader.is_ready:
+            self._is_ready.set()
+        return changed
+
+    def _follow(self) -> None:
+        try:
+            while not self._is_closed.is_set():
+                self._take(self._reader.poll(0.2))
+        except BaseException as error:  # for the caller's thread: see _raise_failure
+            self._failure = error
+            self._is_ready.set()
+
+    def _raise_failure(self) -> None:
+        if self._failure:
+            raise BrokerUnavailable(
+                f"reading topic {self._reader.topic} ended ({type(self._failure).__name__}: {self._failure}); "
+                "make a new view when the broker is back"
+            ) from self._failure

@@ -1,0 +1,183 @@
+"""RecommendationsView: the newest list of each user, and the one for everybody behind it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from stream_rec.client import RecommendationsView, view
+from stream_rec.client.connect import connect
+from stream_rec.config import KafkaSettings
+from stream_rec.errors import BrokerUnavailable, TopicMismatch
+from stream_rec.events.slate import Reason, Slate, SlateItem
+from tests.client import fresh_topics
+
+
+def slate(user_id: str, *item_ids: str) -> Slate:
+    items = [SlateItem(item_id, 1.0, 1.0, {"trending": 1.0}, Reason("trending")) for item_id in item_ids]
+    return Slate("-".join(item_ids), user_id, 1, None, {}, "test", items)
+
+
+def record(user_id: str, *item_ids: str) -> SimpleNamespace:
+    value = msgspec.json.encode(slate(user_id, *item_ids)) if item_ids else None
+    return SimpleNamespace(key=user_id.encode(), value=value)
+
+
+class FakeReader:
+    """The edge: a topic that the test fills."""
+
+    topic = "recommendations"
+
+    def __init__(self) -> None:
+        self.incoming: list[SimpleNamespace] = []
+        self.is_ready = True
+        self.error: Exception | None = None
+
+    def poll(self, timeout_s: float) -> list[SimpleNamespace]:
+        if self.error:
+            raise self.error
+        records, self.incoming = self.incoming, []
+        if not records:
+            time.sleep(min(timeout_s, 0.01))
+        return records
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def topic(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
+    reader = FakeReader()
+    monkeypatch.setattr(view, "TopicReader", lambda *_: reader)
+    return reader
+
+
+def test_a_users_own_list_comes_first(topic: FakeReader):
+    """Own list, else everybody's, else none; everybody's list is not counted as a user's."""
+    lists = RecommendationsView("x", follow=False)
+    assert lists.for_user("u") is None
+    topic.incoming = [record("*", "a"), record("u", "b")]
+    lists.poll(0)
+
+    assert lists.for_user("u") == slate("u", "b")
+    assert lists.for_user("v") == slate("*", "a")
+    assert lists.own("v") is None
+    assert len(lists) == 1
+
+
+def test_the_newest_record_wins_and_a_tombstone_deletes(topic: FakeReader):
+    """Poll returns what changed: the newest list by user, None where it was deleted."""
+    lists = RecommendationsView("x", follow=False)
+    topic.incoming = [record("u", "a"), record("v", "a"), record("u", "b"), record("v")]
+
+    assert lists.poll(0) == {"u": slate("u", "b"), "v": None}
+    assert (lists.own("u"), lists.own("v")) == (slate("u", "b"), None)
+
+
+def test_what_is_no_list_is_counted_and_skipped(topic: FakeReader):
+    """Broken bytes change nothing: the list before stays."""
+    lists = RecommendationsView("x", follow=False)
+    broken = [(b"u", b"nonsense"), (b"u", b"{}"), (b"\xff", b"{}"), (b"u", b"\xff")]
+    topic.incoming = [record("u", "a"), *(SimpleNamespace(key=key, value=value) for key, value in broken)]
+    lists.poll(0)
+
+    assert lists.undecodable == 4
+    assert lists.own("u") == slate("u", "a")
+
+
+def test_a_view_of_some_users_keeps_no_others(topic: FakeReader):
+    """Only the named users and everybody's list are kept; to ask for another is a mistake, not an empty answer."""
+    lists = RecommendationsView("x", users={"u"}, follow=False)
+    topic.incoming = [record("u", "a"), record("v", "b"), record("*", "c")]
+
+    assert lists.poll(0).keys() == {"u", "*"}
+    assert lists.for_user("u") == slate("u", "a")
+    with pytest.raises(ValueError, match="'v' is not among"):
+        lists.for_user("v")
+
+
+def test_a_list_that_was_got_cannot_change_the_view(topic: FakeReader):
+    """Each call decodes anew."""
+    lists = RecommendationsView("x", follow=False)
+    topic.incoming = [record("u", "a")]
+    lists.poll(0)
+    lists.own("u").items.clear()
+
+    assert lists.own("u") == slate("u", "a")
+
+
+def test_a_failure_in_the_thread_is_raised_at_the_next_call(topic: FakeReader):
+    """A view that stopped reading does not go on giving old lists."""
+    topic.error = RuntimeError("boom")
+    with RecommendationsView("x") as lists:
+        lists._thread.join(5)
+        for call in (lambda: lists.for_user("u"), lambda: len(lists), lists.wait_until_ready):
+            with pytest.raises(BrokerUnavailable, match="RuntimeError: boom"):
+                call()
+
+
+def test_waiting_for_a_topic_that_does_not_end_is_given_up(topic: FakeReader):
+    """Both ways to read say that the end was not reached."""
+    topic.is_ready = False
+    for follow in (True, False):
+        with (
+            RecommendationsView("x", follow=follow) as lists,
+            pytest.raises(BrokerUnavailable, match=r"not read to its end within 0\.05 s"),
+        ):
+            lists.wait_until_ready(0.05)
+
+
+def test_only_one_reads(topic: FakeReader):
+    """A view that follows by itself cannot be polled, nor a closed one."""
+    with RecommendationsView("x") as lists, pytest.raises(ValueError, match="follow=False"):
+        lists.poll(0)
+    polled = RecommendationsView("x", follow=False)
+    polled.close()
+    with pytest.raises(ValueError, match="closed"):
+        polled.poll(0)
+
+
+def write(kafka: KafkaSettings, *records: SimpleNamespace) -> None:
+    """Put lists on the topic, as the user stage does."""
+    from kafka import KafkaProducer
+
+    producer = connect(KafkaProducer, kafka)
+    for entry in records:
+        producer.send(kafka.topic("recommendations"), key=entry.key, value=entry.value)
+    producer.close()
+
+
+@pytest.mark.kafka
+def test_the_view_has_all_that_was_there_and_then_what_comes(bootstrap: str):
+    """Ready means: everything that was in the topic at the start is in the view; later lists follow by themselves."""
+    kafka = fresh_topics(bootstrap)
+    write(kafka, *(record(f"u{n}", "old") for n in range(5000)), record("*", "all"), record("u7"))
+    n_threads = threading.active_count()
+    with RecommendationsView(kafka) as lists:
+        lists.wait_until_ready(30)
+        assert (len(lists), lists.for_user("u7").list_id, lists.for_user("u8").list_id) == (4999, "all", "old")
+        write(kafka, record("u7", "new"))
+        deadline = time.monotonic() + 10
+        while lists.own("u7") is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert lists.own("u7") == slate("u7", "new")
+    assert threading.active_count() == n_threads
+
+
+@pytest.mark.kafka
+def test_an_empty_topic_is_ready_at_once(bootstrap: str):
+    """A pipeline that has made no list yet is no error."""
+    with RecommendationsView(fresh_topics(bootstrap)) as lists:
+        lists.wait_until_ready(5)
+        assert lists.for_user("u") is None
+
+
+@pytest.mark.kafka
+def test_a_missing_topic_is_said(bootstrap: str):
+    """A view of nothing is no view."""
+    with pytest.raises(TopicMismatch, match="nobody-recommendations"):
+        RecommendationsView(KafkaSettings(bootstrap=bootstrap, topic_prefix="nobody-"))

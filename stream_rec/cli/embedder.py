@@ -1,0 +1,26 @@
+"""`stream-rec embedder`: item texts to vectors."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from stream_rec.broker.find import connected, require_answering
+from stream_rec.config import Settings, overridden
+
+
+@click.command()
+@click.option("--encoder", help="`minilm`, `hashing`, or a model's name or folder. [default: setting embedder.encoder]")
+@click.option("--device", help="auto, cuda, mps or cpu. [default: setting embedder.device]")
+@click.option("--instance-id", help="Stable name of this process. [default: setting embedder.instance_id]")
+@click.option("--data-dir", help="Where its lock lies. [default: setting embedder.data_dir]")
+@click.pass_obj
+def embedder(settings: Settings, **changed: str | None) -> None:
+    """Embed new and changed items until SIGTERM or Ctrl-C. Lists keep flowing without it."""
+    flags = {f"embedder.{name}": value for name, value in changed.items()}
+    settings = connected(overridden(settings, flags), os.environ)
+    require_answering(settings.kafka)
+    from stream_rec.wiring.embedder import run
+
+    run(settings)

@@ -1,0 +1,113 @@
+"""Faust apps and aiokafka clients from settings: every client gets its address, login and limits here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import aiokafka
+import faust
+from faust.types.auth import CredentialsT
+
+from stream_rec.config import KafkaSettings
+
+REQUEST_TIMEOUT_S = 30.0
+EVENTS_APP_PORT = 6066
+
+
+def new_app(
+    app_id: str,
+    kafka: KafkaSettings,
+    *,
+    instance_id: str,
+    data_dir: Path,
+    session_timeout_s: float = 15.0,
+    commit_interval_s: float = 1.0,
+) -> faust.App:
+    """Return a Faust app set up as our delivery guarantees need it; nothing connects yet.
+
+    Args:
+        app_id: Name of the consumer group, without prefix.
+        instance_id: Stable name in the group (static membership): a restart gets its partitions back at once.
+    """
+    return faust.App(
+        kafka.topic(app_id),
+        broker=[f"kafka://{server}" for server in kafka.bootstrap.split(",")],
+        broker_credentials=_credentials(kafka),
+        broker_session_timeout=session_timeout_s,
+        broker_heartbeat_interval=session_timeout_s / 5,
+        broker_rebalance_timeout=REQUEST_TIMEOUT_S,
+        broker_request_timeout=max(REQUEST_TIMEOUT_S, session_timeout_s),
+        broker_commit_interval=commit_interval_s,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=instance_id,
+        # The broker hands a returning member its old metadata; were the URL another, Faust would never get ready.
+        canonical_url=f"http://{instance_id}:{EVENTS_APP_PORT}",
+        store="rocksdb://",
+        datadir=str(data_dir),
+        topic_partitions=kafka.partitions,
+        topic_replication_factor=kafka.replication_factor,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        producer_request_timeout=REQUEST_TIMEOUT_S,
+        agent_supervisor="mode.CrashingSupervisor",
+        cython_optimizations=True,
+        web_enabled=False,
+        web_bind="127.0.0.1",
+        web_tables_enabled=False,
+        autodiscover=False,
+    )
+
+
+def raw_topic(app: faust.App, *names: str) -> faust.TopicT:
+    """Return topics whose keys and values are bytes as they came. ``value_type=bytes`` alone would decode JSON."""
+    return app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+
+def rocksdb_options() -> dict[str, Any]:
+    """Return the limits of one table partition's database; Faust's own take 2 GiB of cache each."""
+    return {
+        "driver": "rocksdict",
+        "block_cache_size": 64 << 20,
+        "write_buffer_size": 16 << 20,
+        "max_write_buffer_number": 2,
+        "max_open_files": 256,
+        "bloom_filter_size": 10,
+    }
+
+
+def new_producer(kafka: KafkaSettings) -> aiokafka.AIOKafkaProducer:
+    """Return an idempotent producer: in order, and once for each send, whatever is retried."""
+    return aiokafka.AIOKafkaProducer(
+        **kafka.client_options(),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_batch_size=262_144,
+        request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
+    )
+
+
+def new_reader(kafka: KafkaSettings) -> aiokafka.AIOKafkaConsumer:
+    """Return a consumer without group: it is told what to read and commits nothing."""
+    return aiokafka.AIOKafkaConsumer(
+        **kafka.client_options(),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
+        max_partition_fetch_bytes=4 << 20,
+    )
+
+
+def _credentials(kafka: KafkaSettings) -> CredentialsT | None:
+    context = kafka.ssl_context()
+    if kafka.security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=kafka.sasl_username,
+            password=kafka.sasl_password,
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None

@@ -1,0 +1,110 @@
+"""The safe recipe, written once: nothing is acked before all it caused is acknowledged by the broker.
+
+1. Take a batch of raw records; read the states of its keys.
+2. Send the new states to the changelog; wait until the broker has them all.
+3. Write them to RocksDB, in one write with the changelog offset: the local state is never ahead of the changelog.
+4. Send what else the batch caused; wait until the broker has it all.
+5. Ack the batch.
+
+Any failure raises, the process ends, and the next one starts at the last committed offset: steps 2 to 4 happen again.
+So what is sent twice must mean the same as once; that is the core's part (``user/advance.py``, ``knowledge/state.py``).
+
+Why not Faust's own ways (``take``, ``table[key] = value``, ``topic.send``): each loses data, see docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from typing import NamedTuple
+
+import faust
+import rocksdict
+from aiokafka import AIOKafkaProducer
+from faust.types import Message
+
+
+class State(NamedTuple):
+    """One new table value."""
+
+    partition: int
+    key: bytes
+    value: bytes
+
+
+class Send(NamedTuple):
+    """One record to produce. Without ``partition`` the key decides (murmur2)."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+
+
+class Batch:
+    """Records to handle together. Call ``commit`` once, with all that they cause."""
+
+    def __init__(self, messages: list[Message], table: faust.Table | None, producer: AIOKafkaProducer) -> None:
+        self.messages = messages
+        self.is_committed = False
+        self._table = table
+        self._producer = producer
+
+    def read(self, partition: int, key: bytes) -> bytes | None:
+        """Return the table's value of ``key``, None where there is none."""
+        return self._table.data._db_for_partition(partition).get(key)
+
+    async def commit(self, *, states: Iterable[State] = (), sends: Iterable[Send] = ()) -> None:
+        """Return when the broker has acknowledged the states, and then the sends.
+
+        Raises:
+            KafkaError: the broker did not take something: the process must end without acking.
+        """
+        await self._commit_states(list(states))
+        futures = [
+            await self._producer.send(send.topic, send.value, key=send.key, partition=send.partition) for send in sends
+        ]
+        await asyncio.gather(*futures)
+        self.is_committed = True
+
+    async def _commit_states(self, states: list[State]) -> None:
+        if not states:
+            return
+        changelog = self._table.changelog_topic_name
+        futures = [
+            await self._producer.send(changelog, state.value, key=state.key, partition=state.partition)
+            for state in states
+        ]
+        acknowledged = await asyncio.gather(*futures)
+        writes: dict[int, rocksdict.WriteBatch] = defaultdict(lambda: rocksdict.WriteBatch(raw_mode=True))
+        last_offset: dict[int, int] = {}
+        for state, record in zip(states, acknowledged):
+            writes[state.partition].put(state.key, state.value)
+            last_offset[state.partition] = max(record.offset, last_offset.get(state.partition, -1))
+        for partition, write in writes.items():
+            write.put(self._table.data.offset_key, b"%d" % last_offset[partition])
+            self._table.data._db_for_partition(partition).write(write)
+
+
+async def exactly_once_effect(
+    stream: faust.StreamT,
+    producer: AIOKafkaProducer,
+    *,
+    table: faust.Table | None = None,
+    max_records: int,
+    wait_s: float,
+) -> AsyncIterator[Batch]:
+    """Yield batches of a stream of raw records, each acked after its ``commit``.
+
+    Args:
+        max_records: Of one batch.
+        wait_s: How long a lone record may wait for company.
+    """
+    async for events in stream.noack_take(max_records, within=wait_s):
+        batch = Batch([event.message for event in events], table, producer)
+        yield batch
+        if not batch.is_committed:
+            raise AssertionError("a batch was left without commit: its records would be lost")
+        for event in events:
+            await stream.ack(event)

@@ -1,0 +1,58 @@
+"""The item stage: signals in, what is known of items out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import faust
+from aiokafka import AIOKafkaProducer
+
+from stream_rec.config import Settings
+from stream_rec.errors import StateVersionError
+from stream_rec.events.validate import Rejection
+from stream_rec.knowledge import signal as signals
+from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.signal import Signal
+from stream_rec.wiring.apps import raw_topic, rocksdb_options
+from stream_rec.wiring.batch import Batch, Send, State, exactly_once_effect
+from stream_rec.wiring.reject import reject
+
+
+class ItemStage:
+    """What one worker does with the signals about its items."""
+
+    def __init__(self, app: faust.App, producer: AIOKafkaProducer, settings: Settings) -> None:
+        kafka = settings.kafka
+        self._settings = settings
+        table = app.Table(
+            "item-state", key_type=bytes, value_type=bytes, partitions=kafka.partitions, options=rocksdb_options()
+        )
+
+        @app.agent(raw_topic(app, kafka.topic("item-signals")), name="item-stage")
+        async def item_stage(stream: faust.StreamT) -> None:
+            worker = settings.worker
+            async for batch in exactly_once_effect(
+                stream, producer, table=table, max_records=worker.batch_events, wait_s=worker.batch_wait_s
+            ):
+                await self.handle(batch)
+
+    async def handle(self, batch: Batch) -> None:
+        """Take one batch: decode, apply, commit."""
+        by_item: dict[tuple[int, bytes], list[Signal]] = defaultdict(list)
+        sends: list[Send] = []
+        for message in batch.messages:
+            try:
+                for signal in signals.decode(message.value or b""):
+                    by_item[message.partition, signal.item_id.encode()].append(signal)
+            except StateVersionError as error:
+                sends.append(reject(message, Rejection("wrong_type", str(error)), self._settings.kafka))
+        topic = self._settings.kafka.topic("item-knowledge")
+        states = []
+        for (partition, key), taught in by_item.items():
+            stored = batch.read(partition, key)
+            before = item_state.decode(stored) if stored is not None else item_state.UNSEEN
+            after = item_state.apply(before, taught, self._settings.knowledge)
+            if after != before:
+                states.append(State(partition, key, item_state.encode(after)))
+            sends.append(Send(topic, key, item_state.encode(item_state.knowledge(after))))
+        await batch.commit(states=states, sends=sends)

@@ -1,0 +1,116 @@
+"""One process with one Faust app, started, watched and ended as our delivery guarantees need it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import faust
+import uvloop
+from aiokafka import AIOKafkaProducer
+from mode import Service
+
+from stream_rec.config import Settings
+from stream_rec.errors import TopicMismatch
+from stream_rec.topics import admin
+from stream_rec.wiring.apps import new_producer
+from stream_rec.wiring.watchdog import Watchdog
+
+log = logging.getLogger(__name__)
+
+READY_FILE = "ready"
+"""Lies in the instance's directory while the process is ready: the readiness probe."""
+FATAL = frozenset({"topic", "partitions", "cleanup.policy", "message.timestamp.type"})
+
+
+class ProducerService(Service):
+    """The process's own idempotent producer, started before the app and stopped after it."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self.producer: AIOKafkaProducer = None
+
+    async def on_start(self) -> None:
+        """Connect."""
+        await self.producer.start()
+
+    async def on_stop(self) -> None:
+        """Leave; what was sent and awaited is safe."""
+        await self.producer.stop()
+
+
+class Process(faust.Worker):
+    """A Faust worker that keeps our logging, tells when it is ready, and cannot hang unseen."""
+
+    def __init__(self, app: faust.App, *services: Service, watchdog: Watchdog, directory: Path, **options: Any) -> None:
+        super().__init__(app, *services, redirect_stdouts=False, loglevel="INFO", **options)
+        self._watchdog = watchdog
+        self._ready_file = directory / READY_FILE
+
+    def _setup_logging(self) -> None:
+        """Leave logging as the command line set it up."""
+
+    def _setproctitle(self, info: str, *, ident: str = "stream-rec") -> None:
+        """Leave the process its command line."""
+
+    async def on_startup_finished(self) -> None:
+        """Say that the process is ready: it has its partitions and their state."""
+        await super().on_startup_finished()
+        self._watchdog.is_ready.set()
+        self._ready_file.touch()
+        log.info("ready instance=%s", self.app.conf.consumer_group_instance_id)
+
+    def _schedule_shutdown(self, signal_: signal.Signals) -> None:
+        self._watchdog.stopping()
+        self._ready_file.unlink(missing_ok=True)
+        log.info("stopping signal=%s", signal_.name)
+        super()._schedule_shutdown(signal_)
+
+
+def require_topics(settings: Settings) -> None:
+    """Return when all topics are there and fit; with a changelog missing Faust would wait for ever.
+
+    Raises:
+        TopicMismatch: they do not; the message lists every difference that matters.
+    """
+    fatal = [difference for difference in admin.compare(settings) if difference.what in FATAL]
+    if fatal:
+        raise TopicMismatch("\n".join(["topics are not as needed:", *(f"  {difference}" for difference in fatal)]))
+
+
+def run(
+    app: faust.App, settings: Settings, directory: Path, services: Callable[[AIOKafkaProducer], list[Service]]
+) -> None:
+    """Run an app until it is told to stop; ends with ``SystemExit``.
+
+    Args:
+        services: Makes what runs beside the app (and defines its agents), given the process's producer.
+    """
+    ready_file = directory / READY_FILE
+    ready_file.unlink(missing_ok=True)
+    watchdog = Watchdog(app, ready_timeout_s=settings.worker.ready_timeout_s)
+    watchdog.start()
+    loop = uvloop.new_event_loop()
+    signal.signal(signal.SIGTERM, _stop_at_once)  # until Faust's own handlers stand
+
+    async def prepared() -> tuple[ProducerService, list[Service]]:
+        producing = ProducerService(settings)
+        producing.producer = new_producer(settings.kafka)
+        return producing, services(producing.producer)
+
+    producing, beside = loop.run_until_complete(prepared())
+    process = Process(app, producing, *beside, watchdog=watchdog, directory=directory, loop=loop)
+    try:
+        process.execute_from_commandline()
+    finally:
+        ready_file.unlink(missing_ok=True)
+        watchdog.finish()
+
+
+def _stop_at_once(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)

@@ -1,0 +1,147 @@
+"""The user stage: events in; facts, signals and lists out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+
+import faust
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import murmur2
+from faust.types import TP, Message
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.config import Settings
+from stream_rec.events import validate
+from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction, Kind
+from stream_rec.events.slate import AsOf
+from stream_rec.events.validate import Rejection
+from stream_rec.knowledge import signal as signals
+from stream_rec.knowledge.signal import Signal
+from stream_rec.recommend import recommend, slate
+from stream_rec.user import state as user_state
+from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.state import UserState
+from stream_rec.wiring.apps import raw_topic, rocksdb_options
+from stream_rec.wiring.batch import Batch, Send, State, exactly_once_effect
+from stream_rec.wiring.reject import reject
+
+log = logging.getLogger(__name__)
+
+SIGNALS_A_MESSAGE = 1000
+SUMMARY_INTERVAL_S = 10.0
+
+
+class UserStage:
+    """What one worker does with the events of its users."""
+
+    def __init__(self, app: faust.App, producer: AIOKafkaProducer, catalog: Catalog, settings: Settings) -> None:
+        kafka = settings.kafka
+        self._app = app
+        self._catalog = catalog
+        self._settings = settings
+        self._kind_of = {kafka.topic(topic): kind for topic, kind in KIND_OF_TOPIC.items()}
+        self._policy = settings.ranking.policy
+        self._sent_up_to: dict[TP, int] = {}
+        self._summary = Summary()
+        table = app.Table(
+            "user-state", key_type=bytes, value_type=bytes, partitions=kafka.partitions, options=rocksdb_options()
+        )
+
+        @app.agent(raw_topic(app, *self._kind_of), name="user-stage")
+        async def user_stage(stream: faust.StreamT) -> None:
+            worker = settings.worker
+            async for batch in exactly_once_effect(
+                stream, producer, table=table, max_records=worker.batch_events, wait_s=worker.batch_wait_s
+            ):
+                await self.handle(batch)
+
+    async def handle(self, batch: Batch) -> None:
+        """Take one batch: validate, fold, recommend, commit."""
+        arrivals: dict[tuple[int, bytes], list[Arrival]] = defaultdict(list)
+        sends: list[Send] = []
+        for message in batch.messages:
+            event = self._validated(message)
+            if isinstance(event, Rejection):
+                sends.append(reject(message, event, self._settings.kafka))
+            else:
+                arrivals[message.partition, message.key].append(
+                    Arrival(event, self._kind_of[message.topic], message.partition, message.offset)
+                )
+        self._summary.count(events=len(batch.messages), lists=len(arrivals), rejected=len(sends))
+        states, taught, lists = [], [], []
+        for (partition, key), arrived in arrivals.items():
+            stored = batch.read(partition, key)
+            before = user_state.decode(stored) if stored is not None else user_state.COLD
+            after = advance(before, arrived, self._settings.user, self._safe(partition))
+            if after.is_changed:
+                states.append(State(partition, key, user_state.encode(after.state)))
+            taught += after.signals
+            lists.append(self._list(key, after.state, arrived[-1]))
+        sends += self._signal_messages(taught)
+        await batch.commit(states=states, sends=[*sends, *lists])
+        for message in batch.messages:
+            self._sent_up_to[TP(message.topic, message.partition)] = message.offset
+
+    def _validated(self, message: Message) -> Interaction | Rejection:
+        return validate.interaction(
+            message.key,
+            message.value,
+            received_ms=round(message.timestamp * 1000),
+            limits=self._settings.limits,
+        )
+
+    def _safe(self, partition: int) -> dict[int, int]:
+        """Return, by kind, the offset up to which all signals of a source partition are acknowledged."""
+        committed = self._app.consumer._committed_offset
+        safe = {}
+        for topic, kind in self._kind_of.items():
+            source = TP(topic, partition)
+            safe[int(kind)] = max(self._sent_up_to.get(source, -1), (committed.get(source) or 0) - 1)
+        return safe
+
+    def _list(self, key: bytes, user: UserState, last: Arrival) -> Send:
+        kafka = self._settings.kafka
+        now_ms = max(last.event.timestamp_ms, self._catalog.knowledge.newest_ms)
+        message = slate(
+            key.decode(),
+            recommend(user, self._catalog, self._settings.ranking, now_ms=now_ms),
+            policy=self._policy,
+            generated_at_ms=time.time_ns() // 1_000_000,
+            as_of=AsOf(last.kind.topic, last.partition, last.offset, last.event.event_id, last.event.timestamp_ms),
+            seen={Kind(source).topic: offset for source, offset in sorted(user.offsets.items())},
+        )
+        return Send(kafka.topic("recommendations"), key, msgspec.json.encode(message))
+
+    def _signal_messages(self, taught: list[Signal]) -> list[Send]:
+        """Return the signals by item partition, those of one source in the order of its offsets."""
+        kafka = self._settings.kafka
+        by_partition: dict[int, list[Signal]] = defaultdict(list)
+        for signal in sorted(taught, key=lambda s: (s.source, s.offset)):
+            by_partition[(murmur2(signal.item_id.encode()) & 0x7FFFFFFF) % kafka.partitions].append(signal)
+        return [
+            Send(kafka.topic("item-signals"), None, signals.encode(part[at : at + SIGNALS_A_MESSAGE]), partition)
+            for partition, part in by_partition.items()
+            for at in range(0, len(part), SIGNALS_A_MESSAGE)
+        ]
+
+
+class Summary:
+    """Counts of an interval, logged when it is over."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._counts: dict[str, int] = defaultdict(int)
+
+    def count(self, **counts: int) -> None:
+        """Add to the counts, and log them if the interval is over."""
+        for name, count in counts.items():
+            self._counts[name] += count
+        elapsed = time.monotonic() - self._began
+        if elapsed >= SUMMARY_INTERVAL_S:
+            fields = " ".join(f"{name}={count}" for name, count in self._counts.items())
+            log.info("served %s interval_s=%.1f", fields, elapsed)
+            self._counts.clear()
+            self._began = time.monotonic()

@@ -1,0 +1,96 @@
+"""The watchdog: ends a process that looks alive and does nothing, so that its supervisor can start it again.
+
+Faust never asks aiokafka's coordinator for its errors, so that one group error parks it for ever, and a broker that
+died and came back can leave it waiting for a coordinator that it never finds. Neither raises, neither logs. Seen from
+a thread of its own, because the event loop may be what hangs.
+
+Rules, looked at every second: the coordinator has an error; no coordinator is known for ``LOST_S``; the consumer's
+loop does not answer for ``MUTE_S``; the process is not ready in time; stopping takes longer than ``STOP_S``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeout
+
+import faust
+
+log = logging.getLogger(__name__)
+
+EXIT_CODE = 75
+"""EX_TEMPFAIL: try again."""
+INTERVAL_S = 1.0
+LOST_S = 10.0
+MUTE_S = 15.0
+STOP_S = 9.0
+
+
+class Watchdog(threading.Thread):
+    """Probes one Faust app from the outside. ``end`` is what it does about it; tests give another."""
+
+    def __init__(self, app: faust.App, *, ready_timeout_s: float, end: Callable[[int], None] = os._exit) -> None:
+        super().__init__(name="watchdog", daemon=True)
+        self._app = app
+        self._ready_timeout_s = ready_timeout_s
+        self._end = end
+        self._over = threading.Event()
+        self._stopping_since: float | None = None
+        self._lost_since: float | None = None
+        self._mute_since: float | None = None
+        self.is_ready = threading.Event()
+
+    def stopping(self) -> None:
+        """Take notice that the process was asked to stop: from now on only that is watched."""
+        self._stopping_since = self._stopping_since or time.monotonic()
+
+    def finish(self) -> None:
+        """End the watch."""
+        self._over.set()
+
+    def run(self) -> None:
+        """Look every second until something is wrong or the watch is over."""
+        began = time.monotonic()
+        while not self._over.wait(INTERVAL_S):
+            if complaint := self._complaint(time.monotonic(), began):
+                log.error("watchdog_ended_process why=%s exit_code=%d", complaint, EXIT_CODE)
+                logging.shutdown()
+                self._end(EXIT_CODE)
+                return
+
+    def _complaint(self, now: float, began: float) -> str | None:
+        if self._stopping_since is not None:
+            return f"stopping for {STOP_S:.0f} s" if now - self._stopping_since > STOP_S else None
+        if not self.is_ready.is_set() and now - began > self._ready_timeout_s:
+            return f"not ready after {self._ready_timeout_s:.0f} s"
+        try:
+            found = self._probe()
+        except FutureTimeout:
+            self._mute_since = self._mute_since or now
+            return "the consumer's loop does not answer" if now - self._mute_since > MUTE_S else None
+        except Exception as error:
+            return f"coordinator error {error!r}"
+        self._mute_since = None
+        self._lost_since = None if found else (self._lost_since or now)
+        if self._lost_since is not None and now - self._lost_since > LOST_S:
+            return f"no group coordinator known for {LOST_S:.0f} s"
+        return None
+
+    def _probe(self) -> bool:
+        """Return whether the coordinator is known, or there is no consumer yet to know it; raise what it suffered."""
+        thread = getattr(self._app.consumer, "_thread", None) if self._app.started else None
+        consumer = getattr(thread, "_consumer", None)
+        coordinator = getattr(consumer, "_coordinator", None)
+        if coordinator is None or not thread.thread_loop.is_running():
+            return True
+
+        async def look() -> bool:
+            coordinator.check_errors()
+            return coordinator.coordinator_id is not None
+
+        future = asyncio.run_coroutine_threadsafe(look(), thread.thread_loop)
+        return future.result(timeout=2.0)

@@ -1,0 +1,43 @@
+"""The worker: user stage, item stage and the list for everybody around one catalog."""
+
+from __future__ import annotations
+
+from aiokafka import AIOKafkaProducer
+from mode import Service
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.config import Settings
+from stream_rec.wiring import process
+from stream_rec.wiring.apps import new_app
+from stream_rec.wiring.catalog_feed import catalog_feed
+from stream_rec.wiring.everybody import Everybody
+from stream_rec.wiring.instance import held_directory
+from stream_rec.wiring.item_stage import ItemStage
+from stream_rec.wiring.user_stage import UserStage
+
+
+def run(settings: Settings) -> None:
+    """Run one worker until it is told to stop; ends with ``SystemExit``.
+
+    Raises:
+        StreamRecError: something that it needs is missing, taken or different; nothing was started.
+    """
+    worker = settings.worker
+    process.require_topics(settings)
+    with held_directory(worker.data_dir, worker.instance_id) as directory:
+        app = new_app(
+            worker.app_id,
+            settings.kafka,
+            instance_id=worker.instance_id,
+            data_dir=directory,
+            session_timeout_s=worker.session_timeout_s,
+            commit_interval_s=worker.commit_interval_s,
+        )
+        catalog = Catalog()
+
+        def services(producer: AIOKafkaProducer) -> list[Service]:
+            UserStage(app, producer, catalog, settings)
+            ItemStage(app, producer, settings)
+            return [catalog_feed(catalog, settings), Everybody(app, producer, catalog, settings)]
+
+        process.run(app, settings, directory, services)

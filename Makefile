@@ -1,12 +1,53 @@
-# Everything runs in .venv, which `make setup` makes from constraints.txt. ENCODER=hashing leaves torch out.
+# Everything runs in .venv, which `make setup` makes with the versions of constraints.txt.
+# ENCODER=hashing leaves torch out (5.6 GB); any other value puts it in.
 
 ENCODER ?= minilm
+PYTHON ?= python3
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-PYTHON ?= python3
+BIN := .venv/bin
+
 .DEFAULT_GOAL := help
+.PHONY: help setup demo test test-containers lint clean
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
-.PHONY: help setup demo test test-container lint clean
+setup: .venv/ready-$(if $(filter hashing,$(ENCODER)),light,full)  ## make .venv with everything in it
+
+# A full environment serves the light demo too. What is made half is made again.
+.venv/ready-full: pyproject.toml constraints.txt
+	@rm -f .venv/ready-*
+	@$(MAKE) --no-print-directory .venv/bin/uv
+	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[broker,embed,test]'
+	@touch .venv/ready-light $@
+
+.venv/ready-light: pyproject.toml constraints.txt
+	@rm -f .venv/ready-*
+	@$(MAKE) --no-print-directory .venv/bin/uv
+	@echo "installing stream-rec without torch"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[broker]'
+	@touch $@
+
+.venv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.12 ..."; exit 2; }
+	@echo "making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear .venv || { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+
+demo: setup  ## the whole pipeline on a real log (ENCODER=hashing: without torch; DEMO_ARGS="--json PATH")
+	@exec $(BIN)/stream-rec --log-level warning demo --encoder $(ENCODER) $(DEMO_ARGS)
+
+test: .venv/ready-full  ## every test, those on a real broker and the real model included
+	@exec $(BIN)/python -m pytest -m "not gpu and not container" $(PYTEST_ARGS)
+
+test-containers: .venv/ready-full  ## tests that need a container engine (Docker, or root with podman and debootstrap)
+	@PYTHON=$(BIN)/python exec tests/containers/run.sh $(PYTEST_ARGS)
+
+lint: .venv/ready-full  ## style
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+clean:  ## remove .venv and what runs leave behind
+	@rm -rf .venv .stream-rec build .pytest_cache .hypothesis .ruff_cache

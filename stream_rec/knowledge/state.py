@@ -57,7 +57,9 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
         for item_id, change in signal.pairs:
             weight = predecessors.get(item_id, 0) + change
             if weight:
-                predecessors[item_id] = weight  # negative for a moment where a correction overtakes what it corrects
+                predecessors[item_id] = (
+                    weight  # may be negative: a correction can overtake what it corrects, or outlive it
+                )
             else:
                 predecessors.pop(item_id, None)
     if len(predecessors) > 2 * config.predecessors:

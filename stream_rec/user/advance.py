@@ -3,7 +3,8 @@
 A signal pairs its event with what had arrived before it. After a crash the very same signal must be sent again, in the
 order of source offsets, and perhaps long after the state has gone on: events of other topics come in any order
 between. So the state keeps the arrival number of each event, and what leaves the ring stays ``unsettled`` in it until
-the signals of all this user's events are known to be safe. In the steady run that is one batch later.
+the signals of all this user's events are known to be safe. In the steady run that is one batch later; what is settled
+by then is never made again, because what it was made of may be gone.
 """
 
 from __future__ import annotations
@@ -54,33 +55,40 @@ def advance(state: UserState, arrivals: list[Arrival], config: UserConfig, safe:
 
 
 def _signals(state: UserState, arrivals: list[Arrival], config: UserConfig) -> list[Signal]:
-    """Return the signals of those ``arrivals`` whose entries the state still has, in the order given."""
-    if not arrivals:
-        return []
+    """Return the signals of those ``arrivals`` that are not settled, in the order of their first arrival."""
     by_arrival = sorted([*state.ring, *state.unsettled], key=lambda e: e.arrival)
-    at_source = {(entry.kind, entry.offset): place for place, entry in enumerate(by_arrival)}
-    wanted = {at_source[key]: a for a in arrivals if (key := (int(a.kind), a.offset)) in at_source}
+    place_of = {(entry.kind, entry.offset): place for place, entry in enumerate(by_arrival)}
+    wanted = {
+        place_of[source]: arrival
+        for arrival in arrivals
+        if (source := (int(arrival.kind), arrival.offset)) in place_of  # a duplicate has no entry
+        and arrival.offset > state.settled.get(arrival.kind, -1)
+    }
     if not wanted:
         return []
-    made: dict[int, list[Signal]] = {}
+    made: list[Signal] = []
     first = min(wanted)
-    ring = sorted(by_arrival[:first], key=lambda e: e.order)[-config.ring :]  # as it was when each event arrived
+    # The ring as it was when each event arrived, and its entries as they stand in the log.
+    ring = sorted(by_arrival[:first], key=lambda e: e.order)[-config.ring :]
+    sequence = sorted(ring, key=lambda e: e.log_order)
     for place, entry in enumerate(by_arrival[first : max(wanted) + 1], start=first):
         insort(ring, entry, key=lambda e: e.order)
+        insort(sequence, entry, key=lambda e: e.log_order)
+        oldest = ring.pop(0) if len(ring) > config.ring else None
         if place in wanted:
-            made[place] = _signals_of(ring, entry, wanted[place].partition, config)
-        if len(ring) > config.ring:
-            del ring[0]
-    return [signal for place in made for signal in made[place]]
+            # An event older than a full ring leaves at once: it has no pairs.
+            made += _signals_of(sequence if oldest is not entry else [entry], entry, wanted[place].partition)
+        if oldest is not None:
+            sequence.remove(oldest)
+    return made
 
 
-def _signals_of(ring: list[Entry], entry: Entry, partition: int, config: UserConfig) -> list[Signal]:
+def _signals_of(sequence: list[Entry], entry: Entry, partition: int) -> list[Signal]:
     """Return what one event teaches: about its own item first, then about items that it moved away from others."""
     by_item: dict[str, list[tuple[str, int]]] = {entry.item_id: []}
-    at = bisect_left(ring, entry.order, key=lambda e: e.order)
-    if at > 0 or len(ring) <= config.ring:  # an event older than a full ring has no pairs
-        for (earlier, later), change in changes(ring, at).items():
-            by_item.setdefault(later, []).append((earlier, change))
+    at = bisect_left(sequence, entry.log_order, key=lambda e: e.log_order)
+    for (earlier, later), change in changes(sequence, at).items():
+        by_item.setdefault(later, []).append((earlier, change))
     return [
         Signal(
             item_id=item_id,

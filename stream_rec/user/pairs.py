@@ -1,8 +1,9 @@
 """Pairs: which items a user came to after which others, as changes of integer weights.
 
 Two events of a user at most ``WINDOW`` places apart make a pair; the nearer, the heavier. The sum over all pairs is a
-function of the order of events in time alone: an event that arrives late adds its own pairs and corrects those that
-now lie one place further apart. (As far as the ring reaches: pairs with events that have left it stay as they were.)
+function of the order of events in time alone, ties (the lines of one purchase) as they stand in the log: an event that
+arrives late adds its own pairs and corrects those that now lie one place further apart. (As far as the ring reaches:
+pairs with events that have left it stay as they were.)
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ WEIGHTS = (0, *range(WINDOW, 0, -1), 0)
 
 
 def changes(ring: list[Entry], at: int) -> dict[tuple[str, str], int]:
-    """Return how pair weights change because the event at place ``at`` of ``ring`` came in.
+    """Return how pair weights change because the event at place ``at`` of ``ring``, in log order, came in.
 
     Returns:
         (earlier item, later item) to change of weight. Without a late event that is: the events before the new one.

@@ -53,6 +53,11 @@ class Entry(Struct, frozen=True, array_like=True):
         """Position in the ring: by event time, ties by event id."""
         return self.timestamp_ms, self.event_id
 
+    @property
+    def log_order(self) -> tuple[int, int, int]:
+        """Position in the user's sequence of items: by event time, ties as they stand in their topics."""
+        return self.timestamp_ms, self.kind, self.offset
+
 
 class Tally(Struct, frozen=True, array_like=True):
     """How often one item was interacted with in one week."""
@@ -82,6 +87,9 @@ class UserState(Struct, frozen=True, array_like=True):
     """Last applied source offset, by ``Kind``."""
     arrivals: int = 0
     unsettled: list[Entry] = []
+    """Entries that have left the ring, and whose signals or neighbours' signals may have to be sent again."""
+    settled: dict[int, int] = {}
+    """By ``Kind``, the offset up to which no signal has to be sent again, as of when ``unsettled`` was last emptied."""
 
     @property
     def newest(self) -> Entry | None:
@@ -171,6 +179,7 @@ def fold(state: UserState, event: Interaction, kind: Kind, offset: int, config: 
         offsets=offsets,
         arrivals=state.arrivals + 1,
         unsettled=[*state.unsettled, *ring[:n_over]],
+        settled=state.settled,
     )
 
 
@@ -182,7 +191,7 @@ def settle(state: UserState, safe: Mapping[int, int]) -> UserState:
     """
     if not state.unsettled or any(e.offset > safe.get(e.kind, -1) for e in [*state.ring, *state.unsettled]):
         return state
-    return msgspec.structs.replace(state, unsettled=[])
+    return msgspec.structs.replace(state, unsettled=[], settled=state.offsets)
 
 
 def _count(tally: list[Tally], first_week: int, entry: Entry, bound: int) -> tuple[list[Tally], int]:

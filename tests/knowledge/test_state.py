@@ -1,0 +1,179 @@
+"""One item's state: signals applied once each, in any interleaving of their sources."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_rec.errors import StateVersionError
+from stream_rec.events.interaction import Kind
+from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.signal import Signal, source_number
+from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig, apply, knowledge
+
+NEVER_CUT = KnowledgeConfig(predecessors=1000)
+SMALL = KnowledgeConfig(predecessors=8)
+
+
+def viewed(offset, *, at=5, pairs=(), partition=0, kind=Kind.VIEW) -> Signal:
+    return Signal("i", int(kind), partition, offset, at, list(pairs))
+
+
+@st.composite
+def sources(draw: st.DrawFn) -> list[list[Signal]]:
+    """Return the signals of several sources, each in the order of its offsets."""
+    change = st.tuples(st.sampled_from("abcdefgh"), st.integers(-3, 12))
+    made = []
+    for kind, partition in [(Kind.VIEW, 0), (Kind.VIEW, 1), (Kind.PURCHASE, 0)]:
+        offsets = sorted(draw(st.sets(st.integers(0, 30), max_size=8)))
+        made.append(
+            [
+                Signal(
+                    "i",
+                    int(kind),
+                    partition,
+                    offset,
+                    draw(st.none() | st.integers(0, 10**10)),
+                    draw(st.lists(change, max_size=4)),
+                )
+                for offset in offsets
+            ]
+        )
+    return made
+
+
+def interleaved(data: st.DataObject, parts: list[list[Signal]]) -> list[Signal]:
+    """Return one order of all that keeps the order within each source."""
+    turns = data.draw(st.permutations([n for n, part in enumerate(parts) for _ in part]))
+    waiting = [iter(part) for part in parts]
+    return [next(waiting[n]) for n in turns]
+
+
+def test_a_signal_counts_sums_and_pairs():
+    """What the event was, when, and what came before it."""
+    state = apply(UNSEEN, [viewed(0, at=5, pairs=[("a", 12)]), viewed(3, at=9, kind=Kind.CLICK)], NEVER_CUT)
+
+    assert state.counts == (1, 1, 0)
+    assert (state.first_ms, state.last_ms) == (5, 9)
+    assert state.predecessors == {"a": 12}
+    assert state.watermarks == {source_number(Kind.VIEW, 0): 0, source_number(Kind.CLICK, 0): 3}
+
+
+def test_a_signal_that_only_moves_pairs_is_no_event_of_this_item():
+    """Counts and times stay; the watermark notes it."""
+    state = apply(UNSEEN, [Signal("i", 0, 0, 4, None, [("a", 1)])], NEVER_CUT)
+
+    assert (state.counts, state.last_ms, state.sums) == ((0, 0, 0), None, [])
+    assert (state.predecessors, state.watermarks) == ({"a": 1}, {0: 4})
+
+
+@settings(max_examples=100, deadline=None)
+@given(parts=sources(), data=st.data())
+def test_any_interleaving_of_sources_gives_the_same_state(parts, data):
+    """Counts, times, predecessors and watermarks exactly, sums to float rounding; batches may end anywhere."""
+    expected = apply(UNSEEN, [s for part in parts for s in part], NEVER_CUT)
+    order = interleaved(data, parts)
+    cut = data.draw(st.integers(0, len(order)))
+    state = apply(apply(UNSEEN, order[:cut], NEVER_CUT), order[cut:], NEVER_CUT)
+
+    assert state.sums == pytest.approx(expected.sums, rel=1e-9)
+    assert msgspec.structs.replace(state, sums=[]) == msgspec.structs.replace(expected, sums=[])
+
+
+@settings(max_examples=100, deadline=None)
+@given(parts=sources(), data=st.data())
+def test_what_was_applied_before_is_skipped(parts, data):
+    """Any stretch sent again, in the order of its sources, changes not a byte."""
+    order = interleaved(data, parts)
+    state = apply(UNSEEN, order, NEVER_CUT)
+    again = interleaved(data, [part[data.draw(st.integers(0, len(part))) :] for part in parts])
+
+    assert apply(state, again, NEVER_CUT) == state
+    assert item_state.encode(apply(state, again, NEVER_CUT)) == item_state.encode(state)
+
+
+@settings(max_examples=100, deadline=None)
+@given(parts=sources(), data=st.data())
+def test_a_prefix_and_then_everything_again_is_everything_once(parts, data):
+    """As after a crash in the middle of sending."""
+    order = interleaved(data, parts)
+    prefix = order[: data.draw(st.integers(0, len(order)))]
+    expected = apply(UNSEEN, order, NEVER_CUT)
+    state = apply(apply(UNSEEN, prefix, NEVER_CUT), order, NEVER_CUT)
+
+    assert state == expected
+
+
+def test_a_pair_that_comes_to_nothing_is_forgotten():
+    """A weight of 0 takes no room; a correction may overtake what it corrects."""
+    early = apply(UNSEEN, [viewed(0, pairs=[("a", -1)])], NEVER_CUT)
+
+    assert early.predecessors == {"a": -1}
+    assert apply(early, [viewed(1, pairs=[("a", 1)])], NEVER_CUT).predecessors == {}
+
+
+def test_the_heaviest_predecessors_stay():
+    """Above twice the bound the lightest go; of equal ones the smaller ids stay."""
+    at_bound = apply(UNSEEN, [viewed(0, pairs=[(f"p{n:02}", n) for n in range(1, 17)])], SMALL)
+    over = apply(at_bound, [viewed(1, pairs=[("p00", 16)])], SMALL)
+
+    assert len(at_bound.predecessors) == 16
+    assert set(over.predecessors) == {"p00", *(f"p{n:02}" for n in range(10, 17))}
+
+
+@settings(max_examples=60, deadline=None)
+@given(weights=st.lists(st.tuples(st.integers(0, 99), st.integers(-3, 12)), max_size=150))
+def test_predecessors_are_bounded(weights):
+    """At most twice the bound after every batch."""
+    state = UNSEEN
+    for offset, (item, weight) in enumerate(weights):
+        state = apply(state, [viewed(offset, pairs=[(f"p{item}", weight)])], SMALL)
+        assert len(state.predecessors) <= 16
+
+
+@settings(max_examples=60, deadline=None)
+@given(parts=sources())
+def test_applying_leaves_the_old_state_as_it_was(parts):
+    """State in, state out."""
+    state = apply(UNSEEN, parts[0], NEVER_CUT)
+    before = item_state.encode(state)
+    apply(state, [*parts[1], *parts[2]], SMALL)
+
+    assert item_state.encode(state) == before
+    assert item_state.encode(UNSEEN) == item_state.encode(ItemState())
+
+
+@settings(max_examples=60, deadline=None)
+@given(parts=sources())
+def test_a_state_survives_its_bytes(parts):
+    """And equal states give equal bytes, whatever order their dictionaries have."""
+    state = apply(UNSEEN, [s for part in parts for s in part], NEVER_CUT)
+    turned = msgspec.structs.replace(
+        state,
+        predecessors=dict(reversed(state.predecessors.items())),
+        watermarks=dict(reversed(state.watermarks.items())),
+    )
+
+    assert item_state.decode(item_state.encode(state)) == state
+    assert item_state.encode(turned) == item_state.encode(state)
+
+
+def test_knowledge_leaves_bookkeeping_out():
+    """What goes to the world does not say where it came from."""
+    state = apply(UNSEEN, [viewed(7, pairs=[("a", 2)])], NEVER_CUT)
+
+    assert knowledge(state).watermarks == {}
+    assert knowledge(state).predecessors == {"a": 2}
+
+
+def test_a_newer_version_is_refused():
+    """A program must not guess at what a newer one wrote."""
+    with pytest.raises(StateVersionError, match="version 2"):
+        item_state.decode(item_state.encode(ItemState(version=2)))
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"{}", b"\x92\x01\xa1x"])
+def test_bytes_that_are_no_state_are_refused(data):
+    """Never a half-read state."""
+    with pytest.raises(StateVersionError, match="cannot be read"):
+        item_state.decode(data)

@@ -1,0 +1,191 @@
+"""Arrivals applied to a user's state, and the signals they send: each once, the same again after a crash."""
+
+from collections import defaultdict
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_rec.events.interaction import Kind
+from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.state import COLD, UserState, facts
+from tests.user.histories import (
+    ALL_SAFE,
+    SMALL,
+    arrivals,
+    event_sets,
+    folded,
+    happened,
+    in_log_order,
+    pairs_by_arrival,
+    pairs_by_distance,
+    summed_pairs,
+)
+
+
+def test_an_event_teaches_what_came_before_it():
+    """The signal is about the event's own item, with the items before it and when it was seen."""
+    after = advance(COLD, arrivals([happened(1, "a"), happened(2, "b", Kind.CLICK)]), SMALL, {})
+
+    about_b = after.signals[1]
+    assert (about_b.item_id, about_b.kind, about_b.offset, about_b.seen_ms) == ("b", Kind.CLICK, 0, 2)
+    assert about_b.pairs == [("a", 12)]
+
+
+def test_a_late_event_corrects_the_items_after_it():
+    """b comes late between a and c: c hears that b is its neighbour now, and that a is one place further."""
+    after = advance(COLD, arrivals([happened(1, "a"), happened(3, "c"), happened(2, "b")]), SMALL, {})
+
+    about_b, about_c = after.signals[2:]
+    assert (about_b.item_id, about_b.seen_ms, about_b.pairs) == ("b", 2, [("a", 12)])
+    assert (about_c.item_id, about_c.seen_ms, sorted(about_c.pairs)) == ("c", None, [("a", -1), ("b", 12)])
+    assert about_b.offset == about_c.offset == 2
+
+
+def test_an_event_older_than_a_full_ring_is_counted_without_pairs():
+    """What it stood next to is no longer known."""
+    full = [happened(at, f"i{at}") for at in range(100, 116)]
+    after = advance(COLD, arrivals([*full, happened(5, "late")]), SMALL, {})
+
+    assert [(s.item_id, s.seen_ms, s.pairs) for s in after.signals[16:]] == [("late", 5, [])]
+
+
+def test_a_replayed_arrival_changes_nothing_and_sends_its_signal_again():
+    """It may never have left: the very same signal is made again, the state stays as it is."""
+    arrived = arrivals([happened(1, "a"), happened(2, "b"), happened(3, "c")])
+    first = advance(COLD, arrived, SMALL, {})
+    again = advance(first.state, arrived[1:], SMALL, {})
+
+    assert not again.is_changed
+    assert again.state is first.state
+    assert again.signals == first.signals[1:]
+
+
+def test_a_duplicate_teaches_nothing():
+    """The same event in another place of the topic has no signal, not even when it is replayed."""
+    arrived = arrivals([happened(1, "a"), happened(1, "a")])
+    first = advance(COLD, arrived, SMALL, {})
+    again = advance(first.state, arrived, SMALL, {})
+
+    assert first.is_changed
+    assert first.signals == again.signals
+    assert [s.offset for s in first.signals] == [0]
+
+
+def test_nothing_arrived_is_nothing_changed():
+    """No arrivals, no signals."""
+    after = advance(COLD, [], SMALL, {})
+
+    assert (after.state, after.is_changed, after.signals) == (COLD, False, [])
+
+
+def test_a_batch_far_longer_than_the_ring_has_all_its_signals():
+    """50 events in one batch of a user whose ring holds 16: each signal is as if they had come one by one."""
+    arrived = arrivals([happened(at, f"i{at % 20}") for at in range(50)])
+    batched = advance(COLD, arrived, SMALL, {})
+
+    assert batched.signals == one_by_one(arrived)[1]
+    assert [s.offset for s in batched.signals] == list(range(50))
+    assert len(batched.state.unsettled) == 34
+
+
+def test_unsettled_entries_go_with_the_next_event_once_their_signals_are_safe():
+    """In the steady run the state carries them for one batch."""
+    arrived = arrivals([happened(at, "a") for at in range(21)])
+    first = advance(COLD, arrived[:20], SMALL, {})
+
+    assert len(first.state.unsettled) == 4
+    assert len(advance(first.state, arrived[20:], SMALL, {0: 18}).state.unsettled) == 5
+    assert len(advance(first.state, arrived[20:], SMALL, {0: 19}).state.unsettled) == 1
+
+
+def one_by_one(arrived: list[Arrival]):
+    state, made = COLD, []
+    for one in arrived:
+        after = advance(state, [one], SMALL, ALL_SAFE)
+        state = after.state
+        made += after.signals
+    return state, made
+
+
+@settings(max_examples=100, deadline=None)
+@given(events=event_sets(), data=st.data())
+def test_a_batch_is_the_same_as_one_by_one(events, data):
+    """Facts and signals do not depend on where batches end, nor on whether the state was settled between."""
+    arrived = arrivals(data.draw(st.permutations(events)))
+    batched, at = COLD, 0
+    made = []
+    while at < len(arrived):
+        n = data.draw(st.integers(1, 30))
+        after = advance(batched, arrived[at : at + n], SMALL, {})
+        batched, at = after.state, at + n
+        made += after.signals
+    single, expected = one_by_one(arrived)
+
+    assert made == expected
+    assert facts(batched) == facts(single) == facts(folded(arrived))
+
+
+@settings(max_examples=100, deadline=None)
+@given(events=event_sets(), data=st.data())
+def test_signals_made_again_are_the_same_signals(events, data):
+    """However far the state has gone on, in whatever order topics are read again: as long as nothing was settled."""
+    arrived = arrivals(data.draw(st.permutations(events)))
+    state = COLD
+    original: dict[tuple[int, int], list] = defaultdict(list)
+    for one in arrived:
+        after = advance(state, [one], SMALL, {})
+        state = after.state
+        original[one.kind, one.offset] = after.signals
+    replayed = data.draw(st.permutations(arrived))[: data.draw(st.integers(0, len(arrived)))]
+    again = defaultdict(list)
+    for signal in advance(state, replayed, SMALL, {}).signals:
+        again[signal.kind, signal.offset].append(signal)
+
+    assert again == {(one.kind, one.offset): original[one.kind, one.offset] for one in replayed}
+
+
+@settings(max_examples=100, deadline=None)
+@given(events=event_sets(max_size=SMALL.ring), data=st.data())
+def test_pairs_sum_up_to_one_recomputation(events, data):
+    """Up to a ring of events: the summed changes of any order are the pair weights of the ring in one go."""
+    arrived = arrivals(data.draw(st.permutations(events)))
+
+    assert summed_pairs(one_by_one(arrived)[1]) == pairs_by_distance(in_log_order(arrived))
+
+
+@settings(max_examples=100, deadline=None)
+@given(events=event_sets(max_size=50, items=8), data=st.data())
+def test_pairs_beyond_the_ring_follow_the_order_of_arrival(events, data):
+    """Each event changes what the ring of its moment holds: counted here by weighing that before and after."""
+    arrived = arrivals(data.draw(st.permutations(events)))
+
+    assert summed_pairs(one_by_one(arrived)[1]) == pairs_by_arrival(arrived, SMALL.ring)
+
+
+def test_what_was_settled_is_not_made_again():
+    """Some of what the late click's signal was made of is gone: made again it would be another signal."""
+    early = [happened(at, "x") for at in range(100, 112)]
+    arrived = arrivals([*early, happened(200, "b"), happened(150, "z", Kind.CLICK)])
+    late = arrived[-1]
+    first = advance(COLD, arrived, SMALL, {})
+    later = arrivals([*early, happened(200, "b"), *(happened(at, "y") for at in range(300, 305))])[13:]
+    moved_on = advance(first.state, later, SMALL, {})
+    settled = advance(moved_on.state, [Arrival(happened(400, "y")[1], Kind.VIEW, 0, 18)], SMALL, ALL_SAFE).state
+
+    assert [s.item_id for s in first.signals if s.kind == Kind.CLICK] == ["z", "b"]
+    assert advance(moved_on.state, [late], SMALL, {}).signals == [s for s in first.signals if s.kind == Kind.CLICK]
+    assert advance(settled, [late], SMALL, {}).signals == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(events=event_sets(max_size=40))
+def test_advancing_leaves_the_old_state_as_it_was(events):
+    """State in, state out."""
+    arrived = arrivals(events)
+    state = folded(arrived[: len(arrived) // 2])
+    before = repr(state)
+
+    advance(state, arrived, SMALL, ALL_SAFE)
+
+    assert repr(state) == before
+    assert repr(COLD) == repr(UserState())

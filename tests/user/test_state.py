@@ -1,0 +1,202 @@
+"""One user's facts: a function of the set of events, bounded, and never changed in place."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_rec.errors import StateVersionError
+from stream_rec.events.interaction import Kind
+from stream_rec.user import state as user_state
+from stream_rec.user.state import COLD, WEEK_MS, UserState, digest, facts, fold, is_applied, settle
+from tests.user.histories import ALL_SAFE, SMALL, arrivals, event_sets, folded, happened
+
+
+@settings(max_examples=150, deadline=None)
+@given(events=event_sets(), data=st.data())
+def test_any_order_of_arrival_gives_the_same_facts(events, data):
+    """The ring, the tally and its first week are a function of the set of events, also where events have left both."""
+    shuffled = data.draw(st.permutations(events))
+
+    assert facts(folded(arrivals(events))) == facts(folded(arrivals(shuffled)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(events=event_sets(max_size=70, weeks=2, items=40), data=st.data())
+def test_any_order_gives_the_same_facts_where_one_week_is_over_the_bound(events, data):
+    """A week with more items than the tally may hold keeps the same of them in any order."""
+    shuffled = data.draw(st.permutations(events))
+
+    assert facts(folded(arrivals(events))) == facts(folded(arrivals(shuffled)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(events=event_sets(), data=st.data())
+def test_duplicates_within_the_ring_change_no_facts(events, data):
+    """An event that comes again, in any topic's next offset, while the ring still holds it, is one event."""
+    state = with_duplicates = COLD
+    offset = 0
+    for kind, event in events:
+        state = fold(state, event, kind, offset, SMALL)
+        with_duplicates = fold(with_duplicates, event, kind, offset, SMALL)
+        for again in data.draw(st.lists(st.sampled_from(with_duplicates.ring), max_size=2)):
+            offset += 1
+            with_duplicates = fold(with_duplicates, happened_as(again), Kind(again.kind), offset, SMALL)
+        offset += 1
+
+    assert facts(state) == facts(with_duplicates)
+
+
+def happened_as(entry):
+    return happened(entry.timestamp_ms, entry.item_id, Kind(entry.kind), event_id=entry.event_id)[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(events=event_sets(max_size=90, items=40))
+def test_everything_is_bounded_and_ordered(events):
+    """The ring and the tally stay within their bounds; both keep their orders; counts count everything."""
+    state = folded(arrivals(events))
+
+    assert len(state.ring) == min(len(events), SMALL.ring)
+    assert len(state.tally) <= SMALL.tally
+    assert [e.order for e in state.ring] == sorted(e.order for e in state.ring)
+    assert [(t.week, t.item_id) for t in state.tally] == sorted({(t.week, t.item_id) for t in state.tally})
+    assert sum(state.counts) == len(events) == state.arrivals
+    assert state.first_ms == min((e.timestamp_ms for _, e in events), default=None)
+
+
+def test_the_ring_keeps_the_newest_in_event_time():
+    """What comes late and is older than a full ring does not displace anything, and is counted all the same."""
+    state = folded(arrivals([*(happened(at, "a") for at in range(100, 116)), happened(5, "late")]))
+
+    assert [e.timestamp_ms for e in state.ring] == list(range(100, 116))
+    assert state.counts == (17, 0, 0)
+    assert state.first_ms == 5
+    assert [e.item_id for e in state.unsettled] == ["late"]
+
+
+def test_ties_in_time_are_ordered_by_event_id():
+    """Two events of one millisecond have one order, whichever came first."""
+    events = [happened(5, "b", event_id="2"), happened(5, "a", event_id="1")]
+
+    assert [e.item_id for e in folded(arrivals(events)).ring] == ["a", "b"]
+
+
+def test_whole_weeks_leave_the_tally_oldest_first():
+    """16 items of week 1 fill the tally; one of week 2 drives week 1 out, and a late event of it stays out."""
+    week_1 = [happened(WEEK_MS, f"i{n}") for n in range(16)]
+    state = folded(arrivals([*week_1, happened(2 * WEEK_MS, "new"), happened(WEEK_MS + 1, "late")]))
+
+    assert [(t.week, t.item_id) for t in state.tally] == [(2, "new")]
+    assert state.first_week == 2
+
+
+def test_a_single_week_over_the_bound_stays():
+    """The newest week is never dropped whole: 20 items in one week leave 16."""
+    state = folded(arrivals([happened(WEEK_MS, f"i{n}") for n in range(20)]))
+
+    assert len(state.tally) == 16
+    assert state.first_week == -1
+
+
+def test_a_tally_counts_by_kind_and_keeps_the_latest_time():
+    """One entry for an item and week: counts of views, clicks, purchases, and the last of their times."""
+    state = folded(arrivals([happened(9, "a"), happened(3, "a", Kind.PURCHASE), happened(4, "a")]))
+
+    assert [(t.item_id, t.counts, t.last_ms) for t in state.tally] == [("a", (2, 0, 1), 9)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(events=event_sets(max_size=40))
+def test_folding_leaves_the_old_state_as_it_was(events):
+    """State in, state out: in Faust a value changed in place is lost at the next recovery."""
+    state = COLD
+    for one in arrivals(events):
+        before = user_state.encode(state)
+        after = fold(state, one.event, one.kind, one.offset, SMALL)
+        assert user_state.encode(state) == before
+        state = after
+    assert user_state.encode(COLD) == user_state.encode(UserState())
+
+
+@settings(max_examples=40, deadline=None)
+@given(events=event_sets(max_size=40))
+def test_a_state_survives_its_bytes(events):
+    """Decoding what was encoded gives an equal state, bookkeeping included."""
+    state = folded(arrivals(events))
+
+    assert user_state.decode(user_state.encode(state)) == state
+
+
+def test_facts_leave_bookkeeping_out():
+    """The same event at another offset is the same fact."""
+    first = fold(COLD, happened(1, "a")[1], Kind.VIEW, 0, SMALL)
+    second = fold(COLD, happened(1, "a")[1], Kind.VIEW, 77, SMALL)
+
+    assert first != second
+    assert facts(first) == facts(second)
+
+
+@pytest.mark.parametrize("other", [happened(2, "a"), happened(1, "b"), happened(1, "a", Kind.CLICK)])
+def test_different_facts_have_different_bytes(other):
+    """Time, item and kind all count."""
+    assert facts(folded(arrivals([happened(1, "a")]))) != facts(folded(arrivals([other])))
+
+
+def test_a_digest_does_not_depend_on_the_order_of_users():
+    """It is one number for many users, and changes with any of them."""
+    one, two = folded(arrivals([happened(1, "a")])), folded(arrivals([happened(2, "b")]))
+
+    assert digest({"x": one, "y": two}) == digest({"y": two, "x": one})
+    assert digest({"x": one, "y": two}) != digest({"x": two, "y": one})
+
+
+def test_a_duplicate_notes_its_offset_only():
+    """So that it is known as applied when it is replayed."""
+    once = fold(COLD, happened(1, "a")[1], Kind.VIEW, 3, SMALL)
+    twice = fold(once, happened(1, "a")[1], Kind.VIEW, 4, SMALL)
+
+    assert twice == msgspec.structs.replace(once, offsets={0: 4})
+
+
+def test_offsets_are_kept_for_each_topic():
+    """An offset says something about its own topic alone."""
+    state = fold(COLD, happened(1, "a")[1], Kind.CLICK, 5, SMALL)
+
+    assert is_applied(state, Kind.CLICK, 5)
+    assert not is_applied(state, Kind.CLICK, 6)
+    assert not is_applied(state, Kind.VIEW, 0)
+
+
+def test_unsettled_entries_stay_until_every_signal_is_safe():
+    """One event of any topic above its safe offset keeps them all: its signal may pair with them."""
+    events = [*(happened(at, "a") for at in range(17)), happened(99, "b", Kind.CLICK)]
+    state = folded(arrivals(events))
+
+    assert len(state.unsettled) == 2
+    assert settle(state, {0: 16}) is state
+    assert settle(state, {0: 15, 1: 0}) is state
+    assert settle(state, {0: 16, 1: 0}).unsettled == []
+    assert facts(settle(state, ALL_SAFE)) == facts(state)
+
+
+def test_a_newer_version_is_refused():
+    """A program must not guess at what a newer one wrote."""
+    data = user_state.encode(msgspec.structs.replace(COLD, version=2))
+
+    with pytest.raises(StateVersionError, match="version 2"):
+        user_state.decode(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"{}", b"\x93\x01\x02\x03", b"\x91\xa1x"])
+def test_bytes_that_are_no_state_are_refused(data):
+    """Never a half-read state."""
+    with pytest.raises(StateVersionError, match="cannot be read"):
+        user_state.decode(data)
+
+
+def test_a_cold_user_has_nothing():
+    """Nothing known is a state like any other."""
+    assert COLD.is_cold
+    assert COLD.newest is None
+    assert folded(arrivals([happened(1, "a")])).newest.item_id == "a"

@@ -34,7 +34,7 @@ def recommend(user: UserState, catalog: Catalog, config: RankingConfig, *, now_m
     parts = contributions(candidates, config)
     scores = parts.sum(axis=1)
     best = np.lexsort((candidates.rows, -scores))[: config.n]
-    return [_explained(candidates, parts, scores, int(place), recent, catalog) for place in best]
+    return [_explained(candidates, parts, scores, int(place), recent, catalog) for place in best if scores[place] > 0]
 
 
 def retrieve(
@@ -81,12 +81,15 @@ def _explained(
     """Return one item with its score, where that came from, and the event behind the strongest source."""
     strongest = int(parts[place].argmax())
     evidence = int(candidates.evidence[place, strongest])
+    item_id = catalog.item_ids[candidates.rows[place]]
     reason = Reason(kind=candidates.sources[strongest])
     if evidence >= 0:
         entry = recent[evidence]
         reason = Reason(reason.kind, entry.item_id, entry.event_id, Kind(entry.kind).label)
+    elif reason.kind == "repeat":  # its event is too long ago to be in the ring
+        reason = Reason(reason.kind, item_id)
     return SlateItem(
-        item_id=catalog.item_ids[candidates.rows[place]],
+        item_id=item_id,
         score=round(float(scores[place]), 6),
         propensity=1.0,
         sources={

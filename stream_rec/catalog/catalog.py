@@ -54,14 +54,14 @@ class Catalog:
         """Take a new or changed item record."""
         row = self._row(item.item_id)
         self._items[row] = item
-        self._is_listed[row] = item.available
+        self._list(row, item.available)
 
     def delete_item(self, item_id: str) -> None:
         """Take an item off every list. What was learned of it stays, should it come back."""
         row = self.find(item_id)
         if row is not None:
             self._items.pop(row, None)
-            self._is_listed[row] = False
+            self._list(row, False)
 
     def put_embedding(self, item_id: str, embedding: ItemEmbedding) -> None:
         """Take an item's vector.
@@ -83,6 +83,11 @@ class Catalog:
     def put_knowledge(self, item_id: str, state: ItemState) -> None:
         """Take what the item stage knows of an item now."""
         self.knowledge.put(self._row(item_id), state, self._row)
+
+    def _list(self, row: int, is_listed: bool) -> None:
+        if self._is_listed[row] != is_listed:
+            self._is_listed[row] = is_listed
+            self.knowledge.relisted()
 
     def _row(self, item_id: str) -> int:
         row = self._row_of.get(item_id)

@@ -1,7 +1,8 @@
 """Item vectors by row, one space for each encoder. Vectors of two encoders are never compared.
 
 While a new encoder or revision embeds the catalog, the old space goes on serving; the new one takes over when it holds
-more items. Until then an item keeps its old vector beside its new one.
+as many items. Until then an item keeps its old vector beside its new one; from then on the old space keeps only what
+the new one lacks, so that reading a topic in which the two alternate loses nothing.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Space:
 
 
 class Embeddings:
-    """The spaces, at most two: the one in use and the one that may follow it."""
+    """The spaces, at most two: the one in use, and the one that may follow it or that it followed."""
 
     def __init__(self) -> None:
         self.active: Space | None = None
@@ -62,10 +63,12 @@ class Embeddings:
         if space is self.active:
             if self.incoming is not None:
                 self.incoming.delete(row)
+                if not self.incoming.n_items:
+                    self.incoming = None
             return False
-        if self.active is not None and space.n_items <= self.active.n_items:
+        if self.active is not None and space.n_items < self.active.n_items:
             return False
-        self.active, self.incoming = space, None
+        self.active, self.incoming = space, _without(self.active, space)
         return True
 
     def delete(self, row: int) -> None:
@@ -85,3 +88,13 @@ class Embeddings:
                 return space
         self.incoming = Space(encoder, dimensions)
         return self.incoming
+
+
+def _without(space: Space | None, other: Space) -> Space | None:
+    """Return ``space`` less the rows that ``other`` has too, or None where nothing is left."""
+    if space is None:
+        return None
+    n = min(len(space.is_present), len(other.is_present))
+    for row in np.flatnonzero(space.is_present[:n] & other.is_present[:n]):
+        space.delete(int(row))
+    return space if space.n_items else None

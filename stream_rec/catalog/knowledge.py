@@ -27,7 +27,7 @@ class Knowledge:
         self._predecessors: dict[int, dict[str, int]] = {}
         self._followers: dict[int, dict[int, int]] = {}
         self._follower_arrays: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._trending: dict[int, np.ndarray] = {}
+        self._trending: dict[tuple[int, int], np.ndarray] = {}
 
     def reserve(self, n_rows: int) -> None:
         """Make room for ``n_rows`` items."""
@@ -48,10 +48,12 @@ class Knowledge:
             self.newest_ms = max(self.newest_ms, state.last_ms)
         self._trending.clear()
         before = self._predecessors.get(row, {})
-        for item_id in before.keys() - state.predecessors.keys():
-            self._set_follower(row_of(item_id), row, 0)
-        for item_id, weight in state.predecessors.items() - before.items():
-            self._set_follower(row_of(item_id), row, weight)
+        for item_id in before:
+            if item_id not in state.predecessors:
+                self._set_follower(row_of(item_id), row, 0)
+        for item_id, weight in state.predecessors.items():  # in this order, not a set's: it may make rows
+            if weight != before.get(item_id):
+                self._set_follower(row_of(item_id), row, weight)
         self._predecessors[row] = state.predecessors
 
     def _set_follower(self, row: int, follower: int, weight: int) -> None:
@@ -76,12 +78,20 @@ class Knowledge:
             arrays = self._follower_arrays[row] = rows[heaviest], values[heaviest]
         return arrays
 
-    def trending(self, half_life: int, n_rows: int, k: int) -> np.ndarray:
-        """Return the ``k`` rows most popular at ``popularity.HALF_LIVES_MS[half_life]``, the best first."""
-        rows = self._trending.get(half_life)
+    def relisted(self) -> None:
+        """Take notice that other items are listed than before."""
+        self._trending.clear()
+
+    def trending(self, half_life: int, is_listed: np.ndarray, k: int) -> np.ndarray:
+        """Return the ``k`` listed rows most popular at ``popularity.HALF_LIVES_MS[half_life]``, the best first.
+
+        Args:
+            is_listed: (n,) bool by row: what is sold out must not crowd out the rest.
+        """
+        rows = self._trending.get((half_life, k))
         if rows is None:
-            levels = self.levels[:n_rows, half_life]
+            levels = np.where(is_listed, self.levels[: len(is_listed), half_life], -np.inf)
             n = min(k, int(np.count_nonzero(levels > -np.inf)))
             best = np.argpartition(-levels, n - 1)[:n] if n else np.zeros(0, dtype=np.int64)
-            rows = self._trending[half_life] = best[np.lexsort((best, -levels[best]))]
+            rows = self._trending[half_life, k] = best[np.lexsort((best, -levels[best]))]
         return rows

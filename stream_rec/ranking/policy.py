@@ -18,7 +18,7 @@ class RankingConfig(Struct, frozen=True, kw_only=True):
     """Length of a list."""
     recent_items: Annotated[int, Meta(ge=1, le=64)] = 12
     """Last items whose neighbours and followers are looked up."""
-    recency: Annotated[float, Meta(gt=0, le=1)] = 0.6
+    recency: Annotated[float, Meta(ge=0.01, le=1)] = 0.6
     """How much less each earlier item counts than the one after it."""
     trending_items: Annotated[int, Meta(ge=1, le=1000)] = 100
     """Items taken at each half-life of popularity."""

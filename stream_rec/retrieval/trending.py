@@ -13,8 +13,8 @@ USED = tuple(HALF_LIVES_MS.index(hours * HOUR_MS) for hours in (6, 72, 720))
 
 
 def trending(catalog: Catalog, k: int) -> Found:
-    """Return the items most popular at any of the half-lives; each scaled by its best, then averaged."""
-    best = [catalog.knowledge.trending(half_life, len(catalog), k) for half_life in USED]
+    """Return the listed items most popular at any of the half-lives; each scaled by its best, then averaged."""
+    best = [catalog.knowledge.trending(half_life, catalog.is_listed, k) for half_life in USED]
     rows = np.unique(np.concatenate(best)) if best else np.zeros(0, np.int64)
     if not len(rows):
         return Found.nothing()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import click
 
 from stream_rec import __version__
+from stream_rec.cli.logs import set_up
 from stream_rec.config import load
 from stream_rec.errors import StreamRecError
 
@@ -51,11 +51,7 @@ class LazyCommands(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, file: Path | None, bootstrap: str | None, topic_prefix: str | None, log_level: str) -> None:
     """Streaming recommendations on Kafka: events in, ranked lists out, within a second."""
-    logging.basicConfig(
-        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s %(message)s"
-    )
-    for noisy in ("kafka", "aiokafka"):
-        logging.getLogger(noisy).setLevel(logging.DEBUG if log_level == "debug" else logging.ERROR)
+    set_up(log_level)
     ctx.obj = load(file, environ=os.environ, flags={"kafka.bootstrap": bootstrap, "kafka.topic_prefix": topic_prefix})
 
 

@@ -24,6 +24,7 @@ def worker(settings: Settings, instance_id: str | None, data_dir: str | None) ->
         overridden(settings, {"worker.instance_id": instance_id, "worker.data_dir": data_dir}), os.environ
     )
     require_answering(settings.kafka)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads spin: products this small only lose by them
     from stream_rec.wiring.worker import run
 
     run(settings)

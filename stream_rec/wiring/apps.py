@@ -10,6 +10,7 @@ import faust
 from faust.types.auth import CredentialsT
 
 from stream_rec.config import KafkaSettings
+from stream_rec.wiring.fence import fence
 
 REQUEST_TIMEOUT_S = 30.0
 EVENTS_APP_PORT = 6066
@@ -30,7 +31,7 @@ def new_app(
         app_id: Name of the consumer group, without prefix.
         instance_id: Stable name in the group (static membership): a restart gets its partitions back at once.
     """
-    return faust.App(
+    app = faust.App(
         kafka.topic(app_id),
         broker=[f"kafka://{server}" for server in kafka.bootstrap.split(",")],
         broker_credentials=_credentials(kafka),
@@ -58,6 +59,8 @@ def new_app(
         web_tables_enabled=False,
         autodiscover=False,
     )
+    fence(app)
+    return app
 
 
 def raw_topic(app: faust.App, *names: str) -> faust.TopicT:

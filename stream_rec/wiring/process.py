@@ -49,6 +49,7 @@ class Process(faust.Worker):
 
     def __init__(self, app: faust.App, *services: Service, watchdog: Watchdog, directory: Path, **options: Any) -> None:
         super().__init__(app, *services, redirect_stdouts=False, loglevel="INFO", **options)
+        self.spinner = None
         self._watchdog = watchdog
         self._ready_file = directory / READY_FILE
 

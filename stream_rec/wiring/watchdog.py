@@ -27,6 +27,8 @@ EXIT_CODE = 75
 INTERVAL_S = 1.0
 LOST_S = 10.0
 MUTE_S = 15.0
+ANSWER_S = 2.0
+"""How long one probe of the consumer's loop waits."""
 STOP_S = 9.0
 
 
@@ -93,4 +95,4 @@ class Watchdog(threading.Thread):
             return coordinator.coordinator_id is not None
 
         future = asyncio.run_coroutine_threadsafe(look(), thread.thread_loop)
-        return future.result(timeout=2.0)
+        return future.result(timeout=ANSWER_S)

@@ -1,0 +1,86 @@
+"""A Faust consumer that does not deliver records across a rebalance.
+
+Faust 0.15.3 loses events when partitions move. At the end of a recovery it resumes the source partitions first, then
+seeks to the committed offsets, then clears the agents' queues. What its drain fetches between is thrown away with the
+queues, and the drain goes on with the rest of that fetch. Faust takes the hole for one that compaction left, counts it
+as acked, and drops those records when they come again (``Consumer._add_gap``, "DROPPED MESSAGE ROFF"). Besides, it does
+not seek at all where nothing is committed yet. Seen on two workers under load: a few events of 4,000 at each move.
+
+So here: what was fetched before the flow stopped is never delivered; sources are resumed only when the drain rests;
+and a seek always seeks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, Message
+
+FETCH_S = 0.2
+"""How long one fetch may wait for records; a rebalance waits for the last one."""
+
+
+class FencedConsumer(driver.Consumer):
+    """Faust's consumer with an epoch: it ends when the flow stops, and so does what was fetched in it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._epoch = 0
+        self._fetched_in = 0
+        self._drain: asyncio.Task[Any] | None = None
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
+
+    def stop_flow(self) -> None:
+        """Stop delivering, for good what was fetched until now."""
+        self._epoch += 1
+        super().stop_flow()
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Yield what one fetch brought, as long as its epoch lasts."""
+        self._drain = asyncio.current_task()
+        try:
+            async with aclosing(super().getmany(min(timeout, FETCH_S))) as fetched:
+                async for tp, message in fetched:
+                    if self._fetched_in != self._epoch:
+                        break
+                    yield tp, message
+        finally:
+            self._at_rest.set()
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[Any]]:
+        self._at_rest.clear()
+        self._fetched_in = self._epoch
+        # A copy: Faust's own set changes under the fetch, and partitions that are not resumed yet would come with it.
+        return await super()._getmany(set(active_partitions or ()), timeout)
+
+    async def rest(self) -> None:
+        """Stop the flow, and return when nothing is being fetched or delivered; ``resume_flow`` ends the rest."""
+        self.stop_flow()
+        await self._at_rest.wait()
+
+    async def perform_seek(self) -> None:
+        """Go back to the committed offsets; to the beginning where none is committed."""
+        if asyncio.current_task() is self._drain:
+            return  # who stopped the flow will seek before it resumes it
+        await self.rest()
+        await super().perform_seek()
+        started = {tp for tp, offset in self._committed_offset.items() if offset}
+        if fresh := {tp for tp in self.assignment() if not self._is_changelog_tp(tp)} - started:
+            await self._thread.seek_to_beginning(*(driver.ensure_aiokafka_TP(tp) for tp in fresh))
+            for tp in fresh:
+                self._read_offset[tp] = None
+
+
+def fence(app: faust.App) -> None:
+    """Give ``app``, which has not started, a consumer that loses nothing when partitions move."""
+    app.transport.Consumer = FencedConsumer
+
+    @app.on_rebalance_complete.connect(weak=False)
+    async def let_the_drain_rest(*_: Any, **__: Any) -> None:
+        await app.consumer.rest()

@@ -1,0 +1,5 @@
+"""The pipeline as it runs: real Kafka, real processes."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.kafka.outcome")

@@ -1,0 +1,127 @@
+"""What a run through Kafka must come to, whatever happened to its processes: what the replay of the log comes to."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+
+from stream_rec.client.connect import connect
+from stream_rec.client.reader import TopicReader
+from stream_rec.config import Settings
+from stream_rec.events.interaction import KIND_OF_TOPIC
+from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.state import ItemState
+from stream_rec.replay.log import LoggedEvent
+from stream_rec.replay.pipeline import Pipeline
+from stream_rec.testing.pipeline import RunningPipeline
+from stream_rec.user import state as user_state
+
+_SLATE = msgspec.json.Decoder(Slate)
+
+
+def replayed(settings: Settings, log: Iterable[LoggedEvent]) -> Pipeline:
+    """Return the brokerless pipeline that has learned ``log``."""
+    pipeline = Pipeline(settings)
+    for kind, event in log:
+        pipeline.learn(kind, event)
+    return pipeline
+
+
+def assert_same_as_replay(running: RunningPipeline, log: Sequence[LoggedEvent], *, predecessors: bool = True) -> None:
+    """Assert that users and items are known as the replay of ``log`` knows them, and that all of it reached lists.
+
+    Args:
+        predecessors: Whether the order between topics cannot have made a difference: no user's ring was ever full of
+            events of several topics.
+    """
+    expected = replayed(running.settings, log)
+    assert user_facts(running) == {user: user_state.facts(state) for user, state in expected.users.items()}
+    assert user_state.digest(running.user_states()) == user_state.digest(expected.users)
+    assert_same_items(running.item_states(), expected.items, predecessors=predecessors)
+    knowledge = running.read_compacted("item-knowledge")
+    published = {item_id: item_state.decode(value) for item_id, value in knowledge.items()}
+    assert_same_items(published, expected.items, predecessors=predecessors)
+    assert_all_in_lists(running, log)
+
+
+def assert_same_items(
+    found: dict[str, ItemState], expected: dict[str, ItemState], *, predecessors: bool = True
+) -> None:
+    """Assert that counts and pairs are equal, and popularity is but for rounding."""
+    assert {i: s.counts for i, s in found.items()} == {i: s.counts for i, s in expected.items()}
+    for item_id, item in expected.items():
+        assert (found[item_id].first_ms, found[item_id].last_ms) == (item.first_ms, item.last_ms)
+        assert found[item_id].sums == pytest.approx(item.sums, rel=1e-9)
+        if predecessors:
+            assert found[item_id].predecessors == item.predecessors
+
+
+def user_facts(running: RunningPipeline) -> dict[str, bytes]:
+    """Return the facts of each user, to see which differ."""
+    return {user_id: user_state.facts(state) for user_id, state in running.user_states().items()}
+
+
+def assert_all_in_lists(running: RunningPipeline, log: Iterable[LoggedEvent]) -> None:
+    """Assert that each user's last list has seen the last events of that user, and that no list went back."""
+    sent = {msgspec.json.encode(event) for _, event in log}
+    last: dict[str, dict[str, int]] = defaultdict(dict)
+    for topic in KIND_OF_TOPIC:
+        for record in read(running, topic):
+            if record.value in sent:  # not one of those that were rejected
+                last[record.key.decode()][topic] = record.offset
+    seen: dict[str, dict[str, int]] = {}
+    for record in read(running, "recommendations"):
+        slate = _SLATE.decode(record.value)
+        if slate.user_id == EVERYBODY:
+            continue
+        earlier = seen.get(slate.user_id, {})
+        gone_back = {topic: offset for topic, offset in earlier.items() if slate.seen.get(topic, -1) < offset}
+        assert not gone_back, f"list {slate.list_id} of {slate.user_id} has seen less than the one before it"
+        seen[slate.user_id] = slate.seen
+    assert seen == last
+
+
+def read(running: RunningPipeline, topic: str) -> list[ConsumerRecord]:
+    """Return all records of a topic, named without prefix, of each partition in order."""
+    reader = TopicReader(running.settings.kafka, topic)
+    try:
+        return reader.read_to_end(60.0)
+    finally:
+        reader.close()
+
+
+class Count:
+    """How many records a topic has by now, quickly."""
+
+    def __init__(self, running: RunningPipeline, topic: str) -> None:
+        kafka = running.settings.kafka
+        self._consumer = connect(KafkaConsumer, kafka, group_id=None)
+        self._partitions = [TopicPartition(kafka.topic(topic), number) for number in range(kafka.partitions)]
+
+    def __call__(self) -> int:
+        return sum(self._consumer.end_offsets(self._partitions).values())
+
+    def wait_for(self, n: int, timeout_s: float = 60.0) -> None:
+        """Return when there are at least ``n``."""
+        wait_until(lambda: self() >= n, timeout_s)
+
+    def __enter__(self) -> Count:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+
+def wait_until(fact: Callable[[], object], timeout_s: float = 60.0) -> None:
+    """Return when ``fact()`` is true; it is asked again and again."""
+    deadline = time.monotonic() + timeout_s
+    while not fact():
+        assert time.monotonic() < deadline, f"it did not happen within {timeout_s:g} s"
+        time.sleep(0.002)

@@ -1,0 +1,25 @@
+"""Settings for tests on a real Kafka: no model, and no waiting for what a person would not notice."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stream_rec.config import Settings
+
+UNCUT = 10_000
+"""Predecessors kept of an item: more than the items of any log here, so that no sum is cut."""
+
+
+def quick_settings(**sections: dict[str, object]) -> Settings:
+    """Return settings for short runs, with values of some sections replaced: ``quick_settings(user={"ring": 16})``."""
+    quick: dict[str, dict[str, object]] = {
+        "embedder": {"encoder": "hashing"},
+        "worker": {"session_timeout_s": 6.0, "everybody_interval_s": 0.2},
+        "knowledge": {"predecessors": UNCUT},
+    }
+    settings = Settings()
+    for section in quick.keys() | sections.keys():
+        values = {**quick.get(section, {}), **sections.get(section, {})}
+        changed = msgspec.structs.replace(getattr(settings, section), **values)
+        settings = msgspec.structs.replace(settings, **{section: changed})
+    return settings

@@ -1,0 +1,140 @@
+"""How the processes end: when told to, and when they cannot do their work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from stream_rec.events.slate import EVERYBODY
+from stream_rec.testing.pipeline import RunningPipeline
+from tests.kafka.logs import catalog_of, send, zipf_log
+from tests.kafka.outcome import Count, assert_same_as_replay
+from tests.kafka.settings import quick_settings
+
+pytestmark = pytest.mark.kafka
+
+NOWHERE = "127.0.0.1:1"
+
+
+def command(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run `stream-rec` as a program of its own, in a directory of its own."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("KAFKA_", "STREAM_REC_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "stream_rec", *arguments],
+        env=clean | environ,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_told_to_end_under_load_both_end_with_0_within_10_seconds(bootstrap: str, tmp_path: Path) -> None:
+    """SIGTERM in the middle of everything: exit code 0, in time, and the next start finishes the work exactly.
+
+    While they run, a second process of the same name does not start.
+    """
+    log = zipf_log(n_events=1500, n_users=100, n_items=300, seed=6)
+    settings = quick_settings(worker={"batch_events": 20}, user={"ring": 1024})
+
+    with RunningPipeline(bootstrap, settings) as running, Count(running, "recommendations") as lists:
+        twin = command(
+            *["--bootstrap", bootstrap, "--topic-prefix", running.settings.kafka.topic_prefix, "worker"],
+            *["--instance-id", "worker-1", "--data-dir", str(running.directory / "worker")],
+            cwd=tmp_path,
+        )
+        with running.producer() as producer:
+            for item in catalog_of(log):
+                producer.item(item)
+            send(producer, log)
+        lists.wait_for(100)
+        codes, seconds = {}, {}
+        for name in ("worker-1", "embedder-1"):
+            began = time.monotonic()
+            codes[name] = running.children[name].stop()
+            seconds[name] = time.monotonic() - began
+        running.start_worker()
+        running.wait_until_settled()
+
+        assert codes == {"worker-1": 0, "embedder-1": 0}
+        assert max(seconds.values()) < 10
+        assert_same_as_replay(running, log)
+        assert EVERYBODY in running.read_compacted("recommendations")
+    assert twin.returncode == 2
+    assert "runs as instance 'worker-1'" in twin.stderr and "--instance-id" in twin.stderr
+
+
+def test_a_list_that_the_broker_refuses_ends_the_worker_and_loses_nothing(bootstrap: str) -> None:
+    """What the broker does not take is not acked: the worker ends, and sends it all at its next start."""
+    log = zipf_log(n_events=300, n_users=30, n_items=30, seed=7)
+
+    with RunningPipeline(bootstrap, quick_settings(), embedder=False) as running:
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        topic = running.settings.kafka.topic("recommendations")
+        alter_size(admin, topic, "100")
+        with running.producer() as producer:
+            send(producer, log)
+        code = running.children["worker-1"].process.wait(30)
+        refused = running.read_compacted("recommendations")
+        alter_size(admin, topic, "1048588")
+        admin.close()
+        running.start_worker()
+        running.wait_until_settled()
+
+        assert code == 1
+        assert refused == {}
+        assert_same_as_replay(running, log)
+
+
+def alter_size(admin: KafkaAdminClient, topic: str, n_bytes: str) -> None:
+    """Set the largest record that a topic takes."""
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": n_bytes})])
+
+
+@pytest.mark.parametrize("role", ["worker", "embedder"])
+def test_missing_topics_are_named(bootstrap: str, tmp_path: Path, role: str) -> None:
+    """Without its topics a process does not wait for them: exit code 1, and the message names them and the remedy."""
+    ended = command(
+        *["--bootstrap", bootstrap, "--topic-prefix", "nobody-made-", role, "--data-dir", str(tmp_path)], cwd=tmp_path
+    )
+
+    assert ended.returncode == 1
+    for topic in ("clicks", "recommendations", "stream-rec-user-state-changelog"):
+        assert f"nobody-made-{topic}: missing" in ended.stderr
+    assert "stream-rec topics create" in ended.stderr
+
+
+def test_without_a_broker_the_message_comes_at_once(tmp_path: Path) -> None:
+    """No broker there: exit code 2 within 10 seconds, and the message says where it was looked for."""
+    began = time.monotonic()
+    ended = command("--bootstrap", NOWHERE, "worker", "--data-dir", str(tmp_path), cwd=tmp_path)
+
+    assert time.monotonic() - began < 10
+    assert ended.returncode == 2
+    assert NOWHERE in ended.stderr and "stream-rec broker start" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "named"),
+    [
+        (["worker", "--no-such-flag"], {}, "--no-such-flag"),
+        (["--bootstrap", NOWHERE, "worker", "--instance-id", "a b"], {}, "--instance-id"),
+        (["worker"], {"STREAM_REC_WORKER_BATCH_EVENTS": "0"}, "STREAM_REC_WORKER_BATCH_EVENTS"),
+        (["embedder"], {"STREAM_REC_EMBEDDER_COLOUR": "red"}, "STREAM_REC_EMBEDDER_COLOUR"),
+    ],
+)
+def test_a_wrong_flag_or_setting_is_named(
+    tmp_path: Path, arguments: list[str], environ: dict[str, str], named: str
+) -> None:
+    """A wrong call ends with exit code 2 before anything starts, and the message names what is wrong."""
+    ended = command(*arguments, cwd=tmp_path, **environ)
+
+    assert ended.returncode == 2
+    assert named in ended.stderr

@@ -145,7 +145,7 @@ class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_tokens: Annotated[int, Meta(ge=8)] = 256
     """Longer texts are cut."""
     token_budget: Annotated[int, Meta(ge=8)] = 2048
-    """Most tokens, padding included, in one forward pass. On a CPU 2048 is a third faster than 8192; a GPU wants more."""
+    """Most tokens, padding included, in one forward pass. A third faster than 8192 on a CPU; a GPU wants more."""
     hashing_dimensions: Annotated[int, Meta(ge=8, le=4096)] = 256
     data_dir: str = ".stream-rec/embedder"
     instance_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")] = "embedder-1"

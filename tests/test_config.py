@@ -1,0 +1,149 @@
+"""Settings: which value wins, and what an error says."""
+
+from pathlib import Path
+
+import pytest
+
+from stream_rec.config import Settings, as_toml, load, overridden, shown
+from stream_rec.errors import SettingsError
+
+
+def toml(folder: Path, text: str) -> Path:
+    file = folder / "stream-rec.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_without_anything_the_defaults_hold():
+    """Which work on a laptop."""
+    assert load(environ={}) == Settings()
+
+
+def test_the_later_source_wins(tmp_path):
+    """Defaults, then the file, then variables, then flags."""
+    file = toml(tmp_path, "[kafka]\npartitions = 2\ntopic_prefix = 'file.'\n[ranking]\nn = 5\n")
+    environ = {"STREAM_REC_KAFKA_PARTITIONS": "3", "STREAM_REC_KAFKA_TOPIC_PREFIX": "variable."}
+
+    settings = load(file, environ=environ, flags={"kafka.partitions": 4, "kafka.bootstrap": None})
+
+    assert (settings.kafka.partitions, settings.kafka.topic_prefix, settings.ranking.n) == (4, "variable.", 5)
+    assert settings.kafka.bootstrap == ""
+    assert settings.kafka.topic("views") == "variable.views"
+
+
+def test_a_variable_is_read_as_its_settings_type():
+    """A shell knows only strings."""
+    settings = load(
+        environ={
+            "STREAM_REC_WORKER_BATCH_WAIT_S": "0.5",
+            "STREAM_REC_KAFKA_SSL_CHECK_HOSTNAME": "false",
+            "STREAM_REC_KAFKA_SASL_PASSWORD": "123",
+            "STREAM_REC_CONFIG": "names the file, is no setting",
+            "PATH": "/bin",
+        }
+    )
+
+    assert settings.worker.batch_wait_s == 0.5
+    assert settings.kafka.ssl_check_hostname is False
+    assert settings.kafka.sasl_password == "123"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[kafka]\npartition = 2\n", r"\[kafka\] partition in .*toml: there is no such setting; .*partitions"),
+        ("[kafkaa]\npartitions = 2\n", r"there is no section 'kafkaa'; sections: kafka, broker"),
+        ("partitions = 2\n", r"'partitions' in .*toml stands outside a \[section\]"),
+        ("[kafka]\npartitions = 0\n", r"\[kafka\] partitions in .*toml: came 0: Expected `int` >= 1"),
+        ("[kafka]\npartitions = '2'\n", r"\[kafka\] partitions in .*toml: came '2': Expected `int`, got `str`"),
+        ("[user]\nring = 15\n", r"\[user\] ring in .*toml: came 15: Expected `int` >= 16"),
+        ("[ranking]\nrecency = 1.5\n", r"\[ranking\] recency in .*: came 1.5: Expected `float` <= 1"),
+        ("[kafka\n", "is not TOML"),
+    ],
+)
+def test_an_error_in_a_file_says_where_and_what(tmp_path, text, complaint):
+    """The key, the file, what came and what was expected."""
+    with pytest.raises(SettingsError, match=complaint):
+        load(toml(tmp_path, text), environ={})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("STREAM_REC_KAFKA_PARTITIONS", "many", "variable STREAM_REC_KAFKA_PARTITIONS: came 'many'"),
+        ("STREAM_REC_KAFKA_COLOUR", "red", "variable STREAM_REC_KAFKA_COLOUR: there is no such setting"),
+        ("STREAM_REC_COLOUR", "red", "variable STREAM_REC_COLOUR: there is no section 'colour'"),
+    ],
+)
+def test_an_error_in_a_variable_names_it(name, value, complaint):
+    """A misspelt variable would otherwise be passed over in silence."""
+    with pytest.raises(SettingsError, match=complaint):
+        load(environ={name: value})
+
+
+def test_an_error_in_a_flag_names_it():
+    """As it was typed."""
+    with pytest.raises(SettingsError, match="flag --batch-events: came 0"):
+        overridden(Settings(), {"worker.batch_events": 0})
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    """A file that was asked for must be there."""
+    with pytest.raises(SettingsError, match=r"none\.toml cannot be read: No such file"):
+        load(tmp_path / "none.toml", environ={})
+
+
+def test_a_file_that_is_not_text_is_an_error(tmp_path):
+    """And not a stack trace."""
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(SettingsError, match="is not TOML"):
+        load(tmp_path / "bad.toml", environ={})
+
+
+def test_secrets_are_not_shown():
+    """Neither in what is printed nor in an error."""
+    settings = load(environ={"STREAM_REC_KAFKA_SASL_PASSWORD": "hunter2"})
+    assert shown(settings)["kafka"]["sasl_password"] == "(hidden)"
+    assert shown(Settings())["kafka"]["sasl_password"] == ""
+    assert "hunter2" not in as_toml(shown(settings))
+
+
+def test_a_secret_of_the_wrong_type_is_not_shown(tmp_path):
+    """The message says what was expected only."""
+    with pytest.raises(SettingsError) as caught:
+        load(toml(tmp_path, "[kafka]\nsasl_password = 4711\n"), environ={})
+    assert "4711" not in str(caught.value)
+
+
+def test_shown_settings_set_the_same_settings(tmp_path):
+    """What `config show` prints can be saved and used."""
+    settings = load(environ={"STREAM_REC_RANKING_N": "7", "STREAM_REC_KAFKA_TOPIC_PREFIX": 'a"b\\'})
+    file = toml(tmp_path, as_toml(shown(settings)))
+
+    assert load(file, environ={}) == settings
+
+
+def test_client_options_hold_only_what_the_protocol_needs():
+    """Without TLS there is no TLS context, without SASL no user."""
+    plain = load(environ={"STREAM_REC_KAFKA_BOOTSTRAP": "a:1,b:2"}).kafka.client_options()
+    assert plain == {"bootstrap_servers": ["a:1", "b:2"], "security_protocol": "PLAINTEXT"}
+
+    secured = overridden(
+        Settings(),
+        {"kafka.security_protocol": "SASL_SSL", "kafka.sasl_username": "u", "kafka.ssl_check_hostname": False},
+    ).kafka.client_options()
+    assert secured["sasl_plain_username"] == "u"
+    assert secured["ssl_context"].check_hostname is False
+
+    sasl_only = overridden(Settings(), {"kafka.security_protocol": "SASL_PLAINTEXT"}).kafka.client_options()
+    assert "ssl_context" not in sasl_only
+    assert "sasl_mechanism" in sasl_only
+
+
+def test_a_certificate_that_cannot_be_read_is_an_error():
+    """It names the settings to look at."""
+    settings = overridden(Settings(), {"kafka.security_protocol": "SSL", "kafka.ssl_cafile": "/nowhere.pem"})
+
+    with pytest.raises(SettingsError, match="ssl_cafile"):
+        settings.kafka.ssl_context()

@@ -57,6 +57,7 @@ def main() -> None:
             flood, timed = events[: -arguments.timed], events[-arguments.timed :]
             flood_s = send(arrivals, flood, None)
             say(f"{len(flood)} events in {flood_s:.1f} s: {len(flood) / flood_s:.0f} a second")
+            pipeline.wait_until_settled()  # else the item stage's backlog would be timed
             arrivals.took_ms.clear()
             send(arrivals, timed, arguments.rate)
             latency = Latency.of(arrivals.took_ms)

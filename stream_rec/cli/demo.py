@@ -145,6 +145,7 @@ class _Demo:
         self._embed(pipeline)
         arrivals = stack.enter_context(Arrivals(pipeline.settings.kafka))
         rate = self._flood(arrivals)
+        pipeline.wait_until_settled()
         latency = self._steady(arrivals)
         self._show_users(arrivals)
         clicked_ms = self._click(arrivals)

@@ -106,5 +106,6 @@ async def exactly_once_effect(
         yield batch
         if not batch.is_committed:
             raise AssertionError("a batch was left without commit: its records would be lost")
+        stream.app.consumer.finish(batch.messages)
         for event in events:
             await stream.ack(event)

@@ -1,4 +1,4 @@
-"""A Faust consumer that does not deliver records across a rebalance.
+"""A Faust consumer that delivers no record across a rebalance and commits none that is not finished.
 
 Faust 0.15.3 loses events when partitions move. At the end of a recovery it resumes the source partitions first, then
 seeks to the committed offsets, then clears the agents' queues. What its drain fetches between is thrown away with the
@@ -8,12 +8,17 @@ not seek at all where nothing is committed yet. Seen on two workers under load: 
 
 So here: what was fetched before the flow stopped is never delivered; sources are resumed only when the drain rests;
 and a seek always seeks.
+
+Besides, Faust commits past what is in flight. When an agent fails or is cancelled, its stream goes on in the
+background with automatic acks, and the check for gaps below the acked offsets is off by one, or absent where nothing
+is committed yet: 10 committed, 10 in flight, 11 to 13 acked: 14 is committed, and 10 is lost. Seen when the very first
+batch failed. So here what is committed is not what Faust thinks is acked, but what the batch recipe says is finished.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -26,7 +31,7 @@ FETCH_S = 0.2
 
 
 class FencedConsumer(driver.Consumer):
-    """Faust's consumer with an epoch: it ends when the flow stops, and so does what was fetched in it."""
+    """Faust's consumer with an epoch, which ends with all it fetched when the flow stops, and our own positions."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -35,6 +40,19 @@ class FencedConsumer(driver.Consumer):
         self._drain: asyncio.Task[Any] | None = None
         self._at_rest = asyncio.Event()
         self._at_rest.set()
+        self._finished: dict[TP, int] = {}
+        """By source partition, the offset after the last record whose effects are all acknowledged."""
+
+    def finish(self, messages: Iterable[Message]) -> None:
+        """Take notice that all effects of these records are acknowledged: now they may be committed."""
+        for message in messages:
+            self._finished[message.tp] = max(message.offset + 1, self._finished.get(message.tp, 0))
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Return what may be committed of a partition; Faust's own count of acks is dropped."""
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+        return self._finished.get(tp)
 
     def stop_flow(self) -> None:
         """Stop delivering, for good what was fetched until now."""

@@ -73,9 +73,10 @@ def test_told_to_end_under_load_both_end_with_0_within_10_seconds(bootstrap: str
 
 def test_a_list_that_the_broker_refuses_ends_the_worker_and_loses_nothing(bootstrap: str) -> None:
     """What the broker does not take is not acked: the worker ends, and sends it all at its next start."""
-    log = zipf_log(n_events=300, n_users=30, n_items=30, seed=7)
+    log = zipf_log(n_events=1500, n_users=30, n_items=30, seed=7)
+    small_batches = quick_settings(worker={"batch_events": 10}, user={"ring": 1024})  # much waits when the first fails
 
-    with RunningPipeline(bootstrap, quick_settings(), embedder=False) as running:
+    with RunningPipeline(bootstrap, small_batches, embedder=False) as running:
         admin = KafkaAdminClient(bootstrap_servers=bootstrap)
         topic = running.settings.kafka.topic("recommendations")
         alter_size(admin, topic, "100")

@@ -1,0 +1,61 @@
+"""The fence around Faust's consumer: what may be committed."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+from faust.types import TP
+
+from stream_rec.config import KafkaSettings
+from stream_rec.wiring.apps import new_app
+
+SOURCE = TP("views", 0)
+
+
+def consumer(tmp_path):
+    async def made():
+        return new_app("app", KafkaSettings(bootstrap="one:9092"), instance_id="w1", data_dir=tmp_path).consumer
+
+    return asyncio.new_event_loop().run_until_complete(made())
+
+
+def message(offset: int, tp: TP = SOURCE) -> SimpleNamespace:
+    return SimpleNamespace(tp=tp, offset=offset)
+
+
+def test_what_faust_acked_by_itself_is_not_committed(tmp_path):
+    """The first batch failed, and Faust acked what came after it in the background: nothing may be committed."""
+    fenced = consumer(tmp_path)
+    fenced._acked[SOURCE] += [11, 12, 13]
+    fenced._acked_index[SOURCE] |= {11, 12, 13}
+
+    assert fenced._filter_committable_offsets([SOURCE]) == {}
+
+
+def test_a_record_in_flight_is_not_committed(tmp_path):
+    """10 is committed and in flight, 11 to 13 were acked: Faust alone would commit 14 and lose 10."""
+    fenced = consumer(tmp_path)
+    fenced._committed_offset[SOURCE] = 10
+    fenced._acked[SOURCE] += [11, 12, 13]
+
+    assert fenced._filter_committable_offsets([SOURCE]) == {}
+
+
+def test_what_is_finished_is_committed(tmp_path):
+    """The position after the last finished record of each partition, whatever was acked."""
+    fenced = consumer(tmp_path)
+    fenced._committed_offset[SOURCE] = 10
+    fenced._acked[SOURCE] += [10, 11, 12]
+    fenced.finish([message(10), message(11), message(4, TP("clicks", 1))])
+
+    assert fenced._filter_committable_offsets([SOURCE, TP("clicks", 1)]) == {SOURCE: 12, TP("clicks", 1): 5}
+
+
+def test_records_taken_again_take_nothing_back(tmp_path):
+    """After a rebalance finished records come again: the position does not go back with them."""
+    fenced = consumer(tmp_path)
+    fenced.finish([message(10), message(11)])
+    fenced.finish([message(3)])
+
+    assert fenced._new_offset(SOURCE) == 12

@@ -20,14 +20,14 @@ setup: .venv/ready-$(if $(filter hashing,$(ENCODER)),light,full)  ## make .venv 
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[broker,embed,test]'
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,test]'
 	@touch .venv/ready-light $@
 
 .venv/ready-light: pyproject.toml constraints.txt
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec without torch"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[broker]'
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker]'
 	@touch $@
 
 .venv/bin/uv:

@@ -13,7 +13,8 @@ from stream_rec.config import KafkaSettings
 from stream_rec.wiring.fence import fence
 
 REQUEST_TIMEOUT_S = 30.0
-EVENTS_APP_PORT = 6066
+WEB_PORT = 6066
+"""Of the URL by which Faust's members know each other; nothing listens there."""
 
 
 def new_app(
@@ -43,7 +44,7 @@ def new_app(
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=instance_id,
         # The broker hands a returning member its old metadata; were the URL another, Faust would never get ready.
-        canonical_url=f"http://{instance_id}:{EVENTS_APP_PORT}",
+        canonical_url=f"http://{instance_id}:{WEB_PORT}",
         store="rocksdb://",
         datadir=str(data_dir),
         topic_partitions=kafka.partitions,

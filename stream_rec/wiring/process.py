@@ -30,18 +30,17 @@ FATAL = frozenset({"topic", "partitions", "cleanup.policy", "message.timestamp.t
 class ProducerService(Service):
     """The process's own idempotent producer, started before the app and stopped after it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, producer: AIOKafkaProducer) -> None:
         super().__init__()
-        self._settings = settings
-        self.producer: AIOKafkaProducer = None
+        self._producer = producer
 
     async def on_start(self) -> None:
         """Connect."""
-        await self.producer.start()
+        await self._producer.start()
 
     async def on_stop(self) -> None:
         """Leave; what was sent and awaited is safe."""
-        await self.producer.stop()
+        await self._producer.stop()
 
 
 class Process(faust.Worker):
@@ -99,13 +98,11 @@ def run(
     loop = uvloop.new_event_loop()
     signal.signal(signal.SIGTERM, _stop_at_once)  # until Faust's own handlers stand
 
-    async def prepared() -> tuple[ProducerService, list[Service]]:
-        producing = ProducerService(settings)
-        producing.producer = new_producer(settings.kafka)
-        return producing, services(producing.producer)
+    async def prepared() -> list[Service]:
+        producer = new_producer(settings.kafka)  # belongs to the loop in which it is made
+        return [ProducerService(producer), *services(producer)]
 
-    producing, beside = loop.run_until_complete(prepared())
-    process = Process(app, producing, *beside, watchdog=watchdog, directory=directory, loop=loop)
+    process = Process(app, *loop.run_until_complete(prepared()), watchdog=watchdog, directory=directory, loop=loop)
     try:
         process.execute_from_commandline()
     finally:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import msgspec
 import pytest
@@ -112,8 +111,8 @@ def test_new_lists_follow_with_their_delay_until_ctrl_c(kafka: KafkaSettings):
         new = slate("u", "i2", as_of=AsOf("views", (murmur2(b"u") & 0x7FFFFFFF) % 2, 0, "e", 0))
         publish(kafka, new)
         second = json.loads(process.stdout.readline())
-        publish(kafka, new, slate("v", "i9"))
-        time.sleep(1)
+        for _ in range(10):  # a producer of its own each time: most of them are seen one by one
+            publish(kafka, new, slate("v", "i9"))
         publish(kafka, slate("u", "i3"))
         third = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGINT)

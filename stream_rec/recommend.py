@@ -17,6 +17,7 @@ from stream_rec.retrieval.followers import followers
 from stream_rec.retrieval.repeat import repeat
 from stream_rec.retrieval.similar import similar
 from stream_rec.retrieval.trending import trending
+from stream_rec.user.advance import Arrival
 from stream_rec.user.state import Entry, UserState
 from stream_rec.user.taste import recent_items
 
@@ -35,6 +36,33 @@ def recommend(user: UserState, catalog: Catalog, config: RankingConfig, *, now_m
     scores = parts.sum(axis=1)
     best = np.lexsort((candidates.rows, -scores))[: config.n]
     return [_explained(candidates, parts, scores, int(place), recent, catalog) for place in best if scores[place] > 0]
+
+
+def answer(
+    last: Arrival,
+    user: UserState,
+    catalog: Catalog,
+    config: RankingConfig,
+    *,
+    policy: str,
+    generated_at_ms: int | None = None,
+) -> Slate:
+    """Return the list that goes out on ``last``, the newest arrival in ``user``.
+
+    Args:
+        policy: ``config.policy``, a digest that is not made for each list.
+        generated_at_ms: The clock's time; None for that of the events, as a replay has no other.
+    """
+    event = last.event
+    now_ms = max(event.timestamp_ms, catalog.knowledge.newest_ms)
+    return slate(
+        event.user_id,
+        recommend(user, catalog, config, now_ms=now_ms),
+        policy=policy,
+        generated_at_ms=now_ms if generated_at_ms is None else generated_at_ms,
+        as_of=AsOf(last.kind.topic, last.partition, last.offset, event.event_id, event.timestamp_ms),
+        seen={Kind(source).topic: offset for source, offset in sorted(user.offsets.items())},
+    )
 
 
 def retrieve(

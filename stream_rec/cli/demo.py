@@ -7,10 +7,9 @@ import os
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
 
 import click
 import msgspec
@@ -29,12 +28,10 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.slate import Slate
 from stream_rec.explain import PAST_TENSE, why
-from stream_rec.replay.log import BadLine, LoggedEvent, read_events, read_items
+from stream_rec.replay.log import BadLine, LoggedEvent, read_events, read_items, usable
 from stream_rec.testing.arrivals import Arrivals, Latency
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline
-
-T = TypeVar("T")
 
 EXAMPLE = Path("examples/entree_chicago")
 SHOWN_USERS = 3
@@ -92,9 +89,13 @@ def demo(
         raise FileProblem(f"{json_file} cannot be written: its folder does not exist")
     console = Console()
     bad: Counter[str] = Counter()
-    items = _usable(read_items(items_file, limits=settings.limits), bad)
+
+    def on_bad(line: BadLine) -> None:
+        bad[line.reason] += 1
+
+    items = list(usable(read_items(items_file, limits=settings.limits), on_bad))
     log = read_events(events_file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
-    events: list[LoggedEvent] = _usable(itertools.islice(log, limit), bad)
+    events: list[LoggedEvent] = list(usable(itertools.islice(log, limit), on_bad))
     for reason, count in bad.items():
         console.print(f"{count} lines not used: {reason}", style="yellow")
     if not items or len(events) < SHOWN_USERS:
@@ -347,14 +348,3 @@ class _Demo:
     def _check(self) -> None:
         if self._is_interrupted():
             raise Interrupted
-
-
-def _usable(lines: Iterable[T | BadLine], bad: Counter[str]) -> list[T]:
-    """Return the usable lines; count the others by reason."""
-    usable = []
-    for line in lines:
-        if isinstance(line, BadLine):
-            bad[line.reason] += 1
-        else:
-            usable.append(line)
-    return usable

@@ -6,9 +6,8 @@ import itertools
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 import click
 import msgspec
@@ -19,10 +18,9 @@ from stream_rec.config import Settings, overridden
 from stream_rec.embedding.encoder import build
 from stream_rec.embedding.stage import embed
 from stream_rec.errors import FileProblem
-from stream_rec.replay.log import BadLine, read_events, read_items
+from stream_rec.events.item import Item
+from stream_rec.replay.log import BadLine, read_events, read_items, usable
 from stream_rec.replay.pipeline import Pipeline
-
-T = TypeVar("T")
 
 ITEMS_AT_ONCE = 256
 
@@ -52,13 +50,19 @@ def replay(
     settings = overridden(settings, {"ranking.seed": seed, "embedder.encoder": encoder})
     pipeline = Pipeline(settings)
     bad: Counter[str] = Counter()
+
+    def on_bad(line: BadLine) -> None:
+        if not bad[line.reason]:
+            click.echo(f"line {line.line} not used: {line.reason}: {line.detail}", err=True)
+        bad[line.reason] += 1
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        _load_items(pipeline, settings, items_file, bad, progress)
+        items = list(usable(read_items(items_file, limits=settings.limits), on_bad))
+        _load_items(pipeline, settings, items, progress)
         with _opened(out) as sink:
-            events = _usable(
-                read_events(events_file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000), bad
-            )
+            log = read_events(events_file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
+            events = usable(log, on_bad)
             for kind, event in progress.track(itertools.islice(events, limit), total=limit, description="events"):
                 user = pipeline.learn(kind, event)
                 sink.write(msgspec.json.encode(pipeline.list_for(kind, event, user)) + b"\n")
@@ -67,9 +71,8 @@ def replay(
     sys.exit(1 if bad else 0)
 
 
-def _load_items(pipeline: Pipeline, settings: Settings, file: Path, bad: Counter[str], progress: Progress) -> None:
+def _load_items(pipeline: Pipeline, settings: Settings, items: list[Item], progress: Progress) -> None:
     """Put the items and their embeddings into the catalog."""
-    items = list(_usable(read_items(file, limits=settings.limits), bad))
     encoder = build(settings.embedder)
     task = progress.add_task(f"embedding ({encoder.identity})", total=len(items))
     for at in range(0, len(items), ITEMS_AT_ONCE):
@@ -80,17 +83,6 @@ def _load_items(pipeline: Pipeline, settings: Settings, file: Path, bad: Counter
         for item_id, embedding in embed(records, {}, encoder, settings.limits).embeddings:
             pipeline.catalog.put_embedding(item_id, embedding)
         progress.advance(task, len(part))
-
-
-def _usable(lines: Iterable[T | BadLine], bad: Counter[str]) -> Iterator[T]:
-    """Yield the usable lines; count the others and name the first of each reason."""
-    for line in lines:
-        if isinstance(line, BadLine):
-            if not bad[line.reason]:
-                click.echo(f"line {line.line} not used: {line.reason}: {line.detail}", err=True)
-            bad[line.reason] += 1
-        else:
-            yield line
 
 
 def _opened(out: Path) -> IO[bytes]:

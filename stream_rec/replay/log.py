@@ -11,7 +11,7 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -135,6 +135,15 @@ def read_items(path: Path, *, limits: InputLimits) -> Log[Item]:
         return BadLine(number, rejection.reason, rejection.detail) if rejection else item
 
     return Log(path, parse, limits)
+
+
+def usable(lines: Iterable[T | BadLine], on_bad: Callable[[BadLine], None]) -> Iterator[T]:
+    """Yield the records of a log; hand its bad lines to ``on_bad``."""
+    for line in lines:
+        if isinstance(line, BadLine):
+            on_bad(line)
+        else:
+            yield line
 
 
 def content(path: Path, *, limits: InputLimits) -> Literal["events", "items"]:

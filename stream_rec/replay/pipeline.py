@@ -5,10 +5,10 @@ from __future__ import annotations
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
 from stream_rec.events.interaction import Interaction, Kind
-from stream_rec.events.slate import AsOf, Slate
+from stream_rec.events.slate import Slate
 from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.state import ItemState
-from stream_rec.recommend import recommend, slate
+from stream_rec.recommend import answer
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import COLD, UserState
 
@@ -39,12 +39,5 @@ class Pipeline:
 
     def list_for(self, kind: Kind, event: Interaction, user: UserState) -> Slate:
         """Return the list that goes out on ``event``, which ``user`` has learned."""
-        now_ms = max(event.timestamp_ms, self.catalog.knowledge.newest_ms)
-        return slate(
-            event.user_id,
-            recommend(user, self.catalog, self.settings.ranking, now_ms=now_ms),
-            policy=self._policy,
-            generated_at_ms=now_ms,
-            as_of=AsOf(kind.topic, 0, user.offsets[kind], event.event_id, event.timestamp_ms),
-            seen={Kind(source).topic: offset for source, offset in sorted(user.offsets.items())},
-        )
+        last = Arrival(event, kind, 0, user.offsets[kind])
+        return answer(last, user, self.catalog, self.settings.ranking, policy=self._policy)

@@ -8,7 +8,6 @@ import time
 import faust
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.partitioner import murmur2
 from faust.types import TP
 from mode import Service
 
@@ -17,6 +16,7 @@ from stream_rec.config import Settings
 from stream_rec.events.slate import EVERYBODY
 from stream_rec.recommend import recommend, slate
 from stream_rec.user.state import COLD
+from stream_rec.wiring.apps import partition_of
 
 
 class Everybody(Service):
@@ -28,8 +28,7 @@ class Everybody(Service):
         self._producer = producer
         self._catalog = catalog
         self._settings = settings
-        partition = (murmur2(EVERYBODY.encode()) & 0x7FFFFFFF) % settings.kafka.partitions
-        self._owner_of = TP(settings.kafka.topic("views"), partition)
+        self._owner_of = TP(settings.kafka.topic("views"), partition_of(EVERYBODY, settings.kafka))
         self._last_item_ids: list[str] = []
 
     @Service.task

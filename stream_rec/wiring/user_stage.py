@@ -9,22 +9,20 @@ from collections import defaultdict
 import faust
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.partitioner import murmur2
 from faust.types import TP, Message
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
 from stream_rec.events import validate
-from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction, Kind
-from stream_rec.events.slate import AsOf
+from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
 from stream_rec.events.validate import Rejection
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge.signal import Signal
-from stream_rec.recommend import recommend, slate
+from stream_rec.recommend import answer
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import UserState
-from stream_rec.wiring.apps import raw_topic, rocksdb_options
+from stream_rec.wiring.apps import partition_of, raw_topic, rocksdb_options
 from stream_rec.wiring.batch import Batch, Send, State, exactly_once_effect
 from stream_rec.wiring.reject import reject
 
@@ -103,24 +101,22 @@ class UserStage:
         return safe
 
     def _list(self, key: bytes, user: UserState, last: Arrival) -> Send:
-        kafka = self._settings.kafka
-        now_ms = max(last.event.timestamp_ms, self._catalog.knowledge.newest_ms)
-        message = slate(
-            key.decode(),
-            recommend(user, self._catalog, self._settings.ranking, now_ms=now_ms),
+        message = answer(
+            last,
+            user,
+            self._catalog,
+            self._settings.ranking,
             policy=self._policy,
             generated_at_ms=time.time_ns() // 1_000_000,
-            as_of=AsOf(last.kind.topic, last.partition, last.offset, last.event.event_id, last.event.timestamp_ms),
-            seen={Kind(source).topic: offset for source, offset in sorted(user.offsets.items())},
         )
-        return Send(kafka.topic("recommendations"), key, msgspec.json.encode(message))
+        return Send(self._settings.kafka.topic("recommendations"), key, msgspec.json.encode(message))
 
     def _signal_messages(self, taught: list[Signal]) -> list[Send]:
         """Return the signals by item partition, those of one source in the order of its offsets."""
         kafka = self._settings.kafka
         by_partition: dict[int, list[Signal]] = defaultdict(list)
         for signal in sorted(taught, key=lambda s: (s.source, s.offset)):
-            by_partition[(murmur2(signal.item_id.encode()) & 0x7FFFFFFF) % kafka.partitions].append(signal)
+            by_partition[partition_of(signal.item_id, kafka)].append(signal)
         return [
             Send(kafka.topic("item-signals"), None, signals.encode(part[at : at + SIGNALS_A_MESSAGE]), partition)
             for partition, part in by_partition.items()

@@ -5,10 +5,12 @@ ENCODER ?= minilm
 PYTHON ?= python3
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+LOGS ?= ../shared/data
+JOBS ?= 1
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-containers lint clean
+.PHONY: help setup demo test test-containers evaluate lint clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -20,7 +22,7 @@ setup: .venv/ready-$(if $(filter hashing,$(ENCODER)),light,full)  ## make .venv 
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,test]'
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,bench,test]'
 	@touch .venv/ready-light $@
 
 .venv/ready-light: pyproject.toml constraints.txt
@@ -45,6 +47,9 @@ test: .venv/ready-full  ## every test, those on a real broker and the real model
 
 test-containers: .venv/ready-full  ## tests that need a container engine (Docker, or root with podman and debootstrap)
 	@PYTHON=$(BIN)/python exec tests/containers/run.sh $(PYTEST_ARGS)
+
+evaluate: .venv/ready-full  ## README's table: the engine next to all baselines on three logs (LOGS=folder, JOBS=n)
+	@exec $(BIN)/python benchmarks/evaluate.py --logs $(LOGS) --out evaluation --jobs $(JOBS)
 
 lint: .venv/ready-full  ## style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

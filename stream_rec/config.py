@@ -19,8 +19,8 @@ from msgspec import Meta, Struct
 
 from stream_rec.errors import SettingsError
 from stream_rec.events.validate import InputLimits
-from stream_rec.knowledge.state import KnowledgeConfig
-from stream_rec.ranking.policy import RankingConfig
+from stream_rec.knowledge.bounds import KnowledgeConfig
+from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.user.state import UserConfig
 
 PREFIX = "STREAM_REC_"
@@ -124,6 +124,10 @@ class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A worker that is not ready after so long ends with exit code 75, for its supervisor to start it again."""
     everybody_interval_s: PositiveFloat = 1.0
     """How often the list for everybody is looked at; it is sent only when it changed."""
+    learn_events: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    """In a batch of more events than that, as under a backlog, only so many of them or so teach the head."""
+    head_interval_s: PositiveFloat = 0.25
+    """How often workers share what their heads have learned. Longer costs accuracy: see docs/ranking.md."""
 
 
 class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,6 +166,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     user: UserConfig = UserConfig()
     knowledge: KnowledgeConfig = KnowledgeConfig()
     ranking: RankingConfig = RankingConfig()
+    head: HeadConfig = HeadConfig()
 
 
 def load(

@@ -7,6 +7,12 @@ from collections.abc import Callable
 from stream_rec.events.slate import Reason
 
 PAST_TENSE = {"view": "viewed", "click": "clicked", "purchase": "bought"}
+WITHOUT_EVIDENCE = {
+    "trending": "popular right now",
+    "fresh": "new here",
+    "explore": "something new to discover",
+    "neighbours": "people like you came to this",
+}
 
 
 def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
@@ -15,10 +21,8 @@ def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
     Args:
         title_of: Title of an item by its id, as the app shows it; where there is none, the id stands for it.
     """
-    if reason.kind == "trending":
-        return "popular right now"
     if reason.item_id is None:
-        return "recommended for you"
+        return WITHOUT_EVIDENCE.get(reason.kind, "recommended for you")
     title = title_of(reason.item_id) or reason.item_id
     verb = PAST_TENSE.get(reason.event_kind or "")
     match reason.kind:
@@ -26,6 +30,8 @@ def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
             return f"similar to {title}, which you {verb}" if verb else f"similar to {title}"
         case "followers":
             return f"people who {verb or 'chose'} {title} went on to this"
+        case "neighbours":
+            return f"people like you, who {verb or 'chose'} things such as {title}, came to this"
         case "repeat":
             return f"because you {verb or 'chose'} {title}"
         case _:  # a kind that a newer pipeline added

@@ -1,47 +1,141 @@
-"""From a user's state and the catalog to a ranked list: the one way to make a list, in production and in replay."""
+"""From a user's state and the catalog to a ranked list, and from what was chosen to a better head.
+
+``rank`` finds and scores candidates; ``recommend`` makes the list of them: vary, reserve, explore, explain; ``teach``
+learns from what the user did next. The one way to do each, in production, replay and evaluation.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.fresh import EVENTS as FRESH_EVENTS
 from stream_rec.events.interaction import Kind
-from stream_rec.events.slate import AsOf, Reason, Slate, SlateItem
-from stream_rec.ranking.blend import contributions
+from stream_rec.events.slate import AsOf, Slate, SlateItem
+from stream_rec.knowledge.visits import visitor_of
+from stream_rec.ranking.exposures import Exposures
+from stream_rec.ranking.features import Inputs, inputs
+from stream_rec.ranking.head import Head, HeadConfig, Scored
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.retrieval.candidates import CandidateSet, fuse
-from stream_rec.retrieval.followers import followers
-from stream_rec.retrieval.repeat import repeat
-from stream_rec.retrieval.similar import similar
-from stream_rec.retrieval.trending import trending
+from stream_rec.reranking import reserve
+from stream_rec.reranking.diversify import diversify
+from stream_rec.reranking.explain import explained
+from stream_rec.reranking.explore import Explored, explore
+from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
 from stream_rec.user.advance import Arrival
-from stream_rec.user.state import Entry, UserState
-from stream_rec.user.taste import recent_items
+from stream_rec.user.past import Past, past
+from stream_rec.user.state import UserState
+
+RECENT_ITEMS = 30
+VARIED = 3
+"""Candidates that diversity chooses from, for each item of the list."""
+ARMS = 24
+"""Fresh items among which exploration chooses."""
 
 
-def recommend(user: UserState, catalog: Catalog, config: RankingConfig, *, now_ms: int) -> list[SlateItem]:
-    """Return the best items for a user now, at most ``config.n``, best first.
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Scored candidates for one user at one time. Arrays run parallel to ``candidates.rows``."""
 
-    Reads only. The same arguments give the same list. A user without history gets what is trending.
+    past: Past
+    candidates: Candidates
+    scored: Scored
+    best: np.ndarray
+    """(k,) places, the likeliest first."""
+    fresh: np.ndarray
+    """(f,) places of fresh items, ascending."""
+    fresh_inputs: Inputs
+    fresh_best: np.ndarray
+    """(f,) the same places, the best first."""
+    fresh_likely: np.ndarray
+    """(f,) how likely each of ``fresh_best`` is chosen, as the expert for fresh items sees it."""
+
+
+def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace: Workspace, *, now_ms: int) -> Ranked:
+    """Return what could be shown to a user now, and how likely each would be chosen.
+
+    Reads only. ``workspace`` is scratch: the same arguments give the same result.
 
     Args:
         now_ms: Event time, not the clock's: lists of a replayed log are those of its own time.
     """
-    recent = recent_items(user, config.recent_items)
-    candidates = retrieve(user, recent, catalog, config, now_ms)
-    parts = contributions(candidates, config)
-    scores = parts.sum(axis=1)
-    best = np.lexsort((candidates.rows, -scores))[: config.n]
-    return [_explained(candidates, parts, scores, int(place), recent, catalog) for place in best if scores[place] > 0]
+    history = past(user, catalog.find, recent_items=RECENT_ITEMS)
+    own_slot = catalog.knowledge.visitors.slot(visitor_of(user_id))
+    candidates = retrieve(history, catalog, workspace, own_slot=own_slot, now_ms=now_ms)
+    scored = head.score(inputs(candidates, history, catalog, now_ms))
+    fresh = np.flatnonzero(catalog.knowledge.counts[candidates.rows].sum(axis=1) < FRESH_EVENTS)
+    fresh_inputs = scored.inputs.keep(fresh)
+    fresh_log_p = head.score_fresh(fresh_inputs)
+    fresh_order = np.argsort(-fresh_log_p, kind="stable")
+    fresh_likely = reserve.fresh_share(head.reserve, scored.inputs.history) * np.exp(fresh_log_p[fresh_order])
+    best = np.argsort(-scored.log_p, kind="stable")
+    return Ranked(history, candidates, scored, best, fresh, fresh_inputs, fresh[fresh_order], fresh_likely)
+
+
+def recommend(
+    ranked: Ranked,
+    catalog: Catalog,
+    head: Head,
+    config: RankingConfig,
+    exposures: Exposures,
+    rng: np.random.Generator,
+) -> list[SlateItem]:
+    """Return the list, at most ``config.n`` items, best first.
+
+    Args:
+        rng: Of this request; nothing is drawn where nothing is explored.
+    """
+    plain = _varied(ranked, catalog, config)
+    places = reserve.with_reserved(
+        plain, np.exp(ranked.scored.log_p), ranked.fresh_best, ranked.fresh_likely, config.n, config.fresh_worth
+    )
+    if config.tail_every and exposures.n_lists % config.tail_every == 0:
+        places = _with_unexposed(ranked, places, config.n, exposures)
+    n_reserved = int(np.count_nonzero(~np.isin(places, plain)))
+    shown = _explored(ranked, places, n_reserved, catalog, config, exposures, rng)
+    return explained(ranked.past, ranked.candidates, ranked.scored, head, catalog, shown)
+
+
+def teach(
+    ranked: Ranked, chosen: list[tuple[int, Kind]], catalog: Catalog, head: Head, config: HeadConfig, *, n: int
+) -> Head:
+    """Return the head after a user chose.
+
+    Args:
+        ranked: What could have been shown just before.
+        chosen: Row and kind of each event; rows that were no candidates teach nothing but that.
+        n: Length of a list.
+    """
+    rows = ranked.candidates.rows
+    if not len(rows) or not chosen:
+        return head
+    weight_of = (config.view_weight, config.click_weight, config.purchase_weight)
+    chosen_rows = np.array([row for row, _ in chosen])
+    weights = np.array([weight_of[kind] for _, kind in chosen])
+    places = np.searchsorted(rows, chosen_rows)
+    is_candidate = (rows[np.minimum(places, len(rows) - 1)] == chosen_rows) & (weights > 0)
+    if not is_candidate.any():
+        return head
+    head = head.learned(ranked.scored, places[is_candidate], weights[is_candidate], config)
+    is_fresh = np.isin(places[is_candidate], ranked.fresh)
+    if is_fresh.any():
+        fresh_places = np.searchsorted(ranked.fresh, places[is_candidate][is_fresh])
+        head = head.learned_fresh(ranked.fresh_inputs, fresh_places, config)
+    seen = reserve.updated(head.reserve, ranked.scored.inputs.history, int(is_candidate.sum()), int(is_fresh.sum()))
+    return msgspec.structs.replace(head, reserve=seen)
 
 
 def answer(
     last: Arrival,
     user: UserState,
     catalog: Catalog,
+    head: Head,
+    workspace: Workspace,
+    exposures: Exposures,
     config: RankingConfig,
     *,
     policy: str,
@@ -50,14 +144,18 @@ def answer(
     """Return the list that goes out on ``last``, the newest arrival in ``user``.
 
     Args:
-        policy: ``config.policy``, a digest that is not made for each list.
+        policy: Name of the settings that lists depend on.
         generated_at_ms: The clock's time; None for that of the events, as a replay has no other.
     """
     event = last.event
     now_ms = max(event.timestamp_ms, catalog.knowledge.newest_ms)
+    ranked = rank(event.user_id, user, catalog, head, workspace, now_ms=now_ms)
+    rng = generator(config.seed, f"{last.kind.topic}/{last.partition}/{last.offset}/{event.user_id}")
+    items = recommend(ranked, catalog, head, config, exposures, rng)
+    exposures.add(np.array([catalog.find(item.item_id) for item in items]))
     return slate(
         event.user_id,
-        recommend(user, catalog, config, now_ms=now_ms),
+        items,
         policy=policy,
         generated_at_ms=now_ms if generated_at_ms is None else generated_at_ms,
         as_of=AsOf(last.kind.topic, last.partition, last.offset, event.event_id, event.timestamp_ms),
@@ -65,19 +163,16 @@ def answer(
     )
 
 
-def retrieve(
-    user: UserState, recent: list[Entry], catalog: Catalog, config: RankingConfig, now_ms: int
-) -> CandidateSet:
-    """Return the union of all sources' candidates that may be shown."""
-    candidates = fuse(
-        {
-            "followers": followers(recent, catalog, config.recency),
-            "similar": similar(recent, catalog, config.recency),
-            "trending": trending(catalog, config.trending_items),
-            "repeat": repeat(user, recent, catalog, now_ms),
-        }
-    )
-    return candidates.keep(catalog.is_listed[candidates.rows])
+def generator(seed: int, request: str) -> np.random.Generator:
+    """Return the random numbers of one request: the same for the same seed and request, whatever came before."""
+    digest = hashlib.blake2b(f"{seed}/{request}".encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
+
+
+def policy_name(config: RankingConfig, head: HeadConfig) -> str:
+    """Return the policy's name: it changes with every setting that changes lists."""
+    settings = msgspec.json.encode([config, head])
+    return "softmax-" + hashlib.blake2b(settings, digest_size=4).hexdigest()
 
 
 def slate(
@@ -103,25 +198,62 @@ def slate(
     return msgspec.structs.replace(unnamed, list_id=list_id)
 
 
-def _explained(
-    candidates: CandidateSet, parts: np.ndarray, scores: np.ndarray, place: int, recent: list[Entry], catalog: Catalog
-) -> SlateItem:
-    """Return one item with its score, where that came from, and the event behind the strongest source."""
-    strongest = int(parts[place].argmax())
-    evidence = int(candidates.evidence[place, strongest])
-    item_id = catalog.item_ids[candidates.rows[place]]
-    reason = Reason(kind=candidates.sources[strongest])
-    if evidence >= 0:
-        entry = recent[evidence]
-        reason = Reason(reason.kind, entry.item_id, entry.event_id, Kind(entry.kind).label)
-    elif reason.kind == "repeat":  # its event is too long ago to be in the ring
-        reason = Reason(reason.kind, item_id)
-    return SlateItem(
-        item_id=item_id,
-        score=round(float(scores[place]), 6),
-        propensity=1.0,
-        sources={
-            source: round(float(part), 6) for source, part in zip(candidates.sources, parts[place].tolist()) if part > 0
-        },
-        reason=reason,
+def _with_unexposed(ranked: Ranked, places: np.ndarray, n: int, exposures: Exposures) -> np.ndarray:
+    """Return the list with the likeliest candidate that was in no list yet in its last slot, if there is one.
+
+    What is never shown is never chosen; the head alone would leave a tenth to a half of a catalog in the dark.
+    """
+    unexposed = ranked.best[exposures.of(ranked.candidates.rows[ranked.best]) == 0]
+    unexposed = unexposed[~np.isin(unexposed, places)]
+    return np.append(places[: n - 1], unexposed[:1]) if len(unexposed) else places
+
+
+def _explored(
+    ranked: Ranked,
+    places: np.ndarray,
+    n_reserved: int,
+    catalog: Catalog,
+    config: RankingConfig,
+    exposures: Exposures,
+    rng: np.random.Generator,
+) -> Explored:
+    """Return the list with some slots above the reserved ones given to fresh items that few have seen."""
+    if config.explore_share <= 0:
+        return Explored(places, np.ones(len(places)), np.zeros(len(places), dtype=bool))
+    ranked_places, reserved = np.split(places, [len(places) - n_reserved])
+    is_shown = np.zeros(len(ranked.best), dtype=bool)
+    is_shown[places] = True
+    arms = ranked.fresh_best[~is_shown[ranked.fresh_best]][:ARMS]
+    arm_rows = ranked.candidates.rows[arms]
+    successes = catalog.knowledge.counts[arm_rows].sum(axis=1)
+    explored = explore(
+        ranked_places,
+        arms,
+        successes,
+        exposures.of(arm_rows) + successes,
+        config.n - n_reserved,
+        config.explore_share,
+        rng,
     )
+    return Explored(
+        np.concatenate([explored.places, reserved]),
+        np.concatenate([explored.propensities, np.ones(n_reserved)]),
+        np.concatenate([explored.is_exploring, np.zeros(n_reserved, dtype=bool)]),
+    )
+
+
+def _varied(ranked: Ranked, catalog: Catalog, config: RankingConfig) -> np.ndarray:
+    """Return the places of the best items, as varied as the settings ask for."""
+    if config.diversity <= 0:
+        return ranked.best[: config.n]
+    places = ranked.best[: VARIED * config.n]
+    rows = ranked.candidates.rows[places]
+    chosen = diversify(
+        ranked.scored.log_p[places],
+        catalog.embeddings.of(rows),
+        catalog.categories.of(rows),
+        catalog.categories.mix(ranked.past.recent_rows),
+        config.n,
+        config.diversity,
+    )
+    return places[chosen]

@@ -22,7 +22,10 @@ LAYERS = (
 )
 """Lowest first. A module imports from its own layer or from lower ones; see docs/architecture.md."""
 
-CORE = ("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "recommend", "replay")
+CORE = (
+    *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
+    "replay",
+)
 HEAVY = ("faust", "kafka", "aiokafka", "torch", "transformers", "rocksdict", "aiohttp", "rich", "click")
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 

@@ -57,7 +57,7 @@ def test_a_variable_is_read_as_its_settings_type():
         ("[kafka]\npartitions = 0\n", r"\[kafka\] partitions in .*toml: came 0: Expected `int` >= 1"),
         ("[kafka]\npartitions = '2'\n", r"\[kafka\] partitions in .*toml: came '2': Expected `int`, got `str`"),
         ("[user]\nring = 15\n", r"\[user\] ring in .*toml: came 15: Expected `int` >= 16"),
-        ("[ranking]\nrecency = 1.5\n", r"\[ranking\] recency in .*: came 1.5: Expected `float` <= 1"),
+        ("[ranking]\ndiversity = 1.5\n", r"\[ranking\] diversity in .*: came 1.5: Expected `float` <= 1"),
         ("[kafka\n", "is not TOML"),
     ],
 )

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from stream_rec.catalog import fresh
 from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.categories import CategoryIndex
 from stream_rec.catalog.embeddings import Embeddings
+from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
+from stream_rec.catalog.reduced import Reduced
 from stream_rec.catalog.similar import SimilarItems
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.events.item import Item
@@ -27,6 +31,9 @@ class Catalog:
         self.embeddings = Embeddings()
         self.similar = SimilarItems(self.embeddings)
         self.knowledge = Knowledge()
+        self.fresh = Fresh()
+        self.categories = CategoryIndex()
+        self._reduced = Reduced()
 
     def __len__(self) -> int:
         """Return the number of rows, listed or not."""
@@ -54,6 +61,7 @@ class Catalog:
         """Take a new or changed item record."""
         row = self._row(item.item_id)
         self._items[row] = item
+        self.categories.put(row, item)
         self._list(row, item.available)
 
     def delete_item(self, item_id: str) -> None:
@@ -72,6 +80,7 @@ class Catalog:
         row = self._row(item_id)
         switched = self.embeddings.put(row, embedding)
         self.similar.forget() if switched else self.similar.refresh(row)
+        self._reduced.refresh(row)
 
     def delete_embedding(self, item_id: str) -> None:
         """Forget an item's vector."""
@@ -79,15 +88,26 @@ class Catalog:
         if row is not None:
             self.embeddings.delete(row)
             self.similar.refresh(row)
+            self._reduced.refresh(row)
 
     def put_knowledge(self, item_id: str, state: ItemState) -> None:
         """Take what the item stage knows of an item now."""
-        self.knowledge.put(self._row(item_id), state, self._row)
+        row = self._row(item_id)
+        self.knowledge.put(row, state, self._row, is_listed=bool(self._is_listed[row]))
+        self._see_whether_fresh(row)
+
+    def reduced_vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return reduced vectors by row, (>= n, c), and the components that reduce others, (d, c)."""
+        return self._reduced.of(self.embeddings.active, len(self))
+
+    def _see_whether_fresh(self, row: int) -> None:
+        self.fresh.set(row, bool(self._is_listed[row]) and self.knowledge.n_events_of(row) < fresh.EVENTS)
 
     def _list(self, row: int, is_listed: bool) -> None:
         if self._is_listed[row] != is_listed:
             self._is_listed[row] = is_listed
             self.knowledge.relisted()
+            self._see_whether_fresh(row)
 
     def _row(self, item_id: str) -> int:
         row = self._row_of.get(item_id)

@@ -82,6 +82,16 @@ class Embeddings:
         space = self.active
         return space is not None and row < len(space.is_present) and bool(space.is_present[row])
 
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """Return the vectors of some items in the space in use, (k, d) float32, zero where there is none."""
+        space = self.active
+        if space is None:
+            return np.zeros((len(rows), 1), dtype=np.float32)
+        if len(rows) and rows.max() >= len(space.vectors):
+            space.vectors = grown(space.vectors, int(rows.max()) + 1)
+            space.is_present = grown(space.is_present, int(rows.max()) + 1)
+        return space.vectors[rows]
+
     def _space(self, encoder: str, dimensions: int) -> Space:
         for space in (self.active, self.incoming):
             if space is not None and space.encoder == encoder:

@@ -1,4 +1,4 @@
-"""What the item stage knows, by row: counts, popularity, and who follows whom, turned round for looking up."""
+"""What the item stage knows, by row, as the arrays that a list is made from."""
 
 from __future__ import annotations
 
@@ -7,91 +7,116 @@ from collections.abc import Callable
 import numpy as np
 
 from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.followers import Followers
+from stream_rec.catalog.leaders import Leaders
+from stream_rec.catalog.visitors import Visitors
 from stream_rec.knowledge import popularity
-from stream_rec.knowledge.state import ItemState
+from stream_rec.knowledge.state import UNSEEN, ItemState
 
-FOLLOWERS = 100
-"""Heaviest followers that one item proposes."""
+HALF_LIVES = len(popularity.HALF_LIVES_MS)
+NEWCOMERS = 64
 
 
 class Knowledge:
-    """Item knowledge as arrays and adjacency."""
+    """Counts, popularity, who follows whom, and who came last."""
 
     def __init__(self) -> None:
         self.counts = np.zeros((0, 3), dtype=np.int64)
         """(>= n, kinds) interactions ever."""
-        self.levels = np.full((0, len(popularity.HALF_LIVES_MS)), -np.inf)
+        self.repeats = np.zeros(0, dtype=np.int64)
+        """(>= n,) how many of them were by users who had the item before."""
+        self.levels = np.full((0, HALF_LIVES), -np.inf)
         """(>= n, half-lives) see ``popularity.levels``."""
+        self.first_ms = np.zeros(0)
+        """(>= n,) event time of the first event, 0 where there is none."""
+        self.last_ms = np.zeros(0)
         self.newest_ms = 0
         """Event time of the newest event that any item has seen."""
-        self._predecessors: dict[int, dict[str, int]] = {}
-        self._followers: dict[int, dict[int, int]] = {}
-        self._follower_arrays: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._trending: dict[tuple[int, int], np.ndarray] = {}
+        self.newcomers: list[int] = []
+        """Rows by their first event's arrival, the newest last; the last ``NEWCOMERS`` of them at least."""
+        self.n_events = 0
+        self.n_repeats = 0
+        self.followers = Followers()
+        self.visitors = Visitors()
+        self._leaders = Leaders(HALF_LIVES)
+        self._states: dict[int, ItemState] = {}
 
     def reserve(self, n_rows: int) -> None:
         """Make room for ``n_rows`` items."""
         self.counts = grown(self.counts, n_rows)
+        self.repeats = grown(self.repeats, n_rows)
         self.levels = grown(self.levels, n_rows, fill=-np.inf)
+        self.first_ms = grown(self.first_ms, n_rows)
+        self.last_ms = grown(self.last_ms, n_rows)
+        self.followers.reserve(n_rows)
+        self.visitors.reserve(n_rows)
 
-    def put(self, row: int, state: ItemState, row_of: Callable[[str], int]) -> None:
+    def put(self, row: int, state: ItemState, row_of: Callable[[str], int], *, is_listed: bool) -> None:
         """Replace what is known of one item.
 
         Args:
             row_of: Row of an item id, made where there is none yet.
         """
+        before = self._states.get(row, UNSEEN)
+        if before.first_ms is None and state.first_ms is not None:
+            self.newcomers.append(row)
+            if len(self.newcomers) > 2 * NEWCOMERS:
+                del self.newcomers[:NEWCOMERS]
+        self._states[row] = state
+        self.n_events += sum(state.counts) - sum(before.counts)
+        self.n_repeats += state.repeats - before.repeats
         self.counts[row] = state.counts
-        if state.last_ms is None:
-            self.levels[row] = -np.inf
-        else:
-            self.levels[row] = popularity.levels(state.sums, state.last_ms)
-            self.newest_ms = max(self.newest_ms, state.last_ms)
-        self._trending.clear()
-        before = self._predecessors.get(row, {})
-        for item_id in before:
-            if item_id not in state.predecessors:
-                self._set_follower(row_of(item_id), row, 0)
-        for item_id, weight in state.predecessors.items():  # in this order, not a set's: it may make rows
-            if weight != before.get(item_id):
-                self._set_follower(row_of(item_id), row, weight)
-        self._predecessors[row] = state.predecessors
+        self.repeats[row] = state.repeats
+        self._put_popularity(row, state, is_listed)
+        self._put_predecessors(row, before.predecessors, state.predecessors, row_of)
+        if state.visits != before.visits:
+            self.visitors.put(row, before.visits, state.visits)
 
-    def _set_follower(self, row: int, follower: int, weight: int) -> None:
-        weights = self._followers.setdefault(row, {})
-        if weight > 0:
-            weights[follower] = weight
-        else:
-            weights.pop(follower, None)
-        self._follower_arrays.pop(row, None)
+    def n_events_of(self, row: int) -> int:
+        """Return how often an item was interacted with."""
+        return int(self.counts[row].sum())
 
-    def followers(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows that users came to after ``row`` and their weights, the heaviest first."""
-        arrays = self._follower_arrays.get(row)
-        if arrays is None:
-            weights = self._followers.get(row, {})
-            rows = np.fromiter(weights.keys(), dtype=np.int32, count=len(weights))
-            values = np.fromiter(weights.values(), dtype=np.float64, count=len(weights))
-            if len(rows) > FOLLOWERS:
-                kept = np.argpartition(-values, FOLLOWERS)[:FOLLOWERS]
-                rows, values = rows[kept], values[kept]
-            heaviest = np.lexsort((rows, -values))
-            arrays = self._follower_arrays[row] = rows[heaviest], values[heaviest]
-        return arrays
+    def trending(self, half_life: int, is_listed: np.ndarray) -> np.ndarray:
+        """Return the listed rows most popular at ``popularity.HALF_LIVES_MS[half_life]``, the best first."""
+        return self._leaders.of(half_life, self.levels, is_listed)
+
+    def leaders(self, is_listed: np.ndarray) -> np.ndarray:
+        """Return (half-lives, k) the listed rows most popular at each half-life, the best first."""
+        self._leaders.refresh(self.levels, is_listed)
+        return self._leaders.rows[:, : self._leaders.n]
 
     def relisted(self) -> None:
         """Take notice that other items are listed than before."""
-        self._trending.clear()
+        self._leaders.forget()
 
-    def trending(self, half_life: int, is_listed: np.ndarray, k: int) -> np.ndarray:
-        """Return the ``k`` listed rows most popular at ``popularity.HALF_LIVES_MS[half_life]``, the best first.
+    def _put_popularity(self, row: int, state: ItemState, is_listed: bool) -> None:
+        if state.last_ms is None or state.first_ms is None:
+            self.first_ms[row] = self.last_ms[row] = 0
+            self.levels[row] = -np.inf
+            self._leaders.forget()
+            return
+        self.first_ms[row], self.last_ms[row] = state.first_ms, state.last_ms
+        self.newest_ms = max(self.newest_ms, state.last_ms)
+        levels = popularity.levels(state.sums, state.last_ms)
+        has_sunk = (self.levels[row] > levels).any()
+        self.levels[row] = levels
+        if has_sunk:
+            self._leaders.forget()
+        elif is_listed:
+            self._leaders.raised(row, self.levels)
 
-        Args:
-            is_listed: (n,) bool by row: what is sold out must not crowd out the rest.
-        """
-        rows = self._trending.get((half_life, k))
-        if rows is None:
-            levels = np.where(is_listed, self.levels[: len(is_listed), half_life], -np.inf)
-            n = min(k, int(np.count_nonzero(levels > -np.inf)))
-            best = np.argpartition(-levels, n - 1)[:n] if n else np.zeros(0, dtype=np.int64)
-            rows = self._trending[half_life, k] = best[np.lexsort((best, -levels[best]))]
-        return rows
+    def _put_predecessors(
+        self, row: int, before: dict[str, int], after: dict[str, int], row_of: Callable[[str], int]
+    ) -> None:
+        changed = [(item_id, weight, before.get(item_id, 0)) for item_id, weight in after.items()]
+        changed = [pair for pair in changed if pair[1] != pair[2]]
+        if len(after) < len(before) + len(changed):  # else none can be missing
+            changed += [(item_id, 0, weight) for item_id, weight in before.items() if item_id not in after]
+        if changed:
+            rows = np.array([row_of(item_id) for item_id, _, _ in changed])  # may make rows
+            self.followers.put(
+                row,
+                rows,
+                np.array([float(new) for _, new, _ in changed]),
+                np.array([float(old) for _, _, old in changed]),
+            )

@@ -40,6 +40,13 @@ class SimilarItems:
         n = self._n[row]
         return self._rows[row, :n], self._similarities[row, :n]
 
+    def lists(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (neighbours, similarities, how many) of all rows, good for ``rows`` until the next change."""
+        for row in rows[self._n[rows] < 0].tolist():
+            if self._embeddings.has(row):
+                self._compute(row)
+        return self._rows, self._similarities, self._n
+
     def refresh(self, row: int) -> None:
         """Take notice that the vector of ``row`` is new, changed or gone."""
         computed = np.flatnonzero(self._n >= 0)

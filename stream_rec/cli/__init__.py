@@ -21,6 +21,7 @@ COMMANDS = {
     "produce": "stream_rec.cli.produce:produce",
     "watch": "stream_rec.cli.watch:watch",
     "replay": "stream_rec.cli.replay:replay",
+    "evaluate": "stream_rec.cli.evaluate:evaluate",
     "demo": "stream_rec.cli.demo:demo",
     "config": "stream_rec.cli.config:config",
 }

@@ -13,9 +13,9 @@ EVERYBODY = "*"
 class Reason(Struct, frozen=True, omit_defaults=True):
     """Why an item is in the slate: what found it, and the user's own event behind that."""
 
-    kind: Annotated[str, Meta(description="similar | followers | trending | repeat")]
+    kind: Annotated[str, Meta(description="similar | followers | neighbours | trending | fresh | repeat | explore")]
     item_id: str | None = None
-    """The evidence: the item of the user's history that led here; null for `trending`."""
+    """The evidence: the item of the user's history that led here; null for `trending`, `fresh` and `explore`."""
     event_id: str | None = None
     """The evidence: the user's event with that item, while it is remembered."""
     event_kind: Annotated[str | None, Meta(description="view | click | purchase")] = None
@@ -30,7 +30,7 @@ class SlateItem(Struct, frozen=True):
     propensity: float
     """Probability with which the policy put this item into this slate: 1.0 where nothing was left to chance."""
     sources: dict[str, float]
-    """What each retrieval source contributed to the score."""
+    """What speaks for the item over the average candidate, by kind of reason: parts of the linear expert's score."""
     reason: Reason
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from stream_rec.errors import StateVersionError
 from stream_rec.events.interaction import Kind
 
-VERSION = 1
+VERSION = 2
 
 
 class Signal(Struct, frozen=True, array_like=True):
@@ -29,6 +29,10 @@ class Signal(Struct, frozen=True, array_like=True):
     """Event time, where the event is about this very item; None where it only moves pairs."""
     pairs: list[tuple[str, int]] = []
     """(item that came before, change of the pair's weight)."""
+    visitor: int = 0
+    """Who: ``visits.visitor_of``. With ``seen_ms`` only, like ``again``."""
+    again: bool = False
+    """Whether this user had the item before."""
 
     @property
     def source(self) -> int:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from stream_rec.errors import StateVersionError
-from stream_rec.knowledge import popularity
+from stream_rec.knowledge import popularity, visits
+from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.knowledge.signal import Signal
 
-VERSION = 1
-
-
-class KnowledgeConfig(Struct, frozen=True, kw_only=True):
-    """Bounds of one item's state."""
-
-    predecessors: Annotated[int, Meta(ge=8, le=100_000)] = 128
-    """Items that came before this one and are kept, the heaviest; up to twice as many between two cuts."""
+VERSION = 2
 
 
 class ItemState(Struct, frozen=True, array_like=True):
@@ -36,6 +29,10 @@ class ItemState(Struct, frozen=True, array_like=True):
     """Items that users came from, with the summed pair weights. Exact until the bound cuts the lightest."""
     watermarks: dict[int, int] = {}
     """Last applied source offset, by source partition (``Signal.source``)."""
+    repeats: int = 0
+    """How many of the interactions were by a user who had the item before."""
+    visits: bytes = b""
+    """Who came last: see ``visits.py``."""
 
 
 UNSEEN = ItemState()
@@ -46,6 +43,7 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
     watermarks = dict(state.watermarks)
     predecessors = dict(state.predecessors)
     counts, sums, first_ms, last_ms = list(state.counts), state.sums, state.first_ms, state.last_ms
+    repeats, ring = state.repeats, state.visits
     for signal in signals:
         if signal.offset <= watermarks.get(signal.source, -1):
             continue
@@ -54,6 +52,8 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
             counts[signal.kind] += 1
             sums, last_ms = popularity.add(sums, last_ms, signal.seen_ms)
             first_ms = signal.seen_ms if first_ms is None else min(first_ms, signal.seen_ms)
+            repeats += signal.again
+            ring = visits.with_visit(ring, signal.seen_ms, signal.visitor, config.visitors)
         for item_id, change in signal.pairs:
             weight = predecessors.get(item_id, 0) + change
             if weight:
@@ -72,6 +72,8 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
         last_ms=last_ms,
         predecessors=predecessors,
         watermarks=watermarks,
+        repeats=repeats,
+        visits=ring,
     )
 
 

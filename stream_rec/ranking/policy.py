@@ -1,35 +1,51 @@
-"""The policy's settings: how long a list is and how much each source counts."""
+"""The policy's settings: how the head learns, and what a list gives up of accuracy, for what."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
-Weight = Annotated[float, Meta(ge=0, le=1000)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class RankingConfig(Struct, frozen=True, kw_only=True):
-    """How a list is made."""
+    """How a list is made from scored candidates."""
 
-    n: Annotated[int, Meta(ge=1, le=1000)] = 20
+    n: Annotated[int, Meta(ge=1, le=200)] = 20
     """Length of a list."""
-    recent_items: Annotated[int, Meta(ge=1, le=64)] = 12
-    """Last items whose neighbours and followers are looked up."""
-    recency: Annotated[float, Meta(ge=0.01, le=1)] = 0.6
-    """How much less each earlier item counts than the one after it."""
-    trending_items: Annotated[int, Meta(ge=1, le=1000)] = 100
-    """Items taken at each half-life of popularity."""
-    followers_weight: Weight = 1.0
-    similar_weight: Weight = 0.2
-    trending_weight: Weight = 0.5
-    repeat_weight: Weight = 0.5
+    diversity: Share = 0.0
+    """0 keeps the order of the scores; 1 looks at variety and the user's mix of categories alone."""
+    fresh_worth: Annotated[float, Meta(ge=0, le=1000)] = 3.0
+    """How many times its probability a fresh item (fewer than 5 events) counts at the end of the list; 0: no slots."""
+    tail_every: Annotated[int, Meta(ge=0)] = 10
+    """Every so many lists, one gives its last slot to the likeliest candidate that no list has shown yet; 0: never."""
+    explore_share: Share = 0.005
+    """Share of the slots, on average, that go to items with few exposures, drawn by Thompson sampling."""
     seed: int = 0
-    """Of every random choice. This version makes none; it names the policy."""
+    """Of every random choice."""
 
-    @property
-    def policy(self) -> str:
-        """Name of the policy: it changes with every setting that changes lists."""
-        return "blend-" + hashlib.blake2b(msgspec.json.encode(self), digest_size=4).hexdigest()
+
+class HeadConfig(Struct, frozen=True, kw_only=True):
+    """How the head learns."""
+
+    rate: Annotated[float, Meta(gt=0, le=1)] = 0.05
+    """AdaGrad's step size of the linear experts."""
+    network_rate: Annotated[float, Meta(gt=0, le=1)] = 0.05
+    hidden: Annotated[int, Meta(ge=1, le=256)] = 24
+    """Hidden units of the network."""
+    forget_choices: Annotated[float, Meta(gt=0)] = 4000.0
+    """Groups of choices over which AdaGrad's sums are averaged, once there are more: steps stop becoming shorter."""
+    memory: Annotated[float, Meta(ge=0.9, le=1)] = 0.999
+    """How much of the experts' record is kept from one choice to the next."""
+    view_weight: Annotated[float, Meta(ge=0, le=1000)] = 1.0
+    """How much a view counts in learning, next to a click and a purchase."""
+    click_weight: Annotated[float, Meta(ge=0, le=1000)] = 1.0
+    purchase_weight: Annotated[float, Meta(ge=0, le=1000)] = 1.0
+    drift_delta: Annotated[float, Meta(ge=0, lt=1)] = 0.02
+    """How easily worse predictions are taken for a change of taste, after which the head learns faster; 0 never."""
+    river: str = ""
+    """`module:factory` of a River classifier to rank with, such as `river.linear_model:LogisticRegression`. Empty: our
+    own head. A single process only: such a head cannot be merged between workers."""
+    river_negatives: Annotated[int, Meta(ge=1, le=1000)] = 10
+    """Candidates not chosen that a River classifier learns from, for each group of choices."""

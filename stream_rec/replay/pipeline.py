@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import Slate
 from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.state import ItemState
-from stream_rec.recommend import answer
+from stream_rec.ranking import river_head
+from stream_rec.ranking.drift import FACTOR, DriftWatch
+from stream_rec.ranking.exposures import Exposures
+from stream_rec.recommend import Ranked, answer, policy_name, rank, teach
+from stream_rec.replay.log import LoggedEvent
+from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import COLD, UserState
 
@@ -21,10 +30,33 @@ class Pipeline:
         self.catalog = Catalog()
         self.users: dict[str, UserState] = {}
         self.items: dict[str, ItemState] = {}
+        self.head = river_head.cold(settings.head, settings.ranking.seed)
+        self.drift = DriftWatch(settings.head.drift_delta)
+        self.workspace = Workspace()
+        self.exposures = Exposures()
         self._last_offset: dict[int, int] = {}
-        self._policy = settings.ranking.policy
+        self._policy = policy_name(settings.ranking, settings.head)
 
     def learn(self, kind: Kind, event: Interaction) -> UserState:
+        """Take one event: the head first, then the user's state and what is known of items. Return the new state."""
+        now_ms = max(event.timestamp_ms, self.catalog.knowledge.newest_ms)
+        self.teach(self.rank(event.user_id, now_ms), [LoggedEvent(kind, event)])
+        return self.fold(kind, event)
+
+    def rank(self, user_id: str, now_ms: int) -> Ranked:
+        """Return what could be shown to a user now."""
+        user = self.users.get(user_id, COLD)
+        return rank(user_id, user, self.catalog, self.head, self.workspace, now_ms=now_ms)
+
+    def teach(self, ranked: Ranked, events: Sequence[LoggedEvent]) -> None:
+        """Let the head learn from events that ``ranked`` came just before."""
+        chosen = [(row, kind) for kind, event in events if (row := self.catalog.find(event.item_id)) is not None]
+        settings = self.settings
+        self.head = teach(ranked, chosen, self.catalog, self.head, settings.head, n=settings.ranking.n)
+        if self.drift.noticed(ranked.candidates.rows, ranked.scored.log_p, np.array([row for row, _ in chosen])):
+            self.head = self.head.relaxed(FACTOR)
+
+    def fold(self, kind: Kind, event: Interaction) -> UserState:
         """Take one event to the user's state and to what is known of items; return the user's state after it."""
         safe = dict(self._last_offset)
         offset = self._last_offset[kind] = self._last_offset.get(kind, -1) + 1
@@ -39,5 +71,13 @@ class Pipeline:
 
     def list_for(self, kind: Kind, event: Interaction, user: UserState) -> Slate:
         """Return the list that goes out on ``event``, which ``user`` has learned."""
-        last = Arrival(event, kind, 0, user.offsets[kind])
-        return answer(last, user, self.catalog, self.settings.ranking, policy=self._policy)
+        return answer(
+            Arrival(event, kind, 0, user.offsets[kind]),
+            user,
+            self.catalog,
+            self.head,
+            self.workspace,
+            self.exposures,
+            self.settings.ranking,
+            policy=self._policy,
+        )

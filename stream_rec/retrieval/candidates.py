@@ -1,77 +1,96 @@
-"""Candidates: what one source found, and the union of several."""
+"""Candidates: the union of what all sources propose, from which lists are ranked and the head learns."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.retrieval.followers import add_followers
+from stream_rec.retrieval.fresh import fresh_by_text, newcomers
+from stream_rec.retrieval.neighbours import Meeting, add_neighbours
+from stream_rec.retrieval.repeat import repeated
+from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, TEXT, WIDE, Scratch
+from stream_rec.retrieval.similar import add_similar
+from stream_rec.user.past import Past
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What one source proposes. The arrays run parallel; a row may stand there once only."""
+SOURCES = ("followers", "neighbours", "similar", "trending", "repeat", "fresh")
+"""Bit ``1 << place`` of ``Candidates.sources`` stands for a source."""
+FOLLOWERS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH = range(len(SOURCES))
+BEST = {LAST: 40, RECENT: 40, WIDE: 40, STAN: 40, AFTER: 40, TEXT: 30}
+"""Candidates taken from each column."""
+LEADERS = 30
+"""Candidates taken at each half-life of popularity."""
+TASTE_ITEMS, TASTE_DECAY = 20, 0.8
+"""Recent items whose vectors make the user's taste, and how much less each earlier one counts."""
 
-    rows: np.ndarray
-    """(k,) rows of the catalog."""
-    scores: np.ndarray
-    """(k,) above 0, higher is better, comparable within this source only."""
-    evidence: np.ndarray
-    """(k,) place among the user's recent items of the one that counted most; -1 where there is none."""
 
-    @staticmethod
-    def nothing() -> Found:
-        """Return the empty proposal."""
-        return Found(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
+class Workspace:
+    """What one process needs for making lists, one after the other."""
 
-    @staticmethod
-    def union(parts: list[tuple[np.ndarray, np.ndarray]]) -> Found:
-        """Return one proposal from one part for each recent item, newest first: scores of a row add up.
-
-        Args:
-            parts: (rows, scores) by recent item; their place is the evidence.
-        """
-        if not parts:
-            return Found.nothing()
-        all_rows = np.concatenate([rows for rows, _ in parts])
-        all_scores = np.concatenate([scores for _, scores in parts])
-        places = np.repeat(np.arange(len(parts)), [len(rows) for rows, _ in parts])
-        rows, inverse = np.unique(all_rows, return_inverse=True)
-        scores = np.bincount(inverse, weights=all_scores, minlength=len(rows))
-        evidence = np.zeros(len(rows), dtype=np.int64)
-        ascending = np.argsort(all_scores, kind="stable")
-        evidence[inverse[ascending]] = places[ascending]  # the largest is written last
-        return Found(rows.astype(np.int64), scores, evidence)
+    def __init__(self) -> None:
+        self.scratch = Scratch()
+        self.meeting = Meeting()
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateSet:
-    """The union of all sources. All arrays run parallel along the first axis."""
+class Candidates:
+    """Items that a list may be made of. Its scratch values are good until the next ``retrieve``."""
 
-    sources: tuple[str, ...]
     rows: np.ndarray
-    """(k,) rows of the catalog."""
-    scores: np.ndarray
-    """(k, sources) each source's score over its own maximum; 0 where it did not propose the item."""
-    evidence: np.ndarray
-    """(k, sources) as in ``Found``."""
+    """(k,) int64 rows of the catalog, ascending, all listed."""
+    sources: np.ndarray
+    """(k,) int64 bits of the sources that proposed each."""
+    values: np.ndarray
+    """(columns, k) float32 each source's score, see ``scratch.py``."""
+    taste: np.ndarray
+    """(d,) unit vector of the user's recent items, zero where there is none."""
+    last: np.ndarray
+    """(d,) vector of the last item, zero where there is none."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def keep(self, mask: np.ndarray) -> CandidateSet:
-        """Return the candidates where ``mask`` is true, or in the order of ``mask`` where it holds places."""
-        return CandidateSet(self.sources, self.rows[mask], self.scores[mask], self.evidence[mask])
+
+def retrieve(past: Past, catalog: Catalog, workspace: Workspace, *, own_slot: int, now_ms: int) -> Candidates:
+    """Return the union of all sources' proposals.
+
+    Args:
+        own_slot: The user's own in ``catalog.knowledge.visitors``, -1 where there is none.
+    """
+    scratch, knowledge, is_listed = workspace.scratch, catalog.knowledge, catalog.is_listed
+    scratch.begin(len(catalog))
+    taste, last = tastes(past.recent_rows, catalog)
+    if len(past.recent_rows):
+        add_followers(scratch, past.recent_rows, knowledge.followers)
+        add_neighbours(scratch, workspace.meeting, past.recent_rows, knowledge.visitors, own_slot, now_ms)
+        add_similar(scratch, past.recent_rows, catalog.similar)
+        for column in (LAST, RECENT, WIDE):
+            scratch.choose_best(column, BEST[column], FOLLOWERS, is_listed)
+        for column in (STAN, AFTER):
+            scratch.choose_best(column, BEST[column], NEIGHBOURS, is_listed)
+        scratch.choose_best(TEXT, BEST[TEXT], SIMILAR, is_listed)
+        scratch.choose(repeated(past, now_ms), REPEAT, is_listed)
+        scratch.choose(fresh_by_text(catalog, taste, last), FRESH, is_listed)
+    scratch.choose(knowledge.leaders(is_listed)[:, :LEADERS].ravel(), TRENDING, is_listed)
+    scratch.choose(newcomers(catalog), FRESH, is_listed)
+    rows = np.sort(scratch.chosen[: scratch.n_chosen])
+    return Candidates(rows, scratch.sources[rows], scratch.values[:, rows], taste, last)
 
 
-def fuse(found: dict[str, Found]) -> CandidateSet:
-    """Return the union of what the sources found, each scaled to a maximum of 1."""
-    parts = list(found.values())
-    rows = np.unique(np.concatenate([part.rows for part in parts])) if parts else np.zeros(0, np.int64)
-    scores = np.zeros((len(rows), len(parts)))
-    evidence = np.full((len(rows), len(parts)), -1, dtype=np.int64)
-    for column, part in enumerate(parts):
-        if len(part.rows):
-            at = np.searchsorted(rows, part.rows)
-            scores[at, column] = part.scores / part.scores.max()
-            evidence[at, column] = part.evidence
-    return CandidateSet(tuple(found), rows, scores, evidence)
+def tastes(recent_rows: np.ndarray, catalog: Catalog) -> tuple[np.ndarray, np.ndarray]:
+    """Return the unit vector of the recent items' text, the newer the heavier, and that of the last item."""
+    if catalog.embeddings.active is None:
+        return _NO_VECTOR, _NO_VECTOR
+    vectors = catalog.embeddings.of(recent_rows[:TASTE_ITEMS])
+    if not len(vectors):
+        return np.zeros(vectors.shape[1], dtype=np.float32), np.zeros(vectors.shape[1], dtype=np.float32)
+    taste = _TASTE_WEIGHTS[: len(vectors)] @ vectors
+    length = math.sqrt(taste @ taste)
+    return (taste / np.float32(length) if length > 0 else taste), vectors[0]
+
+
+_TASTE_WEIGHTS = (TASTE_DECAY ** np.arange(TASTE_ITEMS)).astype(np.float32)
+_NO_VECTOR = np.zeros(0, dtype=np.float32)

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
-from stream_rec.catalog.catalog import Catalog
-from stream_rec.retrieval.candidates import Found
-from stream_rec.user.state import Entry
+from stream_rec.catalog.similar import SimilarItems
+from stream_rec.retrieval.scratch import TEXT, Scratch
+
+ITEMS, DECAY = 12, 0.8
+"""Recent items looked at, and how much less each earlier one counts than the one after it."""
 
 
-def similar(recent: list[Entry], catalog: Catalog, recency: float) -> Found:
-    """Return the neighbours of each recent item; the n-th last counts ``recency ** n``."""
-    parts = []
-    for n, entry in enumerate(recent):
-        row = catalog.find(entry.item_id)
-        rows, similarities = catalog.similar.of(row) if row is not None else ((), ())
-        if len(rows) == 0:
-            parts.append((np.zeros(0, np.int64), np.zeros(0)))
-        else:
-            parts.append((rows, np.maximum(similarities, 1e-6) * recency**n))
-    return Found.union(parts)
+def add_similar(scratch: Scratch, recent_rows: np.ndarray, similar: SimilarItems) -> None:
+    """Add the similarities of the text neighbours of each recent item."""
+    rows, similarities, n = similar.lists(recent_rows[:ITEMS])
+    scratch.n_touched = _add(
+        scratch.values,
+        scratch.is_touched,
+        scratch.touched,
+        scratch.n_touched,
+        recent_rows[:ITEMS],
+        rows,
+        similarities,
+        n,
+    )
+
+
+@numba.njit(cache=True)
+def _add(values, is_touched, touched, n_touched, recent, rows, similarities, n):
+    weight = np.float32(1.0)
+    for row in recent:
+        for at in range(n[row]):
+            near = rows[row, at]
+            if not is_touched[near]:
+                is_touched[near] = True
+                touched[n_touched] = near
+                n_touched += 1
+            values[TEXT, near] += weight * max(similarities[row, at], np.float32(1e-6))
+        weight *= np.float32(DECAY)
+    return n_touched

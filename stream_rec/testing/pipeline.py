@@ -54,7 +54,7 @@ class Child:
         """Whether it has its partitions and their state."""
         return (self.directory / "ready").exists()
 
-    def wait_until_ready(self, timeout_s: float = 120.0) -> None:
+    def wait_until_ready(self, timeout_s: float = 300.0) -> None:
         """Return when it is ready.
 
         Raises:

@@ -12,10 +12,12 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Mapping
 
+import msgspec
 from msgspec import Struct
 
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.knowledge.signal import Signal
+from stream_rec.knowledge.visits import visitor_of
 from stream_rec.user.pairs import changes
 from stream_rec.user.state import Entry, UserConfig, UserState, fold, is_applied, settle
 
@@ -77,26 +79,21 @@ def _signals(state: UserState, arrivals: list[Arrival], config: UserConfig) -> l
         oldest = ring.pop(0) if len(ring) > config.ring else None
         if place in wanted:
             # An event older than a full ring leaves at once: it has no pairs.
-            made += _signals_of(sequence if oldest is not entry else [entry], entry, wanted[place].partition)
+            made += _signals_of(sequence if oldest is not entry else [entry], entry, wanted[place])
         if oldest is not None:
             sequence.remove(oldest)
     return made
 
 
-def _signals_of(sequence: list[Entry], entry: Entry, partition: int) -> list[Signal]:
+def _signals_of(sequence: list[Entry], entry: Entry, arrival: Arrival) -> list[Signal]:
     """Return what one event teaches: about its own item first, then about items that it moved away from others."""
     by_item: dict[str, list[tuple[str, int]]] = {entry.item_id: []}
     at = bisect_left(sequence, entry.log_order, key=lambda e: e.log_order)
     for (earlier, later), change in changes(sequence, at).items():
         by_item.setdefault(later, []).append((earlier, change))
-    return [
-        Signal(
-            item_id=item_id,
-            kind=entry.kind,
-            partition=partition,
-            offset=entry.offset,
-            seen_ms=entry.timestamp_ms if item_id == entry.item_id else None,
-            pairs=pairs,
-        )
+    own, *others = (
+        Signal(item_id=item_id, kind=entry.kind, partition=arrival.partition, offset=entry.offset, pairs=pairs)
         for item_id, pairs in by_item.items()
-    ]
+    )
+    visitor = visitor_of(arrival.event.user_id)
+    return [msgspec.structs.replace(own, seen_ms=entry.timestamp_ms, visitor=visitor, again=entry.again), *others]

@@ -23,7 +23,7 @@ from stream_rec.errors import StateVersionError
 from stream_rec.events.interaction import Interaction, Kind
 
 WEEK_MS = 7 * 86_400_000
-VERSION = 1
+VERSION = 2
 
 
 class UserConfig(Struct, frozen=True, kw_only=True):
@@ -47,6 +47,8 @@ class Entry(Struct, frozen=True, array_like=True):
     """In its source topic."""
     arrival: int
     """How many events of this user were applied before this one."""
+    again: bool = False
+    """Whether the item was in the tally before. Bookkeeping: after a crash the same signal must be sent again."""
 
     @property
     def order(self) -> tuple[int, str]:
@@ -161,6 +163,7 @@ def fold(state: UserState, event: Interaction, kind: Kind, offset: int, config: 
         value=event.value,
         offset=offset,
         arrival=state.arrivals,
+        again=any(tally.item_id == event.item_id for tally in state.tally),
     )
     ring = [*state.ring, entry]
     if len(ring) > 1 and entry.order < ring[-2].order:

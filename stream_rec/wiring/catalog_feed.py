@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from aiokafka import ConsumerRecord
 
@@ -19,9 +20,14 @@ from stream_rec.wiring.tail import Tail
 log = logging.getLogger(__name__)
 
 
-def catalog_feed(catalog: Catalog, settings: Settings) -> Tail:
-    """Return the service that fills ``catalog`` and keeps it up to date."""
+def catalog_feed(catalog: Catalog, take_head: Callable[[ConsumerRecord], None], settings: Settings) -> Tail:
+    """Return the service that fills ``catalog`` and keeps it up to date.
+
+    Args:
+        take_head: Takes the records of ``head-weights``, which must be known before the first list too.
+    """
     kafka, limits = settings.kafka, settings.limits
+    head_weights = kafka.topic("head-weights")
     take_by_topic = {
         kafka.topic("items"): take_item,
         kafka.topic("item-embeddings"): take_embedding,
@@ -29,9 +35,12 @@ def catalog_feed(catalog: Catalog, settings: Settings) -> Tail:
     }
 
     def take(record: ConsumerRecord) -> None:
-        take_by_topic[record.topic](catalog, record, limits)
+        if record.topic == head_weights:
+            take_head(record)
+        else:
+            take_by_topic[record.topic](catalog, record, limits)
 
-    return Tail(kafka, list(take_by_topic), take)
+    return Tail(kafka, [*take_by_topic, head_weights], take)
 
 
 def take_item(catalog: Catalog, record: ConsumerRecord, limits: InputLimits) -> None:

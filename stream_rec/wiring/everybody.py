@@ -11,23 +11,26 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP
 from mode import Service
 
-from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
-from stream_rec.events.slate import EVERYBODY
-from stream_rec.recommend import recommend, slate
+from stream_rec.events.slate import EVERYBODY, SlateItem
+from stream_rec.recommend import generator, policy_name, rank, recommend, slate
 from stream_rec.user.state import COLD
 from stream_rec.wiring.apps import partition_of
+from stream_rec.wiring.workbench import Workbench
 
 
 class Everybody(Service):
     """Looks at the list for everybody every so often, where this worker owns the partition of its key."""
 
-    def __init__(self, app: faust.App, producer: AIOKafkaProducer, catalog: Catalog, settings: Settings) -> None:
+    def __init__(self, app: faust.App, producer: AIOKafkaProducer, bench: Workbench, settings: Settings) -> None:
         super().__init__()
         self._app = app
         self._producer = producer
-        self._catalog = catalog
+        self._bench = bench
         self._settings = settings
+        self._ranking = msgspec.structs.replace(settings.ranking, explore_share=0.0, tail_every=0)
+        """Without exploration: the list changes only when the world does."""
+        self._policy = policy_name(settings.ranking, settings.head)
         self._owner_of = TP(settings.kafka.topic("views"), partition_of(EVERYBODY, settings.kafka))
         self._last_item_ids: list[str] = []
 
@@ -39,12 +42,19 @@ class Everybody(Service):
                 await self._send_if_changed()
 
     async def _send_if_changed(self) -> None:
-        ranking = self._settings.ranking
-        items = recommend(COLD, self._catalog, ranking, now_ms=self._catalog.knowledge.newest_ms)
+        items = self._made()
         item_ids = [item.item_id for item in items]
         if item_ids == self._last_item_ids:
             return
-        message = slate(EVERYBODY, items, policy=ranking.policy, generated_at_ms=time.time_ns() // 1_000_000)
+        message = slate(EVERYBODY, items, policy=self._policy, generated_at_ms=time.time_ns() // 1_000_000)
         topic = self._settings.kafka.topic("recommendations")
         await asyncio.shield(self._producer.send_and_wait(topic, msgspec.json.encode(message), key=EVERYBODY.encode()))
         self._last_item_ids = item_ids
+
+    def _made(self) -> list[SlateItem]:
+        bench = self._bench
+        catalog, head = bench.catalog, bench.shared.head
+        now_ms = catalog.knowledge.newest_ms
+        ranked = rank(EVERYBODY, COLD, catalog, head, bench.workspace, now_ms=now_ms)
+        rng = generator(self._ranking.seed, EVERYBODY)
+        return recommend(ranked, catalog, head, self._ranking, bench.exposures, rng)

@@ -1,30 +1,33 @@
-"""The user stage: events in; facts, signals and lists out."""
+"""The user stage: events in; facts, signals and lists out, and a head that has learned from them."""
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import defaultdict
 
 import faust
 import msgspec
+import numpy as np
 from aiokafka import AIOKafkaProducer
 from faust.types import TP, Message
 
-from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
 from stream_rec.events import validate
 from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
 from stream_rec.events.validate import Rejection
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge.signal import Signal
-from stream_rec.recommend import answer
+from stream_rec.ranking.drift import FACTOR
+from stream_rec.recommend import answer, policy_name, rank, teach
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import UserState
+from stream_rec.user.state import UserState, is_applied
 from stream_rec.wiring.apps import partition_of, raw_topic, rocksdb_options
 from stream_rec.wiring.batch import Batch, Send, State, exactly_once_effect
 from stream_rec.wiring.reject import reject
+from stream_rec.wiring.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +38,13 @@ SUMMARY_INTERVAL_S = 10.0
 class UserStage:
     """What one worker does with the events of its users."""
 
-    def __init__(self, app: faust.App, producer: AIOKafkaProducer, catalog: Catalog, settings: Settings) -> None:
+    def __init__(self, app: faust.App, producer: AIOKafkaProducer, bench: Workbench, settings: Settings) -> None:
         kafka = settings.kafka
         self._app = app
-        self._catalog = catalog
+        self._bench = bench
         self._settings = settings
         self._kind_of = {kafka.topic(topic): kind for topic, kind in KIND_OF_TOPIC.items()}
-        self._policy = settings.ranking.policy
+        self._policy = policy_name(settings.ranking, settings.head)
         self._sent_up_to: dict[TP, int] = {}
         self._summary = Summary()
         table = app.Table(
@@ -57,7 +60,7 @@ class UserStage:
                 await self.handle(batch)
 
     async def handle(self, batch: Batch) -> None:
-        """Take one batch: validate, fold, recommend, commit."""
+        """Take one batch: validate, and for each user teach the head, fold and recommend; commit."""
         arrivals: dict[tuple[int, bytes], list[Arrival]] = defaultdict(list)
         sends: list[Send] = []
         for message in batch.messages:
@@ -68,16 +71,22 @@ class UserStage:
                 arrivals[message.partition, message.key].append(
                     Arrival(event, self._kind_of[message.topic], message.partition, message.offset)
                 )
-        self._summary.count(events=len(batch.messages), lists=len(arrivals), rejected=len(sends))
+        n_choices = self._bench.shared.head.n_choices
+        rejected = len(sends)
+        every = math.ceil(len(batch.messages) / self._settings.worker.learn_events)
         states, taught, lists = [], [], []
-        for (partition, key), arrived in arrivals.items():
+        for number, ((partition, key), arrived) in enumerate(arrivals.items()):
             stored = batch.read(partition, key)
             before = user_state.decode(stored) if stored is not None else user_state.COLD
+            if number % every == 0:  # by place in the batch: over time each user's turn comes
+                self._teach(before, arrived)
             after = advance(before, arrived, self._settings.user, self._safe(partition))
             if after.is_changed:
                 states.append(State(partition, key, user_state.encode(after.state)))
             taught += after.signals
             lists.append(self._list(key, after.state, arrived[-1]))
+        learned = self._bench.shared.head.n_choices - n_choices
+        self._summary.count(events=len(batch.messages), lists=len(lists), rejected=rejected, learned=learned)
         sends += self._signal_messages(taught)
         await batch.commit(states=states, sends=[*sends, *lists])
         for message in batch.messages:
@@ -100,11 +109,33 @@ class UserStage:
             safe[int(kind)] = max(self._sent_up_to.get(source, -1), (committed.get(source) or 0) - 1)
         return safe
 
+    def _teach(self, before: UserState, arrived: list[Arrival]) -> None:
+        """Let the head learn what a user chose, from what could have been shown before. What is replayed is not new."""
+        known = {entry.event_id for entry in before.ring}
+        fresh = [a for a in arrived if not is_applied(before, a.kind, a.offset) and a.event.event_id not in known]
+        if not fresh:
+            return
+        bench, settings = self._bench, self._settings
+        catalog, head = bench.catalog, bench.shared.head
+        chosen = [(row, a.kind) for a in fresh if (row := catalog.find(a.event.item_id)) is not None]
+        first = fresh[0].event
+        now_ms = max(first.timestamp_ms, catalog.knowledge.newest_ms)
+        ranked = rank(first.user_id, before, catalog, head, bench.workspace, now_ms=now_ms)
+        bench.shared.learned(teach(ranked, chosen, catalog, head, settings.head, n=settings.ranking.n))
+        chosen_rows = np.array([row for row, _ in chosen])
+        if bench.drift.noticed(ranked.candidates.rows, ranked.scored.log_p, chosen_rows):
+            bench.shared.relaxed(FACTOR)
+            log.info("relaxed_head choices=%d", bench.shared.head.n_choices)
+
     def _list(self, key: bytes, user: UserState, last: Arrival) -> Send:
+        bench = self._bench
         message = answer(
             last,
             user,
-            self._catalog,
+            bench.catalog,
+            bench.shared.head,
+            bench.workspace,
+            bench.exposures,
             self._settings.ranking,
             policy=self._policy,
             generated_at_ms=time.time_ns() // 1_000_000,

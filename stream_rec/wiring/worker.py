@@ -1,16 +1,16 @@
-"""The worker: user stage, item stage and the list for everybody around one catalog."""
+"""The worker: user stage, item stage and the list for everybody around one catalog and one head."""
 
 from __future__ import annotations
 
 from aiokafka import AIOKafkaProducer
 from mode import Service
 
-from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
-from stream_rec.wiring import process
+from stream_rec.wiring import process, warm_up, workbench
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.catalog_feed import catalog_feed
 from stream_rec.wiring.everybody import Everybody
+from stream_rec.wiring.head_exchange import HeadExchange
 from stream_rec.wiring.instance import held_directory
 from stream_rec.wiring.item_stage import ItemStage
 from stream_rec.wiring.user_stage import UserStage
@@ -33,11 +33,14 @@ def run(settings: Settings) -> None:
             session_timeout_s=worker.session_timeout_s,
             commit_interval_s=worker.commit_interval_s,
         )
-        catalog = Catalog()
+        bench = workbench.empty(settings)
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
-            UserStage(app, producer, catalog, settings)
+            warm_up.compile_kernels()  # here, where the watchdog is watching
+            UserStage(app, producer, bench, settings)
             ItemStage(app, producer, settings)
-            return [catalog_feed(catalog, settings), Everybody(app, producer, catalog, settings)]
+            exchange = HeadExchange(producer, bench.shared, settings)
+            feed = catalog_feed(bench.catalog, exchange.take, settings)
+            return [feed, exchange, Everybody(app, producer, bench, settings)]
 
         process.run(app, settings, directory, services)

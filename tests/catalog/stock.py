@@ -7,7 +7,7 @@ import numpy as np
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.events.item import Item
-from stream_rec.knowledge import popularity
+from stream_rec.knowledge import popularity, visits
 from stream_rec.knowledge.state import ItemState
 
 OLD, NEW = "old@1", "new@1"
@@ -19,8 +19,15 @@ def embedded(vector, encoder: str = OLD) -> ItemEmbedding:
     return ItemEmbedding(encoder, b"\0" * 16, vector / np.linalg.norm(vector))
 
 
-def taught(*times_ms: int, predecessors: dict[str, int] | None = None) -> ItemState:
-    """Return what is known of an item that was viewed at these times and came after these items."""
+def taught(
+    *times_ms: int, predecessors: dict[str, int] | None = None, repeats: int = 0, users: dict[str, int] | None = None
+) -> ItemState:
+    """Return what is known of an item that was viewed at these times and came after these items.
+
+    Args:
+        repeats: How many of the views were by users who had the item before.
+        users: Who came last, and when.
+    """
     sums, last_ms = [], None
     for at in times_ms:
         sums, last_ms = popularity.add(sums, last_ms, at)
@@ -30,7 +37,17 @@ def taught(*times_ms: int, predecessors: dict[str, int] | None = None) -> ItemSt
         first_ms=min(times_ms, default=None),
         last_ms=last_ms,
         predecessors=predecessors or {},
+        repeats=repeats,
+        visits=ring(users or {}),
     )
+
+
+def ring(users: dict[str, int], bound: int = 128) -> bytes:
+    """Return the ring of these users' visits."""
+    made = b""
+    for user_id, seen_ms in users.items():
+        made = visits.with_visit(made, seen_ms, visits.visitor_of(user_id), bound)
+    return made
 
 
 def stocked(*item_ids: str) -> Catalog:
@@ -50,13 +67,20 @@ def neighbours(catalog: Catalog, item_id: str) -> list[str]:
 def contents(catalog: Catalog) -> list:
     """Return everything a catalog answers, to see that nothing changed."""
     rows = range(len(catalog))
+    knowledge, n_visitors = catalog.knowledge, len(catalog.knowledge.visitors)
     return [
         list(catalog.item_ids),
         catalog.is_listed.tolist(),
         [catalog.item(row) for row in rows],
         [[a.tolist() for a in catalog.similar.of(row)] for row in rows],
-        [[a.tolist() for a in catalog.knowledge.followers(row)] for row in rows],
-        [catalog.knowledge.trending(h, catalog.is_listed, 10).tolist() for h in range(len(popularity.HALF_LIVES_MS))],
-        catalog.knowledge.counts[: len(catalog)].tolist(),
-        catalog.knowledge.newest_ms,
+        [[a.tolist() for a in knowledge.followers.of(row)] for row in rows],
+        knowledge.followers.total[: len(catalog)].tolist(),
+        [knowledge.trending(h, catalog.is_listed).tolist() for h in range(len(popularity.HALF_LIVES_MS))],
+        knowledge.counts[: len(catalog)].tolist(),
+        knowledge.repeats[: len(catalog)].tolist(),
+        knowledge.visitors.of_item[: len(catalog)].tolist(),
+        knowledge.visitors.rows[:n_visitors].tolist(),
+        (knowledge.newest_ms, knowledge.newcomers, knowledge.n_events, knowledge.n_repeats),
+        catalog.fresh.rows().tolist(),
+        catalog.reduced_vectors()[0][: len(catalog)].tolist(),
     ]

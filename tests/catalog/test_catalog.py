@@ -65,6 +65,17 @@ def test_what_was_learned_outlives_a_deletion():
     assert catalog.knowledge.counts[0].tolist() == [2, 0, 0]
 
 
+def test_all_vectors_may_be_deleted():
+    """The space stays, as its encoder may go on; what reduces vectors has their length."""
+    catalog = stocked("a")
+    catalog.put_embedding("a", embedded([1, 0, 0]))
+    catalog.delete_embedding("a")
+    reduced, components = catalog.reduced_vectors()
+
+    assert not reduced.any()
+    assert (len(reduced), len(components)) == (1, 3)
+
+
 @pytest.mark.parametrize("n", [1023, 1024, 1025, 3000])
 def test_any_number_of_items_has_room(n):
     """Arrays grow by doubling from 1024 rows; all of them together."""
@@ -75,5 +86,5 @@ def test_any_number_of_items_has_room(n):
 
     assert catalog.n_listed == n
     assert catalog.similar.of(n - 1)[0].tolist() == []
-    assert catalog.knowledge.followers(0)[0].tolist() == [n - 1]
-    assert catalog.knowledge.trending(0, catalog.is_listed, 5).tolist() == [n - 1]
+    assert catalog.knowledge.followers.of(0)[0].tolist() == [n - 1]
+    assert catalog.knowledge.trending(0, catalog.is_listed).tolist() == [n - 1]

@@ -10,23 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.knowledge import FOLLOWERS
+from stream_rec.catalog.followers import FOLLOWERS
+from stream_rec.catalog.knowledge import NEWCOMERS
+from stream_rec.catalog.leaders import LEADERS
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.knowledge.state import UNSEEN
-from tests.catalog.stock import taught
+from tests.catalog.stock import stocked, taught
 
 ROOT = Path(__file__).parents[2]
 NOW_MS = 1_700_000_000_000
 
 
 def followers(catalog: Catalog, item_id: str) -> dict[str, float]:
-    rows, weights = catalog.knowledge.followers(catalog.find(item_id))
+    rows, weights = catalog.knowledge.followers.of(catalog.find(item_id))
     assert weights.tolist() == sorted(weights.tolist(), reverse=True)
     return {catalog.item_ids[row]: weight for row, weight in zip(rows, weights)}
 
 
-def trending(catalog: Catalog, half_life: int, k: int = 10) -> list[str]:
-    return [catalog.item_ids[row] for row in catalog.knowledge.trending(half_life, np.ones(len(catalog), bool), k)]
+def trending(catalog: Catalog, half_life: int) -> list[str]:
+    return [catalog.item_ids[row] for row in catalog.knowledge.trending(half_life, catalog.is_listed)]
 
 
 predecessors = st.dictionaries(st.sampled_from("abcdef"), st.integers(-5, 20), max_size=6)
@@ -54,7 +56,7 @@ def test_only_the_heaviest_followers_are_proposed():
     for n in range(120):
         catalog.put_knowledge(f"i{n}", taught(predecessors={"a": n + 1}))
 
-    rows, weights = catalog.knowledge.followers(catalog.find("a"))
+    rows, weights = catalog.knowledge.followers.of(catalog.find("a"))
     assert weights.tolist() == list(range(120, 20, -1))
     assert len(rows) == FOLLOWERS
 
@@ -67,7 +69,7 @@ def test_only_the_heaviest_followers_are_proposed():
 )
 def test_trending_is_the_order_of_decayed_sums(times):
     """As summed up directly, at one moment for all items, however long ago each was last seen."""
-    catalog = Catalog()
+    catalog = stocked(*times)
     for item_id, hours in times.items():
         catalog.put_knowledge(item_id, taught(*(NOW_MS - hour * HOUR_MS for hour in hours)))
     for number, half_life_ms in enumerate(HALF_LIVES_MS):
@@ -82,7 +84,7 @@ def test_trending_is_the_order_of_decayed_sums(times):
 
 def test_fast_and_slow_half_lives_disagree():
     """a was loved last month, b was looked at just now."""
-    catalog = Catalog()
+    catalog = stocked("a", "b")
     catalog.put_knowledge("a", taught(*range(NOW_MS - 720 * HOUR_MS, NOW_MS - 720 * HOUR_MS + 50)))
     catalog.put_knowledge("b", taught(NOW_MS))
 
@@ -90,20 +92,20 @@ def test_fast_and_slow_half_lives_disagree():
     assert trending(catalog, 6) == ["a", "b"]
 
 
-def test_trending_gives_as_many_as_asked_for():
-    """However many were asked for before, and at most what there is."""
-    catalog = Catalog()
-    for n in range(5):
+def test_trending_is_bounded():
+    """Of 70 items that were seen one after the other the last ones stay, in order."""
+    catalog = stocked(*(f"i{n}" for n in range(70)))
+    for n in range(70):
         catalog.put_knowledge(f"i{n}", taught(NOW_MS + n))
 
-    assert trending(catalog, 0, k=2) == ["i4", "i3"]
-    assert trending(catalog, 0, k=4) == ["i4", "i3", "i2", "i1"]
-    assert len(trending(catalog, 0, k=50)) == 5
+    assert trending(catalog, 0) == [f"i{n}" for n in range(69, 69 - LEADERS, -1)]
+    assert catalog.knowledge.leaders(catalog.is_listed).shape == (len(HALF_LIVES_MS), LEADERS)
 
 
 def test_an_item_nobody_saw_is_not_trending():
-    """Nor one that is only known as a predecessor, nor one whose knowledge was taken back."""
-    catalog = Catalog()
+    """Nor one that is only known as a predecessor, is not listed, or whose knowledge was taken back."""
+    catalog = stocked("a", "b", "c")
+    catalog.put_knowledge("?", taught(NOW_MS))
     catalog.put_knowledge("a", taught(NOW_MS, predecessors={"b": 3}))
     assert trending(catalog, 0) == ["a"]
 
@@ -124,11 +126,31 @@ def test_the_newest_event_time_never_goes_back():
 
 
 def test_counts_are_kept_by_kind():
-    """As the item stage counted them."""
+    """As the item stage counted them; what replaces what was known counts instead of it."""
     catalog = Catalog()
-    catalog.put_knowledge("a", taught(1, 2, 3))
+    catalog.put_knowledge("a", taught(1, 2, 3, repeats=2))
+    catalog.put_knowledge("b", taught(1, 2, repeats=1))
+    knowledge = catalog.knowledge
 
-    assert catalog.knowledge.counts[catalog.find("a")].tolist() == [3, 0, 0]
+    assert knowledge.counts[catalog.find("a")].tolist() == [3, 0, 0]
+    assert knowledge.repeats[catalog.find("a")] == 2
+    assert (knowledge.n_events, knowledge.n_repeats, knowledge.n_events_of(catalog.find("b"))) == (5, 3, 2)
+    catalog.put_knowledge("a", taught(1))
+    assert (knowledge.n_events, knowledge.n_repeats) == (3, 1)
+    assert (knowledge.first_ms[catalog.find("b")], knowledge.last_ms[catalog.find("b")]) == (1, 2)
+
+
+def test_newcomers_stand_in_the_order_of_their_first_event():
+    """Once each, however often they are seen; a few are kept."""
+    catalog = Catalog()
+    for item_id in "abab":
+        catalog.put_knowledge(item_id, taught(NOW_MS))
+    assert catalog.knowledge.newcomers == [0, 1]
+
+    for n in range(5 * NEWCOMERS):
+        catalog.put_knowledge(f"i{n}", taught(NOW_MS))
+        assert len(catalog.knowledge.newcomers) <= 2 * NEWCOMERS
+    assert catalog.knowledge.newcomers[-NEWCOMERS:] == list(range(2 + 4 * NEWCOMERS, 2 + 5 * NEWCOMERS))
 
 
 def test_rows_are_given_in_the_same_order_in_every_process():

@@ -88,6 +88,21 @@ def test_the_nearest_come_first_with_their_cosines():
     assert similarities.tolist() == pytest.approx([0.5, 0.0], abs=1e-6)
 
 
+def test_lists_of_several_items_are_those_of_each():
+    """Computed where they were not, taken as they are where they were; without a vector there is none."""
+    catalog = angles(a=0, b=90, c=60, d=10)
+    catalog.delete_embedding("d")
+    catalog.similar.of(1)
+    asked = np.array([0, 1, 3])
+    rows, similarities, n = catalog.similar.lists(asked)
+
+    assert n[asked].tolist() == [2, 2, -1]
+    for row in (0, 1):
+        expected_rows, expected = catalog.similar.of(row)
+        assert rows[row, : n[row]].tolist() == expected_rows.tolist()
+        assert similarities[row, : n[row]].tolist() == expected.tolist()
+
+
 def test_an_item_alone_has_no_neighbours():
     """More neighbours asked for than there are items; and no item at all."""
     catalog = angles(a=0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import pytest
 from hypothesis import example, given, settings
@@ -21,10 +21,11 @@ from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import COLD, UserConfig, UserState, facts
-from tests.user.histories import in_log_order, pairs_by_arrival, pairs_by_distance
+from tests.user.histories import folded, in_log_order, pairs_by_arrival, pairs_by_distance
 
 USER = UserConfig(ring=16, tally=16)
-NEVER_CUT = KnowledgeConfig(predecessors=10_000)
+ITEM = KnowledgeConfig(predecessors=10_000, visitors=2)
+"""No pair is ever cut; most visits are, which must not show in what is kept."""
 ITEM_PARTITIONS = 2
 SIGNALS_A_MESSAGE = 3
 HOUR_MS = 3_600_000
@@ -158,7 +159,7 @@ def item_stage(messages: list[list[Signal]], rng: random.Random, *, crash_rate: 
             if is_cut and rng.random() < 0.5:
                 continue
             before = item_state.decode(table[item_id]) if item_id in table else UNSEEN
-            table[item_id] = item_state.encode(item_state.apply(before, taught, NEVER_CUT))
+            table[item_id] = item_state.encode(item_state.apply(before, taught, ITEM))
         if is_cut:
             position = committed
         elif rng.random() < 0.5:
@@ -194,6 +195,25 @@ def counted(items: dict[str, ItemState]) -> dict:
     return {item_id: (s.counts, s.first_ms, s.last_ms) for item_id, s in items.items()}
 
 
+def visits(items: dict[str, ItemState]) -> dict[str, bytes]:
+    return {item_id: s.visits for item_id, s in items.items()}
+
+
+def repeats(items: dict[str, ItemState]) -> dict[str, int]:
+    return {item_id: s.repeats for item_id, s in items.items()}
+
+
+def repeats_by_arrival(applied: dict[str, list[Arrival]]) -> Counter[str]:
+    """Return how often users came back to each item, events taken in the order in which they came to the states."""
+    found: Counter[str] = Counter()
+    for arrived in applied.values():
+        state = COLD
+        for one in arrived:
+            found[one.event.item_id] += any(tally.item_id == one.event.item_id for tally in state.tally)
+            state = folded([one], USER, state)
+    return found
+
+
 def pairs(items: dict[str, ItemState]) -> dict[tuple[str, str], int]:
     return {(earlier, later): weight for later, s in items.items() for earlier, weight in s.predecessors.items()}
 
@@ -214,7 +234,8 @@ seeds = st.integers(0, 2**32)
 @example(seed=569)  # a replayed signal that differed reached an item whose watermark had not noted the first
 @example(seed=1357)
 def test_every_event_counts_once_whatever_dies_when(seed):
-    """Facts, counts, popularity: as without a crash. Pairs: each once, in the order in which events reached the state.
+    """Facts, counts, popularity, visits: as without a crash. Pairs and repeats: each once, in the order in which events
+    reached the state.
 
     Three topics in any interleaving, few users with far more events than their rings hold, large batches.
     """
@@ -226,6 +247,8 @@ def test_every_event_counts_once_whatever_dies_when(seed):
     assert counted(items) == counted(items_without)
     for item_id, state in items.items():
         assert state.sums == pytest.approx(items_without[item_id].sums, rel=1e-9)
+    assert visits(items) == visits(items_without)
+    assert repeats(items) == {item_id: repeats_by_arrival(broker.applied)[item_id] for item_id in items}
     assert pairs(items) == summed(pairs_by_arrival(applied, USER.ring) for applied in broker.applied.values())
 
 
@@ -277,6 +300,7 @@ def test_duplicated_events_count_once_through_crashes(seed):
 
     assert {u: facts(s) for u, s in users.items()} == {u: facts(s) for u, s in users_once.items()}
     assert counted(items) == counted(items_once)
+    assert (visits(items), repeats(items)) == (visits(items_once), repeats(items_once))
     assert pairs(items) == pairs(items_without)
 
 

@@ -30,36 +30,36 @@ def replayed(settings: Settings, log: Iterable[LoggedEvent]) -> Pipeline:
     """Return the brokerless pipeline that has learned ``log``."""
     pipeline = Pipeline(settings)
     for kind, event in log:
-        pipeline.learn(kind, event)
+        pipeline.fold(kind, event)
     return pipeline
 
 
-def assert_same_as_replay(running: RunningPipeline, log: Sequence[LoggedEvent], *, predecessors: bool = True) -> None:
+def assert_same_as_replay(running: RunningPipeline, log: Sequence[LoggedEvent], *, ordered: bool = True) -> None:
     """Assert that users and items are known as the replay of ``log`` knows them, and that all of it reached lists.
 
     Args:
-        predecessors: Whether the order between topics cannot have made a difference: no user's ring was ever full of
-            events of several topics.
+        ordered: Whether the order between topics cannot have made a difference: no user's ring or tally was ever full
+            of events of several topics. Else pairs may differ, and repeats of items that a tally had forgotten.
     """
     expected = replayed(running.settings, log)
     assert user_facts(running) == {user: user_state.facts(state) for user, state in expected.users.items()}
     assert user_state.digest(running.user_states()) == user_state.digest(expected.users)
-    assert_same_items(running.item_states(), expected.items, predecessors=predecessors)
+    assert_same_items(running.item_states(), expected.items, ordered=ordered)
     knowledge = running.read_compacted("item-knowledge")
     published = {item_id: item_state.decode(value) for item_id, value in knowledge.items()}
-    assert_same_items(published, expected.items, predecessors=predecessors)
+    assert_same_items(published, expected.items, ordered=ordered)
     assert_all_in_lists(running, log)
 
 
-def assert_same_items(
-    found: dict[str, ItemState], expected: dict[str, ItemState], *, predecessors: bool = True
-) -> None:
-    """Assert that counts and pairs are equal, and popularity is but for rounding."""
+def assert_same_items(found: dict[str, ItemState], expected: dict[str, ItemState], *, ordered: bool = True) -> None:
+    """Assert that counts, repeats, visits and pairs are equal, and popularity is but for rounding."""
     assert {i: s.counts for i, s in found.items()} == {i: s.counts for i, s in expected.items()}
     for item_id, item in expected.items():
         assert (found[item_id].first_ms, found[item_id].last_ms) == (item.first_ms, item.last_ms)
+        assert found[item_id].visits == item.visits
         assert found[item_id].sums == pytest.approx(item.sums, rel=1e-9)
-        if predecessors:
+        if ordered:
+            assert found[item_id].repeats == item.repeats
             assert found[item_id].predecessors == item.predecessors
 
 

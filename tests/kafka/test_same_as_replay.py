@@ -68,7 +68,7 @@ def test_a_worker_killed_in_mid_stream(bootstrap: str, kinds: list[Kind]) -> Non
             running.start_worker()
         running.wait_until_settled()
 
-        assert_same_as_replay(running, log, predecessors=len(kinds) == 1)
+        assert_same_as_replay(running, log, ordered=len(kinds) == 1)
 
 
 def test_a_second_worker_that_comes_and_goes(bootstrap: str) -> None:

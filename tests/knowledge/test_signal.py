@@ -11,7 +11,7 @@ from stream_rec.knowledge.signal import Signal, Signals
 
 def test_signals_survive_their_bytes():
     """Many events travel in one message, in their order."""
-    signals = [Signal("a", 0, 3, 7, 99, [("b", 12), ("c", -1)]), Signal("é", 2, 0, 8)]
+    signals = [Signal("a", 0, 3, 7, 99, [("b", 12), ("c", -1)], 2**64 - 1, True), Signal("é", 2, 0, 8)]
 
     assert signal.decode(signal.encode(signals)) == signals
     assert signal.decode(signal.encode([])) == []
@@ -33,8 +33,15 @@ def test_the_numbers_of_sources_are_fixed():
 
 def test_a_newer_version_is_refused():
     """A program must not guess at what a newer one wrote."""
-    with pytest.raises(StateVersionError, match="version 2"):
-        signal.decode(msgspec.msgpack.encode(Signals(2, [])))
+    with pytest.raises(StateVersionError, match=f"version {signal.VERSION + 1}"):
+        signal.decode(msgspec.msgpack.encode(Signals(signal.VERSION + 1, [])))
+
+
+def test_an_older_version_is_read():
+    """Version 1 did not say who, nor whether again."""
+    message = msgspec.msgpack.encode([1, [["a", 0, 3, 7, 99, [["b", 12]]]]])
+
+    assert signal.decode(message) == [Signal("a", 0, 3, 7, 99, [("b", 12)], visitor=0, again=False)]
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"{}", b"\x92\x01\x91\x01"])

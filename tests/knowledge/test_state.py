@@ -10,13 +10,15 @@ from stream_rec.events.interaction import Kind
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.signal import Signal, source_number
 from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig, apply, knowledge
+from stream_rec.knowledge.visits import decoded
 
-NEVER_CUT = KnowledgeConfig(predecessors=1000)
+NEVER_CUT = KnowledgeConfig(predecessors=1000, visitors=4)
+"""Of predecessors: what visits are cut to does not depend on any order."""
 SMALL = KnowledgeConfig(predecessors=8)
 
 
-def viewed(offset, *, at=5, pairs=(), partition=0, kind=Kind.VIEW) -> Signal:
-    return Signal("i", int(kind), partition, offset, at, list(pairs))
+def viewed(offset, *, at=5, pairs=(), partition=0, kind=Kind.VIEW, visitor=0, again=False) -> Signal:
+    return Signal("i", int(kind), partition, offset, at, list(pairs), visitor, again)
 
 
 @st.composite
@@ -35,6 +37,8 @@ def sources(draw: st.DrawFn) -> list[list[Signal]]:
                     offset,
                     draw(st.none() | st.integers(0, 10**10)),
                     draw(st.lists(change, max_size=4)),
+                    draw(st.integers(1, 9)),
+                    draw(st.booleans()),
                 )
                 for offset in offsets
             ]
@@ -104,6 +108,34 @@ def test_a_prefix_and_then_everything_again_is_everything_once(parts, data):
     assert state == expected
 
 
+def test_a_signal_counts_repeats_and_notes_the_visitor():
+    """Two of three views were by somebody who had the item before; each visitor stands there with the latest visit."""
+    views = [
+        viewed(0, at=5, visitor=1),
+        viewed(1, at=7, visitor=1, again=True),
+        viewed(2, at=6, visitor=2, again=True),
+        viewed(2, at=99, visitor=3, again=True),  # sent twice
+    ]
+    state = apply(UNSEEN, views, NEVER_CUT)
+
+    assert (state.counts, state.repeats) == ((3, 0, 0), 2)
+    assert decoded(state.visits).tolist() == [(6, 2), (7, 1)]
+
+
+def test_what_only_moves_pairs_is_nobodys_visit():
+    """Whoever it names: the event was about another item."""
+    state = apply(UNSEEN, [Signal("i", 0, 0, 4, None, [("a", 1)], 7, True)], NEVER_CUT)
+
+    assert (state.repeats, state.visits) == (0, b"")
+
+
+def test_visits_are_bounded():
+    """Of six visitors the last four stay."""
+    state = apply(UNSEEN, [viewed(n, at=n, visitor=n + 1) for n in range(6)], NEVER_CUT)
+
+    assert decoded(state.visits).tolist() == [(2, 3), (3, 4), (4, 5), (5, 6)]
+
+
 def test_a_pair_that_comes_to_nothing_is_forgotten():
     """A weight of 0 takes no room; a correction may overtake what it corrects."""
     early = apply(UNSEEN, [viewed(0, pairs=[("a", -1)])], NEVER_CUT)
@@ -160,16 +192,33 @@ def test_a_state_survives_its_bytes(parts):
 
 def test_knowledge_leaves_bookkeeping_out():
     """What goes to the world does not say where it came from."""
-    state = apply(UNSEEN, [viewed(7, pairs=[("a", 2)])], NEVER_CUT)
+    state = apply(UNSEEN, [viewed(7, pairs=[("a", 2)], visitor=3, again=True)], NEVER_CUT)
 
     assert knowledge(state).watermarks == {}
-    assert knowledge(state).predecessors == {"a": 2}
+    assert (knowledge(state).predecessors, knowledge(state).repeats) == ({"a": 2}, 1)
+    assert knowledge(state).visits == state.visits != b""
 
 
 def test_a_newer_version_is_refused():
     """A program must not guess at what a newer one wrote."""
-    with pytest.raises(StateVersionError, match="version 2"):
-        item_state.decode(item_state.encode(ItemState(version=2)))
+    with pytest.raises(StateVersionError, match=f"version {item_state.VERSION + 1}"):
+        item_state.decode(item_state.encode(ItemState(version=item_state.VERSION + 1)))
+
+
+def test_an_older_version_is_read():
+    """Version 1 knew neither repeats nor visits: none were seen; the next event writes the new version."""
+    old = item_state.decode(msgspec.msgpack.encode([1, [2, 0, 0], [2.0] * 7, 5, 9, {"a": 3}, {0: 4}]))
+
+    assert (old.counts, old.predecessors, old.watermarks, old.repeats, old.visits) == (
+        (2, 0, 0),
+        {"a": 3},
+        {0: 4},
+        0,
+        b"",
+    )
+    new = apply(old, [viewed(5, at=10, visitor=7, again=True)], NEVER_CUT)
+    assert (new.version, new.counts, new.repeats) == (item_state.VERSION, (3, 0, 0), 1)
+    assert decoded(new.visits).tolist() == [(10, 7)]
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"{}", b"\x92\x01\xa1x"])

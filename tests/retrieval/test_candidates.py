@@ -1,68 +1,180 @@
-"""Proposals of one source, and the union of several."""
+"""The union of all sources."""
+
+from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from stream_rec.retrieval.candidates import Found, fuse
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.events.item import Item
+from stream_rec.knowledge.visits import visitor_of
+from stream_rec.retrieval.candidates import (
+    FOLLOWERS,
+    FRESH,
+    LEADERS,
+    NEIGHBOURS,
+    REPEAT,
+    SIMILAR,
+    SOURCES,
+    TASTE_DECAY,
+    TRENDING,
+    Candidates,
+    Workspace,
+    retrieve,
+    tastes,
+)
+from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, TEXT, WIDE
+from stream_rec.user.past import past
+from stream_rec.user.state import COLD
+from tests.catalog.stock import embedded, stocked, taught
+from tests.user.histories import arrivals, folded, happened
 
-
-def part(**scores: float) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([int(row[1:]) for row in scores], dtype=np.int32), np.array(list(scores.values()))
-
-
-def found(**scores: float) -> Found:
-    rows, values = part(**scores)
-    return Found(rows, values, np.full(len(rows), -1))
-
-
-def test_scores_of_a_row_add_up_and_the_largest_is_its_evidence():
-    """Row 7 is proposed by all three recent items; the second one counted most."""
-    union = Found.union([part(r7=1.0, r3=2.0), part(r7=5.0), part(r7=3.0, r1=1.0)])
-
-    assert union.rows.tolist() == [1, 3, 7]
-    assert union.scores.tolist() == [1.0, 2.0, 9.0]
-    assert union.evidence.tolist() == [2, 0, 1]
-
-
-def test_recent_items_that_propose_nothing_keep_their_place():
-    """The evidence is a place among the recent items, so an empty part must count."""
-    union = Found.union([part(), part(), part(r4=1.0)])
-
-    assert union.evidence.tolist() == [2]
-
-
-def test_nothing_united_is_nothing():
-    """No recent items, or none with a proposal."""
-    for union in (Found.union([]), Found.union([part(), part()]), Found.nothing()):
-        assert (len(union.rows), len(union.scores), len(union.evidence)) == (0, 0, 0)
+NOW_MS = 1_700_000_000_000
+FIVE = range(NOW_MS, NOW_MS + 5)
+"""Times of five events: no item is fresh with them."""
 
 
-def test_every_source_is_scaled_to_one():
-    """Scores of two sources cannot be compared before; 0 says that a source did not propose the item."""
-    candidates = fuse({"a": found(r5=10.0, r2=5.0), "b": found(r5=0.2), "c": Found.nothing()})
-
-    assert candidates.sources == ("a", "b", "c")
-    assert candidates.rows.tolist() == [2, 5]
-    assert candidates.scores.tolist() == [[0.5, 0.0, 0.0], [1.0, 1.0, 0.0]]
-
-
-def test_evidence_stays_with_its_source():
-    """Two sources may have different reasons for one item; -1 where a source has none."""
-    candidates = fuse({"a": Found.union([part(), part(r1=1.0)]), "b": found(r1=1.0, r2=1.0)})
-
-    assert candidates.evidence.tolist() == [[1, -1], [-1, -1]]
+def found(catalog: Catalog, *item_ids: str, user_id: str = "me", workspace: Workspace | None = None) -> Candidates:
+    """Return the candidates of a user with these items, the last one newest."""
+    user = folded(arrivals([happened(NOW_MS + at, item_id) for at, item_id in enumerate(item_ids)]))
+    history = past(user, catalog.find, recent_items=30)
+    own_slot = catalog.knowledge.visitors.slot(visitor_of(user_id))
+    return retrieve(history, catalog, workspace or Workspace(), own_slot=own_slot, now_ms=NOW_MS)
 
 
-def test_no_sources_are_no_candidates():
-    """An empty union keeps its shape."""
-    assert len(fuse({})) == 0
-    assert fuse({"a": Found.nothing()}).scores.shape == (0, 1)
+def by_source(candidates: Candidates, catalog: Catalog) -> dict[str, set[str]]:
+    return {
+        catalog.item_ids[row]: {source for bit, source in enumerate(SOURCES) if bits >> bit & 1}
+        for row, bits in zip(candidates.rows.tolist(), candidates.sources.tolist())
+    }
 
 
-def test_keeping_moves_everything_together():
-    """By a mask, or by places in their order."""
-    candidates = fuse({"a": found(r1=1.0, r2=2.0, r3=4.0)})
+def one_of_each() -> Catalog:
+    """Return a catalog in which each source finds an item of its own for a user whose last item is a."""
+    catalog = stocked("fresh", "a", "follower", "similar", "neighbour", "off")
+    catalog.put_embedding("a", embedded([1, 0]))
+    catalog.put_embedding("similar", embedded([1, 1]))
+    catalog.put_knowledge("a", taught(*FIVE, users={"v": NOW_MS, "me": NOW_MS}))
+    catalog.put_knowledge("follower", taught(*FIVE, predecessors={"a": 4}))
+    catalog.put_knowledge("similar", taught(*FIVE))
+    catalog.put_knowledge("neighbour", taught(*FIVE, users={"v": NOW_MS + 5}))
+    catalog.put_knowledge("off", taught(*FIVE, predecessors={"a": 4}, users={"v": NOW_MS + 5}))
+    catalog.put_embedding("off", embedded([1, 1]))
+    catalog.put_item(Item("off", available=False))
+    for n in range(40):  # more popular, and newer
+        catalog.put_item(Item(f"p{n}"))
+        catalog.put_knowledge(f"p{n}", taught(*FIVE, NOW_MS + 9))
+    catalog.put_embedding("fresh", embedded([-1, 0]))
+    return catalog
 
-    masked, reordered = candidates.keep(np.array([True, False, True])), candidates.keep(np.array([2, 0]))
-    assert (masked.rows.tolist(), masked.scores.tolist()) == ([1, 3], [[0.25], [1.0]])
-    assert (reordered.rows.tolist(), reordered.scores.tolist()) == ([3, 1], [[1.0], [0.25]])
-    assert len(masked.evidence) == 2
+
+def test_every_source_proposes_its_own():
+    """And each candidate says which ones did; what is not listed is proposed by none."""
+    catalog = one_of_each()
+    sources = by_source(found(catalog, "a"), catalog)
+
+    assert sources["follower"] == {"followers"}
+    assert sources["neighbour"] == {"neighbours"}
+    assert sources["similar"] == {"similar"}
+    assert sources["a"] == {"repeat", "neighbours"}  # v came to it too
+    assert sources["fresh"] == {"fresh", "similar"}  # the only fresh text, whatever it says
+    assert sources["p0"] == {"trending"}
+    assert sources["p39"] == {"fresh"}  # a newcomer
+    assert "off" not in sources
+    assert [SOURCES[n] for n in (FOLLOWERS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH)] == list(SOURCES)
+
+
+def test_rows_ascend_and_are_listed():
+    """So that a row's place is found by bisection."""
+    catalog = one_of_each()
+    candidates = found(catalog, "a")
+
+    assert (np.diff(candidates.rows) > 0).all()
+    assert catalog.is_listed[candidates.rows].all()
+    assert (candidates.sources > 0).all()
+    assert candidates.values.shape == (6, len(candidates))
+
+
+def test_a_candidate_of_one_source_has_the_values_of_all():
+    """p3 is proposed as popular only, as 40 others are nearer; that it is a little like a stands there all the same."""
+    catalog = one_of_each()
+    for n in range(40):
+        catalog.put_item(Item(f"near{n}"))
+        catalog.put_embedding(f"near{n}", embedded([1, 0.01]))
+        catalog.put_knowledge(f"near{n}", taught(*FIVE))
+    catalog.put_embedding("p3", embedded([1, 1]))
+    candidates = found(catalog, "a")
+    place = candidates.rows.tolist().index(catalog.find("p3"))
+
+    assert by_source(candidates, catalog)["p3"] == {"trending"}
+    assert candidates.values[TEXT, place] == pytest.approx(np.sqrt(0.5))
+    assert candidates.values[[LAST, RECENT, WIDE, STAN, AFTER], place].tolist() == [0] * 5
+    follower = candidates.rows.tolist().index(catalog.find("follower"))
+    assert candidates.values[[LAST, RECENT, WIDE, TEXT], follower].tolist() == [
+        0.5,
+        0.5,
+        0.5,
+        0,
+    ]  # "off" has the other half
+
+
+def test_a_stranger_gets_the_popular_and_the_new():
+    """Nothing is known of him; no source asks for his items."""
+    catalog = one_of_each()
+    history = past(COLD, catalog.find, recent_items=30)
+    candidates = retrieve(history, catalog, Workspace(), own_slot=-1, now_ms=NOW_MS)
+    sources = by_source(candidates, catalog)
+
+    assert set().union(*sources.values()) == {"trending", "fresh"}
+    assert {item_id for item_id, by in sources.items() if "trending" in by} == {f"p{n}" for n in range(LEADERS)}
+    assert not candidates.values.any() and not candidates.taste.any()
+
+
+@pytest.mark.parametrize("item_ids", [(), ("a",), ("?", "!")])
+def test_an_empty_catalog_has_no_candidates(item_ids):
+    """Of the right shapes."""
+    candidates = found(Catalog(), *item_ids)
+
+    assert len(candidates) == 0
+    assert (candidates.rows.dtype, candidates.values.shape) == (np.int64, (6, 0))
+
+
+def test_users_one_after_the_other_are_as_each_alone():
+    """In one workspace: nothing of the one is left for the other, in the catalog's growth too."""
+    catalog = one_of_each()
+    users = [("me", ("a",)), ("v", ("follower", "a")), ("w", ()), ("me", ("similar", "p3")), ("w", ("?",))]
+    workspace = Workspace()
+    for _ in range(2):
+        for user_id, item_ids in users:
+            shared = found(catalog, *item_ids, user_id=user_id, workspace=workspace)
+            alone = found(catalog, *item_ids, user_id=user_id)
+            for name in ("rows", "sources", "values", "taste", "last"):
+                np.testing.assert_array_equal(getattr(shared, name), getattr(alone, name))
+        for n in range(2000):
+            catalog.put_item(Item(f"more{n}"))
+
+
+def test_candidates_are_good_after_the_next_user():
+    """What was returned is a copy: the head learns from it after others had their lists."""
+    catalog, workspace = one_of_each(), Workspace()
+    candidates = found(catalog, "a", workspace=workspace)
+    before = candidates.values.copy(), candidates.sources.copy(), candidates.rows.copy()
+    found(catalog, "similar", workspace=workspace)
+
+    for array, expected in zip((candidates.values, candidates.sources, candidates.rows), before):
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_taste_is_the_recent_texts_the_newer_the_heavier():
+    """Of unit length; an item without a vector keeps its place."""
+    catalog = stocked("a", "b", "c")
+    catalog.put_embedding("a", embedded([1, 0]))
+    catalog.put_embedding("c", embedded([0, 1]))
+    taste, last = tastes(np.array([0, 1, 2]), catalog)
+    expected = np.array([1, TASTE_DECAY**2])
+
+    np.testing.assert_allclose(taste, expected / np.linalg.norm(expected), rtol=1e-6)
+    assert last.tolist() == [1, 0]
+    assert tastes(np.array([1, 0]), catalog)[1].tolist() == [0, 0]
+    assert [part.tolist() for part in tastes(np.zeros(0, np.int64), catalog)] == [[0, 0], [0, 0]]
+    assert [len(part) for part in tastes(np.array([0]), stocked("a"))] == [0, 0]

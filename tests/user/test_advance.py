@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.events.interaction import Kind
+from stream_rec.knowledge.visits import visitor_of
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import COLD, UserState, facts
 from tests.user.histories import (
@@ -29,6 +30,16 @@ def test_an_event_teaches_what_came_before_it():
     about_b = after.signals[1]
     assert (about_b.item_id, about_b.kind, about_b.offset, about_b.seen_ms) == ("b", Kind.CLICK, 0, 2)
     assert about_b.pairs == [("a", 12)]
+
+
+def test_a_signal_says_who_and_whether_again():
+    """Of the event's own item alone: what a late event moves on other items is nobody's visit."""
+    after = advance(COLD, arrivals([happened(1, "a"), happened(4, "c"), happened(3, "a")]), SMALL, {})
+
+    first, about_c, again, moved = after.signals
+    assert (first.visitor, first.again, about_c.again, again.again) == (visitor_of("u"), False, False, True)
+    assert first.visitor == about_c.visitor == again.visitor != visitor_of("v")
+    assert (moved.item_id, moved.seen_ms, moved.visitor, moved.again) == ("c", None, 0, False)
 
 
 def test_a_late_event_corrects_the_items_after_it():

@@ -129,12 +129,17 @@ def test_a_state_survives_its_bytes(events):
 
 
 def test_facts_leave_bookkeeping_out():
-    """The same event at another offset is the same fact."""
+    """The same event at another offset is the same fact; who came first of two is none."""
     first = fold(COLD, happened(1, "a")[1], Kind.VIEW, 0, SMALL)
     second = fold(COLD, happened(1, "a")[1], Kind.VIEW, 77, SMALL)
 
     assert first != second
     assert facts(first) == facts(second)
+
+    events = [happened(1, "a"), happened(2, "a")]
+    forward, backward = folded(arrivals(events)), folded(arrivals(events[::-1]))
+    assert [e.again for e in forward.ring] != [e.again for e in backward.ring]
+    assert facts(forward) == facts(backward)
 
 
 @pytest.mark.parametrize("other", [happened(2, "a"), happened(1, "b"), happened(1, "a", Kind.CLICK)])
@@ -182,10 +187,33 @@ def test_unsettled_entries_stay_until_every_signal_is_safe():
 
 def test_a_newer_version_is_refused():
     """A program must not guess at what a newer one wrote."""
-    data = user_state.encode(msgspec.structs.replace(COLD, version=2))
+    newer = user_state.VERSION + 1
+    data = user_state.encode(msgspec.structs.replace(COLD, version=newer))
 
-    with pytest.raises(StateVersionError, match="version 2"):
+    with pytest.raises(StateVersionError, match=f"version {newer}"):
         user_state.decode(data)
+
+
+def test_an_older_version_is_read():
+    """Entries of version 1 did not say whether the user had the item before; the facts are the same."""
+    state = folded(arrivals([happened(1, "a"), happened(2, "a")]))
+    old = msgspec.msgpack.decode(user_state.encode(state))
+    old[0] = 1
+    old[1] = [entry[:-1] for entry in old[1]]
+    read = user_state.decode(msgspec.msgpack.encode(old))
+
+    assert facts(read) == facts(state)
+    assert [entry.again for entry in read.ring] == [False, False]
+
+
+def test_an_entry_notes_whether_the_item_was_there_before():
+    """Before in the order of arrival; also where the first event with it has left the ring: the tally reaches far."""
+    state = folded(arrivals([happened(9, "a"), happened(1, "b"), happened(5, "a", Kind.CLICK)]))
+    assert [(e.item_id, e.again) for e in state.ring] == [("b", False), ("a", True), ("a", False)]
+
+    long_ago = folded(arrivals([happened(0, "a"), *(happened(at, "b") for at in range(1, 20)), happened(30, "a")]))
+    assert "a" not in {e.item_id for e in long_ago.ring[:-1]}
+    assert long_ago.newest.again
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"{}", b"\x93\x01\x02\x03", b"\x91\xa1x"])

@@ -1,0 +1,114 @@
+"""The README's table: the engine and all baselines over three public logs, by `stream-rec evaluate`.
+
+    python benchmarks/evaluate.py --logs ../shared/data --out evaluation
+
+For each log a report page and everything measured as JSON come to the folder `--out`; the tables, as Markdown, to
+standard output. About half an hour on two cores. Times are true only with --jobs 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+LIMITS = {"online_retail": 150_000, "entree_chicago": 150_000, "movietweetings": 60_000}
+"""Events taken of each log, as in the published figures that these are compared with."""
+OURS = "stream_rec"
+SLICES = ("user=0", "user<5", "pair=seen", "pair=new", "item<5")
+LEAST = 200
+"""Events below which a slice says nothing."""
+
+
+def main() -> None:
+    """Run, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--logs", type=Path, required=True, help="folder with one folder for each log")
+    parser.add_argument("--out", type=Path, default=Path("evaluation"), help="where pages and numbers go (%(default)s)")
+    parser.add_argument("--baselines", default="all", help="all, none, or some (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="methods at a time (%(default)s)")
+    arguments = parser.parse_args()
+    if missing := [name for name in LIMITS if not (arguments.logs / name / "events.jsonl.gz").is_file()]:
+        parser.error(
+            f"{arguments.logs} has no {', '.join(missing)}: see README, Evaluation, for where the logs come from"
+        )
+    results = {}
+    for name, limit in LIMITS.items():
+        folder, out = arguments.logs / name, arguments.out / name
+        options = ["--limit", limit, "--baselines", arguments.baselines, "--jobs", arguments.jobs, "--exploring"]
+        files = ["--items", folder / "items.jsonl.gz", "--events", folder / "events.jsonl.gz"]
+        command = ["stream-rec", "--log-level", "warning", "evaluate", *files, *options]
+        command += ["--report", out, "--json", out / "result.json"]
+        print(f"{name}: {' '.join(map(str, command[3:]))}", file=sys.stderr)
+        ran = subprocess.run([Path(sys.executable).parent / command[0], *map(str, command[1:])], stdout=subprocess.PIPE)
+        if ran.returncode:
+            sys.exit(ran.returncode)
+        results[name] = json.loads((out / "result.json").read_text())["results"]
+    print(table_of_methods(results), table_of_slices(results), table_of_lists(results), sep="\n")
+
+
+def table_of_methods(results: dict[str, dict]) -> str:
+    """Return NDCG and HR of every method, the best first by how often."""
+    names = list(results)
+    methods = sorted(results[names[0]], key=lambda method: -sum(results[name][method]["ndcg"] for name in names))
+    lines = [f"| NDCG@20 (HR@20) | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for method in methods:
+        cells = [f"{_short(results[name][method]['ndcg'])} ({results[name][method]['hr']:.3f})" for name in names]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    gains = []
+    for name in names:
+        ours, best = results[name][OURS], _best(results[name])
+        gains.append(f"{ours['ndcg'] / results[name][best]['ndcg'] - 1:+.1%} on {best}" if best else "")
+    return "\n".join([*lines, f"| stream_rec to the best other | {' | '.join(gains)} |", ""])
+
+
+def table_of_slices(results: dict[str, dict]) -> str:
+    """Return NDCG by slice: ours, the best-NDCG baseline's and decayed popularity's; HR for new items."""
+    lines = [
+        f"| slice: ours / best baseline / decayed popularity | {' | '.join(results)} |",
+        "|---" * (len(results) + 1) + "|",
+    ]
+    for part in SLICES:
+        metric = "hr" if part == "item<5" else "ndcg"
+        cells = []
+        for methods in results.values():
+            shown = [
+                methods.get(method, {}).get("slices", {}).get(part)
+                for method in (OURS, _best(methods), "decayed_popularity")
+            ]
+            enough = shown[0] and shown[0]["n"] >= LEAST
+            cells.append(" / ".join(_short(one[metric]) if one else "–" for one in shown) if enough else "too few")
+        lines.append(f"| {part} ({metric.upper()}) | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def table_of_lists(results: dict[str, dict]) -> str:
+    """Return what the lists are like, and what they cost."""
+    lines = [
+        "| log | method | coverage | Gini | intra-list similarity | ms per event | peak MB |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, methods in results.items():
+        for method in filter(None, (OURS, f"{OURS}_exploring", _best(methods))):
+            if method in methods:
+                one = methods[method]
+                similar = one["intra_list_similarity"]
+                figures = [f"{one['coverage']:.2f}", f"{one['gini']:.2f}", "–" if similar is None else f"{similar:.2f}"]
+                figures += [f"{one['cost']['event_ms']:.2f}", f"{one['cost']['peak_mb']:.0f}"]
+                lines.append(f"| {name} | {method} | {' | '.join(figures)} |")
+    return "\n".join(lines)
+
+
+def _best(methods: dict[str, dict]) -> str | None:
+    others = [name for name in methods if not name.startswith(OURS)]
+    return max(others, key=lambda name: methods[name]["ndcg"], default=None)
+
+
+def _short(share: float) -> str:
+    return f"{share:.4f}".lstrip("0")
+
+
+if __name__ == "__main__":
+    main()

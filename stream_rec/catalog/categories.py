@@ -1,0 +1,47 @@
+"""Categories by row: what a list's mix is compared with the user's by. An item's category and its first tags."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream_rec.catalog.arrays import grown
+from stream_rec.events.item import Item
+from stream_rec.reranking.calibrate import Categories
+
+MOST = 6
+"""Categories of one item that count."""
+
+
+class CategoryIndex:
+    """Category numbers and weights by row."""
+
+    def __init__(self) -> None:
+        self._number_of: dict[str, int] = {}
+        self._ids = np.zeros((0, MOST), dtype=np.int64)
+        self._weights = np.zeros((0, MOST))
+
+    def __len__(self) -> int:
+        """Return the number of categories."""
+        return len(self._number_of)
+
+    def put(self, row: int, item: Item) -> None:
+        """Take an item's categories."""
+        self._ids = grown(self._ids, row + 1)
+        self._weights = grown(self._weights, row + 1)
+        names = list(dict.fromkeys(filter(None, [item.category, *item.tags])))[:MOST]
+        self._ids[row] = 0
+        self._weights[row] = 0.0
+        self._ids[row, : len(names)] = [self._number_of.setdefault(name, len(self._number_of)) for name in names]
+        self._weights[row, : len(names)] = 1.0 / max(1, len(names))
+
+    def of(self, rows: np.ndarray) -> Categories:
+        """Return the categories of some items."""
+        if len(rows) and rows.max() >= len(self._ids):
+            self._ids = grown(self._ids, int(rows.max()) + 1)
+            self._weights = grown(self._weights, int(rows.max()) + 1)
+        return Categories(self._ids[rows], self._weights[rows])
+
+    def mix(self, rows: np.ndarray) -> np.ndarray:
+        """Return how much of each category some items have together, (c,)."""
+        categories = self.of(rows)
+        return np.bincount(categories.ids.ravel(), categories.weights.ravel(), minlength=len(self))

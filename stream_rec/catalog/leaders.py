@@ -1,0 +1,88 @@
+"""The most popular listed items at each half-life, kept up as events come instead of being searched for each list.
+
+Popularity is compared as ``popularity.levels``: an event only raises its own item, so the best are maintained by moving
+one item up. Where an item sinks (its knowledge is replaced) or leaves, that half-life is searched anew.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+LEADERS = 64
+"""Items kept for each half-life."""
+
+
+class Leaders:
+    """Rows by half-life, the most popular first."""
+
+    def __init__(self, half_lives: int) -> None:
+        self.rows = np.zeros((half_lives, LEADERS), dtype=np.int64)
+        """(half-lives, LEADERS) the first ``n`` count."""
+        self.n = 0
+        self._is_stale = True
+
+    def forget(self) -> None:
+        """Take notice that anything may have changed."""
+        self._is_stale = True
+
+    def raised(self, row: int, levels: np.ndarray) -> None:
+        """Take notice that a listed item's levels rose, or are its first."""
+        if not self._is_stale:
+            self.n = _raise(self.rows, self.n, row, levels)
+
+    def of(self, half_life: int, levels: np.ndarray, is_listed: np.ndarray) -> np.ndarray:
+        """Return the most popular listed rows at one half-life, the best first."""
+        self.refresh(levels, is_listed)
+        return self.rows[half_life, : self.n]
+
+    def refresh(self, levels: np.ndarray, is_listed: np.ndarray) -> None:
+        """Search all items, if that is necessary.
+
+        Args:
+            levels: (>= n, half-lives) -inf where an item has no events.
+            is_listed: (n,) bool.
+        """
+        if not self._is_stale:
+            return
+        self._is_stale = False
+        rows = np.flatnonzero(is_listed & (levels[: len(is_listed), 0] > -np.inf))
+        self.n = min(LEADERS, len(rows))
+        for half_life in range(len(self.rows)):
+            found = levels[rows, half_life]
+            least = np.partition(found, -self.n)[-self.n] if self.n else np.inf
+            best = np.flatnonzero(found >= least)  # with all that tie for the last place: the lower rows have it
+            best = best[np.argsort(-found[best], kind="stable")][: self.n]
+            self.rows[half_life, : self.n] = rows[best]
+
+
+@numba.njit(cache=True)
+def _raise(leaders, n, row, levels):
+    """Move ``row`` to its place at each half-life; return how many leaders there are now. Ties go to the lower row."""
+    room = leaders.shape[1]
+    is_new = n < room
+    if is_new:
+        for at in range(n):
+            if leaders[0, at] == row:
+                is_new = False
+    for h in range(leaders.shape[0]):
+        at = n
+        for place in range(n):
+            if leaders[h, place] == row:
+                at = place
+                break
+        if at == n:
+            if n == room:
+                at = n - 1
+                last, level = leaders[h, at], levels[row, h]
+                if level < levels[last, h] or (level == levels[last, h] and row > last):
+                    continue
+            leaders[h, at] = row
+        while at > 0:
+            above = leaders[h, at - 1]
+            if levels[above, h] > levels[row, h] or (levels[above, h] == levels[row, h] and above < row):
+                break
+            leaders[h, at] = above
+            leaders[h, at - 1] = row
+            at -= 1
+    return n + 1 if is_new else n

@@ -1,0 +1,16 @@
+"""How much is kept of one item."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class KnowledgeConfig(Struct, frozen=True, kw_only=True):
+    """Bounds of one item's state."""
+
+    predecessors: Annotated[int, Meta(ge=8, le=100_000)] = 128
+    """Items that came before this one and are kept, the heaviest; up to twice as many between two cuts."""
+    visitors: Annotated[int, Meta(ge=8, le=100_000)] = 128
+    """Users kept for each item, those who came last: what finding users alike looks at."""

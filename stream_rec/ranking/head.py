@@ -1,0 +1,176 @@
+"""The head: from what is known of each candidate to how likely it is chosen, learned from every choice.
+
+Two experts, a linear one and a small network, each a softmax over the candidates. The head's probability is their
+mixture; each is believed as far as its recent predictions were good (exponential weights on the log-loss, forgetting).
+A third, linear, ranks fresh items among themselves: how they are found differs from how the rest is, and in one ranking
+with the rest they never win a place.
+
+Source:
+    Herbster, Warmuth. Tracking the Best Expert. Machine Learning 32, 1998.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from stream_rec.ranking import linear_head, network_head
+from stream_rec.ranking.features import CONTEXT, HISTORY, INPUTS, Inputs
+from stream_rec.ranking.linear_head import LinearHead
+from stream_rec.ranking.network_head import NetworkHead
+from stream_rec.ranking.policy import HeadConfig
+from stream_rec.reranking.reserve import ReserveState
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the head says of one list's candidates."""
+
+    inputs: Inputs
+    log_p: np.ndarray
+    """(k,) the mixture's log-probability that an item is the one chosen."""
+    linear: np.ndarray
+    """(k,) the linear expert's, and ``network``: (k,) the network's."""
+    network: np.ndarray
+    hidden: np.ndarray
+    """(k, h) the network's hidden layer, for learning."""
+
+
+class AnyHead(Protocol):
+    """What ranking, learning and explaining need of a head. Arguments and results as of ``Head``.
+
+    It is a msgspec struct too, so that ``teach`` can put another ``reserve`` into it.
+    """
+
+    reserve: ReserveState
+    n_choices: int
+
+    def score(self, inputs: Inputs) -> Scored: ...
+    def score_fresh(self, inputs: Inputs) -> np.ndarray: ...
+    def contributions(self, scored: Scored, places: np.ndarray) -> np.ndarray: ...
+    def learned(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> Self: ...
+    def learned_fresh(self, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> Self: ...
+    def relaxed(self, factor: float) -> Self: ...
+
+
+class Head(Struct, frozen=True):
+    """All that was learned. Learning returns a new one."""
+
+    linear: LinearHead
+    network: NetworkHead
+    fresh: LinearHead
+    record: tuple[float, float] = (0.0, 0.0)
+    """Log-likelihood of the choices under each expert, linear first, fading."""
+    reserve: ReserveState = ReserveState()
+    """How often what was chosen was fresh."""
+    n_choices: int = 0
+    """Groups of choices learned from: an order of many lines is one."""
+
+    def score(self, inputs: Inputs) -> Scored:
+        """Return the log-probabilities of all candidates. Changes nothing."""
+        linear = log_softmax(linear_head.scores(self.linear, inputs.items, inputs.history))
+        hidden = network_head.hidden(self.network, inputs.items, inputs.context)
+        network = log_softmax(network_head.scores(self.network, hidden))
+        gap = self.record[1] - self.record[0]
+        log_linear, log_network = -np.logaddexp(0.0, gap), -np.logaddexp(0.0, -gap)
+        return Scored(inputs, np.logaddexp(linear + log_linear, network + log_network), linear, network, hidden)
+
+    def score_fresh(self, inputs: Inputs) -> np.ndarray:
+        """Return (k,) log-probabilities among fresh items alone.
+
+        Args:
+            inputs: Of the fresh candidates, scaled together with all the others.
+        """
+        return log_softmax(linear_head.scores(self.fresh, inputs.items, inputs.history))
+
+    def contributions(self, scored: Scored, places: np.ndarray) -> np.ndarray:
+        """Return what speaks for some candidates over the average one, (k, INPUTS), as the linear expert sees it."""
+        items = scored.inputs.items
+        return (items[places] - items.mean(axis=0)) * linear_head.effective(self.linear, scored.inputs.history)
+
+    def learned(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> Head:
+        """Return the head after one group of choices.
+
+        Args:
+            chosen: (c,) places of the candidates chosen, c at least 1; a place may stand there twice.
+            weights: (c,) how much each choice counts, above 0.
+        """
+        inputs = scored.inputs
+        target = np.bincount(chosen, weights, minlength=len(scored.log_p))
+        n = target.sum()
+        target /= n
+        forgetting = 1.0 + self.n_choices / config.forget_choices
+        strength = np.sqrt(n)  # a group of many is heard more than a single choice, but not as often as it has choices
+        return msgspec.structs.replace(
+            self,
+            linear=linear_head.learned(
+                self.linear,
+                inputs.items,
+                inputs.history,
+                strength * (target - np.exp(scored.linear)),
+                rate=config.rate,
+                forgetting=forgetting,
+            ),
+            network=network_head.learned(
+                self.network,
+                inputs.items,
+                inputs.context,
+                scored.hidden,
+                strength * (target - np.exp(scored.network)),
+                rate=config.network_rate,
+                forgetting=forgetting,
+            ),
+            record=(
+                config.memory * self.record[0] + float(target @ scored.linear),
+                config.memory * self.record[1] + float(target @ scored.network),
+            ),
+            n_choices=self.n_choices + 1,
+        )
+
+    def learned_fresh(self, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> Head:
+        """Return the head after choices of fresh items, learned against the other fresh candidates.
+
+        Args:
+            inputs: As of ``score_fresh``.
+            chosen: (c,) places among them, c at least 1.
+        """
+        target = np.bincount(chosen, minlength=len(inputs.items)) / len(chosen)
+        errors = np.sqrt(len(chosen)) * (target - np.exp(self.score_fresh(inputs)))
+        fresh = linear_head.learned(self.fresh, inputs.items, inputs.history, errors, rate=config.rate)
+        return msgspec.structs.replace(self, fresh=fresh)
+
+    def relaxed(self, factor: float) -> Head:
+        """Return the head that learns faster, for when choices have changed: see ``drift``.
+
+        Args:
+            factor: Above 0, at most 1: what the sums of squares and the experts' record are scaled by.
+        """
+        return msgspec.structs.replace(
+            self,
+            linear=linear_head.relaxed(self.linear, factor),
+            network=network_head.relaxed(self.network, factor),
+            fresh=linear_head.relaxed(self.fresh, factor),
+            record=(factor * self.record[0], factor * self.record[1]),
+        )
+
+
+def cold(config: HeadConfig, seed: int) -> Head:
+    """Return the head that has learned nothing."""
+    n_histories = len(HISTORY) + 1
+    return Head(
+        linear=linear_head.cold(INPUTS, n_histories),
+        network=network_head.cold(INPUTS, CONTEXT, config.hidden, seed),
+        fresh=linear_head.cold(INPUTS, n_histories),
+    )
+
+
+def log_softmax(scores: np.ndarray) -> np.ndarray:
+    """Return log-probabilities, (k,); finite for finite scores."""
+    if not len(scores):
+        return scores
+    shifted = scores - scores.max()
+    return shifted - np.log(np.exp(shifted).sum())

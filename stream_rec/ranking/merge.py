@@ -1,0 +1,277 @@
+"""Merging: one head out of what several workers learned from their own users, each worker's part counted once.
+
+All workers begin with the same cold head. What one has learned since is its *contribution*: how far its own steps moved
+each weight, and its own sums. A head is the cold one plus the contributions of all, in any order; a worker's newer one
+replaces its older one (a sum CRDT).
+
+Workers that go the same way from one start would, added up, go too far. Of the way since the last merge counts
+
+    share = (h + own) / (h + own + others)        h = n MEMORY / (n + MEMORY)
+
+for so many choices of its own, of others and, n, before: small steps add up as if one worker had made them all, large
+ones are averaged. What that costs against a single head, and what other ways cost: docs/ranking.md.
+
+Source:
+    Shapiro, Preguica, Baquero, Zawirski. Conflict-free Replicated Data Types. SSS 2011.
+    Broderick, Boyd, Wibisono, Wilson, Jordan. Streaming Variational Bayes. NIPS 2013: the share is the ratio of
+    precisions, before and after the others' choices, where each choice brings the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from stream_rec.errors import StateVersionError
+from stream_rec.ranking.features import CONTEXT, HISTORY, INPUT_NAMES
+from stream_rec.ranking.head import Head, HeadConfig
+from stream_rec.ranking.linear_head import LinearHead
+from stream_rec.ranking.network_head import NetworkHead
+from stream_rec.reranking.reserve import HALF_LIFE_EVENTS, NOTHING, ReserveState
+
+VERSION = 1
+MEMORY = 100.0
+"""Choices that a weight rests on, once there were many. Of 20, 100 and 500 the best compromise of two logs."""
+N_SUMS = 2 + 2 * (len(HISTORY) + 1)
+"""Fading sums: two of the experts' record, then those of the reserve."""
+
+
+class MalformedContribution(ValueError):
+    """Bytes are no contribution to this head, or a contribution holds what is no number."""
+
+
+class Contribution(Struct, frozen=True, eq=False):
+    """What one worker has learned by its own choices. Arrays are never changed in place."""
+
+    moved: np.ndarray
+    """(p,) float64 how far from the cold head, for all weights of all experts."""
+    squares: np.ndarray
+    """(p,) float64 sums of squared gradients, without the cold head's."""
+    sums: np.ndarray
+    """(N_SUMS,) float64 the experts' record and the reserve's counts, which fade."""
+    n_choices: int
+
+
+class SharedHead:
+    """One worker's ``head``, how much of it is the worker's own, and what came from others. One owner changes it."""
+
+    def __init__(self, cold: Head, config: HeadConfig) -> None:
+        """Begin with nothing learned."""
+        self.head = cold
+        self.has_learned = False
+        self._cold = cold
+        self._config = config
+        self._begun = cold
+        """The head when ``_own`` was its own part."""
+        self._own = nothing(cold)
+        self._others: dict[str, Contribution] = {}
+        self._arrived: dict[str, Contribution] = {}
+
+    def learned(self, head: Head) -> None:
+        """Take the head after one ``teach`` as the present one."""
+        if head is not self.head:
+            self.head = head
+            self.has_learned = True
+
+    def relaxed(self, factor: float) -> None:
+        """Let the head learn faster: see ``Head.relaxed``.
+
+        Of what is shared only the worker's own part is relaxed. Others relax theirs when they notice the change.
+        """
+        own = self.own()
+        self.head = self.head.relaxed(factor)
+        record = np.concatenate([factor * own.sums[:2], own.sums[2:]])
+        self._begin(self.head, msgspec.structs.replace(own, squares=factor * own.squares, sums=record))
+
+    def restore(self, own: Contribution) -> None:
+        """Go on from what this worker published in an earlier life.
+
+        Raises:
+            ValueError: it has learned something already, which would be lost.
+        """
+        if self.has_learned:
+            raise ValueError("a head that has learned cannot be restored")
+        self._put_together(own)
+
+    def take(self, worker: str, contribution: Contribution) -> None:
+        """Take the newest contribution of another worker, for the next ``merge``."""
+        self._arrived[worker] = contribution
+
+    def merge(self) -> None:
+        """Put the head together again, if anything new came from others. What the worker learned itself stays in it."""
+        if not self._arrived:
+            return
+        own, fade = self.own(), self._fade()
+        # Sums of a worker that has gone for good fade with every step of those that are left.
+        for worker, c in self._others.items():
+            self._others[worker] = msgspec.structs.replace(c, sums=fade * c.sums)
+        self._others |= self._arrived
+        self._arrived = {}
+        self._put_together(own)
+
+    def own(self) -> Contribution:
+        """Return what this worker has contributed until now."""
+        if self.head is self._begun:
+            return self._own
+        (before, squares_before), (now, squares_now) = _flat(self._begun), _flat(self.head)
+        n_before, n_own = self._begun.n_choices, self.head.n_choices - self._begun.n_choices
+        known = {worker: c.n_choices for worker, c in self._others.items()}
+        n_others = sum(c.n_choices - known.get(worker, 0) for worker, c in self._arrived.items())
+        share = share_of_way(n_before, n_own, n_others)
+        step = Contribution(
+            share * (now - before),
+            np.maximum(squares_now - squares_before, 0.0),  # float32 may round below
+            _sums(self.head) - self._fade() * _sums(self._begun),
+            n_own,
+        )
+        return added(msgspec.structs.replace(self._own, sums=self._fade() * self._own.sums), step)
+
+    def _put_together(self, own: Contribution) -> None:
+        self.head = together(self._cold, [own, *self._others.values()])
+        self._begin(self.head, own)
+
+    def _begin(self, head: Head, own: Contribution) -> None:
+        self._begun, self._own = head, own
+
+    def _fade(self) -> np.ndarray:
+        """Return what is left by now of each sum that the head held at its beginning."""
+        n_steps = self.head.n_choices - self._begun.n_choices
+        fade = np.full(N_SUMS, 2.0 ** (-n_steps / HALF_LIFE_EVENTS))
+        fade[:2] = self._config.memory**n_steps
+        return fade
+
+
+def share_of_way(n_before: int, n_own: int, n_others: int) -> float:
+    """Return how much of the way that a worker went counts, above 0, at most 1.
+
+    Args:
+        n_before: Choices that all had learned from at its start.
+        n_own: Choices that this worker learned from on the way.
+        n_others: Choices that others learned from meanwhile.
+    """
+    settled = n_before * MEMORY / (n_before + MEMORY)
+    return (settled + n_own) / (settled + n_own + max(0, n_others)) if n_own else 1.0
+
+
+def nothing(cold: Head) -> Contribution:
+    """Return the contribution of a worker that has learned nothing."""
+    zeros = np.zeros(len(_flat(cold)[0]))
+    return Contribution(zeros, zeros, np.zeros(N_SUMS), 0)
+
+
+def added(first: Contribution, second: Contribution) -> Contribution:
+    """Return what both have contributed together."""
+    return Contribution(
+        first.moved + second.moved,
+        first.squares + second.squares,
+        first.sums + second.sums,
+        first.n_choices + second.n_choices,
+    )
+
+
+def together(cold: Head, contributions: Iterable[Contribution]) -> Head:
+    """Return the head that has learned all of the contributions, one of each worker."""
+    total = nothing(cold)
+    for contribution in contributions:
+        total = added(total, contribution)
+    weights, squares = _flat(cold)
+    return _head(cold, weights + total.moved, squares + total.squares, total.sums, total.n_choices)
+
+
+def fingerprint(cold: Head) -> bytes:
+    """Return 16 bytes that differ where contributions do not fit: other features, sizes, or another beginning."""
+    hasher = hashlib.blake2b(repr((INPUT_NAMES, CONTEXT, HISTORY)).encode(), digest_size=16)
+    for array in _flat(cold):
+        hasher.update(array.astype("<f8").tobytes())
+    return hasher.digest()
+
+
+def encode(contribution: Contribution, of: bytes) -> bytes:
+    """Return a record's value on ``head-weights``, 8 bytes a weight.
+
+    Args:
+        of: ``fingerprint`` of the cold head.
+
+    Raises:
+        MalformedContribution: a number is not finite, or too large for float32.
+    """
+    with np.errstate(over="ignore"):
+        numbers = np.concatenate([contribution.moved, contribution.squares]).astype("<f4")
+    _require_numbers(numbers, contribution.sums)
+    header = _HEADER.pack(VERSION, of, contribution.n_choices)
+    return header + contribution.sums.astype("<f8").tobytes() + numbers.tobytes()
+
+
+def decode(data: bytes, cold: Head, of: bytes) -> Contribution:
+    """Return the contribution in a record's value.
+
+    Raises:
+        StateVersionError: a newer program wrote it.
+        MalformedContribution: it is none, or one to another head.
+    """
+    if data and data[0] > VERSION:
+        raise StateVersionError(f"contribution has version {data[0]}, this program reads up to {VERSION}: update it")
+    n = len(_flat(cold)[0])
+    if len(data) < _HEADER.size or data[0] != VERSION:
+        raise MalformedContribution(f"{len(data)} bytes that begin with {data[:1].hex() or 'nothing'}")
+    _, named, n_choices = _HEADER.unpack_from(data)
+    if named != of:
+        raise MalformedContribution("of a head with other features, sizes or seed")
+    numbers_at = _HEADER.size + 8 * N_SUMS
+    if len(data) != numbers_at + 8 * n:
+        raise MalformedContribution(f"{len(data)} bytes, {numbers_at + 8 * n} expected")
+    sums = np.frombuffer(data, "<f8", N_SUMS, _HEADER.size).astype(np.float64)
+    numbers = np.frombuffer(data, "<f4", 2 * n, numbers_at).astype(np.float64)
+    _require_numbers(numbers, sums)
+    if numbers[n:].min() < 0:
+        raise MalformedContribution("a sum of squares below 0")
+    return Contribution(numbers[:n], numbers[n:], sums, n_choices)
+
+
+def _require_numbers(*arrays: np.ndarray) -> None:
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise MalformedContribution("a number is not finite")
+
+
+def _flat(head: Head) -> tuple[np.ndarray, np.ndarray]:
+    """Return all weights and all sums of squares in one row each, float64. ``_head`` turns it round."""
+    linear, fresh, network = head.linear, head.fresh, head.network
+    weights = (linear.weights, fresh.weights, network.of_items, network.of_context, network.output)
+    squares = (
+        *(linear.squares, fresh.squares),
+        *(network.squares_of_items, network.squares_of_context, network.squares_of_output),
+    )
+    return tuple(np.concatenate([array.ravel() for array in arrays], dtype=np.float64) for arrays in (weights, squares))
+
+
+def _head(like: Head, weights: np.ndarray, squares: np.ndarray, sums: np.ndarray, n_choices: int) -> Head:
+    shaped = (like.linear.weights, like.fresh.weights, like.network.of_items, like.network.of_context)
+    ends = np.cumsum([array.size for array in shaped])
+
+    def cut(flat: np.ndarray) -> tuple[np.ndarray, ...]:
+        *parts, output = np.split(flat, ends)
+        return *(p.reshape(array.shape).astype(array.dtype) for p, array in zip(parts, shaped)), output
+
+    (linear, fresh, items, context, output), of_squares = cut(weights), cut(squares)
+    output, output_squares = (part.astype(like.network.output.dtype) for part in (output, of_squares[4]))
+    counts = tuple(sums[2:].tolist())
+    return Head(
+        linear=LinearHead(linear, of_squares[0]),
+        network=NetworkHead(items, context, output, of_squares[2], of_squares[3], output_squares),
+        fresh=LinearHead(fresh, of_squares[1]),
+        record=(float(sums[0]), float(sums[1])),
+        reserve=ReserveState(counts[: len(NOTHING)], counts[len(NOTHING) :]),
+        n_choices=n_choices,
+    )
+
+
+def _sums(head: Head) -> np.ndarray:
+    return np.array([*head.record, *head.reserve.fresh, *head.reserve.choices])
+
+
+_HEADER = struct.Struct("<B16sQ")

@@ -1,0 +1,138 @@
+"""The River head: any classifier of River in place of our own head, to try it on the same stream.
+
+The classifier learns one example for each chosen item (True) and some for candidates that were not chosen (False),
+drawn with a seed: the same stream gives the same head. The odds it gives rank; normalized over the candidates they are
+the probabilities. Candidates not chosen are only sampled, which changes all odds by the same factor, so that the
+normalized ones are right.
+
+River's models learn in place. So, unlike ``Head``, the head before ``learned`` shares its model with the head after;
+learning must follow the scoring it belongs to; nothing can be merged between workers, or stored. For replay and
+experiments. River forgets in its own ways, so ``relaxed`` changes nothing.
+
+Source:
+    Montiel et al. River: machine learning for streaming data in Python. JMLR 22, 2021.
+    King, Zeng. Logistic regression in rare events data. Political Analysis 9, 2001 (what sampling does to the odds).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from stream_rec.errors import SettingsError
+from stream_rec.ranking import head as heads
+from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
+from stream_rec.ranking.head import AnyHead, HeadConfig, Scored, log_softmax
+from stream_rec.reranking.reserve import ReserveState
+
+LEAST_PROBABILITY = 1e-6
+"""Trees say 0 and 1; odds must stay finite."""
+NAMES = (*INPUT_NAMES, *(f"user_{place}" for place in range(CONTEXT)))
+"""What the classifier's examples are made of."""
+
+
+class Classifier(Protocol):
+    """What is needed of River's ``base.Classifier``."""
+
+    def learn_one(self, x: dict[str, float], y: bool) -> Any: ...
+    def predict_proba_one(self, x: dict[str, float]) -> dict[bool, float]: ...
+
+
+class RiverHead(Struct, frozen=True, eq=False):
+    """Two classifiers, the second for fresh items among themselves, with the methods of ``Head``."""
+
+    model: Classifier
+    fresh: Classifier
+    seed: int
+    reserve: ReserveState = ReserveState()
+    n_choices: int = 0
+
+    def score(self, inputs: Inputs) -> Scored:
+        """Return the log-probabilities of all candidates. Changes nothing."""
+        log_p = _log_p(self.model, inputs)
+        return Scored(inputs, log_p, log_p, log_p, np.zeros((len(log_p), 0)))
+
+    def score_fresh(self, inputs: Inputs) -> np.ndarray:
+        """Return (k,) log-probabilities among fresh items alone."""
+        return _log_p(self.fresh, inputs)
+
+    def contributions(self, scored: Scored, places: np.ndarray) -> np.ndarray:
+        """Return each input over the average candidate's, (k, INPUTS): a classifier does not say what it weighs."""
+        items = scored.inputs.items
+        return items[places] - items.mean(axis=0)
+
+    def learned(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> RiverHead:
+        """Return the head after one group of choices; this one has learned it too.
+
+        Args:
+            chosen: (c,) places of the candidates chosen, c at least 1.
+            weights: Not used: an example counts once.
+        """
+        self._learn(self.model, scored.inputs, chosen, config)
+        return msgspec.structs.replace(self, n_choices=self.n_choices + 1)
+
+    def learned_fresh(self, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> RiverHead:
+        """Return the head after choices of fresh items; this one has learned them too."""
+        self._learn(self.fresh, inputs, chosen, config)
+        return self
+
+    def relaxed(self, factor: float) -> RiverHead:
+        """Return this head: how River's models forget is theirs."""
+        return self
+
+    def _learn(self, model: Classifier, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> None:
+        others = np.setdiff1d(np.arange(len(inputs.items)), chosen)
+        rng = np.random.default_rng([self.seed, self.n_choices])
+        negatives = rng.choice(others, min(config.river_negatives, len(others)), replace=False)
+        places = np.concatenate([chosen, negatives]).astype(np.int64)
+        is_chosen = np.arange(len(places)) < len(chosen)
+        order = rng.permutation(len(places))
+        for x, y in zip(_examples(inputs, places[order]), is_chosen[order].tolist()):
+            model.learn_one(x, y)
+
+
+def cold(config: HeadConfig, seed: int) -> AnyHead:
+    """Return the head that the settings ask for, our own or River's, that has learned nothing.
+
+    Raises:
+        SettingsError: ``config.river`` names nothing that can be imported, or no classifier.
+    """
+    if not config.river:
+        return heads.cold(config, seed)
+    return RiverHead(_classifier(config.river), _classifier(config.river), seed)
+
+
+def _classifier(name: str) -> Classifier:
+    module, _, factory = name.partition(":")
+    where = f"[head] river = {name!r}"
+    try:
+        made = getattr(importlib.import_module(module), factory)()
+    except ModuleNotFoundError as error:
+        remedy = "pip install river" if (error.name or "").partition(".")[0] == "river" else "put it on PYTHONPATH"
+        raise SettingsError(f"{where}: there is no module {error.name!r} here: {remedy}") from error
+    except (AttributeError, ValueError, TypeError) as error:
+        raise SettingsError(f"{where}: expected module:factory, callable without arguments: {error}") from error
+    if not (callable(getattr(made, "learn_one", None)) and callable(getattr(made, "predict_proba_one", None))):
+        raise SettingsError(f"{where}: gives a {type(made).__name__}, no classifier with predict_proba_one")
+    return made
+
+
+def _examples(inputs: Inputs, places: np.ndarray) -> list[dict[str, float]]:
+    context = inputs.context.tolist()
+    return [dict(zip(NAMES, item + context)) for item in inputs.items[places].tolist()]
+
+
+def _log_p(model: Classifier, inputs: Inputs) -> np.ndarray:
+    """Return (k,) log-probabilities; all equal where the model has no opinion yet."""
+    examples = _examples(inputs, np.arange(len(inputs.items)))
+    probabilities = np.array([_probability(model.predict_proba_one(x)) for x in examples])
+    probabilities = probabilities.clip(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    return log_softmax(np.log(probabilities) - np.log1p(-probabilities))
+
+
+def _probability(of_label: dict[bool, float]) -> float:
+    return of_label.get(True, 0.0) if of_label else 0.5  # a tree that has seen only False does not name True

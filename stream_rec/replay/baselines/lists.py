@@ -1,0 +1,34 @@
+"""From scores to a list: the best items, and what fills a list that is too short."""
+
+from __future__ import annotations
+
+import numpy as np
+
+NEVER = -np.inf
+"""The score of an item that may not be shown."""
+
+
+def best(scores: np.ndarray, n: int) -> np.ndarray:
+    """Return the numbers of the ``n`` items with the highest scores, best first, equal ones by their number.
+
+    Args:
+        scores: By item number, (n_items,); ``NEVER`` where an item may not be shown, so the list may be shorter.
+    """
+    threshold = np.partition(scores, -n)[-n] if n < len(scores) else NEVER
+    items = np.flatnonzero(scores >= threshold)
+    items = items[np.argsort(-scores[items], kind="stable")[:n]]
+    return items[scores[items] > NEVER]
+
+
+def filled(scores: np.ndarray, fallback: np.ndarray, n: int) -> np.ndarray:
+    """Return the best of the items with a score above 0, then the best of the others by ``fallback``.
+
+    Args:
+        fallback: By item number, as ``scores``; ``NEVER`` keeps an item out of the list whatever its score.
+    """
+    items = best(np.where((scores > 0) & (fallback > NEVER), scores, NEVER), n)
+    if len(items) == n:
+        return items
+    others = fallback.copy()
+    others[items] = NEVER
+    return np.concatenate([items, best(others, n - len(items))])

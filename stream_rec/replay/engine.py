@@ -1,0 +1,67 @@
+"""The production core as a ``Method``: ``Pipeline`` learns, and ``recommend()`` makes the lists, as for any event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from stream_rec.config import Settings
+from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.events.item import Item
+from stream_rec.recommend import Ranked, generator, recommend
+from stream_rec.replay.method import Group, World
+from stream_rec.replay.pipeline import Pipeline
+
+NOBODY = "\0"
+"""No user's id: for one who has not been seen yet."""
+NO_HASH = b"\0" * 16
+"""The catalog does not look at an embedding's content hash."""
+
+
+class Engine:
+    """One pipeline over one log."""
+
+    def __init__(self, world: World, seed: int, *, settings: Settings, items: Sequence[Item], encoder: str) -> None:
+        """Put the items and their vectors into the catalog.
+
+        Args:
+            items: Those of the item file, in the order of ``world.item_ids``.
+            encoder: Identity of the encoder that made ``world.vectors``.
+        """
+        ranking = msgspec.structs.replace(settings.ranking, seed=seed)
+        self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking))
+        self._number_of_row = np.arange(len(items))
+        """Rows are given in the order of the items, and only they are ever listed."""
+        self._ranked: Ranked | None = None
+        self._id_of_user: dict[int, str] = {}
+        has_vector = world.vectors.any(axis=1)
+        for number, item in enumerate(items):
+            self._pipeline.catalog.put_item(item)
+            if has_vector[number]:
+                embedding = ItemEmbedding(encoder, NO_HASH, np.array(world.vectors[number]))
+                self._pipeline.catalog.put_embedding(item.item_id, embedding)
+
+    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+        """Return the list that the user would get now."""
+        pipeline = self._pipeline
+        user_id = self._id_of_user.get(user, NOBODY)
+        self._ranked = pipeline.rank(user_id, max(now_ms, pipeline.catalog.knowledge.newest_ms))
+        config = msgspec.structs.replace(pipeline.settings.ranking, n=n)
+        rng = generator(config.seed, f"{user_id}/{now_ms}")
+        shown = recommend(self._ranked, pipeline.catalog, pipeline.head, config, pipeline.exposures, rng)
+        rows = np.array([pipeline.catalog.find(item.item_id) for item in shown], np.int64)
+        pipeline.exposures.add(rows)
+        return self._number_of_row[rows]
+
+    def learn(self, group: Group) -> None:
+        """Teach the head the group as one, then take each event as it would come from its topic."""
+        pipeline = self._pipeline
+        user_id = self._id_of_user[group.user] = group.events[0].event.user_id
+        ranked, self._ranked = self._ranked, None
+        if ranked is None:  # in the warm-up nobody asked for a list
+            ranked = pipeline.rank(user_id, max(group.now_ms, pipeline.catalog.knowledge.newest_ms))
+        pipeline.teach(ranked, group.events)
+        for kind, event in group.events:
+            pipeline.fold(kind, event)

@@ -1,0 +1,149 @@
+"""What is measured of lists: whether they hold what the user did next, and what they are like.
+
+Accuracy is by event, whose one relevant item stands at some rank of the list (0: it is not in it). What the lists are
+like is by list: rows of item numbers, best first, filled up with -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+CHUNK = 20_000
+"""Lists that are looked at together: bounds the memory."""
+MIXED_IN = 0.01
+"""Share of the user's own distribution that is mixed into the list's, so that the divergence is finite (Steck)."""
+
+
+def hits(ranks: np.ndarray, k: int) -> np.ndarray:
+    """Return 1.0 where the item is among the first ``k``, else 0.0; their mean is HR@k."""
+    return ((ranks > 0) & (ranks <= k)).astype(np.float64)
+
+
+def gains(ranks: np.ndarray, k: int) -> np.ndarray:
+    """Return 1 / log2(rank + 1) where the item is among the first ``k``, else 0.0; their mean is NDCG@k.
+
+    With one relevant item the ideal list has gain 1, so that nothing is left to be normalized.
+
+    Source:
+        Järvelin, Kekäläinen. Cumulated gain-based evaluation of IR techniques. TOIS 20, 2002.
+    """
+    return hits(ranks, k) / np.log2(np.maximum(ranks, 1) + 1.0)
+
+
+def reciprocals(ranks: np.ndarray, k: int) -> np.ndarray:
+    """Return 1 / rank where the item is among the first ``k``, else 0.0; their mean is MRR@k."""
+    return hits(ranks, k) / np.maximum(ranks, 1)
+
+
+def exposures(lists: np.ndarray, n_items: int) -> np.ndarray:
+    """Return (n_items,) in how many lists each item was shown."""
+    shown = np.zeros(n_items, np.int64)
+    for at in range(0, len(lists), CHUNK):
+        part = lists[at : at + CHUNK]
+        shown += np.bincount(part[part >= 0], minlength=n_items)
+    return shown
+
+
+def coverage(shown: np.ndarray) -> float | None:
+    """Return the share of items shown at least once; None of no items."""
+    return float(np.count_nonzero(shown) / len(shown)) if len(shown) else None
+
+
+def gini(shown: np.ndarray) -> float | None:
+    """Return how unequally exposure is spread: 0 where all items are shown equally often, (n - 1) / n for one only.
+
+    G = sum of (2 i - n - 1) x_i / (n sum of x), x ascending, i counted from 1. None where nothing was shown.
+    """
+    total, n = shown.sum(), len(shown)
+    if not total:
+        return None
+    return float(((2 * np.arange(1, n + 1) - n - 1) * np.sort(shown)).sum() / (n * total))
+
+
+def intra_list_similarity(lists: np.ndarray, vectors: np.ndarray) -> float | None:
+    """Return the mean over lists of the mean cosine of two different items of one; None where no list has two.
+
+    For unit rows the sum over all pairs is (|sum of rows|^2 - number of rows) / 2. Items without a vector are left out.
+
+    Args:
+        vectors: (n_items, d) unit rows, or zero.
+
+    Source:
+        Ziegler et al. Improving recommendation lists through topic diversification. WWW 2005.
+    """
+    if not vectors.size:
+        return None
+    has_vector = np.append(vectors.any(axis=1), False)  # -1 is the last
+    total, n_lists = 0.0, 0
+    for row in lists:
+        known = row[has_vector[row]]
+        if len(known) > 1:
+            summed = vectors[known].sum(axis=0, dtype=np.float64)
+            total += (summed @ summed - len(known)) / (len(known) * (len(known) - 1))
+            n_lists += 1
+    return total / n_lists if n_lists else None
+
+
+def novelty(lists: np.ndarray, starts: np.ndarray, items: np.ndarray, n_items: int) -> float | None:
+    """Return the mean -log2 p over everything shown, p being the item's share of all events before the list.
+
+    p = (count + 1) / (events + n_items), so that an item without events has a share too.
+
+    Args:
+        starts: (lists,) how many events came before each list.
+        items: (events,) item number of each event of the log.
+
+    Source:
+        Zhou et al. Solving the apparent diversity-accuracy dilemma of recommender systems. PNAS 107, 2010.
+    """
+    n_events = len(items)
+    # One sorted number for each event: how often an item came before a place is then a difference of two searches.
+    keys = np.sort(np.asarray(items, np.int64) * n_events + np.arange(n_events))
+    total, n_shown = 0.0, 0
+    for at in range(0, len(lists), CHUNK):
+        part = lists[at : at + CHUNK].astype(np.int64)
+        before = np.broadcast_to(np.asarray(starts[at : at + CHUNK], np.int64)[:, None], part.shape)[part >= 0]
+        shown = part[part >= 0]
+        counts = np.searchsorted(keys, shown * n_events + before) - np.searchsorted(keys, shown * n_events)
+        total += -np.log2((counts + 1) / (before + n_items)).sum()
+        n_shown += len(shown)
+    return float(total / n_shown) if n_shown else None
+
+
+def miscalibration(
+    lists: np.ndarray, histories: Sequence[np.ndarray], genres: Sequence[np.ndarray], n_genres: int
+) -> float | None:
+    """Return the mean divergence KL(p || q') of a user's history from the list: 0 where they have the same genres.
+
+    p(g) is the mean of p(g | item) over the history, q(g) the same over the list, q' = (1 - a) q + a p with a = 0.01;
+    p(g | item) is equal for all genres of the item. Lists, and histories, of which no item has a genre are left out.
+
+    Args:
+        histories: Item numbers of what each list's user did before it.
+        genres: Genre numbers of each item, may be empty.
+
+    Source:
+        Steck. Calibrated recommendations. RecSys 2018 (formulas 2, 3, 5 and 7, without weights by time or rank).
+    """
+    total, n_lists = 0.0, 0
+    for row, history in zip(lists, histories):
+        p = _distribution(history, genres, n_genres)
+        q = _distribution(row[row >= 0], genres, n_genres)
+        if p is None or q is None:
+            continue
+        mixed = (1 - MIXED_IN) * q + MIXED_IN * p
+        known = p > 0
+        total += float((p[known] * np.log(p[known] / mixed[known])).sum())
+        n_lists += 1
+    return max(0.0, total / n_lists) if n_lists else None
+
+
+def _distribution(items: np.ndarray, genres: Sequence[np.ndarray], n_genres: int) -> np.ndarray | None:
+    """Return (n_genres,) probabilities, or None where no item has a genre."""
+    of_items = [genres[item] for item in items.tolist() if len(genres[item])]
+    if not of_items:
+        return None
+    weights = np.repeat([1 / len(one) for one in of_items], [len(one) for one in of_items])
+    return np.bincount(np.concatenate(of_items), weights, n_genres) / len(of_items)

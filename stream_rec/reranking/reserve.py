@@ -1,0 +1,92 @@
+"""A reserved, learned share of the list for fresh items: those with few events, which no ranking with the rest lets in.
+
+From the list's end upwards, an item makes way for the best fresh item that is not in the list as long as
+
+    worth * P(a fresh item is chosen | history) * P(this one | a fresh one) > P(the item that makes way)
+
+The first probability is counted here, by length of history; the second is the head's expert for fresh items, the last
+its ranking of all. So a list gives as many slots as that user's choices are likely to be new, and what a slot costs is
+bounded: with ``worth`` 3 nothing makes way for an item less than a third as likely.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+
+from stream_rec.ranking.features import HISTORY
+
+SLOTS = 6
+"""Most slots that fresh items are let into."""
+HALF_LIFE_EVENTS = 3500.0
+"""Groups of choices after which the counts have faded to a half."""
+PRIOR = (1.0, 50.0)
+"""Fresh choices and choices that every history starts with."""
+
+
+NOTHING = (0.0,) * (len(HISTORY) + 1)
+
+
+class ReserveState(Struct, frozen=True):
+    """How often what was chosen was fresh, by length of history; fading. States of workers add up."""
+
+    fresh: tuple[float, ...] = NOTHING
+    choices: tuple[float, ...] = NOTHING
+
+
+def fresh_share(state: ReserveState, history: int) -> float:
+    """Return the probability that what a user with such a history chooses next is fresh."""
+    return (state.fresh[history] + PRIOR[0]) / (state.choices[history] + PRIOR[1])
+
+
+def updated(state: ReserveState, history: int, n_choices: int, n_fresh: int) -> ReserveState:
+    """Return the state after one group of choices among candidates, of which ``n_fresh`` were fresh."""
+    keep = 2.0 ** (-1.0 / HALF_LIFE_EVENTS)
+    fresh, choices = [keep * count for count in state.fresh], [keep * count for count in state.choices]
+    fresh[history] += n_fresh
+    choices[history] += n_choices
+    return ReserveState(tuple(fresh), tuple(choices))
+
+
+def merge(first: ReserveState, second: ReserveState) -> ReserveState:
+    """Return the state of both workers' choices."""
+    return ReserveState(
+        tuple(one + other for one, other in zip(first.fresh, second.fresh)),
+        tuple(one + other for one, other in zip(first.choices, second.choices)),
+    )
+
+
+def with_reserved(
+    ranked: np.ndarray,
+    likely: np.ndarray,
+    fresh: np.ndarray,
+    fresh_likely: np.ndarray,
+    n: int,
+    worth: float,
+) -> np.ndarray:
+    """Return the list of at most ``n`` places: ``ranked`` less what makes way, then the fresh items let in.
+
+    Fresh items that are in the list on their own stay. A list that is short is filled up with fresh items first.
+
+    Args:
+        ranked: (m,) places, best first, m at most ``n``.
+        likely: (k,) probability of each candidate.
+        fresh: (f,) places of all fresh candidates, best first, also of those in ``ranked``.
+        fresh_likely: (f,) probability of each, the share of fresh choices included.
+        worth: 0 lets none in.
+    """
+    in_list = set(ranked.tolist())
+    waiting = [(place, p) for place, p in zip(fresh.tolist(), fresh_likely.tolist()) if place not in in_list][:SLOTS]
+    n_free = min(n - len(ranked), len(waiting)) if worth > 0 else 0
+    let_in = [place for place, _ in waiting[:n_free]]
+    is_fresh = set(fresh.tolist())
+    last = [place for place in reversed(ranked.tolist()) if place not in is_fresh]
+    gone = set()
+    for (place, p), displaced in zip(waiting[n_free:], last):
+        if worth * p <= likely[displaced]:
+            break
+        gone.add(displaced)
+        let_in.append(place)
+    if not let_in:
+        return ranked
+    return np.array([place for place in ranked.tolist() if place not in gone] + let_in, dtype=np.int64)

@@ -1,0 +1,148 @@
+"""`stream-rec evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stream_rec.cli import cli
+from stream_rec.errors import FileProblem
+from stream_rec.events.item import Item
+from tests.replay.logs import Popular, broken, first_items, many_rows, write_events, write_items
+
+ITEM_IDS = [f"i{n}" for n in range(6)]
+
+
+@pytest.fixture(autouse=True)
+def baselines(monkeypatch):
+    """Three methods instead of the real baselines."""
+    made = {"popular": Popular, "first": first_items, "broken": broken}
+    monkeypatch.setattr("stream_rec.replay.baselines.BASELINES", made)
+
+
+@pytest.fixture
+def log(tmp_path) -> tuple[Path, Path]:
+    """Return a file of items and one of events."""
+    return write_items(tmp_path / "items.jsonl", ITEM_IDS), write_events(tmp_path / "events.jsonl", many_rows())
+
+
+def run(items: Path, events: Path, *arguments: object, baselines: str = "none") -> Result:
+    """Call the command."""
+    files = ["--items", items, "--events", events, "--cache", items.parent / "cache", "--encoder", "hashing"]
+    return CliRunner().invoke(cli, ["evaluate", *map(str, [*files, "--baselines", baselines, *arguments])])
+
+
+def said(items: Path, events: Path, *arguments: object, baselines: str = "none") -> tuple[dict, Result]:
+    """Return what the command writes as JSON."""
+    file = items.parent / "out" / "said.json"
+    result = run(items, events, "--json", file, *arguments, baselines=baselines)
+    assert file.exists(), result.output
+    return json.loads(file.read_text()), result
+
+
+def without_cost(told: dict) -> dict:
+    """Return it less the times and the memory."""
+    results = {name: {k: v for k, v in one.items() if k != "cost"} for name, one in told["results"].items()}
+    return {**told, "results": results}
+
+
+def test_an_evaluation_from_end_to_end(log, tmp_path):
+    """Table on stdout, best first; JSON and page in their files; a second run, two at a time, says the same."""
+    told, result = said(*log, "--report", tmp_path / "report", "--list-size", 5, baselines="popular,first")
+    again, _ = said(*log, "--list-size", 5, "--jobs", 2, baselines="popular,first")
+
+    assert result.exit_code == 0, result.output
+    assert without_cost(told) == without_cost(again)
+    assert list(told["results"]) == ["stream_rec", "popular", "first"]
+    rows = [line.split("│")[1].strip() for line in result.stdout.splitlines() if line.startswith("│")]
+    assert rows == sorted(told["results"], key=lambda name: -told["results"][name]["ndcg"])
+    assert told["comparison"]["baseline"] in {"popular", "first"}
+    assert told["protocol"]["n_warm_events"] in range(24, 27) and told["protocol"]["n_events"] == 120
+    assert told["settings"]["ranking"]["n"] == told["protocol"]["list_size"] == 5
+    assert "data_dir" not in told["settings"]["embedder"]
+    assert "<svg" in (tmp_path / "report" / "index.html").read_text()
+    assert all(one["cost"]["peak_mb"] > 10 for one in told["results"].values())
+
+
+def test_a_failed_method_is_exit_code_1(log):
+    """The others are reported."""
+    told, result = said(*log, baselines="popular,broken")
+
+    assert result.exit_code == 1
+    assert "broken failed: ArithmeticError: the matrix is singular" in result.stderr
+    assert "error" in told["results"]["broken"] and told["results"]["popular"]["ndcg"] > 0
+
+
+def test_a_difficult_log(tmp_path):
+    """Bad lines, disorder, unknown items, items without text and unavailable ones: all counted, none a stop."""
+    rows = [*many_rows(), ("u1", "unknown", 1.3e9), "{", '{"event_type": "view"}', ("u2", "off", 1.2e9)]
+    items = [*ITEM_IDS, Item("off", title="gone", available=False), Item("mute")]
+    told, result = said(write_items(tmp_path / "items", items), write_events(tmp_path / "events", ["[]", *rows]))
+    protocol = told["protocol"]
+
+    assert result.exit_code == 1
+    assert protocol["not_used"] == {"not_json": 1, "wrong_type": 2}
+    assert (protocol["n_out_of_order"], protocol["n_items_without_text"]) == (1, 1)
+    assert (protocol["n_scored_of_unlisted_items"], protocol["n_items_listed"]) == (2, 7)
+    assert told["results"]["stream_rec"]["slices"]["item=unlisted"] == {
+        "n": 2, "share": 2 / protocol["n_scored_events"], "hr": 0, "ndcg": 0, "mrr": 0,
+    }  # fmt: skip
+    for words in ("1 events were out of order", "1 items have no text", "2 of 9", "1 lines not used: not_json"):
+        assert words in result.stderr
+
+
+def test_nothing_but_one_user_and_one_time_and_no_text(tmp_path):
+    """No interval, no similarity, no calibration, and no error."""
+    events = write_events(tmp_path / "events", [("1", str(n % 3), 5) if n < 9 else ("2", "0", 5) for n in range(10)])
+    told, result = said(write_items(tmp_path / "items", [Item("0"), Item("1")]), events)
+    measured = told["results"]["stream_rec"]
+
+    assert result.exit_code == 0, result.output
+    assert (told["protocol"]["n_scored_events"], measured["hr"]) == (1, 1)
+    assert measured["ci"] is measured["miscalibration"] is measured["intra_list_similarity"] is None
+    assert told["protocol"]["encoder"] == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "items", "words"),
+    [
+        ([], ITEM_IDS, "no event that can be used"),
+        ([("u", "i0", 1), ("u", "i1", 1)], ITEM_IDS, "the log is too small"),
+        (many_rows(), [], "no item that can be used"),
+    ],
+)
+def test_a_log_of_which_nothing_can_be_said_is_an_error(tmp_path, rows, items, words):
+    """The message says what is missing."""
+    result = run(write_items(tmp_path / "items", items), write_events(tmp_path / "events", rows))
+
+    assert isinstance(result.exception, FileProblem)
+    assert words in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--baselines", "popular,best"], "there is no baseline best; all, none, or some of: popular, first, broken"),
+        (["--warmup", "1"], "--warmup"),
+        (["--limit", "0"], "--limit"),
+        (["--list-size", "0"], "--list-size"),
+        (["--jobs", "0"], "--jobs"),
+    ],
+)
+def test_a_wrong_call_is_exit_code_2(log, arguments, words):
+    """Refused before anything is read."""
+    result = run(*log, *arguments)
+
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_a_place_that_cannot_be_written_is_found_first(log, tmp_path):
+    """Not after the work."""
+    result = run(*log, "--json", tmp_path)
+
+    assert isinstance(result.exception, FileProblem)
+    assert "cannot be written" in str(result.exception)

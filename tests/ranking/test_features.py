@@ -1,0 +1,325 @@
+"""Features of one or two items by hand, and what holds for all of them.
+
+Each is divided by its largest among the candidates: tests have a second item against which the first is measured.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_rec.events.interaction import Kind
+from stream_rec.events.item import Item
+from stream_rec.knowledge import popularity
+from stream_rec.knowledge.popularity import HOUR_MS
+from stream_rec.knowledge.state import ItemState
+from stream_rec.ranking import features as module
+from stream_rec.ranking.features import (
+    CONTEXT,
+    DAY_MS,
+    GROUP_OF,
+    GROUPS,
+    HISTORY,
+    INPUT_GROUP,
+    INPUT_NAMES,
+    INPUTS,
+    LOGGED,
+    NAMES,
+    N,
+)
+from stream_rec.user.state import COLD, UserConfig
+from tests.catalog.stock import embedded, stocked, taught
+from tests.ranking.worlds import features, seen
+from tests.user.histories import arrivals, folded, happened
+
+NOW_MS = 1_700_000_000_000
+ROOM = UserConfig(ring=64, tally=512)
+
+
+def viewer(*events: tuple[int, str]):
+    """Return the state of a user who viewed items so long ago, in milliseconds."""
+    return folded(
+        arrivals([happened(NOW_MS - ago, item, event_id=f"e{n}") for n, (ago, item) in enumerate(events)]), ROOM
+    )
+
+
+def test_every_feature_has_a_name_and_a_group():
+    """Names are what code refers to features by: none stands there twice."""
+    assert len(set(NAMES)) == len(NAMES) == N == len(GROUP_OF)
+    assert len(INPUT_NAMES) == len(INPUT_GROUP) == INPUTS
+    assert {NAMES[place] for place in LOGGED}.isdisjoint(module.NOT_AMOUNTS)
+    assert set(NAMES) >= module.NOT_AMOUNTS
+    for name, group in zip(NAMES, GROUP_OF):
+        assert name in GROUPS[tuple(GROUPS)[group]]
+
+
+def test_popularity_is_the_decayed_number_of_events():
+    """a was seen 4 and 2 hours ago, b 6 times now: at 1 and at 6 hours of half-life, and without any."""
+    catalog = stocked("a", "b")
+    catalog.put_knowledge("a", taught(NOW_MS - 4 * HOUR_MS, NOW_MS - 2 * HOUR_MS))
+    catalog.put_knowledge("b", taught(*[NOW_MS] * 6))
+    found = features(COLD, catalog, NOW_MS)
+
+    assert found["b"]["popularity_1h"] == found["b"]["popularity"] == 1
+    assert found["a"]["popularity_1h"] == pytest.approx((2**-4 + 2**-2) / 6, rel=1e-4)
+    assert found["a"]["popularity_6h"] == pytest.approx((2 ** (-4 / 6) + 2 ** (-2 / 6)) / 6, rel=1e-4)
+    assert found["a"]["popularity"] == pytest.approx(2 / 6)
+
+
+def test_ages_fade_from_the_first_and_the_last_event():
+    """a appeared 2 days ago and was seen a day ago; b appeared now."""
+    catalog = stocked("a", "b")
+    catalog.put_knowledge("a", taught(NOW_MS - 2 * DAY_MS, NOW_MS - DAY_MS))
+    catalog.put_knowledge("b", taught(NOW_MS))
+    a = features(COLD, catalog, NOW_MS)["a"]
+
+    assert a["age_6h"] == pytest.approx(np.exp(-8))
+    assert a["age_2d"] == pytest.approx(np.exp(-1))
+    assert a["age_14d"] == pytest.approx(np.exp(-1 / 7))
+    assert a["seen_1h_ago"] == pytest.approx(np.exp(-24))
+    assert a["seen_1d_ago"] == pytest.approx(np.exp(-1))
+    assert a["seen_7d_ago"] == pytest.approx(np.exp(-1 / 7))
+
+
+def test_rates_are_shares_of_the_events():
+    """Of a's eight events two were clicks, two purchases, three repeats; rates of few events are drawn to 0."""
+    catalog = stocked("a", "b")
+    sums, last_ms = popularity.add([], None, NOW_MS)
+    catalog.put_knowledge(
+        "a", ItemState(counts=(4, 2, 2), sums=sums, first_ms=NOW_MS, last_ms=last_ms, repeats=3, version=2)
+    )
+    catalog.put_knowledge("b", ItemState(counts=(0, 5, 0), sums=sums, first_ms=NOW_MS, last_ms=last_ms, repeats=5))
+    found = features(COLD, catalog, NOW_MS)
+
+    assert (found["a"]["conversion"], found["b"]["conversion"]) == (0.5, 1.0)
+    assert found["a"]["repeat_rate"] == pytest.approx((3 / 11) / (5 / 8))
+
+
+def test_unseen_and_few_events_are_what_they_say():
+    """No event at all; fewer than five."""
+    catalog = stocked("none", "few", "many")
+    catalog.put_embedding("none", embedded([1, 0]))
+    catalog.put_knowledge("few", taught(*[NOW_MS] * 4))
+    catalog.put_knowledge("many", taught(*[NOW_MS] * 5))
+    found = features(viewer((5, "few")), catalog, NOW_MS)
+
+    assert {i: (f["unseen"], f["few_events"]) for i, f in found.items()} == {
+        "none": (1, 0),
+        "few": (0, 1),
+        "many": (0, 0),
+    }
+    trending = [found["none"][name] for name in (*GROUPS["trending"], "age_6h", "age_60d")]
+    assert trending == [0] * len(trending)
+
+
+def test_an_event_later_than_now_counts_as_if_it_were_now():
+    """A replay asks at its own time; the catalog may be ahead."""
+    catalog = stocked("a", "b")
+    catalog.put_knowledge("a", taught(NOW_MS + DAY_MS))
+    catalog.put_knowledge("b", taught(NOW_MS))
+    found = features(COLD, catalog, NOW_MS)
+
+    assert found["a"]["popularity_1h"] == found["a"]["seen_1h_ago"] == found["a"]["age_6h"] == 1
+    assert found["b"]["popularity_1h"] == pytest.approx(1)
+
+
+def test_followers_by_share_and_by_what_their_popularity_would_give():
+    """b came after a in 3 of 4 pairs, c in 1; b led to a in all of its 2. The user's last item is a."""
+    catalog = stocked("a", "b", "c")
+    catalog.put_knowledge("a", taught(NOW_MS, predecessors={"b": 2}))
+    catalog.put_knowledge("b", taught(NOW_MS, predecessors={"a": 3, "gone": 9}))
+    catalog.put_knowledge("c", taught(NOW_MS, predecessors={"a": 1}))
+    found = features(viewer((5, "a")), catalog, NOW_MS)
+
+    assert (found["b"]["follows_last"], found["c"]["follows_last"]) == (1, pytest.approx(1 / 3))
+    assert found["c"]["follows_recent"] == pytest.approx(1 / 3)
+    assert (found["b"]["precedes_last"], found["c"]["precedes_last"]) == (1, 0)
+    b, c = 0.75 / np.sqrt(1 + 12 + 2), 0.25 / np.sqrt(1 + 1 + 0)
+    assert found["c"]["follows_recent_cosine"] == pytest.approx(c / max(b, c), rel=1e-5)
+    assert found["b"]["follows_recent_cosine"] == pytest.approx(b / max(b, c), rel=1e-5)
+
+
+def test_text_is_the_cosine_with_the_last_item_and_with_the_taste():
+    """Opposite directions stay below 0."""
+    catalog = stocked("a", "b", "c")
+    for item_id, vector in {"a": [1, 0], "b": [1, 1], "c": [-1, 0]}.items():
+        catalog.put_embedding(item_id, embedded(vector))
+    found = features(viewer((5, "a")), catalog, NOW_MS)
+
+    assert (found["a"]["text_last"], found["c"]["text_last"]) == (1, -1)
+    assert found["b"]["text_last"] == found["b"]["text_taste"] == pytest.approx(np.sqrt(0.5))
+
+
+def test_own_items_by_number_and_time():
+    """a twice, 14 days and 1 day ago; b once, now; c was never had."""
+    catalog = stocked("a", "b", "c")
+    catalog.put_knowledge("c", taught(NOW_MS))
+    found = features(viewer((14 * DAY_MS, "a"), (DAY_MS, "a"), (0, "b")), catalog, NOW_MS)
+    a, b, c = found["a"], found["b"], found["c"]
+
+    assert (a["own_count"], b["own_count"]) == (1, pytest.approx(np.log(2) / np.log(3)))
+    assert (a["own_1d_ago"], b["own_1d_ago"]) == (pytest.approx(np.exp(-1)), 1)
+    assert a["own_14d_ago"] == pytest.approx(np.exp(-1 / 14))
+    assert (a["own_place"], b["own_place"]) == (0.5, 1)
+    assert (a["own"], b["own"]) == (1, 1)
+    assert [c[name] for name in GROUPS["repeat"]] == [0] * len(GROUPS["repeat"])
+
+
+def test_an_item_is_due_when_its_usual_gap_has_passed():
+    """a was had three times with 7 days between, the last 7 days ago; b's usual gap was 14 days, of which 7 passed.
+
+    A second is added to each gap, so that two events of one time have one.
+    """
+    catalog = stocked("a", "b", "c")
+    user = viewer(
+        *((weeks * 7 * DAY_MS, "a") for weeks in (3, 2, 1)),
+        *((weeks * 7 * DAY_MS, "b") for weeks in (3, 1)),
+        (0, "c"),
+    )
+    found = features(user, catalog, NOW_MS)
+
+    assert found["a"]["own_due"] == 1
+    assert found["b"]["own_due"] == pytest.approx(np.exp(-0.5), rel=1e-3)
+    assert found["c"]["own_due"] == 0
+
+
+def test_own_repeat_rate_is_the_items_where_the_user_had_it():
+    """Of others' items it says nothing."""
+    catalog = stocked("a", "b")
+    catalog.put_knowledge("a", taught(*[NOW_MS] * 5, repeats=2))
+    catalog.put_knowledge("b", taught(*[NOW_MS] * 5, repeats=4))
+    found = features(viewer((5, "a")), catalog, NOW_MS)
+
+    assert (found["a"]["repeat_rate"], found["b"]["repeat_rate"]) == (0.5, 1)
+    assert (found["a"]["own_repeat_rate"], found["b"]["own_repeat_rate"]) == (1, 0)
+
+
+def scaled(*rows: list[float]) -> np.ndarray:
+    """Return the inputs after scaling: the first features as given, the rest 0."""
+    items = np.zeros((len(rows), INPUTS), dtype=np.float32)
+    for place, row in enumerate(rows):
+        items[place, : len(row)] = row
+    module._scale(items, LOGGED)
+    return items
+
+
+def test_the_largest_of_each_feature_is_one():
+    """By size; zeros stay zeros, and logarithms of amounts go from 0 to 1 too."""
+    items = scaled([4.0, 0.0, 1e-6], [1.0, 0.0, 3e-6], [-8.0, 0.0, 0.0])
+
+    assert items[:, 0].tolist() == [0.5, 0.125, -1.0]
+    assert items[:, 1].tolist() == [0, 0, 0]
+    assert items[:, 2] == pytest.approx([1 / 3, 1, 0])
+    logarithm = N + LOGGED.tolist().index(2)
+    assert items[:, logarithm] == pytest.approx([np.log1p(50 / 3) / np.log(51), 1, 0], abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-45, 1e-40, 1e-38, 1e-30, 1e-20, 1e-19, 1e19, 1e38])
+def test_no_size_of_a_feature_gives_infinities(size):
+    """1 over the smallest float32 is infinite, and infinity times 0 is not a number: what is tiny counts as absent."""
+    items = scaled([size], [0.0], [size / 2])
+
+    assert np.isfinite(items).all()
+    assert np.abs(items).max() <= 1 + 1e-6
+    assert items[0, 0] == (pytest.approx(1) if size > 1e-20 else 0)
+
+
+def test_long_forgotten_items_do_not_disturb():
+    """Of 20 years ago: decayed to 2 ** -175200, less than any number."""
+    catalog = stocked("a")
+    catalog.put_knowledge("a", taught(NOW_MS))
+    found = features(viewer((5, "a")), catalog, NOW_MS + 20 * 365 * DAY_MS)["a"]
+
+    assert (found["popularity_1h"], found["popularity"], found["own"]) == (0, 1, 1)
+    assert all(np.isfinite(value) for value in found.values())
+
+
+@pytest.mark.parametrize(
+    ("n_events", "length"), [(0, 0), (1, 1), (4, 1), (5, 2), (19, 2), (20, 3), (500, 3)], ids=lambda n: str(n)
+)
+def test_the_length_of_history_is_one_of_four(n_events, length):
+    """No events, fewer than 5, fewer than 20, more; the context says the same."""
+    catalog = stocked("a")
+    _, _, made = seen(viewer(*((n, "a") for n in range(n_events))), catalog, NOW_MS)
+
+    assert made.history == length
+    assert made.context[: len(HISTORY) + 1].tolist() == [float(n == length) for n in range(4)]
+    assert made.context.shape == (CONTEXT,)
+
+
+def test_the_context_is_the_user():
+    """Four events in groups of two, the last a second ago; one of the four was a repeat, where half are among all."""
+    catalog = stocked("a", "b", "c")
+    catalog.put_knowledge("c", taught(*[NOW_MS] * 95, repeats=49))
+    _, _, made = seen(viewer((5000, "a"), (5000, "b"), (1000, "a"), (1000, "c")), catalog, NOW_MS)
+
+    numbers = made.context[len(HISTORY) + 1 :].tolist()
+    assert numbers == pytest.approx(
+        [np.log(5) / 5, 1, (1 + 2 * 0.5) / (4 + 2), np.log(2) / 15, np.log(3) / 4, np.log(3) / 4], rel=1e-5
+    )
+
+
+def test_a_context_of_nobody_is_finite():
+    """No events, no groups, no last time."""
+    _, _, made = seen(COLD, stocked("a"), NOW_MS)
+
+    assert made.items.shape == (0, INPUTS)
+    assert np.isfinite(made.context).all()
+
+
+def test_what_is_kept_is_what_it_was():
+    """Fresh candidates are ranked on what was scaled together with all the others."""
+    catalog = stocked("a", "b")
+    catalog.put_knowledge("a", taught(NOW_MS))
+    catalog.put_knowledge("b", taught(NOW_MS, NOW_MS))
+    _, _, made = seen(COLD, catalog, NOW_MS)
+    kept = made.keep(np.array([0]))
+
+    assert kept.items.tolist() == [made.items[0].tolist()]
+    assert kept.context is made.context and kept.history == made.history
+
+
+@st.composite
+def worlds(draw: st.DrawFn):
+    """Return a user, a catalog and a time: anything may be missing, long ago, in the future or at one time."""
+    item_ids = [f"i{n}" for n in range(8)]
+    catalog = stocked(*item_ids[:6])
+    ages = st.sampled_from([0, 1, 1000, HOUR_MS, DAY_MS, 30 * DAY_MS, 3000 * DAY_MS, -HOUR_MS])
+    for item_id in item_ids:
+        times = draw(st.lists(ages, max_size=6))
+        before = draw(st.dictionaries(st.sampled_from([*item_ids, "gone"]), st.integers(-3, 12), max_size=4))
+        users = draw(st.dictionaries(st.sampled_from("uvw"), st.integers(0, 3), max_size=3))
+        known = taught(
+            *(NOW_MS - ago for ago in times),
+            predecessors=before,
+            repeats=draw(st.integers(0, len(times))),
+            users={user_id: NOW_MS - ago for user_id, ago in users.items()},
+        )
+        catalog.put_knowledge(item_id, known)
+        if draw(st.booleans()):
+            catalog.put_embedding(item_id, embedded(draw(st.sampled_from([[1, 0], [0, 1], [-1, 0], [1, 1]]))))
+    if draw(st.booleans()):
+        catalog.put_item(Item("i0", available=False))
+    events = draw(
+        st.lists(st.tuples(ages, st.sampled_from([*item_ids, "?"]), st.sampled_from(list(Kind))), max_size=30)
+    )
+    user = folded(
+        arrivals([happened(NOW_MS - ago, i, kind, event_id=f"e{n}") for n, (ago, i, kind) in enumerate(events)]), ROOM
+    )
+    return user, catalog, NOW_MS + draw(st.sampled_from([0, DAY_MS, 4000 * DAY_MS]))
+
+
+@settings(max_examples=80, deadline=None)
+@given(world=worlds())
+def test_every_input_is_finite_and_at_most_one(world):
+    """Whatever is known or not. Amounts are never below 0, or there would be no logarithm."""
+    user, catalog, now_ms = world
+    candidates, _, made = seen(user, catalog, now_ms)
+
+    assert made.items.shape == (len(candidates), INPUTS)
+    assert np.isfinite(made.items).all() and np.isfinite(made.context).all()
+    assert np.abs(made.items).max(initial=0) <= 1 + 1e-5
+    assert made.items[:, LOGGED].min(initial=0) >= 0
+    assert np.abs(made.context).max() < 10

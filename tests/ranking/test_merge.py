@@ -1,0 +1,369 @@
+"""One head out of what several workers learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_rec.errors import StateVersionError
+from stream_rec.ranking import head as heads
+from stream_rec.ranking import merge
+from stream_rec.ranking.features import CONTEXT, INPUTS, Inputs
+from stream_rec.ranking.head import Head, HeadConfig
+from stream_rec.ranking.merge import Contribution, MalformedContribution, SharedHead
+from stream_rec.reranking import reserve
+from tests.ranking.partitions import Workers, ndcg, read
+
+CONFIG = HeadConfig(hidden=3)
+COLD = heads.cold(CONFIG, seed=1)
+OF = merge.fingerprint(COLD)
+EXAMPLE = Path(__file__).parents[2] / "examples" / "entree_chicago"
+
+
+def new() -> SharedHead:
+    return SharedHead(COLD, CONFIG)
+
+
+def chooses(shared: SharedHead, *seeds: int) -> SharedHead:
+    """Let a worker learn one choice for each seed."""
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        items = rng.random((6, INPUTS), dtype=np.float32)
+        inputs = Inputs(items, rng.random(CONTEXT, dtype=np.float32), int(rng.integers(4)))
+        head = shared.head
+        head = head.learned(head.score(inputs), rng.integers(6, size=1), np.ones(1), CONFIG)
+        head = head.learned_fresh(inputs, rng.integers(6, size=1), CONFIG)
+        kept = reserve.updated(head.reserve, inputs.history, 1, int(rng.integers(2)))
+        shared.learned(msgspec.structs.replace(head, reserve=kept))
+    return shared
+
+
+def arrays(head: Head) -> list[np.ndarray]:
+    """All that a head holds, wherever it stands."""
+
+    def within(value: object) -> list[np.ndarray]:
+        if isinstance(value, msgspec.Struct):
+            return [part for name in value.__struct_fields__ for part in within(getattr(value, name))]
+        return [np.asarray(value, dtype=np.float64)]
+
+    return within(head)
+
+
+def same(first: Head, second: Head, rtol: float = 1e-5) -> bool:
+    return all(np.allclose(a, b, rtol=rtol, atol=1e-6) for a, b in zip(arrays(first), arrays(second), strict=True))
+
+
+def identical(first: Head, second: Head) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(arrays(first), arrays(second), strict=True))
+
+
+seeds = st.lists(st.integers(0, 1000), max_size=8)
+FIELDS = ("moved", "squares", "sums", "n_choices")
+contributions = seeds.map(lambda s: chooses(new(), *s).own())
+
+
+@settings(deadline=None, max_examples=30)
+@given(seeds)
+def test_what_one_worker_learned_alone_makes_its_own_head(choices):
+    """Nothing of the head is left out of a contribution: the cold head and it are the head."""
+    worker = chooses(new(), *choices)
+
+    assert same(merge.together(COLD, [worker.own()]), worker.head)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seeds, seeds)
+def test_publishing_and_merging_alone_change_nothing(before, after):
+    """Where no other worker is, the head is what it would be without any of this, to the last bit."""
+    worker, alone = chooses(new(), *before), chooses(new(), *before)
+    merge.encode(worker.own(), OF)
+    worker.merge()
+    chooses(worker, *after)
+    worker.merge()
+
+    assert identical(worker.head, chooses(alone, *after).head)
+
+
+@settings(deadline=None, max_examples=30)
+@given(contributions, contributions, contributions)
+def test_the_order_of_contributions_does_not_matter(a, b, c):
+    """Adding is commutative and associative, and so is the head made of it."""
+    assert same(merge.together(COLD, [a, b, c]), merge.together(COLD, [c, a, b]))
+    one, other = merge.added(merge.added(a, b), c), merge.added(a, merge.added(b, c))
+    assert same(merge.together(COLD, [one]), merge.together(COLD, [other]))
+
+
+@settings(deadline=None, max_examples=30)
+@given(contributions, contributions, seeds)
+def test_a_contribution_counts_once(older, newer, own):
+    """However often it comes, and whatever the same worker sent before it."""
+    once, often = new(), new()
+    for worker in (once, often):
+        worker.restore(chooses(new(), *own).own())
+    once.take("b", newer)
+    once.merge()
+    often.take("b", older)
+    often.merge()
+    for _ in range(3):
+        often.take("b", newer)
+        often.merge()
+
+    assert same(once.head, often.head)
+    assert once.head.n_choices == often.head.n_choices == len(own) + newer.n_choices
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1000)), max_size=12))
+def test_workers_that_have_heard_all_have_one_head(choices):
+    """Three workers learn in turns and tell each other now and then; in the end all know the same."""
+    workers = [new() for _ in range(3)]
+    for number, (who, seed) in enumerate(choices):
+        chooses(workers[who], seed)
+        if number % 3 == 0:
+            tell(workers, told=[who])
+    tell(workers)
+    tell(workers)
+
+    for worker in workers[1:]:
+        assert np.allclose(weights(worker.head), weights(workers[0].head), rtol=1e-4, atol=1e-5)
+        assert worker.head.n_choices == len(choices)
+
+
+def tell(workers: list[SharedHead], told: list[int] | None = None) -> None:
+    """Bring the present contributions of all to some, by default to all."""
+    present = [worker.own() for worker in workers]
+    for number in range(len(workers)) if told is None else told:
+        for other in range(len(workers)):
+            if other != number:
+                workers[number].take(str(other), present[other])
+        workers[number].merge()
+
+
+def weights(head: Head) -> np.ndarray:
+    return np.concatenate([array.ravel() for array in arrays(head)[:10]])
+
+
+def test_what_is_learned_between_two_merges_stays():
+    """A choice that came after a contribution was sent is in the head after others' contributions came."""
+    worker = chooses(new(), 1, 2)
+    worker.take("b", chooses(new(), 3).own())
+    worker.merge()
+    chooses(worker, 4)
+    mine = worker.own()
+    worker.take("b", chooses(new(), 3, 5).own())
+    worker.merge()
+
+    assert mine.n_choices == 3
+    assert worker.head.n_choices == 5
+    assert same(merge.together(COLD, [worker.own(), chooses(new(), 3, 5).own()]), worker.head)
+
+
+def test_large_steps_from_one_start_are_averaged():
+    """Four workers that learned the same 30 choices agree with each of them: they do not go four times as far."""
+    workers = [chooses(new(), *range(30)) for _ in range(4)]
+    alone = chooses(new(), *range(30)).head
+    tell(workers)
+    tell(workers)
+
+    assert np.abs(workers[0].head.linear.weights - alone.linear.weights).max() < 1e-6
+    assert np.abs(workers[0].head.network.output - alone.network.output).max() < 1e-6
+    assert workers[0].head.n_choices == 120
+
+
+def test_small_steps_add_up():
+    """After much common history two workers' next steps add, as if one worker had made both."""
+    history = chooses(new(), *range(300)).own()
+    one, other, both = new(), new(), new()
+    for worker in (one, other, both):
+        worker.restore(history)
+    start = both.head.linear.weights
+    chooses(one, 1001)
+    chooses(other, 1002)
+    chooses(both, 1001, 1002)
+    one.take("other", Contribution(*(getattr(other.own(), f) - getattr(history, f) for f in FIELDS)))
+    one.merge()
+
+    step = np.abs(both.head.linear.weights - start)
+    assert np.abs(one.head.linear.weights - both.head.linear.weights).max() < 0.1 * step.max()
+
+
+@pytest.mark.parametrize(
+    ("n_before", "n_own", "n_others", "share"),
+    [(0, 30, 90, 0.25), (0, 10, 0, 1.0), (100, 0, 50, 1.0), (100, 50, 100, 0.5), (10**9, 100, 300, 0.4)],
+)
+def test_the_share_of_the_way(n_before: int, n_own: int, n_others: int, share: float):
+    """(h + own) / (h + own + others), h being half of 100 after 100 choices and nearly 100 after many."""
+    assert merge.share_of_way(n_before, n_own, n_others) == pytest.approx(share, rel=1e-3)
+
+
+def test_a_worker_that_learned_all_alone_goes_its_whole_way():
+    """Others that are there and have learned nothing since do not hold it up."""
+    worker, alone = chooses(new(), 1), chooses(new(), 1)
+    idle = chooses(new(), 2).own()
+    for one in (worker, alone):
+        one.take("idle", idle)
+        one.merge()
+    chooses(worker, 3, 4)
+    before = worker.head
+    worker.take("idle", idle)
+    worker.merge()
+
+    assert same(worker.head, before, rtol=1e-3)
+
+
+def test_relaxing_is_shared_as_far_as_it_is_ones_own():
+    """The worker learns faster at once; what others rest on stays theirs, and no sum of squares falls below 0."""
+    worker = chooses(new(), *range(20))
+    other = chooses(new(), *range(50, 70)).own()
+    worker.take("b", other)
+    worker.merge()
+    before, mine = worker.head, worker.own()
+    worker.relaxed(0.01)
+    assert identical(worker.head, before.relaxed(0.01))
+    assert np.allclose(worker.own().squares, 0.01 * mine.squares)
+    assert np.array_equal(worker.own().moved, mine.moved)
+    assert worker.own().sums.tolist() == pytest.approx([*(0.01 * mine.sums[:2]), *mine.sums[2:]])
+    chooses(worker, 80)
+    worker.take("b", other)
+    worker.merge()
+
+    assert worker.own().squares.min() >= 0
+    assert same(merge.together(COLD, [worker.own(), other]), worker.head)
+    assert worker.head.n_choices == 41
+
+
+def test_fading_sums_fade_once_for_each_choice():
+    """Each worker's part of the record and the reserve fades with its own choices, and the others' parts with them too.
+
+    So what a worker that has gone for good said of the experts is forgotten in time.
+    """
+    gone = chooses(new(), *range(40)).own()
+    worker, alone = new(), new()
+    worker.take("gone", gone)
+    worker.merge()
+    chooses(worker, *range(40, 60))
+    chooses(alone, *range(40, 60))
+
+    def of_others() -> list[float]:
+        return [
+            worker.head.record[0] - worker.own().sums[0],
+            sum(worker.head.reserve.choices) - worker.own().sums[6:].sum(),
+        ]
+
+    expected = [gone.sums[0] * CONFIG.memory**20, gone.sums[6:].sum() * 2 ** (-20 / reserve.HALF_LIFE_EVENTS)]
+    assert of_others() == pytest.approx(expected)
+    assert worker.own().sums.tolist() == pytest.approx(alone.own().sums.tolist(), rel=0.2)
+    worker.take("third", merge.nothing(COLD))
+    worker.merge()
+    assert of_others() == pytest.approx(expected)
+
+
+def test_a_worker_that_starts_again_goes_on_from_its_own_contribution():
+    """It is as it was when it published, and what it learns then is added to that."""
+    before = chooses(new(), 1, 2, 3)
+    published = merge.encode(before.own(), OF)
+    after = new()
+    after.take("b", chooses(new(), 9).own())
+    after.restore(merge.decode(published, COLD, OF))
+    assert same(after.head, before.head)
+    after.merge()
+
+    assert after.head.n_choices == 4
+    assert after.own().n_choices == 3
+    chooses(after, 4)
+    assert after.own().n_choices == 4
+    with pytest.raises(ValueError, match="cannot be restored"):
+        after.restore(before.own())
+
+
+@settings(deadline=None, max_examples=30)
+@given(contributions)
+def test_bytes_and_back(contribution):
+    """To the precision of float32, and the same bytes from there on."""
+    data = merge.encode(contribution, OF)
+    again = merge.decode(data, COLD, OF)
+
+    assert same(merge.together(COLD, [again]), merge.together(COLD, [contribution]))
+    assert again.n_choices == contribution.n_choices
+    assert merge.encode(again, OF) == data
+
+
+@pytest.mark.parametrize("broken", ["moved", "squares", "sums"])
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e300])
+def test_what_is_no_number_is_neither_sent_nor_taken(broken, number):
+    """A single one would be in every weight of every worker."""
+    good = chooses(new(), 1).own()
+    values = np.array(getattr(good, broken))
+    values[0] = number
+    bad = msgspec.structs.replace(good, **{broken: values})
+    if broken == "sums" and np.isfinite(number):
+        return  # they are sent as float64
+    with pytest.raises(MalformedContribution):
+        merge.encode(bad, OF)
+    data = bytearray(merge.encode(good, OF))
+    data[-4:] = np.array([np.nan], "<f4").tobytes()
+    with pytest.raises(MalformedContribution, match="not finite"):
+        merge.decode(bytes(data), COLD, OF)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"\1", b"\1" + bytes(60), b"nonsense" * 20])
+def test_what_is_no_contribution_is_refused(data):
+    """Whatever it is."""
+    with pytest.raises((MalformedContribution, StateVersionError)):
+        merge.decode(data, COLD, OF)
+
+
+def test_a_contribution_cut_short_or_too_long_is_refused():
+    """Nothing is guessed."""
+    data = merge.encode(chooses(new(), 1).own(), OF)
+    for wrong in (data[:-1], data + b"\0", data[:60]):
+        with pytest.raises(MalformedContribution, match="expected"):
+            merge.decode(wrong, COLD, OF)
+
+
+def test_a_negative_sum_of_squares_is_refused():
+    """It could make a weight infinite."""
+    good = chooses(new(), 1).own()
+    data = merge.encode(msgspec.structs.replace(good, squares=good.squares - 1.0), OF)
+    with pytest.raises(MalformedContribution, match="below 0"):
+        merge.decode(data, COLD, OF)
+
+
+def test_a_newer_version_is_named():
+    """The remedy is to update, not to look for a bug."""
+    data = merge.encode(chooses(new(), 1).own(), OF)
+    with pytest.raises(StateVersionError, match="version 2"):
+        merge.decode(b"\2" + data[1:], COLD, OF)
+
+
+@pytest.mark.parametrize("other", [heads.cold(CONFIG, seed=2), heads.cold(HeadConfig(hidden=4), seed=1)])
+def test_a_contribution_to_another_head_is_refused(other):
+    """Another seed or another size: distances from another beginning say nothing here."""
+    data = merge.encode(merge.nothing(other), merge.fingerprint(other))
+    with pytest.raises(MalformedContribution, match="other features"):
+        merge.decode(data, COLD, OF)
+
+
+def test_the_fingerprint_names_the_features(monkeypatch):
+    """Features that change their names or order are other features."""
+    monkeypatch.setattr(merge, "INPUT_NAMES", merge.INPUT_NAMES[::-1])
+
+    assert merge.fingerprint(COLD) != OF
+
+
+def test_four_workers_are_nearly_as_good_as_one():
+    """Four partitions of a real log learned in parallel reach within 2 % of the NDCG of one worker that learned it all.
+
+    Each exchanges every 12 events of the stream. Never to exchange costs more than 2 %.
+    """
+    items, log = read(EXAMPLE, 3000)
+    groups = {"one": Workers(), "four": Workers(4, every=12), "strangers": Workers(4)}
+    found = ndcg(items, log, groups, warmup=300)
+
+    assert found["four"] > 0.98 * found["one"]
+    assert found["strangers"] < 0.98 * found["one"]

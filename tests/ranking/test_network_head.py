@@ -1,0 +1,85 @@
+"""The network head: by hand, and its step against finite differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stream_rec.ranking.head import log_softmax
+from stream_rec.ranking.network_head import LEAK, NetworkHead, cold, hidden, learned, scores
+
+
+def network(of_items: np.ndarray, of_context: np.ndarray, output: np.ndarray, squares: float = 1.0) -> NetworkHead:
+    """Return a network with all of AdaGrad's sums alike."""
+    weights = [np.asarray(part, dtype=np.float32) for part in (of_items, of_context, output)]
+    return NetworkHead(*weights, *(np.full_like(part, squares) for part in weights))
+
+
+SMALL = network([[1.0, -1.0], [2.0, 0.0]], [[0.5, 0.25]], [1.0, 10.0])
+"""Two inputs, one context, two hidden units."""
+
+
+def test_a_score_is_one_hidden_layer():
+    """One candidate (3, 1) in context (2): 3 + 2 + 1 = 6 and -3 + 0.5 = -2.5, of which a twentieth leaks."""
+    layer = hidden(SMALL, np.array([[3.0, 1.0]], np.float32), np.array([2.0], np.float32))
+
+    assert layer.tolist() == [[6.0, pytest.approx(-2.5 * LEAK)]]
+    assert scores(SMALL, layer).tolist() == [pytest.approx(6 - 25 * LEAK)]
+
+
+def test_the_seed_makes_the_cold_network():
+    """Equal seeds, equal networks."""
+    one, same, other = (cold(5, 3, 4, seed) for seed in (1, 1, 2))
+
+    assert (one.of_items == same.of_items).all() and (one.output == same.output).all()
+    assert (one.of_items != other.of_items).any()
+    assert {part.dtype for part in (one.of_items, one.of_context, one.output, one.squares_of_items)} == {
+        np.dtype("float32")
+    }
+
+
+def test_the_step_is_the_gradient_of_the_log_likelihood():
+    """For all three sets of weights: against finite differences of mean log p, where both sides of the leak occur."""
+    rng = np.random.default_rng(3)
+    head = cold(4, 3, 5, seed=0)
+    items, context = rng.standard_normal((6, 4)).astype(np.float32), rng.standard_normal(3).astype(np.float32)
+    target = np.array([0.0, 0.5, 0.0, 0.25, 0.25, 0.0])
+    names = ("of_items", "of_context", "output")
+    weights = {name: getattr(head, name).astype(float) for name in names}
+
+    def likelihood(**changed: np.ndarray) -> float:
+        w = weights | changed
+        signal = items @ w["of_items"] + context @ w["of_context"]
+        return float(target @ log_softmax(np.where(signal > 0, signal, LEAK * signal) @ w["output"]))
+
+    layer = hidden(head, items, context)
+    assert (layer < 0).any() and (layer > 0).any()
+    errors = target - np.exp(log_softmax(scores(head, layer)))
+    even = network(head.of_items, head.of_context, head.output, squares=1e12)  # so large that scaling is even
+    after = learned(even, items, context, layer, errors, rate=1e6)
+    for name in names:
+        for place in np.ndindex(weights[name].shape):
+            nudge = np.zeros_like(weights[name])
+            nudge[place] = 1e-4
+            ahead, behind = likelihood(**{name: weights[name] + nudge}), likelihood(**{name: weights[name] - nudge})
+            step = getattr(after, name)[place] - getattr(head, name)[place]
+            assert step == pytest.approx((ahead - behind) / 2e-4, abs=1e-3), (name, place)
+
+
+def test_it_learns_what_no_weight_alone_can_say():
+    """Users with context 1 choose the candidate with the larger first input, the others that with the smaller."""
+    head = cold(2, 2, 12, seed=0)
+    rng = np.random.default_rng(0)
+    hits = []
+    for _ in range(3000):
+        items = rng.uniform(0, 1, (5, 2)).astype(np.float32)
+        wants_large = rng.random() < 0.5
+        context = np.array([wants_large, 1.0], np.float32)
+        chosen = int(items[:, 0].argmax() if wants_large else items[:, 0].argmin())
+        layer = hidden(head, items, context)
+        found = scores(head, layer)
+        hits.append(int(found.argmax()) == chosen)
+        errors = np.eye(5)[chosen] - np.exp(log_softmax(found))
+        head = learned(head, items, context, layer, errors, rate=0.05)
+
+    assert np.mean(hits[-500:]) > 0.8

@@ -1,0 +1,35 @@
+"""ISGD."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stream_rec.replay.baselines.isgd import Isgd
+from tests.replay.baselines.worlds import group, shown, taught, world
+
+
+def test_one_event_is_one_step_of_both_factors():
+    """p = (1, 0), q = (0.5, 0): error 0.5, rate 0.05, regularization 0.01; each step from the other's old value."""
+    method = Isgd(world(1), seed=0)
+    method._of_users[1], method._of_items[0] = np.eye(32)[0], np.eye(32)[0] / 2
+    method.learn(group(1, 0))
+
+    assert method._of_users[1, 0] == pytest.approx(1 + 0.05 * (0.5 * 0.5 - 0.01 * 1))
+    assert method._of_items[0, 0] == pytest.approx(0.5 + 0.05 * (0.5 * 1 - 0.01 * 0.5))
+
+
+def test_the_product_nearest_to_1_is_first():
+    """0.9, then 1.2, then 0.5; the item without events only fills."""
+    method = taught(Isgd(world(4), seed=0), group(1, 0, 1, 2))
+    method._of_users[1] = np.eye(32)[0]
+    method._of_items[:, 0] = [1.2, 0.5, 0.9, 1.0]
+
+    assert shown(method, 1) == [2, 0, 1, 3]
+
+
+def test_long_repetition_stays_finite():
+    """The factors of a pair that comes 10,000 times end where the product is near 1."""
+    method = taught(Isgd(world(2), seed=0), group(1, *[0] * 10_000))
+
+    assert method._of_items[0] @ method._of_users[1] == pytest.approx(1, abs=0.02)

@@ -1,0 +1,13 @@
+"""All-time popularity."""
+
+from __future__ import annotations
+
+from stream_rec.replay.baselines.popularity import Popularity
+from tests.replay.baselines.worlds import group, shown, taught, world
+
+
+def test_more_events_stand_first_however_old():
+    """A doubled item counts twice."""
+    method = taught(Popularity(world(3)), group(1, 2, 2), group(1, 1, at_ms=10**9), group(2, 0, 1, 1))
+
+    assert shown(method) == [1, 2, 0]

@@ -1,0 +1,146 @@
+"""What was embedded once is not embedded again, and a damaged cache costs time only."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stream_rec.config import EmbedderSettings
+from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.events.item import Item
+from stream_rec.events.validate import InputLimits
+from stream_rec.replay.embedded import EmbeddedItems, embedded
+
+SETTINGS = EmbedderSettings(encoder="hashing", hashing_dimensions=16)
+ITEMS = [Item("a", title="red lamp"), Item("b"), Item("c", title="blue lamp"), Item("d", title="red lamp")]
+
+
+class Counting(HashingEncoder):
+    """Keeps the texts that it was given."""
+
+    def __init__(self, revision: str = "") -> None:
+        super().__init__(dimensions=16, revision=revision)
+        self.texts: list[str] = []
+
+    def encode_passages(self, texts):
+        """Encode as ever."""
+        self.texts += texts
+        return super().encode_passages(texts)
+
+
+def made(
+    cache: Path, items=ITEMS, encoder: Counting | None = None, settings=SETTINGS
+) -> tuple[EmbeddedItems, list[str]]:
+    """Return the items and the texts that were encoded for them."""
+    encoder = encoder or Counting()
+    result = embedded(items, settings, InputLimits(), cache=cache, build_encoder=lambda settings: encoder)
+    return result, encoder.texts
+
+
+def test_each_text_is_embedded_once(tmp_path):
+    """Two items with one text share it; an item without text has no vector."""
+    result, texts = made(tmp_path)
+
+    assert sorted(texts) == ["blue lamp", "red lamp"]
+    assert list(result.embeddings) == ["a", "c", "d"]
+    assert (result.n_embedded, result.n_without_text, result.encoder) == (2, 1, Counting().identity)
+    assert np.linalg.norm(result.vectors, axis=1) == pytest.approx([1, 0, 1, 1])
+    assert result.vectors[0].tolist() == result.vectors[3].tolist()
+
+
+def test_a_second_run_embeds_nothing_and_has_the_same_vectors(tmp_path):
+    """Also when it uses a part of the items, and then again all and more."""
+    first, _ = made(tmp_path)
+    part, texts = made(tmp_path, ITEMS[2:3])
+    more, texts_of_more = made(tmp_path, [*ITEMS, Item("e", title="cup")])
+
+    assert (texts, texts_of_more) == ([], ["cup"])
+    assert part.vectors.tolist() == first.vectors[2:3].tolist()
+    assert more.vectors[:4].tolist() == first.vectors.tolist()
+    assert made(tmp_path, ITEMS)[1] == []
+
+
+def test_the_last_record_of_an_item_counts(tmp_path):
+    """At the place of its first."""
+    result, _ = made(tmp_path, [Item("a", title="old"), Item("b", title="x"), Item("a", title="new")])
+
+    assert [(item.item_id, item.title) for item in result.items] == [("a", "new"), ("b", "x")]
+
+
+def test_another_encoder_has_its_own_vectors(tmp_path):
+    """Vectors of two revisions are never mixed."""
+    made(tmp_path)
+    _, texts = made(tmp_path, encoder=Counting("2"))
+
+    assert len(texts) == 2
+
+
+def test_a_model_is_not_loaded_when_all_is_known(tmp_path):
+    """Its folder says which it is; a changed file in it means another model."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "weights").write_text("1")
+    settings = EmbedderSettings(encoder=str(folder))
+    made(tmp_path / "cache", settings=settings)
+
+    def refuse(settings: EmbedderSettings):
+        raise AssertionError("loaded")
+
+    known = embedded(ITEMS, settings, InputLimits(), cache=tmp_path / "cache", build_encoder=refuse)
+    (folder / "weights").write_text("22")
+
+    assert known.vectors.tolist() == made(tmp_path / "other")[0].vectors.tolist()
+    with pytest.raises(AssertionError, match="loaded"):
+        embedded(ITEMS, settings, InputLimits(), cache=tmp_path / "cache", build_encoder=refuse)
+
+
+def test_a_model_that_turns_out_to_be_another_embeds_everything(tmp_path):
+    """Its folder looks the same, but the loaded encoder says that it is not."""
+    (tmp_path / "model").mkdir()
+    settings = EmbedderSettings(encoder=str(tmp_path / "model"))
+    made(tmp_path / "cache", settings=settings)
+    more = [*ITEMS, Item("e", title="cup")]
+    result, texts = made(tmp_path / "cache", more, Counting("2"), settings)
+
+    assert sorted(texts) == ["blue lamp", "cup", "red lamp"]
+    assert {one.encoder for one in result.embeddings.values()} == {Counting("2").identity}
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty", "other arrays"])
+def test_a_damaged_cache_is_a_warning(tmp_path, caplog, damage):
+    """The items are embedded again, and the cache is whole afterwards."""
+    first, _ = made(tmp_path)
+    [file] = tmp_path.iterdir()
+    whole = file.read_bytes()
+    if damage == "other arrays":
+        np.savez(file, vectors=np.zeros(3))
+    else:
+        middle = len(whole) // 2
+        flipped = whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :]
+        file.write_bytes({"cut": whole[:middle], "flipped": flipped, "text": b"hello", "empty": b""}[damage])
+    again, texts = made(tmp_path)
+
+    assert len(texts) == 2
+    assert "cache_unreadable" in caplog.text
+    assert again.vectors.tolist() == first.vectors.tolist()
+    assert made(tmp_path)[1] == []
+    assert os.listdir(tmp_path) == [file.name]
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path, caplog):
+    """A file stands where the folder should be."""
+    (tmp_path / "taken").write_text("")
+    result, _ = made(tmp_path / "taken")
+
+    assert len(result.embeddings) == 3
+    assert "cache_unwritable" in caplog.text
+
+
+def test_items_without_any_text_need_no_encoder(tmp_path):
+    """There is nothing to be embedded, and no dimension."""
+    result, texts = made(tmp_path, [Item("a"), Item("b")])
+
+    assert (texts, result.vectors.shape, result.encoder, list(tmp_path.iterdir())) == ([], (2, 0), "", [])

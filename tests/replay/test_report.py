@@ -1,0 +1,96 @@
+"""The page: whole in itself, and the same for the same evaluation."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from stream_rec.config import Settings, shown
+from stream_rec.replay.report import page
+from stream_rec.replay.trials import Failed
+from tests.replay.test_evaluation import GOOD, LISTS, evaluation, finished
+
+VOID = {"meta", "br", "path", "use", "rect", "line"}
+
+
+def said(tmp_path, **outcomes):
+    """Return a small evaluation as the command says it."""
+    made = evaluation(tmp_path)
+    results, comparison = made.of_all(outcomes)
+    protocol = {"items": "i", "events": "<e>.jsonl", "limit": 9, "warmup": 0.3, "list_size": 10, "seed": 0}
+    more = {"encoder": "", "n_items_without_text": 0, "not_used": {"not_json": 2}}
+    settings = {"ranking": shown(Settings())["ranking"]}
+    return {
+        "protocol": {**protocol, **more, **made.sizes()},
+        "results": results,
+        "comparison": comparison,
+        "settings": settings,
+    }
+
+
+class Balance(HTMLParser):
+    """Notes tags that are not closed, and ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        """Remember."""
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        """Note its id."""
+        self.ids += [value for name, value in attrs if name == "id"]
+
+    def handle_endtag(self, tag):
+        """Close what was opened last."""
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_nothing_else(tmp_path):
+    """No address is fetched, every tag is closed, no id stands there twice, every picture is there."""
+    text = page(said(tmp_path, stream_rec=GOOD, better=finished([1, 1, 2, 0], LISTS), bad=Failed("a < b")))
+    balance = Balance()
+    balance.feed(text.partition("<html")[2].join(("<html", "")))
+
+    assert balance.open == []
+    assert len(balance.ids) == len(set(balance.ids))
+    assert not re.search(r"(src|href)=\"(?!#)", text.replace("xlink:href", "href"))
+    assert "url(http" not in text and "@import" not in text and "<script" not in text
+    assert text.count("<svg") == 5
+    assert "a &lt; b" in text and "&lt;e&gt;.jsonl" in text and "2 lines: not_json" in text
+
+
+def test_every_reference_of_a_picture_is_in_it(tmp_path):
+    """Ids begin anew in each picture, so each has its own."""
+    text = page(said(tmp_path, stream_rec=GOOD))
+    named = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
+
+    assert named
+    assert named <= set(re.findall(r'\bid="([^"]+)"', text))
+
+
+def test_the_same_evaluation_gives_the_same_page(tmp_path):
+    """Nothing of the time or of chance is in it."""
+    evaluated = said(tmp_path, stream_rec=GOOD, other=finished([2, 0, 1, 0], LISTS))
+
+    assert page(evaluated) == page(evaluated)
+
+
+def test_a_page_of_failures_has_no_pictures(tmp_path):
+    """Still protocol and settings."""
+    text = page(said(tmp_path, stream_rec=Failed("out of luck")))
+
+    assert "out of luck" in text and "<svg" not in text and "Protocol" in text
+
+
+def test_a_page_without_the_engine(tmp_path):
+    """The engine failed, a baseline did not."""
+    text = page(said(tmp_path, stream_rec=Failed("no"), popular=GOOD))
+
+    assert text.count("<svg") == 5

@@ -1,0 +1,172 @@
+"""Reasons: what speaks for an item most, as far as it can be shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.events.interaction import Kind
+from stream_rec.events.slate import Reason, SlateItem
+from stream_rec.ranking.features import GROUPS
+from stream_rec.ranking.head import Head
+from stream_rec.recommend import Ranked, rank
+from stream_rec.reranking.explain import explained
+from stream_rec.reranking.explore import Explored
+from stream_rec.retrieval.candidates import Workspace
+from stream_rec.user.state import COLD, UserConfig, UserState
+from tests.catalog.stock import embedded, stocked, taught
+from tests.ranking.heads import preferring
+from tests.user.histories import arrivals, folded, happened
+
+NOW_MS = 1_700_000_000_000
+MANY = [NOW_MS] * 6
+
+
+def viewer(*item_ids: str) -> UserState:
+    """Return a user who clicked these items, the last one newest."""
+    events = [happened(NOW_MS + at, i, Kind.CLICK, event_id=f"e{at}") for at, i in enumerate(item_ids)]
+    return folded(arrivals(events), UserConfig(ring=64, tally=512))
+
+
+def ranked_for(user: UserState, catalog: Catalog, head: Head) -> Ranked:
+    return rank("u", user, catalog, head, Workspace(), now_ms=NOW_MS)
+
+
+def items_for(user: UserState, catalog: Catalog, head: Head) -> dict[str, SlateItem]:
+    """Return all candidates as items of a list, nothing explored."""
+    ranked = ranked_for(user, catalog, head)
+    n = len(ranked.candidates)
+    shown = Explored(ranked.best, np.ones(n), np.zeros(n, dtype=bool))
+    items = explained(ranked.past, ranked.candidates, ranked.scored, head, catalog, shown)
+    return {item.item_id: item for item in items}
+
+
+def test_the_group_that_speaks_most_is_the_reason():
+    """b follows a and is popular: the weights decide which is said."""
+    catalog = stocked("a", "b", "c")
+    catalog.put_knowledge("b", taught(*MANY, predecessors={"a": 5}))
+    catalog.put_knowledge("c", taught(*MANY[:5]))
+    by_followers = items_for(viewer("a"), catalog, preferring(follows_last=2, popularity=1))["b"]
+    by_popularity = items_for(viewer("a"), catalog, preferring(follows_last=0.1, popularity=1))["b"]
+
+    assert by_followers.reason == Reason("followers", "a", "e0", "click")
+    assert by_popularity.reason == Reason("trending")
+    assert by_followers.sources["followers"] == pytest.approx(2 * (1 - 1 / 3), abs=1e-4)
+
+
+def test_sources_are_what_speaks_for_it_over_the_average():
+    """Popularity 6 against 3 and 0: the first is 0.5 over the mean, the others have nothing to say."""
+    catalog = stocked("a", "b", "c")
+    catalog.put_knowledge("a", taught(*MANY))
+    catalog.put_knowledge("b", taught(*MANY[:3]))
+    catalog.put_embedding("c", embedded([1, 0]))
+    items = items_for(viewer("?", "b"), catalog, preferring(popularity=1, text_last=-1))
+
+    assert items["a"].sources == {"trending": 0.5}
+    assert items["b"].sources == {}
+    assert items["a"].score > items["b"].score > 0
+    assert sum(item.score for item in items.values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_repeat_is_said_of_own_items_alone():
+    """Also where the weights of repeating speak for another: b has a high repeat rate of everybody's."""
+    catalog = stocked("a", "b")
+    catalog.put_knowledge("a", taught(*MANY, repeats=1))
+    catalog.put_knowledge("b", taught(*MANY, repeats=5))
+    items = items_for(viewer("a"), catalog, preferring(own=3, own_place=1))
+
+    assert items["a"].reason == Reason("repeat", "a", "e0", "click")
+    assert items["b"].reason == Reason("trending")
+
+
+def test_a_repeat_of_long_ago_has_no_event():
+    """a left the ring with its event; the tally still knows it."""
+    user = folded(arrivals([happened(NOW_MS, "a"), *(happened(NOW_MS + at, "b") for at in range(1, 20))]))
+    catalog = stocked("a", "b", "c")
+    catalog.put_knowledge("c", taught(*MANY))
+
+    assert items_for(user, catalog, preferring(own=3))["a"].reason == Reason("repeat", "a")
+
+
+def test_followers_name_the_item_that_led_there_most_often():
+    """c followed a in all of a's pairs, and b in a tenth of b's, though b is newer."""
+    catalog = stocked("a", "b", "c", "d")
+    catalog.put_knowledge("c", taught(*MANY, predecessors={"a": 5, "b": 1}))
+    catalog.put_knowledge("d", taught(*MANY, predecessors={"b": 9}))
+    items = items_for(viewer("a", "b"), catalog, preferring(follows_recent=1))
+
+    assert items["c"].reason == Reason("followers", "a", "e0", "click")
+    assert items["d"].reason == Reason("followers", "b", "e1", "click")
+
+
+def test_neighbours_are_said_where_users_alike_came():
+    """v shares a; the evidence is the item that leads there, else the last item."""
+    catalog = stocked("a", "b", "c", "x")
+    catalog.put_knowledge("a", taught(*MANY, users={"v": NOW_MS}))
+    catalog.put_knowledge("b", taught(*MANY, users={"v": NOW_MS + 5}))
+    catalog.put_knowledge("c", taught(*MANY))
+    items = items_for(viewer("a", "x"), catalog, preferring(stan_after=2))
+
+    assert items["b"].reason == Reason("neighbours", "x", "e1", "click")
+    assert items["c"].reason == Reason("trending")
+
+
+def test_similar_names_the_nearest_text():
+    """c reads like a; d reads like nothing the user had, whatever the weights say; a is not similar to itself."""
+    catalog = stocked("a", "b", "c", "d")
+    for item_id, vector in {"a": [1, 0, 0], "b": [0, 1, 0], "c": [1, 0.5, 0], "d": [0.1, 0.1, 1]}.items():
+        catalog.put_embedding(item_id, embedded(vector))
+        catalog.put_knowledge(item_id, taught(*MANY))
+    items = items_for(viewer("a", "b"), catalog, preferring(text_taste=5))
+
+    assert items["c"].reason == Reason("similar", "a", "e0", "click")
+    assert items["d"].reason == Reason("trending")
+    assert items["a"].reason.item_id != "a" or items["a"].reason.kind == "repeat"
+
+
+def test_fresh_is_said_of_items_that_hardly_anybody_saw():
+    """Not of one with five events, however young."""
+    catalog = stocked("none", "few", "many")
+    catalog.put_knowledge("few", taught(NOW_MS))
+    catalog.put_knowledge("many", taught(*MANY))
+    catalog.put_embedding("none", embedded([1, 0]))
+    items = items_for(viewer("many"), catalog, preferring(age_6h=1, unseen=1, few_events=1))
+
+    assert {i: item.reason.kind for i, item in items.items() if i != "many"} == {"none": "fresh", "few": "fresh"}
+    assert items["many"].reason.kind != "fresh"
+
+
+def test_exploring_items_say_so():
+    """With the propensity with which they were drawn; nothing is claimed of them."""
+    catalog = stocked("a", "b")
+    catalog.put_knowledge("a", taught(*MANY))
+    catalog.put_knowledge("b", taught(*MANY))
+    head = preferring(popularity=1)
+    ranked = ranked_for(COLD, catalog, head)
+    shown = Explored(np.array([1, 0]), np.array([1.0, 0.12345678]), np.array([False, True]))
+    first, second = explained(ranked.past, ranked.candidates, ranked.scored, head, catalog, shown)
+
+    assert (first.item_id, first.reason, first.propensity) == ("b", Reason("trending"), 1.0)
+    assert (second.item_id, second.reason, second.propensity) == ("a", Reason("explore"), 0.123457)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_cold_user_is_told_nothing_of_a_history(group):
+    """Whatever the head learned of others."""
+    catalog = stocked("a", "b")
+    catalog.put_knowledge("a", taught(*MANY, predecessors={"b": 3}, users={"v": NOW_MS}))
+    catalog.put_knowledge("b", taught(NOW_MS))
+    items = items_for(COLD, catalog, preferring(**dict.fromkeys(GROUPS[group], 1.0)))
+
+    assert {i: item.reason for i, item in items.items()} == {"a": Reason("trending"), "b": items["b"].reason}
+    assert items["b"].reason in (Reason("trending"), Reason("fresh"))
+
+
+def test_an_empty_list_has_no_reasons():
+    """Nothing was shown."""
+    catalog, head = stocked("a"), preferring()
+    ranked = ranked_for(COLD, catalog, head)
+    nothing = Explored(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, dtype=bool))
+
+    assert explained(ranked.past, ranked.candidates, ranked.scored, head, catalog, nothing) == []

@@ -1,0 +1,113 @@
+"""Slots for fresh items: who makes way, and how the share of fresh choices is learned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_rec.reranking.reserve import (
+    HALF_LIFE_EVENTS,
+    PRIOR,
+    SLOTS,
+    ReserveState,
+    fresh_share,
+    merge,
+    updated,
+    with_reserved,
+)
+
+LIKELY = np.array([0.40, 0.20, 0.10, 0.06, 0.03, 0.001, 0.001])
+
+
+def listed(fresh: list[int], fresh_likely: list[float], *, n: int = 5, worth: float = 1.0, ranked=(0, 1, 2, 3, 4)):
+    return with_reserved(
+        np.array(ranked, dtype=np.int64), LIKELY, np.array(fresh, dtype=np.int64), np.array(fresh_likely), n, worth
+    ).tolist()
+
+
+def test_a_fresh_item_that_is_likelier_takes_the_last_slot():
+    """The last item makes way where the fresh one counts more than it."""
+    assert listed([5], [0.031]) == [0, 1, 2, 3, 5]
+
+
+def test_a_fresh_item_that_is_less_likely_is_not_let_in():
+    """At worth 1 nothing makes way for an item that is less likely."""
+    assert listed([5], [0.029]) == [0, 1, 2, 3, 4]
+
+
+def test_worth_counts_the_probability_several_times():
+    """At worth 3 an item a third as likely is let in; at worth 0 none is."""
+    assert listed([5], [0.011], worth=3.0) == [0, 1, 2, 3, 5]
+    assert listed([5], [0.009], worth=3.0) == [0, 1, 2, 3, 4]
+    assert listed([5], [0.9], worth=0.0) == [0, 1, 2, 3, 4]
+
+
+def test_each_next_one_meets_a_stronger_opponent():
+    """The second fresh item has to beat the second last item of the list, not the last."""
+    assert listed([5, 6], [0.05, 0.05]) == [0, 1, 2, 3, 5]
+    assert listed([5, 6], [0.07, 0.07]) == [0, 1, 2, 5, 6]
+
+
+def test_fresh_items_of_the_list_itself_stay():
+    """An item that is fresh and in the list on its own does not make way, and is not let in twice."""
+    assert listed([4, 5], [0.5, 0.07]) == [0, 1, 2, 4, 5]
+
+
+def test_a_short_list_is_filled_up_first():
+    """Where there is room nobody has to make way, however unlikely the fresh item is."""
+    assert listed([5, 6], [1e-9, 1e-9], ranked=(0, 1, 2, 3)) == [0, 1, 2, 3, 5]
+    assert listed([5], [1e-9], ranked=()) == [5]
+
+
+def test_a_list_without_fresh_candidates_stays_as_it_is():
+    """Nothing to let in, nothing changes."""
+    assert listed([], []) == [0, 1, 2, 3, 4]
+
+
+@given(
+    n=st.integers(1, 12),
+    m=st.integers(0, 12),
+    fresh=st.lists(st.integers(0, 19), unique=True, max_size=20),
+    worth=st.floats(0, 100),
+    seed=st.integers(0, 99),
+)
+def test_no_repeats_at_most_n_and_at_most_so_many_slots(n, m, fresh, worth, seed):
+    """Whatever comes in: no place twice, n at most, never shorter, and at most SLOTS are let in."""
+    rng = np.random.default_rng(seed)
+    ranked = rng.permutation(20)[: min(n, m)]
+    places = with_reserved(
+        ranked, rng.random(20), np.array(fresh, dtype=np.int64), np.sort(rng.random(len(fresh)))[::-1], n, worth
+    ).tolist()
+
+    assert len(set(places)) == len(places) <= n
+    assert len(places) >= len(ranked)
+    assert len(set(places) - set(ranked.tolist())) <= SLOTS
+
+
+def test_the_share_is_learned_by_history():
+    """5 fresh of 50 choices on top of the prior; other histories keep the prior."""
+    state = updated(ReserveState(), 2, n_choices=50, n_fresh=5)
+
+    assert fresh_share(state, 2) == pytest.approx((5 + PRIOR[0]) / (50 + PRIOR[1]))
+    assert fresh_share(state, 0) == PRIOR[0] / PRIOR[1]
+
+
+def test_counts_fade():
+    """After a half-life of other choices half is left."""
+    state = updated(ReserveState(), 0, n_choices=100, n_fresh=100)
+    for _ in range(int(HALF_LIFE_EVENTS)):
+        state = updated(state, 1, n_choices=1, n_fresh=0)
+
+    assert state.fresh[0] == pytest.approx(50)
+    assert state.choices[0] == pytest.approx(50)
+
+
+def test_states_of_workers_add_up():
+    """Merging adds the counts of each history."""
+    first = updated(ReserveState(), 0, n_choices=10, n_fresh=1)
+    second = updated(ReserveState(), 0, n_choices=20, n_fresh=4)
+
+    assert merge(first, second) == merge(second, first)
+    assert fresh_share(merge(first, second), 0) == pytest.approx((5 + PRIOR[0]) / (30 + PRIOR[1]))

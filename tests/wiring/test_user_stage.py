@@ -1,0 +1,281 @@
+"""The user stage without a broker: what its head learns from a batch, and what its lists are made with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from faust.types import TP
+
+from stream_rec.config import Settings, WorkerSettings
+from stream_rec.errors import SettingsError
+from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.item import Item
+from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.knowledge import signal as signals
+from stream_rec.knowledge import state as knowledge
+from stream_rec.ranking.drift import DriftWatch
+from stream_rec.ranking.exposures import Exposures
+from stream_rec.ranking.head import Head, HeadConfig
+from stream_rec.recommend import policy_name
+from stream_rec.replay.pipeline import Pipeline
+from stream_rec.wiring import workbench
+from stream_rec.wiring.apps import new_app
+from stream_rec.wiring.everybody import Everybody
+from stream_rec.wiring.user_stage import UserStage
+
+SETTINGS = Settings(
+    kafka=msgspec.structs.replace(Settings().kafka, bootstrap="one:9092"), worker=WorkerSettings(learn_events=10)
+)
+ITEMS = [f"i{n}" for n in range(8)]
+
+
+class Message(msgspec.Struct):
+    """What the stage sees of a record."""
+
+    key: bytes
+    value: bytes
+    offset: int
+    topic: str = "views"
+    partition: int = 0
+    timestamp: float = 2_000_000_000.0
+
+    @property
+    def tp(self) -> TP:
+        return TP(self.topic, self.partition)
+
+
+class Batch:
+    """A batch whose table is a dictionary, and which keeps what it is told to send."""
+
+    def __init__(self, messages: list[Message], table: dict[bytes, bytes]) -> None:
+        self.messages = messages
+        self._table = table
+        self.lists: list[Slate] = []
+        self.signals: list[signals.Signal] = []
+
+    def read(self, partition: int, key: bytes) -> bytes | None:
+        return self._table.get(key)
+
+    async def commit(self, *, states=(), sends=()) -> None:
+        self._table.update({state.key: state.value for state in states})
+        for send in sends:
+            if send.topic == "recommendations":
+                self.lists.append(msgspec.json.decode(send.value, type=Slate))
+            if send.topic == "item-signals":
+                self.signals += signals.decode(send.value)
+
+
+class Stage:
+    """A user stage whose signals are applied to its catalog at once, as the item stage does a little later."""
+
+    def __init__(self, directory: Path, settings: Settings = SETTINGS) -> None:
+        self.bench = workbench.empty(settings)
+        self.table: dict[bytes, bytes] = {}
+        self._items: dict[str, knowledge.ItemState] = {}
+        app = new_app("app", settings.kafka, instance_id="w1", data_dir=directory)
+        self.stage = UserStage(app, None, self.bench, settings)
+        for item_id in ITEMS:
+            self.bench.catalog.put_item(Item(item_id))
+
+    async def handle(self, *messages: Message) -> Batch:
+        batch = Batch(list(messages), self.table)
+        await self.stage.handle(batch)
+        for signal in batch.signals:
+            known = self._items.get(signal.item_id, knowledge.UNSEEN)
+            self._items[signal.item_id] = knowledge.apply(known, [signal], SETTINGS.knowledge)
+            self.bench.catalog.put_knowledge(signal.item_id, self._items[signal.item_id])
+        return batch
+
+    @property
+    def head(self) -> Head:
+        return self.bench.shared.head
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable]:
+    loop = asyncio.new_event_loop()
+    yield lambda scenario: loop.run_until_complete(scenario(Stage(tmp_path)))
+    loop.close()
+
+
+def event(number: int, user: str | None = None) -> Interaction:
+    return Interaction(f"e{number}", user or f"u{number % 5}", ITEMS[number * number % 7], 1000 * number)
+
+
+def message(number: int, user: str | None = None, *, offset: int | None = None) -> Message:
+    one = event(number, user)
+    return Message(one.user_id.encode(), msgspec.json.encode(one), number if offset is None else offset)
+
+
+def same(first: Head, second: Head) -> bool:
+    return msgspec.msgpack.encode(first, enc_hook=np.ndarray.tolist) == msgspec.msgpack.encode(
+        second, enc_hook=np.ndarray.tolist
+    )
+
+
+@pytest.mark.parametrize("has_drifted", [False, True])
+def test_event_by_event_the_head_is_that_of_the_replay(run, monkeypatch, has_drifted: bool):
+    """Each event teaches what the replay learns from it: before it is folded, from what was known before it.
+
+    Where choices are seen to have changed, the head is relaxed as the replay's is.
+    """
+    monkeypatch.setattr(DriftWatch, "noticed", lambda *_: has_drifted)
+
+    async def scenario(stage: Stage) -> None:
+        pipeline = Pipeline(SETTINGS)
+        for item_id in ITEMS:
+            pipeline.catalog.put_item(Item(item_id))
+        for number in range(60):
+            await stage.handle(message(number))
+            pipeline.learn(Kind.VIEW, event(number))
+            assert same(stage.head, pipeline.head)
+        assert stage.head.n_choices > 30
+
+    run(scenario)
+
+
+def test_replayed_events_teach_nothing(run):
+    """After a crash a batch comes again, in part or whole: lists are made again, the head stays as it is."""
+
+    async def scenario(stage: Stage) -> None:
+        await stage.handle(*(message(number) for number in range(10)))
+        await stage.handle(*(message(number) for number in range(10, 15)))
+        learned = stage.head
+        assert learned.n_choices > 0
+        batch = await stage.handle(*(message(number) for number in range(15)))
+        assert stage.head is learned
+        assert len(batch.lists) == 5
+        await stage.handle(*(message(number) for number in range(16)))
+        assert stage.head.n_choices == learned.n_choices + 1
+
+    run(scenario)
+
+
+def test_what_has_left_the_ring_is_known_by_its_offset(run):
+    """A busy user's replayed events teach nothing either."""
+
+    async def scenario(stage: Stage) -> None:
+        await stage.handle(*(message(number, "ann") for number in range(SETTINGS.user.ring + 20)))
+        learned = stage.head
+        await stage.handle(*(message(number, "ann") for number in range(10)))
+        assert stage.head is learned
+
+    run(scenario)
+
+
+def test_an_event_that_was_sent_twice_teaches_once(run):
+    """The second has an offset of its own, but the same id."""
+
+    async def scenario(stage: Stage) -> None:
+        for number in range(10):
+            await stage.handle(message(number, "ann"))
+        learned = stage.head
+        await stage.handle(message(9, "ann", offset=10))
+        assert stage.head is learned
+
+    run(scenario)
+
+
+def test_a_user_of_a_batch_teaches_all_of_it_at_once(run):
+    """Two events of one user are one group, learned from what was known before both."""
+
+    async def scenario(stage: Stage) -> None:
+        for number in range(12):
+            await stage.handle(message(number))
+        before = stage.head
+        batch = await stage.handle(message(12, "ann"), message(13, "ann"))
+        assert stage.head.n_choices == before.n_choices + 1
+        assert sum(stage.head.reserve.choices) == pytest.approx(sum(before.reserve.choices) + 2, rel=1e-2)
+        assert len(batch.lists) == 1
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("n_events", "n_taught"), [(10, 10), (11, 6), (20, 10), (45, 9)])
+def test_in_a_large_batch_some_users_teach(run, n_events: int, n_taught: int):
+    """At most ``learn_events`` of a batch: with more, every k-th user in the order of arrival, the same every time."""
+
+    async def scenario(stage: Stage) -> None:
+        for number in range(30):
+            await stage.handle(message(number))
+        before = stage.head.n_choices
+        batch = await stage.handle(*(message(n, f"new-{n}") for n in range(30, 30 + n_events)))
+        assert stage.head.n_choices == before + n_taught
+        assert len(batch.lists) == n_events
+
+    run(scenario)
+
+
+def test_an_item_that_is_not_known_teaches_nothing(run):
+    """There was no list that it could have been in."""
+
+    async def scenario(stage: Stage) -> None:
+        for number in range(10):
+            await stage.handle(message(number))
+        before = stage.head
+        one = Interaction("e99", "ann", "never heard of", 99_000)
+        await stage.handle(Message(b"ann", msgspec.json.encode(one), 99))
+        assert same(msgspec.structs.replace(stage.head, reserve=before.reserve), before)
+
+    run(scenario)
+
+
+def test_lists_name_the_policy(run):
+    """By a digest of the settings of ranking and head."""
+
+    async def scenario(stage: Stage) -> None:
+        batch = await stage.handle(message(1))
+        assert batch.lists[0].policy == policy_name(SETTINGS.ranking, SETTINGS.head)
+
+    run(scenario)
+
+
+class Sent:
+    """A producer that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.values: list[Slate] = []
+
+    async def send_and_wait(self, topic: str, value: bytes, *, key: bytes) -> None:
+        assert (topic, key) == ("recommendations", EVERYBODY.encode())
+        self.values.append(msgspec.json.decode(value, type=Slate))
+
+
+def test_the_list_for_everybody_changes_only_with_the_world(run, tmp_path):
+    """It is not explored in, and sent once for each change; asking for it counts no exposure."""
+
+    async def scenario(stage: Stage) -> None:
+        explorer = msgspec.structs.replace(
+            SETTINGS, ranking=msgspec.structs.replace(SETTINGS.ranking, n=1, explore_share=0.5, tail_every=1)
+        )
+        sent = Sent()
+        app = new_app("app", SETTINGS.kafka, instance_id="w1", data_dir=tmp_path)
+        exposures = Exposures()
+        everybody = Everybody(app, sent, replace(stage.bench, exposures=exposures), explorer)
+        for number in range(10):
+            await stage.handle(message(number))
+        for _ in range(5):
+            await everybody._send_if_changed()
+            exposures.add(np.arange(len(ITEMS)))
+        assert len(sent.values) == 1
+        assert all(item.propensity == 1.0 for item in sent.values[0].items)
+        assert sent.values[0].policy == policy_name(explorer.ranking, explorer.head)
+        stage.bench.catalog.delete_item(sent.values[0].items[0].item_id)
+        await everybody._send_if_changed()
+        assert len(sent.values) == 2
+
+    run(scenario)
+
+
+def test_a_head_of_river_is_refused():
+    """It could not be shared, and what it learned would be gone with the process."""
+    with pytest.raises(SettingsError, match="river"):
+        workbench.empty(
+            msgspec.structs.replace(SETTINGS, head=HeadConfig(river="river.linear_model:LogisticRegression"))
+        )

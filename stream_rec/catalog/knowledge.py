@@ -108,8 +108,11 @@ class Knowledge:
     def _put_predecessors(
         self, row: int, before: dict[str, int], after: dict[str, int], row_of: Callable[[str], int]
     ) -> None:
-        changed = [(item_id, weight, before.get(item_id, 0)) for item_id, weight in after.items()]
-        changed = [pair for pair in changed if pair[1] != pair[2]]
+        changed = [
+            (item_id, weight, before.get(item_id, 0))
+            for item_id, weight in after.items()
+            if weight != before.get(item_id)  # a new one of weight 0 too
+        ]
         if len(after) < len(before) + len(changed):  # else none can be missing
             changed += [(item_id, 0, weight) for item_id, weight in before.items() if item_id not in after]
         if changed:

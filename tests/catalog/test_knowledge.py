@@ -34,6 +34,15 @@ def trending(catalog: Catalog, half_life: int) -> list[str]:
 predecessors = st.dictionaries(st.sampled_from("abcdef"), st.integers(-5, 20), max_size=6)
 
 
+def test_a_predecessor_that_is_gone_is_missed_even_where_another_came_with_nothing():
+    """As many predecessors as before, one of them with weight 0: the one that left must still go."""
+    catalog = Catalog()
+    catalog.put_knowledge("a", taught(predecessors={"b": 1, "d": 1}))
+    catalog.put_knowledge("a", taught(predecessors={"d": 1, "c": 0}))
+
+    assert followers(catalog, "b") == {}
+
+
 @settings(max_examples=100, deadline=None)
 @given(updates=st.lists(st.tuples(st.sampled_from("abcdefgh"), predecessors), max_size=25), data=st.data())
 def test_followers_are_the_predecessors_turned_round(updates, data):

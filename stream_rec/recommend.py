@@ -100,15 +100,12 @@ def recommend(
     return explained(ranked.past, ranked.candidates, ranked.scored, head, catalog, shown)
 
 
-def teach(
-    ranked: Ranked, chosen: list[tuple[int, Kind]], catalog: Catalog, head: Head, config: HeadConfig, *, n: int
-) -> Head:
+def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: HeadConfig) -> Head:
     """Return the head after a user chose.
 
     Args:
         ranked: What could have been shown just before.
-        chosen: Row and kind of each event; rows that were no candidates teach nothing but that.
-        n: Length of a list.
+        chosen: Row and kind of each event; rows that were no candidates teach nothing.
     """
     rows = ranked.candidates.rows
     if not len(rows) or not chosen:

@@ -400,7 +400,7 @@ def test_what_was_chosen_becomes_likelier():
     head = cold(HEAD, 0)
     before = ranked_for(COLD, catalog, head)
     place = before.candidates.rows.tolist().index(catalog.find("p7"))
-    after = ranked_for(COLD, catalog, teach(before, chosen(catalog, "p7"), catalog, head, HEAD, n=5))
+    after = ranked_for(COLD, catalog, teach(before, chosen(catalog, "p7"), head, HEAD))
 
     assert after.scored.log_p[place] > before.scored.log_p[place]
 
@@ -409,9 +409,9 @@ def test_nothing_chosen_teaches_nothing():
     """Nor does a choice where nothing could be shown."""
     catalog, head = crowd(), cold(HEAD, 0)
 
-    assert teach(ranked_for(COLD, catalog, head), [], catalog, head, HEAD, n=5) is head
+    assert teach(ranked_for(COLD, catalog, head), [], head, HEAD) is head
     nothing = ranked_for(COLD, Catalog(), head)
-    assert teach(nothing, [(0, Kind.VIEW)], catalog, head, HEAD, n=5) is head
+    assert teach(nothing, [(0, Kind.VIEW)], head, HEAD) is head
 
 
 def test_a_choice_that_was_no_candidate_teaches_nothing():
@@ -422,10 +422,10 @@ def test_a_choice_that_was_no_candidate_teaches_nothing():
     head = cold(HEAD, 0)
     ranked = ranked_for(COLD, catalog, head)
     assert ranked.candidates.rows.tolist() == [1, 2, 3]
-    assert teach(ranked, chosen(catalog, "first", "last"), catalog, head, HEAD, n=5) is head
+    assert teach(ranked, chosen(catalog, "first", "last"), head, HEAD) is head
 
-    mixed = teach(ranked, chosen(catalog, "first", "x1", "last"), catalog, head, HEAD, n=5)
-    alone = teach(ranked, chosen(catalog, "x1"), catalog, head, HEAD, n=5)
+    mixed = teach(ranked, chosen(catalog, "first", "x1", "last"), head, HEAD)
+    alone = teach(ranked, chosen(catalog, "x1"), head, HEAD)
     np.testing.assert_array_equal(mixed.linear.weights, alone.linear.weights)
     assert mixed.n_choices == 1
 
@@ -435,11 +435,11 @@ def test_a_kind_of_weight_zero_teaches_nothing():
     catalog, head = crowd(), cold(HEAD, 0)
     config = HeadConfig(hidden=4, view_weight=0, click_weight=3)
     ranked = ranked_for(COLD, catalog, head)
-    viewed = teach(ranked, chosen(catalog, "p1"), catalog, head, config, n=5)
+    viewed = teach(ranked, chosen(catalog, "p1"), head, config)
     both = [*chosen(catalog, "p1"), *chosen(catalog, "p2", kind=Kind.CLICK)]
 
     assert viewed.linear is head.linear
-    assert teach(ranked, both, catalog, head, config, n=5).n_choices == 1
+    assert teach(ranked, both, head, config).n_choices == 1
 
 
 def test_a_fresh_choice_teaches_the_fresh_head_among_fresh_items():
@@ -447,20 +447,20 @@ def test_a_fresh_choice_teaches_the_fresh_head_among_fresh_items():
     catalog, head = crowd(), cold(HEAD, 0)
     ranked = ranked_for(COLD, catalog, head)
     assert [catalog.item_ids[row] for row in ranked.candidates.rows[ranked.fresh]] == [f"f{n}" for n in range(15)]
-    newest = teach(ranked, chosen(catalog, "f14", "p3"), catalog, head, HEAD, n=5)
-    oldest = teach(ranked, chosen(catalog, "p3", "f0"), catalog, head, HEAD, n=5)
+    newest = teach(ranked, chosen(catalog, "f14", "p3"), head, HEAD)
+    oldest = teach(ranked, chosen(catalog, "p3", "f0"), head, HEAD)
 
     assert newest.score_fresh(ranked.fresh_inputs).argmax() == 14
     assert oldest.score_fresh(ranked.fresh_inputs).argmax() == 0
-    assert teach(ranked, chosen(catalog, "p3"), catalog, head, HEAD, n=5).fresh is head.fresh
+    assert teach(ranked, chosen(catalog, "p3"), head, HEAD).fresh is head.fresh
 
 
 def test_what_share_of_choices_is_fresh_is_learned():
     """By length of history: a stranger's choices say nothing of a user with events."""
     catalog, head = crowd(), cold(HEAD, 0)
     ranked = ranked_for(COLD, catalog, head)
-    fresh = teach(ranked, chosen(catalog, "f3"), catalog, head, HEAD, n=5).reserve
-    other = teach(ranked, chosen(catalog, "p3"), catalog, head, HEAD, n=5).reserve
+    fresh = teach(ranked, chosen(catalog, "f3"), head, HEAD).reserve
+    other = teach(ranked, chosen(catalog, "p3"), head, HEAD).reserve
 
     assert reserve.fresh_share(fresh, 0) > reserve.fresh_share(head.reserve, 0) > reserve.fresh_share(other, 0)
     assert reserve.fresh_share(fresh, 1) == reserve.fresh_share(head.reserve, 1)
@@ -471,7 +471,7 @@ def test_teaching_leaves_everything_as_it_was():
     catalog, head = crowd(), cold(HEAD, 0)
     ranked = ranked_for(viewer("p1", "f2"), catalog, head)
     before = contents(catalog), head.linear.weights.copy(), ranked.scored.inputs.items.copy(), ranked.best.copy()
-    teach(ranked, chosen(catalog, "f9", "p3"), catalog, head, HEAD, n=5)
+    teach(ranked, chosen(catalog, "f9", "p3"), head, HEAD)
 
     assert contents(catalog) == before[0]
     np.testing.assert_array_equal(head.linear.weights, before[1])
@@ -483,9 +483,9 @@ def test_what_was_ranked_is_good_after_the_next_user():
     """The head may learn from it after others had their lists in the same workspace."""
     catalog, head, workspace = crowd(), cold(HEAD, 0), Workspace()
     ranked = ranked_for(viewer("p1", "f2"), catalog, head, workspace=workspace)
-    expected = teach(ranked, chosen(catalog, "f9"), catalog, head, HEAD, n=5)
+    expected = teach(ranked, chosen(catalog, "f9"), head, HEAD)
     ranked_for(viewer("p9"), catalog, head, workspace=workspace)
-    late = teach(ranked, chosen(catalog, "f9"), catalog, head, HEAD, n=5)
+    late = teach(ranked, chosen(catalog, "f9"), head, HEAD)
 
     np.testing.assert_array_equal(late.linear.weights, expected.linear.weights)
     np.testing.assert_array_equal(late.network.of_items, expected.network.of_items)

@@ -32,8 +32,6 @@ class Engine:
         """
         ranking = msgspec.structs.replace(settings.ranking, seed=seed)
         self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking))
-        self._number_of_row = np.arange(len(items))
-        """Rows are given in the order of the items, and only they are ever listed."""
         self._ranked: Ranked | None = None
         self._id_of_user: dict[int, str] = {}
         has_vector = world.vectors.any(axis=1)
@@ -53,7 +51,7 @@ class Engine:
         shown = recommend(self._ranked, pipeline.catalog, pipeline.head, config, pipeline.exposures, rng)
         rows = np.array([pipeline.catalog.find(item.item_id) for item in shown], np.int64)
         pipeline.exposures.add(rows)
-        return self._number_of_row[rows]
+        return rows  # the items' numbers: rows are given in the order of the items, and only they are ever listed
 
     def learn(self, group: Group) -> None:
         """Teach the head the group as one, then take each event as it would come from its topic."""

@@ -51,8 +51,7 @@ class Pipeline:
     def teach(self, ranked: Ranked, events: Sequence[LoggedEvent]) -> None:
         """Let the head learn from events that ``ranked`` came just before."""
         chosen = [(row, kind) for kind, event in events if (row := self.catalog.find(event.item_id)) is not None]
-        settings = self.settings
-        self.head = teach(ranked, chosen, self.catalog, self.head, settings.head, n=settings.ranking.n)
+        self.head = teach(ranked, chosen, self.head, self.settings.head)
         if self.drift.noticed(ranked.candidates.rows, ranked.scored.log_p, np.array([row for row, _ in chosen])):
             self.head = self.head.relaxed(FACTOR)
 

@@ -121,7 +121,7 @@ class UserStage:
         first = fresh[0].event
         now_ms = max(first.timestamp_ms, catalog.knowledge.newest_ms)
         ranked = rank(first.user_id, before, catalog, head, bench.workspace, now_ms=now_ms)
-        bench.shared.learned(teach(ranked, chosen, catalog, head, settings.head, n=settings.ranking.n))
+        bench.shared.learned(teach(ranked, chosen, head, settings.head))
         chosen_rows = np.array([row for row, _ in chosen])
         if bench.drift.noticed(ranked.candidates.rows, ranked.scored.log_p, chosen_rows):
             bench.shared.relaxed(FACTOR)

@@ -46,7 +46,15 @@ def main() -> None:
         if ran.returncode:
             sys.exit(ran.returncode)
         results[name] = json.loads((out / "result.json").read_text())["results"]
-    print(table_of_methods(results), table_of_slices(results), table_of_lists(results), sep="\n")
+    tables = (
+        table_of_methods,
+        table_of_slices,
+        table_of_lists,
+        table_of_candidates,
+        table_of_sources,
+        table_of_diversity,
+    )
+    print(*(table(results) for table in tables), sep="\n")
 
 
 def table_of_methods(results: dict[str, dict]) -> str:
@@ -99,6 +107,49 @@ def table_of_lists(results: dict[str, dict]) -> str:
                 figures += [f"{one['cost']['event_ms']:.2f}", f"{one['cost']['peak_mb']:.0f}"]
                 lines.append(f"| {name} | {method} | {' | '.join(figures)} |")
     return "\n".join(lines)
+
+
+def table_of_candidates(results: dict[str, dict]) -> str:
+    """Return how many candidates a list is made from, and how often the item was among them, by slice."""
+    of = {name: methods[OURS]["candidates"] for name, methods in results.items()}
+    counts = [f"{made['per_list']['mean']:.0f} ({made['per_list']['p99']:.0f})" for made in of.values()]
+    lines = [
+        f"| candidate recall | {' | '.join(of)} |",
+        "|---" * (len(of) + 1) + "|",
+        f"| candidates a list, mean (p99) | {' | '.join(counts)} |",
+        f"| all events | {' | '.join(_short(made['recall']) for made in of.values())} |",
+    ]
+    for part in SLICES:
+        parts = [made["slices"][part] for made in of.values()]
+        cells = [_short(one["recall"]) if one["n"] >= LEAST else "too few" for one in parts]
+        lines.append(f"| {part} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def table_of_sources(results: dict[str, dict]) -> str:
+    """Return the share of all events that each source proposes, and that only it proposes."""
+    of = {name: methods[OURS]["candidates"]["sources"] for name, methods in results.items()}
+    lines = [f"| source: proposes (alone) | {' | '.join(of)} |", "|---" * (len(of) + 1) + "|"]
+    for source in next(iter(of.values())):
+        cells = [f"{_short(one[source]['covers'])} ({_short(one[source]['only'])})" for one in of.values()]
+        lines.append(f"| {source} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def table_of_diversity(results: dict[str, dict]) -> str:
+    """Return what each diversity costs in NDCG, and what it gives."""
+    lines = [
+        "| log | diversity | NDCG, change | intra-list similarity | coverage | miscalibration |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, methods in results.items():
+        points = methods[OURS]["frontier"]
+        for point in points:
+            measured = (point[key] for key in ("intra_list_similarity", "coverage", "miscalibration"))
+            figures = " | ".join("–" if value is None else f"{value:.3f}" for value in measured)
+            change = f"{point['ndcg'] / points[0]['ndcg'] - 1:+.1%}"
+            lines.append(f"| {name} | {point['diversity']:g} | {_short(point['ndcg'])}, {change} | {figures} |")
+    return "\n".join([*lines, ""])
 
 
 def _best(methods: dict[str, dict]) -> str | None:

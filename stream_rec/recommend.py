@@ -24,7 +24,7 @@ from stream_rec.ranking.policy import RankingConfig
 from stream_rec.reranking import reserve
 from stream_rec.reranking.diversify import diversify
 from stream_rec.reranking.explain import explained
-from stream_rec.reranking.explore import Explored, explore
+from stream_rec.reranking.explore import Explored, certain, explore
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
 from stream_rec.user.advance import Arrival
 from stream_rec.user.past import Past, past
@@ -77,26 +77,24 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
 
 
 def recommend(
-    ranked: Ranked,
-    catalog: Catalog,
-    head: Head,
-    config: RankingConfig,
-    exposures: Exposures,
-    rng: np.random.Generator,
+    ranked: Ranked, catalog: Catalog, head: Head, config: RankingConfig, exposures: Exposures, request: str
 ) -> list[SlateItem]:
     """Return the list, at most ``config.n`` items, best first.
 
     Args:
-        rng: Of this request; nothing is drawn where nothing is explored.
+        request: Names this list: what is drawn depends on it and on ``config.seed``, see ``draws``.
     """
-    plain = _varied(ranked, catalog, config)
-    places = reserve.with_reserved(
-        plain, np.exp(ranked.scored.log_p), ranked.fresh_best, ranked.fresh_likely, config.n, config.fresh_worth
+    places, n_reserved = reserve.with_reserved(
+        _varied(ranked, catalog, config),
+        np.exp(ranked.scored.log_p),
+        ranked.fresh_best,
+        ranked.fresh_likely,
+        config.n,
+        config.fresh_worth,
     )
     if config.tail_every and exposures.n_lists % config.tail_every == 0:
-        places = _with_unexposed(ranked, places, config.n, exposures)
-    n_reserved = int(np.count_nonzero(~np.isin(places, plain)))
-    shown = _explored(ranked, places, n_reserved, catalog, config, exposures, rng)
+        places, n_reserved = _with_unexposed(ranked, places, n_reserved, config.n, exposures)
+    shown = _explored(ranked, places, n_reserved, catalog, config, exposures, request)
     return explained(ranked.past, ranked.candidates, ranked.scored, head, catalog, shown)
 
 
@@ -147,8 +145,8 @@ def answer(
     event = last.event
     now_ms = max(event.timestamp_ms, catalog.knowledge.newest_ms)
     ranked = rank(event.user_id, user, catalog, head, workspace, now_ms=now_ms)
-    rng = generator(config.seed, f"{last.kind.topic}/{last.partition}/{last.offset}/{event.user_id}")
-    items = recommend(ranked, catalog, head, config, exposures, rng)
+    request = f"{last.kind.topic}/{last.partition}/{last.offset}/{event.user_id}"
+    items = recommend(ranked, catalog, head, config, exposures, request)
     exposures.add(np.array([catalog.find(item.item_id) for item in items]))
     return slate(
         event.user_id,
@@ -160,10 +158,11 @@ def answer(
     )
 
 
-def generator(seed: int, request: str) -> np.random.Generator:
-    """Return the random numbers of one request: the same for the same seed and request, whatever came before."""
+def draws(seed: int, request: str) -> tuple[float, float]:
+    """Return the two random numbers of one request, uniform in [0, 1): the same whatever came before."""
     digest = hashlib.blake2b(f"{seed}/{request}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
+    u, v = (int.from_bytes(half, "little") >> 11 for half in (digest[:8], digest[8:]))  # a float holds 53 bits
+    return u * 2.0**-53, v * 2.0**-53
 
 
 def policy_name(config: RankingConfig, head: HeadConfig) -> str:
@@ -195,14 +194,20 @@ def slate(
     return msgspec.structs.replace(unnamed, list_id=list_id)
 
 
-def _with_unexposed(ranked: Ranked, places: np.ndarray, n: int, exposures: Exposures) -> np.ndarray:
-    """Return the list with the likeliest candidate that was in no list yet in its last slot, if there is one.
+def _with_unexposed(
+    ranked: Ranked, places: np.ndarray, n_reserved: int, n: int, exposures: Exposures
+) -> tuple[np.ndarray, int]:
+    """Return the list with the likeliest candidate that was in no list yet in its last slot, which is then reserved.
 
     What is never shown is never chosen; the head alone would leave a tenth to a half of a catalog in the dark.
     """
     unexposed = ranked.best[exposures.of(ranked.candidates.rows[ranked.best]) == 0]
     unexposed = unexposed[~np.isin(unexposed, places)]
-    return np.append(places[: n - 1], unexposed[:1]) if len(unexposed) else places
+    if not len(unexposed):
+        return places, n_reserved
+    n_ranked = min(len(places) - n_reserved, n - 1)
+    places = np.append(places[: n - 1], unexposed[:1])
+    return places, len(places) - n_ranked
 
 
 def _explored(
@@ -212,30 +217,28 @@ def _explored(
     catalog: Catalog,
     config: RankingConfig,
     exposures: Exposures,
-    rng: np.random.Generator,
+    request: str,
 ) -> Explored:
     """Return the list with some slots above the reserved ones given to fresh items that few have seen."""
     if config.explore_share <= 0:
-        return Explored(places, np.ones(len(places)), np.zeros(len(places), dtype=bool))
-    ranked_places, reserved = np.split(places, [len(places) - n_reserved])
+        return certain(places)
     is_shown = np.zeros(len(ranked.best), dtype=bool)
     is_shown[places] = True
     arms = ranked.fresh_best[~is_shown[ranked.fresh_best]][:ARMS]
+    if not len(arms):
+        return certain(places)
     arm_rows = ranked.candidates.rows[arms]
     successes = catalog.knowledge.counts[arm_rows].sum(axis=1)
-    explored = explore(
-        ranked_places,
+    n_ranked = len(places) - n_reserved
+    return explore(
+        places[:n_ranked],
+        places[n_ranked:],
         arms,
         successes,
         exposures.of(arm_rows) + successes,
         config.n - n_reserved,
         config.explore_share,
-        rng,
-    )
-    return Explored(
-        np.concatenate([explored.places, reserved]),
-        np.concatenate([explored.propensities, np.ones(n_reserved)]),
-        np.concatenate([explored.is_exploring, np.zeros(n_reserved, dtype=bool)]),
+        draws(config.seed, request),
     )
 
 

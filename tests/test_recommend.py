@@ -16,7 +16,7 @@ from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.features import GROUPS, NAMES
 from stream_rec.ranking.head import Head, HeadConfig, cold
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import Ranked, answer, generator, policy_name, rank, recommend, slate, teach
+from stream_rec.recommend import Ranked, answer, draws, policy_name, rank, recommend, slate, teach
 from stream_rec.reranking import reserve
 from stream_rec.reranking.explain import LEAST_SIMILARITY
 from stream_rec.retrieval.candidates import Workspace
@@ -50,7 +50,7 @@ def made(
     workspace: Workspace | None = None,
 ) -> list[SlateItem]:
     ranked = ranked_for(user, catalog, head, workspace=workspace)
-    return recommend(ranked, catalog, head, config, Exposures(), generator(config.seed, request))
+    return recommend(ranked, catalog, head, config, Exposures(), request)
 
 
 def listed(user: UserState, catalog: Catalog, config: RankingConfig = PLAIN, head: Head = USUAL) -> list[str]:
@@ -270,14 +270,12 @@ def crowd() -> Catalog:
 
 
 def test_without_exploring_nothing_is_left_to_chance():
-    """Every item is certain, and nothing is drawn."""
-    rng = generator(0, "1")
-    before = rng.bit_generator.state
-    items = recommend(ranked_for(COLD, crowd()), crowd(), USUAL, PLAIN, Exposures(), rng)
+    """Every item is certain, whatever would be drawn."""
+    lists = [made(COLD, crowd(), request=str(request)) for request in range(20)]
 
-    assert [item.item_id for item in items] == [f"p{n}" for n in range(20)]
-    assert {item.propensity for item in items} == {1.0}
-    assert rng.bit_generator.state == before
+    assert [item.item_id for item in lists[0]] == [f"p{n}" for n in range(20)]
+    assert {item.propensity for item in lists[0]} == {1.0}
+    assert lists == lists[:1] * 20
 
 
 def test_exploring_shows_fresh_items_with_their_propensities():
@@ -315,7 +313,7 @@ def test_what_was_shown_often_is_explored_less():
     found = {
         item.item_id
         for request in range(20)
-        for item in recommend(ranked, catalog, USUAL, config, exposures, generator(0, str(request)))
+        for item in recommend(ranked, catalog, USUAL, config, exposures, str(request))
         if item.reason.kind == "explore"
     }
 
@@ -359,7 +357,7 @@ def test_now_and_then_the_last_slot_is_for_an_item_that_was_in_no_list():
     lasts = []
     for _ in range(9):
         ranked = ranked_for(COLD, catalog, POPULAR)
-        items = recommend(ranked, catalog, POPULAR, config, exposures, generator(0, "1"))
+        items = recommend(ranked, catalog, POPULAR, config, exposures, "1")
         exposures.add(np.array([catalog.find(item.item_id) for item in items]))
         assert [item.item_id for item in items[:2]] == ["p0", "p1"] and items[2].propensity == 1
         lasts.append(items[2].item_id)
@@ -369,7 +367,22 @@ def test_now_and_then_the_last_slot_is_for_an_item_that_was_in_no_list():
     exposures.add(np.array([]))
     exposures.add(np.array([]))
     assert exposures.n_lists % 3 == 0
-    assert [i.item_id for i in recommend(ranked, catalog, POPULAR, config, exposures, generator(0, "1"))][2] == "p2"
+    assert [i.item_id for i in recommend(ranked, catalog, POPULAR, config, exposures, "1")][2] == "p2"
+
+
+def test_exploring_leaves_the_slot_for_the_unseen_alone():
+    """Also where the unseen one had made way for a fresh item before."""
+    config = msgspec.structs.replace(PLAIN, n=10, tail_every=1)
+    head = reserving(preferring(popularity=9))
+    for fresh_worth, unseen in ((0.0, "p10"), (3.0, "p4")):
+        shown = msgspec.structs.replace(config, fresh_worth=fresh_worth)
+        before = listed(COLD, crowd(), shown, head)
+        assert before[-1] == unseen
+        reserved = [item_id for item_id in before if item_id.startswith("f")] + [unseen]
+        items = made(COLD, crowd(), msgspec.structs.replace(shown, explore_share=1.0), head)
+        ends = items[10 - len(reserved) :]
+        assert [(item.item_id, item.propensity) for item in ends] == [(item_id, 1.0) for item_id in reserved]
+        assert {item.reason.kind for item in items[: 10 - len(reserved)]} == {"explore"}
 
 
 def test_diversity_brings_in_what_is_different():
@@ -507,10 +520,20 @@ def test_an_answer_says_what_it_was_made_on_and_counts_its_items():
 
 def test_requests_have_random_numbers_of_their_own():
     """The same for the same seed and request, whatever came before."""
-    drawn = {(seed, request): generator(seed, request).random(3).tolist() for seed in (0, 1) for request in "ab"}
+    keys = [(seed, request) for seed in (0, 1) for request in "ab"]
+    drawn = [draws(*key) for key in keys]
 
-    assert len({str(numbers) for numbers in drawn.values()}) == 4
-    assert all(generator(*key).random(3).tolist() == numbers for key, numbers in drawn.items())
+    assert len({number for numbers in drawn for number in numbers}) == 8
+    assert [draws(*key) for key in keys] == drawn
+
+
+def test_random_numbers_are_uniform_and_independent():
+    """Of 4,000 requests 250 in each sixteenth of the unit square, within 5 standard deviations."""
+    drawn = np.array([draws(0, str(request)) for request in range(4000)])
+    counts, _, _ = np.histogram2d(drawn[:, 0], drawn[:, 1], bins=4, range=[(0, 1), (0, 1)])
+
+    assert (drawn >= 0).all() and (drawn < 1).all()
+    assert counts == pytest.approx(np.full((4, 4), 250), abs=5 * np.sqrt(250))
 
 
 @pytest.mark.parametrize(

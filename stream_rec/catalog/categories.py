@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from stream_rec.catalog.arrays import grown
 from stream_rec.events.item import Item
-from stream_rec.reranking.calibrate import Categories
 
 MOST = 6
 """Categories of one item that count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """The categories of some items: m at most for each. The arrays run parallel."""
+
+    ids: np.ndarray
+    """(k, m) int, from 0 to below the number of categories."""
+    weights: np.ndarray
+    """(k, m) a row sums to 1, or is all 0 for an item without categories; 0 where ``ids`` is only padded."""
 
 
 class CategoryIndex:

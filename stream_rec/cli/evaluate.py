@@ -27,6 +27,7 @@ from stream_rec.errors import FileProblem
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
 from stream_rec.replay.engine import Engine
 from stream_rec.replay.evaluation import ENGINE, Evaluation
+from stream_rec.replay.observation import EngineObserver
 from stream_rec.replay.prequential import schedule
 from stream_rec.replay.scan import ScannedLog, scan
 from stream_rec.replay.trials import Factory, run, world_of
@@ -124,6 +125,7 @@ def evaluate(
                 warmup=warmup,
                 n=n,
                 seed=seed,
+                observers={ENGINE: partial(EngineObserver, n=n, diversity=settings.ranking.diversity)},
                 jobs=jobs,
                 clock=time.perf_counter_ns,
                 on_progress=on_progress,

@@ -26,7 +26,7 @@ from msgspec import Struct
 from stream_rec.errors import SettingsError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
-from stream_rec.ranking.head import AnyHead, HeadConfig, Scored, log_softmax
+from stream_rec.ranking.head import AnyHead, HeadConfig, Scored, average, log_softmax
 from stream_rec.reranking.reserve import ReserveState
 
 LEAST_PROBABILITY = 1e-6
@@ -63,7 +63,7 @@ class RiverHead(Struct, frozen=True, eq=False):
     def contributions(self, scored: Scored, places: np.ndarray) -> np.ndarray:
         """Return each input over the average candidate's, (k, INPUTS): a classifier does not say what it weighs."""
         items = scored.inputs.items
-        return items[places] - items.mean(axis=0)
+        return items[places] - average(items)
 
     def learned(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> RiverHead:
         """Return the head after one group of choices; this one has learned it too.

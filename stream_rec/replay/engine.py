@@ -10,9 +10,12 @@ import numpy as np
 from stream_rec.config import Settings
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.events.item import Item
-from stream_rec.recommend import Ranked, generator, recommend
+from stream_rec.ranking.policy import RankingConfig
+from stream_rec.recommend import Ranked, recommend
+from stream_rec.replay.kernels import compile_kernels
 from stream_rec.replay.method import Group, World
 from stream_rec.replay.pipeline import Pipeline
+from stream_rec.retrieval.candidates import Candidates
 
 NOBODY = "\0"
 """No user's id: for one who has not been seen yet."""
@@ -30,6 +33,7 @@ class Engine:
             items: Those of the item file, in the order of ``world.item_ids``.
             encoder: Identity of the encoder that made ``world.vectors``.
         """
+        compile_kernels()  # here, where no list is timed
         ranking = msgspec.structs.replace(settings.ranking, seed=seed)
         self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking))
         self._ranked: Ranked | None = None
@@ -47,11 +51,22 @@ class Engine:
         user_id = self._id_of_user.get(user, NOBODY)
         self._ranked = pipeline.rank(user_id, max(now_ms, pipeline.catalog.knowledge.newest_ms))
         config = msgspec.structs.replace(pipeline.settings.ranking, n=n)
-        rng = generator(config.seed, f"{user_id}/{now_ms}")
-        shown = recommend(self._ranked, pipeline.catalog, pipeline.head, config, pipeline.exposures, rng)
-        rows = np.array([pipeline.catalog.find(item.item_id) for item in shown], np.int64)
+        rows = self._listed(config, f"{user_id}/{now_ms}")
         pipeline.exposures.add(rows)
-        return rows  # the items' numbers: rows are given in the order of the items, and only they are ever listed
+        return rows
+
+    def candidates(self) -> Candidates:
+        """Return what the last list was made from, until its group is learned."""
+        return self._ranked.candidates
+
+    def varied(self, diversity: float, n: int) -> np.ndarray:
+        """Return what the last list would have been at another diversity, no slot explored nor given to the unseen.
+
+        Leaves no trace: nobody has seen it.
+        """
+        plain = {"diversity": diversity, "n": n, "explore_share": 0.0, "tail_every": 0}
+        config = msgspec.structs.replace(self._pipeline.settings.ranking, **plain)
+        return self._listed(config, NOBODY)
 
     def learn(self, group: Group) -> None:
         """Teach the head the group as one, then take each event as it would come from its topic."""
@@ -63,3 +78,9 @@ class Engine:
         pipeline.teach(ranked, group.events)
         for kind, event in group.events:
             pipeline.fold(kind, event)
+
+    def _listed(self, config: RankingConfig, request: str) -> np.ndarray:
+        """Return the items' numbers: rows are given in the order of the items, and only they are ever listed."""
+        pipeline = self._pipeline
+        shown = recommend(self._ranked, pipeline.catalog, pipeline.head, config, pipeline.exposures, request)
+        return np.array([pipeline.catalog.find(item.item_id) for item in shown], np.int64)

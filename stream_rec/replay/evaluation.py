@@ -12,7 +12,9 @@ from stream_rec.events.item import Item
 from stream_rec.replay import metrics
 from stream_rec.replay.bootstrap import intervals
 from stream_rec.replay.method import World
+from stream_rec.replay.observation import Observation
 from stream_rec.replay.prequential import Schedule, Trial
+from stream_rec.replay.recall import candidate_recall
 from stream_rec.replay.scan import ScannedLog
 from stream_rec.replay.slices import STEPS, ages, earlier, halves, slices, steps
 from stream_rec.replay.trials import Failed, Finished
@@ -20,8 +22,6 @@ from stream_rec.replay.trials import Failed, Finished
 ENGINE = "stream_rec"
 SHORT = 10
 """The other list length that accuracy is given for."""
-SAMPLE = 5000
-"""Lists whose similarity and calibration are looked at, evenly spread."""
 POINTS = 120
 """Of each curve over time."""
 SMOOTHED = 0.05
@@ -40,7 +40,7 @@ class Evaluation:
         self._users = log.users[scored]
         self._before = earlier(log, plan)
         self._slices = slices(self._before, log.kinds[scored], world.is_listed[log.items[scored]])
-        self._sample = np.unique(np.linspace(0, plan.n_scored_groups - 1, SAMPLE).astype(np.int64))
+        self._sample = plan.sample()
         self._genres, self._n_genres, self._genres_from = genres(items, log)
         self._histories = self._sampled_histories()
 
@@ -81,7 +81,7 @@ class Evaluation:
 
     def _of_one(self, outcome: Finished, bounds: dict[str, Any] | None) -> dict[str, Any]:
         ranks = outcome.trial.ranks
-        shown = metrics.exposures(outcome.lists, self._world.n_items)[self._world.is_listed]
+        shown = self._shown(outcome.lists)
         sampled = np.asarray(outcome.lists[self._sample])
         return {
             **self._accuracy(ranks, self._n),
@@ -107,12 +107,48 @@ class Evaluation:
                 self._log.items,
                 self._world.n_items,
             ),
-            "miscalibration": metrics.miscalibration(sampled, self._histories, self._genres, self._n_genres)
-            if self._genres
-            else None,
+            "miscalibration": self._miscalibration(sampled),
             "list_length": float((outcome.lists >= 0).sum() / len(outcome.lists)),
             "cost": self._cost(outcome),
+            **(self._seen(Observation(**outcome.observed)) if outcome.observed is not None else {}),
         }
+
+    def _seen(self, observation: Observation) -> dict[str, Any]:
+        """Return what is said only of a method that was observed."""
+        return {
+            "candidates": candidate_recall(observation.sources, observation.n_candidates, self._slices),
+            "frontier": self._frontier(observation),
+        }
+
+    def _frontier(self, observation: Observation) -> list[dict[str, Any]]:
+        """Return what each diversity gives and takes, on the sampled lists; changes are from diversity 0."""
+        starts, ends = (self._plan.bounds[self._plan.n_warm_groups + self._sample + more] for more in (0, 1))
+        place_of = np.repeat(np.arange(len(starts)), ends - starts)
+        events = np.concatenate([np.arange(start, end) for start, end in zip(starts, ends)])
+        ranks = [metrics.ranks(lists[place_of], self._log.items[events]) for lists in observation.lists]
+        gains = np.stack([metrics.gains(one, self._n) for one in ranks])
+        changes = intervals(self._log.users[events], gains - gains[0], seed=self._seed)
+        return [
+            {
+                "diversity": float(diversity),
+                "ndcg": float(gains[at].mean()),
+                "ndcg_change": changes and msgspec.to_builtins(changes[at]),
+                "hr": float(metrics.hits(ranks[at], self._n).mean()),
+                "intra_list_similarity": metrics.intra_list_similarity(lists, self._world.vectors),
+                "coverage": metrics.coverage(self._shown(lists)),
+                "miscalibration": self._miscalibration(lists),
+                "n_lists": len(lists),
+            }
+            for at, (diversity, lists) in enumerate(zip(observation.diversities, observation.lists))
+        ]
+
+    def _shown(self, lists: np.ndarray) -> np.ndarray:
+        """Return in how many of the lists each listed item is."""
+        return metrics.exposures(lists, self._world.n_items)[self._world.is_listed]
+
+    def _miscalibration(self, sampled: np.ndarray) -> float | None:
+        """Return that of the sampled lists; None where items have no genres."""
+        return metrics.miscalibration(sampled, self._histories, self._genres, self._n_genres) if self._genres else None
 
     def _accuracy(self, ranks: np.ndarray, k: int) -> dict[str, float]:
         return {

@@ -6,6 +6,7 @@ then items that only events name, in the order of their first event; users in th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,3 +54,14 @@ class Method(Protocol):
 
     def learn(self, group: Group) -> None:
         """Take one group. In the warm-up it comes without ``recommend`` before it."""
+
+
+class Observer(Protocol):
+    """Looks at one method while it is judged: at more than its lists, and in time that is not the method's."""
+
+    def observe(self, group: Group) -> None:
+        """Look: the last list was made for this group and is scored, and the group is not learned yet. Changes nothing
+        that a list depends on."""
+
+    def found(self) -> Mapping[str, np.ndarray]:
+        """Return what was seen, by name."""

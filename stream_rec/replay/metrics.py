@@ -16,6 +16,17 @@ MIXED_IN = 0.01
 """Share of the user's own distribution that is mixed into the list's, so that the divergence is finite (Steck)."""
 
 
+def ranks(lists: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Return (events,) the rank of each event's item in its list, counted from 1; 0 where it is not in it.
+
+    Args:
+        lists: (events, n) the list of each event.
+        items: (events,) item numbers.
+    """
+    is_item = lists == items[:, None]
+    return np.where(is_item.any(axis=1), is_item.argmax(axis=1) + 1, 0)
+
+
 def hits(ranks: np.ndarray, k: int) -> np.ndarray:
     """Return 1.0 where the item is among the first ``k``, else 0.0; their mean is HR@k."""
     return ((ranks > 0) & (ranks <= k)).astype(np.float64)

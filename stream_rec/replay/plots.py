@@ -13,13 +13,17 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator, NullLocator, PercentFormatter
 
 from stream_rec.replay.evaluation import ENGINE
 
-ACCENT, INK, GREY, FAINT = "#0072B2", "#1c2430", "#6b7480", "#d5d9de"
+ACCENT, PALE, INK, GREY, FAINT = "#0072B2", "#b5d5e8", "#1c2430", "#6b7480", "#d5d9de"
 OTHERS = (("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"), ("#E69F00", (0, (6, 2, 1, 2, 1, 2))))
 """Colour and dashes of the best baselines; the rest is grey."""
+USED = "#D55E00"
+"""Colour of the setting in use."""
+PERCENTS = (-100, -50, -20, -10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10, 20, 50, 100)
+"""Marks of an axis that is linear from -1 to 1 and logarithmic beyond."""
 STYLE = {
     "svg.fonttype": "none",
     "font.size": 10,
@@ -107,9 +111,7 @@ def over_time(results: Results) -> str:
 def slices(results: Results, shares: Mapping[str, Mapping[str, Any]]) -> str:
     """Return NDCG of each part of the events, a group of bars a part; parts without events are left out."""
     names = _coloured(results)
-    parts = [part for part in SLICES if shares[part]["n"]]
-    if sum(part.startswith("kind=") for part in parts) == 1:  # then it is all of them
-        parts = [part for part in parts if not part.startswith("kind=")]
+    parts = _parts(shares)
 
     def draw(figure: Figure) -> None:
         rows = figure.subplots(2, 1, gridspec_kw={"hspace": 0.12})
@@ -178,14 +180,110 @@ def cost(results: Results) -> str:
             values = [result["cost"][key] for result in results.values()]
             if max(values) < 10 * min(values):
                 axes.xaxis.set_major_locator(MaxNLocator(5))
-            _labels(axes, {name: (result["cost"][key], result["ndcg"]) for name, result in results.items()})
+            places = {name: (result["cost"][key], result["ndcg"]) for name, result in results.items()}
+            _labels(axes, places, ENGINE, ACCENT)
         row[0].set_ylabel("NDCG")
 
     return _svg("cost", 9.4, 4.4, draw)
 
 
-def _labels(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
-    """Write each point's name beside it, right or left, as near to its height as nothing else stands there."""
+def candidates(result: Mapping[str, Any]) -> str:
+    """Return candidate recall of each part of the events with the HR of its lists, and what each source adds."""
+    measured, parts = result["candidates"], _parts(result["slices"])
+    sources = dict(sorted(measured["sources"].items(), key=lambda one: one[1]["covers"]))
+
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        recalls = [measured["recall"], *(measured["slices"][part]["recall"] for part in parts)]
+        hits = [result["hr"], *(result["slices"][part]["hr"] for part in parts)]
+        names = ["all events", *(SLICES[part].replace("\n", " ") for part in parts)]
+        _bars(left, names[::-1], recalls[::-1], hits[::-1], ("among the candidates", "in the list"))
+        left.set_title("How far each part of the events gets", pad=26)
+        covers, only = ([one[key] for one in sources.values()] for key in ("covers", "only"))
+        _bars(right, list(sources), covers, only, ("proposed by it", "by no other"))
+        right.set_title("What each source adds, of all events", pad=26)
+
+    return _svg("candidates", 9.4, 1.3 + 0.32 * (1 + len(parts)), draw)
+
+
+def frontier(points: Sequence[Mapping[str, Any]], diversity: float) -> str:
+    """Return what variety costs: NDCG, relative to that without diversity, against each measure of it that there is.
+
+    Args:
+        points: Of each diversity, the first without any, and with an NDCG above 0.
+        diversity: The one in use.
+    """
+    measures = {
+        "intra_list_similarity": "similarity of a list's items\n← more varied",
+        "coverage": "coverage of the catalog by these lists\nmore items shown →",
+        "miscalibration": "miscalibration to the user's mix\n← closer to it",
+    }
+    measures = {key: title for key, title in measures.items() if points[0][key] is not None}
+    ndcgs = [100 * (point["ndcg"] / points[0]["ndcg"] - 1) for point in points]
+    used = [point["diversity"] for point in points].index(diversity)
+
+    def draw(figure: Figure) -> None:
+        row = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+        for axes, (key, title) in zip(row, measures.items()):
+            values = [point[key] for point in points]
+            axes.plot(values, ndcgs, "-o", color=ACCENT, lw=1.6, ms=4.5, label="at each setting of ranking.diversity")
+            axes.plot(values[used], ndcgs[used], "o", color=USED, ms=10, zorder=4, label="in use")
+            for point, value in zip(points, values):
+                if point["ndcg_change"]:
+                    bounds = [100 * point["ndcg_change"][end] / points[0]["ndcg"] for end in ("low", "high")]
+                    axes.plot([value, value], bounds, color=ACCENT, lw=3, alpha=0.25)
+            axes.axhline(-1, color=GREY, lw=1, ls=(0, (4, 3)), label="1 % given up", zorder=1)
+            axes.set_yscale("symlog", linthresh=1, linscale=1)
+            axes.set_xlabel(title)
+            axes.margins(x=0.16, y=0.06)
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.yaxis.set_major_locator(FixedLocator(PERCENTS))
+            axes.yaxis.set_major_formatter(lambda percent, _: f"{percent:+g}" if percent else "0")
+            axes.yaxis.set_minor_locator(NullLocator())
+        row[0].set_ylabel("change of NDCG, %")
+        for axes, key in zip(row, measures):
+            places = {f"{point['diversity']:g}": (point[key], ndcg) for point, ndcg in zip(points, ndcgs)}
+            _labels(axes, places, f"{diversity:g}", USED)
+        figure.legend(*row[0].get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=9)
+
+    return _svg("frontier", 9.4, 4.4, draw)
+
+
+def _parts(shares: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the parts to show: those with events; kinds of event only where there are several."""
+    parts = [part for part in SLICES if shares[part]["n"]]
+    if sum(part.startswith("kind=") for part in parts) == 1:  # then it is all of them
+        parts = [part for part in parts if not part.startswith("kind=")]
+    return parts
+
+
+def _bars(
+    axes: Axes, names: Sequence[str], wide: Sequence[float], narrow: Sequence[float], labels: tuple[str, str]
+) -> None:
+    """Draw a row a name, from the bottom up: a share, and within it the part of it that ``narrow`` is."""
+    places = range(len(names))
+    longest = max(*wide, 0.01)
+    axes.barh(places, wide, 0.72, color=PALE, label=labels[0])
+    axes.barh(places, narrow, 0.72, color=ACCENT, label=labels[1])
+    text = {"textcoords": "offset points", "va": "center", "size": 9}
+    for place, (whole, part) in enumerate(zip(wide, narrow)):
+        axes.annotate(f"{whole:.1%}", (whole, place), (5, 0), **text)
+        if part > 0.16 * longest:  # else there is no room in it
+            axes.annotate(f"{part:.1%}", (part, place), (-4, 0), ha="right", color="#fff", **text)
+    axes.set_yticks(places, names)
+    axes.set(xlim=(0, 1.2 * longest), ylim=(-0.5, len(names) - 0.5))
+    axes.set_xticks([tick for tick in axes.get_xticks() if tick <= min(1, 1.2 * longest)])
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.grid(axis="y", visible=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=2, fontsize=9, borderaxespad=0.2, handlelength=1.2)
+
+
+def _labels(axes: Axes, points: Mapping[str, tuple[float, float]], first: str, colour: str) -> None:
+    """Write each point's name beside it, right or left, as near to its height as nothing else stands there.
+
+    Args:
+        first: The name that stands out, in ``colour``.
+    """
     axes.figure.canvas.draw()
     box = axes.get_window_extent()
     places = {name: axes.transData.transform(point) for name, point in points.items()}
@@ -210,8 +308,8 @@ def _labels(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
             ha=side,
             va="center",
             size=8.5,
-            color=ACCENT if name == ENGINE else INK,
-            weight="bold" if name == ENGINE else "normal",
+            color=colour if name == first else INK,
+            weight="bold" if name == first else "normal",
         )
 
 

@@ -26,6 +26,8 @@ from stream_rec.replay.scan import ScannedLog
 
 Clock = Callable[[], int]
 """Nanoseconds from some moment on: ``time.perf_counter_ns``, which only the command line may read."""
+SAMPLE = 5000
+"""Most lists that are looked at closely: their similarity and calibration, and what they would be otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class Schedule:
     def group_of_event(self) -> np.ndarray:
         """(events,) number of the group of each event."""
         return np.repeat(np.arange(self.n_groups), np.diff(self.bounds))
+
+    def sample(self) -> np.ndarray:
+        """Return the scored groups whose lists are looked at closely, evenly spread, counted from the first scored."""
+        return np.unique(np.linspace(0, self.n_scored_groups - 1, SAMPLE).astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,7 @@ def judge(
     n: int,
     clock: Clock,
     lists: BinaryIO,
+    observe: Callable[[Group], None] = lambda group: None,
     on_progress: Callable[[int], None] = lambda n_events: None,
 ) -> Trial:
     """Run a method over a log.
@@ -120,6 +127,7 @@ def judge(
     Args:
         is_listed: (n_items,) bool; what is not may not be recommended.
         lists: Takes a row of ``n`` int32 item numbers for each scored group, filled up with -1.
+        observe: Called between scoring a group and learning it, in nobody's time.
 
     Raises:
         ValueError: a list is not one: too long, the same item twice, or an item that is not listed.
@@ -136,6 +144,7 @@ def judge(
             rank_of = {item: rank for rank, item in enumerate(shown, 1)}
             ranks.extend(rank_of.get(item, 0) for item in group.items.tolist())
             lists.write(array("i", shown + [-1] * (n - len(shown))).tobytes())
+            observe(group)
         began = clock()
         method.learn(group)
         if is_scored:

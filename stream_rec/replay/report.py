@@ -94,6 +94,7 @@ def _measured(said: Mapping[str, Any], done: dict[str, Any]) -> list[str]:
         "event.</p>",
         plots.slices(done, first["slices"]),
         _slice_table(done),
+        *_candidates(done),
         "<h2>Cold start</h2>",
         plots.cold_start(done),
         "<h2>Cost</h2>",
@@ -108,8 +109,65 @@ def _measured(said: Mapping[str, Any], done: dict[str, Any]) -> list[str]:
         "-log<sub>2</sub> of the share of events that an item had. Miscalibration: KL divergence of a user's past "
         "from the list, by category or tags; 0 is the same mixture.</p>",
         _table(done, LIKENESS),
+        *_frontier(said, done),
     ]
     return parts
+
+
+def _candidates(done: Mapping[str, Any]) -> list[str]:
+    """Return the section on what lists are made from, if the engine was observed."""
+    result = done.get(ENGINE, {})
+    if "candidates" not in result:
+        return []
+    made = result["candidates"]
+    sources = list(made["sources"])
+    head = "".join(f"<th>{escape(name)}</th>" for name in sources)
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{of['n']:,}</td><td>{of['recall']:.1%}</td>"
+        + "".join(
+            f"<td>{of['sources'][source]['covers']:.1%} <small>{of['sources'][source]['only']:.1%}</small></td>"
+            for source in sources
+        )
+        + "</tr>"
+        for name, of in made["slices"].items()
+        if of["n"]
+    )
+    return [
+        "<h2>Candidates: what could have been in a list</h2>",
+        f'<p class="note">A list is made from {made["per_list"]["mean"]:.0f} candidates on average '
+        f"(median {made['per_list']['p50']:.0f}, 99th percentile {made['per_list']['p99']:.0f}), the union of what all "
+        f"sources propose. Recall is the share of events whose item was among them: {made['recall']:.1%}. An event "
+        "that only one source proposed would be lost without that source.</p>",
+        plots.candidates(result),
+        "<details><summary>Sources by part of the events: what each proposed, and what it alone proposed in small"
+        f'</summary><div class="wide"><table><tr><th>part</th><th>events</th><th>recall</th>{head}</tr>{rows}</table>'
+        "</div></details>",
+    ]
+
+
+def _frontier(said: Mapping[str, Any], done: Mapping[str, Any]) -> list[str]:
+    """Return the section on diversity, if the engine was observed."""
+    points = done.get(ENGINE, {}).get("frontier")
+    if not points:
+        return []
+    used, plain = said["settings"]["ranking"]["diversity"], points[0]["ndcg"]
+    head = "".join(f"<th>{title}</th>" for title, *_ in FRONTIER)
+    rows = "".join(
+        f"<tr{' class=ours' if point['diversity'] == used else ''}><td>{point['diversity']:g}"
+        f"{', in use' if point['diversity'] == used else ''}</td>"
+        + "".join(f"<td>{_cell(of(point, plain), form)}</td>" for _, of, form in FRONTIER)
+        + "</tr>"
+        for point in points
+    )
+    return [
+        "<h2>What variety costs</h2>",
+        f'<p class="note">One knob, <code>ranking.diversity</code>. For {points[0]["n_lists"]:,} of the scored groups, '
+        "evenly spread, the list was made at each setting from the same candidates and scores, and looked up like the "
+        "one shown; without exploration and without the slot for what no list has shown. Bars: 95 % confidence of the "
+        "change of NDCG over users; beyond 1 % its axis is logarithmic. Coverage is that of these lists alone.</p>",
+        plots.frontier(points, used) if plain > 0 else "",
+        f'<div class="wide"><table><tr><th>diversity</th>{head}</tr>{rows}</table></div>',
+    ]
 
 
 def _key(said: Mapping[str, Any]) -> str:
@@ -161,6 +219,17 @@ LIKENESS: list[Column] = [
     ("miscalibration", lambda r: r["miscalibration"], ".3f", min),
     ("mean length", lambda r: r["list_length"], ".1f", None),
 ]
+
+
+FRONTIER: list[tuple[str, Callable[[Mapping[str, Any], float], Any], str]] = [
+    ("NDCG", lambda p, plain: p["ndcg"], ".4f"),
+    ("change", lambda p, plain: p["ndcg"] / plain - 1 if plain else None, "+.1%"),
+    ("HR", lambda p, plain: p["hr"], ".4f"),
+    ("similarity", lambda p, plain: p["intra_list_similarity"], ".3f"),
+    ("coverage", lambda p, plain: p["coverage"], ".3f"),
+    ("miscalibration", lambda p, plain: p["miscalibration"], ".3f"),
+]
+"""Title, value of a point of the frontier and the NDCG of its first, format."""
 
 
 def _table(done: Mapping[str, Any], columns: list[Column]) -> str:

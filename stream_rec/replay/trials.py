@@ -12,17 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from stream_rec.errors import StreamRecError
-from stream_rec.replay.method import Method, World
+from stream_rec.replay.method import Group, Method, Observer, World
 from stream_rec.replay.prequential import Clock, Schedule, Trial, judge, schedule
 from stream_rec.replay.scan import ScannedLog
 
 Factory = Callable[[World, int], Method]
 """From the world and a seed to a method. It goes to another process, so it must be picklable."""
+Observing = Callable[[Any, Schedule], Observer]
+"""From the method that a factory made, and the groups of the log. It goes to the same process."""
 
 POLL_S = 0.2
 
@@ -36,9 +39,11 @@ class Finished:
     """(scored groups, n) int32 item numbers, best first, filled up with -1; mapped from a file."""
     setup_s: float
     total_s: float
-    """The whole run: making the method, reading the log, lists, learning, keeping results."""
+    """The whole run: making the method, reading the log, lists, learning, keeping results; not its observer."""
     peak_mb: float
     """Most memory that the process ever held, the interpreter and the shared log included."""
+    observed: Mapping[str, np.ndarray] | None = None
+    """What its observer found, if it had one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +80,14 @@ def run(
     n: int,
     seed: int,
     clock: Clock,
+    observers: Mapping[str, Observing] = MappingProxyType({}),
     jobs: int = 1,
     on_progress: Callable[[str, int], None] = lambda name, n_events: None,
 ) -> dict[str, Finished | Failed]:
     """Run every method over the log and return what became of it, in the order of ``factories``.
 
     Args:
+        observers: Of some of the methods, by name.
         jobs: Processes at a time. More than one disturb each other's timings.
         on_progress: Called now and then with a method's name and the events that it has taken.
     """
@@ -98,7 +105,8 @@ def run(
                 parent_end, child_end = context.Pipe(duplex=False)
                 progress = context.Value("q", 0, lock=False)
                 out = log.folder / f"trial-{number}"
-                arguments = (factory, log, warmup, n, seed, clock, out, progress, child_end)
+                observing = observers.get(name)
+                arguments = (factory, observing, log, warmup, n, seed, clock, out, progress, child_end)
                 process = context.Process(target=_in_child, args=arguments, name=name, daemon=True)
                 try:
                     process.start()
@@ -136,12 +144,17 @@ def _result(connection: Connection, process: Any, out: Path, n: int) -> Finished
         return Failed(said)
     with np.load(out.with_suffix(".npz")) as arrays:
         trial = Trial(**{name: arrays[name] for name in ("ranks", "list_ns", "learn_ns")})
+    observed = None
+    if (file := _observed(out)).exists():
+        with np.load(file) as arrays:
+            observed = dict(arrays)
     lists = np.memmap(out, np.int32, "r").reshape(-1, n)
-    return Finished(trial, lists, *said)
+    return Finished(trial, lists, *said, observed)
 
 
 def _in_child(
     factory: Factory,
+    observing: Observing | None,
     log: ScannedLog,
     warmup: float,
     n: int,
@@ -159,15 +172,37 @@ def _in_child(
         world = World(log.n_users, len(log.item_ids), log.item_ids, is_listed, vectors, plan.n_warm_groups)
         method = factory(world, seed)
         setup_s = (clock() - began) / 1e9
+        observer = observing(method, plan) if observing else None
+        observed_ns = 0
+
+        def observe(group: Group) -> None:
+            nonlocal observed_ns
+            if observer:
+                looked = clock()
+                observer.observe(group)
+                observed_ns += clock() - looked
 
         def on_progress(n_events: int) -> None:
             progress.value = n_events
 
         with out.open("wb") as lists:
-            trial = judge(method, log, plan, is_listed, n=n, clock=clock, lists=lists, on_progress=on_progress)
+            trial = judge(
+                method,
+                log,
+                plan,
+                is_listed,
+                n=n,
+                clock=clock,
+                lists=lists,
+                observe=observe,
+                on_progress=on_progress,
+            )
         peak_mb = _peak_mb()
         np.savez(out.with_suffix(".npz"), ranks=trial.ranks, list_ns=trial.list_ns, learn_ns=trial.learn_ns)
-        connection.send((setup_s, (clock() - began) / 1e9, peak_mb))
+        total_s = (clock() - began - observed_ns) / 1e9
+        if observer:
+            np.savez(_observed(out), **observer.found())
+        connection.send((setup_s, total_s, peak_mb))
     except StreamRecError as error:
         connection.send(str(error))
     except ModuleNotFoundError as error:
@@ -176,6 +211,11 @@ def _in_child(
     except Exception as error:
         print(traceback.format_exc(), file=sys.stderr)
         connection.send(f"{type(error).__name__}: {error} ({_place(error)})")
+
+
+def _observed(out: Path) -> Path:
+    """Return the file for what an observer found."""
+    return out.with_name(f"{out.name}-observed.npz")
 
 
 def _place(error: Exception) -> str:

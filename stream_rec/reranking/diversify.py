@@ -1,17 +1,45 @@
-"""Diversity of a list by one knob: items that differ from each other (dpp.py), in the user's own mix (calibrate.py).
+"""Diversity of a list by one knob: items that differ from each other, in the user's own mix of categories.
 
-One greedy loop adds both gains, because one after the other would let the second undo the first: calibrating a
-diverse list may bring the near-duplicates back, and spreading a calibrated one leaves its mix to chance. Both
-are log-likelihoods in nats that grow with the list (log det S_Y; -t KL), so they add up without a weight of their own.
+    f(Y) = (1 - diversity) * sum of r over Y + diversity * (log det S_Y - |Y| KL(p || q~))
+
+The next item is always the one that adds most to f. The relevance r is measured in standard deviations among the
+candidates, so the knob means the same whatever the scores' unit and zero; the other two are log-likelihoods in nats
+that grow with the list as the sum of r does, so they need no weights of their own, and the knob means the same at
+every length. One loop adds all gains, because one after the other would let the second undo the first: calibrating a
+diverse list may bring the near-duplicates back, and spreading a calibrated one leaves its mix to chance.
+
+**Difference.** A list is as likely as the volume that its items span, under a determinantal point process with the
+kernel diag(exp(a r)) S diag(exp(a r)), a = (1 - diversity) / (2 diversity). S holds the similarities. Item i adds
+log d_i², where d_i² is the part of its vector that the chosen items do not explain, kept up to date by an incremental
+Cholesky factor. An opposite vector is explained as well as an equal one. An item without a vector is as similar to
+each other item as the average candidate is: S stays positive definite (its vector is their mean, the rest of its
+length its own), and such an item is neither favoured nor shut out.
+
+**Mix.** p is the mix of categories that the user's taste asks for, q that of the list, q~ = (1 - a) q + a p. A list of
+t items is charged t KL: the first choices do not have to mirror the whole taste at once, and for a finished list it is
+Steck's objective with the mean relevance for its sum. An item in categories that nobody asked for gains nothing. One
+without categories gains what the average candidate would and leaves the mix as it is.
+
+Source:
+    Chen, Zhang, Zhou. Fast Greedy MAP Inference for Determinantal Point Process to Improve Recommendation Diversity.
+    NeurIPS 2018.
+    Steck. Calibrated Recommendations. RecSys 2018.
 """
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
-from stream_rec.reranking.calibrate import Balance, Categories
-from stream_rec.reranking.dpp import Volume
-from stream_rec.reranking.greedy import Term, greedy
+from stream_rec.catalog.categories import Categories
+
+OWN = 0.01
+"""Part of each item that its text does not tell: duplicates have similarity 0.99. It bounds d² from below, hence
+what a duplicate loses (4 nats), and keeps the factor well-conditioned."""
+SMOOTHING = 0.01
+"""Steck's a: how much of the target is mixed into the list, so that a category not yet in it costs a finite amount."""
+TIE_BREAK = 1e-6
+"""Least weight of either side: at diversity 1 relevance still decides between items that the rest finds equal."""
 
 
 def diversify(
@@ -24,7 +52,8 @@ def diversify(
 ) -> np.ndarray:
     """Return the places of at most ``n`` candidates, in order.
 
-    About 360 µs for 100 candidates (320 for 60) of 384 dimensions with 3 categories each and n = 20.
+    About 30 µs for 60 candidates of 384 dimensions with 3 categories each and n = 20. Vectors reduced to 64 components
+    would save 10, and keep only three quarters of the squared length: the rest would count as each item's own.
 
     Args:
         relevance: (k,) finite, higher is better, on any scale: the knob counts in its standard deviations.
@@ -33,8 +62,115 @@ def diversify(
         diversity: 0 for the ranking by relevance, with ties by place, to 1 for diversity and mix alone.
     """
     if diversity <= 0.0:
-        return greedy(relevance, [], n, 0.0)
-    terms: list[Term] = [Volume(vectors, n)]
-    if target.any():
-        terms.append(Balance(categories, target))
-    return greedy(relevance, terms, n, diversity)
+        return np.argsort(-relevance, kind="stable")[:n]
+    worth = max(1.0 - diversity, TIE_BREAK) / max(diversity, TIE_BREAK)
+    return _chosen(relevance, worth, vectors, categories.ids, categories.weights, target, min(n, len(relevance)))
+
+
+@numba.njit(cache=True)
+def _chosen(relevance, worth, vectors, ids, weights, target, n):
+    """Lazy: log d² only falls, so its last value bounds a gain, and most candidates need no new one at most slots."""
+    k = len(relevance)
+    worths = worth * _standardized(relevance)
+    vectors = _filled(vectors)
+    rest, log_rest = np.ones(k), np.zeros(k)  # d² and its log, less what the first ``n_seen`` chosen items explain
+    factor = np.empty((k, n))  # coordinates along those
+    n_seen = np.zeros(k, dtype=np.int64)
+    term_of, category_of, part_of, wanted = _terms(ids, weights, target)
+    taken = np.zeros(len(target))  # how much of the chosen items is in each category
+    has_category = np.array([row.any() for row in weights])
+    n_with_category = max(np.count_nonzero(has_category), 1)
+    n_mixed = 0
+    is_chosen = np.zeros(k, dtype=np.bool_)
+    places = np.empty(n, dtype=np.int64)
+    for slot in range(n):
+        t = n_mixed + 1
+        terms = t * wanted * np.log(1.0 + part_of / (taken[category_of] + t * SMOOTHING * wanted))
+        of_mix = np.zeros(k)
+        for i in range(k):
+            for j in range(ids.shape[1]):
+                if term_of[i, j] >= 0:
+                    of_mix[i] += terms[term_of[i, j]]
+        average = of_mix.sum() / n_with_category
+        best, most = -1, -np.inf
+        for i in range(k):
+            gain = worths[i] + (of_mix[i] if has_category[i] else average)
+            if is_chosen[i] or gain + log_rest[i] <= most:
+                continue
+            for s in range(n_seen[i], slot):
+                other = places[s]
+                similarity = (1.0 - OWN) * _dot(vectors[i], vectors[other])
+                factor[i, s] = (similarity - _dot(factor[i, :s], factor[other, :s])) / np.sqrt(rest[other])
+                rest[i] = max(rest[i] - factor[i, s] ** 2, OWN)  # unit rows never fall below; longer ones would
+            n_seen[i], log_rest[i] = slot, np.log(rest[i])
+            if gain + log_rest[i] > most:
+                best, most = i, gain + log_rest[i]
+        places[slot], is_chosen[best] = best, True
+        if has_category[best]:
+            n_mixed += 1
+            for j in range(ids.shape[1]):
+                if weights[best, j] > 0.0:
+                    taken[ids[best, j]] += (1.0 - SMOOTHING) * weights[best, j]
+    return places
+
+
+@numba.njit(cache=True)
+def _standardized(relevance):
+    """Return how many standard deviations each lies below the best, at most 0; all 0 where all are equal."""
+    if len(relevance) == 0:
+        return np.zeros(0)
+    below = relevance - relevance.max()
+    spread = np.sqrt(((below - below.mean()) ** 2).mean())
+    return below / spread if below.any() and spread > 0.0 else np.zeros(len(below))
+
+
+@numba.njit(cache=True)
+def _filled(vectors):
+    """Return the vectors with the mean of the others in place of each zero row; the argument is left as it was."""
+    lacks_vector = np.array([not row.any() for row in vectors])
+    n_lacking = np.count_nonzero(lacks_vector)
+    if n_lacking == 0 or n_lacking == len(vectors):
+        return vectors
+    filled = vectors.copy()
+    filled[lacks_vector] = vectors.sum(axis=0) / (len(vectors) - n_lacking)
+    return filled
+
+
+@numba.njit(cache=True)
+def _terms(ids, weights, target):
+    """Return the distinct pairs of category and part: candidates share most, and their logarithms are what takes time.
+
+    Returns:
+        Each candidate's terms, (k, m), -1 where it has none that the target asks for; and of each term its category,
+        the part of an item in it, less the smoothing, and the share that the target asks for.
+    """
+    total = target.sum()
+    term_of = np.full(ids.shape, -1)
+    category_of = np.empty(ids.size, dtype=np.int64)
+    part_of, wanted = np.empty(ids.size), np.empty(ids.size)
+    earlier = np.empty(ids.size, dtype=np.int64)  # the term before with the same category
+    latest = np.full(len(target), -1)
+    n = 0
+    for i in range(ids.shape[0]):
+        for j in range(ids.shape[1]):
+            if weights[i, j] <= 0.0 or target[ids[i, j]] <= 0.0:
+                continue
+            category, part = ids[i, j], (1.0 - SMOOTHING) * weights[i, j]
+            term = latest[category]
+            while term >= 0 and part_of[term] != part:
+                term = earlier[term]
+            if term < 0:
+                term = n
+                category_of[n], part_of[n], wanted[n] = category, part, target[category] / total
+                earlier[n], latest[category] = latest[category], n
+                n += 1
+            term_of[i, j] = term
+    return term_of, category_of[:n], part_of[:n], wanted[:n]
+
+
+@numba.njit(cache=True, fastmath=True)
+def _dot(one, other):
+    total = np.float32(0.0)
+    for d in range(len(one)):
+        total += one[d] * other[d]
+    return total

@@ -10,7 +10,6 @@ import numba
 import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.followers import Followers
 from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import Reason, SlateItem
 from stream_rec.ranking.features import GROUPS, INPUT_GROUP, NAMES
@@ -21,17 +20,23 @@ from stream_rec.user.past import Past
 
 RECENT = 12
 """Recent items among which the evidence is looked for."""
-KINDS = tuple(GROUPS)
-_OF_GROUP = (INPUT_GROUP[:, None] == np.arange(len(KINDS))).astype(np.float32)
-_TRENDING, _FRESH, _FOLLOWERS, _NEIGHBOURS, _SIMILAR, _REPEAT = map(
-    KINDS.index, ("trending", "fresh", "followers", "neighbours", "similar", "repeat")
-)
-_STAN, _TEXT_LAST, _OWN, _UNSEEN = map(NAMES.index, ("stan", "text_last", "own", "unseen"))
-_EXPLORE = len(KINDS)
-_WITHOUT_EVIDENCE = {_EXPLORE: Reason("explore"), _TRENDING: Reason("trending"), _FRESH: Reason("fresh")}
-_LABELS = tuple(kind.label for kind in Kind)
 LEAST_SIMILARITY = 0.3
 """Cosine below which two texts are not called similar."""
+KINDS = tuple(GROUPS)
+_OF_GROUP = (INPUT_GROUP[:, None] == np.arange(len(KINDS))).astype(np.float32)
+_EXPLORE = len(KINDS)
+_NUMBERS = (
+    *map(KINDS.index, ("trending", "fresh", "followers", "neighbours", "similar", "repeat")),
+    _EXPLORE,
+    *map(NAMES.index, ("stan", "own", "unseen")),
+)
+_WITHOUT_EVIDENCE = {
+    _EXPLORE: Reason("explore"),
+    KINDS.index("trending"): Reason("trending"),
+    KINDS.index("fresh"): Reason("fresh"),
+}
+_LABELS = tuple(kind.label for kind in Kind)
+_NO_VECTORS = np.zeros((0, 0), dtype=np.float32)
 
 
 def explained(
@@ -42,80 +47,120 @@ def explained(
     if not len(places):
         return []
     rows = candidates.rows[places]
-    items = scored.inputs.items
-    parts = head.contributions(scored, places) @ _OF_GROUP
-    recent = past.recent_rows[:RECENT]
-    follows, led = _heaviest_lead(rows, recent, catalog.knowledge.followers)
-    alike, nearest = _nearest_text(rows, recent, catalog)
-    possible = np.ones_like(parts, dtype=bool)
-    possible[:, _FOLLOWERS] = follows
-    possible[:, _NEIGHBOURS] = items[places, _STAN] > 0
-    possible[:, _SIMILAR] = alike
-    possible[:, _REPEAT] = items[places, _OWN] > 0
-    possible[:, _FRESH] = items[places, _UNSEEN : _UNSEEN + 2].any(axis=1)
-    possible[:, _TRENDING] = items[places, _UNSEEN] == 0
-    kinds = np.where(possible, parts, -np.inf).argmax(axis=1)
-    own_place = {row: place for place, row in enumerate(past.recent_rows.tolist())}
-    evidence = np.where(kinds == _SIMILAR, nearest, np.where(kinds == _FOLLOWERS, led, np.maximum(led, 0)))
+    parts = (head.contributions(scored, places) @ _OF_GROUP).astype(np.float64)
+    followers, space = catalog.knowledge.followers, catalog.embeddings.active
+    kinds, evidence = _kinds(
+        parts,
+        scored.inputs.items,
+        places,
+        shown.is_exploring,
+        rows,
+        past.recent_rows,
+        followers.rows,
+        followers.weights,
+        followers.n,
+        followers.total,
+        space.vectors if space is not None else _NO_VECTORS,
+        _NUMBERS,
+    )
     return [
         SlateItem(
-            item_id=catalog.item_ids[row],
-            score=score,
-            propensity=propensity,
-            sources={kind: part for kind, part in zip(KINDS, item_parts) if part > 0},
-            reason=_reason(kind, catalog.item_ids[row], own_place.get(row, -1) if kind == _REPEAT else place, past),
+            item_id,
+            score,
+            propensity,
+            {kind: part for kind, part in zip(KINDS, item_parts) if part > 0},
+            _WITHOUT_EVIDENCE.get(kind) or _reason(KINDS[kind], item_id, place, past),
         )
-        for row, score, propensity, item_parts, kind, place in zip(
-            rows.tolist(),
+        for item_id, score, propensity, item_parts, kind, place in zip(
+            [catalog.item_ids[row] for row in rows.tolist()],
             np.exp(scored.log_p[places]).round(7).tolist(),
             shown.propensities.round(6).tolist(),
             parts.round(4).tolist(),
-            np.where(shown.is_exploring, _EXPLORE, kinds).tolist(),
+            kinds.tolist(),
             evidence.tolist(),
         )
     ]
 
 
-def _reason(kind: int, item_id: str, place: int, past: Past) -> Reason:
-    """Return the reason, with the recent item at ``place`` as evidence where the kind has one and there is one."""
-    if kind in _WITHOUT_EVIDENCE:
-        return _WITHOUT_EVIDENCE[kind]
-    if 0 <= place < len(past.recent):
+def _reason(kind: str, item_id: str, place: int, past: Past) -> Reason:
+    """Return the reason, with the recent item at ``place`` as evidence where there is one."""
+    if place >= 0:
         entry = past.recent[place]
-        return Reason(KINDS[kind], entry.item_id, entry.event_id, _LABELS[entry.kind])
-    return Reason(KINDS[kind], item_id) if kind == _REPEAT else Reason(KINDS[kind])  # too long ago for the ring
-
-
-def _heaviest_lead(rows: np.ndarray, recent: np.ndarray, followers: Followers) -> tuple[np.ndarray, np.ndarray]:
-    """Return whether any recent item leads to each row, and the place of the one that most often does."""
-    led = _lead(rows, recent, followers.rows, followers.weights, followers.n, followers.total)
-    return led >= 0, led
-
-
-def _nearest_text(rows: np.ndarray, recent: np.ndarray, catalog: Catalog) -> tuple[np.ndarray, np.ndarray]:
-    """Return whether any recent item's text is near each row's, and the place of the nearest."""
-    if not len(recent):
-        return np.zeros(len(rows), dtype=bool), np.full(len(rows), -1)
-    similarities = catalog.embeddings.of(rows) @ catalog.embeddings.of(recent).T
-    similarities[rows[:, None] == recent] = -1.0  # an item is not similar to itself
-    nearest = similarities.argmax(axis=1)
-    return similarities.max(axis=1) >= LEAST_SIMILARITY, nearest
+        return Reason(kind, entry.item_id, entry.event_id, _LABELS[entry.kind])
+    return Reason(kind, item_id) if kind == "repeat" else Reason(kind)  # too long ago for the ring
 
 
 @numba.njit(cache=True)
-def _lead(rows, recent, follower_rows, weights, n, total):
-    led = np.full(len(rows), -1, dtype=np.int64)
-    for k in range(len(rows)):
-        heaviest = 0.0
-        decay = 1.0
-        for place in range(len(recent)):
-            row = recent[place]
-            for at in range(n[row]):
-                if follower_rows[row, at] == rows[k]:
-                    share = decay * weights[row, at] / total[row]
-                    if share > heaviest:
-                        heaviest = share
-                        led[k] = place
+def _kinds(
+    parts, items, places, is_exploring, rows, recent, follower_rows, weights, n_followers, total, vectors, numbers
+):
+    """Return for each row the kind that says most, and the place in ``recent`` of its evidence, -1 for none.
+
+    Texts are compared only where their similarity would say most. ``numbers`` is an argument because numba's cache
+    would keep it as it was when another file has changed it.
+    """
+    trending, fresh, followers, neighbours, similar, repeat, explore, stan, own, unseen = numbers
+    kinds, evidence = np.full(len(rows), explore), np.full(len(rows), -1)
+    for at in range(len(rows)):
+        if is_exploring[at]:
+            continue
+        item = items[places[at]]
+        led = _heaviest_lead(rows[at], recent[:RECENT], follower_rows, weights, n_followers, total)
+        said = parts[at].copy()
+        if item[unseen] != 0.0:
+            said[trending] = -np.inf
+        if item[unseen] == 0.0 and item[unseen + 1] == 0.0:
+            said[fresh] = -np.inf
+        if led < 0:
+            said[followers] = -np.inf
+        if item[stan] <= 0.0:
+            said[neighbours] = -np.inf
+        if item[own] <= 0.0:
+            said[repeat] = -np.inf
+        nearest = -1
+        if said.argmax() == similar:
+            nearest = _nearest_text(rows[at], recent[:RECENT], vectors)
+            if nearest < 0:
+                said[similar] = -np.inf
+        kinds[at] = said.argmax()
+        if kinds[at] == followers:
+            evidence[at] = led
+        elif kinds[at] == neighbours:
+            evidence[at] = max(led, 0) if len(recent) else -1
+        elif kinds[at] == similar:
+            evidence[at] = nearest
+        elif kinds[at] == repeat:
+            for place in range(len(recent)):
+                if recent[place] == rows[at]:
+                    evidence[at] = place
                     break
-            decay *= 0.8
+    return kinds, evidence
+
+
+@numba.njit(cache=True)
+def _heaviest_lead(row, recent, follower_rows, weights, n_followers, total):
+    """Return the place of the recent item that most often leads to ``row``, the newer ones counting more; or -1."""
+    led, heaviest, decay = -1, 0.0, 1.0
+    for place in range(len(recent)):
+        for at in range(n_followers[recent[place]]):
+            if follower_rows[recent[place], at] == row:
+                share = decay * weights[recent[place], at] / total[recent[place]]
+                if share > heaviest:
+                    led, heaviest = place, share
+                break
+        decay *= 0.8
     return led
+
+
+@numba.njit(cache=True, fastmath=True)
+def _nearest_text(row, recent, vectors):
+    """Return the place of the recent item with the nearest text, or -1 where none is near: no item is near itself."""
+    nearest, most = -1, LEAST_SIMILARITY
+    for place in range(len(recent)):
+        if recent[place] != row and recent[place] < len(vectors) and row < len(vectors):
+            similarity = np.float32(0.0)
+            for d in range(vectors.shape[1]):
+                similarity += vectors[row, d] * vectors[recent[place], d]
+            if similarity > most or (nearest < 0 and similarity >= most):
+                nearest, most = place, similarity
+    return nearest

@@ -18,11 +18,11 @@ is in the best E of no particle has none and is never shown: no estimate from th
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
+import numba
 import numpy as np
 
 PARTICLES = 128
@@ -33,85 +33,48 @@ PRIOR = (1.0, 20.0)
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """A list, best first. The arrays run parallel; there are at most n, fewer where there is too little to show."""
+    """A list, best first. The arrays run parallel."""
 
     places: np.ndarray
-    """(n,) from ``ranked`` or ``arms``."""
+    """(n,) from ``ranked``, ``arms`` or ``reserved``."""
     propensities: np.ndarray
     """(n,) in (0, 1], the probability that the item is in the list."""
     is_exploring: np.ndarray
     """(n,) bool."""
 
 
+def certain(places: np.ndarray) -> Explored:
+    """Return the list that nothing is left to chance in."""
+    return Explored(places, np.ones(len(places)), np.zeros(len(places), dtype=np.bool_))
+
+
 def explore(
     ranked: np.ndarray,
+    reserved: np.ndarray,
     arms: np.ndarray,
     successes: np.ndarray,
     exposures: np.ndarray,
     n: int,
     share: float,
-    rng: np.random.Generator,
+    draws: tuple[float, float],
     *,
     prior: tuple[float, float] = PRIOR,
 ) -> Explored:
-    """Return a list of ``n`` in which ``share`` of the slots show arms, on average.
+    """Return a list of at most ``n`` in which ``share`` of the slots show arms, on average, followed by ``reserved``.
 
-    About 65 µs for 50 arms, n = 20 and a share of 0.05. Work grows with the square of the number of arms: pass dozens.
+    It is shorter where there is too little to show. About 10 µs for 24 arms, n = 20 and a share of 0.005; 20 at 0.05.
 
     Args:
         ranked: (m,) places, best first; those beyond ``n`` are never shown.
-        arms: (a,) places to explore, without repeats. Those among the best ``n`` ranked are left out.
+        reserved: (r,) places that nothing is drawn for.
+        arms: (a,) places to explore, at least one; none twice, nor in ``ranked`` or ``reserved``.
         successes: (a,) at least 0.
         exposures: (a,) at least the successes.
-        share: 0 for the ranking as it is, to 1.
-        rng: Of this request; gives two numbers. None are taken where nothing is explored.
+        share: Above 0, to 1.
+        draws: Of this request, uniform in [0, 1).
     """
-    best = ranked[:n]
-    is_arm = (arms[:, None] != best).all(axis=1)
-    arms = arms[is_arm]
-    if share <= 0.0 or not len(arms):
-        return Explored(best, np.ones(len(best)), np.zeros(len(best), dtype=bool))
-
-    fewer = math.floor(share * n)
-    p_more = share * n - fewer
-    fewer, more = min(fewer, len(arms)), min(fewer + 1, len(arms))
-    u, v = rng.random(2)
-
-    is_exploring = np.diff(np.floor(share * np.arange(n + 1) + u)) > 0
-    is_exploring &= np.cumsum(is_exploring) <= len(arms)
-    n_exploring = np.count_nonzero(is_exploring)
-    is_exploring = is_exploring[is_exploring | (np.cumsum(~is_exploring) <= len(best))]  # the ranking may be short
-
-    n_ranked = len(is_exploring) - n_exploring
-    places = np.empty(len(is_exploring), dtype=np.int64)
-    propensities = np.empty(len(is_exploring))
-    places[~is_exploring] = best[:n_ranked]
-    propensities[~is_exploring] = np.where(np.arange(n_ranked) < n - more, 1.0, 1.0 - p_more)
-    if n_exploring:  # most lists explore nothing, and need no posterior
-        tops = _top_arms(successes[is_arm], exposures[is_arm], more if p_more else fewer, prior)
-        chosen = tops[int(v * len(tops)), :n_exploring]
-        if_fewer, if_more = (np.bincount(tops[:, :e].ravel(), minlength=len(arms))[chosen] for e in (fewer, more))
-        places[is_exploring] = arms[chosen]
-        propensities[is_exploring] = ((1.0 - p_more) * if_fewer + p_more * if_more) / len(tops)
-    return Explored(places, propensities, is_exploring)
-
-
-def posterior_particles(successes: np.ndarray, exposures: np.ndarray, prior: tuple[float, float]) -> np.ndarray:
-    """Return the arms' values in each particle, (particles, a): comparable within one particle only.
-
-    The values are cube roots of hit rates. A rate's posterior Beta(α, β) is taken for the Gamma of the same mean and
-    variance, whose cube root is nearly normal: mean^(1/3) (1 - 1/(9 κ) + z / (3 √κ)) with κ the Gamma's shape. From
-    the median up its quantiles are within 6 % of the Beta's where α is 1 or more and the mean a tenth or less.
-
-    Source:
-        Wilson, Hilferty. The Distribution of Chi-Square. PNAS 17, 1931.
-    """
-    alpha = successes + prior[0]
-    beta = np.maximum(exposures - successes, 0.0) + prior[1] - prior[0]
-    mean = alpha / (alpha + beta)
-    shape = alpha * (alpha + beta + 1.0) / beta
-    root = np.cbrt(mean)
-    return root * (1.0 - 1.0 / (9.0 * shape)) + root / (3.0 * np.sqrt(shape)) * particle_grid(len(mean))
+    grid = particle_grid(len(arms))
+    return Explored(*_explored(ranked[:n], reserved, arms, successes, exposures, n, share, draws, grid, prior))
 
 
 @lru_cache(maxsize=128)
@@ -132,12 +95,68 @@ def particle_grid(n_arms: int) -> np.ndarray:
     return grid
 
 
-def _top_arms(successes: np.ndarray, exposures: np.ndarray, n: int, prior: tuple[float, float]) -> np.ndarray:
+@numba.njit(cache=True)
+def posterior_particles(
+    successes: np.ndarray, exposures: np.ndarray, grid: np.ndarray, prior: tuple[float, float]
+) -> np.ndarray:
+    """Return the arms' values in each particle, (particles, a): comparable within one particle only.
+
+    The values are cube roots of hit rates. A rate's posterior Beta(α, β) is taken for the Gamma of the same mean and
+    variance, whose cube root is nearly normal: mean^(1/3) (1 - 1/(9 κ) + z / (3 √κ)) with κ the Gamma's shape. From
+    the median up its quantiles are within 6 % of the Beta's where α is 1 or more and the mean a tenth or less.
+
+    Args:
+        grid: ``particle_grid`` of as many arms.
+
+    Source:
+        Wilson, Hilferty. The Distribution of Chi-Square. PNAS 17, 1931.
+    """
+    alpha = successes + prior[0]
+    beta = np.maximum(exposures - successes, 0.0) + prior[1] - prior[0]
+    shape = alpha * (alpha + beta + 1.0) / beta
+    root = np.cbrt(alpha / (alpha + beta))
+    return root * (1.0 - 1.0 / (9.0 * shape)) + root / (3.0 * np.sqrt(shape)) * grid
+
+
+@numba.njit(cache=True)
+def _explored(ranked, reserved, arms, successes, exposures, n, share, draws, grid, prior):
+    fewer = int(np.floor(share * n))
+    p_more = share * n - fewer
+    fewer, more = min(fewer, len(arms)), min(fewer + 1, len(arms))
+    most = more if p_more > 0.0 else fewer
+    u, v = draws
+    places, propensities = np.empty(n + len(reserved), dtype=np.int64), np.ones(n + len(reserved))
+    is_exploring = np.zeros(n + len(reserved), dtype=np.bool_)
+    n_ranked, n_exploring = 0, 0
+    for slot in range(n):  # one that nothing is left for is left out
+        at = n_ranked + n_exploring
+        if n_exploring < most and np.floor(share * (slot + 1) + u) > np.floor(share * slot + u):
+            is_exploring[at] = True
+            n_exploring += 1
+        elif n_ranked < len(ranked):
+            places[at] = ranked[n_ranked]
+            propensities[at] = 1.0 if n_ranked < n - more else 1.0 - p_more
+            n_ranked += 1
+    if n_exploring > 0:  # most lists explore nothing, and need no posterior
+        tops = _top_arms(posterior_particles(successes, exposures, grid, prior), most)
+        drawn = tops[int(v * len(tops))]
+        for rank, at in enumerate(np.flatnonzero(is_exploring)):
+            if_fewer = np.count_nonzero(tops[:, :fewer] == drawn[rank])
+            if_more = np.count_nonzero(tops[:, :more] == drawn[rank])
+            places[at] = arms[drawn[rank]]
+            propensities[at] = ((1.0 - p_more) * if_fewer + p_more * if_more) / len(tops)
+    end = n_ranked + n_exploring + len(reserved)
+    places[end - len(reserved) : end] = reserved
+    return places[:end], propensities[:end], is_exploring[:end]
+
+
+@numba.njit(cache=True)
+def _top_arms(values, n):
     """Return the ``n`` best arms of each particle, (particles, n), best first; among equals the earlier one."""
-    values = posterior_particles(successes, exposures, prior)
     tops = np.empty((len(values), n), dtype=np.int64)
-    particles = np.arange(len(values))
-    for rank in range(n):
-        tops[:, rank] = values.argmax(axis=1)
-        values[particles, tops[:, rank]] = -np.inf
+    for particle in range(len(values)):
+        for rank in range(n):
+            best = values[particle].argmax()
+            tops[particle, rank] = best
+            values[particle, best] = -np.inf
     return tops

@@ -11,6 +11,7 @@ bounded: with ``worth`` 3 nothing makes way for an item less than a third as lik
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from msgspec import Struct
 
@@ -22,7 +23,6 @@ HALF_LIFE_EVENTS = 3500.0
 """Groups of choices after which the counts have faded to a half."""
 PRIOR = (1.0, 50.0)
 """Fresh choices and choices that every history starts with."""
-
 
 NOTHING = (0.0,) * (len(HISTORY) + 1)
 
@@ -63,8 +63,8 @@ def with_reserved(
     fresh_likely: np.ndarray,
     n: int,
     worth: float,
-) -> np.ndarray:
-    """Return the list of at most ``n`` places: ``ranked`` less what makes way, then the fresh items let in.
+) -> tuple[np.ndarray, int]:
+    """Return at most ``n`` places, ``ranked`` less what makes way, then the fresh items let in; and how many those are.
 
     Fresh items that are in the list on their own stay. A list that is short is filled up with fresh items first.
 
@@ -75,18 +75,29 @@ def with_reserved(
         fresh_likely: (f,) probability of each, the share of fresh choices included.
         worth: 0 lets none in.
     """
-    in_list = set(ranked.tolist())
-    waiting = [(place, p) for place, p in zip(fresh.tolist(), fresh_likely.tolist()) if place not in in_list][:SLOTS]
-    n_free = min(n - len(ranked), len(waiting)) if worth > 0 else 0
-    let_in = [place for place, _ in waiting[:n_free]]
-    is_fresh = set(fresh.tolist())
-    last = [place for place in reversed(ranked.tolist()) if place not in is_fresh]
-    gone = set()
-    for (place, p), displaced in zip(waiting[n_free:], last):
-        if worth * p <= likely[displaced]:
+    return _with_reserved(ranked, likely, fresh, fresh_likely, n, worth) if worth > 0 else (ranked, 0)
+
+
+@numba.njit(cache=True)
+def _with_reserved(ranked, likely, fresh, fresh_likely, n, worth):
+    in_list, is_fresh = np.zeros(len(likely), dtype=np.bool_), np.zeros(len(likely), dtype=np.bool_)
+    in_list[ranked] = True
+    is_fresh[fresh] = True
+    let_in = np.empty(SLOTS, dtype=np.int64)
+    n_let_in = 0
+    last = len(ranked) - 1
+    for at in range(len(fresh)):
+        if n_let_in == SLOTS:
             break
-        gone.add(displaced)
-        let_in.append(place)
-    if not let_in:
-        return ranked
-    return np.array([place for place in ranked.tolist() if place not in gone] + let_in, dtype=np.int64)
+        if in_list[fresh[at]]:
+            continue
+        if len(ranked) + n_let_in >= n:  # no slot is free
+            while last >= 0 and is_fresh[ranked[last]]:
+                last -= 1
+            if last < 0 or worth * fresh_likely[at] <= likely[ranked[last]]:
+                break
+            in_list[ranked[last]] = False
+            last -= 1
+        let_in[n_let_in] = fresh[at]
+        n_let_in += 1
+    return np.concatenate((ranked[in_list[ranked]], let_in[:n_let_in])), n_let_in

@@ -13,7 +13,7 @@ from mode import Service
 
 from stream_rec.config import Settings
 from stream_rec.events.slate import EVERYBODY, SlateItem
-from stream_rec.recommend import generator, policy_name, rank, recommend, slate
+from stream_rec.recommend import policy_name, rank, recommend, slate
 from stream_rec.user.state import COLD
 from stream_rec.wiring.apps import partition_of
 from stream_rec.wiring.workbench import Workbench
@@ -56,5 +56,4 @@ class Everybody(Service):
         catalog, head = bench.catalog, bench.shared.head
         now_ms = catalog.knowledge.newest_ms
         ranked = rank(EVERYBODY, COLD, catalog, head, bench.workspace, now_ms=now_ms)
-        rng = generator(self._ranking.seed, EVERYBODY)
-        return recommend(ranked, catalog, head, self._ranking, bench.exposures, rng)
+        return recommend(ranked, catalog, head, self._ranking, bench.exposures, EVERYBODY)

@@ -67,6 +67,19 @@ def test_an_evaluation_from_end_to_end(log, tmp_path):
     assert all(one["cost"]["peak_mb"] > 10 for one in told["results"].values())
 
 
+def test_the_engine_is_observed(log, tmp_path):
+    """Only as it does not explore: the sources of its candidates, and its lists at several diversities."""
+    told, _ = said(*log, "--report", tmp_path, "--exploring", baselines="popular")
+    measured = told["results"]["stream_rec"]
+    text = (tmp_path / "index.html").read_text()
+
+    assert [name for name, one in told["results"].items() if {"candidates", "frontier"} & one.keys()] == ["stream_rec"]
+    assert measured["candidates"]["recall"] >= measured["hr"] > 0
+    assert measured["candidates"]["slices"].keys() == measured["slices"].keys()
+    assert [point["diversity"] for point in measured["frontier"]] == [0, 0.1, 0.2, 0.35, 0.5, 0.75, 1]
+    assert "Candidates: what could have been in a list" in text and "What variety costs" in text
+
+
 def test_a_failed_method_is_exit_code_1(log):
     """The others are reported."""
     told, result = said(*log, baselines="popular,broken")

@@ -13,6 +13,7 @@ from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
 from stream_rec.replay.log import BadLine
 from stream_rec.replay.method import Group, World
+from stream_rec.replay.prequential import Schedule
 from stream_rec.replay.scan import ScannedLog, scan
 
 NOW_MS = 2_000_000_000_000
@@ -106,6 +107,31 @@ class Spy(Always):
         """Keep the group's items and events."""
         assert [one.event.timestamp_ms for one in group.events] == [group.now_ms] * len(group.items)
         self.calls.append(("learn", group.user, group.now_ms, group.items.tolist()))
+
+
+class Slow:
+    """An observer that keeps the items of every group, and takes long for it by the clock ``ticking``."""
+
+    TAKES_NS = 10**15
+    now_ns = 0
+
+    def __init__(self, method: Always, plan: Schedule) -> None:
+        self.items: list[int] = []
+
+    def observe(self, group: Group) -> None:
+        """Keep them."""
+        self.items += group.items.tolist()
+        Slow.now_ns += self.TAKES_NS
+
+    def found(self) -> dict[str, np.ndarray]:
+        """Return them."""
+        return {"items": np.array(self.items)}
+
+
+def ticking() -> int:
+    """Return the time of a clock that goes by 1 ns each time it is asked, and when ``Slow`` looks."""
+    Slow.now_ns += 1
+    return Slow.now_ns
 
 
 def first_items(world: World, seed: int) -> Always:

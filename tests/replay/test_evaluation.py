@@ -7,8 +7,10 @@ import pytest
 
 from stream_rec.events.item import Item
 from stream_rec.replay.evaluation import Evaluation, genres
+from stream_rec.replay.observation import Observation
 from stream_rec.replay.prequential import Trial, schedule
 from stream_rec.replay.trials import Failed, Finished, world_of
+from stream_rec.retrieval.candidates import FRESH, TRENDING
 from tests.replay.logs import scanned
 
 ROWS = [("u", "a", 0), ("v", "b", 1), ("u", "a", 2), ("u", "x", 2), ("v", "a", 3), ("w", "b", 4)]
@@ -23,17 +25,29 @@ def evaluation(tmp_path, rows=ROWS, items=ITEMS, warmup=0.3, n=10) -> Evaluation
     return Evaluation(log, plan, world, items, n=n, seed=0)
 
 
-def finished(ranks, lists, n=10) -> Finished:
-    """Return a trial with these ranks and lists."""
+def padded(lists, n=10) -> np.ndarray:
+    """Return lists as a trial keeps them."""
     rows = np.full((len(lists), n), -1, np.int32)
     for row, shown in zip(rows, lists):
         row[: len(shown)] = shown
+    return rows
+
+
+def finished(ranks, lists, n=10, observed=None) -> Finished:
+    """Return a trial with these ranks and lists."""
     times = np.arange(1, len(lists) + 1) * 1_000_000
-    return Finished(Trial(np.array(ranks, np.uint16), times, times), rows, 0.5, 2.0, 50.0)
+    return Finished(Trial(np.array(ranks, np.uint16), times, times), padded(lists, n), 0.5, 2.0, 50.0, observed)
 
 
 LISTS = [[0, 1], [1, 0], [0]]
 GOOD = finished([1, 0, 2, 0], LISTS)
+SEEN = Observation(
+    sources=np.array([1 << TRENDING, 0, 1 << TRENDING | 1 << FRESH, 0], np.uint16),
+    n_candidates=np.array([2, 2, 1], np.int32),
+    diversities=np.array([0.0, 1.0]),
+    lists=np.stack([padded(LISTS), padded([[2, 0], [1, 0], [1]])]),
+)._asdict()
+OBSERVED = finished([1, 0, 2, 0], LISTS, observed=SEEN)
 
 
 def test_a_result_by_hand(tmp_path):
@@ -58,6 +72,42 @@ def test_a_result_by_hand(tmp_path):
     assert result["curves"]["over_time"]["hr"][-1] == 0
     assert result["curves"]["item_age"]["none"]["n"] == 1
     assert comparison is None
+
+
+def test_candidate_recall_is_of_the_same_slices(tmp_path):
+    """Four events, two of them candidates: of the two that follow a first event in time, one."""
+    result = evaluation(tmp_path).of_all({"stream_rec": OBSERVED})[0]["stream_rec"]
+    recall = result["candidates"]
+
+    assert (recall["recall"], recall["per_list"]["mean"]) == (0.5, 5 / 3)
+    assert recall["sources"]["trending"] == {"covers": 0.5, "only": 0.25}
+    assert {name: part["n"] for name, part in recall["slices"].items()} == {
+        name: part["n"] for name, part in result["slices"].items()
+    }
+    assert (recall["slices"]["pair=seen"]["recall"], recall["slices"]["item=unlisted"]["recall"]) == (1, 0)
+    assert recall["slices"]["pair=new"]["recall"] == pytest.approx(1 / 3)
+
+
+def test_a_frontier_by_hand(tmp_path):
+    """Three groups at two diversities; at the second the first event's item has rank 2, and the last event's 1."""
+    frontier = evaluation(tmp_path).of_all({"stream_rec": OBSERVED})[0]["stream_rec"]["frontier"]
+    second = 1 / np.log2(3)
+
+    assert [point["diversity"] for point in frontier] == [0, 1]
+    assert [point["ndcg"] for point in frontier] == pytest.approx([(1 + second) / 4, (second + second + 1) / 4])
+    assert [point["hr"] for point in frontier] == [0.5, 0.75]
+    assert [point["coverage"] for point in frontier] == pytest.approx([2 / 3, 1])
+    assert [point["n_lists"] for point in frontier] == [3, 3]
+    assert frontier[1]["ndcg_change"]["mean"] == pytest.approx(second / 4)
+    assert frontier[0]["miscalibration"] == pytest.approx(np.log(1 / (0.99 * 0.5 + 0.01)))
+
+
+def test_who_was_not_observed_has_neither_candidates_nor_a_frontier(tmp_path):
+    """As the baselines are not."""
+    made = evaluation(tmp_path).of_all({"stream_rec": OBSERVED, "other": GOOD})[0]
+
+    assert {"candidates", "frontier"} <= made["stream_rec"].keys()
+    assert made["stream_rec"].keys() - made["other"].keys() == {"candidates", "frontier"}
 
 
 def test_cost_by_hand(tmp_path):

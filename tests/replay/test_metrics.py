@@ -12,6 +12,13 @@ from stream_rec.replay import metrics
 RANKS = np.array([1, 3, 0, 4], np.uint16)
 
 
+def test_ranks_by_hand():
+    """The item stands second, nowhere, and first; padding is no item."""
+    lists = np.array([[4, 7, -1], [4, 7, -1], [9, -1, -1]], np.int32)
+
+    assert metrics.ranks(lists, np.array([7, 3, 9])).tolist() == [2, 0, 1]
+
+
 def test_accuracy_by_hand():
     """First, third, missed, fourth; of the first three, the fourth is missed too."""
     assert metrics.hits(RANKS, 3).tolist() == [1, 1, 0, 0]

@@ -21,7 +21,7 @@ from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import generator, recommend
+from stream_rec.recommend import recommend
 from stream_rec.replay.log import LoggedEvent
 from stream_rec.replay.pipeline import Pipeline
 from stream_rec.user.state import COLD, UserConfig, digest
@@ -225,8 +225,7 @@ def test_a_pattern_is_learned(pattern):
     for n, (user_id, number) in enumerate(itertools.islice(pattern(random.Random(0)), 900)):
         kind, event = happened(10**12 + n * 60_000, f"i{number}", event_id=f"e{n}", user_id=user_id)
         ranked = pipeline.rank(user_id, event.timestamp_ms)
-        rng = generator(config.seed, event.event_id)
-        shown = recommend(ranked, pipeline.catalog, pipeline.head, config, pipeline.exposures, rng)
+        shown = recommend(ranked, pipeline.catalog, pipeline.head, config, pipeline.exposures, event.event_id)
         popular = [item_id for item_id, _ in counts.most_common(10)]
         gains.append((ndcg([item.item_id for item in shown[:10]], event.item_id), ndcg(popular, event.item_id)))
         pipeline.teach(ranked, [LoggedEvent(kind, event)])

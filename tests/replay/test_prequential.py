@@ -20,12 +20,13 @@ ROWS = [("u", "a", 1), ("u", "b", 1), ("v", "a", 1), ("u", "a", 1), ("u", "c", 2
 """Four groups: u's events at 1 are two of them, parted by v's."""
 
 
-def judged(method, log, warmup=0.0, n=3, n_listed=None):
+def judged(method, log, warmup=0.0, n=3, n_listed=None, **options):
     """Return the trial and the lists."""
     plan = schedule(log, warmup)
     is_listed = np.arange(len(log.item_ids)) < (len(log.item_ids) if n_listed is None else n_listed)
     sink = io.BytesIO()
-    trial = judge(method, log, plan, is_listed, n=n, clock=count().__next__, lists=sink)
+    options = {"clock": count().__next__, **options}
+    trial = judge(method, log, plan, is_listed, n=n, lists=sink, **options)
     return trial, np.frombuffer(sink.getvalue(), np.int32).reshape(-1, n)
 
 
@@ -86,6 +87,29 @@ def test_each_event_of_a_group_is_scored_against_its_one_list(tmp_path):
     assert trial.ranks.tolist() == [2, 0, 2, 2, 1, 1]
     assert lists.tolist() == [[2, 0, -1]] * 4
     assert (trial.list_ns.tolist(), trial.learn_ns.tolist()) == ([1] * 4, [1] * 4)
+
+
+def test_who_looks_does_so_between_scoring_and_learning(tmp_path):
+    """In nobody's time, and not in the warm-up."""
+    spy, clock = Spy(), count()
+
+    def observe(group):
+        spy.calls.append(("observe", group.user, group.now_ms))
+        for _ in range(1000):
+            next(clock)
+
+    trial, _ = judged(spy, scanned(tmp_path, ROWS[:4]), warmup=0.3, clock=clock.__next__, observe=observe)
+
+    assert spy.calls == [
+        ("learn", 0, 1000, [0, 1]),
+        ("recommend", 1, 1000),
+        ("observe", 1, 1000),
+        ("learn", 1, 1000, [0]),
+        ("recommend", 0, 1000),
+        ("observe", 0, 1000),
+        ("learn", 0, 1000, [0]),
+    ]
+    assert (trial.list_ns.tolist(), trial.learn_ns.tolist()) == ([1, 1], [1, 1])
 
 
 def test_what_only_the_group_knows_is_no_hit(tmp_path):

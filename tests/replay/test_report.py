@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from stream_rec.config import Settings, shown
 from stream_rec.replay.report import page
 from stream_rec.replay.trials import Failed
-from tests.replay.test_evaluation import GOOD, LISTS, evaluation, finished
+from tests.replay.test_evaluation import GOOD, LISTS, OBSERVED, evaluation, finished
 
 VOID = {"meta", "br", "path", "use", "rect", "line"}
 
@@ -54,7 +54,7 @@ class Balance(HTMLParser):
 
 def test_the_page_is_whole_and_needs_nothing_else(tmp_path):
     """No address is fetched, every tag is closed, no id stands there twice, every picture is there."""
-    text = page(said(tmp_path, stream_rec=GOOD, better=finished([1, 1, 2, 0], LISTS), bad=Failed("a < b")))
+    text = page(said(tmp_path, stream_rec=OBSERVED, better=finished([1, 1, 2, 0], LISTS), bad=Failed("a < b")))
     balance = Balance()
     balance.feed(text.partition("<html")[2].join(("<html", "")))
 
@@ -62,13 +62,13 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path):
     assert len(balance.ids) == len(set(balance.ids))
     assert not re.search(r"(src|href)=\"(?!#)", text.replace("xlink:href", "href"))
     assert "url(http" not in text and "@import" not in text and "<script" not in text
-    assert text.count("<svg") == 5
+    assert text.count("<svg") == 7
     assert "a &lt; b" in text and "&lt;e&gt;.jsonl" in text and "2 lines: not_json" in text
 
 
 def test_every_reference_of_a_picture_is_in_it(tmp_path):
     """Ids begin anew in each picture, so each has its own."""
-    text = page(said(tmp_path, stream_rec=GOOD))
+    text = page(said(tmp_path, stream_rec=OBSERVED))
     named = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
 
     assert named
@@ -77,7 +77,7 @@ def test_every_reference_of_a_picture_is_in_it(tmp_path):
 
 def test_the_same_evaluation_gives_the_same_page(tmp_path):
     """Nothing of the time or of chance is in it."""
-    evaluated = said(tmp_path, stream_rec=GOOD, other=finished([2, 0, 1, 0], LISTS))
+    evaluated = said(tmp_path, stream_rec=OBSERVED, other=finished([2, 0, 1, 0], LISTS))
 
     assert page(evaluated) == page(evaluated)
 
@@ -94,3 +94,29 @@ def test_a_page_without_the_engine(tmp_path):
     text = page(said(tmp_path, stream_rec=Failed("no"), popular=GOOD))
 
     assert text.count("<svg") == 5
+
+
+def test_candidates_and_the_cost_of_variety_are_shown_of_an_observed_engine(tmp_path):
+    """How many there were and what was among them, and a row for each diversity, the one in use marked."""
+    text = page(said(tmp_path, stream_rec=OBSERVED))
+
+    assert "made from 2 candidates on average" in text and "among them: 50.0%" in text
+    assert "<td>trending</td>" not in text and "<th>trending</th>" in text
+    assert "<td>pair=seen</td><td>1</td><td>100.0%</td>" in text
+    assert "<td>0, in use</td><td>0.4077</td><td>+0.0%</td>" in text
+    assert "<td>1</td><td>0.5655</td><td>+38.7%</td>" in text
+
+
+def test_an_engine_that_was_not_observed_has_neither(tmp_path):
+    """As a baseline."""
+    text = page(said(tmp_path, stream_rec=GOOD))
+
+    assert "Candidates: what" not in text and "What variety costs" not in text
+
+
+def test_a_frontier_without_a_hit_has_no_picture(tmp_path):
+    """Nothing can be said relative to an NDCG of 0; the table is there."""
+    missed = {**OBSERVED.observed, "lists": OBSERVED.observed["lists"][:, :, ::-1] * 0 - 1}
+    text = page(said(tmp_path, stream_rec=finished([1, 0, 2, 0], LISTS, observed=missed)))
+
+    assert text.count("<svg") == 6 and "<td>0, in use</td><td>0.0000</td><td>–</td>" in text

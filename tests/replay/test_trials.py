@@ -8,7 +8,7 @@ import numpy as np
 
 from stream_rec.replay.prequential import schedule
 from stream_rec.replay.trials import Failed, Finished, run, world_of
-from tests.replay.logs import Popular, broken, first_items, incomplete, killed, many_rows, scanned
+from tests.replay.logs import Popular, Slow, broken, first_items, incomplete, killed, many_rows, scanned, ticking
 
 
 def ran(tmp_path, factories, **options):
@@ -16,7 +16,8 @@ def ran(tmp_path, factories, **options):
     log = scanned(tmp_path, many_rows(), [f"i{n}" for n in range(5)])
     plan = schedule(log, 0.2)
     world = world_of(log, plan, np.ones(5, bool), np.zeros((5, 0), np.float32))
-    return run(factories, log, world, warmup=0.2, n=4, seed=0, clock=time.perf_counter_ns, **options), log, plan
+    options = {"clock": time.perf_counter_ns, **options}
+    return run(factories, log, world, warmup=0.2, n=4, seed=0, **options), log, plan
 
 
 def test_a_method_that_fails_leaves_the_others_their_results(tmp_path):
@@ -48,6 +49,16 @@ def test_a_method_that_fails_leaves_the_others_their_results(tmp_path):
         assert (finished.trial.list_ns > 0).all()
         assert finished.total_s >= finished.setup_s > 0
         assert 20 < finished.peak_mb < 400
+
+
+def test_what_an_observer_found_comes_back(tmp_path):
+    """Of the method that has one: all scored events in order. What it took is not in the method's time."""
+    factories = {"popular": Popular, "first": first_items}
+    made, log, plan = ran(tmp_path, factories, observers={"first": Slow}, clock=ticking)
+
+    assert made["popular"].observed is None
+    assert made["first"].observed["items"].tolist() == log.items[plan.first_scored :].tolist()
+    assert made["first"].total_s < Slow.TAKES_NS / 1e9
 
 
 def test_the_world_says_nothing_of_what_happens(tmp_path):

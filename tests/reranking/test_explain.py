@@ -131,7 +131,7 @@ def test_fresh_is_said_of_items_that_hardly_anybody_saw():
     catalog.put_knowledge("few", taught(NOW_MS))
     catalog.put_knowledge("many", taught(*MANY))
     catalog.put_embedding("none", embedded([1, 0]))
-    items = items_for(viewer("many"), catalog, preferring(age_6h=1, unseen=1, few_events=1))
+    items = items_for(viewer("many"), catalog, preferring(age_6h=3, unseen=1, few_events=1))
 
     assert {i: item.reason.kind for i, item in items.items() if i != "many"} == {"none": "fresh", "few": "fresh"}
     assert items["many"].reason.kind != "fresh"

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_rec.reranking.explore import PARTICLES, PRIOR, explore, particle_grid, posterior_particles
+from stream_rec.reranking.explore import PARTICLES, PRIOR, certain, explore, particle_grid, posterior_particles
 
 RANKED = np.arange(30)
-ARMS = np.array([100, 101, 102, 103, 4, 25])
-"""4 is among the best ranked, 25 below the list's end."""
+RESERVED = np.array([40, 41])
+ARMS = np.array([100, 101, 102, 103, 104, 105])
 SUCCESSES = np.array([0.0, 1.0, 0.0, 2.0, 9.0, 0.0])
 EXPOSURES = np.array([0.0, 4.0, 60.0, 30.0, 9.0, 2.0])
 
@@ -22,7 +22,8 @@ def shown(draws: int, n: int, share: float, *, ranked=RANKED, arms=ARMS, seed: i
     counts: Counter = Counter()
     recorded: dict[int, set] = {}
     for _ in range(draws):
-        explored = explore(ranked, arms, SUCCESSES[: len(arms)], EXPOSURES[: len(arms)], n, share, rng)
+        drawn = tuple(rng.random(2).tolist())
+        explored = explore(ranked, RESERVED, arms, SUCCESSES[: len(arms)], EXPOSURES[: len(arms)], n, share, drawn)
         for place, propensity in zip(explored.places.tolist(), explored.propensities.tolist()):
             counts[place] += 1
             recorded.setdefault(place, set()).add(propensity)
@@ -53,59 +54,72 @@ def test_propensities_of_all_items_add_up_to_the_length():
     """Nothing that can be shown has its probability elsewhere."""
     _, recorded = shown(3000, 10, 0.23)
 
-    assert sum(propensity for (propensity,) in recorded.values()) == pytest.approx(10)
-    assert sum(propensity for place, (propensity,) in recorded.items() if place >= 10) == pytest.approx(2.3)
+    assert sum(propensity for (propensity,) in recorded.values()) == pytest.approx(10 + len(RESERVED))
+    assert sum(propensity for place, (propensity,) in recorded.items() if place >= 100) == pytest.approx(2.3)
 
 
 def test_each_slot_explores_with_probability_share():
     """In 5,000 lists, and never more than one slot more in one list than in another."""
     rng = np.random.default_rng(1)
-    slots = np.array([explore(RANKED, ARMS, SUCCESSES, EXPOSURES, 10, 0.23, rng).is_exploring for _ in range(5000)])
+    draws = rng.random((5000, 2)).tolist()
+    slots = np.array(
+        [explore(RANKED, RESERVED, ARMS, SUCCESSES, EXPOSURES, 10, 0.23, (u, v)).is_exploring[:10] for u, v in draws]
+    )
 
     assert slots.mean(axis=0) == pytest.approx(np.full(10, 0.23), abs=4.5 * np.sqrt(0.23 * 0.77 / 5000))
     assert set(slots.sum(axis=1).tolist()) == {2, 3}
 
 
-def test_share_zero_is_the_ranking():
-    """With propensity 1, and nothing drawn."""
-    rng = np.random.default_rng(0)
-    explored = explore(RANKED, ARMS, SUCCESSES, EXPOSURES, 5, 0.0, rng)
+def test_what_is_certain_is_shown_as_it_stands():
+    """With propensity 1."""
+    explored = certain(RANKED[:3])
 
-    assert explored.places.tolist() == [0, 1, 2, 3, 4]
-    assert explored.propensities.tolist() == [1.0] * 5
+    assert explored.places.tolist() == [0, 1, 2]
+    assert explored.propensities.tolist() == [1.0] * 3
     assert not explored.is_exploring.any()
-    assert rng.random() == np.random.default_rng(0).random()
 
 
-def test_without_arms_the_ranking_stays():
-    """Also where all of them are in it already."""
-    rng = np.random.default_rng(0)
-    for arms in (np.zeros(0, dtype=np.int64), np.array([2, 0])):
-        explored = explore(RANKED[:4], arms, np.zeros(len(arms)), np.zeros(len(arms)), 4, 0.5, rng)
-        assert (explored.places.tolist(), explored.propensities.tolist()) == ([0, 1, 2, 3], [1.0] * 4)
+def test_reserved_places_end_every_list():
+    """Whether it explores (u at the top of its range) or not; nothing is drawn for them."""
+    for u in (0.0, 0.999):
+        explored = explore(RANKED, RESERVED, ARMS, SUCCESSES, EXPOSURES, 10, 0.01, (u, 0.5))
+        assert explored.is_exploring.any() == (u > 0)
+        assert explored.places[10:].tolist() == RESERVED.tolist()
+        assert explored.propensities[10:].tolist() == [1.0, 1.0]
+        assert not explored.is_exploring[10:].any()
+
+
+def test_the_largest_draw_shows_no_more_than_there_is():
+    """The sum of a whole number of slots and the largest number below 1 is rounded up: one slot too many explores."""
+    largest = 1.0 - 2.0**-53
+    explored = explore(RANKED, RESERVED, ARMS, SUCCESSES, EXPOSURES, 10, 0.1, (largest, largest))
+
+    assert np.count_nonzero(explored.is_exploring) == 1
 
 
 @settings(max_examples=80, deadline=None)
 @given(
     st.integers(0, 12),
-    st.lists(st.integers(0, 20), unique=True, max_size=8),
+    st.lists(st.integers(100, 120), unique=True, min_size=1, max_size=8),
     st.integers(0, 12),
-    st.floats(0, 1),
+    st.floats(0, 1, exclude_min=True),
     st.integers(0, 2**32 - 1),
 )
 def test_a_list_repeats_nothing_and_keeps_the_order(m, arms, n, share, seed):
-    """Ranked items are a prefix of the ranking; arms are none of its best n; probabilities are above 0."""
+    """Ranked items are a prefix of the ranking, reserved ones the end of the list; probabilities are above 0."""
     rng = np.random.default_rng(seed)
     exposures = rng.integers(0, 50, len(arms)).astype(float)
     successes = np.floor(exposures * rng.random(len(arms)))
-    explored = explore(np.arange(m), np.array(arms, dtype=np.int64), successes, exposures, n, share, rng)
+    drawn = tuple(rng.random(2).tolist())
+    explored = explore(np.arange(m), RESERVED, np.array(arms), successes, exposures, n, share, drawn)
 
-    places, is_exploring = explored.places.tolist(), explored.is_exploring
+    assert explored.places[-2:].tolist() == RESERVED.tolist()
+    places, is_exploring = explored.places[:-2].tolist(), explored.is_exploring[:-2]
     ranked = [place for place, exploring in zip(places, is_exploring) if not exploring]
     assert ranked == list(range(len(ranked)))
     assert len(places) == len(set(places)) <= n
     assert len(places) >= min(n, m)
-    assert set(places) - set(ranked) <= set(arms) - set(range(min(m, n)))
+    assert set(places) - set(ranked) <= set(arms)
     assert ((explored.propensities > 0) & (explored.propensities <= 1)).all()
 
 
@@ -113,13 +127,14 @@ def test_equal_arms_are_equally_likely():
     """Whatever their place, for any number of arms."""
     for n_arms in (1, 2, 7, 50, 200):
         arms = np.arange(1000, 1000 + n_arms)
-        explored = explore(RANKED, arms, np.zeros(n_arms), np.zeros(n_arms), 10, 0.1, np.random.default_rng(n_arms))
+        drawn = tuple(np.random.default_rng(n_arms).random(2).tolist())
+        explored = explore(RANKED, RESERVED, arms, np.zeros(n_arms), np.zeros(n_arms), 10, 0.1, drawn)
         assert explored.propensities[explored.is_exploring].tolist() == pytest.approx([1 / n_arms])
 
 
 def test_better_and_less_known_arms_are_likelier():
     """Among equally often shown ones the better; among those never clicked the less often shown."""
-    values = posterior_particles(np.array([0.0, 3.0, 0.0]), np.array([40.0, 40.0, 400.0]), PRIOR)
+    values = posterior_particles(np.array([0.0, 3.0, 0.0]), np.array([40.0, 40.0, 400.0]), particle_grid(3), PRIOR)
     wins = np.bincount(values.argmax(axis=1), minlength=3)
 
     assert wins[1] > wins[0] > wins[2]
@@ -128,7 +143,7 @@ def test_better_and_less_known_arms_are_likelier():
 @pytest.mark.parametrize(("alpha", "beta"), [(1, 19), (1, 200), (2, 30), (5, 100)])
 def test_particles_follow_the_beta_posterior(alpha, beta):
     """Its upper quantiles, drawn 200,000 times, within 8 %: 6 of the approximation, 2 of the draws."""
-    values = posterior_particles(np.zeros(1), np.zeros(1), (alpha, alpha + beta))
+    values = posterior_particles(np.zeros(1), np.zeros(1), particle_grid(1), (float(alpha), float(alpha + beta)))
     drawn = np.random.default_rng(0).beta(alpha, beta, 200_000)
     quantiles = (np.arange(PARTICLES) + 0.5) / PARTICLES
     upper = quantiles > 0.5

@@ -22,9 +22,13 @@ LIKELY = np.array([0.40, 0.20, 0.10, 0.06, 0.03, 0.001, 0.001])
 
 
 def listed(fresh: list[int], fresh_likely: list[float], *, n: int = 5, worth: float = 1.0, ranked=(0, 1, 2, 3, 4)):
-    return with_reserved(
+    """Return the list, having seen that what was let in stands at its end and is counted."""
+    places, n_let_in = with_reserved(
         np.array(ranked, dtype=np.int64), LIKELY, np.array(fresh, dtype=np.int64), np.array(fresh_likely), n, worth
-    ).tolist()
+    )
+    made = places.tolist()
+    assert set(made[len(made) - n_let_in :]) == set(made) - set(ranked)
+    return made
 
 
 def test_a_fresh_item_that_is_likelier_takes_the_last_slot():
@@ -77,13 +81,14 @@ def test_no_repeats_at_most_n_and_at_most_so_many_slots(n, m, fresh, worth, seed
     """Whatever comes in: no place twice, n at most, never shorter, and at most SLOTS are let in."""
     rng = np.random.default_rng(seed)
     ranked = rng.permutation(20)[: min(n, m)]
-    places = with_reserved(
-        ranked, rng.random(20), np.array(fresh, dtype=np.int64), np.sort(rng.random(len(fresh)))[::-1], n, worth
-    ).tolist()
+    likely, fresh_likely = rng.random(20), np.sort(rng.random(len(fresh)))[::-1].copy()
+    made, n_let_in = with_reserved(ranked, likely, np.array(fresh, dtype=np.int64), fresh_likely, n, worth)
+    places = made.tolist()
 
     assert len(set(places)) == len(places) <= n
     assert len(places) >= len(ranked)
-    assert len(set(places) - set(ranked.tolist())) <= SLOTS
+    assert set(places[len(places) - n_let_in :]) == set(places) - set(ranked.tolist()) <= set(fresh)
+    assert n_let_in <= SLOTS
 
 
 def test_the_share_is_learned_by_history():

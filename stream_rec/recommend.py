@@ -91,6 +91,7 @@ def recommend(
         ranked.fresh_likely,
         config.n,
         config.fresh_worth,
+        config.fresh_budget,
     )
     if config.tail_every and exposures.n_lists % config.tail_every == 0:
         places, n_reserved = _with_unexposed(ranked, places, n_reserved, config.n, exposures)
@@ -116,7 +117,8 @@ def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: He
     if not is_candidate.any():
         return head
     head = head.learned(ranked.scored, places[is_candidate], weights[is_candidate], config)
-    is_fresh = np.isin(places[is_candidate], ranked.fresh)
+    at = np.searchsorted(ranked.fresh, places[is_candidate])
+    is_fresh = np.append(ranked.fresh, -1)[at] == places[is_candidate]
     if is_fresh.any():
         fresh_places = np.searchsorted(ranked.fresh, places[is_candidate][is_fresh])
         head = head.learned_fresh(ranked.fresh_inputs, fresh_places, config)
@@ -143,7 +145,7 @@ def answer(
         generated_at_ms: The clock's time; None for that of the events, as a replay has no other.
     """
     event = last.event
-    now_ms = max(event.timestamp_ms, catalog.knowledge.newest_ms)
+    now_ms = catalog.knowledge.now_ms(event.timestamp_ms)
     ranked = rank(event.user_id, user, catalog, head, workspace, now_ms=now_ms)
     request = f"{last.kind.topic}/{last.partition}/{last.offset}/{event.user_id}"
     items = recommend(ranked, catalog, head, config, exposures, request)

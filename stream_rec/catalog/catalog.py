@@ -11,6 +11,7 @@ from stream_rec.catalog import fresh
 from stream_rec.catalog.arrays import grown
 from stream_rec.catalog.categories import CategoryIndex
 from stream_rec.catalog.embeddings import Embeddings
+from stream_rec.catalog.factors import Factors
 from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
 from stream_rec.catalog.reduced import Reduced
@@ -33,6 +34,7 @@ class Catalog:
         self.knowledge = Knowledge()
         self.fresh = Fresh()
         self.categories = CategoryIndex()
+        self.factors = Factors()
         self._reduced = Reduced()
 
     def __len__(self) -> int:
@@ -79,7 +81,13 @@ class Catalog:
         """
         row = self._row(item_id)
         switched = self.embeddings.put(row, embedding)
-        self.similar.forget() if switched else self.similar.refresh(row)
+        if switched:
+            self.similar.forget()
+            self._see_texts()
+        else:
+            self.similar.refresh(row)
+            if self.embeddings.has(row):
+                self.factors.put_text(row, self.embeddings.active.vectors[row])
         self._reduced.refresh(row)
 
     def delete_embedding(self, item_id: str) -> None:
@@ -87,6 +95,7 @@ class Catalog:
         row = self.find(item_id)
         if row is not None:
             self.embeddings.delete(row)
+            self.factors.delete_text(row, item_id)
             self.similar.refresh(row)
             self._reduced.refresh(row)
 
@@ -96,9 +105,25 @@ class Catalog:
         self.knowledge.put(row, state, self._row, is_listed=bool(self._is_listed[row]))
         self._see_whether_fresh(row)
 
+    def put_moved(self, worker: str, item_id: str, moved: np.ndarray) -> None:
+        """Take how far another worker's users have moved an item's factors."""
+        self.factors.take(worker, self._row(item_id), moved)
+
+    def restore_moved(self, item_id: str, moved: np.ndarray) -> None:
+        """Take how far this worker's own users had moved an item's factors before it was started again."""
+        self.factors.restore(self._row(item_id), moved)
+
     def reduced_vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """Return reduced vectors by row, (>= n, c), and the components that reduce others, (d, c)."""
         return self._reduced.of(self.embeddings.active, len(self))
+
+    def _see_texts(self) -> None:
+        """Move all items' factors to where their texts are in another encoder's space."""
+        for row, item_id in enumerate(self.item_ids):
+            if self.embeddings.has(row):
+                self.factors.put_text(row, self.embeddings.active.vectors[row])
+            else:
+                self.factors.delete_text(row, item_id)
 
     def _see_whether_fresh(self, row: int) -> None:
         self.fresh.set(row, bool(self._is_listed[row]) and self.knowledge.n_events_of(row) < fresh.EVENTS)
@@ -116,6 +141,7 @@ class Catalog:
             self.item_ids.append(item_id)
             if row >= len(self._is_listed):
                 self._is_listed = grown(self._is_listed, row + 1)
+            self.factors.add(row, item_id)
             self.similar.reserve(row + 1)
             self.knowledge.reserve(row + 1)
         return row

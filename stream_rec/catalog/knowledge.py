@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import compress
+from operator import gt, ne
 
 import numpy as np
 
@@ -72,18 +74,17 @@ class Knowledge:
         if state.visits != before.visits:
             self.visitors.put(row, before.visits, state.visits)
 
+    def now_ms(self, event_ms: int) -> int:
+        """Return the time of a list made on an event: its own, or that of the newest event known if it came late."""
+        return max(event_ms, self.newest_ms)
+
     def n_events_of(self, row: int) -> int:
         """Return how often an item was interacted with."""
-        return int(self.counts[row].sum())
-
-    def trending(self, half_life: int, is_listed: np.ndarray) -> np.ndarray:
-        """Return the listed rows most popular at ``popularity.HALF_LIVES_MS[half_life]``, the best first."""
-        return self._leaders.of(half_life, self.levels, is_listed)
+        return sum(self._states.get(row, UNSEEN).counts)
 
     def leaders(self, is_listed: np.ndarray) -> np.ndarray:
-        """Return (half-lives, k) the listed rows most popular at each half-life, the best first."""
-        self._leaders.refresh(self.levels, is_listed)
-        return self._leaders.rows[:, : self._leaders.n]
+        """Return (half-lives, k) the listed rows most popular at each of ``HALF_LIVES_MS``, the best first."""
+        return self._leaders.of(self.levels, is_listed)
 
     def relisted(self) -> None:
         """Take notice that other items are listed than before."""
@@ -98,7 +99,7 @@ class Knowledge:
         self.first_ms[row], self.last_ms[row] = state.first_ms, state.last_ms
         self.newest_ms = max(self.newest_ms, state.last_ms)
         levels = popularity.levels(state.sums, state.last_ms)
-        has_sunk = (self.levels[row] > levels).any()
+        has_sunk = any(map(gt, self.levels[row].tolist(), levels))
         self.levels[row] = levels
         if has_sunk:
             self._leaders.forget()
@@ -108,18 +109,25 @@ class Knowledge:
     def _put_predecessors(
         self, row: int, before: dict[str, int], after: dict[str, int], row_of: Callable[[str], int]
     ) -> None:
-        changed = [
-            (item_id, weight, before.get(item_id, 0))
-            for item_id, weight in after.items()
-            if weight != before.get(item_id)  # a new one of weight 0 too
-        ]
-        if len(after) < len(before) + len(changed):  # else none can be missing
-            changed += [(item_id, 0, weight) for item_id, weight in before.items() if item_id not in after]
+        changed = _changed(before, after)
         if changed:
-            rows = np.array([row_of(item_id) for item_id, _, _ in changed])  # may make rows
+            rows = np.array([row_of(item_id) for item_id in changed])  # may make rows
             self.followers.put(
                 row,
                 rows,
-                np.array([float(new) for _, new, _ in changed]),
-                np.array([float(old) for _, _, old in changed]),
+                np.array([after.get(item_id, 0) for item_id in changed], dtype=np.float64),
+                np.array([before.get(item_id, 0) for item_id in changed], dtype=np.float64),
             )
+
+
+def _changed(before: dict[str, int], after: dict[str, int]) -> list[str]:
+    """Return the items whose weights differ; none counts as another weight than 0.
+
+    Most often no item is gone and newcomers stand behind the others: then values are compared in step, which takes a
+    quarter of the time.
+    """
+    ids = list(after)
+    if ids[: len(before)] == list(before):
+        return [*compress(ids, map(ne, before.values(), after.values())), *ids[len(before) :]]
+    changed = [item_id for item_id, weight in after.items() if weight != before.get(item_id)]
+    return changed + [item_id for item_id in before if item_id not in after]

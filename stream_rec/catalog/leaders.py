@@ -31,21 +31,19 @@ class Leaders:
         if not self._is_stale:
             self.n = _raise(self.rows, self.n, row, levels)
 
-    def of(self, half_life: int, levels: np.ndarray, is_listed: np.ndarray) -> np.ndarray:
-        """Return the most popular listed rows at one half-life, the best first."""
-        self.refresh(levels, is_listed)
-        return self.rows[half_life, : self.n]
-
-    def refresh(self, levels: np.ndarray, is_listed: np.ndarray) -> None:
-        """Search all items, if that is necessary.
+    def of(self, levels: np.ndarray, is_listed: np.ndarray) -> np.ndarray:
+        """Return (half-lives, k) the most popular listed rows at each half-life, the best first.
 
         Args:
             levels: (>= n, half-lives) -inf where an item has no events.
             is_listed: (n,) bool.
         """
-        if not self._is_stale:
-            return
-        self._is_stale = False
+        if self._is_stale:
+            self._search(levels, is_listed)
+            self._is_stale = False
+        return self.rows[:, : self.n]
+
+    def _search(self, levels: np.ndarray, is_listed: np.ndarray) -> None:
         rows = np.flatnonzero(is_listed & (levels[: len(is_listed), 0] > -np.inf))
         self.n = min(LEADERS, len(rows))
         for half_life in range(len(self.rows)):

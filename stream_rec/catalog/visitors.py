@@ -50,20 +50,32 @@ class Visitors:
     def put(self, row: int, before: bytes, after: bytes) -> None:
         """Replace the ring of one item."""
         left, came = changes(before, after)
-        came_visitors = came["visitor"].tolist()
-        for visitor in left["visitor"].tolist():
+        came_visitors = [visitor for _, visitor in came]
+        left_slots, came_slots = [], []
+        for _, visitor in left:
             slot = self._slot_of[visitor]
-            _leave(self.of_item, self.n_of_item, self.rows, self.times, self.n_rows, row, slot)
+            left_slots.append(slot)
             self._n_rings[slot] -= 1
             if self._n_rings[slot] == 0 and visitor not in came_visitors:
                 del self._slot_of[visitor]
                 self._free.append(slot)
-        for visitor, seen_ms in zip(came_visitors, came["seen_ms"].tolist()):
-            if self.n_of_item[row] == self.of_item.shape[1]:
-                self.of_item = np.hstack([self.of_item, np.full_like(self.of_item, -1)])
+        for visitor in came_visitors:
             slot = self._slot(visitor)
+            came_slots.append(slot)
             self._n_rings[slot] += 1
-            _come(self.of_item, self.n_of_item, self.rows, self.times, self.n_rows, row, slot, float(seen_ms))
+        while self.n_of_item[row] - len(left) + len(came) > self.of_item.shape[1]:
+            self.of_item = np.hstack([self.of_item, np.full_like(self.of_item, -1)])
+        _exchange(
+            self.of_item,
+            self.n_of_item,
+            self.rows,
+            self.times,
+            self.n_rows,
+            row,
+            np.array(left_slots, dtype=np.int64),
+            np.array(came_slots, dtype=np.int64),
+            np.array([seen_ms for seen_ms, _ in came], dtype=np.float64),
+        )
 
     def _slot(self, visitor: int) -> int:
         slot = self._slot_of.get(visitor)
@@ -79,6 +91,14 @@ class Visitors:
                 self._n_rings = grown(self._n_rings, slot + 1)
             self._slot_of[visitor] = slot
         return slot
+
+
+@numba.njit(cache=True)
+def _exchange(of_item, n_of_item, rows, times, n_rows, row, left, came, seen_ms):
+    for slot in left:
+        _leave(of_item, n_of_item, rows, times, n_rows, row, slot)
+    for k in range(len(came)):
+        _come(of_item, n_of_item, rows, times, n_rows, row, came[k], seen_ms[k])
 
 
 @numba.njit(cache=True)

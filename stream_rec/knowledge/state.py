@@ -45,9 +45,10 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
     counts, sums, first_ms, last_ms = list(state.counts), state.sums, state.first_ms, state.last_ms
     repeats, ring = state.repeats, state.visits
     for signal in signals:
-        if signal.offset <= watermarks.get(signal.source, -1):
+        source = signal.source
+        if signal.offset <= watermarks.get(source, -1):
             continue
-        watermarks[signal.source] = signal.offset
+        watermarks[source] = signal.offset
         if signal.seen_ms is not None:
             counts[signal.kind] += 1
             sums, last_ms = popularity.add(sums, last_ms, signal.seen_ms)

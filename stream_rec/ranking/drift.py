@@ -44,7 +44,11 @@ class DriftWatch:
             log_p: (k,) how likely each was, before the head learned from this group.
             chosen_rows: (c,) what was chosen; those that were no candidates say nothing of the head.
         """
-        likely = log_p[np.isin(rows, chosen_rows)]
+        if not len(rows):
+            return False
+        chosen = np.array(sorted(set(chosen_rows.tolist())), dtype=np.int64)
+        places = np.minimum(np.searchsorted(rows, chosen), len(rows) - 1)
+        likely = log_p[places[rows[places] == chosen]]
         return bool(len(likely)) and self.worsened(-float(likely.mean()))
 
     def worsened(self, loss: float) -> bool:

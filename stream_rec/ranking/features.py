@@ -17,6 +17,7 @@ import numpy as np
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.fresh import EVENTS as FRESH_EVENTS
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
+from stream_rec.ranking import bpr
 from stream_rec.retrieval.candidates import Candidates
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, WIDE
 from stream_rec.user.past import Past
@@ -34,7 +35,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "fresh": ("age_6h", "age_2d", "age_14d", "age_60d", "unseen", "few_events"),
     "followers": ("follows_last", "follows_recent", "precedes_last", "follows_recent_cosine", "follows_wide_cosine"),
-    "neighbours": ("stan", "stan_after"),
+    "neighbours": ("stan", "stan_after", "affinity"),
     "similar": ("text_last", "text_taste"),
     "repeat": (
         "own_count",
@@ -42,6 +43,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "own_14d_ago",
         "own_60d_ago",
         "own_place",
+        "own_order",
         "own",
         "own_due",
         "own_repeat_rate",
@@ -111,6 +113,7 @@ def inputs(candidates: Candidates, past: Past, catalog: Catalog, now_ms: int) ->
         candidates.last,
         candidates.taste,
     )
+    items[:, _AFFINITY] = bpr.affinities(candidates.user, candidates.rows, catalog.factors)
     _of_own(
         items,
         candidates.rows,
@@ -151,7 +154,9 @@ _POPULARITY, _SEEN_1H, _CONVERSION, _REPEAT_RATE = map(
     NAMES.index, ("popularity", "seen_1h_ago", "conversion", "repeat_rate")
 )
 _AGE_6H, _UNSEEN = map(NAMES.index, ("age_6h", "unseen"))
-_FOLLOWS_LAST, _STAN, _TEXT_LAST, _OWN = map(NAMES.index, ("follows_last", "stan", "text_last", "own_count"))
+_FOLLOWS_LAST, _STAN, _AFFINITY, _TEXT_LAST, _OWN = map(
+    NAMES.index, ("follows_last", "stan", "affinity", "text_last", "own_count")
+)
 TINY = 1e-20
 """Below it a feature counts as absent: 1 over the smallest float32 is infinite."""
 _PRIOR = 3.0
@@ -215,7 +220,12 @@ def _of_sources(items, rows, values, follower_rows, weights, n, total, total_bef
 @numba.njit(cache=True)
 def _of_own(items, rows, own_rows, own_counts, own_first_ms, own_last_ms, recent_rows, now_ms):
     """What the user did with the item before: how often, how long ago, and whether it is due again."""
-    for k in range(len(own_rows)):
+    latest = np.argsort(-own_last_ms)
+    n_later = 0  # different times of later items: orders ago, or events
+    for at in range(len(own_rows)):
+        k = latest[at]
+        if at and own_last_ms[k] < own_last_ms[latest[at - 1]]:
+            n_later += 1
         place = np.searchsorted(rows, own_rows[k])
         if place == len(rows) or rows[place] != own_rows[k]:
             continue
@@ -224,11 +234,12 @@ def _of_own(items, rows, own_rows, own_counts, own_first_ms, own_last_ms, recent
         items[place, _OWN + 1] = np.exp(-age / DAY_MS)
         items[place, _OWN + 2] = np.exp(-age / (14 * DAY_MS))
         items[place, _OWN + 3] = np.exp(-age / (60 * DAY_MS))
-        items[place, _OWN + 5] = 1.0
+        items[place, _OWN + 5] = 1.0 / (1.0 + n_later)
+        items[place, _OWN + 6] = 1.0
         if own_counts[k] >= 2:
             gap = (own_last_ms[k] - own_first_ms[k]) / (own_counts[k] - 1) + 1000.0
-            items[place, _OWN + 6] = np.exp(-abs(age - gap) / gap)
-        items[place, _OWN + 7] = items[place, _REPEAT_RATE]
+            items[place, _OWN + 7] = np.exp(-abs(age - gap) / gap)
+        items[place, _OWN + 8] = items[place, _REPEAT_RATE]
     for k in range(len(recent_rows)):
         place = np.searchsorted(rows, recent_rows[k])
         if place < len(rows) and rows[place] == recent_rows[k]:

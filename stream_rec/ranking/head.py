@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 import msgspec
+import numba
 import numpy as np
 from msgspec import Struct
 
@@ -75,9 +76,7 @@ class Head(Struct, frozen=True):
         linear = log_softmax(linear_head.scores(self.linear, inputs.items, inputs.history))
         hidden = network_head.hidden(self.network, inputs.items, inputs.context)
         network = log_softmax(network_head.scores(self.network, hidden))
-        gap = self.record[1] - self.record[0]
-        log_linear, log_network = -np.logaddexp(0.0, gap), -np.logaddexp(0.0, -gap)
-        return Scored(inputs, np.logaddexp(linear + log_linear, network + log_network), linear, network, hidden)
+        return Scored(inputs, _mixed(linear, network, self.record[1] - self.record[0]), linear, network, hidden)
 
     def score_fresh(self, inputs: Inputs) -> np.ndarray:
         """Return (k,) log-probabilities among fresh items alone.
@@ -100,18 +99,16 @@ class Head(Struct, frozen=True):
             weights: (c,) how much each choice counts, above 0.
         """
         inputs = scored.inputs
-        target = np.bincount(chosen, weights, minlength=len(scored.log_p))
-        n = target.sum()
-        target /= n
+        linear_errors, of_linear = _errors(scored.linear, chosen, weights)
+        network_errors, of_network = _errors(scored.network, chosen, weights)
         forgetting = 1.0 + self.n_choices / config.forget_choices
-        strength = np.sqrt(n)  # a group of many is heard more than a single choice, but not as often as it has choices
         return msgspec.structs.replace(
             self,
             linear=linear_head.learned(
                 self.linear,
                 inputs.items,
                 inputs.history,
-                strength * (target - np.exp(scored.linear)),
+                linear_errors,
                 rate=config.rate,
                 forgetting=forgetting,
             ),
@@ -120,13 +117,13 @@ class Head(Struct, frozen=True):
                 inputs.items,
                 inputs.context,
                 scored.hidden,
-                strength * (target - np.exp(scored.network)),
+                network_errors,
                 rate=config.network_rate,
                 forgetting=forgetting,
             ),
             record=(
-                config.memory * self.record[0] + float(target @ scored.linear),
-                config.memory * self.record[1] + float(target @ scored.network),
+                config.memory * self.record[0] + of_linear,
+                config.memory * self.record[1] + of_network,
             ),
             n_choices=self.n_choices + 1,
         )
@@ -138,8 +135,7 @@ class Head(Struct, frozen=True):
             inputs: As of ``score_fresh``.
             chosen: (c,) places among them, c at least 1.
         """
-        target = np.bincount(chosen, minlength=len(inputs.items)) / len(chosen)
-        errors = np.sqrt(len(chosen)) * (target - np.exp(self.score_fresh(inputs)))
+        errors, _ = _errors(self.score_fresh(inputs), chosen, np.ones(len(chosen)))
         fresh = linear_head.learned(self.fresh, inputs.items, inputs.history, errors, rate=config.rate)
         return msgspec.structs.replace(self, fresh=fresh)
 
@@ -173,9 +169,52 @@ def average(items: np.ndarray) -> np.ndarray:
     return np.ones(len(items), dtype=items.dtype) @ items / len(items)
 
 
+@numba.njit(cache=True)
 def log_softmax(scores: np.ndarray) -> np.ndarray:
-    """Return log-probabilities, (k,); finite for finite scores."""
-    if not len(scores):
-        return scores
-    shifted = scores - scores.max()
-    return shifted - np.log(np.exp(shifted).sum())
+    """Return log-probabilities, (k,) of the scores' type; finite for finite scores."""
+    log_p = np.empty_like(scores)
+    if len(scores) == 0:
+        return log_p
+    highest, total = scores.max(), 0.0
+    for place in range(len(scores)):
+        log_p[place] = scores[place] - highest
+        total += np.exp(log_p[place])
+    log_total = np.log(total)
+    for place in range(len(scores)):
+        log_p[place] -= log_total
+    return log_p
+
+
+@numba.njit(cache=True)
+def _mixed(linear, network, gap):
+    """Return (k,) float64 log-probabilities of the mixture, in which the network has odds of exp(gap) to 1."""
+    log_p = np.empty(len(linear))
+    log_linear, log_network = -_log_of_sum(0.0, gap), -_log_of_sum(0.0, -gap)
+    for place in range(len(linear)):
+        log_p[place] = _log_of_sum(linear[place] + log_linear, network[place] + log_network)
+    return log_p
+
+
+@numba.njit(cache=True)
+def _log_of_sum(one, other):
+    """Return log(exp(one) + exp(other))."""
+    return max(one, other) + np.log1p(np.exp(-abs(one - other)))
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _errors(log_p, chosen, weights):
+    """Return (k,) float32 target less probability, times a strength, and the mean log-probability of the target.
+
+    A group of many is heard more than a single choice, but not as often as it has choices: sqrt of their weights.
+    """
+    total = weights.sum()
+    strength = np.sqrt(total)
+    errors = np.empty(len(log_p), dtype=np.float32)
+    for place in range(len(log_p)):
+        errors[place] = -strength * np.exp(log_p[place])
+    likelihood = 0.0
+    for k in range(len(chosen)):
+        share = weights[k] / total
+        errors[chosen[k]] += strength * share
+        likelihood += share * log_p[chosen[k]]
+    return errors, likelihood

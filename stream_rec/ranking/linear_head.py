@@ -8,6 +8,7 @@ user, those by length of history only the difference, so that groups that come s
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
@@ -57,11 +58,9 @@ def learned(
     Source:
         Duchi, Hazan, Singer. Adaptive Subgradient Methods. JMLR 12, 2011.
     """
-    gradient = (errors @ items).astype(np.float64)
+    gradient = errors.astype(np.float32, copy=False) @ items  # a float64 would make a copy of all items
     weights, squares = head.weights.copy(), head.squares.copy()
-    for part in (0, 1 + history):
-        weights[part] += rate * gradient / np.sqrt(squares[part] / forgetting + gradient**2)
-        squares[part] += gradient**2
+    _step(weights, squares, gradient, 1 + history, rate, forgetting)
     return LinearHead(weights, squares)
 
 
@@ -72,3 +71,14 @@ def relaxed(head: LinearHead, factor: float) -> LinearHead:
         factor: Above 0, at most 1. No sum falls below a cold head's: a 0 would make the next step 0 / 0.
     """
     return replace(head, squares=np.maximum(factor * head.squares, EPSILON))
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _step(weights, squares, gradient, part, rate, forgetting):
+    """Move the shared weights and those of ``part``, in place."""
+    for row in (0, part):
+        for f in range(len(gradient)):
+            slope = np.float64(gradient[f])
+            newest = slope * slope
+            weights[row, f] += rate * slope / np.sqrt(squares[row, f] / forgetting + newest)
+            squares[row, f] += newest

@@ -49,7 +49,7 @@ class Engine:
         """Return the list that the user would get now."""
         pipeline = self._pipeline
         user_id = self._id_of_user.get(user, NOBODY)
-        self._ranked = pipeline.rank(user_id, max(now_ms, pipeline.catalog.knowledge.newest_ms))
+        self._ranked = pipeline.rank(user_id, pipeline.catalog.knowledge.now_ms(now_ms))
         config = msgspec.structs.replace(pipeline.settings.ranking, n=n)
         rows = self._listed(config, f"{user_id}/{now_ms}")
         pipeline.exposures.add(rows)
@@ -74,7 +74,7 @@ class Engine:
         user_id = self._id_of_user[group.user] = group.events[0].event.user_id
         ranked, self._ranked = self._ranked, None
         if ranked is None:  # in the warm-up nobody asked for a list
-            ranked = pipeline.rank(user_id, max(group.now_ms, pipeline.catalog.knowledge.newest_ms))
+            ranked = pipeline.rank(user_id, pipeline.catalog.knowledge.now_ms(group.now_ms))
         pipeline.teach(ranked, group.events)
         for kind, event in group.events:
             pipeline.fold(kind, event)

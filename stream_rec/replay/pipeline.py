@@ -12,7 +12,7 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import Slate
 from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.state import ItemState
-from stream_rec.ranking import river_head
+from stream_rec.ranking import bpr, river_head
 from stream_rec.ranking.drift import FACTOR, DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.recommend import Ranked, answer, policy_name, rank, teach
@@ -39,7 +39,7 @@ class Pipeline:
 
     def learn(self, kind: Kind, event: Interaction) -> UserState:
         """Take one event: the head first, then the user's state and what is known of items. Return the new state."""
-        now_ms = max(event.timestamp_ms, self.catalog.knowledge.newest_ms)
+        now_ms = self.catalog.knowledge.now_ms(event.timestamp_ms)
         self.teach(self.rank(event.user_id, now_ms), [LoggedEvent(kind, event)])
         return self.fold(kind, event)
 
@@ -49,10 +49,12 @@ class Pipeline:
         return rank(user_id, user, self.catalog, self.head, self.workspace, now_ms=now_ms)
 
     def teach(self, ranked: Ranked, events: Sequence[LoggedEvent]) -> None:
-        """Let the head learn from events that ``ranked`` came just before."""
+        """Let the head and the items' factors learn from events that ``ranked`` came just before."""
         chosen = [(row, kind) for kind, event in events if (row := self.catalog.find(event.item_id)) is not None]
         self.head = teach(ranked, chosen, self.head, self.settings.head)
-        if self.drift.noticed(ranked.candidates.rows, ranked.scored.log_p, np.array([row for row, _ in chosen])):
+        chosen_rows = np.array([row for row, _ in chosen], dtype=np.int64)
+        bpr.learn(ranked.candidates.user, chosen_rows, self.catalog.factors)
+        if self.drift.noticed(ranked.candidates.rows, ranked.scored.log_p, chosen_rows):
             self.head = self.head.relaxed(FACTOR)
 
     def fold(self, kind: Kind, event: Interaction) -> UserState:

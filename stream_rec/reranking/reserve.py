@@ -63,6 +63,7 @@ def with_reserved(
     fresh_likely: np.ndarray,
     n: int,
     worth: float,
+    budget: float,
 ) -> tuple[np.ndarray, int]:
     """Return at most ``n`` places, ``ranked`` less what makes way, then the fresh items let in; and how many those are.
 
@@ -74,18 +75,22 @@ def with_reserved(
         fresh: (f,) places of all fresh candidates, best first, also of those in ``ranked``.
         fresh_likely: (f,) probability of each, the share of fresh choices included.
         worth: 0 lets none in.
+        budget: Share of the list's expected NDCG that what makes way may cost where ``worth`` alone lets none in.
     """
-    return _with_reserved(ranked, likely, fresh, fresh_likely, n, worth) if worth > 0 else (ranked, 0)
+    return _with_reserved(ranked, likely, fresh, fresh_likely, n, worth, budget) if worth > 0 else (ranked, 0)
 
 
 @numba.njit(cache=True)
-def _with_reserved(ranked, likely, fresh, fresh_likely, n, worth):
+def _with_reserved(ranked, likely, fresh, fresh_likely, n, worth, budget):
     in_list, is_fresh = np.zeros(len(likely), dtype=np.bool_), np.zeros(len(likely), dtype=np.bool_)
     in_list[ranked] = True
     is_fresh[fresh] = True
     let_in = np.empty(SLOTS, dtype=np.int64)
     n_let_in = 0
     last = len(ranked) - 1
+    left = 0.0
+    for rank in range(len(ranked)):
+        left += budget * likely[ranked[rank]] / np.log2(rank + 2)
     for at in range(len(fresh)):
         if n_let_in == SLOTS:
             break
@@ -94,8 +99,12 @@ def _with_reserved(ranked, likely, fresh, fresh_likely, n, worth):
         if len(ranked) + n_let_in >= n:  # no slot is free
             while last >= 0 and is_fresh[ranked[last]]:
                 last -= 1
-            if last < 0 or worth * fresh_likely[at] <= likely[ranked[last]]:
+            if last < 0:
                 break
+            if worth * fresh_likely[at] <= likely[ranked[last]]:
+                left -= likely[ranked[last]] / np.log2(last + 2)
+                if left < 0.0:
+                    break
             in_list[ranked[last]] = False
             last -= 1
         let_in[n_let_in] = fresh[at]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.ranking import bpr
 from stream_rec.retrieval.followers import add_followers
 from stream_rec.retrieval.fresh import fresh_by_text, newcomers
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
@@ -49,6 +50,8 @@ class Candidates:
     """(d,) unit vector of the user's recent items, zero where there is none."""
     last: np.ndarray
     """(d,) vector of the last item, zero where there is none."""
+    user: np.ndarray
+    """(DIMENSIONS,) the user's factors, zero for a user without own items."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -77,7 +80,8 @@ def retrieve(past: Past, catalog: Catalog, workspace: Workspace, *, own_slot: in
     scratch.choose(knowledge.leaders(is_listed)[:, :LEADERS].ravel(), TRENDING, is_listed)
     scratch.choose(newcomers(catalog), FRESH, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
-    return Candidates(rows, scratch.sources[rows], scratch.values[:, rows], taste, last)
+    user = bpr.folded_in(past, catalog.factors)
+    return Candidates(rows, scratch.sources[rows], scratch.values[:, rows], taste, last, user)
 
 
 def tastes(recent_rows: np.ndarray, catalog: Catalog) -> tuple[np.ndarray, np.ndarray]:

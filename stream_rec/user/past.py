@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
@@ -48,32 +49,45 @@ def past(state: UserState, find: Callable[[str], int | None], *, recent_items: i
         find: Row of an item, None where there is none.
         recent_items: Most of ``Past.recent``.
     """
+    row_of: dict[str, int | None] = {}
+    counts: dict[int, int] = {}
+    first_ms: dict[int, int] = {}
+    last_ms: dict[int, int] = {}
+    for tally in state.tally:
+        item_id = tally.item_id
+        if item_id in row_of:
+            row = row_of[item_id]
+        else:
+            row = row_of[item_id] = find(item_id)
+        if row is None:
+            continue
+        views, clicks, purchases = tally.counts
+        if row in counts:
+            counts[row] += views + clicks + purchases
+            last_ms[row] = max(last_ms[row], tally.last_ms)
+        else:
+            counts[row] = views + clicks + purchases
+            first_ms[row] = last_ms[row] = tally.last_ms
     recent: dict[int, Entry] = {}
     for entry in reversed(state.ring):
-        row = find(entry.item_id)
+        item_id = entry.item_id
+        row = row_of[item_id] if item_id in row_of else find(item_id)
         if row is not None and row not in recent:
             recent[row] = entry
             if len(recent) == recent_items:
                 break
-    own: dict[str, list] = {}
-    for tally in state.tally:
-        item_id, last_ms, count = tally.item_id, tally.last_ms, sum(tally.counts)
-        known = own.get(item_id)
-        if known is None:
-            own[item_id] = [find(item_id), count, last_ms, last_ms]
-        else:
-            known[1] += count
-            known[3] = max(known[3], last_ms)
-    found = np.array([known for known in own.values() if known[0] is not None], dtype=np.float64).reshape(-1, 4)
     return Past(
         recent=list(recent.values()),
-        recent_rows=np.fromiter(recent, dtype=np.int64, count=len(recent)),
-        own_rows=found[:, 0].astype(np.int64),
-        own_counts=found[:, 1].copy(),
-        own_first_ms=found[:, 2].copy(),
-        own_last_ms=found[:, 3].copy(),
+        recent_rows=np.array(list(recent), dtype=np.int64),
+        own_rows=np.array(list(counts), dtype=np.int64),
+        own_counts=np.array(list(counts.values()), dtype=np.float64),
+        own_first_ms=np.array(list(first_ms.values()), dtype=np.float64),
+        own_last_ms=np.array(list(last_ms.values()), dtype=np.float64),
         n_events=sum(state.counts),
-        n_counted=int(found[:, 1].sum()),
+        n_counted=sum(counts.values()),
         last_ms=state.ring[-1].timestamp_ms if state.ring else None,
-        group_size=len(state.ring) / max(1, len({entry.timestamp_ms for entry in state.ring})),
+        group_size=len(state.ring) / max(1, len(set(map(_TIMESTAMP_MS, state.ring)))),
     )
+
+
+_TIMESTAMP_MS = attrgetter("timestamp_ms")

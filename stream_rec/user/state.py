@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, insort
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Annotated
 
 import msgspec
@@ -153,7 +154,7 @@ def fold(state: UserState, event: Interaction, kind: Kind, offset: int, config: 
     ``unsettled``, where it stays until ``settle``.
     """
     offsets = {**state.offsets, int(kind): offset}
-    if any(entry.event_id == event.event_id for entry in state.ring):
+    if event.event_id in map(_EVENT_ID, state.ring):
         return msgspec.structs.replace(state, offsets=offsets)
     entry = Entry(
         timestamp_ms=event.timestamp_ms,
@@ -163,7 +164,7 @@ def fold(state: UserState, event: Interaction, kind: Kind, offset: int, config: 
         value=event.value,
         offset=offset,
         arrival=state.arrivals,
-        again=any(tally.item_id == event.item_id for tally in state.tally),
+        again=event.item_id in map(_ITEM_ID, state.tally),
     )
     ring = [*state.ring, entry]
     if len(ring) > 1 and entry.order < ring[-2].order:
@@ -192,7 +193,12 @@ def settle(state: UserState, safe: Mapping[int, int]) -> UserState:
     Args:
         safe: By ``Kind``, the source offset up to which all signals are known to be acknowledged.
     """
-    if not state.unsettled or any(e.offset > safe.get(e.kind, -1) for e in [*state.ring, *state.unsettled]):
+    if not state.unsettled:
+        return state
+    # No entry has a larger offset than the state: where that is safe, they all are.
+    if any(offset > safe.get(kind, -1) for kind, offset in state.offsets.items()) and any(
+        e.offset > safe.get(e.kind, -1) for e in [*state.ring, *state.unsettled]
+    ):
         return state
     return msgspec.structs.replace(state, unsettled=[], settled=state.offsets)
 
@@ -230,5 +236,7 @@ def _item_digest(item_id: str) -> bytes:
     return hashlib.blake2b(item_id.encode(), digest_size=8).digest()
 
 
+_EVENT_ID = attrgetter("event_id")
+_ITEM_ID = attrgetter("item_id")
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(UserState)

@@ -20,11 +20,11 @@ from stream_rec.wiring.tail import Tail
 log = logging.getLogger(__name__)
 
 
-def catalog_feed(catalog: Catalog, take_head: Callable[[ConsumerRecord], None], settings: Settings) -> Tail:
+def catalog_feed(catalog: Catalog, take_learned: Callable[[ConsumerRecord], None], settings: Settings) -> Tail:
     """Return the service that fills ``catalog`` and keeps it up to date.
 
     Args:
-        take_head: Takes the records of ``head-weights``, which must be known before the first list too.
+        take_learned: Takes the records of ``head-weights``, which must be known before the first list too.
     """
     kafka, limits = settings.kafka, settings.limits
     head_weights = kafka.topic("head-weights")
@@ -36,7 +36,7 @@ def catalog_feed(catalog: Catalog, take_head: Callable[[ConsumerRecord], None], 
 
     def take(record: ConsumerRecord) -> None:
         if record.topic == head_weights:
-            take_head(record)
+            take_learned(record)
         else:
             take_by_topic[record.topic](catalog, record, limits)
 

@@ -19,6 +19,7 @@ from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
 from stream_rec.events.validate import Rejection
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge.signal import Signal
+from stream_rec.ranking import bpr
 from stream_rec.ranking.drift import FACTOR
 from stream_rec.recommend import answer, policy_name, rank, teach
 from stream_rec.user import state as user_state
@@ -110,7 +111,10 @@ class UserStage:
         return safe
 
     def _teach(self, before: UserState, arrived: list[Arrival]) -> None:
-        """Let the head learn what a user chose, from what could have been shown before. What is replayed is not new."""
+        """Let the head and the items' factors learn what a user chose, from what could have been shown before.
+
+        What is replayed is not new.
+        """
         known = {entry.event_id for entry in before.ring}
         fresh = [a for a in arrived if not is_applied(before, a.kind, a.offset) and a.event.event_id not in known]
         if not fresh:
@@ -119,10 +123,11 @@ class UserStage:
         catalog, head = bench.catalog, bench.shared.head
         chosen = [(row, a.kind) for a in fresh if (row := catalog.find(a.event.item_id)) is not None]
         first = fresh[0].event
-        now_ms = max(first.timestamp_ms, catalog.knowledge.newest_ms)
+        now_ms = catalog.knowledge.now_ms(first.timestamp_ms)
         ranked = rank(first.user_id, before, catalog, head, bench.workspace, now_ms=now_ms)
         bench.shared.learned(teach(ranked, chosen, head, settings.head))
-        chosen_rows = np.array([row for row, _ in chosen])
+        chosen_rows = np.array([row for row, _ in chosen], dtype=np.int64)
+        bpr.learn(ranked.candidates.user, chosen_rows, catalog.factors)
         if bench.drift.noticed(ranked.candidates.rows, ranked.scored.log_p, chosen_rows):
             bench.shared.relaxed(FACTOR)
             log.info("relaxed_head choices=%d", bench.shared.head.n_choices)

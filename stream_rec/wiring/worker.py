@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from mode import Service
 
 from stream_rec.config import Settings
@@ -10,6 +10,7 @@ from stream_rec.wiring import process, warm_up, workbench
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.catalog_feed import catalog_feed
 from stream_rec.wiring.everybody import Everybody
+from stream_rec.wiring.factor_exchange import FactorExchange, is_move
 from stream_rec.wiring.head_exchange import HeadExchange
 from stream_rec.wiring.instance import held_directory
 from stream_rec.wiring.item_stage import ItemStage
@@ -39,8 +40,13 @@ def run(settings: Settings) -> None:
             warm_up.compile_kernels()  # here, where the watchdog is watching
             UserStage(app, producer, bench, settings)
             ItemStage(app, producer, settings)
-            exchange = HeadExchange(producer, bench.shared, settings)
-            feed = catalog_feed(bench.catalog, exchange.take, settings)
-            return [feed, exchange, Everybody(app, producer, bench, settings)]
+            heads = HeadExchange(producer, bench.shared, settings)
+            factors = FactorExchange(producer, bench.catalog, settings)
+
+            def take_learned(record: ConsumerRecord) -> None:
+                (factors if is_move(record) else heads).take(record)
+
+            feed = catalog_feed(bench.catalog, take_learned, settings)
+            return [feed, heads, factors, Everybody(app, producer, bench, settings)]
 
         process.run(app, settings, directory, services)

@@ -75,7 +75,7 @@ def contents(catalog: Catalog) -> list:
         [[a.tolist() for a in catalog.similar.of(row)] for row in rows],
         [[a.tolist() for a in knowledge.followers.of(row)] for row in rows],
         knowledge.followers.total[: len(catalog)].tolist(),
-        [knowledge.trending(h, catalog.is_listed).tolist() for h in range(len(popularity.HALF_LIVES_MS))],
+        knowledge.leaders(catalog.is_listed).tolist(),
         knowledge.counts[: len(catalog)].tolist(),
         knowledge.repeats[: len(catalog)].tolist(),
         knowledge.visitors.of_item[: len(catalog)].tolist(),
@@ -83,4 +83,6 @@ def contents(catalog: Catalog) -> list:
         (knowledge.newest_ms, knowledge.newcomers, knowledge.n_events, knowledge.n_repeats),
         catalog.fresh.rows().tolist(),
         catalog.reduced_vectors()[0][: len(catalog)].tolist(),
+        [array[: len(catalog)].tolist() for array in (catalog.factors.vectors, catalog.factors.own)],
+        (list(catalog.factors.changed), catalog.factors.pool.tolist(), catalog.factors.n_choices),
     ]

@@ -28,7 +28,7 @@ def followers(catalog: Catalog, item_id: str) -> dict[str, float]:
 
 
 def trending(catalog: Catalog, half_life: int) -> list[str]:
-    return [catalog.item_ids[row] for row in catalog.knowledge.trending(half_life, catalog.is_listed)]
+    return [catalog.item_ids[row] for row in catalog.knowledge.leaders(catalog.is_listed)[half_life]]
 
 
 predecessors = st.dictionaries(st.sampled_from("abcdef"), st.integers(-5, 20), max_size=6)
@@ -57,6 +57,23 @@ def test_followers_are_the_predecessors_turned_round(updates, data):
     for earlier in catalog.item_ids:
         expected = {later: weights[earlier] for later, weights in now.items() if weights.get(earlier, 0) > 0}
         assert followers(catalog, earlier) == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(changes=st.lists(st.dictionaries(st.sampled_from("bcdefg"), st.integers(-3, 3), max_size=3), max_size=12))
+def test_followers_are_the_same_however_predecessors_are_ordered(changes):
+    """As the item stage leaves them, newcomers last; and as they are read from bytes, by name."""
+    by_arrival, by_name, now = Catalog(), Catalog(), {}
+    for change in changes:
+        now = now | {item_id: weight + now.get(item_id, 0) for item_id, weight in change.items()}
+        now = {item_id: weight for item_id, weight in now.items() if weight}
+        by_arrival.put_knowledge("a", taught(predecessors=now))
+        by_name.put_knowledge("a", taught(predecessors=dict(sorted(now.items()))))
+        for catalog in (by_arrival, by_name):
+            for item_id in set(catalog.item_ids) - {"a"}:
+                weight = max(0, now.get(item_id, 0))
+                assert followers(catalog, item_id) == ({"a": weight} if weight else {})
+                assert catalog.knowledge.followers.total[catalog.find(item_id)] == weight
 
 
 def test_only_the_heaviest_followers_are_proposed():

@@ -46,7 +46,7 @@ def ndcg(
     topics: dict[str, dict[str, bytes]] = {name: {} for name in groups}
     ranks: dict[str, list[int]] = {name: [] for name in groups}
     for number, (kind, event) in enumerate(log, 1):
-        ranked = pipeline.rank(event.user_id, max(event.timestamp_ms, pipeline.catalog.knowledge.newest_ms))
+        ranked = pipeline.rank(event.user_id, pipeline.catalog.knowledge.now_ms(event.timestamp_ms))
         row = pipeline.catalog.find(event.item_id)
         for name, workers in groups.items():
             shared = heads[name][visitor_of(event.user_id) % workers.n]

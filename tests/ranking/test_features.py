@@ -15,6 +15,7 @@ from stream_rec.events.item import Item
 from stream_rec.knowledge import popularity
 from stream_rec.knowledge.popularity import HOUR_MS
 from stream_rec.knowledge.state import ItemState
+from stream_rec.ranking import bpr
 from stream_rec.ranking import features as module
 from stream_rec.ranking.features import (
     CONTEXT,
@@ -165,6 +166,45 @@ def test_own_items_by_number_and_time():
     assert (a["own_place"], b["own_place"]) == (0.5, 1)
     assert (a["own"], b["own"]) == (1, 1)
     assert [c[name] for name in GROUPS["repeat"]] == [0] * len(GROUPS["repeat"])
+
+
+def test_own_order_counts_the_orders_since():
+    """c and d were one order, b the one before, a before that; of a only the last time counts."""
+    catalog = stocked("a", "b", "c", "d", "e")
+    catalog.put_knowledge("e", taught(NOW_MS))
+    ago = [(9, "b"), (8, "a"), (2, "b"), (1, "c"), (1, "d")]
+    found = features(viewer(*((days * DAY_MS, item) for days, item in ago)), catalog, NOW_MS)
+
+    expected = {"a": 1 / 3, "b": 1 / 2, "c": 1, "d": 1, "e": 0}
+    assert {item_id: f["own_order"] for item_id, f in found.items()} == pytest.approx(expected)
+
+
+def test_an_order_of_what_cannot_be_listed_counts_too():
+    """After b came x, which is gone, and a. What the catalog never heard of, z, has no row and does not count."""
+    catalog = stocked("a", "b", "x")
+    catalog.put_item(Item("x", available=False))
+    found = features(viewer((4, "b"), (3, "x"), (2, "z"), (1, "a")), catalog, NOW_MS)
+
+    assert {item_id: f["own_order"] for item_id, f in found.items()} == pytest.approx({"a": 1, "b": 1 / 3})
+
+
+def test_affinity_is_that_of_the_users_own_items():
+    """The user had a, at 2, and is compared with b, at 0, five times; c is between them, and so is the average."""
+    catalog = stocked("a", "b", "c")
+    for row, at in enumerate([2.0, 0.0, 1.0]):
+        catalog.factors.vectors[row] = 0
+        catalog.factors.vectors[row, 5] = at
+    catalog.put_knowledge("b", taught(NOW_MS))
+    catalog.put_knowledge("c", taught(NOW_MS))
+    catalog.factors.choose(np.array([1] * bpr.LEAST_POOL))
+    p = 0.0
+    for _ in range(bpr.NEGATIVES):
+        p += bpr.RATE * (2 / (1 + np.exp(2 * p)) - bpr.REGULARIZATION * p)
+    a, b, c = (1 / (1 + np.exp(mean - margin)) for mean, margin in ((p, 2 * p), (p, 0), (p, p)))
+    found = features(viewer((5, "a")), catalog, NOW_MS)
+
+    assert {item_id: f["affinity"] for item_id, f in found.items()} == pytest.approx({"a": 1, "b": b / a, "c": c / a})
+    assert {f["affinity"] for f in features(COLD, catalog, NOW_MS).values()} == {0}
 
 
 def test_an_item_is_due_when_its_usual_gap_has_passed():

@@ -31,6 +31,15 @@ def test_probabilities_sum_to_one(scores):
     assert (np.diff(log_p[np.argsort(scores)]) >= 0).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_probabilities_are_the_exponentials_shares(dtype):
+    """In the type of the scores."""
+    log_p = log_softmax(np.log(np.array([1, 2, 5], dtype=dtype)))
+
+    assert log_p.dtype == dtype
+    assert np.exp(log_p) == pytest.approx([1 / 8, 2 / 8, 5 / 8], rel=1e-6)
+
+
 def test_no_scores_are_no_probabilities():
     """A list without candidates."""
     assert log_softmax(np.zeros(0)).tolist() == []

@@ -27,6 +27,22 @@ def test_a_score_is_one_hidden_layer():
     assert scores(SMALL, layer).tolist() == [pytest.approx(6 - 25 * LEAK)]
 
 
+def test_a_step_goes_at_adagrads_rate():
+    """Slope over the root of the squares: those before, less what is forgotten of them, and this one's."""
+    items, context = np.array([[3.0, 1.0], [1.0, 0.0]], np.float32), np.array([2.0], np.float32)
+    layer = hidden(SMALL, items, context)  # (6, -0.125) and (2, -0.025)
+    after = learned(SMALL, items, context, layer, np.array([0.5, -0.25]), rate=0.1, forgetting=2.0)
+
+    def stepped(weights: list, slopes: list) -> np.ndarray:
+        return np.array(weights) + 0.1 * np.array(slopes) / np.sqrt(0.5 + np.square(slopes))
+
+    back = np.array([[0.5, 5 * LEAK], [-0.25, -2.5 * LEAK]])  # what each sum should rise by
+    np.testing.assert_allclose(after.of_items, stepped(SMALL.of_items, items.T @ back), rtol=1e-5)
+    np.testing.assert_allclose(after.of_context, stepped(SMALL.of_context, [2 * back.sum(axis=0)]), rtol=1e-5)
+    np.testing.assert_allclose(after.output, stepped(SMALL.output, [2.5, -0.05625]), rtol=1e-5)
+    np.testing.assert_allclose(after.squares_of_output, 1 + np.square([2.5, -0.05625]), rtol=1e-5)
+
+
 def test_the_seed_makes_the_cold_network():
     """Equal seeds, equal networks."""
     one, same, other = (cold(5, 3, 4, seed) for seed in (1, 1, 2))

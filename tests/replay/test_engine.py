@@ -68,7 +68,7 @@ def test_a_list_is_of_the_time_of_the_newest_event(tmp_path, monkeypatch):
 
 def test_asking_changes_nothing(tmp_path):
     """Also for a user who was never seen; the list is as long as was asked for. (What explores counts its lists.)"""
-    ranking = RankingConfig(explore_share=0, tail_every=0)
+    ranking = RankingConfig(diversity=0, explore_share=0, tail_every=0)
     engine, all_groups = engine_on(tmp_path, Settings(ranking=ranking))
     for group in all_groups:
         engine.learn(group)

@@ -120,7 +120,7 @@ def test_looking_changes_no_list(tmp_path):
 def test_only_the_sample_is_made_again(tmp_path, monkeypatch):
     """Evenly spread; of all the other lists only the candidates are looked at."""
     monkeypatch.setattr("stream_rec.replay.prequential.SAMPLE", 3)
-    outcome, evaluation = judged(tmp_path, plain())
+    outcome, evaluation = judged(tmp_path, plain(diversity=0.0))
     found = Observation(**outcome.observed)
     last = len(outcome.lists) - 1
     result = evaluation.of_all({"stream_rec": outcome})[0]["stream_rec"]

@@ -19,7 +19,7 @@ def said(tmp_path, **outcomes):
     results, comparison = made.of_all(outcomes)
     protocol = {"items": "i", "events": "<e>.jsonl", "limit": 9, "warmup": 0.3, "list_size": 10, "seed": 0}
     more = {"encoder": "", "n_items_without_text": 0, "not_used": {"not_json": 2}}
-    settings = {"ranking": shown(Settings())["ranking"]}
+    settings = {"ranking": shown(Settings())["ranking"] | {"diversity": 0.0}}
     return {
         "protocol": {**protocol, **more, **made.sizes()},
         "results": results,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stream_rec.events.interaction import Kind
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import COLD, UserState, facts
+from stream_rec.user.state import COLD, UserConfig, UserState, facts
 from tests.user.histories import (
     ALL_SAFE,
     SMALL,
@@ -153,6 +153,52 @@ def test_signals_made_again_are_the_same_signals(events, data):
         again[signal.kind, signal.offset].append(signal)
 
     assert again == {(one.kind, one.offset): original[one.kind, one.offset] for one in replayed}
+
+
+def test_lines_of_one_order_pair_as_they_stand_in_the_log():
+    """The ring has events of one time in the order of their ids: the nearest twelve are not its last twelve."""
+    order = [happened(1, f"i{line}", event_id=f"e{99 - line}") for line in range(14)]
+    last = advance(COLD, arrivals([*order, happened(2, "x")]), SMALL, {}).signals[-1]
+
+    assert last.pairs == [(f"i{line}", line - 1) for line in range(13, 1, -1)]
+
+
+def test_a_ring_whose_bound_has_grown_is_joined_by_what_left_it():
+    """Its first id lets the newest of 17 lines leave a ring of 16 at once; one of 19 would have held it."""
+    order = [happened(1, f"i{line}", event_id=f"e{99 - line}") for line in range(17)]
+    *before, last = arrivals([*order, happened(2, "x")])
+    state = advance(COLD, before, SMALL, {}).state
+
+    assert [entry.item_id for entry in state.unsettled] == ["i16"]
+    assert advance(state, [last], UserConfig(ring=19), {}).signals[0].pairs[0] == ("i16", 12)
+
+
+lines = st.tuples(st.integers(0, 9), st.integers(0, 8), st.sampled_from(list(Kind)))
+"""Time, item and kind: often one order of many lines."""
+
+
+@settings(max_examples=200, deadline=None)
+@given(drawn=st.lists(lines, min_size=20, max_size=60), n_late=st.integers(0, 3), data=st.data())
+def test_signals_of_events_in_time_are_those_made_again_from_all_entries(drawn, n_late, data):
+    """Most come in the order of time and are the newest: what is made of a few entries is what all of them give.
+
+    Ties, duplicates, batches in which some come late, and a ring whose bound changes from one batch to the next.
+    """
+    events = [
+        happened(at, f"i{item}", kind, event_id=f"e{number * 7919 % 101:03}")
+        for number, (at, item, kind) in enumerate(sorted(drawn, key=lambda line: line[0]))
+    ]
+    for _ in range(n_late):
+        events.append(events.pop(data.draw(st.integers(0, len(events) - 1))))
+    events.insert(data.draw(st.integers(0, len(events))), data.draw(st.sampled_from(events)))
+    arrived, state, at = arrivals(events), COLD, 0
+    while at < len(arrived):
+        config = UserConfig(ring=data.draw(st.sampled_from([16, 16, 19])), tally=16)
+        batch = arrived[at : at + data.draw(st.sampled_from([1, 1, 1, 4, 20]))]
+        at += len(batch)
+        first = advance(state, batch, config, data.draw(st.sampled_from([{}, ALL_SAFE])))
+        state = first.state
+        assert advance(state, batch, config, {}).signals == first.signals
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_rec.user.pairs import WINDOW, changes
+from stream_rec.user.pairs import WINDOW, before_newest, changes
 from stream_rec.user.state import Entry
 from tests.user.histories import pairs_by_distance
 
@@ -52,3 +52,12 @@ def test_changes_sum_up_to_one_recomputation(item_ids, data):
         total.update(changes(ring([item_ids[at] for at in there]), there.index(place)))
 
     assert {pair: weight for pair, weight in total.items() if weight} == pairs_by_distance(item_ids)
+
+
+@settings(max_examples=200, deadline=None)
+@given(item_ids=st.lists(st.sampled_from("abcdef"), max_size=2 * WINDOW), newest=st.sampled_from("abcdef"))
+def test_before_the_newest_is_what_its_coming_changes(item_ids, newest):
+    """The same pairs in the same order: they stand in signals."""
+    expected = changes(ring([*item_ids, newest]), len(item_ids))
+
+    assert before_newest(ring(item_ids), newest) == [(earlier, weight) for (earlier, _), weight in expected.items()]

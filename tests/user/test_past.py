@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stream_rec.events.interaction import Kind
 from stream_rec.user import state as user_state
 from stream_rec.user.past import past
 from stream_rec.user.state import COLD, WEEK_MS
-from tests.user.histories import arrivals, folded, happened
+from tests.user.histories import arrivals, event_sets, folded, happened
 
 ROWS = {"a": 10, "b": 11, "c": 12}
 
@@ -85,3 +87,25 @@ def test_deriving_changes_nothing():
     past(state, ROWS.get, recent_items=1)
 
     assert user_state.encode(state) == before
+
+
+@settings(max_examples=100, deadline=None)
+@given(events=event_sets(), known=st.sets(st.integers(0, 11)), n=st.integers(1, 12))
+def test_a_past_is_what_the_entries_say(events, known, n):
+    """Of each item that the catalog knows, by looking through all of the tally and the ring."""
+    rows = {f"i{item}": 100 - item for item in known}
+    state = folded(arrivals(events))
+    found = past(state, rows.get, recent_items=n)
+
+    own = [tally for tally in state.tally if tally.item_id in rows]
+    of_item = {tally.item_id: [other for other in own if other.item_id == tally.item_id] for tally in own}
+    assert found.own_rows.tolist() == [rows[item_id] for item_id in of_item]
+    assert found.own_counts.tolist() == [sum(sum(one.counts) for one in of) for of in of_item.values()]
+    assert found.own_first_ms.tolist() == [of[0].last_ms for of in of_item.values()]
+    assert found.own_last_ms.tolist() == [max(one.last_ms for one in of) for of in of_item.values()]
+    assert found.n_counted == found.own_counts.sum()
+
+    newest = {entry.item_id: entry for entry in state.ring if entry.item_id in rows}
+    recent = sorted(newest.values(), key=lambda entry: entry.order, reverse=True)[:n]
+    assert found.recent == recent
+    assert found.recent_rows.tolist() == [rows[entry.item_id] for entry in recent]

@@ -185,6 +185,24 @@ def test_unsettled_entries_stay_until_every_signal_is_safe():
     assert facts(settle(state, ALL_SAFE)) == facts(state)
 
 
+@settings(max_examples=100, deadline=None)
+@given(events=event_sets(max_size=20), margins=st.tuples(*[st.integers(-1, 1)] * 3))
+def test_a_state_is_settled_when_no_entry_lies_above_what_is_safe(events, margins):
+    """Entries alone count: a duplicate's offset is no signal's."""
+    events = [*events, *(happened(WEEK_MS * 9, "a", event_id=f"late {number}") for number in range(17))]
+    state = folded(arrivals([*events, events[-1]]))
+    entries = [*state.ring, *state.unsettled]
+    safe = {
+        kind: max((entry.offset for entry in entries if entry.kind == kind), default=0) + margin
+        for kind, margin in enumerate(margins)
+    }
+    after = settle(state, safe)
+
+    is_open = any(entry.offset > safe[entry.kind] for entry in entries)
+    assert after.unsettled == (state.unsettled if is_open else [])
+    assert after.settled == (state.settled if is_open else state.offsets)
+
+
 def test_a_newer_version_is_refused():
     """A program must not guess at what a newer one wrote."""
     newer = user_state.VERSION + 1

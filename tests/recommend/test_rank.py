@@ -1,0 +1,194 @@
+"""From state to list: what may be in it, in which order, and why."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.events.interaction import Kind
+from stream_rec.events.item import Item
+from stream_rec.events.slate import SlateItem
+from stream_rec.ranking.features import GROUPS, NAMES
+from stream_rec.ranking.head import cold
+from stream_rec.ranking.policy import RankingConfig
+from stream_rec.reranking.explain import LEAST_SIMILARITY
+from stream_rec.user import state as user_state
+from stream_rec.user.state import COLD, UserState
+from tests.catalog.stock import contents, embedded, stocked, taught
+from tests.ranking.heads import SMALL, preferring, reserving
+from tests.recommend.lists import (
+    NOW_MS,
+    PLAIN,
+    POPULAR,
+    SHARED,
+    USUAL,
+    catalogs,
+    configs,
+    heads,
+    listed,
+    made,
+    ranked_for,
+    viewer,
+)
+from tests.user.histories import arrivals, event_sets, folded
+
+
+@settings(max_examples=200, deadline=None)
+@given(catalog=catalogs(), events=event_sets(max_size=25, items=14), config=configs, head=heads)
+def test_every_list_keeps_the_rules(catalog, events, config, head):
+    """Any user, catalog, head and settings: at most n items, none twice, all listed, each with a reason that holds.
+
+    And the same arguments give the same list again, in a workspace that many users shared: nothing was changed.
+    """
+    user = folded(arrivals(events))
+    user_before, catalog_before = user_state.encode(user), contents(catalog)
+
+    items = made(user, catalog, config, head)
+
+    ids = [item.item_id for item in items]
+    assert len(items) == min(config.n, len(ranked_for(user, catalog, head).candidates)) or config.explore_share > 0
+    assert len(items) <= config.n
+    assert len(set(ids)) == len(ids)
+    assert all(catalog.is_listed[catalog.find(item_id)] for item_id in ids)
+    for item in items:
+        assert 0 < item.score <= 1 and 0 < item.propensity <= 1
+        assert config.explore_share > 0 or item.propensity == 1
+        assert item.reason.kind in {*GROUPS, "explore"}
+        assert set(item.sources) <= set(GROUPS) and min(item.sources.values(), default=1) >= 0
+    if config.explore_share == config.diversity == config.fresh_worth == config.tail_every == 0:
+        assert [item.score for item in items] == sorted((item.score for item in items), reverse=True)
+    assert_reasons_hold(items, user, catalog)
+    assert (user_state.encode(user), contents(catalog)) == (user_before, catalog_before)
+    assert made(user, catalog, config, head, workspace=SHARED) == items
+
+
+def assert_reasons_hold(items: list[SlateItem], user: UserState, catalog: Catalog) -> None:
+    """Evidence is an event of this user, and it has to do with the item as the reason says."""
+    by_event_id = {entry.event_id: entry for entry in user.ring}
+    own = {tally.item_id for tally in user.tally}
+    for item in items:
+        reason, row = item.reason, catalog.find(item.item_id)
+        if reason.event_id is not None:
+            evidence = by_event_id[reason.event_id]
+            assert (evidence.item_id, Kind(evidence.kind).label) == (reason.item_id, reason.event_kind)
+        match reason.kind:
+            case "repeat":
+                assert item.item_id in own and reason.item_id == item.item_id
+            case "followers":
+                assert row in catalog.knowledge.followers.of(catalog.find(reason.item_id))[0]
+            case "similar":
+                one, other = catalog.embeddings.of(np.array([row, catalog.find(reason.item_id)]))
+                assert one @ other >= LEAST_SIMILARITY - 1e-6 and reason.item_id != item.item_id
+            case "neighbours":
+                assert reason.event_id is not None
+            case "fresh" | "explore":
+                assert reason.item_id is None and catalog.knowledge.n_events_of(row) < 5
+            case _:
+                assert reason.item_id is None and catalog.knowledge.n_events_of(row) > 0
+
+
+def test_a_user_without_history_gets_what_is_popular():
+    """The most popular first, each with that reason; a cold head has no other opinion than its network's."""
+    catalog = stocked("a", "b", "c")
+    catalog.put_knowledge("a", taught(*[NOW_MS] * 5))
+    catalog.put_knowledge("b", taught(*[NOW_MS] * 6))
+    items = made(COLD, catalog, head=POPULAR)
+
+    assert [item.item_id for item in items] == ["b", "a"]
+    assert [(item.reason.kind, item.reason.item_id) for item in items] == [("trending", None)] * 2
+    assert set(listed(COLD, catalog, head=cold(SMALL, 0))) == {"a", "b"}
+
+
+def test_an_empty_catalog_gives_an_empty_list():
+    """For everybody, whatever the settings."""
+    for config in (PLAIN, RankingConfig(diversity=0.5, explore_share=0.5)):
+        for user in (COLD, viewer("a", "b")):
+            assert listed(user, Catalog(), config, reserving(USUAL)) == []
+
+
+def test_an_item_of_the_history_that_the_catalog_does_not_know_does_no_harm():
+    """Facts come first, the item may arrive later; what else is known still counts."""
+    catalog = stocked("a", "b")
+    catalog.put_knowledge("b", taught(NOW_MS, predecessors={"a": 5}))
+
+    assert listed(viewer("?"), catalog) == ["b"]
+    assert set(listed(viewer("a", "?"), catalog)) == {"a", "b"}
+
+
+def test_all_vectors_may_be_gone():
+    """Items that had text lost it; the encoder's space is still there."""
+    catalog = stocked("a", "b")
+    catalog.put_embedding("a", embedded([1, 0, 0]))
+    catalog.delete_embedding("a")
+
+    assert listed(viewer("a"), catalog) == ["a", "b"]
+
+
+def test_an_item_without_text_is_recommended_all_the_same():
+    """Neither the item seen nor the one that follows it has a vector."""
+    catalog = stocked("a", "b", "c")
+    catalog.put_embedding("c", embedded([1, 0]))
+    catalog.put_knowledge("b", taught(*[NOW_MS] * 6, predecessors={"a": 5}))
+    items = made(viewer("a"), catalog, head=preferring(follows_last=1))
+
+    assert items[0].item_id == "b"
+    assert (items[0].reason.kind, items[0].reason.item_id) == ("followers", "a")
+
+
+def test_text_alone_is_enough_for_a_new_item():
+    """Nobody has seen b; it reads like what the user saw."""
+    catalog = stocked("a", "b")
+    catalog.put_embedding("a", embedded([1, 0]))
+    catalog.put_embedding("b", embedded([1, 1]))
+
+    assert listed(viewer("a"), catalog) == ["a", "b"]
+
+
+def test_a_deleted_item_leaves_every_list():
+    """Whatever proposed it: it trends, follows, reads alike and was seen before."""
+    catalog = stocked("a", "b")
+    catalog.put_embedding("a", embedded([1, 0]))
+    catalog.put_embedding("b", embedded([1, 1]))
+    catalog.put_knowledge("b", taught(NOW_MS, predecessors={"a": 5}))
+    user = viewer("b", "a")
+    assert "b" in listed(user, catalog)
+
+    catalog.delete_item("b")
+    assert listed(user, catalog) == ["a"]
+
+
+def test_what_is_sold_out_does_not_crowd_out_the_rest():
+    """100 items are more popular than a and b, and none of them can be had; then the last of them returns."""
+    catalog = stocked("a", "b")
+    for n in range(100):
+        catalog.put_knowledge(f"gone{n}", taught(*[NOW_MS] * 7))
+    for item_id in "ab":
+        catalog.put_knowledge(item_id, taught(*[NOW_MS] * 6))
+    assert listed(COLD, catalog, head=POPULAR) == ["a", "b"]
+
+    catalog.put_item(Item("gone99"))
+    assert listed(COLD, catalog, head=POPULAR) == ["gone99", "a", "b"]
+    catalog.put_item(Item("a", available=False))
+    assert listed(COLD, catalog, head=POPULAR) == ["gone99", "b"]
+
+
+def test_equal_scores_stand_in_the_order_of_rows():
+    """Ties have one order."""
+    catalog = stocked("z", "m", "a")
+    for item_id in "amz":
+        catalog.put_knowledge(item_id, taught(NOW_MS))
+
+    assert listed(COLD, catalog, head=POPULAR) == ["z", "m", "a"]
+
+
+def test_own_visits_make_nobody_his_own_neighbour():
+    """b was seen by u alone, who asks; to v, who shares a with u, it is found."""
+    catalog = stocked("a", "b")
+    catalog.put_knowledge("a", taught(*[NOW_MS] * 5, users={"u": NOW_MS, "v": NOW_MS}))
+    catalog.put_knowledge("b", taught(*[NOW_MS] * 5, users={"u": NOW_MS}))
+    stan = NAMES.index("stan")
+    for user_id, is_found in (("u", False), ("v", True)):
+        ranked = ranked_for(viewer("a"), catalog, user_id=user_id)
+        place = ranked.candidates.rows.tolist().index(catalog.find("b"))
+        assert (ranked.scored.inputs.items[place, stan] > 0) == is_found

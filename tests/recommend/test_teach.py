@@ -1,0 +1,118 @@
+"""From what was chosen to a better head."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.events.interaction import Kind
+from stream_rec.ranking.head import HeadConfig, cold
+from stream_rec.recommend import teach
+from stream_rec.reranking import reserve
+from stream_rec.retrieval.candidates import Workspace
+from stream_rec.user.state import COLD
+from tests.catalog.stock import contents, stocked, taught
+from tests.recommend.lists import NOW_MS, crowd, ranked_for, viewer
+
+HEAD = HeadConfig(hidden=4)
+
+
+def chosen(catalog: Catalog, *item_ids: str, kind: Kind = Kind.VIEW) -> list[tuple[int, Kind]]:
+    return [(catalog.find(item_id), kind) for item_id in item_ids]
+
+
+def test_what_was_chosen_becomes_likelier():
+    """For the same user at the same time."""
+    catalog = crowd()
+    head = cold(HEAD, 0)
+    before = ranked_for(COLD, catalog, head)
+    place = before.candidates.rows.tolist().index(catalog.find("p7"))
+    after = ranked_for(COLD, catalog, teach(before, chosen(catalog, "p7"), head, HEAD))
+
+    assert after.scored.log_p[place] > before.scored.log_p[place]
+
+
+def test_nothing_chosen_teaches_nothing():
+    """Nor does a choice where nothing could be shown."""
+    catalog, head = crowd(), cold(HEAD, 0)
+
+    assert teach(ranked_for(COLD, catalog, head), [], head, HEAD) is head
+    nothing = ranked_for(COLD, Catalog(), head)
+    assert teach(nothing, [(0, Kind.VIEW)], head, HEAD) is head
+
+
+def test_a_choice_that_was_no_candidate_teaches_nothing():
+    """No list could have had it: not listed, before the first candidate, between two, or after the last."""
+    catalog = stocked("first", *(f"x{n}" for n in range(3)), "last")
+    for n in range(3):
+        catalog.put_knowledge(f"x{n}", taught(*[NOW_MS] * 9))
+    head = cold(HEAD, 0)
+    ranked = ranked_for(COLD, catalog, head)
+    assert ranked.candidates.rows.tolist() == [1, 2, 3]
+    assert teach(ranked, chosen(catalog, "first", "last"), head, HEAD) is head
+
+    mixed = teach(ranked, chosen(catalog, "first", "x1", "last"), head, HEAD)
+    alone = teach(ranked, chosen(catalog, "x1"), head, HEAD)
+    np.testing.assert_array_equal(mixed.linear.weights, alone.linear.weights)
+    assert mixed.n_choices == 1
+
+
+def test_a_kind_of_weight_zero_teaches_nothing():
+    """An app may not want to learn from views."""
+    catalog, head = crowd(), cold(HEAD, 0)
+    config = HeadConfig(hidden=4, view_weight=0, click_weight=3)
+    ranked = ranked_for(COLD, catalog, head)
+    viewed = teach(ranked, chosen(catalog, "p1"), head, config)
+    both = [*chosen(catalog, "p1"), *chosen(catalog, "p2", kind=Kind.CLICK)]
+
+    assert viewed.linear is head.linear
+    assert teach(ranked, both, head, config).n_choices == 1
+
+
+def test_a_fresh_choice_teaches_the_fresh_head_among_fresh_items():
+    """A popular one does not."""
+    catalog, head = crowd(), cold(HEAD, 0)
+    ranked = ranked_for(COLD, catalog, head)
+    assert [catalog.item_ids[row] for row in ranked.candidates.rows[ranked.fresh]] == [f"f{n}" for n in range(15)]
+    newest = teach(ranked, chosen(catalog, "f14", "p3"), head, HEAD)
+    oldest = teach(ranked, chosen(catalog, "p3", "f0"), head, HEAD)
+
+    assert newest.score_fresh(ranked.fresh_inputs).argmax() == 14
+    assert oldest.score_fresh(ranked.fresh_inputs).argmax() == 0
+    assert teach(ranked, chosen(catalog, "p3"), head, HEAD).fresh is head.fresh
+
+
+def test_what_share_of_choices_is_fresh_is_learned():
+    """By length of history: a stranger's choices say nothing of a user with events."""
+    catalog, head = crowd(), cold(HEAD, 0)
+    ranked = ranked_for(COLD, catalog, head)
+    fresh = teach(ranked, chosen(catalog, "f3"), head, HEAD).reserve
+    other = teach(ranked, chosen(catalog, "p3"), head, HEAD).reserve
+
+    assert reserve.fresh_share(fresh, 0) > reserve.fresh_share(head.reserve, 0) > reserve.fresh_share(other, 0)
+    assert reserve.fresh_share(fresh, 1) == reserve.fresh_share(head.reserve, 1)
+
+
+def test_teaching_leaves_everything_as_it_was():
+    """State in, state out: the head, what was ranked, and the catalog."""
+    catalog, head = crowd(), cold(HEAD, 0)
+    ranked = ranked_for(viewer("p1", "f2"), catalog, head)
+    before = contents(catalog), head.linear.weights.copy(), ranked.scored.inputs.items.copy(), ranked.best.copy()
+    teach(ranked, chosen(catalog, "f9", "p3"), head, HEAD)
+
+    assert contents(catalog) == before[0]
+    np.testing.assert_array_equal(head.linear.weights, before[1])
+    np.testing.assert_array_equal(ranked.scored.inputs.items, before[2])
+    np.testing.assert_array_equal(ranked.best, before[3])
+
+
+def test_what_was_ranked_is_good_after_the_next_user():
+    """The head may learn from it after others had their lists in the same workspace."""
+    catalog, head, workspace = crowd(), cold(HEAD, 0), Workspace()
+    ranked = ranked_for(viewer("p1", "f2"), catalog, head, workspace=workspace)
+    expected = teach(ranked, chosen(catalog, "f9"), head, HEAD)
+    ranked_for(viewer("p9"), catalog, head, workspace=workspace)
+    late = teach(ranked, chosen(catalog, "f9"), head, HEAD)
+
+    np.testing.assert_array_equal(late.linear.weights, expected.linear.weights)
+    np.testing.assert_array_equal(late.network.of_items, expected.network.of_items)

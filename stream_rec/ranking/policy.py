@@ -18,7 +18,7 @@ class RankingConfig(Struct, frozen=True, kw_only=True):
     """0 keeps the order of the scores; 1 looks at variety and the user's mix of categories alone."""
     fresh_worth: Annotated[float, Meta(ge=0, le=1000)] = 3.0
     """How many times its probability a fresh item (fewer than 5 events) counts at the end of the list; 0: no slots."""
-    fresh_budget: Share = 0.01
+    fresh_budget: Share = 0.005
     """Share of what a list is expected to hit that fresh items may cost beyond that: in a sure list a slot is cheap."""
     tail_every: Annotated[int, Meta(ge=0)] = 10
     """Every so many lists, one gives its last slot to the likeliest candidate that no list has shown yet; 0: never."""

@@ -41,9 +41,9 @@ class HeadConfig(Struct, frozen=True, kw_only=True):
     memory: Annotated[float, Meta(ge=0.9, le=1)] = 0.999
     """How much of the experts' record is kept from one choice to the next."""
     view_weight: Annotated[float, Meta(ge=0, le=1000)] = 1.0
-    """How much a view counts in learning, next to a click and a purchase."""
-    click_weight: Annotated[float, Meta(ge=0, le=1000)] = 1.0
-    purchase_weight: Annotated[float, Meta(ge=0, le=1000)] = 1.0
+    """How much a view counts in learning, next to a click and a purchase: who buys means it. 0: not at all."""
+    click_weight: Annotated[float, Meta(ge=0, le=1000)] = 2.0
+    purchase_weight: Annotated[float, Meta(ge=0, le=1000)] = 4.0
     drift_delta: Annotated[float, Meta(ge=0, lt=1)] = 0.02
     """How easily worse predictions are taken for a change of taste, after which the head learns faster; 0 never."""
     river: str = ""

@@ -217,9 +217,16 @@ def shown(settings: Settings) -> dict[str, dict[str, Any]]:
 def as_toml(tree: Mapping[str, Mapping[str, Any]]) -> str:
     """Return settings, given as plain data, as the TOML file that would set them."""
     return "\n".join(
-        f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+        f"[{section}]\n" + "".join(f"{key} = {_toml_value(value)}\n" for key, value in values.items())
         for section, values in tree.items()
     )
+
+
+def _toml_value(value: Any) -> str:
+    """Return a value as TOML has it: as JSON, but characters beyond 16 bits as they are, DEL escaped, and `inf`."""
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -227,7 +234,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"settings file {file} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, no UTF-8, a number of 5,000 digits
         raise SettingsError(f"settings file {file} is not TOML: {error}") from error
 
 

@@ -26,6 +26,8 @@ SCALE = 0.8
 """Length of a vector that no choice has moved, about."""
 POOL = 2000
 """Rows chosen last, to which a choice is compared. Popular ones stand there more than once."""
+FARTHEST_TOLD = 10.0
+"""How far a worker can say that its users moved an item: ``bpr.FARTHEST``, and some for float16's rounding."""
 VERSION = 1
 _VERSION_BYTE = bytes([VERSION])
 _NO_WORDS = np.zeros((0, DIMENSIONS), dtype=np.float16)
@@ -130,8 +132,9 @@ def decode(data: bytes) -> np.ndarray:
     if len(data) != 1 + 2 * DIMENSIONS or data[0] != VERSION:
         raise MalformedMove(f"{len(data)} bytes that begin with {data[:1].hex() or 'nothing'}")
     moved = np.frombuffer(data, "<f2", offset=1).astype(np.float32)
-    if not np.isfinite(moved).all():
-        raise MalformedMove("a number is not finite")
+    squared = float(moved @ moved)
+    if not squared <= FARTHEST_TOLD**2:  # NaN is not
+        raise MalformedMove(f"moved by {squared**0.5:.1f}: not finite, or farther than {FARTHEST_TOLD:g}")
     return moved
 
 

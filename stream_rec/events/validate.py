@@ -82,8 +82,8 @@ def check_timestamp(timestamp_ms: int, *, received_ms: int, limits: InputLimits)
     """Return why an event time cannot be right, or None."""
     latest = received_ms + limits.future_ms
     if not 0 <= timestamp_ms <= latest:
-        ahead_ms = min(timestamp_ms - received_ms, 2**63)  # JSON integers have no bound, floats have
-        when = "before 1970" if timestamp_ms < 0 else f"{ahead_ms / DAY_MS:.1f} days in the future"
+        timestamp_ms = max(-(2**63), min(timestamp_ms, 2**63))  # JSON integers have no bound, floats and texts have
+        when = "before 1970" if timestamp_ms < 0 else f"{(timestamp_ms - received_ms) / DAY_MS:.1f} days in the future"
         return Rejection("bad_timestamp", f"timestamp_ms={timestamp_ms} is {when}; milliseconds since 1970 expected")
     return None
 

@@ -6,30 +6,34 @@ apply it once however often it arrives.
 
 from __future__ import annotations
 
-import msgspec
-from msgspec import Struct
+from typing import Annotated
 
-from stream_rec.errors import StateVersionError
-from stream_rec.events.interaction import Kind
+import msgspec
+from msgspec import Meta, Struct
+
+from stream_rec.events.codec import EventTime, KindNumber, Offset, versioned
+from stream_rec.events.interaction import Id, Kind
 
 VERSION = 2
+
+Change = Annotated[int, Meta(ge=-(2**31), le=2**31)]
 
 
 class Signal(Struct, frozen=True, array_like=True):
     """What the event at one source offset teaches about ``item_id``."""
 
-    item_id: str
-    kind: int
+    item_id: Id
+    kind: KindNumber
     """Of the event; it names the source topic too."""
-    partition: int
+    partition: Annotated[int, Meta(ge=0, lt=2**31)]
     """Of the source topic."""
-    offset: int
+    offset: Offset
     """In the source partition. Signals of one source reach an item in the order of their offsets."""
-    seen_ms: int | None = None
+    seen_ms: EventTime | None = None
     """Event time, where the event is about this very item; None where it only moves pairs."""
-    pairs: list[tuple[str, int]] = []
+    pairs: list[tuple[str, Change]] = []
     """(item that came before, change of the pair's weight)."""
-    visitor: int = 0
+    visitor: Annotated[int, Meta(ge=0)] = 0
     """Who: ``visits.visitor_of``. With ``seen_ms`` only, like ``again``."""
     again: bool = False
     """Whether this user had the item before."""
@@ -63,13 +67,7 @@ def decode(data: bytes) -> list[Signal]:
     Raises:
         StateVersionError: written by a newer program, or no signals at all.
     """
-    try:
-        message = _DECODER.decode(data)
-    except msgspec.MsgspecError as error:
-        raise StateVersionError(f"item signals cannot be read: {error}") from error
-    if message.version > VERSION:
-        raise StateVersionError(f"item signals have version {message.version}, this program reads up to {VERSION}")
-    return message.signals
+    return versioned(data, _DECODER, what="message of item signals", version=VERSION).signals
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from stream_rec.errors import StateVersionError
+from stream_rec.events.codec import Count, EventTime, Offset, versioned
 from stream_rec.knowledge import popularity, visits
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.knowledge.signal import Signal
 
 VERSION = 2
 
+Weight = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+Sum = Annotated[float, Meta(gt=0, le=2**53)]
+
 
 class ItemState(Struct, frozen=True, array_like=True):
     """All that was taught about one item."""
 
     version: int = VERSION
-    counts: tuple[int, int, int] = (0, 0, 0)
+    counts: tuple[Count, Count, Count] = (0, 0, 0)
     """Interactions ever, by ``Kind``."""
-    sums: list[float] = []
+    sums: list[Sum] = []
     """Decayed popularity by ``popularity.HALF_LIVES_MS``, as of ``last_ms``."""
-    first_ms: int | None = None
-    last_ms: int | None = None
-    predecessors: dict[str, int] = {}
+    first_ms: EventTime | None = None
+    last_ms: EventTime | None = None
+    predecessors: dict[str, Weight] = {}
     """Items that users came from, with the summed pair weights. Exact until the bound cuts the lightest."""
-    watermarks: dict[int, int] = {}
+    watermarks: dict[Count, Offset] = {}
     """Last applied source offset, by source partition (``Signal.source``)."""
-    repeats: int = 0
+    repeats: Count = 0
     """How many of the interactions were by a user who had the item before."""
     visits: bytes = b""
     """Who came last: see ``visits.py``."""
@@ -97,13 +102,23 @@ def decode(data: bytes) -> ItemState:
     Raises:
         StateVersionError: written by a newer program, or not an item state at all.
     """
-    try:
-        state = _DECODER.decode(data)
-    except msgspec.MsgspecError as error:
-        raise StateVersionError(f"item state cannot be read ({error}); version {VERSION} expected") from error
-    if state.version > VERSION:
-        raise StateVersionError(f"item state has version {state.version}, this program reads up to {VERSION}")
+    state = versioned(data, _DECODER, what="item state", version=VERSION)
+    wrong = _contradiction(state)
+    if wrong:
+        raise StateVersionError(f"item state cannot be read: {wrong}")
     return state
+
+
+def _contradiction(state: ItemState) -> str | None:
+    """Return what cannot be true of any item, for a catalog takes each state as it is."""
+    if state.first_ms is None or state.last_ms is None:
+        if state.sums or state.first_ms != state.last_ms:
+            return "one of sums, first_ms and last_ms is there, but not all"
+    elif len(state.sums) != len(popularity.HALF_LIVES_MS):
+        return f"{len(state.sums)} sums, one for each of {len(popularity.HALF_LIVES_MS)} half-lives expected"
+    elif state.first_ms > state.last_ms:
+        return f"first_ms={state.first_ms} is after last_ms={state.last_ms}"
+    return visits.contradiction(state.visits)
 
 
 _ENCODER = msgspec.msgpack.Encoder()

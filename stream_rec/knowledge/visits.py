@@ -11,6 +11,8 @@ import struct
 
 import numpy as np
 
+from stream_rec.knowledge.bounds import MOST_VISITORS
+
 RECORD = np.dtype([("seen_ms", "<i8"), ("visitor", "<u8")])
 _RECORD = struct.Struct("<qQ")
 _SIZE = _RECORD.size
@@ -33,6 +35,15 @@ def with_visit(ring: bytes, seen_ms: int, visitor: int, bound: int) -> bytes:
     while place and _key(ring, place - _SIZE) > (seen_ms, visitor):
         place -= _SIZE
     return (ring[:place] + record + ring[place:])[-bound * _SIZE :]
+
+
+def contradiction(ring: bytes) -> str | None:
+    """Return why bytes can be no ring, or None."""
+    if len(ring) % _SIZE or len(ring) > MOST_VISITORS * _SIZE:
+        return f"visits of {len(ring)} bytes, a multiple of {_SIZE} expected, at most {MOST_VISITORS * _SIZE}"
+    if len(set(decoded(ring)["visitor"].tolist())) != len(ring) // _SIZE:
+        return "a visitor stands twice among the visits"
+    return None
 
 
 def decoded(ring: bytes) -> np.ndarray:

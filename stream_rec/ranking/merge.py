@@ -37,6 +37,11 @@ from stream_rec.reranking.reserve import HALF_LIFE_EVENTS, NOTHING, ReserveState
 VERSION = 1
 MEMORY = 100.0
 """Choices that a weight rests on, once there were many. Of 20, 100 and 500 the best compromise of two logs."""
+LARGEST = 1e9
+"""No weight has moved farther: a choice moves it by less than 1. Far more, and a score would be infinite."""
+MOST_CHOICES = 2**53
+ROUNDING = 1e-3
+"""Counts of choices are differences of larger ones: they may lie so far below 0."""
 N_SUMS = 2 + 2 * (len(HISTORY) + 1)
 """Fading sums: two of the experts' record, then those of the reserve."""
 
@@ -228,9 +233,14 @@ def decode(data: bytes, cold: Head, of: bytes) -> Contribution:
     sums = np.frombuffer(data, "<f8", N_SUMS, _HEADER.size).astype(np.float64)
     numbers = np.frombuffer(data, "<f4", 2 * n, numbers_at).astype(np.float64)
     _require_numbers(numbers, sums)
-    if numbers[n:].min() < 0:
+    moved, squares = numbers[:n], numbers[n:]
+    if squares.min() < 0:
         raise MalformedContribution("a sum of squares below 0")
-    return Contribution(numbers[:n], numbers[n:], sums, n_choices)
+    if max(np.abs(moved).max(), squares.max() ** 0.5) > LARGEST:
+        raise MalformedContribution(f"a weight moved by more than {LARGEST:g}, or a square larger than its square")
+    if sums[2:].min() < -ROUNDING or np.abs(sums).max() > MOST_CHOICES or n_choices > MOST_CHOICES:
+        raise MalformedContribution(f"a count below 0, or above {MOST_CHOICES}")
+    return Contribution(moved, squares, sums, n_choices)
 
 
 def _require_numbers(*arrays: np.ndarray) -> None:

@@ -54,7 +54,7 @@ class TopicDefinition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def __post_init__(self) -> None:
         if (self.cleanup == "delete") != bool(self.retention):
             raise ValueError('a topic has a `retention` if and only if its `cleanup` is "delete"')
-        if self.retention and not re.fullmatch(r"[1-9]\d*[hd]", self.retention):
+        if self.retention and not re.fullmatch(r"[1-9][0-9]{0,5}[hd]", self.retention):
             raise ValueError(f'`retention` is hours or days, as in "12h" or "7d", came {self.retention!r}')
 
     @property
@@ -128,7 +128,7 @@ CHANGELOG_CONFIG: dict[str, str | int | float] = {
 def _read(file: Path) -> TopicDefinition:
     try:
         topic = msgspec.toml.decode(file.read_bytes(), type=TopicDefinition)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # among them msgspec.DecodeError, and no UTF-8
         raise FileProblem(f"{file} is no topic definition: {error}") from error
     if topic.name != file.stem:
         raise FileProblem(f"{file} defines the topic {topic.name!r}: call the file {topic.name}.toml")

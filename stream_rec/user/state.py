@@ -20,8 +20,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from stream_rec.errors import StateVersionError
-from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.codec import Count, EventTime, KindNumber, Offset, versioned
+from stream_rec.events.interaction import Id, Interaction, Kind
 
 WEEK_MS = 7 * 86_400_000
 VERSION = 2
@@ -39,14 +39,14 @@ class UserConfig(Struct, frozen=True, kw_only=True):
 class Entry(Struct, frozen=True, array_like=True):
     """One event in the ring. Its source is the topic of its ``kind``."""
 
-    timestamp_ms: int
+    timestamp_ms: EventTime
     event_id: str
-    item_id: str
-    kind: int
+    item_id: Id
+    kind: KindNumber
     value: float | None
-    offset: int
+    offset: Offset
     """In its source topic."""
-    arrival: int
+    arrival: Count
     """How many events of this user were applied before this one."""
     again: bool = False
     """Whether the item was in the tally before. Bookkeeping: after a crash the same signal must be sent again."""
@@ -67,7 +67,7 @@ class Tally(Struct, frozen=True, array_like=True):
 
     week: int
     item_id: str
-    counts: tuple[int, int, int]
+    counts: tuple[Count, Count, Count]
     """By ``Kind``."""
     last_ms: int
 
@@ -80,18 +80,18 @@ class UserState(Struct, frozen=True, array_like=True):
     """Ordered by ``Entry.order``, newest last."""
     tally: list[Tally] = []
     """Ordered by (week, item_id)."""
-    first_week: int = -1
+    first_week: Annotated[int, Meta(ge=-1, le=2**53)] = -1
     """Weeks before this one have left the tally for good."""
-    counts: tuple[int, int, int] = (0, 0, 0)
+    counts: tuple[Count, Count, Count] = (0, 0, 0)
     """All interactions ever, by ``Kind``."""
-    first_ms: int | None = None
+    first_ms: EventTime | None = None
     """Event time of the earliest event."""
-    offsets: dict[int, int] = {}
+    offsets: dict[KindNumber, Offset] = {}
     """Last applied source offset, by ``Kind``."""
-    arrivals: int = 0
+    arrivals: Count = 0
     unsettled: list[Entry] = []
     """Entries that have left the ring, and whose signals or neighbours' signals may have to be sent again."""
-    settled: dict[int, int] = {}
+    settled: dict[KindNumber, Offset] = {}
     """By ``Kind``, the offset up to which no signal has to be sent again, as of when ``unsettled`` was last emptied."""
 
     @property
@@ -119,13 +119,7 @@ def decode(data: bytes) -> UserState:
     Raises:
         StateVersionError: written by a newer program, or not a user state at all.
     """
-    try:
-        state = _DECODER.decode(data)
-    except msgspec.MsgspecError as error:
-        raise StateVersionError(f"user state cannot be read ({error}); version {VERSION} expected") from error
-    if state.version > VERSION:
-        raise StateVersionError(f"user state has version {state.version}, this program reads up to {VERSION}")
-    return state
+    return versioned(data, _DECODER, what="user state", version=VERSION)
 
 
 def facts(state: UserState) -> bytes:

@@ -1,0 +1,127 @@
+"""The records that were rejected, read where they stand, and whether an item has been replaced since."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import KafkaError
+
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect
+from stream_rec.config import KafkaSettings
+from stream_rec.errors import BrokerUnavailable
+from stream_rec.events.rejected import Origin
+
+READ_TIMEOUT_S = 30.0
+"""How long the broker may take for one record."""
+
+
+class OriginalReader:
+    """Reads single records by where they stand; fast when they are asked for in the order of their offsets.
+
+    Unlike ``RecordLookup`` it never takes a slow broker for a record that is gone.
+    """
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        """Connect.
+
+        Raises:
+            BrokerUnavailable: no broker answered.
+        """
+        self._consumer = connect(
+            KafkaConsumer,
+            kafka,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+            max_poll_records=500,
+            metrics_enabled=False,
+        )
+        self._partition: TopicPartition | None = None
+        self._end = 0
+        self._records: list[ConsumerRecord] = []
+        self._read = range(0)
+        """Offsets that ``_records`` holds, or that hold no record."""
+
+    def find(self, origin: Origin) -> ConsumerRecord | None:
+        """Return the record at ``origin``, or None if none is there (any more).
+
+        Raises:
+            BrokerUnavailable: the broker did not say.
+        """
+        try:
+            self._go_to(origin)
+            if origin.offset not in self._read:
+                self._fetch(origin.offset)
+        except KafkaError as error:
+            raise BrokerUnavailable(f"the record {origin} cannot be read: {error}") from error
+        place = bisect_left(self._records, origin.offset, key=lambda record: record.offset)
+        found = self._records[place : place + 1]
+        return found[0] if found and found[0].offset == origin.offset else None
+
+    def replaced(self, items: Iterable[tuple[Origin, bytes]], is_good: Callable[[ConsumerRecord], bool]) -> set[Origin]:
+        """Return those of some records of ``items`` after which a good record with the same key stands.
+
+        Reads the partitions from the first of these records to the end; holds the keys.
+
+        Raises:
+            BrokerUnavailable: the broker did not say.
+        """
+        by_partition: dict[tuple[str, int], list[tuple[Origin, bytes]]] = defaultdict(list)
+        for origin, key in items:
+            by_partition[origin.topic, origin.partition].append((origin, key))
+        replaced: set[Origin] = set()
+        for wanted in by_partition.values():
+            newest = dict.fromkeys((key for _, key in wanted), -1)
+            first = min((origin for origin, _ in wanted), key=lambda origin: origin.offset)
+            try:
+                self._go_to(first)
+                offset = first.offset
+                while offset < self._end:
+                    self._fetch(offset)
+                    for record in self._records:
+                        if record.key in newest and is_good(record):
+                            newest[record.key] = record.offset
+                    offset = self._read.stop
+            except KafkaError as error:
+                raise BrokerUnavailable(f"the records after {first} cannot be read: {error}") from error
+            replaced |= {origin for origin, key in wanted if newest[key] > origin.offset}
+        return replaced
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._consumer.close()
+
+    def _go_to(self, origin: Origin) -> None:
+        """Make the origin's partition the one that is read."""
+        partition = TopicPartition(origin.topic, origin.partition)
+        if partition == self._partition:
+            return
+        self._partition, self._records, self._read, self._end = partition, [], range(0), 0
+        if origin.partition not in (self._consumer.partitions_for_topic(origin.topic) or ()):
+            return
+        self._consumer.assign([partition])
+        begin = self._consumer.beginning_offsets([partition], timeout_ms=BOOTSTRAP_TIMEOUT_MS)[partition]
+        self._end = self._consumer.end_offsets([partition], timeout_ms=BOOTSTRAP_TIMEOUT_MS)[partition]
+        self._read = range(begin)  # taken by retention: known to be empty
+
+    def _fetch(self, offset: int) -> None:
+        """Read records from ``offset`` on, at least one if there is one."""
+        self._records, self._read = [], range(offset, offset + 1)
+        if offset >= self._end or self._partition is None:
+            return
+        self._consumer.seek(self._partition, offset)
+        deadline = time.monotonic() + READ_TIMEOUT_S
+        while not self._records and self._consumer.position(self._partition, timeout_ms=1000) < self._end:
+            if time.monotonic() > deadline:
+                raise BrokerUnavailable(
+                    f"{self._partition.topic}[{self._partition.partition}]@{offset} was not read within "
+                    f"{READ_TIMEOUT_S:g} s; see that the broker is up"
+                )
+            self._records = self._consumer.poll(200).get(self._partition, [])
+        self._read = range(offset, self._records[-1].offset + 1 if self._records else self._end)

@@ -1,0 +1,186 @@
+"""Which rejected records can be sent again now: unchanged, or with a value repaired by hand. No Kafka, no clock."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from kafka.consumer.fetcher import ConsumerRecord
+from msgspec import Struct
+
+from stream_rec.client.rejections import DeadLetter, path_of
+from stream_rec.config import KafkaSettings
+from stream_rec.events import validate
+from stream_rec.events.interaction import KIND_OF_TOPIC
+from stream_rec.events.rejected import Origin
+from stream_rec.events.validate import InputLimits, Rejection
+
+REPLAY_OF = "replay-of"
+"""Header of a record that was sent again: the origin of the one that was rejected."""
+
+
+class Resend(Struct, frozen=True):
+    """One record to send again."""
+
+    letter: DeadLetter
+    key: bytes
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+class Held(Struct, frozen=True):
+    """A rejected record that is not sent, and why.
+
+    ``rejection.reason`` is one of those of ``events/validate.py``, or ``gone``: it is not on its topic any more,
+    ``superseded``: a newer record of the same item is, ``rejected_again``: it was itself sent again,
+    ``not_replayable``: it is on no topic that apps write and workers read.
+    """
+
+    letter: DeadLetter
+    rejection: Rejection
+
+
+class Chosen(Struct, frozen=True):
+    """The rejections to look at."""
+
+    letters: list[DeadLetter]
+    """In the order of their origins."""
+    n_replayed: int
+    """Left out because they were sent again before."""
+    n_more: int
+    """Left out because there are more than were asked for."""
+
+
+def choose(letters: Iterable[DeadLetter], replayed: Container[Origin], limit: int) -> Chosen:
+    """Return the ``limit`` oldest rejections that were not sent again before; no more than these are held."""
+    n_replayed = n_open = 0
+
+    def not_replayed() -> Iterator[DeadLetter]:
+        nonlocal n_replayed, n_open
+        for letter in letters:
+            if letter.origin in replayed:
+                n_replayed += 1
+            else:
+                n_open += 1
+                yield letter
+
+    oldest = heapq.nsmallest(limit, not_replayed(), key=lambda letter: letter.rejected_ms)
+    oldest.sort(key=lambda letter: (letter.origin.topic, letter.origin.partition, letter.origin.offset))
+    return Chosen(oldest, n_replayed, n_open - len(oldest))
+
+
+def judged(
+    letters: Iterable[DeadLetter],
+    repaired: Mapping[Origin, bytes | None] | None,
+    find: Callable[[Origin], ConsumerRecord | None],
+    *,
+    superseded: Container[Origin],
+    again: bool,
+    now_ms: int,
+    kafka: KafkaSettings,
+    limits: InputLimits,
+) -> Iterator[Resend | Held]:
+    """Yield for each rejection what to send, or why nothing.
+
+    Args:
+        repaired: Values given by hand, to be sent instead of the original ones.
+        find: Returns the original record.
+        superseded: Origins of items that were replaced since.
+        again: Whether a record that was itself sent again, and rejected again, is sent once more.
+    """
+    for letter in letters:
+        if repaired is not None:
+            yield judge_repaired(letter, repaired[letter.origin], now_ms=now_ms, kafka=kafka, limits=limits)
+        else:
+            original = find(letter.origin)
+            is_old = letter.origin in superseded
+            yield judge(letter, original, superseded=is_old, again=again, now_ms=now_ms, kafka=kafka, limits=limits)
+
+
+def check(
+    origin: Origin, key: bytes | None, value: bytes | None, *, now_ms: int, kafka: KafkaSettings, limits: InputLimits
+) -> Rejection | None:
+    """Return why the pipeline would reject a record that came now to the topic of ``origin``, or None."""
+    checked: Any
+    if problem := _not_replayable(origin, kafka):
+        return problem
+    if origin.topic != kafka.topic("items"):
+        checked = validate.interaction(key, value, received_ms=now_ms, limits=limits)
+    elif value is None:
+        checked = validate.item_key(key, limits=limits)
+    else:
+        checked = validate.item(key, value, limits=limits)
+    return checked if isinstance(checked, Rejection) else None
+
+
+def judge(
+    letter: DeadLetter,
+    original: ConsumerRecord | None,
+    *,
+    superseded: bool,
+    again: bool,
+    now_ms: int,
+    kafka: KafkaSettings,
+    limits: InputLimits,
+) -> Resend | Held:
+    """Return the original record, its key, value and headers as they are, or why it is not sent."""
+    if original is None:
+        return Held(letter, Rejection("gone", "not on its topic any more: retention or compaction took it"))
+    if problem := check(letter.origin, original.key, original.value, now_ms=now_ms, kafka=kafka, limits=limits):
+        return Held(letter, problem)
+    if superseded:
+        return Held(letter, Rejection("superseded", "a newer record of this item came since; this one would undo it"))
+    if not again and (first := dict(original.headers).get(REPLAY_OF)):  # else every run would send one more
+        return Held(
+            letter,
+            Rejection(
+                "rejected_again",
+                f"it was sent again, for {first.decode(errors='replace')}, and rejected all the same: see that the "
+                "worker has the settings that this command has; --again sends it once more",
+            ),
+        )
+    return Resend(letter, original.key or b"", original.value, _headers(letter, original.headers))
+
+
+def judge_repaired(
+    letter: DeadLetter, value: bytes | None, *, now_ms: int, kafka: KafkaSettings, limits: InputLimits
+) -> Resend | Held:
+    """Return the record with a value given by hand, keyed with the id that the value names, or why it is not sent."""
+    key = letter.key if value is None else _id_in(value, is_item=letter.origin.topic == kafka.topic("items"))
+    if problem := check(letter.origin, key, value, now_ms=now_ms, kafka=kafka, limits=limits):
+        return Held(letter, problem)
+    return Resend(letter, key or b"", value, _headers(letter, []))
+
+
+def _headers(letter: DeadLetter, headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    kept = [(name, value) for name, value in headers if name != REPLAY_OF and value is not None]
+    return [*kept, (REPLAY_OF, path_of(letter.origin).encode())]
+
+
+def _not_replayable(origin: Origin, kafka: KafkaSettings) -> Rejection | None:
+    topics = [kafka.topic(name) for name in (*KIND_OF_TOPIC, "items")]
+    if origin.topic in topics:
+        return None
+    return Rejection("not_replayable", f"only records of {', '.join(topics)} are sent again")
+
+
+def _id_in(value: bytes, *, is_item: bool) -> bytes | None:
+    """Return the id that must be the key, or None where there is none: the check then says what is wrong."""
+    try:
+        return (_ITEM.decode(value).item_id if is_item else _EVENT.decode(value).user_id).encode()
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+
+
+class _EventId(Struct):
+    user_id: str
+
+
+class _ItemId(Struct):
+    item_id: str
+
+
+_EVENT = msgspec.json.Decoder(_EventId)
+_ITEM = msgspec.json.Decoder(_ItemId)

@@ -1,0 +1,62 @@
+"""Bytes and schema versions: reading msgpack whose first element says which version wrote it."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from stream_rec.errors import StateVersionError
+
+T = TypeVar("T", bound=Struct)
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+"""How many. A float holds it exactly, and some more still fit into 64 bits."""
+EventTime = Annotated[int, Meta(ge=0, le=2**53)]
+"""Milliseconds since 1970, of an event that was accepted."""
+Offset = Annotated[int, Meta(ge=0, le=2**62)]
+KindNumber = Annotated[int, Meta(ge=0, le=2)]
+"""A ``Kind``, as stored."""
+
+
+def versioned(data: bytes, decoder: msgspec.msgpack.Decoder[T], *, what: str, version: int) -> T:
+    """Return the value in ``data``.
+
+    Args:
+        decoder: Of an ``array_like`` struct whose first field is ``version``.
+        what: It is, for the message.
+        version: The newest that can be read.
+
+    Raises:
+        StateVersionError: written by a newer program, or no such value at all.
+    """
+    try:
+        value = decoder.decode(data)
+        written = value.version
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        written = _version_of(data)
+        if written <= version:
+            raise StateVersionError(f"{what} cannot be read ({error}); version {version} expected") from error
+    if written > version:
+        raise StateVersionError(f"{what} has version {written}, this program reads up to {version}: update it")
+    if written < 1:
+        raise StateVersionError(f"{what} cannot be read: it has version {written}; version {version} expected")
+    return value
+
+
+class _Versioned(Struct, array_like=True):
+    """The part that no version may change."""
+
+    version: int
+
+
+def _version_of(data: bytes) -> int:
+    """Return the version of bytes whose other fields are not what they were; 0 where there is none."""
+    try:
+        return _VERSION.decode(data).version
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return 0
+
+
+_VERSION = msgspec.msgpack.Decoder(_Versioned)

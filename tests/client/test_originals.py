@@ -1,0 +1,66 @@
+"""Records read where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from kafka import KafkaProducer
+
+from stream_rec.client.connect import connect
+from stream_rec.client.originals import OriginalReader
+from stream_rec.config import KafkaSettings
+from stream_rec.events.rejected import Origin
+from tests.client import fresh_topics
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def kafka(bootstrap: str) -> KafkaSettings:
+    """Topics of their own."""
+    return fresh_topics(bootstrap)
+
+
+@pytest.fixture
+def reader(kafka: KafkaSettings) -> Iterator[OriginalReader]:
+    """A reader to be closed."""
+    reader = OriginalReader(kafka)
+    yield reader
+    reader.close()
+
+
+def test_a_record_is_found_where_it_stands_and_nowhere_else(kafka: KafkaSettings, reader: OriginalReader):
+    """An offset without a record (here the end of a transaction), past the end, or of no partition, is None at once."""
+    producer = connect(KafkaProducer, kafka, transactional_id=kafka.topic_prefix)
+    producer.init_transactions()
+    topic = kafka.topic("views")
+    for partition in (0, 0, 1):
+        producer.begin_transaction()
+        producer.send(topic, value=b"x%d" % partition, partition=partition)
+        producer.commit_transaction()
+    producer.close()
+
+    def value(*place: object) -> bytes | None:
+        record = reader.find(Origin(*place))
+        return record and record.value
+
+    asked = [(topic, 0, offset) for offset in (0, 1, 2, 3, 4, 900)] + [(topic, 1, 0), (topic, 7, 0), (topic, 0, 2)]
+    assert [value(*place) for place in asked] == [b"x0", None, b"x0", None, None, None, b"x1", None, b"x0"]
+    assert value(kafka.topic("nothing"), 0, 0) is None
+
+
+def test_a_record_is_replaced_by_a_good_newer_one_with_its_key(kafka: KafkaSettings, reader: OriginalReader):
+    """However far behind it stands; a bad one, an older one and another partition's replace nothing."""
+    producer = connect(KafkaProducer, kafka)
+    topic = kafka.topic("items")
+    for key, value in [(b"a", b"good"), (b"b", b"good"), *[(b"x", b"good")] * 1200, (b"a", b"good"), (b"b", b"bad")]:
+        producer.send(topic, key=key, value=value, partition=0)
+    producer.send(topic, key=b"b", value=b"good", partition=1)
+    producer.flush()
+    producer.close()
+    items = [(Origin(topic, 0, 0), b"a"), (Origin(topic, 0, 1), b"b"), (Origin(topic, 0, 1202), b"a")]
+    items.append((Origin(topic, 1, 0), b"b"))
+
+    assert reader.replaced(items, lambda record: record.value == b"good") == {Origin(topic, 0, 0)}
+    assert reader.find(Origin(topic, 0, 1)).value == b"good"

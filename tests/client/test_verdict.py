@@ -1,0 +1,146 @@
+"""Which rejected records can be sent again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from stream_rec.client.rejections import DeadLetter, Replays, origin_of, path_of
+from stream_rec.client.verdict import Held, Resend, choose, judged
+from stream_rec.config import KafkaSettings
+from stream_rec.events.rejected import Origin, Rejected
+from stream_rec.events.validate import InputLimits
+from tests.client.test_rejections import record
+
+KAFKA = KafkaSettings(topic_prefix="p-")
+NOW_MS = 1_800_000_000_000
+DAY_MS = 86_400_000
+
+
+def letter(path: str, *, key: bytes | None = b"ann", rejected_ms: int = 0) -> DeadLetter:
+    """Return a rejection."""
+    return DeadLetter(Rejected(origin_of(path), "empty", "", b""), key, rejected_ms, 0, b"{}", None)
+
+
+def event(**changed: Any) -> bytes:
+    """Return a good event of ann's, but for what is changed."""
+    return json.dumps({"event_id": "e", "user_id": "ann", "item_id": "i", "timestamp_ms": NOW_MS, **changed}).encode()
+
+
+def verdict(
+    path: str,
+    original: Any,
+    *,
+    repaired: Any = ...,
+    superseded: bool = False,
+    again: bool = False,
+    key: bytes | None = b"ann",
+    limits: InputLimits | None = None,
+) -> Resend | Held:
+    """Judge one rejection."""
+    origin = origin_of(path)
+    (found,) = judged(
+        [letter(path, key=key)],
+        None if repaired is ... else {origin: repaired},
+        {origin: original}.get,
+        superseded={origin} if superseded else (),
+        again=again,
+        now_ms=NOW_MS,
+        kafka=KAFKA,
+        limits=limits or InputLimits(),
+    )
+    return found
+
+
+def why(found: Resend | Held) -> str:
+    """Return the reason, or nothing for what is sent."""
+    return found.rejection.reason if isinstance(found, Held) else ""
+
+
+def test_a_record_that_is_good_now_is_sent_unchanged():
+    """Key, value and headers as they were, and where it came from."""
+    value = event(timestamp_ms=NOW_MS + DAY_MS)
+    found = verdict("p-views/0/17", record(value, trace="t7"))
+
+    assert isinstance(found, Resend)
+    assert (found.key, found.value) == (b"ann", value)
+    assert found.headers == [("trace", b"t7"), ("replay-of", b"p-views/0/17")]
+
+
+@pytest.mark.parametrize(
+    ("path", "original", "reason"),
+    [
+        ("p-views/0/1", record(event(timestamp_ms=NOW_MS + DAY_MS + 1)), "bad_timestamp"),
+        ("p-clicks/0/1", record(b"click!"), "not_json"),
+        ("p-views/0/1", record(event(), key=b"bob"), "key_mismatch"),
+        ("p-views/0/1", record(None), "empty"),
+        ("p-items/0/1", record(b'{"item_id":"i"}', key=b"j"), "key_mismatch"),
+        ("p-items/0/1", record(None, key=b"\xff"), "bad_id"),
+        ("p-items/0/1", record(None, key=b"i"), ""),
+        ("p-purchases/0/1", None, "gone"),
+        ("p-item-signals/0/1", record(b"", key=None), "not_replayable"),
+        ("views/0/1", record(event()), "not_replayable"),
+    ],
+)
+def test_what_the_worker_would_reject_is_not_sent(path: str, original: Any, reason: str):
+    """By its own checks and with its reasons; what belongs to another pipeline, or is internal, is left alone."""
+    assert why(verdict(path, original)) == reason
+
+
+def test_the_present_limits_decide():
+    """A record that was too large is sent when the limit was raised, and only then."""
+    original = record(event(context={"note": "x" * 1000}))
+
+    assert why(verdict("p-views/0/1", original, limits=InputLimits(record_bytes=1000))) == "too_large"
+    assert why(verdict("p-views/0/1", original, limits=InputLimits(record_bytes=2000))) == ""
+
+
+def test_an_item_that_was_replaced_since_is_not_brought_back():
+    """The old description would undo the new one; a repaired one is what its owner says now."""
+    original = record(b'{"item_id":"i"}', key=b"i")
+
+    assert why(verdict("p-items/0/1", original, superseded=True)) == "superseded"
+    assert why(verdict("p-items/0/1", original, superseded=True, repaired=b'{"item_id":"i"}')) == ""
+
+
+def test_a_second_sending_that_was_rejected_too_is_not_sent_without_end():
+    """Each run would add one more, where this command's settings are not the worker's."""
+    original = record(event(), replay_of="p-views/0/1")
+
+    assert why(verdict("p-views/0/5", original)) == "rejected_again"
+    once_more = verdict("p-views/0/5", original, again=True)
+    assert isinstance(once_more, Resend)
+    assert once_more.headers == [("replay-of", b"p-views/0/5")]
+
+
+def test_a_repaired_value_is_keyed_with_its_id():
+    """As the SDK does: the key of the rejected record may be what was wrong. It need not be there any more."""
+    found = verdict("p-views/0/1", None, repaired=event(), key=b"bob")
+    item = verdict("p-items/0/1", None, repaired=b'{"item_id":"i","user_id":5}', key=b"j")
+    deletion = verdict("p-items/0/1", None, repaired=None, key=b"j")
+
+    assert isinstance(found, Resend) and (found.key, found.value) == (b"ann", event())
+    assert isinstance(item, Resend) and item.key == b"i"
+    assert isinstance(deletion, Resend) and (deletion.key, deletion.value) == (b"j", None)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(b"{", "not_json"), (b"[]", "wrong_type"), (event(user_id=5), "wrong_type"), (event(user_id=""), "bad_id")],
+)
+def test_a_repair_that_repairs_nothing_is_not_sent(value: bytes, reason: str):
+    """The reason is that of the value, not of a key that could not be made from it."""
+    assert why(verdict("p-views/0/1", None, repaired=value)) == reason
+
+
+def test_the_oldest_are_chosen_and_the_rest_is_counted():
+    """Those sent again before take no place; the chosen come in the order in which they are read fastest."""
+    replayed = Replays()
+    replayed.add(Origin("v", 0, 1))
+    times = {"v/0/1": 1, "v/1/2": 2, "v/0/30": 3, "v/0/4": 4, "v/0/5": 5}
+    chosen = choose([letter(path, rejected_ms=ms) for path, ms in reversed(times.items())], replayed, 3)
+
+    assert [path_of(each.origin) for each in chosen.letters] == ["v/0/4", "v/0/30", "v/1/2"]
+    assert (chosen.n_replayed, chosen.n_more) == (1, 1)

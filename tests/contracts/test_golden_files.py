@@ -1,0 +1,199 @@
+"""Bytes that earlier programs wrote are read for good; what a newer one writes is refused, with a word on what to do.
+
+Each file in ``tests/data/golden/`` was written by the code of its version, at the commit in which that version was new.
+When a version is counted up: add a file of the new one, and keep the old ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from stream_rec.catalog import factors
+from stream_rec.catalog.factors import MalformedMove
+from stream_rec.embedding import codec
+from stream_rec.embedding.codec import MalformedEmbedding
+from stream_rec.errors import StateVersionError
+from stream_rec.knowledge import signal as signals
+from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge import visits
+from stream_rec.knowledge.signal import Signal
+from stream_rec.ranking import merge
+from stream_rec.ranking.head import Head
+from stream_rec.ranking.linear_head import LinearHead
+from stream_rec.ranking.merge import MalformedContribution
+from stream_rec.ranking.network_head import NetworkHead
+from stream_rec.user import state as user_state
+from stream_rec.user.state import Entry, Tally
+
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
+T = 1_700_000_000_000
+DAY_MS = 86_400_000
+
+
+def small(*shape: int) -> np.ndarray:
+    return np.zeros(shape, dtype=np.float32)
+
+
+SEVEN = Head(
+    linear=LinearHead(small(1, 2), small(1, 2)),
+    fresh=LinearHead(small(1, 2), small(1, 2)),
+    network=NetworkHead(small(1, 1), small(1, 1), small(1), small(1, 1), small(1, 1), small(1)),
+)
+"""A head of seven weights: how many features there are is no matter of the format."""
+FINGERPRINT = bytes(range(16))
+
+
+def read(name: str) -> bytes:
+    return (GOLDEN / f"{name}.bin").read_bytes()
+
+
+def read_contribution(data: bytes) -> merge.Contribution:
+    return merge.decode(data, SEVEN, FINGERPRINT)
+
+
+@pytest.mark.parametrize(("version", "knows_again"), [(1, False), (2, True)])
+def test_user_states(version: int, knows_again: bool):
+    """18 events, of which a ring of 16 has let two go; version 1 did not say whether an item had come before."""
+    state = user_state.decode(read(f"user-state-{version}"))
+
+    assert state.version == version
+    assert state.ring == [
+        Entry(T + 8 * DAY_MS, "e3", "i1", 2, 19.99, offset=2, arrival=2, again=knows_again),
+        Entry(T + 8 * DAY_MS + 5, "e4", "é", 0, None, offset=11, arrival=3),
+        Entry(T + 9 * DAY_MS, "f0", "i3", 0, None, offset=12, arrival=4),
+        *(
+            Entry(T + 9 * DAY_MS + n, f"f{n}", "i3", 0, None, offset=12 + n, arrival=4 + n, again=knows_again)
+            for n in range(1, 14)
+        ),
+    ]
+    assert state.tally == [
+        Tally(2810, "i1", (1, 0, 0), T),
+        Tally(2810, "i2", (0, 1, 0), T + 1000),
+        Tally(2811, "i1", (0, 0, 1), T + 8 * DAY_MS),
+        Tally(2811, "é", (1, 0, 0), T + 8 * DAY_MS + 5),
+        Tally(2812, "i3", (14, 0, 0), T + 9 * DAY_MS + 13),
+    ]
+    assert (state.first_week, state.counts, state.first_ms) == (-1, (16, 1, 1), T)
+    assert (state.offsets, state.arrivals, state.settled) == ({0: 25, 1: 4, 2: 2}, 18, {})
+    assert state.unsettled == [Entry(T, "e1", "i1", 0, None, 10, 0), Entry(T + 1000, "e2", "i2", 1, 2.5, 4, 1)]
+
+
+def test_both_versions_of_a_user_state_hold_the_same_facts():
+    """The two files are of the same events, so what a program makes of them is the same."""
+    assert user_state.facts(user_state.decode(read("user-state-1"))) == user_state.facts(
+        user_state.decode(read("user-state-2"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "repeats", "visitors"), [(1, 0, []), (2, 1, [(T, 2**64 - 1), (T + 3_600_000, 42)])]
+)
+def test_item_states(version: int, repeats: int, visitors: list[tuple[int, int]]):
+    """A view, a purchase an hour later, and a correction of a pair; version 1 did not know who had come."""
+    state = item_state.decode(read(f"item-state-{version}"))
+
+    assert (state.version, state.counts, state.repeats) == (version, (1, 0, 1), repeats)
+    assert state.sums == [1 + 2 ** -(1 / hours) for hours in (1, 6, 24, 72, 168, 720, 2160)]
+    assert (state.first_ms, state.last_ms) == (T, T + 3_600_000)
+    assert state.predecessors == {"i2": 11, "i3": 4, "é": 11}
+    assert state.watermarks == {1: 9, 48: 7, 50: 5}
+    assert visits.decoded(state.visits).tolist() == visitors
+
+
+@pytest.mark.parametrize(("version", "visitors", "again"), [(1, (0, 0), False), (2, (2**64 - 1, 42), True)])
+def test_signals(version: int, visitors: tuple[int, int], again: bool):
+    """Two events and a correction; version 1 did not say who came, nor whether again."""
+    assert signals.decode(read(f"signals-{version}")) == [
+        Signal("i1", 0, 3, 7, T, [("i2", 12), ("é", 11)], visitors[0]),
+        Signal("i1", 2, 3, 5, T + 3_600_000, [("i2", -1)], visitors[1], again),
+        Signal("i1", 1, 0, 9, None, [("i3", 4)]),
+    ]
+
+
+def test_an_embedding():
+    """A unit vector in half precision."""
+    embedding = codec.decode(read("embedding-1"))
+
+    assert (embedding.encoder, embedding.content_hash) == ("minilm@abc", bytes(range(16)))
+    assert embedding.vector.tolist() == pytest.approx([0.6, -0.8, 0.0], abs=5e-4)
+
+
+def test_a_contribution():
+    """Seven weights, and the sums beside them."""
+    contribution = read_contribution(read("contribution-1"))
+
+    assert contribution.moved.tolist() == [0.5, -0.25, 0, 1, 2, -3, 0.125]
+    assert contribution.squares.tolist() == pytest.approx([1e-6, 0.5, 0, 1, 2, 3, 4])
+    assert contribution.sums.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert contribution.n_choices == 321
+
+
+def test_a_move():
+    """64 steps of 1/64 from -0.5: half precision holds them exactly."""
+    assert factors.decode(read("move-1")).tolist() == [n / 64 - 0.5 for n in range(64)]
+
+
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [
+        (f"user-state-{user_state.VERSION}", lambda data: user_state.encode(user_state.decode(data))),
+        (f"item-state-{item_state.VERSION}", lambda data: item_state.encode(item_state.decode(data))),
+        (f"signals-{signals.VERSION}", lambda data: signals.encode(signals.decode(data))),
+        (f"embedding-{codec.VERSION}", lambda data: codec.encode(codec.decode(data))),
+        (f"contribution-{merge.VERSION}", lambda data: merge.encode(read_contribution(data), FINGERPRINT)),
+        (f"move-{factors.VERSION}", lambda data: factors.encode(factors.decode(data))),
+    ],
+)
+def test_the_present_version_is_written_as_ever(name: str, again: Callable[[bytes], bytes]):
+    """The same value gives the same bytes: whoever changes a format counts its version up."""
+    assert again(read(name)) == read(name)
+
+
+NEWER = (
+    (user_state.decode, "user-state", user_state.VERSION, 1),
+    (item_state.decode, "item-state", item_state.VERSION, 1),
+    (signals.decode, "signals", signals.VERSION, 1),
+    (codec.decode, "embedding", codec.VERSION, 0),
+    (read_contribution, "contribution", merge.VERSION, 0),
+    (factors.decode, "move", factors.VERSION, 0),
+)
+"""Decoder, file, version, and at which byte that stands: behind the length of a msgpack list, or first."""
+
+
+@pytest.mark.parametrize(("decode", "name", "version", "at"), NEWER, ids=[name for _, name, _, _ in NEWER])
+def test_the_next_version_is_refused(decode: Callable[[bytes], Any], name: str, version: int, at: int):
+    """A program must not guess at what a newer one wrote; the message says what to do."""
+    data = bytearray(read(f"{name}-{version}"))
+    assert data[at] == version
+    data[at] += 1
+
+    with pytest.raises(StateVersionError, match=rf"version {version + 1}, this program reads up to {version}: update"):
+        decode(bytes(data))
+
+
+@pytest.mark.parametrize(("decode", "name", "version", "at"), NEWER, ids=[name for _, name, _, _ in NEWER])
+def test_the_next_version_is_refused_whatever_else_is_in_it(
+    decode: Callable[[bytes], Any], name: str, version: int, at: int
+):
+    """Its other fields may mean anything: the version alone decides, and it is what the message speaks of."""
+    tail = ["fields", {"of": "another"}, [b"kind"]]
+    data = msgspec.msgpack.encode([version + 1, *tail]) if at else bytes([version + 1]) + msgspec.msgpack.encode(tail)
+
+    with pytest.raises(StateVersionError, match=rf"version {version + 1}, this program reads up to {version}: update"):
+        decode(data)
+
+
+@pytest.mark.parametrize(("decode", "name", "version", "at"), NEWER, ids=[name for _, name, _, _ in NEWER])
+def test_there_was_no_version_0(decode: Callable[[bytes], Any], name: str, version: int, at: int):
+    """Bytes that happen to begin like one are refused too."""
+    data = bytearray(read(f"{name}-{version}"))
+    data[at] = 0
+
+    with pytest.raises((StateVersionError, MalformedEmbedding, MalformedContribution, MalformedMove)):
+        decode(bytes(data))

@@ -7,6 +7,7 @@ learns from what the user did next. The one way to do each, in production, repla
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -14,9 +15,11 @@ import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.fresh import EVENTS as FRESH_EVENTS
-from stream_rec.events.interaction import Kind
+from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import AsOf, Slate, SlateItem
 from stream_rec.knowledge.visits import visitor_of
+from stream_rec.ranking import bpr
+from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.features import Inputs, inputs
 from stream_rec.ranking.head import Head, HeadConfig, Scored
@@ -120,10 +123,31 @@ def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: He
     at = np.searchsorted(ranked.fresh, places[is_candidate])
     is_fresh = np.append(ranked.fresh, -1)[at] == places[is_candidate]
     if is_fresh.any():
-        fresh_places = np.searchsorted(ranked.fresh, places[is_candidate][is_fresh])
-        head = head.learned_fresh(ranked.fresh_inputs, fresh_places, config)
+        head = head.learned_fresh(ranked.fresh_inputs, at[is_fresh], config)
     seen = reserve.updated(head.reserve, ranked.scored.inputs.history, int(is_candidate.sum()), int(is_fresh.sum()))
     return msgspec.structs.replace(head, reserve=seen)
+
+
+def learn(
+    ranked: Ranked,
+    events: Iterable[tuple[Kind, Interaction]],
+    catalog: Catalog,
+    head: Head,
+    drift: DriftWatch,
+    config: HeadConfig,
+) -> tuple[Head, bool]:
+    """Let all that learns learn what a user did; return the head, and whether it should be ``relaxed`` now.
+
+    The items' factors and ``drift`` are changed in place.
+
+    Args:
+        ranked: What could have been shown just before.
+    """
+    chosen = [(row, kind) for kind, event in events if (row := catalog.find(event.item_id)) is not None]
+    head = teach(ranked, chosen, head, config)
+    chosen_rows = np.array([row for row, _ in chosen], dtype=np.int64)
+    bpr.learn(ranked.candidates.user, chosen_rows, catalog.factors)
+    return head, drift.noticed(ranked.candidates.rows, ranked.scored.log_p, chosen_rows)
 
 
 def answer(

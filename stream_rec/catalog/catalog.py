@@ -83,11 +83,11 @@ class Catalog:
         switched = self.embeddings.put(row, embedding)
         if switched:
             self.similar.forget()
-            self._see_texts()
+            for each in range(len(self)):
+                self._see_text(each)
         else:
             self.similar.refresh(row)
-            if self.embeddings.has(row):
-                self.factors.put_text(row, self.embeddings.active.vectors[row])
+            self._see_text(row)
         self._reduced.refresh(row)
 
     def delete_embedding(self, item_id: str) -> None:
@@ -95,7 +95,7 @@ class Catalog:
         row = self.find(item_id)
         if row is not None:
             self.embeddings.delete(row)
-            self.factors.delete_text(row, item_id)
+            self._see_text(row)
             self.similar.refresh(row)
             self._reduced.refresh(row)
 
@@ -117,13 +117,12 @@ class Catalog:
         """Return reduced vectors by row, (>= n, c), and the components that reduce others, (d, c)."""
         return self._reduced.of(self.embeddings.active, len(self))
 
-    def _see_texts(self) -> None:
-        """Move all items' factors to where their texts are in another encoder's space."""
-        for row, item_id in enumerate(self.item_ids):
-            if self.embeddings.has(row):
-                self.factors.put_text(row, self.embeddings.active.vectors[row])
-            else:
-                self.factors.delete_text(row, item_id)
+    def _see_text(self, row: int) -> None:
+        """Let an item's factors begin where its text is in the space in use, or at signs of its own without one."""
+        if self.embeddings.has(row):
+            self.factors.put_text(row, self.embeddings.active.vectors[row])
+        else:
+            self.factors.delete_text(row, self.item_ids[row])
 
     def _see_whether_fresh(self, row: int) -> None:
         self.fresh.set(row, bool(self._is_listed[row]) and self.knowledge.n_events_of(row) < fresh.EVENTS)

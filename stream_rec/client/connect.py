@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
@@ -42,6 +42,24 @@ def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
             f"no Kafka broker can be used at {kafka.bootstrap} ({type(error).__name__}: {error}); "
             "start one with `stream-rec broker start`, or correct kafka.bootstrap and the security settings"
         ) from error
+
+
+def reading_consumer(kafka: KafkaSettings, **options: Any) -> KafkaConsumer:
+    """Return a connected consumer that belongs to no group, commits nothing and makes no topic.
+
+    Raises:
+        BrokerUnavailable: no broker answered.
+    """
+    return connect(
+        KafkaConsumer,
+        kafka,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        allow_auto_create_topics=False,
+        metrics_enabled=False,
+        **options,
+    )
 
 
 def settings_of(kafka: KafkaSettings | str) -> KafkaSettings:

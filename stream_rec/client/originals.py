@@ -7,11 +7,11 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError
 
-from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, reading_consumer
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable
 from stream_rec.events.rejected import Origin
@@ -32,16 +32,7 @@ class OriginalReader:
         Raises:
             BrokerUnavailable: no broker answered.
         """
-        self._consumer = connect(
-            KafkaConsumer,
-            kafka,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            allow_auto_create_topics=False,
-            max_poll_records=500,
-            metrics_enabled=False,
-        )
+        self._consumer = reading_consumer(kafka, max_poll_records=500)
         self._partition: TopicPartition | None = None
         self._end = 0
         self._records: list[ConsumerRecord] = []

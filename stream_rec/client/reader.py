@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError
 
-from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, reading_consumer
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, TopicMismatch
 
@@ -27,16 +27,7 @@ class TopicReader:
             TopicMismatch: there is no such topic.
         """
         self.topic = kafka.topic(topic)
-        self._consumer = connect(
-            KafkaConsumer,
-            kafka,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            allow_auto_create_topics=False,
-            max_poll_records=2000,
-            metrics_enabled=False,
-        )
+        self._consumer = reading_consumer(kafka, max_poll_records=2000)
         try:
             partitions = [
                 TopicPartition(self.topic, number) for number in self._consumer.partitions_for_topic(self.topic)
@@ -97,15 +88,9 @@ class RecordLookup:
         Raises:
             BrokerUnavailable: no broker answered.
         """
-        self._consumer = connect(
-            KafkaConsumer,
+        self._consumer = reading_consumer(
             kafka,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            allow_auto_create_topics=False,
             max_partition_fetch_bytes=4096,  # the broker sends whole batches, but no more than the one
-            metrics_enabled=False,
         )
 
     def find(self, topic: str, partition: int, offset: int, *, timeout_s: float = 2.0) -> ConsumerRecord | None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import Slate
 from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.state import ItemState
-from stream_rec.ranking import bpr, river_head
+from stream_rec.ranking import river_head
 from stream_rec.ranking.drift import FACTOR, DriftWatch
 from stream_rec.ranking.exposures import Exposures
-from stream_rec.recommend import Ranked, answer, policy_name, rank, teach
+from stream_rec.recommend import Ranked, answer, learn, policy_name, rank
 from stream_rec.replay.log import LoggedEvent
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.advance import Arrival, advance
@@ -50,12 +48,8 @@ class Pipeline:
 
     def teach(self, ranked: Ranked, events: Sequence[LoggedEvent]) -> None:
         """Let the head and the items' factors learn from events that ``ranked`` came just before."""
-        chosen = [(row, kind) for kind, event in events if (row := self.catalog.find(event.item_id)) is not None]
-        self.head = teach(ranked, chosen, self.head, self.settings.head)
-        chosen_rows = np.array([row for row, _ in chosen], dtype=np.int64)
-        bpr.learn(ranked.candidates.user, chosen_rows, self.catalog.factors)
-        if self.drift.noticed(ranked.candidates.rows, ranked.scored.log_p, chosen_rows):
-            self.head = self.head.relaxed(FACTOR)
+        head, has_drifted = learn(ranked, events, self.catalog, self.head, self.drift, self.settings.head)
+        self.head = head.relaxed(FACTOR) if has_drifted else head
 
     def fold(self, kind: Kind, event: Interaction) -> UserState:
         """Take one event to the user's state and to what is known of items; return the user's state after it."""

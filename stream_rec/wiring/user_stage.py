@@ -9,7 +9,6 @@ from collections import defaultdict
 
 import faust
 import msgspec
-import numpy as np
 from aiokafka import AIOKafkaProducer
 from faust.types import TP, Message
 
@@ -19,9 +18,8 @@ from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
 from stream_rec.events.validate import Rejection
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge.signal import Signal
-from stream_rec.ranking import bpr
 from stream_rec.ranking.drift import FACTOR
-from stream_rec.recommend import answer, policy_name, rank, teach
+from stream_rec.recommend import answer, learn, policy_name, rank
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import UserState, is_applied
@@ -121,14 +119,13 @@ class UserStage:
             return
         bench, settings = self._bench, self._settings
         catalog, head = bench.catalog, bench.shared.head
-        chosen = [(row, a.kind) for a in fresh if (row := catalog.find(a.event.item_id)) is not None]
         first = fresh[0].event
         now_ms = catalog.knowledge.now_ms(first.timestamp_ms)
         ranked = rank(first.user_id, before, catalog, head, bench.workspace, now_ms=now_ms)
-        bench.shared.learned(teach(ranked, chosen, head, settings.head))
-        chosen_rows = np.array([row for row, _ in chosen], dtype=np.int64)
-        bpr.learn(ranked.candidates.user, chosen_rows, catalog.factors)
-        if bench.drift.noticed(ranked.candidates.rows, ranked.scored.log_p, chosen_rows):
+        events = [(a.kind, a.event) for a in fresh]
+        taught, has_drifted = learn(ranked, events, catalog, head, bench.drift, settings.head)
+        bench.shared.learned(taught)
+        if has_drifted:
             bench.shared.relaxed(FACTOR)
             log.info("relaxed_head choices=%d", bench.shared.head.n_choices)
 

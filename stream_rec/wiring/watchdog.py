@@ -10,12 +10,12 @@ loop does not answer for ``MUTE_S``; the process is not ready in time; stopping 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
 import faust
@@ -90,9 +90,14 @@ class Watchdog(threading.Thread):
         if coordinator is None or not thread.thread_loop.is_running():
             return True
 
-        async def look() -> bool:
-            coordinator.check_errors()
-            return coordinator.coordinator_id is not None
+        found: Future[bool] = Future()
 
-        future = asyncio.run_coroutine_threadsafe(look(), thread.thread_loop)
-        return future.result(timeout=ANSWER_S)
+        def look() -> None:
+            try:
+                coordinator.check_errors()
+                found.set_result(coordinator.coordinator_id is not None)
+            except Exception as error:
+                found.set_exception(error)
+
+        thread.thread_loop.call_soon_threadsafe(look)
+        return found.result(timeout=ANSWER_S)

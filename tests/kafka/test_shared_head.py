@@ -85,9 +85,8 @@ def test_workers_share_what_they_learn_and_go_on_from_it(bootstrap: str) -> None
         with running.producer() as producer:
             send(producer, log[600:])
         running.wait_until_settled()
-        wait_until(lambda: sum(choices(running).values()) > sum(told.values()) + 40)
-        after = choices(running)
-        assert after["worker-1"] > told["worker-1"] and after["worker-2"] > told["worker-2"]
+        # How many choices there are depends on the batches: a user's events of one batch are one.
+        wait_until(lambda: all(after > told[worker] for worker, after in choices(running).items()))
 
         # Told to end, a worker leaves nothing unsaid; one that comes for the first time knows all of it.
         assert first.stop() == 0

@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.fresh import EVENTS as FRESH_EVENTS
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import AsOf, Slate, SlateItem
 from stream_rec.knowledge.visits import visitor_of
@@ -70,7 +69,7 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
     own_slot = catalog.knowledge.visitors.slot(visitor_of(user_id))
     candidates = retrieve(history, catalog, workspace, own_slot=own_slot, now_ms=now_ms)
     scored = head.score(inputs(candidates, history, catalog, now_ms))
-    fresh = np.flatnonzero(catalog.knowledge.counts[candidates.rows].sum(axis=1) < FRESH_EVENTS)
+    fresh = scored.inputs.fresh()
     fresh_inputs = scored.inputs.keep(fresh)
     fresh_log_p = head.score_fresh(fresh_inputs)
     fresh_order = np.argsort(-fresh_log_p, kind="stable")

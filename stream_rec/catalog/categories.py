@@ -50,7 +50,7 @@ class CategoryIndex:
         if len(rows) and rows.max() >= len(self._ids):
             self._ids = grown(self._ids, int(rows.max()) + 1)
             self._weights = grown(self._weights, int(rows.max()) + 1)
-        return Categories(self._ids[rows], self._weights[rows])
+        return Categories(self._ids.take(rows, axis=0), self._weights.take(rows, axis=0))
 
     def mix(self, rows: np.ndarray) -> np.ndarray:
         """Return how much of each category some items have together, (c,)."""

@@ -90,7 +90,7 @@ class Embeddings:
         if len(rows) and rows.max() >= len(space.vectors):
             space.vectors = grown(space.vectors, int(rows.max()) + 1)
             space.is_present = grown(space.is_present, int(rows.max()) + 1)
-        return space.vectors[rows]
+        return space.vectors.take(rows, axis=0)
 
     def _space(self, encoder: str, dimensions: int) -> Space:
         for space in (self.active, self.incoming):

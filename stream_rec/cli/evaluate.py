@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -93,6 +94,7 @@ def evaluate(
     others = _chosen(baselines)
     for file in filter(None, (json_file, report_dir and report_dir / "index.html")):
         _require_writable(file)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the methods' processes: each has one core, as a worker has
     unused = Unused()
     n, seed = settings.ranking.n, settings.ranking.seed
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())

@@ -56,8 +56,7 @@ def affinities(user: np.ndarray, rows: np.ndarray, factors: Factors) -> np.ndarr
     """
     if not len(rows) or not user.any():
         return np.zeros(len(rows), dtype=np.float32)
-    margins = factors.vectors[rows] @ user
-    return 1.0 / (1.0 + np.exp(np.minimum(margins.mean() - margins, FAR)))
+    return _affinities(user, rows, factors.vectors)
 
 
 def learn(user: np.ndarray, chosen: np.ndarray, factors: Factors) -> None:
@@ -95,6 +94,22 @@ def _folded_in(vectors, rows, times, pool):
                     gap = vectors[rows[k], d] - vectors[other, d]
                     user[d] += np.float32(RATE) * (pull * gap - np.float32(REGULARIZATION) * user[d])
     return user
+
+
+@numba.njit(cache=True, fastmath=True)
+def _affinities(user, rows, vectors):
+    margins = np.empty(len(rows), dtype=np.float32)
+    average = np.float32(0.0)
+    for place in range(len(rows)):
+        margin = np.float32(0.0)
+        for d in range(len(user)):
+            margin += user[d] * vectors[rows[place], d]
+        margins[place] = margin
+        average += margin / np.float32(len(rows))
+    for place in range(len(rows)):
+        behind = min(average - margins[place], np.float32(FAR))
+        margins[place] = np.float32(1.0) / (np.float32(1.0) + np.exp(behind))
+    return margins
 
 
 @numba.njit(cache=True, fastmath=True)

@@ -76,9 +76,13 @@ class Inputs:
     history: int
     """Which of the four lengths of history."""
 
-    def keep(self, mask: np.ndarray) -> Inputs:
-        """Return the candidates where ``mask`` is true."""
-        return Inputs(self.items[mask], self.context, self.history)
+    def fresh(self) -> np.ndarray:
+        """Return the places of the candidates with fewer than ``FRESH_EVENTS`` events, ascending."""
+        return np.flatnonzero(self.items[:, _UNSEEN : _UNSEEN + 2].any(axis=1))
+
+    def keep(self, places: np.ndarray) -> Inputs:
+        """Return the candidates at ``places``."""
+        return Inputs(self.items.take(places, axis=0), self.context, self.history)
 
 
 def inputs(candidates: Candidates, past: Past, catalog: Catalog, now_ms: int) -> Inputs:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
@@ -20,8 +20,15 @@ from stream_rec.user.past import Past
 SOURCES = ("followers", "neighbours", "similar", "trending", "repeat", "fresh")
 """Bit ``1 << place`` of ``Candidates.sources`` stands for a source."""
 FOLLOWERS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH = range(len(SOURCES))
-BEST = {LAST: 40, RECENT: 40, WIDE: 40, STAN: 40, AFTER: 40, TEXT: 30}
-"""Candidates taken from each column."""
+BEST = (
+    (LAST, 40, FOLLOWERS),
+    (RECENT, 40, FOLLOWERS),
+    (WIDE, 40, FOLLOWERS),
+    (STAN, 40, NEIGHBOURS),
+    (AFTER, 40, NEIGHBOURS),
+    (TEXT, 30, SIMILAR),
+)
+"""Candidates taken from each column, and for which source."""
 LEADERS = 30
 """Candidates taken at each half-life of popularity."""
 TASTE_ITEMS, TASTE_DECAY = 20, 0.8
@@ -70,31 +77,40 @@ def retrieve(past: Past, catalog: Catalog, workspace: Workspace, *, own_slot: in
         add_followers(scratch, past.recent_rows, knowledge.followers)
         add_neighbours(scratch, workspace.meeting, past.recent_rows, knowledge.visitors, own_slot, now_ms)
         add_similar(scratch, past.recent_rows, catalog.similar)
-        for column in (LAST, RECENT, WIDE):
-            scratch.choose_best(column, BEST[column], FOLLOWERS, is_listed)
-        for column in (STAN, AFTER):
-            scratch.choose_best(column, BEST[column], NEIGHBOURS, is_listed)
-        scratch.choose_best(TEXT, BEST[TEXT], SIMILAR, is_listed)
+        scratch.choose_best(BEST, is_listed)
         scratch.choose(repeated(past, now_ms), REPEAT, is_listed)
         scratch.choose(fresh_by_text(catalog, taste, last), FRESH, is_listed)
     scratch.choose(knowledge.leaders(is_listed)[:, :LEADERS].ravel(), TRENDING, is_listed)
     scratch.choose(newcomers(catalog), FRESH, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
     user = bpr.folded_in(past, catalog.factors)
-    return Candidates(rows, scratch.sources[rows], scratch.values[:, rows], taste, last, user)
+    return Candidates(rows, scratch.sources[rows], scratch.values.take(rows, axis=1), taste, last, user)
 
 
 def tastes(recent_rows: np.ndarray, catalog: Catalog) -> tuple[np.ndarray, np.ndarray]:
     """Return the unit vector of the recent items' text, the newer the heavier, and that of the last item."""
     if catalog.embeddings.active is None:
         return _NO_VECTOR, _NO_VECTOR
-    vectors = catalog.embeddings.of(recent_rows[:TASTE_ITEMS])
-    if not len(vectors):
-        return np.zeros(vectors.shape[1], dtype=np.float32), np.zeros(vectors.shape[1], dtype=np.float32)
-    taste = _TASTE_WEIGHTS[: len(vectors)] @ vectors
-    length = math.sqrt(taste @ taste)
-    return (taste / np.float32(length) if length > 0 else taste), vectors[0]
+    return _tastes(recent_rows[:TASTE_ITEMS], catalog.embeddings.active.vectors)
 
 
-_TASTE_WEIGHTS = (TASTE_DECAY ** np.arange(TASTE_ITEMS)).astype(np.float32)
+@numba.njit(cache=True, fastmath=True)
+def _tastes(rows, vectors):
+    taste, last = np.zeros(vectors.shape[1], dtype=np.float32), np.zeros(vectors.shape[1], dtype=np.float32)
+    weight = np.float32(1.0)
+    for at in range(len(rows)):
+        if rows[at] < len(vectors):
+            for d in range(len(taste)):
+                taste[d] += weight * vectors[rows[at], d]
+            if at == 0:
+                last[:] = vectors[rows[0]]
+        weight *= np.float32(TASTE_DECAY)
+    length = np.float32(0.0)
+    for d in range(len(taste)):
+        length += taste[d] * taste[d]
+    if length > 0.0:
+        taste /= np.sqrt(length)
+    return taste, last
+
+
 _NO_VECTOR = np.zeros(0, dtype=np.float32)

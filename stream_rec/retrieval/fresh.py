@@ -23,12 +23,7 @@ def fresh_by_text(catalog: Catalog, profile: np.ndarray, last: np.ndarray) -> np
     reduced, components = catalog.reduced_vectors()
     if not len(pool) or not len(profile):
         return np.zeros(0, dtype=np.int64)
-    return np.concatenate(
-        [
-            _nearest(pool, reduced, profile @ components, BY_TEXT),
-            _nearest(pool, reduced, last @ components, BY_TEXT),
-        ]
-    )
+    return _nearest(pool, reduced, np.stack((profile, last)) @ components, BY_TEXT)
 
 
 def newcomers(catalog: Catalog) -> np.ndarray:
@@ -38,21 +33,23 @@ def newcomers(catalog: Catalog) -> np.ndarray:
 
 @numba.njit(cache=True, fastmath=True)
 def _nearest(pool, vectors, wanted, k):
-    best_rows = np.empty(k, dtype=np.int64)
-    best = np.empty(k, dtype=np.float32)
-    n = 0
-    for row in pool:
-        similarity = np.float32(0.0)
-        for d in range(len(wanted)):
-            similarity += vectors[row, d] * wanted[d]
-        if n == k and similarity <= best[n - 1]:
-            continue
-        place = n if n < k else k - 1
-        while place > 0 and best[place - 1] < similarity:
-            best[place] = best[place - 1]
-            best_rows[place] = best_rows[place - 1]
-            place -= 1
-        best[place] = similarity
-        best_rows[place] = row
-        n = min(n + 1, k)
-    return best_rows[:n]
+    """Return the ``k`` rows nearest to each vector wanted, one after the other."""
+    best_rows = np.empty((len(wanted), k), dtype=np.int64)
+    best = np.empty((len(wanted), k), dtype=np.float32)
+    n = min(k, len(pool))
+    for at in range(len(pool)):
+        row = pool[at]
+        for which in range(len(wanted)):
+            similarity = np.float32(0.0)
+            for d in range(wanted.shape[1]):
+                similarity += vectors[row, d] * wanted[which, d]
+            if at >= k and similarity <= best[which, k - 1]:
+                continue
+            place = min(at, k - 1)
+            while place > 0 and best[which, place - 1] < similarity:
+                best[which, place] = best[which, place - 1]
+                best_rows[which, place] = best_rows[which, place - 1]
+                place -= 1
+            best[which, place] = similarity
+            best_rows[which, place] = row
+    return best_rows[:, :n].copy().ravel()

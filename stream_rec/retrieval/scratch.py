@@ -42,14 +42,17 @@ class Scratch:
             self.sources = np.zeros(room, dtype=np.int64)
             self.chosen = np.zeros(room, dtype=np.int64)
 
-    def choose_best(self, column: int, k: int, source: int, is_listed: np.ndarray) -> None:
-        """Propose the listed rows with the ``k`` largest values in a column."""
+    def choose_best(self, best: tuple[tuple[int, int, int], ...], is_listed: np.ndarray) -> None:
+        """Propose listed rows with the largest values.
+
+        Args:
+            best: (column, how many, source) each.
+        """
         self.n_chosen = _choose_best(
-            self.values[column],
+            self.values,
             self.touched,
             self.n_touched,
-            k,
-            1 << source,
+            best,
             is_listed,
             self.sources,
             self.chosen,
@@ -84,7 +87,15 @@ def _choose(rows, bit, is_listed, sources, chosen, n_chosen):
 
 
 @numba.njit(cache=True)
-def _choose_best(values, touched, n_touched, k, bit, is_listed, sources, chosen, n_chosen):
+def _choose_best(values, touched, n_touched, best, is_listed, sources, chosen, n_chosen):
+    for column, k, source in best:
+        rows = _largest(values[column], touched, n_touched, k, is_listed)
+        n_chosen = _choose(rows, 1 << source, is_listed, sources, chosen, n_chosen)
+    return n_chosen
+
+
+@numba.njit(cache=True)
+def _largest(values, touched, n_touched, k, is_listed):
     """The best so far are kept sorted: one comparison for most rows. Ties go to the row touched first."""
     best_rows = np.empty(k, dtype=np.int64)
     best_values = np.empty(k, dtype=values.dtype)
@@ -102,10 +113,4 @@ def _choose_best(values, touched, n_touched, k, bit, is_listed, sources, chosen,
         best_values[place] = value
         best_rows[place] = row
         n = min(n + 1, k)
-    for at in range(n):
-        row = best_rows[at]
-        if sources[row] == 0:
-            chosen[n_chosen] = row
-            n_chosen += 1
-        sources[row] |= bit
-    return n_chosen
+    return best_rows[:n]

@@ -30,7 +30,7 @@ def proposed(scratch: Scratch) -> list[int]:
 def test_the_largest_values_of_listed_rows_are_proposed(k, rows):
     """Row 2 is not listed, row 5 has no value; of equal ones the row touched first."""
     scratch = filled(r3=2.0, r0=2.0, r5=0.0, r2=9.0, r4=5.0, r1=3.0)
-    scratch.choose_best(TEXT, k, 1, LISTED)
+    scratch.choose_best(((TEXT, k, 1),), LISTED)
 
     assert proposed(scratch) == rows
 
@@ -38,9 +38,9 @@ def test_the_largest_values_of_listed_rows_are_proposed(k, rows):
 def test_a_row_is_proposed_once_with_the_bits_of_all_sources():
     """In the order in which they proposed it first."""
     scratch = filled(r0=1.0, r1=2.0)
-    scratch.choose_best(TEXT, 1, 2, LISTED)
+    scratch.choose_best(((TEXT, 1, 2),), LISTED)
     scratch.choose(np.array([0, 1, 2, 1]), 0, LISTED)
-    scratch.choose_best(TEXT, 5, 3, LISTED)
+    scratch.choose_best(((TEXT, 5, 3),), LISTED)
 
     assert proposed(scratch) == [1, 0]
     assert scratch.sources[:6].tolist() == [0b1001, 0b1101, 0, 0, 0, 0]
@@ -50,12 +50,12 @@ def test_the_next_list_begins_with_nothing():
     """Values, bits and proposals are gone, whether or not the scratch had to grow."""
     for n_rows in (6, 5000):
         scratch = filled(r0=1.0, r1=2.0)
-        scratch.choose_best(TEXT, 1, 2, LISTED)
+        scratch.choose_best(((TEXT, 1, 2),), LISTED)
         scratch.choose(np.array([5]), 0, LISTED)  # a row without any value
         scratch.begin(n_rows)
 
         assert (scratch.n_touched, scratch.n_chosen) == (0, 0)
         assert not scratch.values.any() and not scratch.is_touched.any() and not scratch.sources.any()
         assert scratch.values.shape[0] == COLUMNS and scratch.values.shape[1] >= n_rows
-        scratch.choose_best(LAST, 5, 0, np.ones(n_rows, bool))
+        scratch.choose_best(((LAST, 5, 0),), np.ones(n_rows, bool))
         assert proposed(scratch) == []

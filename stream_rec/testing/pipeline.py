@@ -17,15 +17,18 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 from kafka.protocol.consumer import OffsetSpec
 
+from stream_rec.changelog import Reading
 from stream_rec.client import EventProducer, RecommendationsView
 from stream_rec.client.connect import connect
 from stream_rec.client.reader import TopicReader
@@ -196,27 +199,28 @@ class RunningPipeline:
 
     def user_states(self) -> dict[str, UserState]:
         """Return every user's state as the changelog has it."""
-        changelog = f"{self.settings.worker.app_id}-user-state-changelog"
-        return {key: user_state.decode(value) for key, value in self.read_compacted(changelog).items()}
+        return {key: user_state.decode(value) for key, value in self._table("user-state").items()}
 
     def item_states(self) -> dict[str, ItemState]:
         """Return every item's state as the changelog has it."""
-        changelog = f"{self.settings.worker.app_id}-item-state-changelog"
-        return {key: item_state.decode(value) for key, value in self.read_compacted(changelog).items()}
+        return {key: item_state.decode(value) for key, value in self._table("item-state").items()}
 
     def read_compacted(self, topic: str) -> dict[str, bytes]:
         """Return the last value of each key of a topic, named without prefix."""
-        last: dict[str, bytes] = {}
+        return _last_values(self._read(topic))
+
+    def _table(self, name: str) -> dict[str, bytes]:
+        """Return what the worker's table ``name`` holds, as its changelog says."""
+        readings: dict[int, Reading] = defaultdict(Reading)
+        records = self._read(f"{self.settings.worker.app_id}-{name}-changelog")
+        return _last_values([r for r in records if readings[r.partition].counts(r.key, r.headers)])
+
+    def _read(self, topic: str) -> list[ConsumerRecord]:
         reader = TopicReader(self.settings.kafka, topic)
         try:
-            for record in reader.read_to_end(60.0):
-                if record.value is None:
-                    last.pop(record.key.decode(), None)
-                else:
-                    last[record.key.decode()] = record.value
+            return reader.read_to_end(60.0)
         finally:
             reader.close()
-        return last
 
     def _start(self, role: str, name: str, wait: bool) -> Child:
         settings = _with(
@@ -244,6 +248,16 @@ class RunningPipeline:
         if wait:
             child.wait_until_ready()
         return child
+
+
+def _last_values(records: Iterable[ConsumerRecord]) -> dict[str, bytes]:
+    last: dict[str, bytes] = {}
+    for record in records:
+        if record.value is None:
+            last.pop(record.key.decode(), None)
+        else:
+            last[record.key.decode()] = record.value
+    return last
 
 
 def _with(settings: Settings, **sections: dict[str, object]) -> Settings:

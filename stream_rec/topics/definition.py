@@ -116,6 +116,9 @@ def changelogs(app_id: str) -> tuple[TopicDefinition, ...]:
 
 CHANGELOG_CONFIG: dict[str, str | int | float] = {
     # A worker that lost its disk reads all of it: keep it short. An active segment is never compacted.
+    # Within the hour the next owner overwrites what a worker wrote that had lost the partition: see wiring/table.py.
+    "min.compaction.lag.ms": UNIT_MS["h"],
+    "message.timestamp.type": "LogAppendTime",
     "min.cleanable.dirty.ratio": 0.2,
     "segment.bytes": 64 * 1024 * 1024,
     # A worker that was down for longer than this keeps what was deleted meanwhile: it must then drop its data_dir.

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import aiokafka
 import faust
 from aiokafka.partitioner import murmur2
@@ -12,6 +9,7 @@ from faust.types.auth import CredentialsT
 
 from stream_rec.config import KafkaSettings
 from stream_rec.wiring.fence import fence
+from stream_rec.wiring.lease import Lease
 
 REQUEST_TIMEOUT_S = 30.0
 WEB_PORT = 6066
@@ -23,7 +21,7 @@ def new_app(
     kafka: KafkaSettings,
     *,
     instance_id: str,
-    data_dir: Path,
+    lease: Lease,
     session_timeout_s: float = 15.0,
     commit_interval_s: float = 1.0,
 ) -> faust.App:
@@ -32,6 +30,7 @@ def new_app(
     Args:
         app_id: Name of the consumer group, without prefix.
         instance_id: Stable name in the group (static membership): a restart gets its partitions back at once.
+        lease: Renewed by the app's consumer.
     """
     app = faust.App(
         kafka.topic(app_id),
@@ -39,29 +38,25 @@ def new_app(
         broker_credentials=_credentials(kafka),
         broker_session_timeout=session_timeout_s,
         broker_heartbeat_interval=session_timeout_s / 5,
-        broker_rebalance_timeout=REQUEST_TIMEOUT_S,
+        broker_rebalance_timeout=max(REQUEST_TIMEOUT_S, session_timeout_s),
         broker_request_timeout=max(REQUEST_TIMEOUT_S, session_timeout_s),
         broker_commit_interval=commit_interval_s,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=instance_id,
         # The broker hands a returning member its old metadata; were the URL another, Faust would never get ready.
         canonical_url=f"http://{instance_id}:{WEB_PORT}",
-        store="rocksdb://",
-        datadir=str(data_dir),
         topic_partitions=kafka.partitions,
         topic_replication_factor=kafka.replication_factor,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        table_standby_replicas=0,
         producer_request_timeout=REQUEST_TIMEOUT_S,
         agent_supervisor="mode.CrashingSupervisor",
         cython_optimizations=True,
         web_enabled=False,
         web_bind="127.0.0.1",
-        web_tables_enabled=False,
         autodiscover=False,
     )
-    fence(app)
+    fence(app, lease)
     return app
 
 
@@ -75,21 +70,9 @@ def partition_of(key: str, kafka: KafkaSettings) -> int:
     return (murmur2(key.encode()) & 0x7FFFFFFF) % kafka.partitions
 
 
-def rocksdb_options() -> dict[str, Any]:
-    """Return the limits of one table partition's database; Faust's own take 2 GiB of cache each."""
-    return {
-        "driver": "rocksdict",
-        "block_cache_size": 64 << 20,
-        "write_buffer_size": 16 << 20,
-        "max_write_buffer_number": 2,
-        "max_open_files": 256,
-        "bloom_filter_size": 10,
-    }
-
-
-def new_producer(kafka: KafkaSettings) -> aiokafka.AIOKafkaProducer:
-    """Return an idempotent producer: in order, and once for each send, whatever is retried."""
-    return aiokafka.AIOKafkaProducer(
+def new_producer(kafka: KafkaSettings, lease: Lease) -> aiokafka.AIOKafkaProducer:
+    """Return an idempotent producer: in order, once for each send, whatever is retried, and only under a lease."""
+    producer = aiokafka.AIOKafkaProducer(
         **kafka.client_options(),
         acks="all",
         enable_idempotence=True,
@@ -97,6 +80,8 @@ def new_producer(kafka: KafkaSettings) -> aiokafka.AIOKafkaProducer:
         max_batch_size=262_144,
         request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
     )
+    lease.guard(producer.client)
+    return producer
 
 
 def new_reader(kafka: KafkaSettings) -> aiokafka.AIOKafkaConsumer:

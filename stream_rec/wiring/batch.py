@@ -2,7 +2,7 @@
 
 1. Take a batch of raw records; read the states of its keys.
 2. Send the new states to the changelog; wait until the broker has them all.
-3. Write them to RocksDB, in one write with the changelog offset: the local state is never ahead of the changelog.
+3. Write them to RocksDB: the local state is never ahead of the changelog (``table.py``).
 4. Send what else the batch caused; wait until the broker has it all.
 5. Ack the batch.
 
@@ -15,22 +15,14 @@ Why not Faust's own ways (``take``, ``table[key] = value``, ``topic.send``): eac
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from typing import NamedTuple
 
 import faust
-import rocksdict
 from aiokafka import AIOKafkaProducer
 from faust.types import Message
 
-
-class State(NamedTuple):
-    """One new table value."""
-
-    partition: int
-    key: bytes
-    value: bytes
+from stream_rec.wiring.table import State, Table
 
 
 class Send(NamedTuple):
@@ -45,7 +37,7 @@ class Send(NamedTuple):
 class Batch:
     """Records to handle together. Call ``commit`` once, with all that they cause."""
 
-    def __init__(self, messages: list[Message], table: faust.Table | None, producer: AIOKafkaProducer) -> None:
+    def __init__(self, messages: list[Message], table: Table | None, producer: AIOKafkaProducer) -> None:
         self.messages = messages
         self.is_committed = False
         self._table = table
@@ -53,7 +45,7 @@ class Batch:
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         """Return the table's value of ``key``, None where there is none."""
-        return self._table.data._db_for_partition(partition).get(key)
+        return self._table.read(partition, key)
 
     async def commit(self, *, states: Iterable[State] = (), sends: Iterable[Send] = ()) -> None:
         """Return when the broker has acknowledged the states, and then the sends.
@@ -61,37 +53,20 @@ class Batch:
         Raises:
             KafkaError: the broker did not take something: the process must end without acking.
         """
-        await self._commit_states(list(states))
+        if self._table is not None:
+            await self._table.commit(states)
         futures = [
             await self._producer.send(send.topic, send.value, key=send.key, partition=send.partition) for send in sends
         ]
         await asyncio.gather(*futures)
         self.is_committed = True
 
-    async def _commit_states(self, states: list[State]) -> None:
-        if not states:
-            return
-        changelog = self._table.changelog_topic_name
-        futures = [
-            await self._producer.send(changelog, state.value, key=state.key, partition=state.partition)
-            for state in states
-        ]
-        acknowledged = await asyncio.gather(*futures)
-        writes: dict[int, rocksdict.WriteBatch] = defaultdict(lambda: rocksdict.WriteBatch(raw_mode=True))
-        last_offset: dict[int, int] = {}
-        for state, record in zip(states, acknowledged):
-            writes[state.partition].put(state.key, state.value)
-            last_offset[state.partition] = max(record.offset, last_offset.get(state.partition, -1))
-        for partition, write in writes.items():
-            write.put(self._table.data.offset_key, b"%d" % last_offset[partition])
-            self._table.data._db_for_partition(partition).write(write)
-
 
 async def exactly_once_effect(
     stream: faust.StreamT,
     producer: AIOKafkaProducer,
     *,
-    table: faust.Table | None = None,
+    table: Table | None = None,
     max_records: int,
     wait_s: float,
 ) -> AsyncIterator[Batch]:

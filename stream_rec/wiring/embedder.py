@@ -22,6 +22,7 @@ from stream_rec.wiring import process
 from stream_rec.wiring.apps import new_app, raw_topic
 from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
 from stream_rec.wiring.instance import held_directory
+from stream_rec.wiring.lease import Lease
 from stream_rec.wiring.reject import reject
 from stream_rec.wiring.tail import Tail
 
@@ -108,11 +109,12 @@ def run(settings: Settings) -> None:
     with held_directory(settings.embedder.data_dir, settings.embedder.instance_id) as directory:
         encoder = build(settings.embedder)
         log.info("encoder=%s dimensions=%d device=%s", encoder.identity, encoder.dimensions, encoder.device)
+        lease = Lease(settings.worker.session_timeout_s)
         app = new_app(
             group_of(encoder),
             settings.kafka,
             instance_id=settings.embedder.instance_id,
-            data_dir=directory,
+            lease=lease,
             session_timeout_s=settings.worker.session_timeout_s,
             commit_interval_s=settings.worker.commit_interval_s,
         )
@@ -122,4 +124,4 @@ def run(settings: Settings) -> None:
             EmbeddingStage(app, producer, encoder, known, settings)
             return [Tail(settings.kafka, [settings.kafka.topic("item-embeddings")], known.take)]
 
-        process.run(app, settings, directory, services)
+        process.run(app, lease, settings, directory, services)

@@ -22,16 +22,39 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Any
 
+import aiokafka
 import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
+
+from stream_rec.wiring.lease import Lease
 
 FETCH_S = 0.2
 """How long one fetch may wait for records; a rebalance waits for the last one."""
 
 
+class LeasingThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread: what it hears of the group renews the lease, and partitions move together."""
+
+    lease: Lease
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Without Faust's tables it would deal out views, clicks and purchases one by one, like cards.
+        self._assignor = self.app.assignor
+        consumer._partition_assignment_strategy = [self._assignor]
+        return consumer
+
+    async def on_start(self) -> None:
+        """Connect."""
+        await super().on_start()
+        self.lease.watch(self._consumer._coordinator)
+
+
 class FencedConsumer(driver.Consumer):
     """Faust's consumer with an epoch, which ends with all it fetched when the flow stops, and our own positions."""
+
+    lease: Lease
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,6 +65,11 @@ class FencedConsumer(driver.Consumer):
         self._at_rest.set()
         self._finished: dict[TP, int] = {}
         """By source partition, the offset after the last record whose effects are all acknowledged."""
+
+    def _new_consumer_thread(self) -> LeasingThread:
+        thread = LeasingThread(self, loop=self.loop, beacon=self.beacon)
+        thread.lease = self.lease
+        return thread
 
     def finish(self, messages: Iterable[Message]) -> None:
         """Take notice that all effects of these records are acknowledged: now they may be committed."""
@@ -89,15 +117,15 @@ class FencedConsumer(driver.Consumer):
         await self.rest()
         await super().perform_seek()
         started = {tp for tp, offset in self._committed_offset.items() if offset}
-        if fresh := {tp for tp in self.assignment() if not self._is_changelog_tp(tp)} - started:
+        if fresh := self.assignment() - started:
             await self._thread.seek_to_beginning(*(driver.ensure_aiokafka_TP(tp) for tp in fresh))
             for tp in fresh:
                 self._read_offset[tp] = None
 
 
-def fence(app: faust.App) -> None:
-    """Give ``app``, which has not started, a consumer that loses nothing when partitions move."""
-    app.transport.Consumer = FencedConsumer
+def fence(app: faust.App, lease: Lease) -> None:
+    """Give ``app``, which has not started, a consumer that loses nothing when partitions move and renews ``lease``."""
+    app.transport.Consumer = type("LeasingConsumer", (FencedConsumer,), {"lease": lease})
 
     @app.on_rebalance_complete.connect(weak=False)
     async def let_the_drain_rest(*_: Any, **__: Any) -> None:

@@ -13,22 +13,19 @@ from stream_rec.events.validate import Rejection
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.signal import Signal
-from stream_rec.wiring.apps import raw_topic, rocksdb_options
-from stream_rec.wiring.batch import Batch, Send, State, exactly_once_effect
+from stream_rec.wiring.apps import raw_topic
+from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
 from stream_rec.wiring.reject import reject
+from stream_rec.wiring.table import State, Table
 
 
 class ItemStage:
     """What one worker does with the signals about its items."""
 
-    def __init__(self, app: faust.App, producer: AIOKafkaProducer, settings: Settings) -> None:
-        kafka = settings.kafka
+    def __init__(self, app: faust.App, producer: AIOKafkaProducer, table: Table, settings: Settings) -> None:
         self._settings = settings
-        table = app.Table(
-            "item-state", key_type=bytes, value_type=bytes, partitions=kafka.partitions, options=rocksdb_options()
-        )
 
-        @app.agent(raw_topic(app, kafka.topic("item-signals")), name="item-stage")
+        @app.agent(raw_topic(app, settings.kafka.topic("item-signals")), name="item-stage")
         async def item_stage(stream: faust.StreamT) -> None:
             worker = settings.worker
             async for batch in exactly_once_effect(

@@ -18,6 +18,7 @@ from stream_rec.config import Settings
 from stream_rec.errors import TopicMismatch
 from stream_rec.topics import admin
 from stream_rec.wiring.apps import new_producer
+from stream_rec.wiring.lease import Lease
 from stream_rec.wiring.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Process(faust.Worker):
 
 
 def require_topics(settings: Settings) -> None:
-    """Return when all topics are there and fit; with a changelog missing Faust would wait for ever.
+    """Return when all topics are there and fit; with one missing a process would wait for it for ever.
 
     Raises:
         TopicMismatch: they do not; the message lists every difference that matters.
@@ -84,11 +85,16 @@ def require_topics(settings: Settings) -> None:
 
 
 def run(
-    app: faust.App, settings: Settings, directory: Path, services: Callable[[AIOKafkaProducer], list[Service]]
+    app: faust.App,
+    lease: Lease,
+    settings: Settings,
+    directory: Path,
+    services: Callable[[AIOKafkaProducer], list[Service]],
 ) -> None:
     """Run an app until it is told to stop; ends with ``SystemExit``.
 
     Args:
+        lease: Under which everything is sent; ``app`` renews it.
         services: Makes what runs beside the app (and defines its agents), given the process's producer.
     """
     ready_file = directory / READY_FILE
@@ -99,7 +105,7 @@ def run(
     signal.signal(signal.SIGTERM, _stop_at_once)  # until Faust's own handlers stand
 
     async def prepared() -> list[Service]:
-        producer = new_producer(settings.kafka)  # belongs to the loop in which it is made
+        producer = new_producer(settings.kafka, lease)  # belongs to the loop in which it is made
         return [ProducerService(producer), *services(producer)]
 
     process = Process(app, *loop.run_until_complete(prepared()), watchdog=watchdog, directory=directory, loop=loop)

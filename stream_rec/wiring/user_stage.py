@@ -23,9 +23,10 @@ from stream_rec.recommend import answer, learn, policy_name, rank
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import UserState, is_applied
-from stream_rec.wiring.apps import partition_of, raw_topic, rocksdb_options
-from stream_rec.wiring.batch import Batch, Send, State, exactly_once_effect
+from stream_rec.wiring.apps import partition_of, raw_topic
+from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
 from stream_rec.wiring.reject import reject
+from stream_rec.wiring.table import State, Table
 from stream_rec.wiring.workbench import Workbench
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,9 @@ SUMMARY_INTERVAL_S = 10.0
 class UserStage:
     """What one worker does with the events of its users."""
 
-    def __init__(self, app: faust.App, producer: AIOKafkaProducer, bench: Workbench, settings: Settings) -> None:
+    def __init__(
+        self, app: faust.App, producer: AIOKafkaProducer, table: Table, bench: Workbench, settings: Settings
+    ) -> None:
         kafka = settings.kafka
         self._app = app
         self._bench = bench
@@ -46,9 +49,6 @@ class UserStage:
         self._policy = policy_name(settings.ranking, settings.head)
         self._sent_up_to: dict[TP, int] = {}
         self._summary = Summary()
-        table = app.Table(
-            "user-state", key_type=bytes, value_type=bytes, partitions=kafka.partitions, options=rocksdb_options()
-        )
 
         @app.agent(raw_topic(app, *self._kind_of), name="user-stage")
         async def user_stage(stream: faust.StreamT) -> None:

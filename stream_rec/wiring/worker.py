@@ -6,6 +6,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 from mode import Service
 
 from stream_rec.config import Settings
+from stream_rec.events.interaction import KIND_OF_TOPIC
 from stream_rec.wiring import process, warm_up, workbench
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.catalog_feed import catalog_feed
@@ -14,6 +15,9 @@ from stream_rec.wiring.factor_exchange import FactorExchange, is_move
 from stream_rec.wiring.head_exchange import HeadExchange
 from stream_rec.wiring.instance import held_directory
 from stream_rec.wiring.item_stage import ItemStage
+from stream_rec.wiring.lease import Lease
+from stream_rec.wiring.ownership import follow_assignment
+from stream_rec.wiring.table import Table
 from stream_rec.wiring.user_stage import UserStage
 
 
@@ -26,11 +30,12 @@ def run(settings: Settings) -> None:
     worker = settings.worker
     process.require_topics(settings)
     with held_directory(worker.data_dir, worker.instance_id) as directory:
+        lease = Lease(settings.worker.session_timeout_s)
         app = new_app(
             worker.app_id,
             settings.kafka,
             instance_id=worker.instance_id,
-            data_dir=directory,
+            lease=lease,
             session_timeout_s=worker.session_timeout_s,
             commit_interval_s=worker.commit_interval_s,
         )
@@ -38,8 +43,11 @@ def run(settings: Settings) -> None:
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
             warm_up.compile_kernels()  # here, where the watchdog is watching
-            UserStage(app, producer, bench, settings)
-            ItemStage(app, producer, settings)
+            users = Table("user-state", worker.app_id, directory, producer, settings.kafka)
+            items = Table("item-state", worker.app_id, directory, producer, settings.kafka)
+            follow_assignment(app, settings.kafka, {users: tuple(KIND_OF_TOPIC), items: ("item-signals",)})
+            UserStage(app, producer, users, bench, settings)
+            ItemStage(app, producer, items, settings)
             heads = HeadExchange(producer, bench.shared, settings)
             factors = FactorExchange(producer, bench.catalog, settings)
 
@@ -47,6 +55,6 @@ def run(settings: Settings) -> None:
                 (factors if is_move(record) else heads).take(record)
 
             feed = catalog_feed(bench.catalog, take_learned, settings)
-            return [feed, heads, factors, Everybody(app, producer, bench, settings)]
+            return [users, items, feed, heads, factors, Everybody(app, producer, bench, settings)]
 
-        process.run(app, settings, directory, services)
+        process.run(app, lease, settings, directory, services)

@@ -8,6 +8,7 @@ from faust.types.auth import AuthProtocol
 
 from stream_rec.config import KafkaSettings
 from stream_rec.wiring.apps import new_app, raw_topic
+from stream_rec.wiring.lease import Lease
 
 SECURED = KafkaSettings(
     bootstrap="one:9093,two:9093",
@@ -20,7 +21,7 @@ SECURED = KafkaSettings(
 
 def test_faust_logs_in_with_the_password_over_tls(tmp_path):
     """SASL over TLS reaches Faust's clients."""
-    credentials = new_app("app", SECURED, instance_id="w1", data_dir=tmp_path).conf.broker_credentials
+    credentials = new_app("app", SECURED, instance_id="w1", lease=Lease(15.0)).conf.broker_credentials
 
     assert (credentials.username, credentials.password) == ("ann", "secret")
     assert str(getattr(credentials.mechanism, "value", credentials.mechanism)) == "SCRAM-SHA-512"
@@ -33,7 +34,7 @@ def test_faust_uses_tls_without_a_password(tmp_path):
     kafka = KafkaSettings(bootstrap="one:9093", security_protocol="SSL")
 
     assert (
-        new_app("app", kafka, instance_id="w1", data_dir=tmp_path).conf.broker_credentials.protocol is AuthProtocol.SSL
+        new_app("app", kafka, instance_id="w1", lease=Lease(15.0)).conf.broker_credentials.protocol is AuthProtocol.SSL
     )
 
 
@@ -41,12 +42,12 @@ def test_plain_kafka_has_no_credentials(tmp_path):
     """Without TLS and SASL nothing is sent but the data."""
     kafka = KafkaSettings(bootstrap="one:9092")
 
-    assert new_app("app", kafka, instance_id="w1", data_dir=tmp_path).conf.broker_credentials is None
+    assert new_app("app", kafka, instance_id="w1", lease=Lease(15.0)).conf.broker_credentials is None
 
 
 def test_every_broker_of_the_bootstrap_is_known(tmp_path):
     """With one broker down the others are asked."""
-    app = new_app("app", SECURED, instance_id="w1", data_dir=tmp_path)
+    app = new_app("app", SECURED, instance_id="w1", lease=Lease(15.0))
 
     assert [f"{url.host}:{url.port}" for url in app.conf.broker] == ["one:9093", "two:9093"]
     assert app.conf.id == "test-app"
@@ -65,14 +66,14 @@ def test_plain_clients_get_the_same_login():
 
 def test_the_instance_url_does_not_depend_on_the_machine(tmp_path):
     """A member that comes back gets its old metadata from the broker: another URL and Faust would never get ready."""
-    app = new_app("app", KafkaSettings(bootstrap="one:9092"), instance_id="w7", data_dir=tmp_path)
+    app = new_app("app", KafkaSettings(bootstrap="one:9092"), instance_id="w7", lease=Lease(15.0))
 
     assert str(app.conf.canonical_url) == "http://w7:6066"
 
 
 def test_topics_are_read_as_bytes(tmp_path):
     """Faust's own decoding would lose a bad record, so it gets none to do."""
-    app = new_app("app", KafkaSettings(bootstrap="one:9092"), instance_id="w1", data_dir=tmp_path)
+    app = new_app("app", KafkaSettings(bootstrap="one:9092"), instance_id="w1", lease=Lease(15.0))
     topic = raw_topic(app, "views")
 
     assert topic.value_serializer == "raw"

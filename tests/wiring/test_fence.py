@@ -9,13 +9,14 @@ from faust.types import TP
 
 from stream_rec.config import KafkaSettings
 from stream_rec.wiring.apps import new_app
+from stream_rec.wiring.lease import Lease
 
 SOURCE = TP("views", 0)
 
 
 def consumer(tmp_path):
     async def made():
-        return new_app("app", KafkaSettings(bootstrap="one:9092"), instance_id="w1", data_dir=tmp_path).consumer
+        return new_app("app", KafkaSettings(bootstrap="one:9092"), instance_id="w1", lease=Lease(15.0)).consumer
 
     return asyncio.new_event_loop().run_until_complete(made())
 

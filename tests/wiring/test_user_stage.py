@@ -27,6 +27,7 @@ from stream_rec.replay.pipeline import Pipeline
 from stream_rec.wiring import workbench
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.everybody import Everybody
+from stream_rec.wiring.lease import Lease
 from stream_rec.wiring.user_stage import UserStage
 
 SETTINGS = Settings(
@@ -78,8 +79,8 @@ class Stage:
         self.bench = workbench.empty(settings)
         self.table: dict[bytes, bytes] = {}
         self._items: dict[str, knowledge.ItemState] = {}
-        app = new_app("app", settings.kafka, instance_id="w1", data_dir=directory)
-        self.stage = UserStage(app, None, self.bench, settings)
+        app = new_app("app", settings.kafka, instance_id="w1", lease=Lease(15.0))
+        self.stage = UserStage(app, None, None, self.bench, settings)
         for item_id in ITEMS:
             self.bench.catalog.put_item(Item(item_id))
 
@@ -255,7 +256,7 @@ def test_the_list_for_everybody_changes_only_with_the_world(run, tmp_path):
             SETTINGS, ranking=msgspec.structs.replace(SETTINGS.ranking, n=1, explore_share=0.5, tail_every=1)
         )
         sent = Sent()
-        app = new_app("app", SETTINGS.kafka, instance_id="w1", data_dir=tmp_path)
+        app = new_app("app", SETTINGS.kafka, instance_id="w1", lease=Lease(15.0))
         exposures = Exposures()
         everybody = Everybody(app, sent, replace(stage.bench, exposures=exposures), explorer)
         for number in range(10):

@@ -1,0 +1,76 @@
+"""Who may write a changelog: the owner of a partition claims it, and what others write there afterwards does not count.
+
+A worker that was paused for longer than its session timeout has lost its partitions and does not know it yet: when it
+goes on, it can write an old state behind the new owner's newer one, and Kafka would keep the old one. But a partition
+is one sequence, the same for every reader. So whoever gets a partition first writes a *claim* to it and then reads up
+to its claim. Each record names its writer; a reader counts those whose writer made the last claim before them.
+
+Claims are numbered, and only a claim with a higher number than the last that counted counts: of two processes that
+claim at the same time one succeeds, and both can see which. Nothing of this rests on clocks, or on what the consumer
+group thinks. Each claim has a key of its own, so that compaction leaves it where it is.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import NamedTuple
+
+OWNER_HEADER = "owner"
+"""Header of every record of a changelog: who wrote it, ``OWNER_BYTES`` of its own at each start of a process."""
+OWNER_BYTES = 8
+_CLAIM = struct.Struct(f">8sq{OWNER_BYTES}s")
+_CLAIM_PREFIX = b"\0claim\0\0"
+"""No id begins so: NUL is refused at the door."""
+NOBODY = b""
+
+
+class Claim(NamedTuple):
+    """Who owns a partition from here on, if it counts."""
+
+    epoch: int
+    """One more than that of the claim before; with 0 it is only a mark, and claims nothing."""
+    owner: bytes
+
+    @property
+    def key(self) -> bytes:
+        """The record's key: all of the claim. Its value is ``VALUE``."""
+        return _CLAIM.pack(_CLAIM_PREFIX, self.epoch, self.owner)
+
+
+VALUE = b"\x01"
+"""Of a claim's record: the version."""
+UNCLAIMED = Claim(0, NOBODY)
+
+
+def claim_of(key: bytes) -> Claim | None:
+    """Return the claim that a record's key says, None for a key of a state."""
+    if len(key) != _CLAIM.size or not key.startswith(_CLAIM_PREFIX):
+        return None
+    _, epoch, owner = _CLAIM.unpack(key)
+    return Claim(epoch, owner)
+
+
+def owner_of(headers: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return who wrote a record."""
+    return next((value for name, value in headers if name == OWNER_HEADER), NOBODY)
+
+
+class Reading:
+    """Reads one partition in the order of its offsets and says which records count."""
+
+    def __init__(self, claim: Claim = UNCLAIMED) -> None:
+        """Begin where ``claim`` was the last that counted."""
+        self.claim = claim
+
+    def counts(self, key: bytes, headers: Iterable[tuple[str, bytes]]) -> bool:
+        """Take the next record; return whether it is a state by the partition's owner of that time.
+
+        Before the first claim every state counts: a changelog may have been filled by an import.
+        """
+        claim = claim_of(key)
+        if claim is None:
+            return self.claim.owner in (NOBODY, owner_of(headers))
+        if claim.epoch > self.claim.epoch:
+            self.claim = claim
+        return False

@@ -1,0 +1,99 @@
+"""The lease: nothing is sent by a process that the consumer group may have given up.
+
+The broker takes a member's partitions away when it has heard nothing from it for the session timeout. It counts from
+the moment a heartbeat arrives; we count from the moment an answered one was sent, which is earlier. So once our time
+is over, and perhaps a little before the broker's is, a request to produce is not sent any more, and the process ends:
+its successor may be at work. A paused process wakes with its lease long over.
+
+A pause between this look at the clock and the socket is not caught here, but by the claims of ``changelog.py``.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.errors import IllegalGenerationError, NoError, UnknownMemberIdError
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
+
+from stream_rec.wiring.watchdog import EXIT_CODE
+
+log = logging.getLogger(__name__)
+
+FENCED_INSTANCE_ID = 82
+EXPELLED = frozenset({UnknownMemberIdError.errno, IllegalGenerationError.errno, FENCED_INSTANCE_ID})
+
+
+class Lease:
+    """Until when this process may send, as far as the consumer group's coordinator has confirmed it.
+
+    Renewed from the consumer's thread, asked for from the main one.
+    """
+
+    def __init__(
+        self,
+        session_timeout_s: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        end: Callable[[int], None] = os._exit,
+    ) -> None:
+        self._session_timeout_s = session_timeout_s
+        self._clock = clock
+        self._end = end
+        self._renewed_at: float | None = None
+        """None before the first assignment: whoever owns nothing can overwrite nothing."""
+
+    def now(self) -> float:
+        """Return the lease's clock, in seconds."""
+        return self._clock()
+
+    def renew(self, sent_at: float) -> None:
+        """Begin anew from the moment in which a request was sent that the coordinator has answered well."""
+        self._renewed_at = sent_at
+
+    def lose(self) -> None:
+        """Take notice that the coordinator does not know this process any more."""
+        self._renewed_at = -math.inf
+
+    def require(self) -> None:
+        """Return while the lease lasts; else end the process, with what it still holds."""
+        if self._renewed_at is None:
+            return
+        over_s = self._clock() - self._renewed_at - self._session_timeout_s
+        if over_s > 0:
+            log.error("lost_lease over_s=%.1f exit_code=%d", over_s, EXIT_CODE)  # inf: the coordinator said so
+            logging.shutdown()
+            self._end(EXIT_CODE)
+
+    def watch(self, coordinator: Any) -> None:
+        """Renew on each answer of aiokafka's ``GroupCoordinator`` that confirms the assignment."""
+        send = coordinator._send_req
+
+        async def noting(request: Any) -> Any:
+            sent_at = self.now()
+            response = await send(request)
+            if isinstance(request, HeartbeatRequest | SyncGroupRequest):
+                if response.error_code == NoError.errno:
+                    self.renew(sent_at)
+                elif response.error_code in EXPELLED:
+                    self.lose()
+                # "Rebalancing" prolongs nothing: the others do not wait for us for ever.
+            return response
+
+        coordinator._send_req = noting
+
+    def guard(self, client: AIOKafkaClient) -> None:
+        """Send a producer's requests only while the lease lasts."""
+        send = client.send
+
+        async def leased(node_id: int, request: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT) -> Any:
+            await client.ready(node_id, group=group)  # so that nothing is waited for between the look and the socket
+            self.require()
+            return await send(node_id, request, group=group)
+
+        client.send = leased

@@ -1,0 +1,437 @@
+"""A table: one RocksDB database for each partition that this process owns, and the changelog that outlives them all.
+
+Faust's own tables recover at a tenth of the speed, wait for ever for a last record that compaction has taken, and let a
+process that was paused overwrite its successor's states (docs/architecture.md). Here a partition is taken over so:
+
+1. Write a mark to its changelog, and read up to it, from where the local database ends if that belongs to this
+   changelog. The mark is a record that nothing takes away meanwhile: reading always comes to an end.
+2. Claim the partition (``changelog.py``), and read up to the claim. Were two to claim at once, one tries again.
+3. Write back what a process that had lost the partition has overwritten.
+
+While it is owned, nobody else writes to it. Offsets tell: those of our own records have no gaps. In a gap is what a
+process wrote that had lost the partition; it is overwritten with what the table holds, long before compaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import rocksdict
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.structs import RecordMetadata
+from mode import Service
+
+from stream_rec import changelog
+from stream_rec.changelog import OWNER_BYTES, OWNER_HEADER, Claim, Reading
+from stream_rec.config import KafkaSettings
+from stream_rec.wiring.apps import new_reader
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 200
+RECORDS_AT_ONCE = 5_000
+WRITE_BYTES = 16 << 20
+"""Of states read from the changelog before they are written to RocksDB."""
+STALL_S = 30.0
+"""After so long without a record, reading has failed: the process ends and is started again."""
+CHECK_S = 10.0
+"""How often the changelog is looked at for records of others, where no batch has done so."""
+FRESH_MS = 6 * 86_400_000
+"""A database not written for longer may have missed deletions, whose tombstones are kept for a week."""
+TRIES = 3
+"""Claims of one process against another's before it gives up."""
+DAMAGED = "damaged"
+"""A file of this name beside the data says that the database could not be read."""
+_META_KEY = b"\0meta"
+
+
+class State(NamedTuple):
+    """One new value of a table; None deletes."""
+
+    partition: int
+    key: bytes
+    value: bytes | None
+
+
+class Superseded(RuntimeError):
+    """Another process has claimed a partition that this one thinks is its own."""
+
+
+class Meta(msgspec.Struct, array_like=True, frozen=True):
+    """What a database says of itself."""
+
+    next_offset: int
+    """Of the changelog: what comes before is in the database, as far as it counts."""
+    claim_offset: int
+    """Where the claim stands under which the database was written last."""
+    epoch: int
+    owner: bytes
+    written_ms: int
+
+    @property
+    def claim(self) -> Claim:
+        """Return the claim under which it was written."""
+        return Claim(self.epoch, self.owner)
+
+
+NEW = Meta(next_offset=0, claim_offset=-1, epoch=0, owner=changelog.NOBODY, written_ms=0)
+
+
+class Partition:
+    """One partition's database, and how far its changelog has been read and written."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open it, made anew where it is missing or damaged."""
+        self._directory = directory
+        if (directory / DAMAGED).exists():
+            self._remove("it could not be read")
+        try:
+            self._open()
+        except Exception as error:
+            self._remove(str(error))
+            self._open()
+
+    def _open(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._db = rocksdict.Rdict(str(self._directory), _options())
+        stored = self._db.get(_META_KEY)
+        self.meta = msgspec.msgpack.decode(stored, type=Meta) if stored is not None else NEW
+        self.seen = self.meta.next_offset
+        """Every record before this offset has been looked at, or is our own."""
+        self.overwritten: set[bytes] = set()
+        """Keys whose last record is by a process that had lost the partition."""
+        self._unsettled_from: int | None = None
+        """Where the first record stands that has not been looked at, or has to be overwritten."""
+
+    def _remove(self, why: str) -> None:
+        log.warning("removed_database path=%s why=%s", self._directory, why)
+        shutil.rmtree(self._directory)
+
+    def clear(self, why: str) -> None:
+        """Begin anew, empty."""
+        self._db.close()
+        self._remove(why)
+        self._open()
+
+    def close(self) -> None:
+        """Leave the database as it is."""
+        self._db.close()
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return a value, None where there is none."""
+        try:
+            return self._db.get(key)
+        except Exception:
+            (self._directory / DAMAGED).touch()  # the next start reads the changelog instead
+            raise
+
+    def unsettle(self, offset: int) -> None:
+        """Take notice that the record at ``offset`` needs care: until ``settle`` a restart begins there."""
+        self._unsettled_from = offset if self._unsettled_from is None else min(offset, self._unsettled_from)
+
+    def settle(self) -> None:
+        """Take notice that with the next ``write`` all that needed care has had it."""
+        self.overwritten.clear()
+        self._unsettled_from = None
+
+    def write(self, values: Iterable[tuple[bytes, bytes | None]] = (), **claimed: object) -> None:
+        """Write values, of which None deletes, and how far the changelog is in the database, at once.
+
+        Args:
+            claimed: Changed fields of ``Meta``: the claim that the values were written under.
+        """
+        next_offset = self.seen if self._unsettled_from is None else min(self.seen, self._unsettled_from)
+        meta = msgspec.structs.replace(self.meta, next_offset=next_offset, written_ms=_now_ms(), **claimed)
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        for key, value in values:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        batch.put(_META_KEY, msgspec.msgpack.encode(meta))
+        self._db.write(batch)
+        self.meta = meta
+
+
+class Load:
+    """Takes one partition's changelog, record by record, to its database."""
+
+    def __init__(self, partition: Partition) -> None:
+        self.reading = Reading(partition.meta.claim)
+        self._partition = partition
+        self._claim_offset = partition.meta.claim_offset
+        self._values: dict[bytes, bytes | None] = {}
+        self._n_bytes = 0
+
+    def take(self, record: ConsumerRecord) -> None:
+        """Take the next record."""
+        partition, key, before = self._partition, record.key, self.reading.claim
+        partition.seen = record.offset + 1
+        if self.reading.counts(key, record.headers):
+            self._values[key] = record.value
+            self._n_bytes += len(key) + len(record.value or b"")
+            partition.overwritten.discard(key)
+            if self._n_bytes > WRITE_BYTES:
+                self.write()
+        elif self.reading.claim is not before:
+            self._claim_offset = record.offset
+        elif changelog.claim_of(key) is None:
+            partition.overwritten.add(key)
+            partition.unsettle(record.offset)
+
+    def write(self) -> None:
+        """Write what was taken since the last time."""
+        claim = self.reading.claim
+        self._partition.write(
+            self._values.items(), claim_offset=self._claim_offset, epoch=claim.epoch, owner=claim.owner
+        )
+        self._values.clear()
+        self._n_bytes = 0
+
+
+class Table(Service):
+    """The partitions that this process owns of one table. Start it before the app."""
+
+    def __init__(
+        self, name: str, app_id: str, directory: Path, producer: AIOKafkaProducer, kafka: KafkaSettings
+    ) -> None:
+        """Describe the table; nothing is opened before ``own``."""
+        super().__init__()
+        self.name = name
+        self._topic = kafka.topic(f"{app_id}-{name}-changelog")
+        self._directory = directory / "tables" / name
+        self._producer = producer
+        self._kafka = kafka
+        self._reader: AIOKafkaConsumer | None = None
+        self._owner = os.urandom(OWNER_BYTES)
+        self._headers = [(OWNER_HEADER, self._owner)]
+        self._partitions: dict[int, Partition] = {}
+        self._one_at_a_time = asyncio.Lock()
+        """Its holder writes to the changelog and to RocksDB, so that no other comes between the two."""
+
+    async def on_start(self) -> None:
+        """Connect."""
+        self._reader = new_reader(self._kafka)
+        await self._reader.start()
+
+    async def on_stop(self) -> None:
+        """Close the databases."""
+        async with self._one_at_a_time:
+            for partition in self._partitions.values():
+                partition.close()
+            self._partitions.clear()
+        await self._reader.stop()
+
+    @Service.task
+    async def _look(self) -> None:
+        while not self.should_stop:
+            await self.sleep(CHECK_S)
+            await self.check()
+
+    def read(self, partition: int, key: bytes) -> bytes | None:
+        """Return the value of ``key``, None where there is none."""
+        return self._partitions[partition].get(key)
+
+    async def own(self, numbers: set[int]) -> None:
+        """Take these partitions over, give all others up; return when their states are here.
+
+        Raises:
+            Superseded: another process keeps claiming one of them.
+        """
+        async with self._one_at_a_time:
+            began = time.monotonic()
+            for number in set(self._partitions) - numbers:
+                self._partitions.pop(number).close()
+            for number in numbers - set(self._partitions):
+                self._partitions[number] = Partition(self._directory / str(number))
+            marks = await self._write_claims(dict.fromkeys(numbers, 0))
+            await self._clear_foreign(marks)
+            loads = {number: Load(self._partitions[number]) for number in numbers}
+            n_records = await self._load(loads, marks)
+            for _ in range(TRIES):
+                claims = await self._write_claims({n: load.reading.claim.epoch + 1 for n, load in loads.items()})
+                n_records += await self._load(loads, claims)
+                loads = {n: load for n, load in loads.items() if load.reading.claim.owner != self._owner}
+                if not loads:
+                    break
+            else:
+                raise Superseded(f"partitions {sorted(loads)} of {self._topic} are claimed by another process")
+            await self._mend({})
+            log.info(
+                "owns table=%s partitions=%s records=%d took_ms=%d",
+                self.name,
+                ",".join(map(str, sorted(numbers))) or "none",
+                n_records,
+                (time.monotonic() - began) * 1000,
+            )
+
+    async def commit(self, states: Iterable[State]) -> None:
+        """Return when the changelog has acknowledged the states and they are in RocksDB: never ahead of it.
+
+        Raises:
+            KafkaError: the broker did not take something: the process must end.
+            Superseded: another process owns a partition: likewise.
+        """
+        async with self._one_at_a_time:
+            if gaps := await self._put(states):
+                await self._mend(gaps)
+
+    async def check(self) -> None:
+        """Look for records of others behind our own last ones, and overwrite them.
+
+        Raises:
+            Superseded: another process owns a partition: this one must end.
+        """
+        async with self._one_at_a_time:
+            if not self._partitions:
+                return
+            ends = await self._reader.end_offsets([self._source(number) for number in self._partitions])
+            gaps = {n: range(p.seen, ends[self._source(n)]) for n, p in self._partitions.items()}
+            if gaps := {number: gap for number, gap in gaps.items() if gap}:
+                await self._mend(gaps)
+
+    def _source(self, number: int) -> TopicPartition:
+        return TopicPartition(self._topic, number)
+
+    async def _send(self, states: Iterable[State]) -> list[RecordMetadata]:
+        """Send all; return what the broker says of each."""
+        futures = [
+            await self._producer.send(
+                self._topic, state.value, key=state.key, partition=state.partition, headers=self._headers
+            )
+            for state in states
+        ]
+        return await asyncio.gather(*futures)
+
+    async def _write_claims(self, epochs: dict[int, int]) -> dict[int, int]:
+        """Claim partitions with these epochs; return the claims' offsets."""
+        claims = [State(number, Claim(epoch, self._owner).key, changelog.VALUE) for number, epoch in epochs.items()]
+        return {record.partition: record.offset for record in await self._send(claims)}
+
+    async def _put(self, states: Iterable[State]) -> dict[int, range]:
+        """Write states to the changelog, then to RocksDB; return the offsets, by partition, among which are others'."""
+        states = list(states)
+        values: dict[int, list[tuple[bytes, bytes | None]]] = defaultdict(list)
+        offsets: dict[int, list[int]] = defaultdict(list)
+        for state, record in zip(states, await self._send(states)):
+            values[state.partition].append((state.key, state.value))
+            offsets[state.partition].append(record.offset)
+        gaps = {}
+        for number, written in offsets.items():
+            partition = self._partitions[number]
+            span = range(partition.seen, max(written) + 1)
+            partition.seen = span.stop
+            if len(span) != len(written):
+                gaps[number] = span
+                partition.unsettle(span.start)
+            partition.write(values[number])
+        return gaps
+
+    async def _mend(self, gaps: dict[int, range]) -> None:
+        """Overwrite with what the table holds what others wrote at these offsets, and what is known to be theirs."""
+        while True:
+            async for record in self._records({number: (gap.start, gap.stop - 1) for number, gap in gaps.items()}):
+                if changelog.owner_of(record.headers) == self._owner:
+                    continue
+                partition, claim = self._partitions[record.partition], changelog.claim_of(record.key)
+                if claim is None:
+                    partition.overwritten.add(record.key)
+                elif claim.epoch > partition.meta.epoch:
+                    raise Superseded(f"partition {record.partition} of {self._topic} was claimed by another process")
+            for number, gap in gaps.items():
+                self._partitions[number].seen = max(gap.stop, self._partitions[number].seen)
+            states = []
+            for number, partition in self._partitions.items():
+                states += [State(number, key, partition.get(key)) for key in sorted(partition.overwritten)]
+                partition.settle()
+            if states:
+                log.warning("overwrote_late_writes table=%s keys=%d", self.name, len(states))
+            settled = gaps.keys() - {state.partition for state in states}
+            gaps = await self._put(states)
+            for number in settled:
+                self._partitions[number].write()
+            if not gaps:
+                return
+
+    async def _load(self, loads: dict[int, Load], ends: dict[int, int]) -> int:
+        """Read the changelog up to and including these offsets; return how many records that took."""
+        n_records = 0
+        async for record in self._records({n: (self._partitions[n].seen, end) for n, end in ends.items()}):
+            loads[record.partition].take(record)
+            n_records += 1
+        for number in ends:
+            loads[number].write()
+        return n_records
+
+    async def _clear_foreign(self, ends: dict[int, int]) -> None:
+        """Empty the databases that are not of this changelog, or so old that they may have missed deletions.
+
+        A database is of this changelog if the claim under which it was written last still stands where it says.
+        """
+        metas = {number: self._partitions[number].meta for number in ends}
+        whys: dict[int, str] = {}
+        for number, meta in metas.items():
+            if meta.next_offset > ends[number]:
+                whys[number] = "the changelog is shorter"
+            elif meta is not NEW and _now_ms() - meta.written_ms > FRESH_MS:
+                whys[number] = "it is too old"
+        spans = {n: (m.claim_offset,) * 2 for n, m in metas.items() if n not in whys and m.claim_offset >= 0}
+        keys = {record.partition: record.key async for record in self._records(spans)}
+        whys |= {n: "it is of another changelog" for n in spans if keys.get(n) != metas[n].claim.key}
+        for number, why in whys.items():
+            self._partitions[number].clear(why)
+
+    async def _records(self, spans: dict[int, tuple[int, int]]) -> AsyncIterator[ConsumerRecord]:
+        """Yield what there is of some partitions, from the first to the last offset of each span.
+
+        Raises:
+            TimeoutError: nothing came for ``STALL_S``.
+        """
+        last_of = {number: last for number, (first, last) in spans.items() if first <= last}
+        if not last_of:
+            return
+        self._reader.assign([self._source(number) for number in last_of])
+        for number in last_of:
+            self._reader.seek(self._source(number), spans[number][0])
+        heard_at = time.monotonic()
+        while last_of:
+            fetched = await self._reader.getmany(timeout_ms=POLL_MS, max_records=RECORDS_AT_ONCE)
+            for source, records in fetched.items():
+                heard_at = time.monotonic()
+                for record in records:
+                    if record.offset <= last_of.get(source.partition, -1):
+                        yield record
+            for number in list(last_of):
+                if await self._reader.position(self._source(number)) > last_of[number]:
+                    del last_of[number]
+                    self._reader.pause(self._source(number))
+            if time.monotonic() - heard_at > STALL_S:
+                raise TimeoutError(f"{self._topic}: nothing came for {STALL_S:.0f} s of partitions {sorted(last_of)}")
+            await asyncio.sleep(0)
+
+
+def _options() -> rocksdict.Options:
+    """Return the limits of one partition's database."""
+    blocks = rocksdict.BlockBasedOptions()
+    blocks.set_bloom_filter(10, block_based=False)
+    blocks.set_block_cache(rocksdict.Cache(64 << 20))
+    options = rocksdict.Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_max_open_files(256)
+    options.set_write_buffer_size(16 << 20)
+    options.set_max_write_buffer_number(2)
+    options.set_block_based_table_factory(blocks)
+    return options
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -8,7 +8,7 @@ from aiokafka.partitioner import murmur2
 from faust.types.auth import CredentialsT
 
 from stream_rec.config import KafkaSettings
-from stream_rec.wiring.fence import fence
+from stream_rec.wiring.fence import NoTables, fence
 from stream_rec.wiring.lease import Lease
 
 REQUEST_TIMEOUT_S = 30.0
@@ -55,6 +55,7 @@ def new_app(
         web_enabled=False,
         web_bind="127.0.0.1",
         autodiscover=False,
+        TableManager=NoTables,
     )
     fence(app, lease)
     return app

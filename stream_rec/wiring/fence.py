@@ -24,11 +24,14 @@ from typing import Any
 
 import aiokafka
 import faust
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
 from stream_rec.wiring.lease import Lease
 
+FETCH_WAIT_MS = 100
+"""How long the broker may hold a fetch: what else is asked of it waits behind. Faust has 1.5 s."""
 FETCH_S = 0.2
 """How long one fetch may wait for records; a rebalance waits for the last one."""
 
@@ -43,12 +46,22 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
         # Without Faust's tables it would deal out views, clicks and purchases one by one, like cards.
         self._assignor = self.app.assignor
         consumer._partition_assignment_strategy = [self._assignor]
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
     async def on_start(self) -> None:
         """Connect."""
         await super().on_start()
         self.lease.watch(self._consumer._coordinator)
+
+
+class NoTables(TableManager):
+    """Faust's manager of no tables, without the second that it waits for them to be defined."""
+
+    async def on_start(self) -> None:
+        """Begin."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class FencedConsumer(driver.Consumer):

@@ -110,7 +110,7 @@ class Partition:
         self.overwritten: set[bytes] = set()
         """Keys whose last record is by a process that had lost the partition."""
         self._unsettled_from: int | None = None
-        """Where the first record stands that has not been looked at, or has to be overwritten."""
+        """Where the first record stands that has to be overwritten."""
 
     def _remove(self, why: str) -> None:
         log.warning("removed_database path=%s why=%s", self._directory, why)
@@ -135,11 +135,11 @@ class Partition:
             raise
 
     def unsettle(self, offset: int) -> None:
-        """Take notice that the record at ``offset`` needs care: until ``settle`` a restart begins there."""
+        """Take notice that the record at ``offset`` has to be overwritten: until ``settle`` a restart begins there."""
         self._unsettled_from = offset if self._unsettled_from is None else min(offset, self._unsettled_from)
 
     def settle(self) -> None:
-        """Take notice that with the next ``write`` all that needed care has had it."""
+        """Take notice that with the next ``write`` all of them are overwritten."""
         self.overwritten.clear()
         self._unsettled_from = None
 
@@ -265,7 +265,7 @@ class Table(Service):
                     break
             else:
                 raise Superseded(f"partitions {sorted(loads)} of {self._topic} are claimed by another process")
-            await self._mend({})
+            await self._write_back()
             log.info(
                 "owns table=%s partitions=%s records=%d took_ms=%d",
                 self.name,
@@ -282,8 +282,8 @@ class Table(Service):
             Superseded: another process owns a partition: likewise.
         """
         async with self._one_at_a_time:
-            if gaps := await self._put(states):
-                await self._mend(gaps)
+            await self._put(states)
+            await self._write_back()
 
     async def check(self) -> None:
         """Look for records of others behind our own last ones, and overwrite them.
@@ -296,8 +296,10 @@ class Table(Service):
                 return
             ends = await self._reader.end_offsets([self._source(number) for number in self._partitions])
             gaps = {n: range(p.seen, ends[self._source(n)]) for n, p in self._partitions.items()}
-            if gaps := {number: gap for number, gap in gaps.items() if gap}:
-                await self._mend(gaps)
+            await self._inspect({number: gap for number, gap in gaps.items() if gap})
+            for number, gap in gaps.items():
+                self._partitions[number].seen = gap.stop
+            await self._write_back()
 
     def _source(self, number: int) -> TopicPartition:
         return TopicPartition(self._topic, number)
@@ -317,50 +319,40 @@ class Table(Service):
         claims = [State(number, Claim(epoch, self._owner).key, changelog.VALUE) for number, epoch in epochs.items()]
         return {record.partition: record.offset for record in await self._send(claims)}
 
-    async def _put(self, states: Iterable[State]) -> dict[int, range]:
-        """Write states to the changelog, then to RocksDB; return the offsets, by partition, among which are others'."""
+    async def _put(self, states: Iterable[State]) -> None:
+        """Write states to the changelog, then to RocksDB, unless another process owns the partition by now."""
         states = list(states)
         values: dict[int, list[tuple[bytes, bytes | None]]] = defaultdict(list)
         offsets: dict[int, list[int]] = defaultdict(list)
         for state, record in zip(states, await self._send(states)):
             values[state.partition].append((state.key, state.value))
             offsets[state.partition].append(record.offset)
-        gaps = {}
-        for number, written in offsets.items():
-            partition = self._partitions[number]
-            span = range(partition.seen, max(written) + 1)
-            partition.seen = span.stop
-            if len(span) != len(written):
-                gaps[number] = span
-                partition.unsettle(span.start)
-            partition.write(values[number])
-        return gaps
+        spans = {number: range(self._partitions[number].seen, max(found) + 1) for number, found in offsets.items()}
+        await self._inspect({number: span for number, span in spans.items() if len(span) != len(offsets[number])})
+        for number, span in spans.items():
+            self._partitions[number].seen = span.stop
+            self._partitions[number].write(values[number])
 
-    async def _mend(self, gaps: dict[int, range]) -> None:
-        """Overwrite with what the table holds what others wrote at these offsets, and what is known to be theirs."""
-        while True:
-            async for record in self._records({number: (gap.start, gap.stop - 1) for number, gap in gaps.items()}):
-                if changelog.owner_of(record.headers) == self._owner:
-                    continue
-                partition, claim = self._partitions[record.partition], changelog.claim_of(record.key)
-                if claim is None:
-                    partition.overwritten.add(record.key)
-                elif claim.epoch > partition.meta.epoch:
-                    raise Superseded(f"partition {record.partition} of {self._topic} was claimed by another process")
-            for number, gap in gaps.items():
-                self._partitions[number].seen = max(gap.stop, self._partitions[number].seen)
-            states = []
-            for number, partition in self._partitions.items():
-                states += [State(number, key, partition.get(key)) for key in sorted(partition.overwritten)]
-                partition.settle()
-            if states:
-                log.warning("overwrote_late_writes table=%s keys=%d", self.name, len(states))
-            settled = gaps.keys() - {state.partition for state in states}
-            gaps = await self._put(states)
-            for number in settled:
-                self._partitions[number].write()
-            if not gaps:
-                return
+    async def _inspect(self, gaps: dict[int, range]) -> None:
+        """Note what others wrote at these offsets."""
+        async for record in self._records({number: (gap.start, gap.stop - 1) for number, gap in gaps.items()}):
+            if changelog.owner_of(record.headers) == self._owner:
+                continue
+            partition, claim = self._partitions[record.partition], changelog.claim_of(record.key)
+            if claim is None:
+                partition.overwritten.add(record.key)
+                partition.unsettle(record.offset)
+            elif claim.epoch > partition.meta.epoch:
+                raise Superseded(f"partition {record.partition} of {self._topic} was claimed by another process")
+
+    async def _write_back(self) -> None:
+        """Overwrite with what the table holds what others wrote."""
+        while late := {n: sorted(p.overwritten) for n, p in self._partitions.items() if p.overwritten}:
+            states = [State(n, key, self._partitions[n].get(key)) for n, keys in late.items() for key in keys]
+            log.warning("overwrote_late_writes table=%s keys=%d", self.name, len(states))
+            for number in late:
+                self._partitions[number].settle()
+            await self._put(states)
 
     async def _load(self, loads: dict[int, Load], ends: dict[int, int]) -> int:
         """Read the changelog up to and including these offsets; return how many records that took."""

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "stream_rec"
 LAYERS = (
-    ("errors",),
+    ("errors", "changelog"),
     ("events",),
     ("knowledge", "user", "embedding", "catalog", "ranking", "retrieval", "reranking", "config", "explain"),
     ("recommend",),
@@ -24,7 +24,7 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
-    "replay",
+    *("changelog", "replay"),
 )
 HEAVY = ("faust", "kafka", "aiokafka", "torch", "transformers", "rocksdict", "aiohttp", "rich", "click")
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}

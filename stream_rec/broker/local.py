@@ -42,8 +42,11 @@ NEEDS_EXTRA = (
 logger = logging.getLogger(__name__)
 
 
-def start_local(settings: BrokerSettings, data_dir: Path) -> BrokerState:
+def start_local(settings: BrokerSettings, data_dir: Path, *, extra_properties: str = "") -> BrokerState:
     """Start Kafka in ``data_dir`` and return when it answers; it outlives the caller. The caller holds the lock.
+
+    Args:
+        extra_properties: More lines for Kafka's settings; they win over ours.
 
     Raises:
         BrokerUnavailable: the extra is missing, the jars cannot be fetched, a port is taken, or Kafka ended or did
@@ -56,7 +59,7 @@ def start_local(settings: BrokerSettings, data_dir: Path) -> BrokerState:
     data_dir.mkdir(parents=True, exist_ok=True)
     ports = choose_ports(data_dir, client=settings.port, controller=settings.controller_port)
     properties = data_dir / "server.properties"
-    properties.write_text(server_properties(data_dir, ports), encoding="utf-8")
+    properties.write_text(server_properties(data_dir, ports) + extra_properties, encoding="utf-8")
     if not (data_dir / "log" / "meta.properties").exists():
         _format(command, properties)
 

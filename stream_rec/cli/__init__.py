@@ -20,6 +20,7 @@ COMMANDS = {
     "embedder": "stream_rec.cli.embedder:embedder",
     "produce": "stream_rec.cli.produce:produce",
     "watch": "stream_rec.cli.watch:watch",
+    "user": "stream_rec.cli.user:user",
     "rejected": "stream_rec.cli.rejected:rejected",
     "replay": "stream_rec.cli.replay:replay",
     "evaluate": "stream_rec.cli.evaluate:evaluate",

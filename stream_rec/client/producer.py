@@ -189,9 +189,11 @@ class EventProducer:
         self._send_user_event("searches", event)
         return event.event_id
 
-    def forget(self, user_id: str, *, timestamp_ms: int | None = None) -> None:
-        """Have everything deleted that is known of a user."""
-        self._send_user_event("forget", Forget(user_id, _or_now(timestamp_ms)))
+    def forget(self, user_id: str, *, request_id: str | None = None, timestamp_ms: int | None = None) -> str:
+        """Have everything deleted that is known of a user; return the id by which ``receipts`` says that it is done."""
+        wish = Forget(user_id, _or_now(timestamp_ms), request_id or uuid.uuid4().hex)
+        self._send_user_event("forget", wish)
+        return wish.request_id
 
     def item(self, item: Item) -> None:
         """Add an item to the catalog, or replace it."""

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from stream_rec.events.forget import Forget
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
 
@@ -49,6 +50,14 @@ def interaction(
     if isinstance(event, Rejection):
         return event
     return _check_interaction(event, key, received_ms=received_ms, limits=limits) or event
+
+
+def forget(key: bytes | None, value: bytes | None, *, limits: InputLimits) -> Forget | Rejection:
+    """Return the wish in one record, or why it is none."""
+    wish = _decode(_FORGET, value, limits)
+    if isinstance(wish, Rejection):
+        return wish
+    return check_id("user_id", wish.user_id, limits) or _check_key("user_id", key, wish.user_id) or wish
 
 
 def item(key: bytes | None, value: bytes, *, limits: InputLimits) -> Item | Rejection:
@@ -132,3 +141,4 @@ def _rejection_of(message: str) -> Rejection:
 
 _INTERACTION = msgspec.json.Decoder(Interaction)
 _ITEM = msgspec.json.Decoder(Item)
+_FORGET = msgspec.json.Decoder(Forget)

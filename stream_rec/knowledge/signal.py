@@ -12,9 +12,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream_rec.events.codec import EventTime, KindNumber, Offset, versioned
-from stream_rec.events.interaction import Id, Kind
+from stream_rec.events.interaction import Id
 
-VERSION = 2
+VERSION = 3
+_ERASER = 15
+"""In place of a kind, in the number of a source: the topic `forget`."""
 
 Change = Annotated[int, Meta(ge=-(2**31), le=2**31)]
 
@@ -37,11 +39,13 @@ class Signal(Struct, frozen=True, array_like=True):
     """Who: ``visits.visitor_of``. With ``seen_ms`` only, like ``again``."""
     again: bool = False
     """Whether this user had the item before."""
+    erases: bool = False
+    """The visitor is to be forgotten; the source is then `forget`, and ``kind`` means nothing."""
 
     @property
     def source(self) -> int:
         """The source partition as one number, the key of an item's watermarks."""
-        return source_number(Kind(self.kind), self.partition)
+        return source_number(_ERASER if self.erases else self.kind, self.partition)
 
 
 class Signals(Struct, frozen=True, array_like=True):
@@ -51,7 +55,7 @@ class Signals(Struct, frozen=True, array_like=True):
     signals: list[Signal]
 
 
-def source_number(kind: Kind, partition: int) -> int:
+def source_number(kind: int, partition: int) -> int:
     """Return one number for a partition of the topic of ``kind``."""
     return partition * 16 + kind
 

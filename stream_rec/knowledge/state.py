@@ -60,6 +60,8 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
             first_ms = signal.seen_ms if first_ms is None else min(first_ms, signal.seen_ms)
             repeats += signal.again
             ring = visits.with_visit(ring, signal.seen_ms, signal.visitor, config.visitors)
+        elif signal.erases:
+            ring = visits.without(ring, signal.visitor)
         for item_id, change in signal.pairs:
             weight = predecessors.get(item_id, 0) + change
             if weight:

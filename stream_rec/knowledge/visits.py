@@ -37,6 +37,12 @@ def with_visit(ring: bytes, seen_ms: int, visitor: int, bound: int) -> bytes:
     return (ring[:place] + record + ring[place:])[-bound * _SIZE :]
 
 
+def without(ring: bytes, visitor: int) -> bytes:
+    """Return the ring without a visitor."""
+    at = _find(ring, visitor.to_bytes(8, "little"))
+    return ring if at < 0 else ring[:at] + ring[at + _SIZE :]
+
+
 def contradiction(ring: bytes) -> str | None:
     """Return why bytes can be no ring, or None."""
     if len(ring) % _SIZE or len(ring) > MOST_VISITORS * _SIZE:

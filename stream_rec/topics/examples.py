@@ -34,7 +34,10 @@ EXAMPLES = {
         "u-7",
         {"event_id": "q-85", "user_id": "u-7", "query": "waterproof jacket", "timestamp_ms": 1767225600000},
     ),
-    "forget": Example("u-7", {"user_id": "u-7", "timestamp_ms": 1767225600000}),
+    "forget": Example("u-7", {"user_id": "u-7", "timestamp_ms": 1767225600000, "request_id": "3f2a"}),
+    "receipts": Example(
+        "3f2a", {"request_id": "3f2a", "forgotten_at_ms": 1767225600040, "n_events": 83, "n_items": 41}
+    ),
     "items": Example(
         "i-42",
         {

@@ -15,6 +15,7 @@ from stream_rec.events.forget import Forget
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
+from stream_rec.events.receipt import Receipt
 from stream_rec.events.rejected import Rejected
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
@@ -27,6 +28,7 @@ MESSAGES: dict[str, type[Struct]] = {
     "item.json": Item,
     "slate.json": Slate,
     "rejected.json": Rejected,
+    "receipt.json": Receipt,
 }
 """Schema file to the type it is made from."""
 

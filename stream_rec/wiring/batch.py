@@ -35,7 +35,7 @@ class Send(NamedTuple):
 
 
 class Batch:
-    """Records to handle together. Call ``commit`` once, with all that they cause."""
+    """Records to handle together. Call ``commit`` with all that they cause, at least once."""
 
     def __init__(self, messages: list[Message], table: Table | None, producer: AIOKafkaProducer) -> None:
         self.messages = messages
@@ -46,6 +46,14 @@ class Batch:
     def read(self, partition: int, key: bytes) -> bytes | None:
         """Return the table's value of ``key``, None where there is none."""
         return self._table.read(partition, key)
+
+    def scan(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """Return the table's keys that begin with ``prefix``, and their values."""
+        return self._table.scan(partition, prefix)
+
+    def purge(self, partition: int, key: bytes) -> None:
+        """Have the bytes of a deleted key taken from the disk soon."""
+        self._table.purge(partition, key)
 
     async def commit(self, *, states: Iterable[State] = (), sends: Iterable[Send] = ()) -> None:
         """Return when the broker has acknowledged the states, and then the sends.

@@ -45,6 +45,8 @@ STALL_S = 30.0
 """After so long without a record, reading has failed: the process ends and is started again."""
 CHECK_S = 10.0
 """How often the changelog is looked at for records of others, where no batch has done so."""
+PURGE_S = 2.0
+"""How often the bytes of deleted keys are taken from the disk."""
 FRESH_MS = 6 * 86_400_000
 """A database not written for longer may have missed deletions, whose tombstones are kept for a week."""
 TRIES = 3
@@ -134,6 +136,26 @@ class Partition:
             (self._directory / DAMAGED).touch()  # the next start reads the changelog instead
             raise
 
+    def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """Return all keys that begin with ``prefix``, and their values."""
+        found, cursor = [], self._db.iter()
+        cursor.seek(prefix)
+        while cursor.valid() and (key := cursor.key()).startswith(prefix):
+            found.append((key, cursor.value()))
+            cursor.next()
+        return found
+
+    def purge(self, keys: Iterable[bytes]) -> None:
+        """Take from the disk what was there of deleted keys. May take long; reads and writes may go on."""
+        self._db.flush(wait=True)
+        for key in keys:
+            self._db.compact_range(key, key + b"\0")
+
+    def reopen(self) -> None:
+        """Begin a new manifest: the old one may name deleted keys as the first or last of a file."""
+        self._db.close()
+        self._db = rocksdict.Rdict(str(self._directory), _options())
+
     def unsettle(self, offset: int) -> None:
         """Take notice that the record at ``offset`` has to be overwritten: until ``settle`` a restart begins there."""
         self._unsettled_from = offset if self._unsettled_from is None else min(offset, self._unsettled_from)
@@ -217,6 +239,7 @@ class Table(Service):
         self._partitions: dict[int, Partition] = {}
         self._one_at_a_time = asyncio.Lock()
         """Its holder writes to the changelog and to RocksDB, so that no other comes between the two."""
+        self._to_purge: dict[int, set[bytes]] = defaultdict(set)
 
     async def on_start(self) -> None:
         """Connect."""
@@ -237,9 +260,29 @@ class Table(Service):
             await self.sleep(CHECK_S)
             await self.check()
 
+    @Service.task
+    async def _clean(self) -> None:
+        while not self.should_stop:
+            await self.sleep(PURGE_S)
+            waiting, self._to_purge = self._to_purge, defaultdict(set)
+            for number, keys in waiting.items():
+                if (partition := self._partitions.get(number)) is not None:
+                    async with self._one_at_a_time:  # nor may it be closed meanwhile
+                        await asyncio.get_running_loop().run_in_executor(None, partition.purge, sorted(keys))
+                        partition.reopen()
+                    log.info("purged table=%s partition=%d keys=%d", self.name, number, len(keys))
+
     def read(self, partition: int, key: bytes) -> bytes | None:
         """Return the value of ``key``, None where there is none."""
         return self._partitions[partition].get(key)
+
+    def scan(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """Return all keys of a partition that begin with ``prefix``, and their values."""
+        return self._partitions[partition].scan(prefix)
+
+    def purge(self, partition: int, key: bytes) -> None:
+        """Have the bytes of a deleted key taken from the disk, too, within some seconds."""
+        self._to_purge[partition].add(key)
 
     async def own(self, numbers: set[int]) -> None:
         """Take these partitions over, give all others up; return when their states are here.

@@ -16,22 +16,21 @@ from stream_rec.config import Settings
 from stream_rec.events import validate
 from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
 from stream_rec.events.validate import Rejection
-from stream_rec.knowledge import signal as signals
-from stream_rec.knowledge.signal import Signal
 from stream_rec.ranking.drift import FACTOR
 from stream_rec.recommend import answer, learn, policy_name, rank
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import UserState, is_applied
-from stream_rec.wiring.apps import partition_of, raw_topic
+from stream_rec.wiring.apps import raw_topic
 from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
+from stream_rec.wiring.forgetting import Forgetting, Notes
 from stream_rec.wiring.reject import reject
+from stream_rec.wiring.spread import signal_messages
 from stream_rec.wiring.table import State, Table
 from stream_rec.wiring.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
-SIGNALS_A_MESSAGE = 1000
 SUMMARY_INTERVAL_S = 10.0
 
 
@@ -39,10 +38,17 @@ class UserStage:
     """What one worker does with the events of its users."""
 
     def __init__(
-        self, app: faust.App, producer: AIOKafkaProducer, table: Table, bench: Workbench, settings: Settings
+        self,
+        app: faust.App,
+        producer: AIOKafkaProducer,
+        table: Table,
+        forgetting: Forgetting,
+        bench: Workbench,
+        settings: Settings,
     ) -> None:
         kafka = settings.kafka
         self._app = app
+        self._forgetting = forgetting
         self._bench = bench
         self._settings = settings
         self._kind_of = {kafka.topic(topic): kind for topic, kind in KIND_OF_TOPIC.items()}
@@ -50,7 +56,7 @@ class UserStage:
         self._sent_up_to: dict[TP, int] = {}
         self._summary = Summary()
 
-        @app.agent(raw_topic(app, *self._kind_of), name="user-stage")
+        @app.agent(raw_topic(app, *self._kind_of, forgetting.topic), name="user-stage")
         async def user_stage(stream: faust.StreamT) -> None:
             worker = settings.worker
             async for batch in exactly_once_effect(
@@ -59,21 +65,38 @@ class UserStage:
                 await self.handle(batch)
 
     async def handle(self, batch: Batch) -> None:
-        """Take one batch: validate, and for each user teach the head, fold and recommend; commit."""
-        arrivals: dict[tuple[int, bytes], list[Arrival]] = defaultdict(list)
-        sends: list[Send] = []
+        """Take one batch: the events of before a wish to be forgotten, the wishes, the events of new lives."""
+        wishes, rejections = await self._forgetting.wishes(batch)
+        notes = {(wish.message.partition, wish.message.key): wish.note for wish in wishes}
+        early, late = [], []
         for message in batch.messages:
-            event = self._validated(message)
+            if (kind := self._kind_of.get(message.topic)) is not None:
+                note = notes.get((message.partition, message.key))
+                (late if note is not None and not note.has(kind, message.offset) else early).append(message)
+        await self._take(batch, early, rejections)
+        for wish in wishes:
+            await self._forgetting.carry_out(batch, wish)
+        if late:
+            await self._take(batch, late, [])
+        self._summary.count(forgotten=len(wishes))
+        for message in batch.messages:
+            self._sent_up_to[TP(message.topic, message.partition)] = message.offset
+
+    async def _take(self, batch: Batch, messages: list[Message], sends: list[Send]) -> None:
+        """Take events: validate, and for each user teach the head, fold and recommend; commit, and ``sends`` too."""
+        arrivals: dict[tuple[int, bytes], list[Arrival]] = defaultdict(list)
+        sends = list(sends)
+        notes = Notes(batch, {message.partition for message in messages})
+        for message in messages:
+            event, kind = self._validated(message), self._kind_of[message.topic]
             if isinstance(event, Rejection):
                 sends.append(reject(message, event, self._settings.kafka))
-            else:
-                arrivals[message.partition, message.key].append(
-                    Arrival(event, self._kind_of[message.topic], message.partition, message.offset)
-                )
+            elif not notes.has(kind, message):
+                arrivals[message.partition, message.key].append(Arrival(event, kind, message.partition, message.offset))
         n_choices = self._bench.shared.head.n_choices
         rejected = len(sends)
-        every = math.ceil(len(batch.messages) / self._settings.worker.learn_events)
-        states, taught, lists = [], [], []
+        every = math.ceil(len(messages) / self._settings.worker.learn_events)
+        states, taught, lists = notes.over(self._forgetting.committed, self._forgetting.wishes_committed), [], []
         for number, ((partition, key), arrived) in enumerate(arrivals.items()):
             stored = batch.read(partition, key)
             before = user_state.decode(stored) if stored is not None else user_state.COLD
@@ -85,11 +108,9 @@ class UserStage:
             taught += after.signals
             lists.append(self._list(key, after.state, arrived[-1]))
         learned = self._bench.shared.head.n_choices - n_choices
-        self._summary.count(events=len(batch.messages), lists=len(lists), rejected=rejected, learned=learned)
-        sends += self._signal_messages(taught)
+        self._summary.count(events=len(messages), lists=len(lists), rejected=rejected, learned=learned)
+        sends += signal_messages(taught, self._settings.kafka)
         await batch.commit(states=states, sends=[*sends, *lists])
-        for message in batch.messages:
-            self._sent_up_to[TP(message.topic, message.partition)] = message.offset
 
     def _validated(self, message: Message) -> Interaction | Rejection:
         return validate.interaction(
@@ -143,18 +164,6 @@ class UserStage:
             generated_at_ms=time.time_ns() // 1_000_000,
         )
         return Send(self._settings.kafka.topic("recommendations"), key, msgspec.json.encode(message))
-
-    def _signal_messages(self, taught: list[Signal]) -> list[Send]:
-        """Return the signals by item partition, those of one source in the order of its offsets."""
-        kafka = self._settings.kafka
-        by_partition: dict[int, list[Signal]] = defaultdict(list)
-        for signal in sorted(taught, key=lambda s: (s.source, s.offset)):
-            by_partition[partition_of(signal.item_id, kafka)].append(signal)
-        return [
-            Send(kafka.topic("item-signals"), None, signals.encode(part[at : at + SIGNALS_A_MESSAGE]), partition)
-            for partition, part in by_partition.items()
-            for at in range(0, len(part), SIGNALS_A_MESSAGE)
-        ]
 
 
 class Summary:

@@ -12,10 +12,12 @@ from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.catalog_feed import catalog_feed
 from stream_rec.wiring.everybody import Everybody
 from stream_rec.wiring.factor_exchange import FactorExchange, is_move
+from stream_rec.wiring.forgetting import Forgetting
 from stream_rec.wiring.head_exchange import HeadExchange
 from stream_rec.wiring.instance import held_directory
 from stream_rec.wiring.item_stage import ItemStage
 from stream_rec.wiring.lease import Lease
+from stream_rec.wiring.offsets import OffsetsAfter
 from stream_rec.wiring.ownership import follow_assignment
 from stream_rec.wiring.table import Table
 from stream_rec.wiring.user_stage import UserStage
@@ -45,8 +47,9 @@ def run(settings: Settings) -> None:
             warm_up.compile_kernels()  # here, where the watchdog is watching
             users = Table("user-state", worker.app_id, directory, producer, settings.kafka)
             items = Table("item-state", worker.app_id, directory, producer, settings.kafka)
-            follow_assignment(app, settings.kafka, {users: tuple(KIND_OF_TOPIC), items: ("item-signals",)})
-            UserStage(app, producer, users, bench, settings)
+            offsets_after = OffsetsAfter(settings.kafka)
+            follow_assignment(app, settings.kafka, {users: (*KIND_OF_TOPIC, "forget"), items: ("item-signals",)})
+            UserStage(app, producer, users, Forgetting(app, offsets_after, settings), bench, settings)
             ItemStage(app, producer, items, settings)
             heads = HeadExchange(producer, bench.shared, settings)
             factors = FactorExchange(producer, bench.catalog, settings)
@@ -55,6 +58,6 @@ def run(settings: Settings) -> None:
                 (factors if is_move(record) else heads).take(record)
 
             feed = catalog_feed(bench.catalog, take_learned, settings)
-            return [users, items, feed, heads, factors, Everybody(app, producer, bench, settings)]
+            return [users, items, offsets_after, feed, heads, factors, Everybody(app, producer, bench, settings)]
 
         process.run(app, lease, settings, directory, services)

@@ -92,7 +92,7 @@ def test_each_kind_goes_to_its_topic(kafka: FakeKafka):
     events.purchase("u", "i", **given)
     events.impression("u", "l", ["a", ShownItem("b", 7), "c"], **given)
     events.search("u", "red shoes", **given)
-    events.forget("u", timestamp_ms=5)
+    events.forget("u", request_id="r", timestamp_ms=5)
 
     assert [(topic, json.loads(value)) for topic, _, value in kafka.records] == [
         ("shop-clicks", {"event_id": "e", "user_id": "u", "item_id": "i", "timestamp_ms": 5}),
@@ -105,7 +105,7 @@ def test_each_kind_goes_to_its_topic(kafka: FakeKafka):
             },
         ),
         ("shop-searches", {"event_id": "e", "user_id": "u", "query": "red shoes", "timestamp_ms": 5}),
-        ("shop-forget", {"user_id": "u", "timestamp_ms": 5}),
+        ("shop-forget", {"user_id": "u", "timestamp_ms": 5, "request_id": "r"}),
     ]  # fmt: skip
 
 

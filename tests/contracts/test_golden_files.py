@@ -106,13 +106,17 @@ def test_item_states(version: int, repeats: int, visitors: list[tuple[int, int]]
     assert visits.decoded(state.visits).tolist() == visitors
 
 
-@pytest.mark.parametrize(("version", "visitors", "again"), [(1, (0, 0), False), (2, (2**64 - 1, 42), True)])
+WHO = (2**64 - 1, 42)
+
+
+@pytest.mark.parametrize(("version", "visitors", "again"), [(1, (0, 0), False), (2, WHO, True), (3, WHO, True)])
 def test_signals(version: int, visitors: tuple[int, int], again: bool):
-    """Two events and a correction; version 1 did not say who came, nor whether again."""
+    """Two events and a correction; version 1 did not say who came, nor whether again; 3 can have a visitor erased."""
     assert signals.decode(read(f"signals-{version}")) == [
         Signal("i1", 0, 3, 7, T, [("i2", 12), ("é", 11)], visitors[0]),
         Signal("i1", 2, 3, 5, T + 3_600_000, [("i2", -1)], visitors[1], again),
         Signal("i1", 1, 0, 9, None, [("i3", 4)]),
+        *([Signal("i1", 0, 3, 2, visitor=42, erases=True)] if version >= 3 else []),
     ]
 
 

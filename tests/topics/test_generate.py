@@ -154,8 +154,8 @@ def test_the_asyncapi_document_shows_what_apps_may_use():
 
     assert set(document["channels"]) == set(TOPICS)
     assert set(document["operations"]) == {
-        *("receive-views", "receive-clicks", "receive-purchases", "receive-items"),
-        *("send-recommendations", "send-rejected"),
+        *("receive-views", "receive-clicks", "receive-purchases", "receive-items", "receive-forget"),
+        *("send-recommendations", "send-rejected", "send-receipts"),
     }
 
 

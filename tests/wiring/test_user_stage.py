@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-from faust.types import TP
 
-from stream_rec.config import Settings, WorkerSettings
 from stream_rec.errors import SettingsError
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.slate import EVERYBODY, Slate
-from stream_rec.knowledge import signal as signals
-from stream_rec.knowledge import state as knowledge
 from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.head import Head, HeadConfig
@@ -28,90 +21,7 @@ from stream_rec.wiring import workbench
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.everybody import Everybody
 from stream_rec.wiring.lease import Lease
-from stream_rec.wiring.user_stage import UserStage
-
-SETTINGS = Settings(
-    kafka=msgspec.structs.replace(Settings().kafka, bootstrap="one:9092"), worker=WorkerSettings(learn_events=10)
-)
-ITEMS = [f"i{n}" for n in range(8)]
-
-
-class Message(msgspec.Struct):
-    """What the stage sees of a record."""
-
-    key: bytes
-    value: bytes
-    offset: int
-    topic: str = "views"
-    partition: int = 0
-    timestamp: float = 2_000_000_000.0
-
-    @property
-    def tp(self) -> TP:
-        return TP(self.topic, self.partition)
-
-
-class Batch:
-    """A batch whose table is a dictionary, and which keeps what it is told to send."""
-
-    def __init__(self, messages: list[Message], table: dict[bytes, bytes]) -> None:
-        self.messages = messages
-        self._table = table
-        self.lists: list[Slate] = []
-        self.signals: list[signals.Signal] = []
-
-    def read(self, partition: int, key: bytes) -> bytes | None:
-        return self._table.get(key)
-
-    async def commit(self, *, states=(), sends=()) -> None:
-        self._table.update({state.key: state.value for state in states})
-        for send in sends:
-            if send.topic == "recommendations":
-                self.lists.append(msgspec.json.decode(send.value, type=Slate))
-            if send.topic == "item-signals":
-                self.signals += signals.decode(send.value)
-
-
-class Stage:
-    """A user stage whose signals are applied to its catalog at once, as the item stage does a little later."""
-
-    def __init__(self, directory: Path, settings: Settings = SETTINGS) -> None:
-        self.bench = workbench.empty(settings)
-        self.table: dict[bytes, bytes] = {}
-        self._items: dict[str, knowledge.ItemState] = {}
-        app = new_app("app", settings.kafka, instance_id="w1", lease=Lease(15.0))
-        self.stage = UserStage(app, None, None, self.bench, settings)
-        for item_id in ITEMS:
-            self.bench.catalog.put_item(Item(item_id))
-
-    async def handle(self, *messages: Message) -> Batch:
-        batch = Batch(list(messages), self.table)
-        await self.stage.handle(batch)
-        for signal in batch.signals:
-            known = self._items.get(signal.item_id, knowledge.UNSEEN)
-            self._items[signal.item_id] = knowledge.apply(known, [signal], SETTINGS.knowledge)
-            self.bench.catalog.put_knowledge(signal.item_id, self._items[signal.item_id])
-        return batch
-
-    @property
-    def head(self) -> Head:
-        return self.bench.shared.head
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable]:
-    loop = asyncio.new_event_loop()
-    yield lambda scenario: loop.run_until_complete(scenario(Stage(tmp_path)))
-    loop.close()
-
-
-def event(number: int, user: str | None = None) -> Interaction:
-    return Interaction(f"e{number}", user or f"u{number % 5}", ITEMS[number * number % 7], 1000 * number)
-
-
-def message(number: int, user: str | None = None, *, offset: int | None = None) -> Message:
-    one = event(number, user)
-    return Message(one.user_id.encode(), msgspec.json.encode(one), number if offset is None else offset)
+from tests.wiring.stage import ITEMS, SETTINGS, Message, Stage, event, message
 
 
 def same(first: Head, second: Head) -> bool:

@@ -1,0 +1,57 @@
+"""`stream-rec user`: what concerns one user."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import closing
+
+import click
+import msgspec
+
+from stream_rec.broker.find import connected
+from stream_rec.client import EventProducer
+from stream_rec.client.reader import TopicReader
+from stream_rec.config import Settings
+from stream_rec.events.receipt import Receipt
+
+_RECEIPT = msgspec.json.Decoder(Receipt)
+
+
+@click.group()
+def user() -> None:
+    """What concerns one user."""
+
+
+@user.command()
+@click.argument("user_id")
+@click.option("--timeout", "timeout_s", default=60.0, type=click.FloatRange(min=0), help="Seconds to wait; 0: do not.")
+@click.pass_obj
+def forget(settings: Settings, user_id: str, timeout_s: float) -> None:
+    """Have everything deleted that is known of USER_ID, and wait for the receipt.
+
+    Events that come later begin a new user. What apps wrote to the input topics goes with those topics' retention.
+    Exit code 1 if there is no receipt in time: the wish stands all the same, and is carried out when a worker runs.
+    """
+    kafka = connected(settings, os.environ).kafka
+    with closing(TopicReader(kafka, "receipts")) as receipts:
+        with EventProducer(kafka) as producer:
+            request_id = producer.forget(user_id)
+            producer.flush()
+        if timeout_s == 0:
+            click.echo(f"asked for, as request {request_id}")
+            return
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for record in receipts.poll(0.2):
+                if record.key == request_id.encode():
+                    receipt = _RECEIPT.decode(record.value)
+                    click.echo(
+                        f"forgotten: {receipt.n_events} events with {receipt.n_items} items (receipt {request_id})"
+                        if receipt.n_events
+                        else f"nothing was known of this user (receipt {request_id})"
+                    )
+                    return
+    click.echo(f"no receipt within {timeout_s:g} s: does a worker run? The wish stands, as {request_id}", err=True)
+    sys.exit(1)

@@ -1,0 +1,151 @@
+"""Wishes to be forgotten, carried out: the user's state, list and traces with items go, a receipt comes.
+
+In this order, each step acknowledged before the next, so that after a crash the wish is carried out again as it was:
+what takes the user out of items' rings, and the list's tombstone; the state's tombstone, with the note of
+``user/forgotten.py`` in its place; the receipt. Notes that have done their work are dropped with some later batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import faust
+import msgspec
+from faust.types import TP, Message
+
+from stream_rec.config import Settings
+from stream_rec.events import validate
+from stream_rec.events.interaction import TOPIC_OF_KIND, Kind
+from stream_rec.events.receipt import Receipt
+from stream_rec.events.validate import Rejection
+from stream_rec.knowledge.signal import Signal
+from stream_rec.knowledge.visits import visitor_of
+from stream_rec.user import forgotten
+from stream_rec.user import state as user_state
+from stream_rec.user.forgotten import Forgotten
+from stream_rec.wiring.batch import Batch, Send
+from stream_rec.wiring.reject import reject
+from stream_rec.wiring.spread import signal_messages
+from stream_rec.wiring.table import State
+
+
+class Wish(NamedTuple):
+    """One user who wants to be forgotten."""
+
+    message: Message
+    request_id: str
+    note: Forgotten
+
+
+class Notes:
+    """The notes of some partitions, as of one batch."""
+
+    def __init__(self, batch: Batch, partitions: Iterable[int]) -> None:
+        self._notes = {
+            (partition, key): forgotten.decode(value)
+            for partition in partitions
+            for key, value in batch.scan(partition, forgotten.PREFIX)
+        }
+
+    def has(self, kind: Kind, message: Message) -> bool:
+        """Return whether an event belongs to a life that was forgotten."""
+        if not self._notes:
+            return False
+        note = self._notes.get((message.partition, forgotten.key_of(message.key)))
+        return note is not None and note.has(kind, message.offset)
+
+    def over(self, read: Callable[[int], Mapping[int, int]], wishes_read: Callable[[int], int]) -> list[State]:
+        """Return the deletion of the notes that have done their work.
+
+        Args:
+            read: By partition, as of ``Forgotten.is_over``.
+            wishes_read: By partition, the offset up to which no wish will be read again.
+        """
+        return [
+            State(partition, key, None)
+            for (partition, key), note in self._notes.items()
+            if note.offset <= wishes_read(partition) and note.is_over(read(partition))
+        ]
+
+
+class Forgetting:
+    """What the user stage does about wishes."""
+
+    def __init__(
+        self,
+        app: faust.App,
+        offsets_after: Callable[[int, int], Awaitable[Mapping[Kind, int]]],
+        settings: Settings,
+    ) -> None:
+        """Describe where things stand.
+
+        Args:
+            offsets_after: From a partition and a time to the first offset of each kind after it.
+        """
+        self._app = app
+        self._offsets_after = offsets_after
+        self._settings = settings
+        self.topic = settings.kafka.topic("forget")
+
+    async def wishes(self, batch: Batch) -> tuple[list[Wish], list[Send]]:
+        """Return the wishes in a batch, and the rejections of what should have been one."""
+        wishes, rejections = [], []
+        for message in batch.messages:
+            if message.topic != self.topic:
+                continue
+            wish = validate.forget(message.key, message.value, limits=self._settings.limits)
+            if isinstance(wish, Rejection):
+                rejections.append(reject(message, wish, self._settings.kafka))
+                continue
+            begins = await self._offsets_after(message.partition, round(message.timestamp * 1000))
+            note = Forgotten(forgotten.VERSION, message.offset, {int(kind): at for kind, at in begins.items()})
+            wishes.append(Wish(message, wish.request_id or f"{message.partition}/{message.offset}", note))
+        return wishes, rejections
+
+    def committed(self, partition: int) -> dict[int, int]:
+        """Return, by kind, the offset up to which nothing is read again, even after a crash."""
+        return {int(kind): self._committed(topic, partition) for kind, topic in TOPIC_OF_KIND.items()}
+
+    def wishes_committed(self, partition: int) -> int:
+        """Return the offset up to which no wish is read again."""
+        return self._committed("forget", partition)
+
+    def _committed(self, topic: str, partition: int) -> int:
+        source = TP(self._settings.kafka.topic(topic), partition)
+        return (self._app.consumer._committed_offset.get(source) or 0) - 1
+
+    async def carry_out(self, batch: Batch, wish: Wish) -> None:
+        """Forget one user, and say so."""
+        partition, key = wish.message.partition, wish.message.key
+        stored, noted = batch.read(partition, key), batch.read(partition, forgotten.key_of(key))
+        is_done = noted is not None and forgotten.decode(noted).offset >= wish.note.offset
+        state = user_state.decode(stored) if stored is not None and not is_done else user_state.COLD
+        if not is_done:
+            kafka = self._settings.kafka
+            erasing = [
+                Signal(
+                    item_id=item_id,
+                    kind=Kind.VIEW,
+                    partition=partition,
+                    offset=wish.note.offset,
+                    visitor=visitor_of(key.decode()),
+                    erases=True,
+                )
+                for item_id in sorted(forgotten.items_of(state))
+            ]
+            await batch.commit(
+                sends=[*signal_messages(erasing, kafka), Send(kafka.topic("recommendations"), key, None)]
+            )
+            note = State(partition, forgotten.key_of(key), forgotten.encode(wish.note))
+            await batch.commit(states=[State(partition, key, None), note])
+            batch.purge(partition, key)
+        receipt = Receipt(
+            wish.request_id,
+            time.time_ns() // 1_000_000,
+            n_events=sum(state.counts),
+            n_items=len(forgotten.items_of(state)),
+        )
+        topic = self._settings.kafka.topic("receipts")
+        await batch.commit(sends=[Send(topic, wish.request_id.encode(), msgspec.json.encode(receipt))])

@@ -1,0 +1,117 @@
+"""A user stage without a broker: records in, what it would send and keep out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from faust.types import TP
+
+from stream_rec.config import Settings, WorkerSettings
+from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.item import Item
+from stream_rec.events.slate import Slate
+from stream_rec.knowledge import signal as signals
+from stream_rec.knowledge import state as knowledge
+from stream_rec.ranking.head import Head
+from stream_rec.wiring import workbench
+from stream_rec.wiring.apps import new_app
+from stream_rec.wiring.forgetting import Forgetting
+from stream_rec.wiring.lease import Lease
+from stream_rec.wiring.user_stage import UserStage
+
+SETTINGS = Settings(
+    kafka=msgspec.structs.replace(Settings().kafka, bootstrap="one:9092"), worker=WorkerSettings(learn_events=10)
+)
+ITEMS = [f"i{n}" for n in range(8)]
+
+
+class Message(msgspec.Struct):
+    """What the stage sees of a record."""
+
+    key: bytes
+    value: bytes
+    offset: int
+    topic: str = "views"
+    partition: int = 0
+    timestamp: float = 2_000_000_000.0
+
+    @property
+    def tp(self) -> TP:
+        return TP(self.topic, self.partition)
+
+
+class Batch:
+    """A batch whose table is a dictionary, and which keeps what it is told to send."""
+
+    def __init__(self, messages: list[Message], table: dict[bytes, bytes]) -> None:
+        self.messages = messages
+        self._table = table
+        self.lists: list[Slate] = []
+        self.signals: list[signals.Signal] = []
+        self.sent: list[tuple[str, bytes | None, bytes | None]] = []
+        self.purged: list[bytes] = []
+
+    def read(self, partition: int, key: bytes) -> bytes | None:
+        return self._table.get(key)
+
+    def scan(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        return [(key, value) for key, value in self._table.items() if key.startswith(prefix)]
+
+    def purge(self, partition: int, key: bytes) -> None:
+        self.purged.append(key)
+
+    async def commit(self, *, states=(), sends=()) -> None:
+        for state in states:
+            if state.value is None:
+                self._table.pop(state.key, None)
+            else:
+                self._table[state.key] = state.value
+        for send in sends:
+            self.sent.append((send.topic, send.key, send.value))
+            if send.topic == "recommendations" and send.value is not None:
+                self.lists.append(msgspec.json.decode(send.value, type=Slate))
+            if send.topic == "item-signals":
+                self.signals += signals.decode(send.value)
+
+
+class Stage:
+    """A user stage whose signals are applied to its catalog at once, as the item stage does a little later."""
+
+    def __init__(self, directory: Path, settings: Settings = SETTINGS) -> None:
+        self.bench = workbench.empty(settings)
+        self.table: dict[bytes, bytes] = {}
+        self._items: dict[str, knowledge.ItemState] = {}
+        app = new_app("app", settings.kafka, instance_id="w1", lease=Lease(15.0))
+        self.begins: dict[Kind, int] = {}
+        """By kind, where a new life begins for who wants to be forgotten."""
+        self.committed = app.consumer._committed_offset
+
+        async def offsets_after(partition: int, timestamp_ms: int) -> dict[Kind, int]:
+            return {kind: self.begins.get(kind, 0) for kind in Kind}
+
+        self.stage = UserStage(app, None, None, Forgetting(app, offsets_after, settings), self.bench, settings)
+        for item_id in ITEMS:
+            self.bench.catalog.put_item(Item(item_id))
+
+    async def handle(self, *messages: Message) -> Batch:
+        batch = Batch(list(messages), self.table)
+        await self.stage.handle(batch)
+        for signal in batch.signals:
+            known = self._items.get(signal.item_id, knowledge.UNSEEN)
+            self._items[signal.item_id] = knowledge.apply(known, [signal], SETTINGS.knowledge)
+            self.bench.catalog.put_knowledge(signal.item_id, self._items[signal.item_id])
+        return batch
+
+    @property
+    def head(self) -> Head:
+        return self.bench.shared.head
+
+
+def event(number: int, user: str | None = None) -> Interaction:
+    return Interaction(f"e{number}", user or f"u{number % 5}", ITEMS[number * number % 7], 1000 * number)
+
+
+def message(number: int, user: str | None = None, *, offset: int | None = None) -> Message:
+    one = event(number, user)
+    return Message(one.user_id.encode(), msgspec.json.encode(one), number if offset is None else offset)

@@ -26,6 +26,9 @@ from stream_rec.user.state import UserConfig
 PREFIX = "STREAM_REC_"
 SECRETS = frozenset({"sasl_password", "ssl_key_password"})
 
+Name = Annotated[str, Meta(pattern=r"^(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}\Z")]
+"""A part of names of folders, topics and groups: nothing that leads elsewhere."""
+Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,100}\Z")]
 Positive = Annotated[int, Meta(ge=1)]
 PositiveFloat = Annotated[float, Meta(gt=0)]
 
@@ -35,7 +38,7 @@ class KafkaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     bootstrap: str = ""
     """host:port,... of the brokers. Empty: $KAFKA_BOOTSTRAP, else the broker that `broker start` started."""
-    topic_prefix: str = ""
+    topic_prefix: Prefix = ""
     """Put before every topic name and app id: several pipelines can share one cluster."""
     partitions: Positive = 4
     """Of every topic. At most so many workers share the work. It cannot be changed later."""
@@ -52,6 +55,11 @@ class KafkaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ssl_keyfile: str = ""
     ssl_key_password: str = ""
     ssl_check_hostname: bool = True
+
+    def __repr__(self) -> str:
+        """Show everything but secrets: a repr ends in logs and tracebacks."""
+        values = _hidden(msgspec.structs.asdict(self))
+        return f"KafkaSettings({', '.join(f'{key}={value!r}' for key, value in values.items())})"
 
     def topic(self, name: str) -> str:
         """Full name of a topic of ours."""
@@ -109,8 +117,8 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The worker process: user stage and item stage."""
 
-    app_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")] = "stream-rec"
-    instance_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")] = "worker-1"
+    app_id: Name = "stream-rec"
+    instance_id: Name = "worker-1"
     """Stable name of this process among the workers; no two live ones may share it."""
     data_dir: str = ".stream-rec/worker"
     """State lies in data_dir/instance_id. Losing it costs time, not data."""
@@ -152,7 +160,7 @@ class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Most tokens, padding included, in one forward pass. A third faster than 8192 on a CPU; a GPU wants more."""
     hashing_dimensions: Annotated[int, Meta(ge=8, le=4096)] = 256
     data_dir: str = ".stream-rec/embedder"
-    instance_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]+$")] = "embedder-1"
+    instance_id: Name = "embedder-1"
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -207,11 +215,12 @@ def overridden(settings: Settings, flags: Mapping[str, Any]) -> Settings:
 
 def shown(settings: Settings) -> dict[str, dict[str, Any]]:
     """Return the settings as plain data with every secret hidden, for `config show` and logs."""
-    tree: dict[str, dict[str, Any]] = msgspec.to_builtins(settings)
-    for values in tree.values():
-        for key in SECRETS & values.keys():
-            values[key] = "(hidden)" if values[key] else ""
-    return tree
+    return {section: _hidden(values) for section, values in msgspec.to_builtins(settings).items()}
+
+
+def _hidden(values: dict[str, Any]) -> dict[str, Any]:
+    """Return one section's values with those that are secret, and there, hidden."""
+    return {key: "(hidden)" if key in SECRETS and value else value for key, value in values.items()}
 
 
 def as_toml(tree: Mapping[str, Mapping[str, Any]]) -> str:

@@ -22,6 +22,10 @@ class BrokerUnavailable(StreamRecError):
     """No Kafka broker answers: start one (`stream-rec broker start`) or set ``KAFKA_BOOTSTRAP``."""
 
 
+class LoginRefused(BrokerUnavailable):
+    """The broker does not let us in, or is not trusted: correct the ``[kafka]`` setting that the message names."""
+
+
 class TopicMismatch(StreamRecError):
     """Topics are missing or differ from ``topics/``: run `stream-rec topics create`, or correct what differs."""
 

@@ -118,7 +118,7 @@ def test_a_secret_of_the_wrong_type_is_not_shown(tmp_path):
 
 def test_shown_settings_set_the_same_settings(tmp_path):
     """What `config show` prints can be saved and used."""
-    settings = load(environ={"STREAM_REC_RANKING_N": "7", "STREAM_REC_KAFKA_TOPIC_PREFIX": 'a"b\\'})
+    settings = load(environ={"STREAM_REC_RANKING_N": "7", "STREAM_REC_KAFKA_SASL_USERNAME": 'a"b\\'})
     file = toml(tmp_path, as_toml(shown(settings)))
 
     assert load(file, environ={}) == settings

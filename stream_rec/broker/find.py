@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
@@ -11,12 +12,18 @@ from typing import Any
 
 import msgspec
 from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
 from aiokafka.protocol.metadata import MetadataRequest
 
 from stream_rec.broker.state import is_running, read_state
 from stream_rec.config import KafkaSettings, Settings
-from stream_rec.errors import BrokerUnavailable, SettingsError
+from stream_rec.errors import BrokerUnavailable, LoginRefused, SettingsError
 
 REMEDY = "start one with `stream-rec broker start`, or set KAFKA_BOOTSTRAP"
 
@@ -54,6 +61,7 @@ def require_answering(kafka: KafkaSettings, timeout_s: float = 8.0) -> None:
 
     Raises:
         BrokerUnavailable: nothing answers; the message says what did happen at each address.
+        LoginRefused: one answers, and the login or its certificate is wrong.
         SettingsError: a certificate file cannot be read.
     """
     try:
@@ -62,8 +70,14 @@ def require_answering(kafka: KafkaSettings, timeout_s: float = 8.0) -> None:
         raise SettingsError(f"[kafka] bootstrap should be host:port,... and is {kafka.bootstrap!r}") from error
     login = {key: value for key, value in kafka.client_options().items() if key != "bootstrap_servers"}
     failures = _within(timeout_s, _failures, servers, login, timeout_s)
+    if refused := [failure for failure in failures if isinstance(failure, Refusal)]:
+        raise LoginRefused(f"the Kafka broker at {kafka.bootstrap} cannot be used: {'; '.join(refused)}")
     if failures:
         raise BrokerUnavailable(f"no Kafka broker answers at {kafka.bootstrap} ({'; '.join(failures)}): {REMEDY}")
+
+
+class Refusal(str):
+    """Why a broker that is there does not let us in, or is not trusted, and which setting to correct."""
 
 
 def answers(bootstrap: str, timeout_s: float) -> bool:
@@ -91,10 +105,27 @@ async def _failures(servers: list[tuple[str, int]], login: dict[str, Any], timeo
         except TimeoutError:
             failures.append(f"{host}:{port} said nothing that Kafka says for {share_s:.1f} s")
         except (OSError, KafkaError) as error:
-            failures.append(f"{host}:{port}: {error}")
+            failures.append(_refusal(error, login) or f"{host}:{port}: {error}")
     if login["security_protocol"] != "PLAINTEXT":
         failures.append(f"asked with [kafka] security_protocol {login['security_protocol']}")
     return failures
+
+
+def _refusal(error: Exception, login: dict[str, Any]) -> Refusal | None:
+    """Return what is wrong with the login or the trust, None where it is something else. Never the password."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Refusal(
+            f"its certificate is not trusted ({error.verify_message}); correct [kafka] ssl_cafile, or the host name in "
+            "kafka.bootstrap"
+        )
+    if isinstance(error, UnsupportedSaslMechanismError):
+        return Refusal(f"it takes no logins by [kafka] sasl_mechanism {login['sasl_mechanism']}; set one that it takes")
+    if isinstance(error, (SaslAuthenticationFailed, AuthenticationFailedError)):
+        return Refusal(
+            f"it refused the login of user {login['sasl_plain_username']!r} by {login['sasl_mechanism']}; correct "
+            "[kafka] sasl_username and sasl_password"
+        )
+    return None
 
 
 async def _ask(host: str, port: int, login: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -40,7 +41,7 @@ class LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name].partition(":")
-        return getattr(__import__(module, fromlist=[attribute]), attribute)
+        return getattr(import_module(module), attribute)
 
 
 @click.command(cls=LazyCommands, context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})

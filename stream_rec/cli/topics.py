@@ -1,4 +1,4 @@
-"""`stream-rec topics create|check|list`: the Kafka topics of one pipeline."""
+"""`stream-rec topics create|check|list|acls`: the Kafka topics of one pipeline, and who may do what with them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from stream_rec.config import Settings
+from stream_rec.topics.acls import as_commands, as_table
 from stream_rec.topics.definition import all_topics
 
 
@@ -56,6 +57,14 @@ def list_(settings: Settings, as_json: bool) -> None:
     for spec in specs:
         config = " ".join(f"{key}={value}" for key, value in spec.config.items())
         click.echo(f"{spec.name:{width}}  partitions={spec.partitions} replicas={spec.replication_factor} {config}")
+
+
+@topics.command()
+@click.option("--table", is_flag=True, help="A Markdown table instead of a shell script.")
+@click.pass_obj
+def acls(settings: Settings, table: bool) -> None:
+    """Print the least that each program may do, as calls of Kafka's kafka-acls.sh; no broker is asked."""
+    click.echo(as_table(settings) if table else as_commands(settings), nl=False)
 
 
 def _report(ctx: click.Context, settings: Settings, *, as_json: bool) -> None:

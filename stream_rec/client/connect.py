@@ -23,9 +23,14 @@ def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
 
     Raises:
         BrokerUnavailable: no broker answered.
+        LoginRefused: it did, and the login or its certificate is wrong.
     """
     if not kafka.bootstrap:
         raise BrokerUnavailable("no Kafka broker is named; give host:port, or set kafka.bootstrap")
+    if kafka.security_protocol != "PLAINTEXT":  # a refused login kafka-python tries again until its time is over
+        from stream_rec.broker.find import require_answering  # brings aiokafka, which an app may not need
+
+        require_answering(kafka, BOOTSTRAP_TIMEOUT_MS / 1000)
     made: list[KafkaNetClient] = []
 
     def network(**config: Any) -> KafkaNetClient:
@@ -82,6 +87,14 @@ def require_topics(kafka: KafkaSettings, names: Iterable[str]) -> None:
     finally:
         admin.close()
     if missing := [kafka.topic(name) for name in names if kafka.topic(name) not in there]:
-        raise TopicMismatch(
-            f"there is no topic {', '.join(missing)} at {kafka.bootstrap}; create it with `stream-rec topics create`"
+        raise absent(kafka, ", ".join(missing))
+
+
+def absent(kafka: KafkaSettings, topic: str) -> TopicMismatch:
+    """Return the error for a topic that is not there, or that this user may not see: the broker tells them alike."""
+    if kafka.security_protocol.startswith("SASL"):
+        return TopicMismatch(
+            f"there is no topic {topic} at {kafka.bootstrap}, or user {kafka.sasl_username!r} has no rights on it; "
+            "create it with `stream-rec topics create`, or grant what `stream-rec topics acls` prints"
         )
+    return TopicMismatch(f"there is no topic {topic} at {kafka.bootstrap}; create it with `stream-rec topics create`")

@@ -6,9 +6,9 @@ import time
 
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, reading_consumer
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, absent, reading_consumer
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, TopicMismatch
 
@@ -27,18 +27,20 @@ class TopicReader:
             TopicMismatch: there is no such topic.
         """
         self.topic = kafka.topic(topic)
+        self._kafka = kafka
         self._consumer = reading_consumer(kafka, max_poll_records=2000)
         try:
             partitions = [
                 TopicPartition(self.topic, number) for number in self._consumer.partitions_for_topic(self.topic)
             ]
             if not partitions:
-                raise TopicMismatch(
-                    f"there is no topic {self.topic} at {kafka.bootstrap}; create it with `stream-rec topics create`"
-                )
+                raise absent(kafka, self.topic)
             self._consumer.assign(partitions)
             self._consumer.seek_to_beginning()
             self._ends = self._consumer.end_offsets(partitions, timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+        except TopicAuthorizationFailedError as error:
+            self._consumer.close()
+            raise absent(kafka, self.topic) from error
         except KafkaError as error:
             self._consumer.close()
             raise BrokerUnavailable(f"topic {self.topic} cannot be read: {error}") from error
@@ -52,8 +54,15 @@ class TopicReader:
         return not self._ends
 
     def poll(self, timeout_s: float) -> list[ConsumerRecord]:
-        """Return the next records, of each partition in order; none when ``timeout_s`` has passed without any."""
-        records = [record for part in self._consumer.poll(int(timeout_s * 1000)).values() for record in part]
+        """Return the next records, of each partition in order; none when ``timeout_s`` has passed without any.
+
+        Raises:
+            TopicMismatch: this user may not read the topic.
+        """
+        try:
+            records = [record for part in self._consumer.poll(int(timeout_s * 1000)).values() for record in part]
+        except TopicAuthorizationFailedError as error:
+            raise absent(self._kafka, self.topic) from error
         for tp in list(self._ends):
             # The position, not the last record's offset: the last offsets of a compacted topic may hold no record.
             if (self._consumer.position(tp, timeout_ms=1000) or 0) >= self._ends[tp]:

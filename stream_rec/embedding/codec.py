@@ -17,7 +17,8 @@ from stream_rec.errors import StateVersionError
 
 VERSION = 1
 MAX_IDENTITY_BYTES = 512
-MAX_DIMENSIONS = 16_384
+MAX_DIMENSIONS = 4096
+"""No text encoder that we know gives more, and a space takes 4 bytes for each and every item, if one has a vector."""
 
 
 class MalformedEmbedding(ValueError):

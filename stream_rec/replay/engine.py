@@ -75,9 +75,7 @@ class Engine:
         ranked, self._ranked = self._ranked, None
         if ranked is None:  # in the warm-up nobody asked for a list
             ranked = pipeline.rank(user_id, pipeline.catalog.knowledge.now_ms(group.now_ms))
-        pipeline.teach(ranked, group.events)
-        for kind, event in group.events:
-            pipeline.fold(kind, event)
+        pipeline.take(ranked, group.events)
 
     def _listed(self, config: RankingConfig, request: str) -> np.ndarray:
         """Return the items' numbers: rows are given in the order of the items, and only they are ever listed."""

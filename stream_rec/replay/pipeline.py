@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import Slate
 from stream_rec.knowledge import state as knowledge
+from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.state import ItemState
 from stream_rec.ranking import river_head
 from stream_rec.ranking.drift import FACTOR, DriftWatch
@@ -16,7 +17,7 @@ from stream_rec.ranking.exposures import Exposures
 from stream_rec.recommend import Ranked, answer, learn, policy_name, rank
 from stream_rec.replay.log import LoggedEvent
 from stream_rec.retrieval.candidates import Workspace
-from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.advance import Advance, Arrival, advance
 from stream_rec.user.state import COLD, UserState
 
 
@@ -37,9 +38,21 @@ class Pipeline:
 
     def learn(self, kind: Kind, event: Interaction) -> UserState:
         """Take one event: the head first, then the user's state and what is known of items. Return the new state."""
-        now_ms = self.catalog.knowledge.now_ms(event.timestamp_ms)
-        self.teach(self.rank(event.user_id, now_ms), [LoggedEvent(kind, event)])
-        return self.fold(kind, event)
+        user_id, now_ms = event.user_id, self.catalog.knowledge.now_ms(event.timestamp_ms)
+        before = self.users.get(user_id, COLD)
+        advanced = self._advanced([LoggedEvent(kind, event)])
+        if advanced.lessons:
+            ranked = rank(user_id, before, self.catalog, self.head, self.workspace, now_ms=now_ms)
+            self.teach(ranked, [LoggedEvent(kind, event)])
+        self._spread(advanced.signals)
+        return advanced.state
+
+    def take(self, ranked: Ranked, events: Sequence[LoggedEvent]) -> UserState:
+        """Take one user's events, which ``ranked`` came just before, all at once; return the user's state."""
+        advanced = self._advanced(events)
+        self.teach(ranked, [LoggedEvent(arrival.kind, arrival.event) for arrival in advanced.lessons])
+        self._spread(advanced.signals)
+        return advanced.state
 
     def rank(self, user_id: str, now_ms: int) -> Ranked:
         """Return what could be shown to a user now."""
@@ -53,16 +66,9 @@ class Pipeline:
 
     def fold(self, kind: Kind, event: Interaction) -> UserState:
         """Take one event to the user's state and to what is known of items; return the user's state after it."""
-        safe = dict(self._last_offset)
-        offset = self._last_offset[kind] = self._last_offset.get(kind, -1) + 1
-        before = self.users.get(event.user_id, COLD)
-        after = advance(before, [Arrival(event, kind, 0, offset)], self.settings.user, safe)
-        self.users[event.user_id] = after.state
-        for signal in after.signals:
-            known = knowledge.apply(self.items.get(signal.item_id, knowledge.UNSEEN), [signal], self.settings.knowledge)
-            self.items[signal.item_id] = known
-            self.catalog.put_knowledge(signal.item_id, known)
-        return after.state
+        advanced = self._advanced([LoggedEvent(kind, event)])
+        self._spread(advanced.signals)
+        return advanced.state
 
     def list_for(self, kind: Kind, event: Interaction, user: UserState) -> Slate:
         """Return the list that goes out on ``event``, which ``user`` has learned."""
@@ -76,3 +82,22 @@ class Pipeline:
             self.settings.ranking,
             policy=self._policy,
         )
+
+    def _advanced(self, events: Sequence[LoggedEvent]) -> Advance:
+        """Take one user's events to the user's state alone."""
+        safe = dict(self._last_offset)
+        arrivals = []
+        for kind, event in events:
+            offset = self._last_offset[kind] = self._last_offset.get(kind, -1) + 1
+            arrivals.append(Arrival(event, kind, 0, offset))
+        user_id = arrivals[0].event.user_id
+        advanced = advance(self.users.get(user_id, COLD), arrivals, self.settings.user, safe)
+        self.users[user_id] = advanced.state
+        return advanced
+
+    def _spread(self, signals: Iterable[Signal]) -> None:
+        """Take signals to what is known of items."""
+        for signal in signals:
+            known = knowledge.apply(self.items.get(signal.item_id, knowledge.UNSEEN), [signal], self.settings.knowledge)
+            self.items[signal.item_id] = known
+            self.catalog.put_knowledge(signal.item_id, known)

@@ -1,16 +1,18 @@
 """Events of one user applied to the user's state, with the signals they send to the item stage.
 
-A signal pairs its event with what had arrived before it. After a crash the very same signal must be sent again, in the
-order of source offsets, and perhaps long after the state has gone on: events of other topics come in any order
-between. So the state keeps the arrival number of each event, and what leaves the ring stays ``unsettled`` in it until
-the signals of all this user's events are known to be safe. In the steady run that is one batch later; what is settled
-by then is never made again, because what it was made of may be gone.
+A signal pairs its event with what had arrived before it and teaches too (``Entry.teaches``): what one user does over
+and over is not there for anybody else. After a crash the very same signal must be sent again, in the order of source
+offsets, and perhaps long after the state has gone on: events of other topics come in any order between. So the state
+keeps the arrival number of each event, and what leaves the ring stays ``unsettled`` in it until the signals of all this
+user's events are known to be safe. In the steady run that is one batch later; what is settled by then is never made
+again, because what it was made of may be gone.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Mapping
+from itertools import chain
 from operator import attrgetter
 
 import msgspec
@@ -20,7 +22,7 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.user.pairs import WINDOW, before_newest, changes
-from stream_rec.user.state import Entry, UserConfig, UserState, fold, is_applied, settle
+from stream_rec.user.state import Entry, UserConfig, UserState, fold, is_applied, n_in_week, settle
 
 
 class Arrival(Struct, frozen=True):
@@ -40,6 +42,9 @@ class Advance(Struct, frozen=True):
     """False where every arrival had been applied before."""
     signals: list[Signal]
     """Of fresh events and, again, of those applied before: to be sent once ``state`` is safe."""
+    lessons: list[Arrival]
+    """Fresh events, each once, that may teach the head and items' factors: those that send signals, while they are few
+    enough in their week."""
 
 
 def advance(state: UserState, arrivals: list[Arrival], config: UserConfig, safe: Mapping[int, int]) -> Advance:
@@ -53,14 +58,28 @@ def advance(state: UserState, arrivals: list[Arrival], config: UserConfig, safe:
     fresh = [a for a in arrivals if not is_applied(state, a.kind, a.offset)]
     after = settle(state, safe) if fresh else state
     signals: list[Signal] | None = [] if len(fresh) == len(arrivals) and _is_ring_newest(after, config) else None
+    lessons = []
     for arrival in fresh:
         before, after = after, fold(after, arrival.event, arrival.kind, arrival.offset, config)
+        entry = _newcomer(before, after)
+        if entry is None or not entry.teaches:
+            continue
+        if after.n_uncounted == before.n_uncounted and n_in_week(after, entry.week) <= config.weekly_choices:
+            lessons.append(arrival)
         if signals is not None:
-            made = _signals_in_order(before, after, arrival)
+            made = _signals_in_order(before, after, entry, arrival)
             signals = None if made is None else signals + made
     if signals is None:
         signals = _signals(after, arrivals, config)
-    return Advance(state=after, is_changed=bool(fresh), signals=signals)
+    return Advance(state=after, is_changed=bool(fresh), signals=signals, lessons=lessons)
+
+
+def _newcomer(before: UserState, after: UserState) -> Entry | None:
+    """Return the entry that one ``fold`` made, or None where the event was a duplicate."""
+    if after.arrivals == before.arrivals:
+        return None
+    entries = chain(reversed(after.ring), reversed(after.unsettled))  # it is most often the first
+    return next(entry for entry in entries if entry.arrival == before.arrivals)
 
 
 def _is_ring_newest(state: UserState, config: UserConfig) -> bool:
@@ -70,20 +89,18 @@ def _is_ring_newest(state: UserState, config: UserConfig) -> bool:
     return len(state.ring) == config.ring and all(e.order < state.ring[0].order for e in state.unsettled)
 
 
-def _signals_in_order(before: UserState, after: UserState, arrival: Arrival) -> list[Signal] | None:
+def _signals_in_order(before: UserState, after: UserState, entry: Entry, arrival: Arrival) -> list[Signal] | None:
     """Return what ``_signals`` gives for one fresh arrival, or None where it must look: the event came late.
 
     Nearly every event is its user's newest. Then only those just before it count, and no other item moves.
 
     Args:
         before: The state just before ``arrival``, its ring as of ``_is_ring_newest``.
+        entry: What ``arrival`` became; it teaches.
     """
-    if after.arrivals == before.arrivals:  # a duplicate
-        return []
-    entry = next((e for e in reversed(after.ring) if e.arrival == before.arrivals), None)
-    if entry is None:  # older than a full ring
+    if entry.order < after.ring[0].order:  # older than a full ring
         return None
-    ring = before.ring
+    ring = list(filter(_TEACHES, before.ring))
     start = max(0, len(ring) - WINDOW)
     while start > 0 and ring[start - 1].timestamp_ms == ring[start].timestamp_ms:
         start -= 1
@@ -106,28 +123,29 @@ def _signals_in_order(before: UserState, after: UserState, arrival: Arrival) -> 
 def _signals(state: UserState, arrivals: list[Arrival], config: UserConfig) -> list[Signal]:
     """Return the signals of those ``arrivals`` that are not settled, in the order of their first arrival."""
     by_arrival = sorted([*state.ring, *state.unsettled], key=lambda e: e.arrival)
-    place_of = {(entry.kind, entry.offset): place for place, entry in enumerate(by_arrival)}
+    place_of = {(entry.kind, entry.offset): place for place, entry in enumerate(by_arrival) if entry.teaches}
     wanted = {
         place_of[source]: arrival
         for arrival in arrivals
-        if (source := (int(arrival.kind), arrival.offset)) in place_of  # a duplicate has no entry
+        if (source := (int(arrival.kind), arrival.offset)) in place_of  # a duplicate has no entry, others do not teach
         and arrival.offset > state.settled.get(arrival.kind, -1)
     }
     if not wanted:
         return []
     made: list[Signal] = []
     first = min(wanted)
-    # The ring as it was when each event arrived, and its entries as they stand in the log.
+    # The ring as it was when each event arrived, and those of its entries that teach as they stand in the log.
     ring = sorted(by_arrival[:first], key=lambda e: e.order)[-config.ring :]
-    sequence = sorted(ring, key=lambda e: e.log_order)
+    sequence = sorted(filter(_TEACHES, ring), key=lambda e: e.log_order)
     for place, entry in enumerate(by_arrival[first : max(wanted) + 1], start=first):
         insort(ring, entry, key=lambda e: e.order)
-        insort(sequence, entry, key=lambda e: e.log_order)
+        if entry.teaches:
+            insort(sequence, entry, key=lambda e: e.log_order)
         oldest = ring.pop(0) if len(ring) > config.ring else None
         if place in wanted:
             # An event older than a full ring leaves at once: it has no pairs.
             made += _signals_of(sequence if oldest is not entry else [entry], entry, wanted[place])
-        if oldest is not None:
+        if oldest is not None and oldest.teaches:
             sequence.remove(oldest)
     return made
 
@@ -146,5 +164,6 @@ def _signals_of(sequence: list[Entry], entry: Entry, arrival: Arrival) -> list[S
     return [msgspec.structs.replace(own, seen_ms=entry.timestamp_ms, visitor=visitor, again=entry.again), *others]
 
 
+_TEACHES = attrgetter("teaches")
 _LOG_ORDER = attrgetter("timestamp_ms", "kind", "offset")
 """``Entry.log_order`` as a sort key, in a third of the time."""

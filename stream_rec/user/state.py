@@ -5,8 +5,13 @@ reaches: whole weeks leave it, oldest first, and a late event of such a week is 
 they would be had the events come in any other order. Duplicates (same ``event_id``) are dropped as far as the
 ring reaches.
 
-What is not a fact is bookkeeping for exactness: offsets, arrival numbers, and ``unsettled`` entries, which have left
-the ring but whose signals may have to be sent once more after a crash (see ``advance.py``).
+One user teaches the others only so much, whoever sends however many events in the user's name: of one kind, with one
+item, in one week ``UserConfig.weekly_lessons`` events. The tally counts them; what it cannot count (its week has left
+it, or is too full) teaches ``UNCOUNTED`` times in the user's life. Everything else is the user's own: it is folded, and
+sends no signal.
+
+What is not a fact is bookkeeping for exactness: offsets, arrival numbers, which events teach, and ``unsettled``
+entries, which have left the ring but whose signals may have to be sent once more after a crash (see ``advance.py``).
 """
 
 from __future__ import annotations
@@ -24,7 +29,9 @@ from stream_rec.events.codec import Count, EventTime, KindNumber, Offset, versio
 from stream_rec.events.interaction import Id, Interaction, Kind
 
 WEEK_MS = 7 * 86_400_000
-VERSION = 2
+VERSION = 3
+UNCOUNTED = 512
+"""As many as a tally holds by default: three topics of a long past that are read far out of step lose no lesson."""
 
 
 class UserConfig(Struct, frozen=True, kw_only=True):
@@ -34,6 +41,10 @@ class UserConfig(Struct, frozen=True, kw_only=True):
     """Newest events kept whole."""
     tally: Annotated[int, Meta(ge=16, le=16_384)] = 512
     """Counts kept, one for each item and week."""
+    weekly_lessons: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
+    """Events of one kind with one item in one week from which others learn; more change only the user's own lists."""
+    weekly_choices: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
+    """Events of a week that teach how lists are ranked, for everybody."""
 
 
 class Entry(Struct, frozen=True, array_like=True):
@@ -50,6 +61,13 @@ class Entry(Struct, frozen=True, array_like=True):
     """How many events of this user were applied before this one."""
     again: bool = False
     """Whether the item was in the tally before. Bookkeeping: after a crash the same signal must be sent again."""
+    teaches: bool = True
+    """Whether others learn from it. Bookkeeping, for the same reason."""
+
+    @property
+    def week(self) -> int:
+        """Of the event's time, since 1970."""
+        return self.timestamp_ms // WEEK_MS
 
     @property
     def order(self) -> tuple[int, str]:
@@ -93,6 +111,8 @@ class UserState(Struct, frozen=True, array_like=True):
     """Entries that have left the ring, and whose signals or neighbours' signals may have to be sent again."""
     settled: dict[KindNumber, Offset] = {}
     """By ``Kind``, the offset up to which no signal has to be sent again, as of when ``unsettled`` was last emptied."""
+    n_uncounted: Count = 0
+    """Events that the tally could not count."""
 
     @property
     def newest(self) -> Entry | None:
@@ -150,6 +170,7 @@ def fold(state: UserState, event: Interaction, kind: Kind, offset: int, config: 
     offsets = {**state.offsets, int(kind): offset}
     if event.event_id in map(_EVENT_ID, state.ring):
         return msgspec.structs.replace(state, offsets=offsets)
+    tally, first_week, n_alike = _count(state.tally, state.first_week, event, kind, config.tally)
     entry = Entry(
         timestamp_ms=event.timestamp_ms,
         event_id=event.event_id,
@@ -159,6 +180,7 @@ def fold(state: UserState, event: Interaction, kind: Kind, offset: int, config: 
         offset=offset,
         arrival=state.arrivals,
         again=event.item_id in map(_ITEM_ID, state.tally),
+        teaches=n_alike <= config.weekly_lessons if n_alike else state.n_uncounted < UNCOUNTED,
     )
     ring = [*state.ring, entry]
     if len(ring) > 1 and entry.order < ring[-2].order:
@@ -167,7 +189,6 @@ def fold(state: UserState, event: Interaction, kind: Kind, offset: int, config: 
     n_over = max(0, len(ring) - config.ring)
     counts = list(state.counts)
     counts[kind] += 1
-    tally, first_week = _count(state.tally, state.first_week, entry, config.tally)
     return UserState(
         ring=ring[n_over:],
         tally=tally,
@@ -178,7 +199,14 @@ def fold(state: UserState, event: Interaction, kind: Kind, offset: int, config: 
         arrivals=state.arrivals + 1,
         unsettled=[*state.unsettled, *ring[:n_over]],
         settled=state.settled,
+        n_uncounted=state.n_uncounted + (n_alike == 0),
     )
+
+
+def n_in_week(state: UserState, week: int) -> int:
+    """Return how many interactions of one week the tally counts."""
+    begins, ends = (bisect_left(state.tally, each, key=_WEEK) for each in (week, week + 1))
+    return sum(sum(tally.counts) for tally in state.tally[begins:ends])
 
 
 def settle(state: UserState, safe: Mapping[int, int]) -> UserState:
@@ -197,33 +225,38 @@ def settle(state: UserState, safe: Mapping[int, int]) -> UserState:
     return msgspec.structs.replace(state, unsettled=[], settled=state.offsets)
 
 
-def _count(tally: list[Tally], first_week: int, entry: Entry, bound: int) -> tuple[list[Tally], int]:
-    """Return the tally with one more interaction, and the first week that is still in it.
+def _count(
+    tally: list[Tally], first_week: int, event: Interaction, kind: Kind, bound: int
+) -> tuple[list[Tally], int, int]:
+    """Return the tally with one more interaction, the first week that is still in it, and how many are alike by now.
+
+    Alike are those of one kind with one item in one week; 0 where the tally has no room for this one.
 
     Kept are the newest week, and every earlier one as long as all together stay within the bound. Both only become
     stricter as events come in, so a week or item once dropped would be dropped in any order of arrival. A single
     week over the bound keeps the items with the smallest digests: an arbitrary choice, but the same in any order.
     """
-    week = entry.timestamp_ms // WEEK_MS
+    week = event.timestamp_ms // WEEK_MS
     if week < first_week:
-        return tally, first_week
+        return tally, first_week, 0
     counted = list(tally)
     counts = [0, 0, 0]
-    last_ms = entry.timestamp_ms
-    at = bisect_left(tally, (week, entry.item_id), key=lambda t: (t.week, t.item_id))
-    if at < len(tally) and tally[at].week == week and tally[at].item_id == entry.item_id:
+    last_ms = event.timestamp_ms
+    at = bisect_left(tally, (week, event.item_id), key=lambda t: (t.week, t.item_id))
+    if at < len(tally) and tally[at].week == week and tally[at].item_id == event.item_id:
         old = counted.pop(at)
         counts = list(old.counts)
         last_ms = max(last_ms, old.last_ms)
-    counts[entry.kind] += 1
-    counted.insert(at, Tally(week, entry.item_id, tuple(counts), last_ms))
+    counts[kind] += 1
+    counted.insert(at, Tally(week, event.item_id, tuple(counts), last_ms))
     if len(counted) <= bound:
-        return counted, first_week
+        return counted, first_week, counts[kind]
     oldest = counted[0].week
     if oldest == counted[-1].week:
-        counted.remove(max(counted, key=lambda t: _item_digest(t.item_id)))
-        return counted, first_week
-    return [t for t in counted if t.week != oldest], oldest + 1
+        dropped = max(counted, key=lambda t: _item_digest(t.item_id))
+        counted.remove(dropped)
+        return counted, first_week, 0 if dropped.item_id == event.item_id else counts[kind]
+    return [t for t in counted if t.week != oldest], oldest + 1, 0 if oldest == week else counts[kind]
 
 
 def _item_digest(item_id: str) -> bytes:
@@ -232,5 +265,6 @@ def _item_digest(item_id: str) -> bytes:
 
 _EVENT_ID = attrgetter("event_id")
 _ITEM_ID = attrgetter("item_id")
+_WEEK = attrgetter("week")
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(UserState)

@@ -28,6 +28,8 @@ BETWEEN = b"/"
 """Between worker and item in a key; no worker's name holds it."""
 RECORDS = 100
 """Sent at a time at most: every ``worker.head_interval_s``."""
+MOST_WORKERS = 64
+"""Names of other workers that are listened to, for each costs memory for every item. Old names stay in the topic."""
 
 
 def is_move(record: ConsumerRecord) -> bool:
@@ -45,6 +47,7 @@ class FactorExchange(Service):
         self._settings = settings
         self._own = settings.worker.instance_id.encode()
         self._topic = settings.kafka.topic("head-weights")
+        self._heard: set[bytes] = set()
 
     def take(self, record: ConsumerRecord) -> None:
         """Take one record that ``is_move``. One that cannot be read is left out; a null value takes nothing back."""
@@ -56,6 +59,7 @@ class FactorExchange(Service):
             if isinstance(item_id, Rejection):
                 raise MalformedMove(item_id.detail)
             moved = factors.decode(record.value)
+            self._hear(worker)
         except (MalformedMove, StateVersionError) as error:
             at = f"{record.topic}[{record.partition}]@{record.offset}"
             log.warning("ignored_move at=%s key=%r why=%s", at, record.key, str(error)[:200])
@@ -64,6 +68,17 @@ class FactorExchange(Service):
             self._catalog.restore_moved(item_id, moved)
         else:
             self._catalog.put_moved(worker.decode(errors="replace"), item_id, moved)
+
+    def _hear(self, worker: bytes) -> None:
+        """Take notice of a worker's name.
+
+        Raises:
+            MalformedMove: there are as many names already as there may be.
+        """
+        if worker != self._own and worker not in self._heard:
+            if len(self._heard) == MOST_WORKERS:
+                raise MalformedMove(f"of one more worker than {MOST_WORKERS}: keep instance ids from run to run")
+            self._heard.add(worker)
 
     async def on_start(self) -> None:
         """Begin with what all workers had told."""

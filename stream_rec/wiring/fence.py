@@ -113,6 +113,8 @@ class FencedConsumer(driver.Consumer):
             self._at_rest.set()
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[Any]]:
+        if not self.flow_active:  # stopped since the drain has looked: positions may be on the move
+            return {}
         self._at_rest.clear()
         self._fetched_in = self._epoch
         # A copy: Faust's own set changes under the fetch, and partitions that are not resumed yet would come with it.

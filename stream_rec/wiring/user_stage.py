@@ -20,7 +20,7 @@ from stream_rec.ranking.drift import FACTOR
 from stream_rec.recommend import answer, learn, policy_name, rank
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import UserState, is_applied
+from stream_rec.user.state import UserState
 from stream_rec.wiring.apps import raw_topic
 from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
 from stream_rec.wiring.forgetting import Forgetting, Notes
@@ -100,9 +100,9 @@ class UserStage:
         for number, ((partition, key), arrived) in enumerate(arrivals.items()):
             stored = batch.read(partition, key)
             before = user_state.decode(stored) if stored is not None else user_state.COLD
-            if number % every == 0:  # by place in the batch: over time each user's turn comes
-                self._teach(before, arrived)
             after = advance(before, arrived, self._settings.user, self._safe(partition))
+            if after.lessons and number % every == 0:  # by place in the batch: over time each user's turn comes
+                self._teach(before, after.lessons)
             if after.is_changed:
                 states.append(State(partition, key, user_state.encode(after.state)))
             taught += after.signals
@@ -129,21 +129,14 @@ class UserStage:
             safe[int(kind)] = max(self._sent_up_to.get(source, -1), (committed.get(source) or 0) - 1)
         return safe
 
-    def _teach(self, before: UserState, arrived: list[Arrival]) -> None:
-        """Let the head and the items' factors learn what a user chose, from what could have been shown before.
-
-        What is replayed is not new.
-        """
-        known = {entry.event_id for entry in before.ring}
-        fresh = [a for a in arrived if not is_applied(before, a.kind, a.offset) and a.event.event_id not in known]
-        if not fresh:
-            return
+    def _teach(self, before: UserState, lessons: list[Arrival]) -> None:
+        """Let the head and the items' factors learn what a user chose, from what could have been shown before."""
         bench, settings = self._bench, self._settings
         catalog, head = bench.catalog, bench.shared.head
-        first = fresh[0].event
+        first = lessons[0].event
         now_ms = catalog.knowledge.now_ms(first.timestamp_ms)
         ranked = rank(first.user_id, before, catalog, head, bench.workspace, now_ms=now_ms)
-        events = [(a.kind, a.event) for a in fresh]
+        events = [(lesson.kind, lesson.event) for lesson in lessons]
         taught, has_drifted = learn(ranked, events, catalog, head, bench.drift, settings.head)
         bench.shared.learned(taught)
         if has_drifted:

@@ -23,7 +23,9 @@ from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import COLD, UserConfig, UserState, facts
 from tests.user.histories import folded, in_log_order, pairs_by_arrival, pairs_by_distance
 
-USER = UserConfig(ring=16, tally=16)
+USER = UserConfig(ring=16, tally=16, weekly_lessons=1000)
+"""Every event teaches: which of those that are alike do not is another test's matter."""
+FEW_LESSONS = UserConfig(ring=16, tally=1024, weekly_lessons=2)
 ITEM = KnowledgeConfig(predecessors=10_000, visitors=2)
 """No pair is ever cut; most visits are, which must not show in what is kept."""
 ITEM_PARTITIONS = 2
@@ -53,9 +55,10 @@ class Broker:
 class UserStage:
     """One process: ``UserStage.handle`` and ``_safe`` of the wiring, and the recipe, with a knife in between."""
 
-    def __init__(self, broker: Broker, rng: random.Random, *, crash_rate: float) -> None:
+    def __init__(self, broker: Broker, rng: random.Random, config: UserConfig, *, crash_rate: float) -> None:
         self._broker = broker
         self._rng = rng
+        self._config = config
         self._crash_rate = crash_rate
         self._position = dict(broker.committed)
         self._sent_up_to: dict[Kind, int] = {}
@@ -92,7 +95,7 @@ class UserStage:
         for user_id, arrived in arrivals.items():
             stored = self._broker.changelog.get(user_id)
             before = user_state.decode(stored) if stored else COLD
-            after = advance(before, arrived, USER, self._safe())
+            after = advance(before, arrived, self._config, self._safe())
             if after.is_changed:
                 fresh = [a for a in arrived if a.offset > before.offsets.get(a.kind, -1)]
                 states.append((user_id, user_state.encode(after.state), fresh))
@@ -131,15 +134,15 @@ class UserStage:
             raise Crash
 
 
-def user_stage(broker: Broker, rng: random.Random, *, crash_rate: float) -> dict[str, UserState]:
+def user_stage(broker: Broker, rng: random.Random, config: UserConfig, *, crash_rate: float) -> dict[str, UserState]:
     """Run one process after another until the sources are drained; return the states in the changelog."""
     for _ in range(12):
         try:
-            UserStage(broker, rng, crash_rate=crash_rate).run()
+            UserStage(broker, rng, config, crash_rate=crash_rate).run()
             break
         except Crash:
             continue
-    UserStage(broker, rng, crash_rate=0.0).run()
+    UserStage(broker, rng, config, crash_rate=0.0).run()
     return {user_id: user_state.decode(data) for user_id, data in broker.changelog.items()}
 
 
@@ -167,11 +170,11 @@ def item_stage(messages: list[list[Signal]], rng: random.Random, *, crash_rate: 
     return {item_id: item_state.decode(data) for item_id, data in table.items()}
 
 
-def both_stages(sources: dict[Kind, list[Interaction]], seed: int, *, crash_rate: float):
+def both_stages(sources: dict[Kind, list[Interaction]], seed: int, *, crash_rate: float, config: UserConfig = USER):
     """Return the broker, user states and item states after everything was taken."""
     rng = random.Random(seed)
     broker = Broker(sources)
-    users = user_stage(broker, rng, crash_rate=crash_rate)
+    users = user_stage(broker, rng, config, crash_rate=crash_rate)
     items: dict[str, ItemState] = {}
     for messages in broker.signals:
         items |= item_stage(messages, rng, crash_rate=crash_rate)
@@ -250,6 +253,21 @@ def test_every_event_counts_once_whatever_dies_when(seed):
     assert visits(items) == visits(items_without)
     assert repeats(items) == {item_id: repeats_by_arrival(broker.applied)[item_id] for item_id in items}
     assert pairs(items) == summed(pairs_by_arrival(applied, USER.ring) for applied in broker.applied.values())
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds)
+def test_the_same_events_teach_whatever_dies_when(seed):
+    """Where only two of those that are alike teach: counts, popularity and visits are those of a run without crash."""
+    sources = world(seed, n_events=150, users=["u1", "u2", "u3"], kinds=list(Kind), n_items=6)
+    _, users, items = both_stages(sources, seed, crash_rate=0.12, config=FEW_LESSONS)
+    _, users_without, items_without = both_stages(sources, seed + 1, crash_rate=0.0, config=FEW_LESSONS)
+
+    assert sum(sum(state.counts) for state in items.values()) < 150
+    assert {u: facts(s) for u, s in users.items()} == {u: facts(s) for u, s in users_without.items()}
+    assert (counted(items), visits(items)) == (counted(items_without), visits(items_without))
+    for item_id, state in items.items():
+        assert state.sums == pytest.approx(items_without[item_id].sums, rel=1e-9)
 
 
 @settings(max_examples=40, deadline=None)

@@ -207,7 +207,7 @@ def test_a_retention_of_endless_digits_is_refused(tmp_path: Path):
     ("section", "key", "value"),
     [
         ("kafka", "sasl_password", "\U0001f511"),
-        ("kafka", "topic_prefix", "a\x7f"),
+        ("kafka", "sasl_username", "a\x7f"),
         ("worker", "batch_wait_s", float("inf")),
     ],
 )

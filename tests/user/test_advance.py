@@ -182,7 +182,7 @@ lines = st.tuples(st.integers(0, 9), st.integers(0, 8), st.sampled_from(list(Kin
 def test_signals_of_events_in_time_are_those_made_again_from_all_entries(drawn, n_late, data):
     """Most come in the order of time and are the newest: what is made of a few entries is what all of them give.
 
-    Ties, duplicates, batches in which some come late, and a ring whose bound changes from one batch to the next.
+    Ties, duplicates, batches in which some come late, and bounds that change from one batch to the next.
     """
     events = [
         happened(at, f"i{item}", kind, event_id=f"e{number * 7919 % 101:03}")
@@ -193,7 +193,8 @@ def test_signals_of_events_in_time_are_those_made_again_from_all_entries(drawn, 
     events.insert(data.draw(st.integers(0, len(events))), data.draw(st.sampled_from(events)))
     arrived, state, at = arrivals(events), COLD, 0
     while at < len(arrived):
-        config = UserConfig(ring=data.draw(st.sampled_from([16, 16, 19])), tally=16)
+        ring, lessons = data.draw(st.sampled_from([16, 16, 19])), data.draw(st.sampled_from([1, 2, 10]))
+        config = UserConfig(ring=ring, tally=16, weekly_lessons=lessons)
         batch = arrived[at : at + data.draw(st.sampled_from([1, 1, 1, 4, 20]))]
         at += len(batch)
         first = advance(state, batch, config, data.draw(st.sampled_from([{}, ALL_SAFE])))

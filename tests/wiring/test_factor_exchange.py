@@ -16,7 +16,7 @@ from stream_rec.catalog.factors import DIMENSIONS
 from stream_rec.config import Settings
 from stream_rec.ranking import bpr
 from stream_rec.wiring import factor_exchange as module
-from stream_rec.wiring.factor_exchange import RECORDS, FactorExchange, is_move
+from stream_rec.wiring.factor_exchange import MOST_WORKERS, RECORDS, FactorExchange, is_move
 from tests.catalog.stock import embedded
 
 ITEMS = ("a", "tea/pot/é", "/", "c")
@@ -284,3 +284,21 @@ def test_a_null_value_takes_nothing_back(caplog, key):
 def test_moves_are_told_from_heads_by_their_key(key, expected):
     """A worker's name holds no slash."""
     assert is_move(SimpleNamespace(key=key)) is expected
+
+
+def test_no_more_workers_are_heard_than_there_is_memory_for(caplog):
+    """Each name costs memory for every item: of those that come after so many nothing is taken, and it is said."""
+    topic = Topic()
+    ann = Member(topic, "ann")
+    cold = ann.vectors()
+    for number in range(MOST_WORKERS):
+        topic.put(b"worker-%d/c" % number, GOOD)
+    ann.read()
+    topic.put(b"one-more/a", GOOD)
+    topic.put(b"worker-0/a", GOOD)
+    with caplog.at_level(logging.WARNING):
+        ann.read()
+
+    assert caplog.text.count("ignored_move") == 1 and "instance ids" in caplog.text
+    moved = ann.vectors() - cold
+    assert np.allclose(moved[0], 0.25) and np.allclose(moved[3], MOST_WORKERS * 0.25)  # a and c

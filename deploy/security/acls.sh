@@ -1,0 +1,62 @@
+#!/bin/sh
+# The least that each program of stream-rec needs on the broker. Written by `stream-rec topics acls`; run it as a super
+# user of the cluster:
+#
+#     BOOTSTRAP=broker:9093 COMMAND_CONFIG=super.properties sh acls.sh
+#
+# KAFKA_ACLS names Kafka's tool where it is not on the path. The broker needs
+# authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer. Nothing is taken away from anybody.
+set -eu
+
+allow() {
+    "${KAFKA_ACLS:-kafka-acls.sh}" --bootstrap-server "$BOOTSTRAP" --command-config "$COMMAND_CONFIG" --add "$@"
+}
+
+# stream-rec-admin: runs `stream-rec topics create` and `topics check`
+allow --allow-principal User:stream-rec-admin --operation Create --operation Describe \
+    --operation DescribeConfigs --topic clicks --topic forget --topic head-weights --topic impressions \
+    --topic item-embeddings --topic item-knowledge --topic item-signals --topic items --topic purchases \
+    --topic receipts --topic recommendations --topic rejected --topic searches --topic views \
+    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+
+# stream-rec-worker: runs `stream-rec worker`
+allow --allow-principal User:stream-rec-worker --operation Describe --operation DescribeConfigs --topic clicks \
+    --topic forget --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
+    --topic item-signals --topic items --topic purchases --topic receipts --topic recommendations \
+    --topic rejected --topic searches --topic views --topic stream-rec-user-state-changelog \
+    --topic stream-rec-item-state-changelog
+allow --allow-principal User:stream-rec-worker --operation Read --topic clicks --topic forget \
+    --topic head-weights --topic item-embeddings --topic item-knowledge --topic item-signals --topic items \
+    --topic purchases --topic views --topic stream-rec-user-state-changelog \
+    --topic stream-rec-item-state-changelog
+allow --allow-principal User:stream-rec-worker --operation Write --topic head-weights --topic item-knowledge \
+    --topic item-signals --topic receipts --topic recommendations --topic rejected \
+    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+allow --allow-principal User:stream-rec-worker --operation Read --group stream-rec
+
+# stream-rec-embedder: runs `stream-rec embedder`
+allow --allow-principal User:stream-rec-embedder --operation Describe --operation DescribeConfigs \
+    --topic clicks --topic forget --topic head-weights --topic impressions --topic item-embeddings \
+    --topic item-knowledge --topic item-signals --topic items --topic purchases --topic receipts \
+    --topic recommendations --topic rejected --topic searches --topic views \
+    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+allow --allow-principal User:stream-rec-embedder --operation Read --topic item-embeddings --topic items
+allow --allow-principal User:stream-rec-embedder --operation Write --topic item-embeddings --topic rejected
+allow --allow-principal User:stream-rec-embedder --operation Read --resource-pattern-type prefixed \
+    --group embedder-
+
+# stream-rec-events: an app that says what users do
+allow --allow-principal User:stream-rec-events --operation Write --topic clicks --topic forget \
+    --topic impressions --topic purchases --topic searches --topic views
+
+# stream-rec-catalog: an app that says what items there are
+allow --allow-principal User:stream-rec-catalog --operation Write --topic items
+
+# stream-rec-lists: an app that shows lists
+allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations
+
+# stream-rec-operator: a person who runs `stream-rec rejected` and `stream-rec watch`
+allow --allow-principal User:stream-rec-operator --operation Read --topic views --topic clicks \
+    --topic purchases --topic items --topic rejected --topic recommendations
+allow --allow-principal User:stream-rec-operator --operation Write --topic views --topic clicks \
+    --topic purchases --topic items --topic rejected

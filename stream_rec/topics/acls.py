@@ -1,0 +1,147 @@
+"""Who may do what on the broker: the least that each program needs, after the topics' ``written_by`` and ``read_by``.
+
+A principal stands for one kind of program. Besides what it reads and writes, each of ours asks the broker how topics
+are configured, for it does not start on others. Kafka lets who may read or write a topic describe it, and who may write
+one write it idempotently; transactions are not used.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
+
+from msgspec import Struct
+
+from stream_rec.config import Settings
+from stream_rec.topics.definition import TopicDefinition, changelogs, load
+
+ADMIN, WORKER, EMBEDDER = "stream-rec-admin", "stream-rec-worker", "stream-rec-embedder"
+EVENTS, CATALOG, LISTS, OPERATOR = "stream-rec-events", "stream-rec-catalog", "stream-rec-lists", "stream-rec-operator"
+
+PURPOSE = {
+    ADMIN: "runs `stream-rec topics create` and `topics check`",
+    WORKER: "runs `stream-rec worker`",
+    EMBEDDER: "runs `stream-rec embedder`",
+    EVENTS: "an app that says what users do",
+    CATALOG: "an app that says what items there are",
+    LISTS: "an app that shows lists",
+    OPERATOR: "a person who runs `stream-rec rejected` and `stream-rec watch`",
+}
+"""Principals, and who each is."""
+
+ROLES = {WORKER: {"worker", "user stage", "item stage", "catalog"}, EMBEDDER: {"embedder"}}
+"""What ``written_by`` and ``read_by`` call our own programs. The rest is ``apps``."""
+APPS = "apps"
+REJECTED, ITEMS, RECOMMENDATIONS = "rejected", "items", "recommendations"
+SENT_AGAIN = ("views", "clicks", "purchases", "items")
+"""Topics whose rejected records can be sent again."""
+
+
+class Grant(Struct, frozen=True):
+    """Operations that one principal may do on some topics, or on some consumer groups."""
+
+    principal: str
+    """One of ``PURPOSE``; with a topic prefix the user's name begins with it, so that pipelines stay apart."""
+    operations: tuple[str, ...]
+    topics: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    is_prefix: bool = False
+    """Whether the names are only how names begin."""
+
+
+def grants(settings: Settings) -> list[Grant]:
+    """Return all that the programs of one pipeline may do, by principal."""
+    kafka = settings.kafka
+    definitions = [*load(), *changelogs(settings.worker.app_id)]
+    every = _full(settings, definitions)
+    of_apps = [topic for topic in definitions if APPS in topic.written_by]
+    own = [
+        Grant(ADMIN, ("Create", "Describe", "DescribeConfigs"), every),
+        *_of_program(settings, WORKER, definitions),
+        Grant(WORKER, ("Read",), groups=(kafka.topic(settings.worker.app_id),)),
+        *_of_program(settings, EMBEDDER, definitions),
+        Grant(EMBEDDER, ("Read",), groups=(kafka.topic("embedder-"),), is_prefix=True),
+    ]
+    again = tuple(kafka.topic(name) for name in (*SENT_AGAIN, REJECTED))
+    return [
+        *own,
+        Grant(EVENTS, ("Write",), _full(settings, (topic for topic in of_apps if topic.name != ITEMS))),
+        Grant(CATALOG, ("Write",), (kafka.topic(ITEMS),)),
+        Grant(LISTS, ("Read",), (kafka.topic(RECOMMENDATIONS),)),
+        Grant(OPERATOR, ("Read",), (*again, kafka.topic(RECOMMENDATIONS))),
+        Grant(OPERATOR, ("Write",), again),
+    ]
+
+
+def user_of(principal: str, settings: Settings) -> str:
+    """Return the name by which a principal logs in."""
+    return settings.kafka.topic(principal)
+
+
+def as_commands(settings: Settings) -> str:
+    """Return the shell script that grants it all with Kafka's ``kafka-acls.sh``; running it again changes nothing."""
+    lines = [_HEAD]
+    for principal, granted in groupby(grants(settings), key=attrgetter("principal")):
+        user = user_of(principal, settings)
+        lines += ["", f"# {user}: {PURPOSE[principal]}", *(_command(user, grant) for grant in granted)]
+    return "\n".join(lines) + "\n"
+
+
+def as_table(settings: Settings) -> str:
+    """Return it as a Markdown table, one line for each grant."""
+    rows = ["| principal | may | on |", "|---|---|---|"]
+    for grant in grants(settings):
+        names = " ".join(f"`{name}{'*' if grant.is_prefix else ''}`" for name in grant.topics or grant.groups)
+        what = f"group {names}" if grant.groups else names
+        rows.append(f"| `{user_of(grant.principal, settings)}` | {', '.join(grant.operations)} | {what} |")
+    return "\n".join(rows) + "\n"
+
+
+def _of_program(settings: Settings, principal: str, definitions: list[TopicDefinition]) -> list[Grant]:
+    roles = ROLES[principal]
+    return [
+        Grant(principal, ("Describe", "DescribeConfigs"), _full(settings, definitions)),
+        Grant(principal, ("Read",), _full(settings, (t for t in definitions if roles & set(t.read_by)))),
+        Grant(principal, ("Write",), _full(settings, (t for t in definitions if roles & set(t.written_by)))),
+    ]
+
+
+def _full(settings: Settings, definitions: Iterable[TopicDefinition]) -> tuple[str, ...]:
+    return tuple(settings.kafka.topic(topic.name) for topic in definitions)
+
+
+def _command(user: str, grant: Grant) -> str:
+    words = ["--allow-principal", f"User:{user}"]
+    for operation in grant.operations:
+        words += ["--operation", operation]
+    if grant.is_prefix:
+        words += ["--resource-pattern-type", "prefixed"]
+    for option, names in (("--topic", grant.topics), ("--group", grant.groups)):
+        for name in names:
+            words += [option, name]
+    lines, line = [], "allow"
+    for option, value in zip(words[::2], words[1::2]):
+        word = f"{option} {shlex.quote(value)}"
+        if len(line) + len(word) > 110:
+            lines.append(f"{line} \\")
+            line = "   "
+        line += f" {word}"
+    return "\n".join([*lines, line])
+
+
+_HEAD = """\
+#!/bin/sh
+# The least that each program of stream-rec needs on the broker. Written by `stream-rec topics acls`; run it as a super
+# user of the cluster:
+#
+#     BOOTSTRAP=broker:9093 COMMAND_CONFIG=super.properties sh acls.sh
+#
+# KAFKA_ACLS names Kafka's tool where it is not on the path. The broker needs
+# authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer. Nothing is taken away from anybody.
+set -eu
+
+allow() {
+    "${KAFKA_ACLS:-kafka-acls.sh}" --bootstrap-server "$BOOTSTRAP" --command-config "$COMMAND_CONFIG" --add "$@"
+}"""

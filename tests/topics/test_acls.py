@@ -1,0 +1,90 @@
+"""Rights on the broker: each program has what it needs, no app more, and no topic is forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stream_rec.config import Settings, overridden
+from stream_rec.topics.acls import (
+    ADMIN,
+    CATALOG,
+    EMBEDDER,
+    EVENTS,
+    LISTS,
+    OPERATOR,
+    PURPOSE,
+    ROLES,
+    WORKER,
+    as_commands,
+    as_table,
+    grants,
+)
+from stream_rec.topics.definition import all_topics, changelogs, load
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = Settings()
+DEFINITIONS = [*load(), *changelogs(SETTINGS.worker.app_id)]
+TOPICS = {topic.name for topic in all_topics(SETTINGS)}
+
+
+def allowed(operation: str, settings: Settings = SETTINGS) -> dict[str, set[str]]:
+    """Return the topics on which each principal may do something."""
+    found: dict[str, set[str]] = {principal: set() for principal in PURPOSE}
+    for grant in grants(settings):
+        if operation in grant.operations:
+            found[grant.principal] |= set(grant.topics)
+    return found
+
+
+def test_the_script_in_the_tree_is_what_the_command_prints():
+    """After a change to topics/ or to the rules: `stream-rec topics acls > deploy/security/acls.sh`."""
+    assert (ROOT / "deploy" / "security" / "acls.sh").read_text(encoding="utf-8") == as_commands(SETTINGS)
+
+
+def test_the_table_in_the_tree_is_what_the_command_prints():
+    """As `stream-rec topics acls --table` does."""
+    assert as_table(SETTINGS) in (ROOT / "deploy" / "security" / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("topic", DEFINITIONS, ids=lambda topic: topic.name)
+def test_whoever_the_definition_names_may_and_no_other_program_of_ours(topic):
+    """The rules follow `written_by` and `read_by`; a role that nobody has would be a topic that nobody can use."""
+    roles = {role for names in ROLES.values() for role in names} | {"apps"}
+    assert {*topic.written_by, *topic.read_by} <= roles
+    for principal, names in ROLES.items():
+        assert (topic.name in allowed("Write")[principal]) == bool(names & set(topic.written_by))
+        assert (topic.name in allowed("Read")[principal]) == bool(names & set(topic.read_by))
+
+
+def test_each_topic_is_written_by_some_principal_and_made_by_the_admin_alone():
+    """None is forgotten; nobody else makes topics."""
+    assert set().union(*allowed("Write").values()) == TOPICS
+    assert allowed("Create") == {principal: TOPICS if principal == ADMIN else set() for principal in PURPOSE}
+
+
+def test_apps_reach_no_internal_topic():
+    """What the stages tell each other is binary and trusted: no app writes or reads it, nor the lists of others."""
+    internal = {topic.name for topic in DEFINITIONS if topic.is_binary} | {"recommendations"}
+    for principal in (EVENTS, CATALOG, OPERATOR, LISTS):
+        assert not allowed("Write")[principal] & internal
+        assert allowed("Read")[principal] & internal <= {"recommendations"}
+    assert allowed("Read")[EVENTS] == allowed("Read")[CATALOG] == allowed("Write")[LISTS] == set()
+
+
+def test_the_programs_of_two_pipelines_stay_apart():
+    """With a prefix, users, topics and groups all begin with it."""
+    settings = overridden(SETTINGS, {"kafka.topic_prefix": "acme."})
+
+    for grant in grants(settings):
+        assert all(name.startswith("acme.") for name in (*grant.topics, *grant.groups))
+    assert "User:stream-rec" not in as_commands(settings)
+    assert "User:acme.stream-rec-worker" in as_commands(settings)
+
+
+def test_groups_are_those_that_the_programs_use():
+    """The worker's by its name; an embedder's begins so, for its end depends on the encoder."""
+    groups = {grant.principal: (grant.groups, grant.is_prefix) for grant in grants(SETTINGS) if grant.groups}
+
+    assert groups == {WORKER: (("stream-rec",), False), EMBEDDER: (("embedder-",), True)}

@@ -7,10 +7,15 @@ DEMO_ARGS ?=
 PYTEST_ARGS ?=
 LOGS ?= ../shared/data
 JOBS ?= 1
+SEEDS ?= 0:100
+EVENTS ?= 50000
+RATE ?= 500
+FAULTS ?= all
+CRASH_ARGS ?= --json crash-runs.jsonl --logs crash-logs
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-containers evaluate lint clean
+.PHONY: help setup demo test test-containers test-crash evaluate audit lint clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -48,8 +53,14 @@ test: .venv/ready-full  ## every test, those on a real broker and the real model
 test-containers: .venv/ready-full  ## tests that need a container engine (Docker, or root with podman and debootstrap)
 	@PYTHON=$(BIN)/python exec tests/containers/run.sh $(PYTEST_ARGS)
 
+test-crash: .venv/ready-full  ## the crash matrix, for hours (SEEDS=0:100 EVENTS=50000 RATE=500 FAULTS=all); goes on where it was stopped
+	@exec $(BIN)/python -m tests.crash --seeds $(SEEDS) --events $(EVENTS) --rate $(RATE) --faults $(FAULTS) $(CRASH_ARGS)
+
 evaluate: .venv/ready-full  ## README's table: the engine next to all baselines on three logs (LOGS=folder, JOBS=n)
 	@exec $(BIN)/python benchmarks/evaluate.py --logs $(LOGS) --out evaluation --jobs $(JOBS)
+
+audit: .venv/ready-light  ## known vulnerabilities of the dependencies; says so where the service cannot be reached
+	@exec $(BIN)/python deploy/security/audit.py --pip-audit "$(BIN)/uv tool run pip-audit" constraints.txt
 
 lint: .venv/ready-full  ## style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -46,7 +46,8 @@ TERMINATE_S = 15.0
 class Child:
     """One of the pipeline's processes."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes], directory: Path, log: Path) -> None:
+    def __init__(self, role: str, name: str, process: subprocess.Popen[bytes], directory: Path, log: Path) -> None:
+        self.role = role
         self.name = name
         self.process = process
         self.directory = directory
@@ -245,7 +246,7 @@ class RunningPipeline:
                 env=environ,
                 start_new_session=True,  # Ctrl-C is for the parent, which ends its children in order
             )
-        child = self.children[name] = Child(name, process, directory, log)
+        child = self.children[name] = Child(role, name, process, directory, log)
         if wait:
             child.wait_until_ready()
         return child

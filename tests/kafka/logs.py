@@ -17,11 +17,15 @@ DAY_MS = 1440 * MINUTE_MS
 
 
 def zipf_log(
-    *, n_events: int, n_users: int, n_items: int, seed: int, kinds: Sequence[Kind] = ALL_KINDS
+    *, n_events: int, n_users: int, n_items: int, seed: int, kinds: Sequence[Kind] = ALL_KINDS, evenness: float = 0.0
 ) -> list[LoggedEvent]:
-    """Return events in the order of time: a few busy users and items and many quiet ones, in sessions, over weeks."""
+    """Return events in the order of time: a few busy users and items and many quiet ones, in sessions, over weeks.
+
+    Args:
+        evenness: Added to each user's rank: the larger, the less the busy ones stand out.
+    """
     rng = np.random.default_rng(seed)
-    user_weights = 1 / np.arange(1, n_users + 1)
+    user_weights = 1 / (np.arange(1, n_users + 1) + evenness)
     item_weights = 1 / np.arange(1, n_items + 1)
     users = rng.choice(n_users, n_events, p=user_weights / user_weights.sum())
     items = rng.choice(n_items, n_events, p=item_weights / item_weights.sum())

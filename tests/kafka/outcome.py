@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
+from kafka.protocol.consumer import OffsetSpec
 
 from stream_rec.client.connect import connect
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings
+from stream_rec.embedding import codec
+from stream_rec.embedding.text import canonical_text, content_hash
 from stream_rec.events.interaction import KIND_OF_TOPIC
+from stream_rec.events.item import Item
+from stream_rec.events.rejected import Rejected
 from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.state import ItemState
@@ -41,14 +46,18 @@ def assert_same_as_replay(running: RunningPipeline, log: Sequence[LoggedEvent], 
         ordered: Whether the order between topics cannot have made a difference: no user's ring or tally was ever full
             of events of several topics. Else pairs may differ, and repeats of items that a tally had forgotten.
     """
-    expected = replayed(running.settings, log)
+    assert_same_as(running, replayed(running.settings, log), ordered=ordered)
+    assert_all_in_lists(running, log)
+
+
+def assert_same_as(running: RunningPipeline, expected: Pipeline, *, ordered: bool = True) -> None:
+    """Assert that users and items are known as a replay knows them; ``ordered`` as of ``assert_same_as_replay``."""
     assert user_facts(running) == {user: user_state.facts(state) for user, state in expected.users.items()}
     assert user_state.digest(running.user_states()) == user_state.digest(expected.users)
     assert_same_items(running.item_states(), expected.items, ordered=ordered)
     knowledge = running.read_compacted("item-knowledge")
     published = {item_id: item_state.decode(value) for item_id, value in knowledge.items()}
     assert_same_items(published, expected.items, ordered=ordered)
-    assert_all_in_lists(running, log)
 
 
 def assert_same_items(found: dict[str, ItemState], expected: dict[str, ItemState], *, ordered: bool = True) -> None:
@@ -78,6 +87,8 @@ def assert_all_in_lists(running: RunningPipeline, log: Iterable[LoggedEvent]) ->
                 last[record.key.decode()][topic] = record.offset
     seen: dict[str, dict[str, int]] = {}
     for record in read(running, "recommendations"):
+        if record.value is None:
+            continue
         slate = _SLATE.decode(record.value)
         if slate.user_id == EVERYBODY:
             continue
@@ -86,6 +97,87 @@ def assert_all_in_lists(running: RunningPipeline, log: Iterable[LoggedEvent]) ->
         assert not gone_back, f"list {slate.list_id} of {slate.user_id} has seen less than the one before it"
         seen[slate.user_id] = slate.seen
     assert seen == last
+
+
+def lists_delivered_again(running: RunningPipeline) -> tuple[int, int]:
+    """Return how many lists there are, and how many records say one of them again; assert that these are the same."""
+    values: dict[str, bytes] = {}
+    again = 0
+    for record in read(running, "recommendations"):
+        if record.value is not None:
+            list_id = _SLATE.decode(record.value).list_id
+            again += list_id in values
+            first = values.setdefault(list_id, record.value)
+            assert first == record.value, f"list {list_id} was delivered twice and differs"
+    return len(values), again
+
+
+def open_records(running: RunningPipeline) -> dict[str, int]:
+    """Return how many records of each partition are not committed yet by the workers, or by the embedder."""
+    kafka = running.settings.kafka
+    workers = kafka.topic(running.settings.worker.app_id)
+    client = connect(KafkaAdminClient, kafka)
+    try:
+        groups = [group["group_id"] for group in client.list_groups()]
+        embedders = [group for group in groups if group.startswith(kafka.topic("embedder-"))]
+        read_by = {workers: [*KIND_OF_TOPIC, "item-signals"], **{group: ["items"] for group in embedders}}
+        wanted = {
+            group: [
+                TopicPartition(kafka.topic(topic), number) for topic in topics for number in range(kafka.partitions)
+            ]
+            for group, topics in read_by.items()
+        }
+        committed = client.list_group_offsets(wanted)
+        partitions = [tp for group in wanted for tp in wanted[group]]
+        ends = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    finally:
+        client.close()
+    found = {}
+    for group in wanted:
+        for tp in wanted[group]:
+            n_done = max(0, committed[group][tp].offset) if tp in committed[group] else 0
+            if n_done != ends[tp].offset:
+                found[f"{tp.topic}[{tp.partition}]"] = ends[tp].offset - n_done
+    return found
+
+
+def assert_committed_to_the_end(running: RunningPipeline) -> None:
+    """Assert that workers and embedder have committed every record of every partition that they read."""
+    assert not (found := open_records(running)), f"not committed to the end: {found}"
+
+
+def assert_rejected_exactly(
+    running: RunningPipeline, rejectable: Collection[tuple[str, bytes | None, bytes | None]]
+) -> None:
+    """Assert that ``rejected`` names each record that is one of ``rejectable`` at least once, and no other.
+
+    Args:
+        rejectable: (topic without prefix, key, value) of records that were sent.
+    """
+    wanted = set(rejectable)
+    origins = {
+        (record.topic, record.partition, record.offset)
+        for topic in [*KIND_OF_TOPIC, "items", "item-signals"]
+        for record in read(running, topic)
+        if (topic, record.key, record.value) in wanted
+    }
+    found = set()
+    for record in read(running, "rejected"):
+        if record.value is not None:
+            origin = msgspec.json.decode(record.value, type=Rejected).origin
+            found.add((origin.topic, origin.partition, origin.offset))
+    assert found == origins, f"not rejected: {sorted(origins - found)[:5]}; wrongly: {sorted(found - origins)[:5]}"
+
+
+def assert_all_embedded(running: RunningPipeline, items: Iterable[Item]) -> None:
+    """Assert that every item has an embedding of its newest text."""
+    found = {
+        item_id: codec.decode(value).content_hash
+        for item_id, value in running.read_compacted("item-embeddings").items()
+    }
+    wanted = {item.item_id: content_hash(canonical_text(item)) for item in items}
+    wrong = sorted(item_id for item_id, digest in wanted.items() if found.get(item_id) != digest)
+    assert not wrong, f"{len(wrong)} of {len(wanted)} items have no embedding, or one of an older text: {wrong[:5]}"
 
 
 def read(running: RunningPipeline, topic: str) -> list[ConsumerRecord]:

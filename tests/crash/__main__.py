@@ -1,0 +1,5 @@
+"""``python -m tests.crash``: see ``matrix.py``."""
+
+from tests.crash.matrix import main
+
+main()

@@ -1,0 +1,414 @@
+"""The faults: what happens to processes, disks, the broker and the wire, and what comes in that should not.
+
+Each has a name and ``inject(rig, rng)``, which returns when the fault is over, though not yet what it caused. It calls
+``rig.strike`` where harm begins. What it leaves to chance it takes from ``rng``, so that a seed repeats it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import struct
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from kafka.admin import MemberToRemove
+
+from stream_rec.embedding import codec
+from stream_rec.embedding.encoder import build
+from stream_rec.embedding.text import HASH_BYTES
+from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind
+from stream_rec.replay.log import LoggedEvent
+from stream_rec.topics import admin as topics
+from tests.crash.load import N_ITEMS, Record
+from tests.crash.rig import Rig
+from tests.kafka.malformed import bad_events, bad_items
+
+WORKERS = ("worker-1", "worker-2")
+PROCESSES = {"worker": "worker-1", "second-worker": "worker-2", "embedder": "embedder-1"}
+BROKER, WIRE, TOPICS = "broker", "wire", "topics"
+USUAL_BYTES = "1048588"
+SHARE_OF_POISON = 100
+"""Good events for each bad one."""
+BASE_MS = 1_700_000_000_000
+YEAR_MS = 365 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong."""
+
+    name: str
+    targets: frozenset[str]
+    """What it lays hands on: two faults on one target wait for each other."""
+    _inject: Callable[[Rig, random.Random], None]
+    may_end_processes: bool = True
+    """Whether a process may end of it and be started again."""
+
+    def inject(self, rig: Rig, rng: random.Random) -> None:
+        """Let it happen, and return when it is over.
+
+        Raises:
+            NotHere: this machine does not allow it.
+        """
+        with rig.hands_on(self.targets):
+            self._inject(rig, rng)
+
+
+def all_faults() -> dict[str, Fault]:
+    """Return every fault by its name."""
+    of_processes = [
+        Fault(f"{verb}-{role}", frozenset({name}), partial(what, name))
+        for verb, what in (("kill", kill), ("terminate", terminate), ("freeze", freeze))
+        for role, name in PROCESSES.items()
+    ]
+    others = [
+        ("kill-broker", [BROKER], kill_broker),
+        ("freeze-broker", [BROKER], freeze_broker),
+        ("unreachable-broker", [WIRE], unreachable_broker),
+        ("silent-broker", [WIRE], silent_broker),
+        ("slow-broker", [WIRE], slow_broker),
+        ("full-disk", WORKERS, full_disk),
+        ("lost-state", WORKERS, lost_state),
+        ("old-state", WORKERS, old_state),
+        ("corrupt-state", WORKERS, corrupt_state),
+        ("refused-size", [TOPICS], refused_size),
+        ("too-few-replicas", [TOPICS, BROKER], too_few_replicas),
+        ("stuck-coordinator", [TOPICS, *WORKERS], stuck_coordinator),
+        ("expelled-member", WORKERS, expelled_member),
+        ("scale-1-3-1", WORKERS, scale),
+        ("rolling-restart", WORKERS, rolling_restart),
+    ]
+    inputs = [
+        ("malformed-input", malformed_input),
+        ("huge-message", huge_message),
+        ("tombstones", tombstones),
+        ("bad-embeddings", bad_embeddings),
+        ("future-versions", future_versions),
+        ("busy-user", busy_user),
+        ("clock-jumps", clock_jumps),
+    ]
+    found = [
+        *of_processes,
+        *(Fault(name, frozenset(targets), what) for name, targets, what in others),
+        *(Fault(name, frozenset(), what, may_end_processes=False) for name, what in inputs),
+    ]
+    return {fault.name: fault for fault in found}
+
+
+# Processes
+
+
+def kill(name: str, rig: Rig, rng: random.Random) -> None:
+    """SIGKILL, at any moment."""
+    rig.strike()
+    rig.child(name).process.kill()
+
+
+def terminate(name: str, rig: Rig, rng: random.Random) -> None:
+    """SIGTERM, as at each deployment."""
+    rig.strike()
+    rig.child(name).process.terminate()
+
+
+def freeze(name: str, rig: Rig, rng: random.Random) -> None:
+    """SIGSTOP for longer than the group waits, then SIGCONT: a zombie that believes its partitions are its own."""
+    with rig.supervisor.held_down(name):
+        process = rig.child(name).process
+        rig.strike()
+        process.send_signal(signal.SIGSTOP)
+        rig.pause(rig.durations.frozen_process_s)
+        process.send_signal(signal.SIGCONT)
+
+
+# The broker and the wire
+
+
+def kill_broker(rig: Rig, rng: random.Random) -> None:
+    """SIGKILL of the only broker, and a start on its data after a moment."""
+    rig.strike()
+    rig.broker.kill()
+    rig.pause(rng.uniform(0.0, 5.0))
+    rig.broker.start()
+
+
+def freeze_broker(rig: Rig, rng: random.Random) -> None:
+    """SIGSTOP of the broker: requests time out, produce requests among them."""
+    rig.strike()
+    rig.broker.freeze()
+    try:
+        rig.pause(rig.durations.frozen_broker_s)
+    finally:
+        rig.broker.thaw()
+
+
+def unreachable_broker(rig: Rig, rng: random.Random) -> None:
+    """Connections are reset, and refused for a minute."""
+    rig.strike()
+    rig.broker.wire.cut()
+    try:
+        rig.pause(rig.durations.unreachable_s)
+    finally:
+        rig.broker.wire.heal()
+
+
+def silent_broker(rig: Rig, rng: random.Random) -> None:
+    """A partition of the network: connections stay, nothing passes for a minute."""
+    rig.strike()
+    rig.broker.wire.silence()
+    try:
+        rig.pause(rig.durations.unreachable_s)
+    finally:
+        rig.broker.wire.heal()
+
+
+def slow_broker(rig: Rig, rng: random.Random) -> None:
+    """Every piece on the wire is late."""
+    rig.strike()
+    rig.broker.wire.slow(rng.uniform(0.02, 0.2))
+    try:
+        rig.pause(rig.durations.slow_s)
+    finally:
+        rig.broker.wire.heal()
+
+
+# A worker's disk
+
+
+def full_disk(rig: Rig, rng: random.Random) -> None:
+    """No space left on the device, for a while."""
+    name = rng.choice(WORKERS)
+    roomy = shutil.disk_usage(rig.state_dir(name)).total
+    page = 4096
+    rig.strike()
+    rig.resize_disk(name, -(-shutil.disk_usage(rig.state_dir(name)).used // page) * page + page)
+    try:
+        rig.pause(rig.durations.full_disk_s)
+    finally:
+        rig.resize_disk(name, roomy)
+
+
+def lost_state(rig: Rig, rng: random.Random) -> None:
+    """A new machine: the state directory is empty."""
+    name = rng.choice(WORKERS)
+    with rig.supervisor.held_down(name):
+        rig.strike()
+        rig.child(name).kill()
+        _empty(rig.state_dir(name))
+
+
+def old_state(rig: Rig, rng: random.Random) -> None:
+    """A restored backup: the state directory of an earlier moment."""
+    name = rng.choice(WORKERS)
+    directory = rig.state_dir(name)
+    backup = directory.with_name(f"{name}.backup")
+    with rig.supervisor.held_down(name):
+        rig.strike()
+        rig.child(name).kill()
+        shutil.copytree(directory, backup)
+    rig.load.wait_until_sent(rig.load.n_steady + rig.load.n_planned // 20)
+    with rig.supervisor.held_down(name):
+        rig.strike()
+        rig.child(name).kill()
+        _empty(directory)
+        shutil.copytree(backup, directory, dirs_exist_ok=True)
+    shutil.rmtree(backup)
+
+
+def corrupt_state(rig: Rig, rng: random.Random) -> None:
+    """Bytes of a file of the database have changed."""
+    name = rng.choice(WORKERS)
+    with rig.supervisor.held_down(name):
+        rig.strike()
+        rig.child(name).kill()
+        files = sorted(file for file in _database_files(rig.state_dir(name)) if file.stat().st_size > 256)
+        for file in rng.sample(files, min(2, len(files))):
+            data = bytearray(file.read_bytes())
+            at = rng.randrange(len(data) - 64)
+            data[at : at + 64] = rng.randbytes(64)
+            file.write_bytes(data)
+
+
+# What the broker refuses
+
+
+def refused_size(rig: Rig, rng: random.Random) -> None:
+    """Records of two of our topics are too large for the broker: a produce request fails for good."""
+    written = ("recommendations", "item-signals", "item-knowledge", "item-embeddings", "head-weights")
+    changelogs = ("stream-rec-user-state-changelog", "stream-rec-item-state-changelog")
+    for name in rng.sample([*written, *changelogs], 2):
+        with rig.topic_config([rig.settings.kafka.topic(name)], "max.message.bytes", "100", USUAL_BYTES):
+            rig.strike()
+            rig.pause(rig.durations.refusal_s)
+
+
+def too_few_replicas(rig: Rig, rng: random.Random) -> None:
+    """Two replicas are asked for, and the second broker is gone: told, NOT_ENOUGH_REPLICAS; killed, timeouts first."""
+    written = ("recommendations", "item-signals", "stream-rec-user-state-changelog")
+    topic = rig.settings.kafka.topic(rng.choice(written))
+    with rig.second_replica(topic) as second, rig.topic_config([topic], "min.insync.replicas", "2", "1"):
+        rig.strike()
+        rng.choice([second.stop, second.kill])()
+        rig.pause(rig.durations.few_replicas_s)
+
+
+def stuck_coordinator(rig: Rig, rng: random.Random) -> None:
+    """The group's coordinator cannot write, and a member must join anew: commits, joins and syncs end in errors."""
+    name = rng.choice(WORKERS)
+    with rig.topic_config(["__consumer_offsets"], "max.message.bytes", "100", USUAL_BYTES):
+        rig.strike()
+        rig.child(name).process.kill()
+        rig.pause(rig.durations.refusal_s)
+
+
+def expelled_member(rig: Rig, rng: random.Random) -> None:
+    """An administrator removes a live member from the group."""
+    name = rng.choice(WORKERS)
+    group = rig.settings.kafka.topic(rig.settings.worker.app_id)
+    rig.strike()
+    rig.ask(lambda client: client.remove_group_members(group, [MemberToRemove(group_instance_id=name)]))
+
+
+# More and fewer workers
+
+
+def scale(rig: Rig, rng: random.Random) -> None:
+    """One worker, then three, then one, then as before."""
+    rig.strike()
+    rig.supervisor.dismiss("worker-2")
+    for name in ("worker-2", "worker-3"):
+        rig.running.start_worker(name, wait=False)
+    for name in ("worker-2", "worker-3"):
+        _wait_until_ready(rig, name)
+    for name in rng.sample(["worker-2", "worker-3"], 2):
+        rig.strike()
+        rig.supervisor.dismiss(name)
+    rig.running.start_worker("worker-2", wait=False)
+    _wait_until_ready(rig, "worker-2")
+
+
+def rolling_restart(rig: Rig, rng: random.Random) -> None:
+    """A deployment: each of three workers is told to end and started again, one after the other."""
+    rig.running.start_worker("worker-3", wait=False)
+    _wait_until_ready(rig, "worker-3")
+    for name in ("worker-1", "worker-2", "worker-3"):
+        with rig.supervisor.held_down(name):
+            rig.strike()
+            rig.child(name).stop()
+            rig.running.restart(rig.child(name))
+        _wait_until_ready(rig, name)
+    rig.supervisor.dismiss("worker-3")
+
+
+# What comes in
+
+
+def malformed_input(rig: Rig, rng: random.Random) -> None:
+    """Every malformed event on every topic of events, and every malformed item, one in a hundred."""
+    limit = rig.settings.limits.record_bytes
+    rig.strike()
+    bad = [
+        Record(topic, key, value)
+        for _, key, value in bad_events(record_bytes=limit)
+        for topic in TOPIC_OF_KIND.values()
+    ]
+    bad += [Record("items", key, value) for _, key, value in bad_items(record_bytes=limit)]
+    rng.shuffle(bad)
+    for record in bad:
+        rig.load.put_raw(record, is_rejectable=True)
+        rig.load.wait_until_sent(rig.load.n_steady + SHARE_OF_POISON)
+
+
+def huge_message(rig: Rig, rng: random.Random) -> None:
+    """One megabyte, as large as the broker takes, on a topic of events and on that of items."""
+    note = b"x" * 1_000_000
+    event = b'{"event_id":"huge","user_id":"ann","item_id":"teapot","timestamp_ms":1,"context":{"note":"%s"}}' % note
+    topic = rng.choice(list(TOPIC_OF_KIND.values()))
+    rig.strike()
+    rig.load.put_raw(Record(topic, b"ann", event), is_rejectable=True)
+    rig.load.put_raw(Record("items", b"huge", b'{"item_id":"huge","title":"%s"}' % note), is_rejectable=True)
+
+
+def tombstones(rig: Rig, rng: random.Random) -> None:
+    """A null value on every topic there is, ours included, on a key that nothing else uses."""
+    prefix = rig.settings.kafka.topic_prefix
+    rig.strike()
+    of_events = {*TOPIC_OF_KIND.values(), "item-signals"}
+    for topic in topics.all_topics(rig.settings):
+        name = topic.name.removeprefix(prefix)
+        rig.load.put_raw(Record(name, b"nobody", None), is_rejectable=name in of_events)
+
+
+def bad_embeddings(rig: Rig, rng: random.Random) -> None:
+    """Vectors of another length under the same encoder's name, of NaN, of nothing, and bytes that are no embedding."""
+    identity = build(rig.settings.embedder).identity
+    rig.strike()
+    head = identity.encode() + b"h" * HASH_BYTES
+    for number, (dimensions, element) in enumerate([(8, b"\x00\x3c"), (256, b"\x00\x7e"), (256, b"\x00\x00")]):
+        value = struct.pack("<BHH", codec.VERSION, len(identity), dimensions) + head + element * dimensions
+        _put_and_take_back(rig, "item-embeddings", b"bad-%d" % number, value)
+    _put_and_take_back(rig, "item-embeddings", b"bad-bytes", rng.randbytes(600))
+
+
+def future_versions(rig: Rig, rng: random.Random) -> None:
+    """Internal records as a later program would write them."""
+    rig.strike()
+    version = msgspec.msgpack.encode([99, ["a", 1, {"b": 2}]])
+    rig.load.put_raw(Record("item-signals", b"", version), is_rejectable=True)
+    _put_and_take_back(rig, "item-knowledge", b"from-the-future", version)
+    _put_and_take_back(rig, "item-embeddings", b"from-the-future", bytes([99]) + rng.randbytes(500))
+    _put_and_take_back(rig, "head-weights", b"worker-99", bytes([99]) + rng.randbytes(2000))
+    _put_and_take_back(rig, "head-weights", b"worker-99/item-1", bytes([99]) + rng.randbytes(128))
+
+
+def busy_user(rig: Rig, rng: random.Random) -> None:
+    """Ten thousand views by one user within a second."""
+    name = f"busy-{rng.randrange(10**9)}"
+    events = [
+        Interaction(f"{name}-{number}", name, f"item-{rng.randrange(N_ITEMS)}", BASE_MS + number // 10)
+        for number in range(rig.durations.busy_events)
+    ]
+    rig.strike()
+    rig.load.put_events([LoggedEvent(Kind.VIEW, event) for event in events])
+
+
+def clock_jumps(rig: Rig, rng: random.Random) -> None:
+    """Users whose clocks jump: to 1970, years back, and years ahead up to what the broker's clock allows."""
+    latest_ms = time.time_ns() // 1_000_000 + rig.settings.limits.future_ms // 2
+    rig.strike()
+    for part in range(10):
+        name = f"jumpy-{rng.randrange(10**9)}"
+        times = [0, 1, BASE_MS - 10 * YEAR_MS, BASE_MS, BASE_MS + YEAR_MS, latest_ms]
+        events = [
+            Interaction(f"{name}-{number}", name, f"item-{rng.randrange(N_ITEMS)}", rng.choice(times) + number)
+            for number in range(20)
+        ]
+        rig.load.put_events([LoggedEvent(rng.choice(list(Kind)), event) for event in events])
+        rig.load.wait_until_sent(rig.load.n_steady + 20 + part)
+
+
+def _put_and_take_back(rig: Rig, topic: str, key: bytes, value: bytes) -> None:
+    """Send a record to a topic of ours that nothing rejects, and a tombstone after it."""
+    rig.load.put_raw(Record(topic, key, value), is_rejectable=False)
+    rig.load.put_raw(Record(topic, key, None), is_rejectable=False)
+
+
+def _wait_until_ready(rig: Rig, name: str) -> None:
+    """Return when a process is ready, however often it was started again meanwhile."""
+    rig.wait_until(lambda: rig.child(name).is_ready)
+
+
+def _database_files(directory: Path) -> Iterable[Path]:
+    return (file for file in directory.rglob("*") if file.is_file() and file.name not in ("lock", "ready", "LOCK"))
+
+
+def _empty(directory: Path) -> None:
+    """Remove what is in a directory, which itself may be a mount."""
+    for entry in list(os.scandir(directory)):
+        shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)

@@ -1,0 +1,164 @@
+"""The load: a log from a seed at a steady rate, items whose texts change, and whatever a fault adds to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+from kafka import KafkaProducer
+
+from stream_rec.client import EventProducer
+from stream_rec.client.connect import connect
+from stream_rec.config import KafkaSettings
+from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.item import Item
+from stream_rec.replay.log import LoggedEvent
+from tests.kafka.logs import catalog_of, zipf_log
+
+N_ITEMS = 150
+EVENTS_A_USER = 50
+DELIVERY_TIMEOUT_S = 600.0
+"""Longer than any outage here: the load itself loses nothing, and does not change its order."""
+PROBE_MS = 1_700_000_000_000
+LARGEST_BYTES = 2 << 20
+
+
+class Record(NamedTuple):
+    """A record as it was sent, by the topic's name without prefix."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+
+
+def steady_log(seed: int, n_events: int) -> list[LoggedEvent]:
+    """Return a log whose users have some 50 events each and none a few hundred: no ring of 1,024 is ever full."""
+    n_users = max(20, n_events // EVENTS_A_USER)
+    return zipf_log(n_events=n_events, n_users=n_users, n_items=N_ITEMS, seed=seed, evenness=n_users / 10)
+
+
+def probes(n_users: int = 50) -> list[LoggedEvent]:
+    """Return one event each of users of all partitions, to see whether they get lists."""
+    return [
+        LoggedEvent(Kind.VIEW, Interaction(f"probe-{number}", f"probe-{number}", "item-0", PROBE_MS))
+        for number in range(n_users)
+    ]
+
+
+class Load(threading.Thread):
+    """Sends in a thread of its own. ``log``, ``items`` and ``rejectable`` hold all that was ever sent."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        log: Sequence[LoggedEvent],
+        rate: float,
+        on_delivered: Callable[[str, bytes, int], None],
+    ) -> None:
+        """Connect; ``start`` begins to send.
+
+        Args:
+            rate: Events a second.
+            on_delivered: As of ``EventProducer``.
+        """
+        super().__init__(name="load", daemon=True)
+        self.log: list[LoggedEvent] = []
+        self.items: dict[str, Item] = {}
+        self.rejectable: set[Record] = set()
+        """Records that must come out on ``rejected``."""
+        self.n_planned = len(log)
+        self.n_steady = 0
+        """How much of the steady log has been sent."""
+        self._planned = list(log)
+        self._rate = rate
+        self._kafka = kafka
+        self._changed = threading.Condition()
+        self._failure: BaseException | None = None
+        self._is_over = False
+        self._producer = EventProducer(kafka, delivery_timeout_s=DELIVERY_TIMEOUT_S, on_delivered=on_delivered)
+        self._raw = connect(
+            KafkaProducer,
+            kafka,
+            acks="all",
+            enable_idempotence=False,
+            max_in_flight_requests_per_connection=1,
+            max_request_size=LARGEST_BYTES,
+            delivery_timeout_ms=int(DELIVERY_TIMEOUT_S * 1000),
+            allow_auto_create_topics=False,
+            max_block_ms=60_000,
+        )
+
+    def run(self) -> None:
+        """Send the items, and then the log, each event when it is due."""
+        try:
+            catalog = catalog_of(self._planned)
+            self.put_items(catalog)
+            every = max(1, self.n_planned // (2 * len(catalog)))
+            began = time.monotonic()
+            for number, logged in enumerate(self._planned):
+                if (early_s := began + number / self._rate - time.monotonic()) > 0:
+                    time.sleep(early_s)
+                if self._is_over:
+                    return
+                if number % every == 0:
+                    item = catalog[number // every % len(catalog)]
+                    self.put_items([msgspec.structs.replace(item, description=f"as of event {number}")])
+                self.put_events([logged])
+                with self._changed:
+                    self.n_steady += 1
+                    self._changed.notify_all()
+        except BaseException as error:
+            self._failure = error
+            with self._changed:
+                self._changed.notify_all()
+
+    def put_events(self, events: Sequence[LoggedEvent]) -> None:
+        """Send events besides the steady ones. Of one user all must come from one caller, or from one topic."""
+        for logged in events:
+            self._producer.send_interaction(logged.kind, logged.event)
+        self.log += events
+
+    def put_items(self, items: Sequence[Item]) -> None:
+        """Send items."""
+        for item in items:
+            self._producer.item(item)
+            self.items[item.item_id] = item
+
+    def put_raw(self, record: Record, *, is_rejectable: bool) -> None:
+        """Send a record that no app should send, and wait until the broker has it."""
+        if is_rejectable:
+            self.rejectable.add(record)
+        topic = self._kafka.topic(record.topic)
+        self._raw.send(topic, key=record.key, value=record.value).get(DELIVERY_TIMEOUT_S)
+
+    def wait_until_sent(self, n: int, timeout_s: float = 600.0) -> None:
+        """Return when ``n`` events of the steady log, or all of it, have been sent."""
+        with self._changed:
+            n = min(n, self.n_planned)
+            self._changed.wait_for(lambda: self.n_steady >= n or self._failure or self._is_over, timeout_s)
+        if self._failure is not None:
+            raise RuntimeError(f"the load cannot be sent any more: {self._failure}") from self._failure
+        if self.n_steady < n:
+            raise TimeoutError(f"{self.n_steady} of {n} events sent: stopped, or not within {timeout_s:g} s")
+
+    def finish(self) -> None:
+        """Return when everything was sent and the broker has it."""
+        self.wait_until_sent(self.n_planned)
+        self._producer.flush()
+
+    def stop(self) -> None:
+        """Send no more; whoever waits for more is told."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Send no more, and disconnect."""
+        self.stop()
+        if self.is_alive():
+            self.join()
+        self._raw.close(timeout=1)
+        self._producer.close()

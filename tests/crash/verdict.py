@@ -1,0 +1,70 @@
+"""What a run under faults came to, held against the brokerless replay of what was sent."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from stream_rec.knowledge.state import ItemState
+from stream_rec.user.state import UserState
+from tests.crash.rig import Rig
+from tests.kafka import outcome
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """Counts of events, and every check that failed."""
+
+    events: int
+    lost: int
+    """Events that users' states, or items', have not counted; the larger number."""
+    double: int
+    """Events counted once too often, likewise."""
+    lists: int
+    lists_again: int
+    """Lists delivered more than once, the same bytes each time."""
+    problems: list[str]
+
+
+def judge(rig: Rig) -> Verdict:
+    """Return the verdict on a settled pipeline."""
+    running, load = rig.running, rig.load
+    problems: list[str] = []
+
+    def check(name: str, holds: Callable[[], object]) -> object:
+        try:
+            return holds()
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            problems.append(f"{name}: {_short(error)} [{where.name}: {where.line}]")
+            return None
+
+    expected = outcome.replayed(running.settings, load.log)
+    users = check("user states", running.user_states) or {}
+    items = check("item states", running.item_states) or {}
+    check("same as replay", lambda: outcome.assert_same_as(running, expected))
+    check("lists", lambda: outcome.assert_all_in_lists(running, load.log))
+    again = check("lists delivered again", lambda: outcome.lists_delivered_again(running))
+    check("offsets", lambda: outcome.assert_committed_to_the_end(running))
+    check("rejected", lambda: outcome.assert_rejected_exactly(running, load.rejectable))
+    check("embeddings", lambda: outcome.assert_all_embedded(running, load.items.values()))
+    pairs = [(_counts(users), _counts(expected.users)), (_counts(items), _counts(expected.items))]
+    return Verdict(
+        events=len(load.log),
+        lost=max((wanted - found).total() for found, wanted in pairs),
+        double=max((found - wanted).total() for found, wanted in pairs),
+        lists=again[0] if again else 0,
+        lists_again=again[1] if again else 0,
+        problems=problems,
+    )
+
+
+def _counts(states: Mapping[str, UserState | ItemState]) -> Counter[tuple[str, int]]:
+    """Return how many events of each user or item, and kind, are counted."""
+    return Counter({(key, kind): n for key, state in states.items() for kind, n in enumerate(state.counts)})
+
+
+def _short(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]

@@ -1,0 +1,65 @@
+"""Every malformed input that the contract names, each with the reason by which it is rejected."""
+
+from __future__ import annotations
+
+import json
+import time
+
+DAY_MS = 86_400_000
+ANN = b"ann"
+
+
+def event(**changed: object) -> bytes:
+    """Return a good event of ann's, but for what is changed; ``...`` leaves a field out."""
+    fields = {"event_id": "bad", "user_id": "ann", "item_id": "teapot", "timestamp_ms": 1_700_000_000_000, **changed}
+    return json.dumps({name: value for name, value in fields.items() if value is not ...}).encode()
+
+
+def bad_events(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | None]]:
+    """Return (reason, key, value) of inputs that are no events. ``record_bytes``: the largest value that is taken."""
+    return [
+        ("not_json", ANN, b"click!"),
+        ("not_json", ANN, b'{"event_id":"e1"'),
+        ("not_json", ANN, b"\xff\xfe\x00"),
+        ("not_json", ANN, b""),
+        ("not_json", ANN, event(value=float("nan"))),
+        ("wrong_type", ANN, b"[]"),
+        ("wrong_type", ANN, b"null"),
+        ("wrong_type", ANN, event(timestamp_ms="yesterday")),
+        ("wrong_type", ANN, event(item_id=7)),
+        ("wrong_type", ANN, event(value="9.99")),
+        ("wrong_type", ANN, event(context=[1])),
+        ("wrong_type", ANN, event(event_id=...)),
+        ("wrong_type", ANN, event(user_id=...)),
+        ("wrong_type", ANN, event(item_id=...)),
+        ("wrong_type", ANN, event(timestamp_ms=...)),
+        ("bad_id", ANN, event(event_id="")),
+        ("bad_id", ANN, event(user_id="")),
+        ("bad_id", ANN, event(item_id="")),
+        ("bad_id", ANN, event(item_id="x" * 257)),
+        ("bad_id", ANN, event(item_id="\u00e9" * 129)),
+        ("bad_id", ANN, event(item_id="a\0b")),
+        ("bad_id", b"*", event(user_id="*")),
+        ("bad_timestamp", ANN, event(timestamp_ms=-1)),
+        ("bad_timestamp", ANN, event(timestamp_ms=time.time_ns() // 1_000_000 + 2 * DAY_MS)),
+        ("too_large", ANN, event(context={"note": "x" * record_bytes})),
+        ("empty", ANN, None),
+        ("key_mismatch", None, event()),
+        ("key_mismatch", b"bob", event()),
+        ("key_mismatch", b"", event()),
+    ]
+
+
+def bad_items(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | None]]:
+    """Return (reason, key, value) of inputs that are no items. The broker takes none without a key: it compacts."""
+    return [
+        ("not_json", b"teapot", b"teapot"),
+        ("wrong_type", b"teapot", b'{"item_id":"teapot","title":5}'),
+        ("wrong_type", b"teapot", b'{"title":"Teapot"}'),
+        ("wrong_type", b"teapot", b'{"item_id":"teapot","vectors":{"image":["a"]}}'),
+        ("bad_id", b"", b'{"item_id":""}'),
+        ("bad_id", b"x" * 257, None),
+        ("bad_id", b"\xff", None),
+        ("too_large", b"teapot", json.dumps({"item_id": "teapot", "title": "x" * record_bytes}).encode()),
+        ("key_mismatch", b"kettle", b'{"item_id":"teapot"}'),
+    ]

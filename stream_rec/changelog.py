@@ -7,7 +7,9 @@ to its claim. Each record names its writer; a reader counts those whose writer m
 
 Claims are numbered, and only a claim with a higher number than the last that counted counts: of two processes that
 claim at the same time one succeeds, and both can see which. Nothing of this rests on clocks, or on what the consumer
-group thinks. Each claim has a key of its own, so that compaction leaves it where it is.
+group thinks. Each of the last ``CLAIMS`` claims has a key of its own, so that compaction leaves them where they are and
+takes older ones, the oldest first: what stands before the first claim that is left has long been overwritten if it was
+late, and counts.
 """
 
 from __future__ import annotations
@@ -16,11 +18,16 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from stream_rec.errors import StateVersionError
+
 OWNER_HEADER = "owner"
 """Header of every record of a changelog: who wrote it, ``OWNER_BYTES`` of its own at each start of a process."""
 OWNER_BYTES = 8
-_CLAIM = struct.Struct(f">8sq{OWNER_BYTES}s")
-_CLAIM_PREFIX = b"\0claim\0\0"
+CLAIMS = 128
+"""How many claims of a partition are kept."""
+_CLAIM = struct.Struct(f">Bq{OWNER_BYTES}s")
+_VERSION = 1
+_KEY = b"\0claim\0"
 """No id begins so: NUL is refused at the door."""
 NOBODY = b""
 
@@ -34,20 +41,34 @@ class Claim(NamedTuple):
 
     @property
     def key(self) -> bytes:
-        """The record's key: all of the claim. Its value is ``VALUE``."""
-        return _CLAIM.pack(_CLAIM_PREFIX, self.epoch, self.owner)
+        """The record's key."""
+        return _KEY + (b"%d" % (self.epoch % CLAIMS) if self.epoch else b"mark")
+
+    @property
+    def value(self) -> bytes:
+        """The record's value."""
+        return _CLAIM.pack(_VERSION, self.epoch, self.owner)
 
 
-VALUE = b"\x01"
-"""Of a claim's record: the version."""
 UNCLAIMED = Claim(0, NOBODY)
 
 
-def claim_of(key: bytes) -> Claim | None:
-    """Return the claim that a record's key says, None for a key of a state."""
-    if len(key) != _CLAIM.size or not key.startswith(_CLAIM_PREFIX):
-        return None
-    _, epoch, owner = _CLAIM.unpack(key)
+def is_claim(key: bytes) -> bool:
+    """Return whether a record with this key is a claim or a mark, and no state."""
+    return key.startswith(_KEY)
+
+
+def claim_of(value: bytes | None) -> Claim:
+    """Return the claim that a record's value says; what cannot be read claims nothing.
+
+    Raises:
+        StateVersionError: written by a newer program.
+    """
+    if value and value[0] > _VERSION:
+        raise StateVersionError(f"claim has version {value[0]}, this program reads up to {_VERSION}: update it")
+    if value is None or len(value) != _CLAIM.size:
+        return UNCLAIMED
+    _, epoch, owner = _CLAIM.unpack(value)
     return Claim(epoch, owner)
 
 
@@ -63,14 +84,13 @@ class Reading:
         """Begin where ``claim`` was the last that counted."""
         self.claim = claim
 
-    def counts(self, key: bytes, headers: Iterable[tuple[str, bytes]]) -> bool:
+    def counts(self, key: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> bool:
         """Take the next record; return whether it is a state by the partition's owner of that time.
 
         Before the first claim every state counts: a changelog may have been filled by an import.
         """
-        claim = claim_of(key)
-        if claim is None:
+        if not is_claim(key):
             return self.claim.owner in (NOBODY, owner_of(headers))
-        if claim.epoch > self.claim.epoch:
+        if (claim := claim_of(value)).epoch > self.claim.epoch:
             self.claim = claim
         return False

@@ -214,7 +214,7 @@ class RunningPipeline:
         """Return what the worker's table ``name`` holds, as its changelog says."""
         readings: dict[int, Reading] = defaultdict(Reading)
         records = self._read(f"{self.settings.worker.app_id}-{name}-changelog")
-        counting = [r for r in records if readings[r.partition].counts(r.key, r.headers)]
+        counting = [r for r in records if readings[r.partition].counts(r.key, r.value, r.headers)]
         return _last_values([record for record in counting if not record.key.startswith(b"\0")])
 
     def _read(self, topic: str) -> list[ConsumerRecord]:

@@ -198,7 +198,7 @@ class Load:
         """Take the next record."""
         partition, key, before = self._partition, record.key, self.reading.claim
         partition.seen = record.offset + 1
-        if self.reading.counts(key, record.headers):
+        if self.reading.counts(key, record.value, record.headers):
             self._values[key] = record.value
             self._n_bytes += len(key) + len(record.value or b"")
             partition.overwritten.discard(key)
@@ -206,7 +206,7 @@ class Load:
                 self.write()
         elif self.reading.claim is not before:
             self._claim_offset = record.offset
-        elif changelog.claim_of(key) is None:
+        elif not changelog.is_claim(key):
             partition.overwritten.add(key)
             partition.unsettle(record.offset)
 
@@ -359,8 +359,9 @@ class Table(Service):
 
     async def _write_claims(self, epochs: dict[int, int]) -> dict[int, int]:
         """Claim partitions with these epochs; return the claims' offsets."""
-        claims = [State(number, Claim(epoch, self._owner).key, changelog.VALUE) for number, epoch in epochs.items()]
-        return {record.partition: record.offset for record in await self._send(claims)}
+        claims = {number: Claim(epoch, self._owner) for number, epoch in epochs.items()}
+        records = await self._send([State(number, claim.key, claim.value) for number, claim in claims.items()])
+        return {record.partition: record.offset for record in records}
 
     async def _put(self, states: Iterable[State]) -> None:
         """Write states to the changelog, then to RocksDB, unless another process owns the partition by now."""
@@ -381,11 +382,11 @@ class Table(Service):
         async for record in self._records({number: (gap.start, gap.stop - 1) for number, gap in gaps.items()}):
             if changelog.owner_of(record.headers) == self._owner:
                 continue
-            partition, claim = self._partitions[record.partition], changelog.claim_of(record.key)
-            if claim is None:
+            partition = self._partitions[record.partition]
+            if not changelog.is_claim(record.key):
                 partition.overwritten.add(record.key)
                 partition.unsettle(record.offset)
-            elif claim.epoch > partition.meta.epoch:
+            elif changelog.claim_of(record.value).epoch > partition.meta.epoch:
                 raise Superseded(f"partition {record.partition} of {self._topic} was claimed by another process")
 
     async def _write_back(self) -> None:
@@ -420,8 +421,8 @@ class Table(Service):
             elif meta is not NEW and _now_ms() - meta.written_ms > FRESH_MS:
                 whys[number] = "it is too old"
         spans = {n: (m.claim_offset,) * 2 for n, m in metas.items() if n not in whys and m.claim_offset >= 0}
-        keys = {record.partition: record.key async for record in self._records(spans)}
-        whys |= {n: "it is of another changelog" for n in spans if keys.get(n) != metas[n].claim.key}
+        claims = {record.partition: record.value async for record in self._records(spans)}
+        whys |= {n: "it is of another changelog" for n in spans if claims.get(n) != metas[n].claim.value}
         for number, why in whys.items():
             self._partitions[number].clear(why)
 

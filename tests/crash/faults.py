@@ -339,7 +339,7 @@ def tombstones(rig: Rig, rng: random.Random) -> None:
     """A null value on every topic there is, ours included, on a key that nothing else uses."""
     prefix = rig.settings.kafka.topic_prefix
     rig.strike()
-    of_events = {*TOPIC_OF_KIND.values(), "item-signals"}
+    of_events = {*TOPIC_OF_KIND.values(), "forget", "item-signals"}
     for topic in topics.all_topics(rig.settings):
         name = topic.name.removeprefix(prefix)
         rig.load.put_raw(Record(name, b"nobody", None), is_rejectable=name in of_events)

@@ -157,7 +157,7 @@ def assert_rejected_exactly(
     wanted = set(rejectable)
     origins = {
         (record.topic, record.partition, record.offset)
-        for topic in [*KIND_OF_TOPIC, "items", "item-signals"]
+        for topic in [*KIND_OF_TOPIC, "forget", "items", "item-signals"]
         for record in read(running, topic)
         if (topic, record.key, record.value) in wanted
     }

@@ -48,7 +48,7 @@ demo: setup  ## the whole pipeline on a real log (ENCODER=hashing: without torch
 	@exec $(BIN)/stream-rec --log-level warning demo --encoder $(ENCODER) $(DEMO_ARGS)
 
 test: .venv/ready-full  ## every test, those on a real broker and the real model included
-	@exec $(BIN)/python -m pytest -m "not gpu and not container" $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not container" $(PYTEST_ARGS)
 
 test-containers: .venv/ready-full  ## tests that need a container engine (Docker, or root with podman and debootstrap)
 	@PYTHON=$(BIN)/python exec tests/containers/run.sh $(PYTEST_ARGS)

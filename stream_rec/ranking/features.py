@@ -128,7 +128,7 @@ def inputs(candidates: Candidates, past: Past, catalog: Catalog, now_ms: int) ->
         past.recent_rows,
         float(now_ms),
     )
-    _scale(items, LOGGED)
+    _scale(items)
     return Inputs(items, _context(past, catalog, now_ms), bisect_right(HISTORY, past.n_events))
 
 
@@ -201,17 +201,17 @@ def _of_sources(items, rows, values, follower_rows, weights, n, total, total_bef
     for place in range(len(rows)):
         row = rows[place]
         popular = np.sqrt(1.0 + total_before[row] + total[row])
-        items[place, _FOLLOWS_LAST] = values[LAST, place]
-        items[place, _FOLLOWS_LAST + 1] = values[RECENT, place]
+        items[place, _FOLLOWS_LAST] = values[place, LAST]
+        items[place, _FOLLOWS_LAST + 1] = values[place, RECENT]
         if last_row >= 0 and total[row] > 0.0:
             for at in range(n[row]):
                 if follower_rows[row, at] == last_row:
                     items[place, _FOLLOWS_LAST + 2] = weights[row, at] / total[row]
                     break
-        items[place, _FOLLOWS_LAST + 3] = values[RECENT, place] / popular
-        items[place, _FOLLOWS_LAST + 4] = values[WIDE, place] / popular
-        items[place, _STAN] = values[STAN, place]
-        items[place, _STAN + 1] = values[AFTER, place]
+        items[place, _FOLLOWS_LAST + 3] = values[place, RECENT] / popular
+        items[place, _FOLLOWS_LAST + 4] = values[place, WIDE] / popular
+        items[place, _STAN] = values[place, STAN]
+        items[place, _STAN + 1] = values[place, AFTER]
         if last_row >= 0 and row < len(vectors):
             near_last, near_taste = np.float32(0.0), np.float32(0.0)
             for d in range(len(last)):
@@ -250,22 +250,26 @@ def _of_own(items, rows, own_rows, own_counts, own_first_ms, own_last_ms, recent
             items[place, _OWN + 4] = 1.0 / (1.0 + k)
 
 
-@numba.njit(cache=True, fastmath=True)
-def _scale(items, logged):
+def _scale(items: np.ndarray) -> None:
     """Divide each feature by its largest size, and add the logarithms, at most 1 too."""
-    n_features = items.shape[1] - len(logged)
-    scale = np.zeros(n_features, dtype=np.float32)
+    _divide_by_largest(items)
+    logarithms = items.take(LOGGED, axis=1)  # numpy's logarithms come eight at once, numba's one by one
+    logarithms *= 50.0
+    logarithms += 1.0
+    np.log(logarithms, out=logarithms)
+    np.multiply(logarithms, np.float32(1 / np.log(51.0)), out=items[:, N:])
+
+
+@numba.njit(cache=True, fastmath=True)
+def _divide_by_largest(items):
+    scale = np.zeros(N, dtype=np.float32)
     for place in range(items.shape[0]):
-        for f in range(n_features):
+        for f in range(N):
             size = abs(items[place, f])
             if size > scale[f]:
                 scale[f] = size
-    for f in range(n_features):
+    for f in range(N):
         scale[f] = np.float32(1.0) / scale[f] if scale[f] > TINY else np.float32(0.0)
     for place in range(items.shape[0]):
-        for f in range(n_features):
+        for f in range(N):
             items[place, f] *= scale[f]
-        for k in range(len(logged)):
-            items[place, n_features + k] = np.float32(0.25433) * np.log(
-                np.float32(1.0) + np.float32(50.0) * items[place, logged[k]]
-            )

@@ -52,7 +52,7 @@ class Candidates:
     sources: np.ndarray
     """(k,) int64 bits of the sources that proposed each."""
     values: np.ndarray
-    """(columns, k) float32 each source's score, see ``scratch.py``."""
+    """(k, columns) float32 each source's score, see ``scratch.py``."""
     taste: np.ndarray
     """(d,) unit vector of the user's recent items, zero where there is none."""
     last: np.ndarray
@@ -84,7 +84,7 @@ def retrieve(past: Past, catalog: Catalog, workspace: Workspace, *, own_slot: in
     scratch.choose(newcomers(catalog), FRESH, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
     user = bpr.folded_in(past, catalog.factors)
-    return Candidates(rows, scratch.sources[rows], scratch.values.take(rows, axis=1), taste, last, user)
+    return Candidates(rows, scratch.sources[rows], scratch.values.take(rows, axis=0), taste, last, user)
 
 
 def tastes(recent_rows: np.ndarray, catalog: Catalog) -> tuple[np.ndarray, np.ndarray]:

@@ -42,10 +42,10 @@ def _add(values, is_touched, touched, n_touched, recent, rows, weights, n, total
                     touched[n_touched] = follower
                     n_touched += 1
                 if place == 0:
-                    values[LAST, follower] += share
+                    values[follower, LAST] += share
                 if place < NEAR:
-                    values[RECENT, follower] += near * share
-                values[WIDE, follower] += far * share
+                    values[follower, RECENT] += near * share
+                values[follower, WIDE] += far * share
         near *= NEAR_DECAY
         far *= FAR_DECAY
     return n_touched

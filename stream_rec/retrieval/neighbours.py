@@ -101,6 +101,7 @@ def _add(
                         n_met += 1
                     similarity[slot] += each
         weight *= DECAY
+    fading = np.exp(-np.arange(rows.shape[1]) / DISTANCE)
     least = 0.0
     if n_met > NEIGHBOURS:
         found = np.empty(n_met)
@@ -128,8 +129,8 @@ def _add(
                 is_touched[row] = True
                 touched[n_touched] = row
                 n_touched += 1
-            near = faded * np.exp(-abs(place - shared) / DISTANCE)
-            values[STAN, row] += near
+            near = faded * fading[abs(place - shared)]
+            values[row, STAN] += near
             if place > shared:
-                values[AFTER, row] += near
+                values[row, AFTER] += near
     return n_touched

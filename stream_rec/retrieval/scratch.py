@@ -18,8 +18,8 @@ class Scratch:
     """Workspace of one process, as large as the catalog."""
 
     def __init__(self) -> None:
-        self.values = np.zeros((COLUMNS, 0), dtype=np.float32)
-        """(columns, >= n) zero outside of the making of a list."""
+        self.values = np.zeros((0, COLUMNS), dtype=np.float32)
+        """(>= n, columns) zero outside of the making of a list."""
         self.is_touched = np.zeros(0, dtype=bool)
         self.touched = np.zeros(0, dtype=np.int64)
         """Rows with any value, in the order in which they were touched; the first ``n_touched`` count."""
@@ -36,7 +36,7 @@ class Scratch:
         self.n_touched = self.n_chosen = 0
         if n_rows > len(self.is_touched):
             room = max(n_rows, 2 * len(self.is_touched), 1024)
-            self.values = np.zeros((COLUMNS, room), dtype=np.float32)
+            self.values = np.zeros((room, COLUMNS), dtype=np.float32)
             self.is_touched = np.zeros(room, dtype=bool)
             self.touched = np.zeros(room, dtype=np.int64)
             self.sources = np.zeros(room, dtype=np.int64)
@@ -69,8 +69,8 @@ def _clear(values, is_touched, touched, n_touched, sources, chosen, n_chosen):
     for at in range(n_touched):
         row = touched[at]
         is_touched[row] = False
-        for column in range(values.shape[0]):
-            values[column, row] = 0.0
+        for column in range(values.shape[1]):
+            values[row, column] = 0.0
     for at in range(n_chosen):
         sources[chosen[at]] = 0
 
@@ -89,7 +89,7 @@ def _choose(rows, bit, is_listed, sources, chosen, n_chosen):
 @numba.njit(cache=True)
 def _choose_best(values, touched, n_touched, best, is_listed, sources, chosen, n_chosen):
     for column, k, source in best:
-        rows = _largest(values[column], touched, n_touched, k, is_listed)
+        rows = _largest(values[:, column], touched, n_touched, k, is_listed)
         n_chosen = _choose(rows, 1 << source, is_listed, sources, chosen, n_chosen)
     return n_chosen
 

@@ -37,6 +37,6 @@ def _add(values, is_touched, touched, n_touched, recent, rows, similarities, n):
                 is_touched[near] = True
                 touched[n_touched] = near
                 n_touched += 1
-            values[TEXT, near] += weight * max(similarities[row, at], np.float32(1e-6))
+            values[near, TEXT] += weight * max(similarities[row, at], np.float32(1e-6))
         weight *= np.float32(DECAY)
     return n_touched

@@ -241,7 +241,7 @@ def scaled(*rows: list[float]) -> np.ndarray:
     items = np.zeros((len(rows), INPUTS), dtype=np.float32)
     for place, row in enumerate(rows):
         items[place, : len(row)] = row
-    module._scale(items, LOGGED)
+    module._scale(items)
     return items
 
 

@@ -24,7 +24,7 @@ def column(scratch: Scratch, catalog: Catalog, number: int) -> dict[str, float]:
     """Return what stands in a column. Every row with a value must be noted as touched, once."""
     touched = scratch.touched[: scratch.n_touched].tolist()
     assert len(set(touched)) == len(touched)
-    assert set(np.flatnonzero(scratch.values.any(axis=0)).tolist()) <= set(touched)
+    assert set(np.flatnonzero(scratch.values.any(axis=1)).tolist()) <= set(touched)
     assert np.flatnonzero(scratch.is_touched).tolist() == sorted(touched)
-    values = scratch.values[number]
+    values = scratch.values[:, number]
     return {catalog.item_ids[row]: float(values[row]) for row in touched if values[row] != 0}

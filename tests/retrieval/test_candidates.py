@@ -92,7 +92,7 @@ def test_rows_ascend_and_are_listed():
     assert (np.diff(candidates.rows) > 0).all()
     assert catalog.is_listed[candidates.rows].all()
     assert (candidates.sources > 0).all()
-    assert candidates.values.shape == (6, len(candidates))
+    assert candidates.values.shape == (len(candidates), 6)
 
 
 def test_a_candidate_of_one_source_has_the_values_of_all():
@@ -107,10 +107,10 @@ def test_a_candidate_of_one_source_has_the_values_of_all():
     place = candidates.rows.tolist().index(catalog.find("p3"))
 
     assert by_source(candidates, catalog)["p3"] == {"trending"}
-    assert candidates.values[TEXT, place] == pytest.approx(np.sqrt(0.5))
-    assert candidates.values[[LAST, RECENT, WIDE, STAN, AFTER], place].tolist() == [0] * 5
+    assert candidates.values[place, TEXT] == pytest.approx(np.sqrt(0.5))
+    assert candidates.values[place, [LAST, RECENT, WIDE, STAN, AFTER]].tolist() == [0] * 5
     follower = candidates.rows.tolist().index(catalog.find("follower"))
-    assert candidates.values[[LAST, RECENT, WIDE, TEXT], follower].tolist() == [
+    assert candidates.values[follower, [LAST, RECENT, WIDE, TEXT]].tolist() == [
         0.5,
         0.5,
         0.5,
@@ -136,7 +136,7 @@ def test_an_empty_catalog_has_no_candidates(item_ids):
     candidates = found(Catalog(), *item_ids)
 
     assert len(candidates) == 0
-    assert (candidates.rows.dtype, candidates.values.shape) == (np.int64, (6, 0))
+    assert (candidates.rows.dtype, candidates.values.shape) == (np.int64, (0, 6))
 
 
 def test_users_one_after_the_other_are_as_each_alone():

@@ -15,7 +15,7 @@ def filled(**values: float) -> Scratch:
     scratch = Scratch()
     scratch.begin(6)
     for row, value in values.items():
-        scratch.values[TEXT, int(row[1:])] = value
+        scratch.values[int(row[1:]), TEXT] = value
         scratch.is_touched[int(row[1:])] = True
         scratch.touched[scratch.n_touched] = int(row[1:])
         scratch.n_touched += 1
@@ -56,6 +56,6 @@ def test_the_next_list_begins_with_nothing():
 
         assert (scratch.n_touched, scratch.n_chosen) == (0, 0)
         assert not scratch.values.any() and not scratch.is_touched.any() and not scratch.sources.any()
-        assert scratch.values.shape[0] == COLUMNS and scratch.values.shape[1] >= n_rows
+        assert scratch.values.shape[1] == COLUMNS and scratch.values.shape[0] >= n_rows
         scratch.choose_best(((LAST, 5, 0),), np.ones(n_rows, bool))
         assert proposed(scratch) == []

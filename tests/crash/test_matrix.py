@@ -21,7 +21,7 @@ from tests.crash.trial import Outcome
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
-EVENTS, RATE = 5_000, 250.0
+EVENTS, RATE = 3_000, 250.0
 LONGEST_S = 120.0
 """Faults follow each other within seconds, and each of a group's waits for those before it."""
 SEED = 5

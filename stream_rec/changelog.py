@@ -18,15 +18,17 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from stream_rec.errors import StateVersionError
+from stream_rec.errors import NewerVersion
 
 OWNER_HEADER = "owner"
 """Header of every record of a changelog: who wrote it, ``OWNER_BYTES`` of its own at each start of a process."""
 OWNER_BYTES = 8
 CLAIMS = 128
 """How many claims of a partition are kept."""
+MOST_CLAIMS = 2**53
+"""No partition is claimed so often: what says so is damaged, and claims nothing."""
+VERSION = 1
 _CLAIM = struct.Struct(f">Bq{OWNER_BYTES}s")
-_VERSION = 1
 _KEY = b"\0claim\0"
 """No id begins so: NUL is refused at the door."""
 NOBODY = b""
@@ -47,7 +49,7 @@ class Claim(NamedTuple):
     @property
     def value(self) -> bytes:
         """The record's value."""
-        return _CLAIM.pack(_VERSION, self.epoch, self.owner)
+        return _CLAIM.pack(VERSION, self.epoch, self.owner)
 
 
 UNCLAIMED = Claim(0, NOBODY)
@@ -62,14 +64,14 @@ def claim_of(value: bytes | None) -> Claim:
     """Return the claim that a record's value says; what cannot be read claims nothing.
 
     Raises:
-        StateVersionError: written by a newer program.
+        NewerVersion: a newer program owns the partition, perhaps in another way.
     """
-    if value and value[0] > _VERSION:
-        raise StateVersionError(f"claim has version {value[0]}, this program reads up to {_VERSION}: update it")
+    if value and value[0] > VERSION:
+        raise NewerVersion(f"claim has version {value[0]}, this program reads up to {VERSION}: update it")
     if value is None or len(value) != _CLAIM.size:
         return UNCLAIMED
-    _, epoch, owner = _CLAIM.unpack(value)
-    return Claim(epoch, owner)
+    version, epoch, owner = _CLAIM.unpack(value)
+    return Claim(epoch, owner) if version == VERSION and 0 <= epoch <= MOST_CLAIMS else UNCLAIMED
 
 
 def owner_of(headers: Iterable[tuple[str, bytes]]) -> bytes:

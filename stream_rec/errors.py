@@ -43,6 +43,18 @@ class DimensionMismatch(StreamRecError):
     """A vector has another length than its space: one encoder name and revision must mean one length."""
 
 
+class TopicsInUse(StreamRecError):
+    """Topics that must be empty hold records: use another ``kafka.topic_prefix``, or delete and create them anew."""
+
+    exit_code = 1
+
+
+class NotAtRest(StreamRecError):
+    """A pipeline runs, or has not done all its work yet: let its workers finish, then stop them."""
+
+    exit_code = 1
+
+
 class DeliveryFailed(StreamRecError):
     """The broker did not acknowledge records: the message says how many and why; send them again."""
 
@@ -51,6 +63,10 @@ class DeliveryFailed(StreamRecError):
 
 class StateVersionError(StreamRecError):
     """Stored bytes have a version this program does not read: run a program at least as new as the writer."""
+
+
+class NewerVersion(StateVersionError):
+    """Stored bytes are a newer program's: update this one. It ends instead of guessing at them, and lost nothing."""
 
 
 class AlreadyRunning(StreamRecError):

@@ -16,6 +16,7 @@ LAYERS = (
     ("knowledge", "user", "embedding", "catalog", "ranking", "retrieval", "reranking", "config", "explain"),
     ("recommend",),
     ("topics", "broker", "client", "replay"),
+    ("snapshot",),
     ("wiring", "dashboard", "testing"),
     ("cli",),
     ("__main__",),

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from stream_rec.errors import StateVersionError
+from stream_rec.errors import NewerVersion, StateVersionError
 
 T = TypeVar("T", bound=Struct)
 
@@ -29,17 +29,18 @@ def versioned(data: bytes, decoder: msgspec.msgpack.Decoder[T], *, what: str, ve
         version: The newest that can be read.
 
     Raises:
-        StateVersionError: written by a newer program, or no such value at all.
+        NewerVersion: written by a newer program.
+        StateVersionError: no such value at all.
     """
     try:
         value = decoder.decode(data)
         written = value.version
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        written = _version_of(data)
+        written = version_of(data)
         if written <= version:
             raise StateVersionError(f"{what} cannot be read ({error}); version {version} expected") from error
     if written > version:
-        raise StateVersionError(f"{what} has version {written}, this program reads up to {version}: update it")
+        raise NewerVersion(f"{what} has version {written}, this program reads up to {version}: update it")
     if written < 1:
         raise StateVersionError(f"{what} cannot be read: it has version {written}; version {version} expected")
     return value
@@ -51,8 +52,8 @@ class _Versioned(Struct, array_like=True):
     version: int
 
 
-def _version_of(data: bytes) -> int:
-    """Return the version of bytes whose other fields are not what they were; 0 where there is none."""
+def version_of(data: bytes) -> int:
+    """Return the version of bytes, whatever their other fields have become; 0 where there is none."""
     try:
         return _VERSION.decode(data).version
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

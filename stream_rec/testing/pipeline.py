@@ -24,13 +24,13 @@ from pathlib import Path
 from types import TracebackType
 
 import msgspec
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient
 from kafka.consumer.fetcher import ConsumerRecord
-from kafka.protocol.consumer import OffsetSpec
 
 from stream_rec.changelog import Reading
 from stream_rec.client import EventProducer, RecommendationsView
 from stream_rec.client.connect import connect
+from stream_rec.client.lag import open_records
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings, as_toml
 from stream_rec.events.interaction import TOPIC_OF_KIND
@@ -180,7 +180,7 @@ class RunningPipeline:
             # Signals are sent before events are acked: when no event is open, all signals are in their topic.
             for names in (list(TOPIC_OF_KIND.values()), ["item-signals"]):
                 full = [self.settings.kafka.topic(name) for name in names]
-                while behind := _open_records(client, group, full, self.settings.kafka.partitions):
+                while behind := open_records(client, group, full, self.settings.kafka.partitions):
                     if time.monotonic() > deadline:
                         raise RuntimeError(f"not settled within {timeout_s:g} s; records open: {behind}")
                     self.raise_if_ended()
@@ -268,16 +268,3 @@ def _with(settings: Settings, **sections: dict[str, object]) -> Settings:
         section: msgspec.structs.replace(getattr(settings, section), **values) for section, values in sections.items()
     }
     return msgspec.structs.replace(settings, **changed)
-
-
-def _open_records(client: KafkaAdminClient, group: str, topics: list[str], n_partitions: int) -> dict[str, int]:
-    """Return how many records of each topic the group has not committed yet; topics without any are left out."""
-    partitions = [TopicPartition(topic, number) for topic in topics for number in range(n_partitions)]
-    committed = client.list_group_offsets({group: partitions})[group]
-    ends = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-    behind: dict[str, int] = {}
-    for tp in partitions:
-        n_open = ends[tp].offset - (max(committed[tp].offset, 0) if tp in committed else 0)
-        if n_open > 0:
-            behind[tp.topic] = behind.get(tp.topic, 0) + n_open
-    return behind

@@ -89,6 +89,14 @@ class FencedConsumer(driver.Consumer):
         for message in messages:
             self._finished[message.tp] = max(message.offset + 1, self._finished.get(message.tp, 0))
 
+    def open_records(self) -> int:
+        """Return how many records of this process's partitions are not finished, as far as the last fetches say."""
+        n_open = 0
+        for tp in self.assignment():
+            end = self.highwater(tp)  # None before the first fetch
+            n_open += max(0, (end or 0) - (self._finished.get(tp) or self._committed_offset.get(tp) or 0))
+        return n_open
+
     def _new_offset(self, tp: TP) -> int | None:
         """Return what may be committed of a partition; Faust's own count of acks is dropped."""
         self._acked[tp].clear()

@@ -1,14 +1,19 @@
-"""The item stage: signals in, what is known of items out."""
+"""The item stage: signals in, what is known of items out.
+
+Signals that cannot be read are set aside like any bad input. Those of a newer program are not: a user stage that was
+updated first sends them, and what is set aside is counted nowhere. The worker ends, and counts them once it is updated.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 
 import faust
 from aiokafka import AIOKafkaProducer
 
 from stream_rec.config import Settings
-from stream_rec.errors import StateVersionError
+from stream_rec.errors import NewerVersion, StateVersionError
 from stream_rec.events.validate import Rejection
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
@@ -17,6 +22,8 @@ from stream_rec.wiring.apps import raw_topic
 from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
 from stream_rec.wiring.reject import reject
 from stream_rec.wiring.table import State, Table
+
+log = logging.getLogger(__name__)
 
 
 class ItemStage:
@@ -34,13 +41,21 @@ class ItemStage:
                 await self.handle(batch)
 
     async def handle(self, batch: Batch) -> None:
-        """Take one batch: decode, apply, commit."""
+        """Take one batch: decode, apply, commit.
+
+        Raises:
+            NewerVersion: a newer program wrote signals, or what is known of an item: nothing of the batch is kept.
+        """
         by_item: dict[tuple[int, bytes], list[Signal]] = defaultdict(list)
         sends: list[Send] = []
         for message in batch.messages:
             try:
                 for signal in signals.decode(message.value or b""):
                     by_item[message.partition, signal.item_id.encode()].append(signal)
+            except NewerVersion as error:
+                at = f"{message.topic}[{message.partition}]@{message.offset}"
+                log.error("refused_newer_version at=%s why=%s", at, error)
+                raise NewerVersion(f"{at}: {error}") from error
             except StateVersionError as error:
                 sends.append(reject(message, Rejection("wrong_type", str(error)), self._settings.kafka))
         topic = self._settings.kafka.topic("item-knowledge")

@@ -20,9 +20,9 @@ import os
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import rocksdict
@@ -31,8 +31,10 @@ from aiokafka.structs import RecordMetadata
 from mode import Service
 
 from stream_rec import changelog
-from stream_rec.changelog import OWNER_BYTES, OWNER_HEADER, Claim, Reading
+from stream_rec.changelog import MOST_CLAIMS, OWNER_BYTES, OWNER_HEADER, Claim, Reading
 from stream_rec.config import KafkaSettings
+from stream_rec.errors import NewerVersion
+from stream_rec.events.codec import EventTime, Offset, version_of, versioned
 from stream_rec.wiring.apps import new_reader
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ TRIES = 3
 DAMAGED = "damaged"
 """A file of this name beside the data says that the database could not be read."""
 _META_KEY = b"\0meta"
+META_VERSION = 1
 
 
 class State(NamedTuple):
@@ -71,13 +74,14 @@ class Superseded(RuntimeError):
 class Meta(msgspec.Struct, array_like=True, frozen=True):
     """What a database says of itself."""
 
-    next_offset: int
+    version: int
+    next_offset: Offset
     """Of the changelog: what comes before is in the database, as far as it counts."""
-    claim_offset: int
+    claim_offset: Annotated[int, msgspec.Meta(ge=-1, le=2**62)]
     """Where the claim stands under which the database was written last."""
-    epoch: int
-    owner: bytes
-    written_ms: int
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=MOST_CLAIMS)]
+    owner: Annotated[bytes, msgspec.Meta(max_length=OWNER_BYTES)]
+    written_ms: EventTime
 
     @property
     def claim(self) -> Claim:
@@ -85,7 +89,16 @@ class Meta(msgspec.Struct, array_like=True, frozen=True):
         return Claim(self.epoch, self.owner)
 
 
-NEW = Meta(next_offset=0, claim_offset=-1, epoch=0, owner=changelog.NOBODY, written_ms=0)
+NEW = Meta(META_VERSION, next_offset=0, claim_offset=-1, epoch=0, owner=changelog.NOBODY, written_ms=0)
+
+
+def read_meta(data: bytes) -> Meta:
+    """Return what a database says of itself.
+
+    Raises:
+        StateVersionError: a newer program wrote it, or it is damaged: the changelog has all that it holds.
+    """
+    return versioned(data, _META, what="database", version=META_VERSION)
 
 
 class Partition:
@@ -105,8 +118,12 @@ class Partition:
     def _open(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._db = rocksdict.Rdict(str(self._directory), _options())
-        stored = self._db.get(_META_KEY)
-        self.meta = msgspec.msgpack.decode(stored, type=Meta) if stored is not None else NEW
+        try:
+            stored = self._db.get(_META_KEY)
+            self.meta = read_meta(stored) if stored is not None else NEW
+        except Exception:
+            self._db.close()  # else nobody could make it anew
+            raise
         self.seen = self.meta.next_offset
         """Every record before this offset has been looked at, or is our own."""
         self.overwritten: set[bytes] = set()
@@ -195,10 +212,18 @@ class Load:
         self._n_bytes = 0
 
     def take(self, record: ConsumerRecord) -> None:
-        """Take the next record."""
+        """Take the next record.
+
+        Raises:
+            NewerVersion: a newer program owns the partition.
+        """
         partition, key, before = self._partition, record.key, self.reading.claim
+        try:
+            counts = self.reading.counts(key, record.value, record.headers)
+        except NewerVersion as error:
+            raise _refused(_place(record), str(error)) from error
         partition.seen = record.offset + 1
-        if self.reading.counts(key, record.value, record.headers):
+        if counts:
             self._values[key] = record.value
             self._n_bytes += len(key) + len(record.value or b"")
             partition.overwritten.discard(key)
@@ -224,15 +249,27 @@ class Table(Service):
     """The partitions that this process owns of one table. Start it before the app."""
 
     def __init__(
-        self, name: str, app_id: str, directory: Path, producer: AIOKafkaProducer, kafka: KafkaSettings
+        self,
+        name: str,
+        app_id: str,
+        directory: Path,
+        producer: AIOKafkaProducer,
+        kafka: KafkaSettings,
+        *,
+        versions: Mapping[bytes, int] | None = None,
     ) -> None:
-        """Describe the table; nothing is opened before ``own``."""
+        """Describe the table; nothing is opened before ``own``.
+
+        Args:
+            versions: By how keys begin, the longest first, the newest version of values that this program reads.
+        """
         super().__init__()
         self.name = name
         self._topic = kafka.topic(f"{app_id}-{name}-changelog")
         self._directory = directory / "tables" / name
         self._producer = producer
         self._kafka = kafka
+        self._versions = versions or {}
         self._reader: AIOKafkaConsumer | None = None
         self._owner = os.urandom(OWNER_BYTES)
         self._headers = [(OWNER_HEADER, self._owner)]
@@ -273,12 +310,22 @@ class Table(Service):
                     log.info("purged table=%s partition=%d keys=%d", self.name, number, len(keys))
 
     def read(self, partition: int, key: bytes) -> bytes | None:
-        """Return the value of ``key``, None where there is none."""
-        return self._partitions[partition].get(key)
+        """Return the value of ``key``, None where there is none.
+
+        Raises:
+            NewerVersion: a newer program wrote it: this one must end, for it could only destroy it.
+        """
+        value = self._partitions[partition].get(key)
+        if value is not None:
+            self._require_readable(partition, key, value)
+        return value
 
     def scan(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """Return all keys of a partition that begin with ``prefix``, and their values."""
-        return self._partitions[partition].scan(prefix)
+        """Return all keys of a partition that begin with ``prefix``, and their values; raises as ``read`` does."""
+        found = self._partitions[partition].scan(prefix)
+        for key, value in found:
+            self._require_readable(partition, key, value)
+        return found
 
     def purge(self, partition: int, key: bytes) -> None:
         """Have the bytes of a deleted key taken from the disk, too, within some seconds."""
@@ -344,6 +391,14 @@ class Table(Service):
                 self._partitions[number].seen = gap.stop
             await self._write_back()
 
+    def _require_readable(self, partition: int, key: bytes, value: bytes) -> None:
+        newest = next((version for begin, version in self._versions.items() if key.startswith(begin)), None)
+        if newest is not None and (written := version_of(value)) > newest:
+            raise _refused(
+                f"{self._topic}[{partition}] key={key.decode(errors='backslashreplace')!r}",
+                f"{self.name} has version {written}, this program reads up to {newest}: update it",
+            )
+
     def _source(self, number: int) -> TopicPartition:
         return TopicPartition(self._topic, number)
 
@@ -386,7 +441,12 @@ class Table(Service):
             if not changelog.is_claim(record.key):
                 partition.overwritten.add(record.key)
                 partition.unsettle(record.offset)
-            elif changelog.claim_of(record.value).epoch > partition.meta.epoch:
+                continue
+            try:
+                claim = changelog.claim_of(record.value)
+            except NewerVersion as error:
+                raise _refused(_place(record), str(error)) from error
+            if claim.epoch > partition.meta.epoch:
                 raise Superseded(f"partition {record.partition} of {self._topic} was claimed by another process")
 
     async def _write_back(self) -> None:
@@ -453,6 +513,19 @@ class Table(Service):
             if time.monotonic() - heard_at > STALL_S:
                 raise TimeoutError(f"{self._topic}: nothing came for {STALL_S:.0f} s of partitions {sorted(last_of)}")
             await asyncio.sleep(0)
+
+
+def _place(record: ConsumerRecord) -> str:
+    return f"{record.topic}[{record.partition}]@{record.offset}"
+
+
+def _refused(at: str, why: str) -> NewerVersion:
+    """Return the error that ends a process which met what a newer one wrote, and say it where a person looks."""
+    log.error("refused_newer_version at=%s why=%s", at, why)
+    return NewerVersion(f"{at}: {why}")
+
+
+_META = msgspec.msgpack.Decoder(Meta)
 
 
 def _options() -> rocksdict.Options:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+import statistics
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 
 import faust
 import msgspec
@@ -54,7 +56,7 @@ class UserStage:
         self._kind_of = {kafka.topic(topic): kind for topic, kind in KIND_OF_TOPIC.items()}
         self._policy = policy_name(settings.ranking, settings.head)
         self._sent_up_to: dict[TP, int] = {}
-        self._summary = Summary()
+        self._summary = Summary(lambda: app.consumer.open_records())
 
         @app.agent(raw_topic(app, *self._kind_of, forgetting.topic), name="user-stage")
         async def user_stage(stream: faust.StreamT) -> None:
@@ -78,6 +80,7 @@ class UserStage:
             await self._forgetting.carry_out(batch, wish)
         if late:
             await self._take(batch, late, [])
+        self._summary.took(batch.messages)
         self._summary.count(forgotten=len(wishes))
         for message in batch.messages:
             self._sent_up_to[TP(message.topic, message.partition)] = message.offset
@@ -160,11 +163,22 @@ class UserStage:
 
 
 class Summary:
-    """Counts of an interval, logged when it is over."""
+    """Counts of an interval and how far behind it was, logged when it is over.
 
-    def __init__(self) -> None:
+    ``age_p50_ms`` and ``age_max_ms``: from the broker's time of an event until all that it caused was acknowledged, its
+    list among it, by the clocks of the two. ``open_records``: what is not finished yet, as far as the last fetches say.
+    """
+
+    def __init__(self, open_records: Callable[[], int]) -> None:
+        self._open_records = open_records
         self._began = time.monotonic()
         self._counts: dict[str, int] = defaultdict(int)
+        self._ages_ms: list[float] = []
+
+    def took(self, messages: Iterable[Message]) -> None:
+        """Take notice that all that these records caused is acknowledged."""
+        now_s = time.time()
+        self._ages_ms += [max(0.0, 1000 * (now_s - message.timestamp)) for message in messages]
 
     def count(self, **counts: int) -> None:
         """Add to the counts, and log them if the interval is over."""
@@ -173,6 +187,14 @@ class Summary:
         elapsed = time.monotonic() - self._began
         if elapsed >= SUMMARY_INTERVAL_S:
             fields = " ".join(f"{name}={count}" for name, count in self._counts.items())
-            log.info("served %s interval_s=%.1f", fields, elapsed)
+            log.info(
+                "served %s interval_s=%.1f age_p50_ms=%.0f age_max_ms=%.0f open_records=%d",
+                fields,
+                elapsed,
+                statistics.median(self._ages_ms or [0.0]),
+                max(self._ages_ms, default=0.0),
+                self._open_records(),
+            )
             self._counts.clear()
+            self._ages_ms.clear()
             self._began = time.monotonic()

@@ -7,6 +7,9 @@ from mode import Service
 
 from stream_rec.config import Settings
 from stream_rec.events.interaction import KIND_OF_TOPIC
+from stream_rec.knowledge import state as item_state
+from stream_rec.user import forgotten
+from stream_rec.user import state as user_state
 from stream_rec.wiring import process, warm_up, workbench
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.catalog_feed import catalog_feed
@@ -45,8 +48,10 @@ def run(settings: Settings) -> None:
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
             warm_up.compile_kernels()  # here, where the watchdog is watching
-            users = Table("user-state", worker.app_id, directory, producer, settings.kafka)
-            items = Table("item-state", worker.app_id, directory, producer, settings.kafka)
+            of_users = {forgotten.PREFIX: forgotten.VERSION, b"": user_state.VERSION}
+            users = Table("user-state", worker.app_id, directory, producer, settings.kafka, versions=of_users)
+            of_items = {b"": item_state.VERSION}
+            items = Table("item-state", worker.app_id, directory, producer, settings.kafka, versions=of_items)
             offsets_after = OffsetsAfter(settings.kafka)
             follow_assignment(app, settings.kafka, {users: (*KIND_OF_TOPIC, "forget"), items: ("item-signals",)})
             UserStage(app, producer, users, Forgetting(app, offsets_after, settings), bench, settings)

@@ -14,11 +14,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from stream_rec import changelog
 from stream_rec.catalog import factors
 from stream_rec.catalog.factors import MalformedMove
+from stream_rec.changelog import Claim
 from stream_rec.embedding import codec
 from stream_rec.embedding.codec import MalformedEmbedding
 from stream_rec.errors import StateVersionError
+from stream_rec.events.receipt import Receipt
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge import visits
@@ -28,8 +31,12 @@ from stream_rec.ranking.head import Head
 from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.merge import MalformedContribution
 from stream_rec.ranking.network_head import NetworkHead
+from stream_rec.user import forgotten
 from stream_rec.user import state as user_state
+from stream_rec.user.forgotten import Forgotten
 from stream_rec.user.state import Entry, Tally
+from stream_rec.wiring import table
+from stream_rec.wiring.table import Meta
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 T = 1_700_000_000_000
@@ -144,6 +151,36 @@ def test_a_move():
     assert factors.decode(read("move-1")).tolist() == [n / 64 - 0.5 for n in range(64)]
 
 
+OWNER = b"\0owner1\xff"
+
+
+def test_a_note_of_a_forgotten_user():
+    """The wish stood at 4; the new life begins at 7 of `views`, at the beginning of `clicks`, far on in `purchases`."""
+    assert forgotten.decode(read("forgotten-1")) == Forgotten(1, offset=4, begins={0: 7, 1: 0, 2: 2**40})
+
+
+def test_a_claim():
+    """The 129th of a partition: its key is that of the first, which it replaces."""
+    claim = changelog.claim_of(read("claim-1"))
+
+    assert claim == Claim(129, OWNER)
+    assert claim.key == b"\0claim\x001"
+    assert Claim(0, OWNER).key == b"\0claim\0mark"
+
+
+def test_what_a_database_says_of_itself():
+    """The changelog is in it up to 17, written under the claim at 3."""
+    assert table.read_meta(read("meta-1")) == Meta(1, 17, 3, 2, OWNER, T)
+
+
+def test_a_receipt():
+    """For apps, in JSON: fields may come, none may go or change."""
+    receipt = msgspec.json.decode(read("receipt"), type=Receipt)
+
+    assert receipt == Receipt("3/17", T, n_events=18, n_items=4)
+    assert msgspec.json.encode(receipt) == read("receipt")
+
+
 @pytest.mark.parametrize(
     ("name", "again"),
     [
@@ -153,6 +190,9 @@ def test_a_move():
         (f"embedding-{codec.VERSION}", lambda data: codec.encode(codec.decode(data))),
         (f"contribution-{merge.VERSION}", lambda data: merge.encode(read_contribution(data), FINGERPRINT)),
         (f"move-{factors.VERSION}", lambda data: factors.encode(factors.decode(data))),
+        (f"forgotten-{forgotten.VERSION}", lambda data: forgotten.encode(forgotten.decode(data))),
+        (f"claim-{changelog.VERSION}", lambda data: changelog.claim_of(data).value),
+        (f"meta-{table.META_VERSION}", lambda data: msgspec.msgpack.encode(table.read_meta(data))),
     ],
 )
 def test_the_present_version_is_written_as_ever(name: str, again: Callable[[bytes], bytes]):
@@ -167,6 +207,9 @@ NEWER = (
     (codec.decode, "embedding", codec.VERSION, 0),
     (read_contribution, "contribution", merge.VERSION, 0),
     (factors.decode, "move", factors.VERSION, 0),
+    (forgotten.decode, "forgotten", forgotten.VERSION, 1),
+    (changelog.claim_of, "claim", changelog.VERSION, 0),
+    (table.read_meta, "meta", table.META_VERSION, 1),
 )
 """Decoder, file, version, and at which byte that stands: behind the length of a msgpack list, or first."""
 
@@ -199,6 +242,9 @@ def test_there_was_no_version_0(decode: Callable[[bytes], Any], name: str, versi
     """Bytes that happen to begin like one are refused too."""
     data = bytearray(read(f"{name}-{version}"))
     data[at] = 0
+    if name == "claim":  # what cannot be read claims nothing, and stops nobody
+        assert decode(bytes(data)) == changelog.UNCLAIMED
+        return
 
     with pytest.raises((StateVersionError, MalformedEmbedding, MalformedContribution, MalformedMove)):
         decode(bytes(data))

@@ -357,10 +357,9 @@ def bad_embeddings(rig: Rig, rng: random.Random) -> None:
 
 
 def future_versions(rig: Rig, rng: random.Random) -> None:
-    """Internal records as a later program would write them."""
+    """Internal records as a later program would write them, but signals: a worker refuses those until it is updated."""
     rig.strike()
     version = msgspec.msgpack.encode([99, ["a", 1, {"b": 2}]])
-    rig.load.put_raw(Record("item-signals", b"", version), is_rejectable=True)
     _put_and_take_back(rig, "item-knowledge", b"from-the-future", version)
     _put_and_take_back(rig, "item-embeddings", b"from-the-future", bytes([99]) + rng.randbytes(500))
     _put_and_take_back(rig, "head-weights", b"worker-99", bytes([99]) + rng.randbytes(2000))

@@ -6,6 +6,7 @@ error makes that False. Any other exception is the decoder's fault: it let somet
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import json
@@ -20,9 +21,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from stream_rec import changelog
 from stream_rec.catalog import factors
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.factors import MalformedMove
+from stream_rec.changelog import MOST_CLAIMS, OWNER_BYTES, OWNER_HEADER, Claim, Reading
 from stream_rec.client import view
 from stream_rec.client.view import RecommendationsView
 from stream_rec.config import Settings, as_toml, load
@@ -30,10 +33,11 @@ from stream_rec.embedding import codec
 from stream_rec.embedding.codec import MalformedEmbedding
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.stage import embed
-from stream_rec.errors import DimensionMismatch, FileProblem, SettingsError, StateVersionError
+from stream_rec.errors import DimensionMismatch, FileProblem, NewerVersion, SettingsError, StateVersionError
 from stream_rec.events import validate
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.events.receipt import Receipt
 from stream_rec.events.slate import Slate
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.knowledge import signal as signals
@@ -51,14 +55,19 @@ from stream_rec.replay import embedded as cache
 from stream_rec.replay.log import BadLine, content, read_events, read_items
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.topics import definition
+from stream_rec.user import forgotten
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.forgotten import Forgotten
 from stream_rec.user.state import UserConfig, UserState
 from stream_rec.wiring import catalog_feed
+from stream_rec.wiring import table as tables
 from stream_rec.wiring.factor_exchange import FactorExchange, is_move
+from stream_rec.wiring.forgetting import Forgetting, Notes
 from stream_rec.wiring.head_exchange import HeadExchange
 from tests.catalog.stock import taught
 from tests.fuzz.damage import TEXTS, damaged, damaged_bytes, nested, odd, packed
+from tests.wiring.stage import Batch, Message
 
 NOW_MS = 1_700_000_000_000
 LIMITS = InputLimits()
@@ -170,6 +179,7 @@ def valid_signals(random: Random) -> list[Signal]:
             pairs=[(random.choice(ITEMS), random.randint(-3, 12)) for _ in range(random.randrange(4))],
             visitor=random.getrandbits(64),
             again=random.random() < 0.5,
+            erases=random.random() < 0.3,
         )
         for _ in range(random.randrange(4))
     ]
@@ -250,6 +260,82 @@ def take_signals(world: World, data: bytes) -> bool:
         assert item_state.decode(item_state.encode(after)) == after
         world.catalog.put_knowledge("i4", after)
     world.serve()
+    return True
+
+
+def valid_note(random: Random) -> Forgotten:
+    kinds = random.sample(range(3), random.randrange(4))
+    return Forgotten(forgotten.VERSION, random.randrange(1000), {kind: random.randrange(1000) for kind in kinds})
+
+
+def take_note(world: World, data: bytes) -> bool:
+    try:
+        note = forgotten.decode(data)
+    except StateVersionError:
+        return False
+    assert forgotten.decode(forgotten.encode(note)) == note
+    batch = Batch([], {forgotten.key_of(b"u"): data})
+    notes = Notes(batch, {0})
+    for kind, begins in note.begins.items():
+        assert not notes.has(Kind(kind), Message(b"u", b"", begins))
+        assert begins == 0 or notes.has(Kind(kind), Message(b"u", b"", begins - 1))
+    everything = dict.fromkeys(range(3), 2**62)
+    assert [state.key for state in notes.over(lambda _: everything, lambda _: 2**62)] == [forgotten.key_of(b"u")]
+    world.serve()
+    return True
+
+
+# Changelogs and databases: who wrote them, and how far.
+
+
+def _owner(random: Random) -> bytes:
+    return random.choice((b"A" * OWNER_BYTES, b"B" * OWNER_BYTES, random.randbytes(random.randrange(12))))
+
+
+def made_changelog(random: Random) -> list[tuple[bytes, bytes | None, list[tuple[str, Any]]]]:
+    records = []
+    for _ in range(random.randint(1, 4)):
+        claim = Claim(random.choice((0, 1, 2, 127, 128, MOST_CLAIMS, random.randrange(2**60))), _owner(random))
+        key = random.choice((claim.key, claim.key, b"ann", forgotten.key_of(b"ann"), damaged_bytes(claim.key, random)))
+        value = random.choice((claim.value, claim.value, damaged_bytes(claim.value, random), None))
+        headers = [(OWNER_HEADER, random.choice((_owner(random), None))) for _ in range(random.randrange(3))]
+        records.append((key, value, headers))
+    return records
+
+
+def take_changelog(world: World, records: list[tuple[bytes, bytes | None, list[tuple[str, Any]]]]) -> bool:
+    """Read a changelog, and be able to claim it afterwards, whatever stood there."""
+    reading, has_counted = Reading(), False
+    for key, value, headers in records:
+        before = reading.claim
+        try:
+            has_counted |= reading.counts(key, value, headers)
+        except NewerVersion:
+            return False
+        assert before.epoch <= reading.claim.epoch <= MOST_CLAIMS
+    mine = Claim(reading.claim.epoch + 1, b"C" * OWNER_BYTES)
+    assert changelog.is_claim(mine.key)
+    if mine.epoch <= MOST_CLAIMS:
+        assert not reading.counts(mine.key, mine.value, []) and reading.claim == mine
+    return has_counted
+
+
+def valid_meta(random: Random) -> bytes:
+    meta = tables.Meta(
+        tables.META_VERSION, random.randrange(10**6), random.randrange(-1, 10**6), random.randrange(9), b"A" * 8, NOW_MS
+    )
+    return msgspec.msgpack.encode(meta)
+
+
+def take_meta(world: World, data: bytes) -> bool:
+    try:
+        meta = tables.read_meta(data)
+    except StateVersionError:
+        return False
+    assert tables.read_meta(msgspec.msgpack.encode(meta)) == meta
+    assert min(meta.next_offset, meta.claim_offset + 1, meta.epoch, meta.written_ms) >= 0
+    assert len(meta.claim.value) == len(Claim(0, b"").value)
+    assert meta.epoch <= MOST_CLAIMS, "the claim after it would not count"
     return True
 
 
@@ -420,6 +506,60 @@ def valid_interaction(random: Random) -> dict[str, Any]:
         "value": random.choice((None, 1, 2.5)),
         "context": random.choice(({}, {"device": "tv", "deep": nested(random, 1)})),
     }
+
+
+def valid_wish(random: Random) -> dict[str, Any]:
+    wish = {"user_id": "u", "timestamp_ms": NOW_MS - random.randrange(10**9), "request_id": random.choice(TEXTS)}
+    if random.random() < 0.3:
+        del wish["request_id"]
+    return wish
+
+
+def take_wish(world: World, record: tuple[bytes | None, bytes]) -> bool:
+    """Carry it out for a user of whom something is known, and once more, as after a crash."""
+    key, value = record
+    batch = Batch([Message(key, value, 7, topic="forget")], {key: user_state.encode(world.user)})
+    return asyncio.run(_carried_out(batch, world))
+
+
+async def _carried_out(batch: Batch, world: World) -> bool:
+    async def offsets_after(*_: object) -> dict[Kind, int]:
+        return dict.fromkeys(Kind, 7)
+
+    forgetting = Forgetting(None, offsets_after, world.settings)
+    wishes, rejections = await forgetting.wishes(batch)
+    if rejections:
+        assert [send.topic for send in rejections] == ["rejected"]
+        return False
+    (wish,) = wishes
+    for n_events in (sum(world.user.counts), 0):
+        await forgetting.carry_out(batch, wish)
+        assert list(batch._table) == [forgotten.key_of(wish.message.key)]
+        topic, key, value = batch.sent[-1]
+        assert (topic, key) == ("receipts", wish.request_id.encode())
+        assert msgspec.json.decode(value, type=Receipt).n_events == n_events
+    for signal in batch.signals:
+        world.catalog.put_knowledge("i4", item_state.apply(valid_knowledge(Random(3)), [signal], KnowledgeConfig()))
+    world.serve()
+    return True
+
+
+def valid_receipt(random: Random) -> dict[str, Any]:
+    numbers = {"n_events": random.randrange(99), "n_items": random.randrange(9)}
+    return {"request_id": random.choice(TEXTS), "forgotten_at_ms": NOW_MS, **numbers}
+
+
+def take_receipt(world: World, data: bytes) -> bool:
+    try:
+        receipt = _RECEIPT.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    assert _RECEIPT.decode(msgspec.json.encode(receipt)) == receipt
+    receipt.request_id.encode()
+    return True
+
+
+_RECEIPT = msgspec.json.Decoder(Receipt)
 
 
 def valid_item(random: Random) -> dict[str, Any]:
@@ -698,10 +838,15 @@ DECODERS = (
     Decoder("user state", _struct_bytes(lambda r: user_state.encode(valid_user(r))), take_user),
     Decoder("item state", _struct_bytes(lambda r: item_state.encode(valid_knowledge(r))), take_knowledge),
     Decoder("signals", _struct_bytes(lambda r: signals.encode(valid_signals(r))), take_signals),
+    Decoder("note", _struct_bytes(lambda r: forgotten.encode(valid_note(r))), take_note, 0.5),
+    Decoder("changelog", made_changelog, take_changelog),
+    Decoder("meta", _struct_bytes(valid_meta), take_meta, 0.5),
     Decoder("embedding", _number_bytes(valid_embedding, 30), take_embedding),
     Decoder("contribution", _number_bytes(valid_contribution, 25), take_contribution, 0.5),
     Decoder("move", _number_bytes(valid_move, 1), take_move),
     Decoder("interaction", _keyed(_json_bytes(valid_interaction), "user_id"), take_interaction),
+    Decoder("wish", _keyed(_json_bytes(valid_wish), "user_id"), take_wish),
+    Decoder("receipt", _json_bytes(valid_receipt), take_receipt, 0.5),
     Decoder("item", _keyed(_json_bytes(valid_item), "item_id"), take_item),
     Decoder("slate", _keyed(_json_bytes(valid_slate), "user_id"), take_slate),
     Decoder("record", made_record, take_record, 0.5),

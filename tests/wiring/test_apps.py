@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 
+from aiokafka import AIOKafkaConsumer
 from faust.types.auth import AuthProtocol
 
 from stream_rec.config import KafkaSettings
@@ -78,3 +80,15 @@ def test_topics_are_read_as_bytes(tmp_path):
 
     assert topic.value_serializer == "raw"
     assert topic.key_serializer == "raw"
+
+
+def test_a_backlog_waits_in_the_broker():
+    """What is fetched ahead is bounded, of each partition and before each stage."""
+    app = new_app("app", KafkaSettings(bootstrap="one:9092"), instance_id="w1", lease=Lease(15.0))
+
+    async def made() -> AIOKafkaConsumer:
+        return app.consumer._thread._create_worker_consumer(app.transport)
+
+    fetching = asyncio.run(made())
+    assert fetching._max_partition_fetch_bytes == 131_072
+    assert raw_topic(app, "views").queue.maxsize == 2048

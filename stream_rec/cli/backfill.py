@@ -1,0 +1,156 @@
+"""`stream-rec backfill`: load a history before or while live events flow."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from stream_rec.broker.find import connected
+from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
+from stream_rec.client.backfill import Backfill, Fate
+from stream_rec.config import Settings
+from stream_rec.errors import BrokerUnavailable
+from stream_rec.replay.log import BadLine, Log, LoggedEvent, read_events
+
+NAMED_BAD_LINES = 5
+"""How many bad lines are named one by one; all are counted."""
+SILENCE_S = 30.0
+"""After so long without a record, and without the end, reading has failed."""
+SHOW_S = 0.1
+
+
+@click.command()
+@click.option("--events", "file", required=True, type=click.Path(path_type=Path), help="JSON lines, plain or gzipped.")
+@click.option("--limit", type=click.IntRange(min=1), help="Look at only the first so many events. [default: all]")
+@click.option(
+    "--behind",
+    default=100,
+    type=click.IntRange(min=0),
+    help="Send nothing while the workers are more than so many records behind; 0: never wait for them.",
+)
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most so many a second. [default: any]")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.pass_obj
+def backfill(settings: Settings, file: Path, limit: int | None, behind: int, rate: float | None, dry_run: bool) -> None:
+    """Send the events of a log that are not on the topics yet, without making those that are live wait.
+
+    The same event is one with the same user and event_id; what the topics hold is read first, and followed. So it can
+    be stopped and run again, and the log may reach into what is live. Events keep their own time. Those of a user's
+    life that was forgotten (`forget`, as long as that is kept) are left out.
+
+    Exit code 0: all that was missing was sent; 1: some lines were bad, or the broker did not take something;
+    130: stopped with Ctrl-C, after what had been sent was acknowledged.
+    """
+    records = read_events(file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
+    settings = connected(settings, os.environ)
+    bad: Counter[str] = Counter()
+    began = time.monotonic()
+    sender = Backfill(settings, file.name, most_behind=behind, most_per_s=rate or float("inf"), is_dry=dry_run)
+    with interrupt_flag() as interrupted, closing(sender):
+        try:
+            with _progress() as progress:
+                _read_topics(sender, progress, interrupted)
+                _send_all(sender, records, limit, file, bad, progress, interrupted)
+        finally:
+            _summarize(sender, bad, time.monotonic() - began, is_dry=dry_run, is_interrupted=interrupted.is_set())
+    if interrupted.is_set():
+        sys.exit(EXIT_CODE)
+    if bad:
+        sys.exit(1)
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        TextColumn("{task.fields[done]}"), TimeRemainingColumn(),
+    )  # fmt: skip
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+
+
+def _read_topics(sender: Backfill, progress: Progress, interrupted: threading.Event) -> None:
+    """Take in what the topics hold.
+
+    Raises:
+        BrokerUnavailable: nothing came for 30 s.
+    """
+    task = progress.add_task("reading topics", total=None, done="")
+    heard = time.monotonic()
+    while not sender.present.is_ready and not interrupted.is_set():
+        if sender.present.follow(0.2):
+            heard = time.monotonic()
+        elif time.monotonic() - heard > SILENCE_S:
+            raise BrokerUnavailable(f"the topics of events went silent for {SILENCE_S:g} s before their end")
+        progress.update(task, done=f"{len(sender.present):,} events")
+    progress.remove_task(task)
+
+
+def _send_all(
+    sender: Backfill,
+    records: Log[LoggedEvent],
+    limit: int | None,
+    file: Path,
+    bad: Counter[str],
+    progress: Progress,
+    interrupted: threading.Event,
+) -> None:
+    task = progress.add_task("sending", total=records.bytes_total, done="")
+    shown = 0.0
+
+    def show() -> None:
+        n_sent = sender.fates[Fate.SENT]
+        what = f"waiting for workers, {sender.throttle.behind:,} behind" if sender.is_waiting else "sending"
+        done = f"{n_sent:,} sent, {sender.fates.total() - n_sent:,} left out"
+        progress.update(task, description=what, completed=records.bytes_read, done=done)
+
+    def wait(seconds: float) -> bool:
+        show()
+        return interrupted.wait(seconds)
+
+    n_events = 0
+    for record in records:
+        if interrupted.is_set() or n_events == limit:
+            break
+        if isinstance(record, BadLine):
+            _say_bad(bad, record.reason, f"{file}:{record.line}: {record.reason}: {record.detail}")
+            continue
+        n_events += 1
+        if rejection := sender.check(record):  # as a record, with an id of its own, it is too large
+            _say_bad(bad, "not_sendable", f"{file}: {record.event.event_id}: {rejection.reason}: {rejection.detail}")
+            continue
+        sender.take(record, wait)
+        if time.monotonic() - shown > SHOW_S:
+            show()
+            shown = time.monotonic()
+    if not interrupted.is_set():
+        sender.flush(wait)
+
+
+def _say_bad(bad: Counter[str], reason: str, message: str) -> None:
+    if bad.total() < NAMED_BAD_LINES:
+        click.secho(f"skipped {message}", fg="yellow", err=True)
+    bad[reason] += 1
+
+
+def _summarize(sender: Backfill, bad: Counter[str], took_s: float, *, is_dry: bool, is_interrupted: bool) -> None:
+    n_sent = sender.fates[Fate.SENT]
+    per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(sender.sent.items()))
+    what = "stopped by Ctrl-C; " if is_interrupted else ""
+    what += f"would send {n_sent:,} events" if is_dry else f"sent {n_sent:,} events in {took_s:.1f} s"
+    parts = [f"{what}{': ' if per_topic else ''}{per_topic}"]
+    parts += [f"{sender.fates[Fate.PRESENT]:,} were already there"]
+    if n_forgotten := sender.fates[Fate.FORGOTTEN]:
+        parts += [f"{n_forgotten:,} left out, of users who were forgotten"]
+    click.echo("; ".join(parts))
+    if bad:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in bad.most_common())
+        click.secho(f"skipped {bad.total():,} bad lines: {reasons}", fg="yellow", err=True)

@@ -1,0 +1,230 @@
+"""A log of the past sent beside live events: what is on the topics already is left out, live lists keep their latency.
+
+An event counts once, whoever sent it first: by user and ``event_id``. What the topics hold is known before the first
+event is sent, and followed meanwhile. What is left is a live event that comes in the moment after the same one was sent
+from the log: the user's ring drops it, as far as that reaches. The producer is idempotent, so what it tries again does
+not come twice: of an old event, which a full ring lets go at once, nobody could tell.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
+from enum import Enum
+
+import msgspec
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.errors import KafkaError
+
+from stream_rec.client.answers import Answers
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, require_topics
+from stream_rec.client.lag import committed, open_by_partition
+from stream_rec.client.present import Present
+from stream_rec.client.throttle import Throttle
+from stream_rec.config import Settings
+from stream_rec.errors import BrokerUnavailable, DeliveryFailed
+from stream_rec.events import validate
+from stream_rec.events.interaction import TOPIC_OF_KIND
+from stream_rec.events.validate import Rejection
+from stream_rec.replay.log import LoggedEvent
+
+HEADER = "backfill"
+"""Header of every event sent from a log; its value is the log's name."""
+SLICE = 20
+"""Events sent at once: live ones that come just behind them wait some ten milliseconds longer."""
+ASK_S = 0.2
+"""How often the broker is asked how far the workers are."""
+POLL_S = 0.01
+DELIVERY_TIMEOUT_MS = 60_000
+
+
+class Fate(Enum):
+    """What became of one event of the log."""
+
+    SENT = "sent"
+    PRESENT = "present"
+    FORGOTTEN = "forgotten"
+
+
+class Backfill:
+    """Sends events from a log that are not on the topics yet. For one thread; close it."""
+
+    def __init__(
+        self, settings: Settings, name: str, *, most_behind: int, most_per_s: float = float("inf"), is_dry: bool = False
+    ) -> None:
+        """Connect.
+
+        Args:
+            name: Of the log.
+            most_behind: Wait while more records than that wait for the workers; 0: never.
+            is_dry: Send nothing, only count.
+
+        Raises:
+            BrokerUnavailable: no broker answered.
+            TopicMismatch: a topic is missing.
+        """
+        kafka = settings.kafka
+        require_topics(kafka, [*TOPIC_OF_KIND.values(), "item-signals", "forget", "recommendations"])
+        self._kafka, self._limits = kafka, settings.limits
+        self._group = kafka.topic(settings.worker.app_id)
+        self._headers = [(HEADER, name.encode("utf-8", "replace"))]
+        self._is_dry = is_dry
+        self._heeds_workers = most_behind > 0
+        self._pending: list[LoggedEvent] = []
+        self._asked_s = self._sent_s = -float("inf")
+        self.throttle = Throttle(
+            most_behind=most_behind, commit_interval_s=settings.worker.commit_interval_s, most_per_s=most_per_s
+        )
+        self.fates: Counter[Fate] = Counter()
+        self.sent: Counter[str] = Counter()
+        """By topic, without prefix."""
+        with ExitStack() as opened:
+            self.present = opened.enter_context(closing(Present(kafka, settings.limits)))
+            self._answers = opened.enter_context(closing(Answers(kafka)))
+            self._client = opened.enter_context(
+                closing(connect(KafkaAdminClient, kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS))
+            )
+            self._producer = connect(
+                KafkaProducer,
+                kafka,
+                acks="all",
+                enable_idempotence=True,  # after one failure it sends nothing any more (3.0.12): then all of it ends
+                max_in_flight_requests_per_connection=1,
+                linger_ms=0,
+                batch_size=64 << 10,
+                max_request_size=max(1 << 20, 2 * settings.limits.record_bytes),
+                allow_auto_create_topics=False,
+                max_block_ms=5_000,
+                request_timeout_ms=DELIVERY_TIMEOUT_MS // 2,
+                delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
+                metrics_enabled=False,
+            )
+            opened.callback(self._producer.close, timeout=5)
+            self._stack = opened.pop_all()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether workers are too far behind, or have not taken for a second what was sent last."""
+        return self.throttle.is_waiting or (self._answers.n_users > 0 and time.monotonic() - self._sent_s > 1.0)
+
+    def check(self, logged: LoggedEvent) -> Rejection | None:
+        """Return why the pipeline would reject an event as a record, or None."""
+        key, value = _record(logged)
+        return _none_if_good(
+            validate.interaction(key, value, received_ms=time.time_ns() // 1_000_000, limits=self._limits)
+        )
+
+    def take(self, logged: LoggedEvent, wait: Callable[[float], bool]) -> None:
+        """Take the log's next event; it is sent with some others, when there is room for them.
+
+        Args:
+            wait: Waits so many seconds; returns True to give up waiting, and sending.
+
+        Raises:
+            DeliveryFailed: the broker did not take something; the log can be sent again.
+            BrokerUnavailable: the broker does not say how far the workers are.
+        """
+        if (fate := self._fate(logged)) is not None:
+            self.fates[fate] += 1
+            return
+        self._pending.append(logged)
+        if len(self._pending) >= SLICE:
+            self.flush(wait)
+
+    def flush(self, wait: Callable[[float], bool]) -> None:
+        """Send what is pending, as of ``take``."""
+        if self._pending and not self._is_dry and self._has_to_stop(wait):
+            return
+        self.present.follow()
+        fresh = []
+        for logged in self._pending:
+            if (fate := self._fate(logged)) is None:
+                self.present.add(logged.event)
+                fresh.append(logged)
+            else:
+                self.fates[fate] += 1
+        self._pending.clear()
+        self._send(fresh)
+        self._sent_s = time.monotonic()
+        self.throttle.sent(self._sent_s, len(fresh))
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._stack.close()
+
+    def _fate(self, logged: LoggedEvent) -> Fate | None:
+        """Return what becomes of an event that is not to be sent, None for one that is."""
+        if self.present.has(logged.event):
+            return Fate.PRESENT
+        return Fate.FORGOTTEN if self.present.is_forgotten(logged.event) else None
+
+    def _has_to_stop(self, wait: Callable[[float], bool]) -> bool:
+        """Return False when there is room for the pending events, True if ``wait`` says so first."""
+        is_waiting = self._heeds_workers and self._answers.n_users > 0
+        while True:
+            if is_waiting:
+                self._answers.poll(POLL_S)
+                if not self._answers.n_users:
+                    is_waiting = False
+                    self.throttle.answered(time.monotonic())
+            if self._heeds_workers and (now_s := time.monotonic()) - self._asked_s >= ASK_S:
+                self._ask()
+                self._asked_s = now_s
+            wait_s = self.throttle.wait_s(time.monotonic())
+            if not is_waiting and not wait_s:
+                return False
+            if wait(0.0 if is_waiting else min(wait_s, ASK_S)):
+                return True
+
+    def _ask(self) -> None:
+        """Ask the broker how far the workers are."""
+        topics = [self._kafka.topic(name) for name in (*TOPIC_OF_KIND.values(), "item-signals")]
+        try:
+            n_open = open_by_partition(self._client, self._group, topics, self._kafka.partitions)
+            if self._answers.n_users:
+                self._answers.committed(committed(self._client, self._group, list(n_open)))
+        except KafkaError as error:
+            raise BrokerUnavailable(
+                f"{self._kafka.bootstrap} does not say how far group {self._group} is ({error}); see that the broker "
+                "is up, then run it again: what was sent is skipped"
+            ) from error
+        self.throttle.heard(time.monotonic(), n_open)
+
+    def _send(self, events: Iterable[LoggedEvent]) -> None:
+        """Return when the broker has all of them."""
+        if self._is_dry:
+            for logged in events:
+                self._count(logged)
+            return
+        try:
+            futures = []
+            for logged in events:
+                key, value = _record(logged)
+                topic = self._kafka.topic(logged.kind.topic)
+                futures.append((logged, self._producer.send(topic, key=key, value=value, headers=self._headers)))
+            for logged, future in futures:
+                stands = future.get(timeout=2 * DELIVERY_TIMEOUT_MS / 1000)
+                self._count(logged)
+                if self._heeds_workers:
+                    user_key = logged.event.user_id.encode()
+                    self._answers.expect(logged.kind.topic, user_key, stands.partition, stands.offset)
+        except KafkaError as error:
+            raise DeliveryFailed(
+                f"{self._kafka.bootstrap} did not take an event ({type(error).__name__}: {error}); see that the "
+                "broker is up, then run it again: what was sent is skipped"
+            ) from error
+
+    def _count(self, logged: LoggedEvent) -> None:
+        self.fates[Fate.SENT] += 1
+        self.sent[logged.kind.topic] += 1
+
+
+def _record(logged: LoggedEvent) -> tuple[bytes, bytes]:
+    """Return key and value."""
+    return logged.event.user_id.encode(), msgspec.json.encode(logged.event)
+
+
+def _none_if_good(checked: object) -> Rejection | None:
+    return checked if isinstance(checked, Rejection) else None

@@ -1,0 +1,86 @@
+"""Which events stand on the topics already, and whose may not come back: read from the beginning, then followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+
+from kafka.consumer.fetcher import ConsumerRecord
+
+from stream_rec.client.digests import Digests, digest_of
+from stream_rec.client.reader import TopicReader
+from stream_rec.config import KafkaSettings
+from stream_rec.events import validate
+from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
+from stream_rec.events.validate import InputLimits, Rejection
+
+
+class Present:
+    """Events by user and ``event_id``, whatever their kind: as a user's state tells them apart. For one thread.
+
+    A record that the pipeline rejects is no event. Memory: ``Digests``, for each event that the topics keep.
+    """
+
+    def __init__(self, kafka: KafkaSettings, limits: InputLimits) -> None:
+        """Connect; raises what ``TopicReader`` raises."""
+        self._limits = limits
+        self._known = Digests()
+        self._forgotten: dict[int, int] = {}
+        """By digest of the user: when the last wish to be forgotten came, by the broker's clock."""
+        self._stack = ExitStack()
+        self._readers: list[tuple[TopicReader, Callable[[ConsumerRecord], None]]] = []
+        with ExitStack() as opened:
+            for topic, take in [*((name, self._take) for name in KIND_OF_TOPIC), ("forget", self._take_wish)]:
+                self._readers.append((opened.enter_context(closing(TopicReader(kafka, topic))), take))
+            self._stack = opened.pop_all()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything that stood there at the start has been taken in."""
+        return all(reader.is_ready for reader, _ in self._readers)
+
+    def follow(self, timeout_s: float = 0.0) -> int:
+        """Take in what has come, waiting at most ``timeout_s`` a topic for the first of it; return how many records.
+
+        Raises:
+            TopicMismatch: this user may not read a topic.
+        """
+        n_records = 0
+        for reader, take in self._readers:
+            is_waiting = not reader.is_ready
+            while records := reader.poll(timeout_s if is_waiting else 0.0):
+                n_records += len(records)
+                for record in records:
+                    take(record)
+                if is_waiting:
+                    break  # so that a caller can show how far it is
+        return n_records
+
+    def has(self, event: Interaction) -> bool:
+        """Return whether an event stands on a topic."""
+        return digest_of(event.user_id, event.event_id) in self._known
+
+    def add(self, event: Interaction) -> None:
+        """Take notice that an event stands on a topic, or is being sent there."""
+        self._known.add(digest_of(event.user_id, event.event_id))
+
+    def is_forgotten(self, event: Interaction) -> bool:
+        """Return whether an event is of a life that its user wanted to be forgotten."""
+        return event.timestamp_ms <= self._forgotten.get(digest_of(event.user_id), -1)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._stack.close()
+
+    def _take(self, record: ConsumerRecord) -> None:
+        event = validate.interaction(record.key, record.value, received_ms=record.timestamp, limits=self._limits)
+        if not isinstance(event, Rejection):
+            self.add(event)
+
+    def _take_wish(self, record: ConsumerRecord) -> None:
+        wish = validate.forget(record.key, record.value, limits=self._limits)
+        if not isinstance(wish, Rejection):
+            self._forgotten[digest_of(wish.user_id)] = record.timestamp

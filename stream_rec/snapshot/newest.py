@@ -1,0 +1,116 @@
+"""The newest value of each key of a topic, however large: kept on the disk while the topic is read."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import rocksdict
+from kafka.consumer.fetcher import ConsumerRecord
+
+from stream_rec.changelog import Reading
+from stream_rec.client.reader import TopicReader
+from stream_rec.config import KafkaSettings
+from stream_rec.errors import BrokerUnavailable, StateVersionError
+from stream_rec.snapshot.sections import Portable
+
+SILENCE_S = 30.0
+"""After so long without a record, and without the end, reading has failed."""
+BATCH_BYTES = 8 << 20
+
+
+class Newest:
+    """Values by key, in the order of keys."""
+
+    def __init__(self, directory: Path) -> None:
+        options = rocksdict.Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_write_buffer_size(16 << 20)
+        self._db = rocksdict.Rdict(str(directory), options)
+        self._batch: dict[bytes, bytes | None] = {}
+        self._n_bytes = 0
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Take the next value of a key; None deletes."""
+        self._batch[key] = value
+        self._n_bytes += len(key) + len(value or b"")
+        if self._n_bytes >= BATCH_BYTES:
+            self._write()
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        self._write()
+        cursor = self._db.iter()
+        cursor.seek_to_first()
+        while cursor.valid():
+            yield cursor.key(), cursor.value()
+            cursor.next()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._db.close()
+
+    def _write(self) -> None:
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        for key, value in self._batch.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        self._db.write(batch)
+        self._batch.clear()
+        self._n_bytes = 0
+
+
+@contextmanager
+def newest(
+    kafka: KafkaSettings, topic: str, portable: Portable, on_read: Callable[[int], None], *, is_changelog: bool
+) -> Iterator[Newest]:
+    """Give what a topic holds now, up to its end: of a changelog only the states that count, and no notes.
+
+    Args:
+        topic: Name without prefix.
+        on_read: Called with how many records came; may raise to stop.
+
+    Raises:
+        BrokerUnavailable: it could not be read.
+        TopicMismatch: there is no such topic.
+        StateVersionError: what it holds is a newer program's.
+    """
+    readings: dict[int, Reading] = defaultdict(Reading)
+    with (
+        tempfile.TemporaryDirectory(prefix="stream-rec-") as folder,
+        closing(Newest(Path(folder))) as values,
+        closing(TopicReader(kafka, topic)) as reader,
+    ):
+        heard = time.monotonic()
+        while not reader.is_ready:
+            records = reader.poll(0.2)
+            on_read(len(records))
+            if records:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > SILENCE_S:
+                raise BrokerUnavailable(f"topic {reader.topic} went silent for {SILENCE_S:g} s before its end")
+            for record in records:
+                if record.key is None:
+                    continue
+                if is_changelog and not readings[record.partition].counts(record.key, record.value, record.headers):
+                    continue
+                if record.key.startswith(b"\0"):
+                    continue
+                if record.value is None:
+                    values.put(record.key, None)
+                elif (value := _made(portable, record)) is not None:
+                    values.put(record.key, value)
+        yield values
+
+
+def _made(portable: Portable, record: ConsumerRecord) -> bytes | None:
+    try:
+        return portable(record.key, record.value)
+    except StateVersionError as error:
+        at = f"{record.topic}[{record.partition}]@{record.offset}"
+        raise type(error)(f"{at}, key {record.key.decode(errors='backslashreplace')!r}: {error}") from error

@@ -1,0 +1,90 @@
+"""What a snapshot consists of, and each kind of record without its bookkeeping: it fits any cluster then.
+
+What a list or a state says of offsets means something on one cluster only. On another they begin anew, and what stands
+there must not be taken for known: so no offset leaves a cluster. What is settled is dropped (``user/advance.py``).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import msgspec
+
+from stream_rec.events import validate
+from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.validate import InputLimits, Rejection
+from stream_rec.knowledge import state as item_state
+from stream_rec.recommend import slate
+from stream_rec.user import state as user_state
+from stream_rec.user.state import UserState
+
+USERS, ITEM_STATES = "user-state", "item-state"
+"""Sections that are tables of the worker; the others have the names of their topics."""
+ITEMS, EMBEDDINGS, HEADS, LISTS = "items", "item-embeddings", "head-weights", "recommendations"
+KNOWLEDGE = "item-knowledge"
+"""A topic that no section is needed for: it says what item states say."""
+SECTIONS = (ITEMS, EMBEDDINGS, HEADS, ITEM_STATES, LISTS, USERS)
+"""In the order in which they are written, and read."""
+BEFORE = 2**61
+"""Offsets of a ring's entries from another cluster begin here: where none of this one's will ever be."""
+
+Portable = Callable[[bytes, bytes], bytes | None]
+"""From key and value to the value that the file has; None where the record is of no use."""
+
+
+def portable(section: str, limits: InputLimits) -> Portable:
+    """Return what makes records of a section fit any cluster; it raises ``StateVersionError`` as decoding does."""
+    return {
+        ITEMS: lambda key, value: _good_item(key, value, limits),
+        ITEM_STATES: lambda _, value: item_state.encode(item_state.knowledge(item_state.decode(value))),
+        LISTS: _list,
+        USERS: lambda _, value: user_state.encode(detached(user_state.decode(value))),
+    }.get(section, lambda _, value: value)
+
+
+def require_readable(section: str, value: bytes) -> None:
+    """Check a value of a file.
+
+    Raises:
+        StateVersionError: a newer program wrote it, or it is none.
+    """
+    if section == USERS:
+        user_state.decode(value)
+    elif section == ITEM_STATES:
+        item_state.decode(value)
+
+
+def detached(state: UserState) -> UserState:
+    """Return a settled state as if all its events had come before the first of any topic.
+
+    The ring's entries keep their order, but no new event will have an offset of theirs: one that is sent again after
+    the move would else be taken for another that had its offset. One thing differs from a state that never moved: of
+    two events of one kind in one millisecond, from before and from after the move, the latter counts as earlier.
+    """
+    offsets: dict[int, list[int]] = defaultdict(list)
+    for entry in sorted(state.ring, key=lambda entry: entry.offset):
+        offsets[entry.kind].append(entry.offset)
+    place_of = {(kind, at): place for kind, found in offsets.items() for place, at in enumerate(found)}
+    ring = [msgspec.structs.replace(e, offset=BEFORE + place_of[e.kind, e.offset]) for e in state.ring]
+    return msgspec.structs.replace(state, version=user_state.VERSION, ring=ring, offsets={}, unsettled=[], settled={})
+
+
+def _good_item(key: bytes, value: bytes, limits: InputLimits) -> bytes | None:
+    """Return the item, if it is one: what was rejected would only be rejected again."""
+    return None if isinstance(validate.item(key, value, limits=limits), Rejection) else value
+
+
+def _list(key: bytes, value: bytes) -> bytes | None:
+    """Return a user's list as one that has seen no event of these topics; that for everybody is soon made again."""
+    if key == EVERYBODY.encode():
+        return None
+    try:
+        before = _SLATE.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None  # by a program of another time: the user's next event makes a new one
+    after = slate(before.user_id, before.items, policy=before.policy, generated_at_ms=before.generated_at_ms)
+    return msgspec.json.encode(after)
+
+
+_SLATE = msgspec.json.Decoder(Slate)

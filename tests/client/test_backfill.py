@@ -1,0 +1,86 @@
+"""Sending a history: what is there by the moment of sending is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from stream_rec.client import EventProducer
+from stream_rec.client.backfill import SLICE, Backfill, Fate
+from stream_rec.client.present import Present
+from stream_rec.config import KafkaSettings, Settings
+from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.validate import InputLimits
+from stream_rec.replay.log import LoggedEvent
+from tests.client import fresh_topics
+from tests.kafka.outcome import wait_until
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def kafka(bootstrap: str) -> KafkaSettings:
+    return fresh_topics(bootstrap)
+
+
+@pytest.fixture
+def backfill(kafka: KafkaSettings) -> Iterator[Backfill]:
+    with closing(Backfill(Settings(kafka=kafka), "log", most_behind=0)) as made:
+        while not made.present.is_ready:
+            made.present.follow(0.2)
+        yield made
+
+
+def event(number: int) -> LoggedEvent:
+    return LoggedEvent(Kind.CLICK, Interaction(f"e{number}", "ann", "i", 1000 + number))
+
+
+def never(seconds: float) -> bool:
+    return False
+
+
+def test_a_live_event_that_comes_meanwhile_is_not_sent_again(kafka: KafkaSettings, backfill: Backfill):
+    """After the topics were read, others may say the same; each sending looks once more."""
+    with EventProducer(kafka) as producer:
+        producer.send_interaction(*event(2))
+        producer.forget("bob")
+        producer.click("eve", "i", event_id="e9")
+    with closing(Present(kafka, InputLimits())) as other:
+        wait_until(lambda: other.follow(0.2) is not None and len(other) == 2, 20)
+    for _ in range(10):
+        backfill.flush(never)
+    backfill.take(event(1), never)
+    backfill.take(event(2), never)
+    backfill.flush(never)
+
+    assert backfill.fates == {Fate.SENT: 1, Fate.PRESENT: 1}
+    assert backfill.sent == {"clicks": 1}
+
+
+def test_events_wait_for_company(backfill: Backfill):
+    """They are sent by the slice; the rest with the flush at the end."""
+    for number in range(SLICE + 1):
+        backfill.take(event(number), never)
+        assert backfill.fates[Fate.SENT] == (SLICE if number >= SLICE - 1 else 0)
+    backfill.flush(never)
+
+    assert backfill.fates == {Fate.SENT: SLICE + 1}
+
+
+def test_its_own_events_are_known(backfill: Backfill):
+    """A log that says the same twice, in one slice or in two, says it once."""
+    for number in [*range(SLICE), 3, 5, 50, 50]:
+        backfill.take(event(number), never)
+    backfill.flush(never)
+
+    assert backfill.fates == {Fate.SENT: SLICE + 1, Fate.PRESENT: 3}
+
+
+def test_an_event_that_cannot_be_a_record(backfill: Backfill):
+    """The limits are the pipeline's."""
+    large = LoggedEvent(Kind.CLICK, Interaction("e", "ann", "i", 1, context={"text": "x" * 70_000}))
+
+    assert backfill.check(large).reason == "too_large"
+    assert backfill.check(event(1)) is None

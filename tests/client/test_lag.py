@@ -1,0 +1,93 @@
+"""How far a group is behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import CoordinatorNotAvailableError
+from kafka.structs import OffsetAndMetadata
+
+from stream_rec.client import lag
+from stream_rec.client.connect import connect
+from stream_rec.client.lag import has_committed, kept_records, members, open_by_partition, open_records
+from stream_rec.config import KafkaSettings
+from tests.client import fresh_topics
+
+
+class NewCluster:
+    """The edge: an admin client of a cluster that makes its coordinator known at the third question."""
+
+    def __init__(self) -> None:
+        self.n_asked = 0
+
+    def describe_groups(self, groups: list[str]) -> dict[str, dict[str, list[dict[str, str]]]]:
+        self.n_asked += 1
+        if self.n_asked < 3:
+            raise CoordinatorNotAvailableError("not yet")
+        return {"g": {"members": [{"client_id": "c"}, {"group_instance_id": "b", "client_id": "a"}]}}
+
+
+def test_a_new_cluster_is_asked_again():
+    """Until a group is asked for there is no coordinator of groups; static members are named by their names."""
+    client = NewCluster()
+
+    assert (members(client, "g"), client.n_asked) == (["b", "c"], 3)
+
+
+def test_a_cluster_that_never_answers(monkeypatch: pytest.MonkeyPatch):
+    """After a while the error comes out."""
+    monkeypatch.setattr(lag, "COORDINATOR_S", 0.0)
+    client = NewCluster()
+    client.n_asked = -100
+
+    with pytest.raises(CoordinatorNotAvailableError):
+        members(client, "g")
+
+
+@pytest.fixture
+def kafka(bootstrap: str) -> KafkaSettings:
+    return fresh_topics(bootstrap)
+
+
+@pytest.fixture
+def client(kafka: KafkaSettings) -> Iterator[KafkaAdminClient]:
+    with closing(connect(KafkaAdminClient, kafka)) as made:
+        yield made
+
+
+@pytest.mark.kafka
+def test_records_are_open_until_they_are_committed(kafka: KafkaSettings, client: KafkaAdminClient):
+    """By partition and by topic; those that retention has taken are not open, where nothing was ever committed."""
+    clicks, views = kafka.topic("clicks"), kafka.topic("views")
+    producer = connect(KafkaProducer, kafka)
+    for number in range(10):
+        producer.send(clicks, value=b"", partition=number % 2).get(10)
+    producer.close()
+    client.delete_records({TopicPartition(clicks, 0): 2})
+
+    assert open_records(client, "g", [clicks, views], 2) == {clicks: 8}
+    assert kept_records(client, [clicks, views], 2) == {clicks: 8}
+    assert not has_committed(client, kafka.topic("g"))
+
+    client.alter_group_offsets(kafka.topic("g"), {TopicPartition(clicks, 1): OffsetAndMetadata(4, "", -1)})
+
+    assert has_committed(client, kafka.topic("g"))
+    assert open_by_partition(client, kafka.topic("g"), [clicks], 2) == {
+        TopicPartition(clicks, 0): 3,
+        TopicPartition(clicks, 1): 1,
+    }
+
+
+@pytest.mark.kafka
+def test_who_is_in_a_group(kafka: KafkaSettings, client: KafkaAdminClient):
+    """Nobody in one that never was."""
+    assert members(client, kafka.topic("g")) == []
+    with closing(connect(KafkaConsumer, kafka, group_id=kafka.topic("g"), client_id="me")) as consumer:
+        consumer.subscribe([kafka.topic("clicks")])
+        while not consumer.assignment():
+            consumer.poll(100)
+
+        assert [name.startswith("me") for name in members(client, kafka.topic("g"))] == [True]

@@ -1,0 +1,122 @@
+"""Records without their bookkeeping."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.slate import AsOf, Slate
+from stream_rec.events.validate import InputLimits
+from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.state import ItemState
+from stream_rec.snapshot.sections import ITEM_STATES, ITEMS, LISTS, USERS, detached, portable
+from stream_rec.user import state as user_state
+from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.state import COLD, UserConfig, UserState
+
+CONFIG = UserConfig(ring=16)
+LIMITS = InputLimits()
+
+
+def arrival(number: int, offset: int, *, timestamp_ms: int | None = None) -> Arrival:
+    """Return a click on an item of its own; event ``number`` happens at that second."""
+    time_ms = 1000 * number if timestamp_ms is None else timestamp_ms
+    return Arrival(Interaction(f"e{number}", "ann", f"i{number}", time_ms), Kind.CLICK, 0, offset)
+
+
+def moved(n: int) -> UserState:
+    """Return a state of ``n`` events, from offset 100 on, as it is after a move."""
+    before = advance(COLD, [arrival(number, 100 + number) for number in range(n)], CONFIG, {}).state
+    after = user_state.decode(portable(USERS, LIMITS)(b"ann", user_state.encode(before)))
+    assert user_state.facts(after) == user_state.facts(before)
+    assert len(before.unsettled) == max(0, n - 16)
+    return after
+
+
+def test_a_moved_state_has_no_offset_and_nothing_to_send_again():
+    """Its facts are what they were; what would make a new event look applied is gone."""
+    state = moved(20)
+
+    assert (state.offsets, state.settled, state.unsettled, state.arrivals) == ({}, {}, [], 20)
+    assert [entry.item_id for entry in state.ring] == [f"i{number}" for number in range(4, 20)]
+
+
+def test_events_after_a_move_pair_with_those_of_before():
+    """The first event of a new cluster stands at offset 0, and follows what came before it in time."""
+    made = advance(moved(3), [arrival(3, 0)], CONFIG, {})
+
+    (signal,) = made.signals
+    assert (signal.item_id, signal.offset, signal.pairs) == ("i3", 0, [("i2", 12), ("i1", 11), ("i0", 10)])
+    assert made.state.offsets == {Kind.CLICK: 0}
+
+
+def test_what_is_sent_again_after_a_move_teaches_nothing():
+    """Not even from an offset at which another event stood before the move, and read again after a crash.
+
+    Offset 101 was that of event 1.
+    """
+    made = advance(moved(3), [arrival(2, 101)], CONFIG, {})
+    again = advance(made.state, [arrival(2, 101), arrival(3, 102)], CONFIG, {})
+
+    assert (made.signals, made.is_changed) == ([], True)
+    assert [(signal.item_id, signal.offset) for signal in again.signals] == [("i3", 102)]
+    assert again.state.counts == (0, 4, 0)
+
+
+def test_entries_of_one_moment_keep_their_order():
+    """The lines of one purchase stand as they stood in their topic; a second move does not change that."""
+    alike = [arrival(number, 50 + at, timestamp_ms=7) for at, number in enumerate((1, 2, 0))]
+    state = UserState()
+    for one in alike:
+        state = user_state.fold(state, one.event, one.kind, one.offset, CONFIG)
+
+    for again in (detached(state), detached(detached(state))):
+        in_log = sorted(again.ring, key=lambda entry: entry.log_order)
+        assert [entry.item_id for entry in in_log] == ["i1", "i2", "i0"]
+        assert len({entry.offset for entry in again.ring}) == 3
+
+
+def test_an_old_state_is_written_as_one_of_now():
+    """What a program of now wrote says so: its other fields are of now."""
+    old = msgspec.structs.replace(moved(1), version=2)
+
+    assert detached(old).version == user_state.VERSION
+
+
+def test_an_item_state_loses_its_watermarks():
+    """And nothing else."""
+    state = ItemState(counts=(1, 0, 0), sums=[1.0] * 7, first_ms=5, last_ms=5, watermarks={1: 9}, repeats=1)
+
+    value = portable(ITEM_STATES, LIMITS)(b"i", item_state.encode(state))
+
+    assert item_state.decode(value) == msgspec.structs.replace(state, watermarks={})
+
+
+def test_a_list_has_seen_no_event_of_another_cluster():
+    """An app that waits for a list which knows its event does not take an old one for it."""
+    seen = Slate("id", "ann", 7, AsOf("clicks", 0, 9, "e", 5), {"clicks": 9}, "p", [])
+
+    value = portable(LISTS, LIMITS)(b"ann", msgspec.json.encode(seen))
+
+    after = msgspec.json.decode(value, type=Slate)
+    assert (after.seen, after.as_of, after.user_id, after.generated_at_ms) == ({}, None, "ann", 7)
+    assert after.list_id not in ("id", "")
+
+
+def test_the_list_for_everybody_is_left_to_the_first_worker():
+    """It publishes one as soon as it runs."""
+    assert portable(LISTS, LIMITS)(b"*", msgspec.json.encode(Slate("id", "*", 7, None, {}, "p", []))) is None
+
+
+def test_a_list_that_cannot_be_read_is_left_out():
+    """The user's next event makes a new one."""
+    assert portable(LISTS, LIMITS)(b"ann", b'{"items": 7}') is None
+
+
+def test_an_item_that_was_rejected_is_left_out():
+    """It would only be rejected again."""
+    good = portable(ITEMS, LIMITS)
+
+    assert good(b"i", b'{"item_id": "i", "title": "Teapot"}') == b'{"item_id": "i", "title": "Teapot"}'
+    assert good(b"i", b'{"item_id": "j"}') is None
+    assert good(b"i", b"{") is None

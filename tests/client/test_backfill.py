@@ -9,10 +9,8 @@ import pytest
 
 from stream_rec.client import EventProducer
 from stream_rec.client.backfill import SLICE, Backfill, Fate
-from stream_rec.client.present import Present
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.events.interaction import Interaction, Kind
-from stream_rec.events.validate import InputLimits
 from stream_rec.replay.log import LoggedEvent
 from tests.client import fresh_topics
 from tests.kafka.outcome import wait_until
@@ -47,10 +45,7 @@ def test_a_live_event_that_comes_meanwhile_is_not_sent_again(kafka: KafkaSetting
         producer.send_interaction(*event(2))
         producer.forget("bob")
         producer.click("eve", "i", event_id="e9")
-    with closing(Present(kafka, InputLimits())) as other:
-        wait_until(lambda: other.follow(0.2) is not None and len(other) == 2, 20)
-    for _ in range(10):
-        backfill.flush(never)
+    wait_until(lambda: backfill.flush(never) is None and len(backfill.present) == 2, 20)
     backfill.take(event(1), never)
     backfill.take(event(2), never)
     backfill.flush(never)

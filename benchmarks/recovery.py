@@ -35,7 +35,7 @@ from stream_rec.wiring.apps import new_producer, partition_of
 from stream_rec.wiring.lease import Lease
 from stream_rec.wiring.table import State, Table
 
-EVENTS = 9
+EVENTS = 12
 """Of one user: about 1 KB of state."""
 ITEMS = 2_000
 NOW_MS = 1_760_000_000_000

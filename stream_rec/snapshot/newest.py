@@ -16,6 +16,7 @@ from stream_rec.changelog import Reading
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, StateVersionError
+from stream_rec.rocks import batch_of
 from stream_rec.snapshot.sections import Portable
 
 SILENCE_S = 30.0
@@ -54,13 +55,7 @@ class Newest:
         self._db.close()
 
     def _write(self) -> None:
-        batch = rocksdict.WriteBatch(raw_mode=True)
-        for key, value in self._batch.items():
-            if value is None:
-                batch.delete(key)
-            else:
-                batch.put(key, value)
-        self._db.write(batch)
+        self._db.write(batch_of(self._batch.items()))
         self._batch.clear()
         self._n_bytes = 0
 

@@ -6,7 +6,6 @@ updated first sends them, and what is set aside is counted nowhere. The worker e
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 
 import faust
@@ -14,16 +13,16 @@ from aiokafka import AIOKafkaProducer
 
 from stream_rec.config import Settings
 from stream_rec.errors import NewerVersion, StateVersionError
+from stream_rec.events.rejected import Origin
 from stream_rec.events.validate import Rejection
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.signal import Signal
 from stream_rec.wiring.apps import raw_topic
 from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
+from stream_rec.wiring.newer import refused
 from stream_rec.wiring.reject import reject
 from stream_rec.wiring.table import State, Table
-
-log = logging.getLogger(__name__)
 
 
 class ItemStage:
@@ -53,9 +52,7 @@ class ItemStage:
                 for signal in signals.decode(message.value or b""):
                     by_item[message.partition, signal.item_id.encode()].append(signal)
             except NewerVersion as error:
-                at = f"{message.topic}[{message.partition}]@{message.offset}"
-                log.error("refused_newer_version at=%s why=%s", at, error)
-                raise NewerVersion(f"{at}: {error}") from error
+                raise refused(Origin(message.topic, message.partition, message.offset), error) from error
             except StateVersionError as error:
                 sends.append(reject(message, Rejection("wrong_type", str(error)), self._settings.kafka))
         topic = self._settings.kafka.topic("item-knowledge")

@@ -17,25 +17,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-import rocksdict
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.structs import RecordMetadata
 from mode import Service
 
 from stream_rec import changelog
-from stream_rec.changelog import MOST_CLAIMS, OWNER_BYTES, OWNER_HEADER, Claim, Reading
+from stream_rec.changelog import OWNER_BYTES, OWNER_HEADER, Claim, Reading
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import NewerVersion
-from stream_rec.events.codec import EventTime, Offset, version_of, versioned
+from stream_rec.events.codec import version_of
+from stream_rec.events.rejected import Origin
 from stream_rec.wiring.apps import new_reader
+from stream_rec.wiring.database import NEW, Partition, now_ms
+from stream_rec.wiring.newer import refused
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +53,6 @@ FRESH_MS = 6 * 86_400_000
 """A database not written for longer may have missed deletions, whose tombstones are kept for a week."""
 TRIES = 3
 """Claims of one process against another's before it gives up."""
-DAMAGED = "damaged"
-"""A file of this name beside the data says that the database could not be read."""
-_META_KEY = b"\0meta"
-META_VERSION = 1
 
 
 class State(NamedTuple):
@@ -69,136 +65,6 @@ class State(NamedTuple):
 
 class Superseded(RuntimeError):
     """Another process has claimed a partition that this one thinks is its own."""
-
-
-class Meta(msgspec.Struct, array_like=True, frozen=True):
-    """What a database says of itself."""
-
-    version: int
-    next_offset: Offset
-    """Of the changelog: what comes before is in the database, as far as it counts."""
-    claim_offset: Annotated[int, msgspec.Meta(ge=-1, le=2**62)]
-    """Where the claim stands under which the database was written last."""
-    epoch: Annotated[int, msgspec.Meta(ge=0, le=MOST_CLAIMS)]
-    owner: Annotated[bytes, msgspec.Meta(max_length=OWNER_BYTES)]
-    written_ms: EventTime
-
-    @property
-    def claim(self) -> Claim:
-        """Return the claim under which it was written."""
-        return Claim(self.epoch, self.owner)
-
-
-NEW = Meta(META_VERSION, next_offset=0, claim_offset=-1, epoch=0, owner=changelog.NOBODY, written_ms=0)
-
-
-def read_meta(data: bytes) -> Meta:
-    """Return what a database says of itself.
-
-    Raises:
-        StateVersionError: a newer program wrote it, or it is damaged: the changelog has all that it holds.
-    """
-    return versioned(data, _META, what="database", version=META_VERSION)
-
-
-class Partition:
-    """One partition's database, and how far its changelog has been read and written."""
-
-    def __init__(self, directory: Path) -> None:
-        """Open it, made anew where it is missing or damaged."""
-        self._directory = directory
-        if (directory / DAMAGED).exists():
-            self._remove("it could not be read")
-        try:
-            self._open()
-        except Exception as error:
-            self._remove(str(error))
-            self._open()
-
-    def _open(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        self._db = rocksdict.Rdict(str(self._directory), _options())
-        try:
-            stored = self._db.get(_META_KEY)
-            self.meta = read_meta(stored) if stored is not None else NEW
-        except Exception:
-            self._db.close()  # else nobody could make it anew
-            raise
-        self.seen = self.meta.next_offset
-        """Every record before this offset has been looked at, or is our own."""
-        self.overwritten: set[bytes] = set()
-        """Keys whose last record is by a process that had lost the partition."""
-        self._unsettled_from: int | None = None
-        """Where the first record stands that has to be overwritten."""
-
-    def _remove(self, why: str) -> None:
-        log.warning("removed_database path=%s why=%s", self._directory, why)
-        shutil.rmtree(self._directory)
-
-    def clear(self, why: str) -> None:
-        """Begin anew, empty."""
-        self._db.close()
-        self._remove(why)
-        self._open()
-
-    def close(self) -> None:
-        """Leave the database as it is."""
-        self._db.close()
-
-    def get(self, key: bytes) -> bytes | None:
-        """Return a value, None where there is none."""
-        try:
-            return self._db.get(key)
-        except Exception:
-            (self._directory / DAMAGED).touch()  # the next start reads the changelog instead
-            raise
-
-    def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """Return all keys that begin with ``prefix``, and their values."""
-        found, cursor = [], self._db.iter()
-        cursor.seek(prefix)
-        while cursor.valid() and (key := cursor.key()).startswith(prefix):
-            found.append((key, cursor.value()))
-            cursor.next()
-        return found
-
-    def purge(self, keys: Iterable[bytes]) -> None:
-        """Take from the disk what was there of deleted keys. May take long; reads and writes may go on."""
-        self._db.flush(wait=True)
-        for key in keys:
-            self._db.compact_range(key, key + b"\0")
-
-    def reopen(self) -> None:
-        """Begin a new manifest: the old one may name deleted keys as the first or last of a file."""
-        self._db.close()
-        self._db = rocksdict.Rdict(str(self._directory), _options())
-
-    def unsettle(self, offset: int) -> None:
-        """Take notice that the record at ``offset`` has to be overwritten: until ``settle`` a restart begins there."""
-        self._unsettled_from = offset if self._unsettled_from is None else min(offset, self._unsettled_from)
-
-    def settle(self) -> None:
-        """Take notice that with the next ``write`` all of them are overwritten."""
-        self.overwritten.clear()
-        self._unsettled_from = None
-
-    def write(self, values: Iterable[tuple[bytes, bytes | None]] = (), **claimed: object) -> None:
-        """Write values, of which None deletes, and how far the changelog is in the database, at once.
-
-        Args:
-            claimed: Changed fields of ``Meta``: the claim that the values were written under.
-        """
-        next_offset = self.seen if self._unsettled_from is None else min(self.seen, self._unsettled_from)
-        meta = msgspec.structs.replace(self.meta, next_offset=next_offset, written_ms=_now_ms(), **claimed)
-        batch = rocksdict.WriteBatch(raw_mode=True)
-        for key, value in values:
-            if value is None:
-                batch.delete(key)
-            else:
-                batch.put(key, value)
-        batch.put(_META_KEY, msgspec.msgpack.encode(meta))
-        self._db.write(batch)
-        self.meta = meta
 
 
 class Load:
@@ -221,7 +87,7 @@ class Load:
         try:
             counts = self.reading.counts(key, record.value, record.headers)
         except NewerVersion as error:
-            raise _refused(_place(record), str(error)) from error
+            raise refused(Origin(record.topic, record.partition, record.offset), error) from error
         partition.seen = record.offset + 1
         if counts:
             self._values[key] = record.value
@@ -303,10 +169,11 @@ class Table(Service):
             await self.sleep(PURGE_S)
             waiting, self._to_purge = self._to_purge, defaultdict(set)
             for number, keys in waiting.items():
-                if (partition := self._partitions.get(number)) is not None:
-                    async with self._one_at_a_time:  # nor may it be closed meanwhile
-                        await asyncio.get_running_loop().run_in_executor(None, partition.purge, sorted(keys))
-                        partition.reopen()
+                async with self._one_at_a_time:  # it may not be given up meanwhile
+                    if (partition := self._partitions.get(number)) is None:
+                        continue
+                    await asyncio.get_running_loop().run_in_executor(None, partition.purge, sorted(keys))
+                    partition.reopen()
                     log.info("purged table=%s partition=%d keys=%d", self.name, number, len(keys))
 
     def read(self, partition: int, key: bytes) -> bytes | None:
@@ -394,7 +261,7 @@ class Table(Service):
     def _require_readable(self, partition: int, key: bytes, value: bytes) -> None:
         newest = next((version for begin, version in self._versions.items() if key.startswith(begin)), None)
         if newest is not None and (written := version_of(value)) > newest:
-            raise _refused(
+            raise refused(
                 f"{self._topic}[{partition}] key={key.decode(errors='backslashreplace')!r}",
                 f"{self.name} has version {written}, this program reads up to {newest}: update it",
             )
@@ -445,7 +312,7 @@ class Table(Service):
             try:
                 claim = changelog.claim_of(record.value)
             except NewerVersion as error:
-                raise _refused(_place(record), str(error)) from error
+                raise refused(Origin(record.topic, record.partition, record.offset), error) from error
             if claim.epoch > partition.meta.epoch:
                 raise Superseded(f"partition {record.partition} of {self._topic} was claimed by another process")
 
@@ -478,7 +345,7 @@ class Table(Service):
         for number, meta in metas.items():
             if meta.next_offset > ends[number]:
                 whys[number] = "the changelog is shorter"
-            elif meta is not NEW and _now_ms() - meta.written_ms > FRESH_MS:
+            elif meta is not NEW and now_ms() - meta.written_ms > FRESH_MS:
                 whys[number] = "it is too old"
         spans = {n: (m.claim_offset,) * 2 for n, m in metas.items() if n not in whys and m.claim_offset >= 0}
         claims = {record.partition: record.value async for record in self._records(spans)}
@@ -513,34 +380,3 @@ class Table(Service):
             if time.monotonic() - heard_at > STALL_S:
                 raise TimeoutError(f"{self._topic}: nothing came for {STALL_S:.0f} s of partitions {sorted(last_of)}")
             await asyncio.sleep(0)
-
-
-def _place(record: ConsumerRecord) -> str:
-    return f"{record.topic}[{record.partition}]@{record.offset}"
-
-
-def _refused(at: str, why: str) -> NewerVersion:
-    """Return the error that ends a process which met what a newer one wrote, and say it where a person looks."""
-    log.error("refused_newer_version at=%s why=%s", at, why)
-    return NewerVersion(f"{at}: {why}")
-
-
-_META = msgspec.msgpack.Decoder(Meta)
-
-
-def _options() -> rocksdict.Options:
-    """Return the limits of one partition's database."""
-    blocks = rocksdict.BlockBasedOptions()
-    blocks.set_bloom_filter(10, block_based=False)
-    blocks.set_block_cache(rocksdict.Cache(64 << 20))
-    options = rocksdict.Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_max_open_files(256)
-    options.set_write_buffer_size(16 << 20)
-    options.set_max_write_buffer_number(2)
-    options.set_block_based_table_factory(blocks)
-    return options
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -35,8 +35,8 @@ from stream_rec.user import forgotten
 from stream_rec.user import state as user_state
 from stream_rec.user.forgotten import Forgotten
 from stream_rec.user.state import Entry, Tally
-from stream_rec.wiring import table
-from stream_rec.wiring.table import Meta
+from stream_rec.wiring import database
+from stream_rec.wiring.database import Meta
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 T = 1_700_000_000_000
@@ -170,7 +170,7 @@ def test_a_claim():
 
 def test_what_a_database_says_of_itself():
     """The changelog is in it up to 17, written under the claim at 3."""
-    assert table.read_meta(read("meta-1")) == Meta(1, 17, 3, 2, OWNER, T)
+    assert database.read_meta(read("meta-1")) == Meta(1, 17, 3, 2, OWNER, T)
 
 
 def test_a_receipt():
@@ -192,7 +192,7 @@ def test_a_receipt():
         (f"move-{factors.VERSION}", lambda data: factors.encode(factors.decode(data))),
         (f"forgotten-{forgotten.VERSION}", lambda data: forgotten.encode(forgotten.decode(data))),
         (f"claim-{changelog.VERSION}", lambda data: changelog.claim_of(data).value),
-        (f"meta-{table.META_VERSION}", lambda data: msgspec.msgpack.encode(table.read_meta(data))),
+        (f"meta-{database.META_VERSION}", lambda data: msgspec.msgpack.encode(database.read_meta(data))),
     ],
 )
 def test_the_present_version_is_written_as_ever(name: str, again: Callable[[bytes], bytes]):
@@ -209,7 +209,7 @@ NEWER = (
     (factors.decode, "move", factors.VERSION, 0),
     (forgotten.decode, "forgotten", forgotten.VERSION, 1),
     (changelog.claim_of, "claim", changelog.VERSION, 0),
-    (table.read_meta, "meta", table.META_VERSION, 1),
+    (database.read_meta, "meta", database.META_VERSION, 1),
 )
 """Decoder, file, version, and at which byte that stands: behind the length of a msgpack list, or first."""
 

@@ -167,6 +167,14 @@ async def life(seed: int, directory: Path, *, compacting: bool) -> None:
     assert {key: value for key, value in later.items() if value is not None} == truth  # as compaction leaves it
 
 
+async def left_behind(log: Log, directory: Path) -> None:
+    """Let a process write that ann is 1, and end."""
+    process = Process(log, directory)
+    await process.table.own({0})
+    await process.table.commit([State(0, b"ann", b"1")])
+    process.end()
+
+
 async def killed_before_it_wrote_back(process: Process) -> None:
     """Let a process take over and end before it has overwritten anything."""
 
@@ -249,10 +257,7 @@ def test_a_damaged_database_is_made_anew(tmp_path):
 
     async def run() -> None:
         log = Log()
-        first = Process(log, tmp_path)
-        await first.table.own({0})
-        await first.table.commit([State(0, b"ann", b"1")])
-        first.end()
+        await left_behind(log, tmp_path)
         for file in (tmp_path / "tables" / "t" / "0").iterdir():
             file.write_bytes(b"\xff" * 64)
         second = Process(log, tmp_path)
@@ -268,14 +273,11 @@ def test_a_database_that_was_not_written_for_a_week_is_not_used(tmp_path, monkey
 
     async def run() -> None:
         log = Log()
-        first = Process(log, tmp_path)
-        await first.table.own({0})
-        await first.table.commit([State(0, b"ann", b"1")])
-        first.end()
+        await left_behind(log, tmp_path)
         log.records = [record for record in log.records if record.key != b"ann"]  # deleted, tombstone and all
         second = Process(log, tmp_path)
-        later = tables._now_ms() + tables.FRESH_MS + 1000
-        monkeypatch.setattr(tables, "_now_ms", lambda: later)
+        later = tables.now_ms() + tables.FRESH_MS + 1000
+        monkeypatch.setattr(tables, "now_ms", lambda: later)
         await second.table.own({0})
         assert contents(second) == {}
         second.end()

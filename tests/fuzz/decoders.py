@@ -60,8 +60,7 @@ from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.forgotten import Forgotten
 from stream_rec.user.state import UserConfig, UserState
-from stream_rec.wiring import catalog_feed
-from stream_rec.wiring import table as tables
+from stream_rec.wiring import catalog_feed, database
 from stream_rec.wiring.factor_exchange import FactorExchange, is_move
 from stream_rec.wiring.forgetting import Forgetting, Notes
 from stream_rec.wiring.head_exchange import HeadExchange
@@ -321,18 +320,23 @@ def take_changelog(world: World, records: list[tuple[bytes, bytes | None, list[t
 
 
 def valid_meta(random: Random) -> bytes:
-    meta = tables.Meta(
-        tables.META_VERSION, random.randrange(10**6), random.randrange(-1, 10**6), random.randrange(9), b"A" * 8, NOW_MS
+    meta = database.Meta(
+        database.META_VERSION,
+        random.randrange(10**6),
+        random.randrange(-1, 10**6),
+        random.randrange(9),
+        b"A" * 8,
+        NOW_MS,
     )
     return msgspec.msgpack.encode(meta)
 
 
 def take_meta(world: World, data: bytes) -> bool:
     try:
-        meta = tables.read_meta(data)
+        meta = database.read_meta(data)
     except StateVersionError:
         return False
-    assert tables.read_meta(msgspec.msgpack.encode(meta)) == meta
+    assert database.read_meta(msgspec.msgpack.encode(meta)) == meta
     assert min(meta.next_offset, meta.claim_offset + 1, meta.epoch, meta.written_ms) >= 0
     assert len(meta.claim.value) == len(Claim(0, b"").value)
     assert meta.epoch <= MOST_CLAIMS, "the claim after it would not count"

@@ -13,8 +13,9 @@ from stream_rec.changelog import VERSION, Claim
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import NewerVersion, StateVersionError
 from stream_rec.user import forgotten
-from stream_rec.wiring import table as tables
-from stream_rec.wiring.table import META_VERSION, NEW, Load, Meta, Partition, Table, read_meta
+from stream_rec.wiring import database
+from stream_rec.wiring.database import META_VERSION, NEW, Meta, Partition, read_meta
+from stream_rec.wiring.table import Load, Table
 
 VERSIONS = {forgotten.PREFIX: 1, b"": 3}
 
@@ -106,7 +107,7 @@ def test_a_database_that_cannot_be_read_is_made_anew(tmp_path: Path, stored: byt
     """Its states too: the changelog has them all, and the next start reads it from the beginning."""
     partition = Partition(tmp_path)
     partition.write([(b"ann", b"1")])
-    partition._db.put(tables._META_KEY, stored)
+    partition._db.put(database._META_KEY, stored)
     partition.close()
     with pytest.raises(StateVersionError):
         read_meta(stored)

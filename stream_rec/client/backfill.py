@@ -15,11 +15,11 @@ from contextlib import ExitStack, closing
 from enum import Enum
 
 import msgspec
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from stream_rec.client.answers import Answers
-from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, require_topics
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, idempotent_producer, require_topics
 from stream_rec.client.lag import committed, open_by_partition
 from stream_rec.client.present import Present
 from stream_rec.client.throttle import Throttle
@@ -86,20 +86,12 @@ class Backfill:
             self._client = opened.enter_context(
                 closing(connect(KafkaAdminClient, kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS))
             )
-            self._producer = connect(
-                KafkaProducer,
+            self._producer = idempotent_producer(
                 kafka,
-                acks="all",
-                enable_idempotence=True,  # after one failure it sends nothing any more (3.0.12): then all of it ends
-                max_in_flight_requests_per_connection=1,
+                delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
                 linger_ms=0,
                 batch_size=64 << 10,
                 max_request_size=max(1 << 20, 2 * settings.limits.record_bytes),
-                allow_auto_create_topics=False,
-                max_block_ms=5_000,
-                request_timeout_ms=DELIVERY_TIMEOUT_MS // 2,
-                delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
-                metrics_enabled=False,
             )
             opened.callback(self._producer.close, timeout=5)
             self._stack = opened.pop_all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from kafka import KafkaAdminClient, KafkaConsumer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
@@ -62,6 +62,29 @@ def reading_consumer(kafka: KafkaSettings, **options: Any) -> KafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         allow_auto_create_topics=False,
+        metrics_enabled=False,
+        **options,
+    )
+
+
+def idempotent_producer(kafka: KafkaSettings, *, delivery_timeout_ms: int, **options: Any) -> KafkaProducer:
+    """Return a connected producer for bulk: what it sends is there once, in order, whatever is tried again.
+
+    After one failure it sends nothing any more (kafka-python 3.0.12): whoever uses it must end then.
+
+    Raises:
+        BrokerUnavailable: no broker answered.
+    """
+    return connect(
+        KafkaProducer,
+        kafka,
+        acks="all",
+        enable_idempotence=True,
+        max_in_flight_requests_per_connection=1,
+        allow_auto_create_topics=False,
+        max_block_ms=5_000,
+        request_timeout_ms=delivery_timeout_ms // 2,
+        delivery_timeout_ms=delivery_timeout_ms,
         metrics_enabled=False,
         **options,
     )

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, idempotent_producer
 from stream_rec.client.lag import has_committed, kept_records, members
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.errors import BrokerUnavailable, DeliveryFailed, NotAtRest, TopicMismatch, TopicsInUse
@@ -88,20 +88,12 @@ def restore(settings: Settings, path: Path, on_sent: Callable[[str, int], None])
     kafka = settings.kafka
     sent: Counter[str] = Counter()
     under_way: deque = deque()
-    producer = connect(
-        KafkaProducer,
+    producer = idempotent_producer(
         kafka,
-        acks="all",
-        enable_idempotence=True,  # after one failure it sends nothing any more (3.0.12): then all of it ends
-        max_in_flight_requests_per_connection=1,
+        delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
         linger_ms=20,
         batch_size=256 << 10,
         max_request_size=max(8 << 20, 2 * settings.limits.record_bytes),
-        allow_auto_create_topics=False,
-        max_block_ms=5_000,
-        request_timeout_ms=DELIVERY_TIMEOUT_MS // 2,
-        delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
-        metrics_enabled=False,
     )
     try:
         with closing(Snapshot(path, SECTIONS)) as snapshot:

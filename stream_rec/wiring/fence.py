@@ -89,6 +89,10 @@ class FencedConsumer(driver.Consumer):
         for message in messages:
             self._finished[message.tp] = max(message.offset + 1, self._finished.get(message.tp, 0))
 
+    def committed_up_to(self, tp: TP) -> int:
+        """Return the offset up to which nothing is read again, even after a crash; -1 where nothing is committed."""
+        return (self._committed_offset.get(tp) or 0) - 1
+
     def open_records(self) -> int:
         """Return how many records of this process's partitions are not finished, as far as the last fetches say."""
         n_open = 0

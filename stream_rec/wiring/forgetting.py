@@ -113,8 +113,7 @@ class Forgetting:
         return self._committed("forget", partition)
 
     def _committed(self, topic: str, partition: int) -> int:
-        source = TP(self._settings.kafka.topic(topic), partition)
-        return (self._app.consumer._committed_offset.get(source) or 0) - 1
+        return self._app.consumer.committed_up_to(TP(self._settings.kafka.topic(topic), partition))
 
     async def carry_out(self, batch: Batch, wish: Wish) -> None:
         """Forget one user, and say so."""
@@ -122,6 +121,7 @@ class Forgetting:
         stored, noted = batch.read(partition, key), batch.read(partition, forgotten.key_of(key))
         is_done = noted is not None and forgotten.decode(noted).offset >= wish.note.offset
         state = user_state.decode(stored) if stored is not None and not is_done else user_state.COLD
+        item_ids = sorted(forgotten.items_of(state))
         if not is_done:
             kafka = self._settings.kafka
             erasing = [
@@ -133,7 +133,7 @@ class Forgetting:
                     visitor=visitor_of(key.decode()),
                     erases=True,
                 )
-                for item_id in sorted(forgotten.items_of(state))
+                for item_id in item_ids
             ]
             await batch.commit(
                 sends=[*signal_messages(erasing, kafka), Send(kafka.topic("recommendations"), key, None)]
@@ -145,7 +145,7 @@ class Forgetting:
             wish.request_id,
             time.time_ns() // 1_000_000,
             n_events=sum(state.counts),
-            n_items=len(forgotten.items_of(state)),
+            n_items=len(item_ids),
         )
         topic = self._settings.kafka.topic("receipts")
         await batch.commit(sends=[Send(topic, wish.request_id.encode(), msgspec.json.encode(receipt))])

@@ -125,12 +125,9 @@ class UserStage:
 
     def _safe(self, partition: int) -> dict[int, int]:
         """Return, by kind, the offset up to which all signals of a source partition are acknowledged."""
-        committed = self._app.consumer._committed_offset
-        safe = {}
-        for topic, kind in self._kind_of.items():
-            source = TP(topic, partition)
-            safe[int(kind)] = max(self._sent_up_to.get(source, -1), (committed.get(source) or 0) - 1)
-        return safe
+        sources = {int(kind): TP(topic, partition) for topic, kind in self._kind_of.items()}
+        committed_up_to = self._app.consumer.committed_up_to
+        return {kind: max(self._sent_up_to.get(tp, -1), committed_up_to(tp)) for kind, tp in sources.items()}
 
     def _teach(self, before: UserState, lessons: list[Arrival]) -> None:
         """Let the head and the items' factors learn what a user chose, from what could have been shown before."""

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 import psutil
+from pipeline import send
 
 from stream_rec.config import Settings, overridden
 from stream_rec.replay.log import BadLine, LoggedEvent, read_events, read_items
@@ -101,14 +102,7 @@ def main() -> None:
 def timed(arrivals: Arrivals, events: list[LoggedEvent], rate: float) -> Latency:
     """Send events at a steady rate, and return how long they took to a list."""
     arrivals.took_ms.clear()
-    began = time.monotonic()
-    with arrivals.producer() as producer:
-        for n, (kind, event) in enumerate(events):
-            time.sleep(max(0.0, began + n / rate - time.monotonic()))
-            arrivals.produced(kind, event.user_id)
-            producer.send_interaction(kind, event)
-        producer.flush()
-        arrivals.wait_until_answered(120.0, lambda n_waiting: None)
+    send(arrivals, events, rate)
     return Latency.of(arrivals.took_ms)
 
 

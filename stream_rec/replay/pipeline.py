@@ -38,14 +38,8 @@ class Pipeline:
 
     def learn(self, kind: Kind, event: Interaction) -> UserState:
         """Take one event: the head first, then the user's state and what is known of items. Return the new state."""
-        user_id, now_ms = event.user_id, self.catalog.knowledge.now_ms(event.timestamp_ms)
-        before = self.users.get(user_id, COLD)
-        advanced = self._advanced([LoggedEvent(kind, event)])
-        if advanced.lessons:
-            ranked = rank(user_id, before, self.catalog, self.head, self.workspace, now_ms=now_ms)
-            self.teach(ranked, [LoggedEvent(kind, event)])
-        self._spread(advanced.signals)
-        return advanced.state
+        ranked = self.rank(event.user_id, self.catalog.knowledge.now_ms(event.timestamp_ms))
+        return self.take(ranked, [LoggedEvent(kind, event)])
 
     def take(self, ranked: Ranked, events: Sequence[LoggedEvent]) -> UserState:
         """Take one user's events, which ``ranked`` came just before, all at once; return the user's state."""

@@ -13,14 +13,8 @@ from stream_rec.client.answers import Answers
 from stream_rec.client.connect import connect
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import TopicMismatch
-from tests.client import fresh_topics
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-def kafka(bootstrap: str) -> KafkaSettings:
-    return fresh_topics(bootstrap)
 
 
 @pytest.fixture

@@ -12,15 +12,9 @@ from stream_rec.client.backfill import SLICE, Backfill, Fate
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.replay.log import LoggedEvent
-from tests.client import fresh_topics
 from tests.kafka.outcome import wait_until
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-def kafka(bootstrap: str) -> KafkaSettings:
-    return fresh_topics(bootstrap)
 
 
 @pytest.fixture

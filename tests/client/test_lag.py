@@ -14,7 +14,6 @@ from stream_rec.client import lag
 from stream_rec.client.connect import connect
 from stream_rec.client.lag import has_committed, kept_records, members, open_by_partition, open_records
 from stream_rec.config import KafkaSettings
-from tests.client import fresh_topics
 
 
 class NewCluster:
@@ -45,11 +44,6 @@ def test_a_cluster_that_never_answers(monkeypatch: pytest.MonkeyPatch):
 
     with pytest.raises(CoordinatorNotAvailableError):
         members(client, "g")
-
-
-@pytest.fixture
-def kafka(bootstrap: str) -> KafkaSettings:
-    return fresh_topics(bootstrap)
 
 
 @pytest.fixture

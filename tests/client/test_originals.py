@@ -11,15 +11,8 @@ from stream_rec.client.connect import connect
 from stream_rec.client.originals import OriginalReader
 from stream_rec.config import KafkaSettings
 from stream_rec.events.rejected import Origin
-from tests.client import fresh_topics
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-def kafka(bootstrap: str) -> KafkaSettings:
-    """Topics of their own."""
-    return fresh_topics(bootstrap)
 
 
 @pytest.fixture

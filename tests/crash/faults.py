@@ -142,40 +142,28 @@ def freeze_broker(rig: Rig, rng: random.Random) -> None:
     """SIGSTOP of the broker: requests time out, produce requests among them."""
     rig.strike()
     rig.broker.freeze()
-    try:
-        rig.pause(rig.durations.frozen_broker_s)
-    finally:
-        rig.broker.thaw()
+    _mend_after(rig, rig.durations.frozen_broker_s, rig.broker.thaw)
 
 
 def unreachable_broker(rig: Rig, rng: random.Random) -> None:
     """Connections are reset, and refused for a minute."""
     rig.strike()
     rig.broker.wire.cut()
-    try:
-        rig.pause(rig.durations.unreachable_s)
-    finally:
-        rig.broker.wire.heal()
+    _mend_after(rig, rig.durations.unreachable_s, rig.broker.wire.heal)
 
 
 def silent_broker(rig: Rig, rng: random.Random) -> None:
     """A partition of the network: connections stay, nothing passes for a minute."""
     rig.strike()
     rig.broker.wire.silence()
-    try:
-        rig.pause(rig.durations.unreachable_s)
-    finally:
-        rig.broker.wire.heal()
+    _mend_after(rig, rig.durations.unreachable_s, rig.broker.wire.heal)
 
 
 def slow_broker(rig: Rig, rng: random.Random) -> None:
     """Every piece on the wire is late."""
     rig.strike()
     rig.broker.wire.slow(rng.uniform(0.02, 0.2))
-    try:
-        rig.pause(rig.durations.slow_s)
-    finally:
-        rig.broker.wire.heal()
+    _mend_after(rig, rig.durations.slow_s, rig.broker.wire.heal)
 
 
 # A worker's disk
@@ -188,10 +176,7 @@ def full_disk(rig: Rig, rng: random.Random) -> None:
     page = 4096
     rig.strike()
     rig.resize_disk(name, -(-shutil.disk_usage(rig.state_dir(name)).used // page) * page + page)
-    try:
-        rig.pause(rig.durations.full_disk_s)
-    finally:
-        rig.resize_disk(name, roomy)
+    _mend_after(rig, rig.durations.full_disk_s, lambda: rig.resize_disk(name, roomy))
 
 
 def lost_state(rig: Rig, rng: random.Random) -> None:
@@ -396,6 +381,14 @@ def _put_and_take_back(rig: Rig, topic: str, key: bytes, value: bytes) -> None:
     """Send a record to a topic of ours that nothing rejects, and a tombstone after it."""
     rig.load.put_raw(Record(topic, key, value), is_rejectable=False)
     rig.load.put_raw(Record(topic, key, None), is_rejectable=False)
+
+
+def _mend_after(rig: Rig, seconds: float, mend: Callable[[], None]) -> None:
+    """Leave something wrong for a while; mend it in any case."""
+    try:
+        rig.pause(seconds)
+    finally:
+        mend()
 
 
 def _wait_until_ready(rig: Rig, name: str) -> None:

@@ -122,7 +122,8 @@ class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Stable name of this process among the workers; no two live ones may share it."""
     data_dir: str = ".stream-rec/worker"
     """State lies in data_dir/instance_id. Losing it costs time, not data."""
-    batch_events: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    batch_events: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
+    """Of one batch, at most. Behind a backlog large batches serve more events: a user gets one list for all of his."""
     batch_wait_s: PositiveFloat = 0.005
     """How long a lone event may wait for company."""
     commit_interval_s: PositiveFloat = 1.0
@@ -132,7 +133,7 @@ class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A worker that is not ready after so long ends with exit code 75, for its supervisor to start it again."""
     everybody_interval_s: PositiveFloat = 1.0
     """How often the list for everybody is looked at; it is sent only when it changed."""
-    learn_events: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    learn_events: Annotated[int, Meta(ge=1, le=10_000)] = 250
     """In a batch of more events than that, as under a backlog, only so many of them or so teach the head."""
     head_interval_s: PositiveFloat = 0.25
     """How often workers share what their heads have learned. Longer costs accuracy: see docs/ranking.md."""

@@ -9,16 +9,12 @@ from faust.types.auth import CredentialsT
 
 from stream_rec.config import KafkaSettings
 from stream_rec.wiring.fence import NoTables, fence
+from stream_rec.wiring.inbox import CAPACITY
 from stream_rec.wiring.lease import Lease
 
 REQUEST_TIMEOUT_S = 30.0
 FETCH_BYTES = 131_072
-"""Of one partition at a time; a larger record comes alone. All that was fetched is handed over before the next fetch,
-and waits where a stage's buffer is full. With Faust's megabyte of each of 16 partitions that were 60,000 events in
-memory, and as long no new signal for the item stage. With 16 KiB, or a few records at a time (``max_poll_records``),
-fetching, which has few turns while lists are made, fell behind: batches of 50 events, and ever more signals waiting."""
-BUFFERED_RECORDS = 2048
-"""Of each stage, waiting for a batch. At four fifths its partitions rest, and signals are fetched alone."""
+"""Of one partition at a time, kept by the client until it is asked for; a larger record comes alone."""
 WEB_PORT = 6066
 """Of the URL by which Faust's members know each other; nothing listens there."""
 
@@ -49,7 +45,7 @@ def new_app(
         broker_request_timeout=max(REQUEST_TIMEOUT_S, session_timeout_s),
         broker_commit_interval=commit_interval_s,
         consumer_max_fetch_size=FETCH_BYTES,
-        stream_buffer_maxsize=BUFFERED_RECORDS,
+        stream_buffer_maxsize=CAPACITY,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=instance_id,
         # The broker hands a returning member its old metadata; were the URL another, Faust would never get ready.

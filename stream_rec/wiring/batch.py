@@ -22,6 +22,7 @@ import faust
 from aiokafka import AIOKafkaProducer
 from faust.types import Message
 
+from stream_rec.wiring.inbox import Inbox
 from stream_rec.wiring.table import State, Table
 
 
@@ -84,11 +85,18 @@ async def exactly_once_effect(
         max_records: Of one batch.
         wait_s: How long a lone record may wait for company.
     """
-    async for events in stream.noack_take(max_records, within=wait_s):
+    inbox = stream.app.consumer.fill(Inbox(stream))
+    while True:
+        try:
+            events = await inbox.take(max_records, wait_s)
+        except StopAsyncIteration:  # so Faust ends a stream
+            return
+        if not events:
+            continue
         batch = Batch([event.message for event in events], table, producer)
         yield batch
         if not batch.is_committed:
             raise AssertionError("a batch was left without commit: its records would be lost")
         stream.app.consumer.finish(batch.messages)
         for event in events:
-            await stream.ack(event)
+            event.ack()

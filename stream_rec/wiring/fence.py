@@ -9,6 +9,10 @@ not seek at all where nothing is committed yet. Seen on two workers under load: 
 So here: what was fetched before the flow stopped is never delivered; sources are resumed only when the drain rests;
 and a seek always seeks.
 
+Faust's drain also hands over all it fetched before it fetches again, and waits where a queue is full: behind a backlog
+of events no signal came through. And it makes four tasks for each record. So here a fetch asks only for the partitions
+of stages with room for all that it may bring, and hands it over at once.
+
 Besides, Faust commits past what is in flight. When an agent fails or is cancelled, its stream goes on in the
 background with automatic acks, and the check for gaps below the acked offsets is off by one, or absent where nothing
 is committed yet: 10 committed, 10 in flight, 11 to 13 acked: 14 is committed, and 10 is lost. Seen when the very first
@@ -18,8 +22,7 @@ batch failed. So here what is committed is not what Faust thinks is acked, but w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing
+from collections.abc import Iterable
 from typing import Any
 
 import aiokafka
@@ -27,7 +30,9 @@ import faust
 from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
+from mode import Service
 
+from stream_rec.wiring.inbox import FETCHED_RECORDS, Inbox
 from stream_rec.wiring.lease import Lease
 
 FETCH_WAIT_MS = 100
@@ -47,6 +52,7 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
         self._assignor = self.app.assignor
         consumer._partition_assignment_strategy = [self._assignor]
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._max_poll_records = FETCHED_RECORDS
         return consumer
 
     async def on_start(self) -> None:
@@ -72,12 +78,13 @@ class FencedConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._epoch = 0
-        self._fetched_in = 0
-        self._drain: asyncio.Task[Any] | None = None
         self._at_rest = asyncio.Event()
         self._at_rest.set()
         self._finished: dict[TP, int] = {}
         """By source partition, the offset after the last record whose effects are all acknowledged."""
+        self._inboxes: dict[str, Inbox] = {}
+        """By topic."""
+        self._room = asyncio.Event()
 
     def _new_consumer_thread(self) -> LeasingThread:
         thread = LeasingThread(self, loop=self.loop, beacon=self.beacon)
@@ -112,25 +119,46 @@ class FencedConsumer(driver.Consumer):
         self._epoch += 1
         super().stop_flow()
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
-        """Yield what one fetch brought, as long as its epoch lasts."""
-        self._drain = asyncio.current_task()
+    def fill(self, inbox: Inbox) -> Inbox:
+        """From now on, put what comes of a stage's topics into its inbox."""
+        self._inboxes.update(dict.fromkeys(inbox.topics, inbox))
+        inbox.on_room = self._room.set
+        self._room.set()
+        return inbox
+
+    async def _drain_messages(self, fetcher: Service) -> None:
+        """Hand over one fetch after another until the end."""
         try:
-            async with aclosing(super().getmany(min(timeout, FETCH_S))) as fetched:
-                async for tp, message in fetched:
-                    if self._fetched_in != self._epoch:
-                        break
-                    yield tp, message
+            while not (self.should_stop or fetcher.should_stop):
+                if not self.flow_active:
+                    await self.wait_first(self.can_resume_flow.wait(), timeout=FETCH_S)
+                elif not self.app.flow_control.is_active():
+                    await self.wait_first(self.app.flow_control.acquire(), timeout=FETCH_S)
+                else:
+                    await self._drain_one_fetch()
+                    await asyncio.sleep(0)
+        except (asyncio.CancelledError, *self.consumer_stopped_errors):
+            if not self.app.should_stop:
+                raise
+
+    async def _drain_one_fetch(self) -> None:
+        """Fetch what there is room for, and hand it over unless the flow stopped meanwhile."""
+        active = self._get_active_partitions()
+        wanted = {tp for tp in active if (inbox := self._inboxes.get(tp.topic)) is not None and inbox.has_room}
+        if not wanted:
+            self._room.clear()
+            await self.wait_first(self._room.wait(), timeout=FETCH_S)
+            return
+        epoch = self._epoch
+        self._at_rest.clear()
+        try:
+            for tp, record in self.scheduler.iterate(await self._getmany(wanted, FETCH_S)):
+                if self._epoch != epoch:
+                    break  # positions go back to what is committed: it comes again
+                await self.callback(self._to_message(tp, record))
+                self._read_offset[tp] = record.offset
         finally:
             self._at_rest.set()
-
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[Any]]:
-        if not self.flow_active:  # stopped since the drain has looked: positions may be on the move
-            return {}
-        self._at_rest.clear()
-        self._fetched_in = self._epoch
-        # A copy: Faust's own set changes under the fetch, and partitions that are not resumed yet would come with it.
-        return await super()._getmany(set(active_partitions or ()), timeout)
 
     async def rest(self) -> None:
         """Stop the flow, and return when nothing is being fetched or delivered; ``resume_flow`` ends the rest."""
@@ -139,8 +167,6 @@ class FencedConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Go back to the committed offsets; to the beginning where none is committed."""
-        if asyncio.current_task() is self._drain:
-            return  # who stopped the flow will seek before it resumes it
         await self.rest()
         await super().perform_seek()
         started = {tp for tp, offset in self._committed_offset.items() if offset}

@@ -10,6 +10,7 @@ from faust.types.auth import AuthProtocol
 
 from stream_rec.config import KafkaSettings
 from stream_rec.wiring.apps import new_app, raw_topic
+from stream_rec.wiring.inbox import CAPACITY
 from stream_rec.wiring.lease import Lease
 
 SECURED = KafkaSettings(
@@ -91,4 +92,4 @@ def test_a_backlog_waits_in_the_broker():
 
     fetching = asyncio.run(made())
     assert fetching._max_partition_fetch_bytes == 131_072
-    assert raw_topic(app, "views").queue.maxsize == 2048
+    assert raw_topic(app, "views").queue.maxsize == CAPACITY

@@ -24,6 +24,8 @@ class InputLimits(Struct, frozen=True, kw_only=True):
     """Largest accepted value of one record; an item with vectors of its own may need more."""
     future_ms: int = DAY_MS
     """How far an event's timestamp may lie after the broker's time of the record."""
+    past_ms: int = 100 * 366 * DAY_MS
+    """How far it may lie before it. Any time by default, as histories need; less keeps senders from inventing years."""
 
 
 class Rejection(Struct, frozen=True):
@@ -89,12 +91,15 @@ def check_id(name: str, value: str, limits: InputLimits) -> Rejection | None:
 
 def check_timestamp(timestamp_ms: int, *, received_ms: int, limits: InputLimits) -> Rejection | None:
     """Return why an event time cannot be right, or None."""
-    latest = received_ms + limits.future_ms
-    if not 0 <= timestamp_ms <= latest:
-        timestamp_ms = max(-(2**63), min(timestamp_ms, 2**63))  # JSON integers have no bound, floats and texts have
-        when = "before 1970" if timestamp_ms < 0 else f"{(timestamp_ms - received_ms) / DAY_MS:.1f} days in the future"
-        return Rejection("bad_timestamp", f"timestamp_ms={timestamp_ms} is {when}; milliseconds since 1970 expected")
-    return None
+    if max(0, received_ms - limits.past_ms) <= timestamp_ms <= received_ms + limits.future_ms:
+        return None
+    timestamp_ms = max(-(2**63), min(timestamp_ms, 2**63))  # JSON integers have no bound, floats and texts have
+    days = (timestamp_ms - received_ms) / DAY_MS
+    if 0 <= timestamp_ms < received_ms:
+        expected = f"limits.past_ms allows {limits.past_ms / DAY_MS:.1f}"
+        return Rejection("bad_timestamp", f"timestamp_ms={timestamp_ms} is {-days:.1f} days in the past; {expected}")
+    when = "before 1970" if timestamp_ms < 0 else f"{days:.1f} days in the future"
+    return Rejection("bad_timestamp", f"timestamp_ms={timestamp_ms} is {when}; milliseconds since 1970 expected")
 
 
 def _check_interaction(

@@ -106,6 +106,17 @@ def test_an_event_may_lie_in_the_future_as_far_as_clocks_differ():
     assert isinstance(checked(record(timestamp_ms=0)), Interaction)
 
 
+def test_how_far_in_the_past_an_event_may_lie_is_for_the_settings_to_say():
+    """To the millisecond, before the broker's time; whoever sends live events alone need not believe in others."""
+    limits = InputLimits(past_ms=7 * DAY_MS)
+
+    assert isinstance(checked(record(timestamp_ms=NOW_MS - 7 * DAY_MS), limits=limits), Interaction)
+    rejection = checked(record(timestamp_ms=NOW_MS - 7 * DAY_MS - 1), limits=limits)
+    assert rejection.reason == "bad_timestamp"
+    assert "7.0 days in the past; limits.past_ms allows 7.0" in rejection.detail
+    assert isinstance(checked(record(timestamp_ms=0), limits=InputLimits(past_ms=NOW_MS)), Interaction)
+
+
 def test_a_record_too_large_is_not_even_read():
     """One byte over the limit."""
     value = record()

@@ -52,9 +52,9 @@ class Batch:
         """Return the table's keys that begin with ``prefix``, and their values."""
         return self._table.scan(partition, prefix)
 
-    def purge(self, partition: int, key: bytes) -> None:
-        """Have the bytes of a deleted key taken from the disk soon."""
-        self._table.purge(partition, key)
+    def purge(self, partition: int) -> None:
+        """Have the bytes of deleted keys taken from the disk soon."""
+        self._table.purge(partition)
 
     async def commit(self, *, states: Iterable[State] = (), sends: Iterable[Send] = ()) -> None:
         """Return when the broker has acknowledged the states, and then the sends.

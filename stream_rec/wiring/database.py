@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 DAMAGED = "damaged"
 """A file of this name beside the data says that the database could not be read."""
+UNPURGED = "unpurged"
+"""A file of this name says that bytes of deleted keys may be in the data."""
 _META_KEY = b"\0meta"
 META_VERSION = 1
 
@@ -115,16 +117,25 @@ class Partition:
             cursor.next()
         return found
 
-    def purge(self, keys: Iterable[bytes]) -> None:
+    @property
+    def is_unpurged(self) -> bool:
+        """Whether bytes of deleted keys may be on the disk, be it since an earlier process."""
+        return (self._directory / UNPURGED).exists()
+
+    def owe_purge(self) -> None:
+        """Take notice, for later processes too, that a deleted key's bytes have to go."""
+        (self._directory / UNPURGED).touch()
+
+    def purge(self) -> None:
         """Take from the disk what was there of deleted keys. May take long; reads and writes may go on."""
         self._db.flush(wait=True)
-        for key in keys:
-            self._db.compact_range(key, key + b"\0")
+        self._db.compact_range(None, None)
 
-    def reopen(self) -> None:
-        """Begin a new manifest: the old one may name deleted keys as the first or last of a file."""
+    def purged(self) -> None:
+        """Begin a new manifest: the old one may name deleted keys as the first or last of a file. All is paid."""
         self._db.close()
         self._db = rocksdict.Rdict(str(self._directory), _options())
+        (self._directory / UNPURGED).unlink()
 
     def unsettle(self, offset: int) -> None:
         """Take notice that the record at ``offset`` has to be overwritten: until ``settle`` a restart begins there."""

@@ -105,7 +105,7 @@ class FencedConsumer(driver.Consumer):
         n_open = 0
         for tp in self.assignment():
             end = self.highwater(tp)  # None before the first fetch
-            n_open += max(0, (end or 0) - (self._finished.get(tp) or self._committed_offset.get(tp) or 0))
+            n_open += max(0, (end or 0) - max(self._finished.get(tp, 0), self._committed_offset.get(tp) or 0))
         return n_open
 
     def _new_offset(self, tp: TP) -> int | None:

@@ -140,7 +140,7 @@ class Forgetting:
             )
             note = State(partition, forgotten.key_of(key), forgotten.encode(wish.note))
             await batch.commit(states=[State(partition, key, None), note])
-            batch.purge(partition, key)
+        batch.purge(partition)  # again too, when it is carried out again: there was a crash
         receipt = Receipt(
             wish.request_id,
             time.time_ns() // 1_000_000,

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -142,7 +143,6 @@ class Table(Service):
         self._partitions: dict[int, Partition] = {}
         self._one_at_a_time = asyncio.Lock()
         """Its holder writes to the changelog and to RocksDB, so that no other comes between the two."""
-        self._to_purge: dict[int, set[bytes]] = defaultdict(set)
 
     async def on_start(self) -> None:
         """Connect."""
@@ -167,14 +167,12 @@ class Table(Service):
     async def _clean(self) -> None:
         while not self.should_stop:
             await self.sleep(PURGE_S)
-            waiting, self._to_purge = self._to_purge, defaultdict(set)
-            for number, keys in waiting.items():
+            for number in sorted(self._partitions):
                 async with self._one_at_a_time:  # it may not be given up meanwhile
-                    if (partition := self._partitions.get(number)) is None:
-                        continue
-                    await asyncio.get_running_loop().run_in_executor(None, partition.purge, sorted(keys))
-                    partition.reopen()
-                    log.info("purged table=%s partition=%d keys=%d", self.name, number, len(keys))
+                    if (partition := self._partitions.get(number)) is not None and partition.is_unpurged:
+                        await asyncio.get_running_loop().run_in_executor(None, partition.purge)
+                        partition.purged()
+                        log.info("purged table=%s partition=%d", self.name, number)
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         """Return the value of ``key``, None where there is none.
@@ -194,9 +192,9 @@ class Table(Service):
             self._require_readable(partition, key, value)
         return found
 
-    def purge(self, partition: int, key: bytes) -> None:
-        """Have the bytes of a deleted key taken from the disk, too, within some seconds."""
-        self._to_purge[partition].add(key)
+    def purge(self, partition: int) -> None:
+        """Have the bytes of deleted keys taken from the disk, too, within some seconds, or soon after a crash."""
+        self._partitions[partition].owe_purge()
 
     async def own(self, numbers: set[int]) -> None:
         """Take these partitions over, give all others up; return when their states are here.
@@ -208,6 +206,7 @@ class Table(Service):
             began = time.monotonic()
             for number in set(self._partitions) - numbers:
                 self._partitions.pop(number).close()
+            await asyncio.get_running_loop().run_in_executor(None, self._remove_others, numbers)
             for number in numbers - set(self._partitions):
                 self._partitions[number] = Partition(self._directory / str(number))
             marks = await self._write_claims(dict.fromkeys(numbers, 0))
@@ -257,6 +256,13 @@ class Table(Service):
             for number, gap in gaps.items():
                 self._partitions[number].seen = gap.stop
             await self._write_back()
+
+    def _remove_others(self, numbers: set[int]) -> None:
+        """Remove databases of partitions that are somebody else's: users who are deleted there would stay here."""
+        if self._directory.exists():
+            for directory in self._directory.iterdir():
+                if directory.name not in map(str, numbers):
+                    shutil.rmtree(directory)
 
     def _require_readable(self, partition: int, key: bytes, value: bytes) -> None:
         newest = next((version for begin, version in self._versions.items() if key.startswith(begin)), None)

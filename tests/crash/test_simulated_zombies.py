@@ -330,3 +330,22 @@ def test_a_late_write_is_overwritten_though_who_saw_it_was_killed_first(tmp_path
     asyncio.run(heir.table.own({0}))
     heir.end()
     assert last_of(log, b"ann") == b"new"
+
+
+def test_what_is_somebody_elses_does_not_stay_on_the_disk(tmp_path):
+    """Users who are deleted there would stay here, whether it was given up now or by an earlier process."""
+
+    async def run() -> None:
+        log = Log()
+        await left_behind(log, tmp_path)
+        other = tmp_path / "tables" / "t" / "7"
+        other.mkdir()
+        (other / "000004.log").write_bytes(b"ann")
+        process = Process(log, tmp_path)
+        await process.table.own({0})
+        assert [path.name for path in (tmp_path / "tables" / "t").iterdir()] == ["0"]
+        assert contents(process) == {b"ann": b"1"}
+        await process.table.own(set())
+        assert not list((tmp_path / "tables" / "t").iterdir())
+
+    asyncio.run(run())

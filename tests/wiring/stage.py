@@ -50,7 +50,7 @@ class Batch:
         self.lists: list[Slate] = []
         self.signals: list[signals.Signal] = []
         self.sent: list[tuple[str, bytes | None, bytes | None]] = []
-        self.purged: list[bytes] = []
+        self.purged: list[int] = []
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         return self._table.get(key)
@@ -58,8 +58,8 @@ class Batch:
     def scan(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
         return [(key, value) for key, value in self._table.items() if key.startswith(prefix)]
 
-    def purge(self, partition: int, key: bytes) -> None:
-        self.purged.append(key)
+    def purge(self, partition: int) -> None:
+        self.purged.append(partition)
 
     async def commit(self, *, states=(), sends=()) -> None:
         for state in states:

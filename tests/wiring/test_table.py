@@ -127,3 +127,28 @@ def test_a_database_is_opened_as_it_was_left(tmp_path: Path):
 
     assert again.get(b"ann") == b"1"
     assert msgspec.structs.replace(again.meta, written_ms=0) == msgspec.structs.replace(META, written_ms=0)
+
+
+def test_what_a_crash_left_to_purge_is_purged_later(tmp_path: Path):
+    """A process that ended before it came to it leaves word; then no file holds the key or its value any more."""
+    partition = Partition(tmp_path)
+    partition.write([(f"user-{number:04}".encode(), b"x" * 50) for number in range(500)])
+    partition.write([(b"ann-was-here", b"secret")])
+    partition._db.flush(wait=True)
+    partition.write([(b"ann-was-here", None)])
+    partition.owe_purge()
+    partition.close()
+    later = Partition(tmp_path)
+    assert later.is_unpurged
+    assert holds(tmp_path, b"ann-was-here")
+    later.purge()
+    later.purged()
+
+    assert not later.is_unpurged
+    assert not holds(tmp_path, b"ann-was-here") and not holds(tmp_path, b"secret")
+    assert later.get(b"user-0499") == b"x" * 50
+    later.close()
+
+
+def holds(directory: Path, word: bytes) -> bool:
+    return any(word in path.read_bytes() for path in directory.rglob("*") if path.is_file())

@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tests.fuzz.decoders import DECODERS, Decoder, World
+from tests.fuzz.decoders import DECODERS, Decoder
+from tests.fuzz.world import World
 
 WORLD = 200
 """Inputs that one world takes, one after the other: a state must also fit on what others left."""

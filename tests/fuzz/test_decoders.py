@@ -24,7 +24,9 @@ from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
 from stream_rec.ranking import merge
 from stream_rec.user import state as user_state
-from tests.fuzz.decoders import COLD, DECODERS, OF, Decoder, World
+from tests.fuzz.decoders import DECODERS, Decoder
+from tests.fuzz.valid import COLD, OF
+from tests.fuzz.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of numbers that are then refused
 NAMED = (StateVersionError, codec.MalformedEmbedding, merge.MalformedContribution, factors.MalformedMove)

@@ -27,7 +27,7 @@ from stream_rec.replay.log import read_events
 from stream_rec.topics import definition
 from stream_rec.user import state as user_state
 from tests.catalog.stock import taught
-from tests.fuzz.decoders import COLD, OF
+from tests.fuzz.valid import COLD, OF
 
 A_MINUTE = 60_000
 """Times of an item: its first and its last event."""

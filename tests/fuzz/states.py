@@ -1,0 +1,170 @@
+"""Users' and items' states, signals, notes of what was forgotten, changelogs, databases' meta: most of it msgpack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import msgspec
+
+from stream_rec import changelog
+from stream_rec.changelog import MOST_CLAIMS, OWNER_BYTES, OWNER_HEADER, Claim, Reading
+from stream_rec.errors import NewerVersion, StateVersionError
+from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.knowledge import signal as signals
+from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.bounds import KnowledgeConfig
+from stream_rec.knowledge.signal import Signal
+from stream_rec.user import forgotten
+from stream_rec.user import state as user_state
+from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.state import UserConfig
+from stream_rec.wiring import database
+from stream_rec.wiring.forgetting import Notes
+from tests.fuzz.damage import damaged, damaged_bytes, packed
+from tests.fuzz.valid import ITEMS, LIMITS, NOW_MS, valid_knowledge
+from tests.fuzz.world import World
+from tests.wiring.stage import Batch, Message
+
+
+def struct_bytes(encoded: Callable[[Random], bytes]) -> Callable[[Random], bytes]:
+    """Return a maker of damaged msgpack: its values, its structure or its bytes."""
+
+    def made(random: Random) -> bytes:
+        if random.random() < 0.03:
+            return random.randbytes(random.randrange(64))
+        data = encoded(random)
+        match random.randrange(6):
+            case 0:
+                return data
+            case 1:
+                return damaged_bytes(data, random)
+            case 2:
+                try:
+                    return damaged_bytes(packed(damaged(msgspec.msgpack.decode(data), random)), random)
+                except OverflowError:
+                    return data
+        try:
+            return packed(damaged(msgspec.msgpack.decode(data, strict=False), random))[: 16 * LIMITS.record_bytes]
+        except OverflowError:  # the integer fits nowhere
+            return data
+
+    return made
+
+
+def take_user(world: World, data: bytes) -> bool:
+    try:
+        state = user_state.decode(data)
+    except StateVersionError:
+        return False
+    assert user_state.encode(state) == user_state.encode(user_state.decode(user_state.encode(state)))
+    user_state.facts(state)
+    kinds = [Kind.CLICK, Kind.VIEW]
+    arrived = [Arrival(Interaction(f"n{k}", "u", ITEMS[k], NOW_MS - 10**6), k, 0, 2 * 10**6) for k in kinds]
+    old = [Arrival(Interaction(e.event_id, "u", e.item_id, 5), Kind(e.kind), 0, e.offset) for e in state.ring[:2]]
+    for arrivals in ([*old, *arrived], old, arrived):
+        after = advance(state, arrivals, UserConfig(ring=16, tally=16), {0: 10, 1: 10, 2: 10})
+        user_state.encode(after.state)
+        taught_signals = signals.decode(signals.encode(after.signals))
+        for one in taught_signals:
+            item_state.encode(item_state.apply(item_state.UNSEEN, [one], KnowledgeConfig()))
+    world.serve(state)
+    world.serve(after.state)
+    return True
+
+
+def take_knowledge(world: World, data: bytes) -> bool:
+    try:
+        state = item_state.decode(data)
+    except StateVersionError:
+        return False
+    assert item_state.decode(item_state.encode(state)) == state
+    more = [Signal("i2", 0, 1, 10**9, NOW_MS, [("i4", 3)], 7, True), Signal("i2", 2, 3, 10**9, 5, [("i5", -3)], 8)]
+    after = item_state.apply(state, more, KnowledgeConfig(predecessors=8, visitors=8))
+    encoded = item_state.encode(after)
+    if max(*state.counts, state.repeats, *map(abs, state.predecessors.values())) < 2**52:  # else it is now too large
+        assert item_state.decode(encoded) == after
+    for one in (state, item_state.knowledge(after), state):
+        world.catalog.put_knowledge("i2", one)
+    world.serve()
+    return True
+
+
+def take_signals(world: World, data: bytes) -> bool:
+    try:
+        decoded = signals.decode(data)
+    except StateVersionError:
+        return False
+    assert signals.decode(signals.encode(decoded)) == decoded
+    before = valid_knowledge(Random(3))
+    for state in (item_state.UNSEEN, before):
+        after = item_state.apply(state, decoded, KnowledgeConfig(predecessors=8, visitors=8))
+        assert item_state.decode(item_state.encode(after)) == after
+        world.catalog.put_knowledge("i4", after)
+    world.serve()
+    return True
+
+
+def take_note(world: World, data: bytes) -> bool:
+    try:
+        note = forgotten.decode(data)
+    except StateVersionError:
+        return False
+    assert forgotten.decode(forgotten.encode(note)) == note
+    batch = Batch([], {forgotten.key_of(b"u"): data})
+    notes = Notes(batch, {0})
+    for kind, begins in note.begins.items():
+        assert not notes.has(Kind(kind), Message(b"u", b"", begins))
+        assert begins == 0 or notes.has(Kind(kind), Message(b"u", b"", begins - 1))
+    everything = dict.fromkeys(range(3), 2**62)
+    assert [state.key for state in notes.over(lambda _: everything, lambda _: 2**62)] == [forgotten.key_of(b"u")]
+    world.serve()
+    return True
+
+
+# Changelogs and databases: who wrote them, and how far.
+
+
+def _owner(random: Random) -> bytes:
+    return random.choice((b"A" * OWNER_BYTES, b"B" * OWNER_BYTES, random.randbytes(random.randrange(12))))
+
+
+def made_changelog(random: Random) -> list[tuple[bytes, bytes | None, list[tuple[str, Any]]]]:
+    records = []
+    for _ in range(random.randint(1, 4)):
+        claim = Claim(random.choice((0, 1, 2, 127, 128, MOST_CLAIMS, random.randrange(2**60))), _owner(random))
+        key = random.choice((claim.key, claim.key, b"ann", forgotten.key_of(b"ann"), damaged_bytes(claim.key, random)))
+        value = random.choice((claim.value, claim.value, damaged_bytes(claim.value, random), None))
+        headers = [(OWNER_HEADER, random.choice((_owner(random), None))) for _ in range(random.randrange(3))]
+        records.append((key, value, headers))
+    return records
+
+
+def take_changelog(world: World, records: list[tuple[bytes, bytes | None, list[tuple[str, Any]]]]) -> bool:
+    """Read a changelog, and be able to claim it afterwards, whatever stood there."""
+    reading, has_counted = Reading(), False
+    for key, value, headers in records:
+        before = reading.claim
+        try:
+            has_counted |= reading.counts(key, value, headers)
+        except NewerVersion:
+            return False
+        assert before.epoch <= reading.claim.epoch <= MOST_CLAIMS
+    mine = Claim(reading.claim.epoch + 1, b"C" * OWNER_BYTES)
+    assert changelog.is_claim(mine.key)
+    if mine.epoch <= MOST_CLAIMS:
+        assert not reading.counts(mine.key, mine.value, []) and reading.claim == mine
+    return has_counted
+
+
+def take_meta(world: World, data: bytes) -> bool:
+    try:
+        meta = database.read_meta(data)
+    except StateVersionError:
+        return False
+    assert database.read_meta(msgspec.msgpack.encode(meta)) == meta
+    assert min(meta.next_offset, meta.claim_offset + 1, meta.epoch, meta.written_ms) >= 0
+    assert len(meta.claim.value) == len(Claim(0, b"").value)
+    assert meta.epoch <= MOST_CLAIMS, "the claim after it would not count"
+    return True

@@ -1,0 +1,170 @@
+"""Valid messages, of which damaged ones are made: they speak of the same twelve items, one user and one head."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from stream_rec.catalog import factors
+from stream_rec.embedding import codec
+from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.validate import InputLimits
+from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.signal import Signal
+from stream_rec.ranking import head as heads
+from stream_rec.ranking import merge
+from stream_rec.ranking.head import HeadConfig
+from stream_rec.user import forgotten
+from stream_rec.user import state as user_state
+from stream_rec.user.forgotten import Forgotten
+from stream_rec.user.state import UserConfig, UserState
+from stream_rec.wiring import database
+from tests.catalog.stock import taught
+from tests.fuzz.damage import TEXTS, nested
+
+NOW_MS = 1_700_000_000_000
+LIMITS = InputLimits()
+ITEMS = tuple(f"i{number}" for number in range(12))
+HEAD = HeadConfig(hidden=4)
+COLD = heads.cold(HEAD, seed=1)
+OF = merge.fingerprint(COLD)
+
+
+def valid_user(random: Random) -> UserState:
+    state = user_state.COLD
+    config = UserConfig(ring=16, tally=16)
+    for number in range(random.choice((0, 1, 5, 24))):
+        item_id, kind = random.choice(ITEMS), random.choice(list(Kind))
+        event = Interaction(f"e{number}", "u", item_id, NOW_MS - random.randrange(10**9), random.choice((None, 2.5)))
+        state = user_state.fold(state, event, kind, number, config)
+    return state
+
+
+def valid_knowledge(random: Random) -> item_state.ItemState:
+    times = [NOW_MS - random.randrange(10**9) for _ in range(random.choice((0, 1, 7)))]
+    return msgspec.structs.replace(
+        taught(
+            *times,
+            predecessors={random.choice(ITEMS): random.randint(-3, 20) for _ in range(random.randrange(4))},
+            users={f"u{random.randrange(9)}": at for at in times},
+        ),
+        watermarks={random.randrange(64): random.randrange(1000) for _ in range(random.randrange(3))},
+    )
+
+
+def valid_signals(random: Random) -> list[Signal]:
+    return [
+        Signal(
+            item_id=random.choice(ITEMS),
+            kind=random.randrange(3),
+            partition=random.randrange(4),
+            offset=random.randrange(1000),
+            seen_ms=random.choice((None, NOW_MS - random.randrange(10**9))),
+            pairs=[(random.choice(ITEMS), random.randint(-3, 12)) for _ in range(random.randrange(4))],
+            visitor=random.getrandbits(64),
+            again=random.random() < 0.5,
+            erases=random.random() < 0.3,
+        )
+        for _ in range(random.randrange(4))
+    ]
+
+
+def valid_note(random: Random) -> Forgotten:
+    kinds = random.sample(range(3), random.randrange(4))
+    return Forgotten(forgotten.VERSION, random.randrange(1000), {kind: random.randrange(1000) for kind in kinds})
+
+
+def valid_meta(random: Random) -> bytes:
+    meta = database.Meta(
+        database.META_VERSION,
+        random.randrange(10**6),
+        random.randrange(-1, 10**6),
+        random.randrange(9),
+        b"A" * 8,
+        NOW_MS,
+    )
+    return msgspec.msgpack.encode(meta)
+
+
+def valid_embedding(random: Random) -> bytes:
+    vector = _noise(random).normal(size=8).astype(np.float32)
+    encoder = random.choice(("hashing@8", "hashing@8", "other@1"))
+    return codec.encode(codec.ItemEmbedding(encoder, random.randbytes(16), vector / np.linalg.norm(vector)))
+
+
+def valid_contribution(random: Random) -> bytes:
+    p = len(merge.nothing(COLD).moved)
+    noise = _noise(random)
+    contribution = merge.Contribution(
+        noise.normal(0, 0.1, p), noise.random(p), np.abs(noise.normal(0, 5, merge.N_SUMS)), random.randrange(10**6)
+    )
+    return merge.encode(contribution, OF)
+
+
+def valid_move(random: Random) -> bytes:
+    return factors.encode(_noise(random).normal(0, 0.3, factors.DIMENSIONS).astype(np.float32))
+
+
+def _noise(random: Random) -> np.random.Generator:
+    """Return usual numbers: what hypothesis makes of ``random.gauss`` itself is anything but."""
+    return np.random.default_rng(random.getrandbits(32))
+
+
+def valid_interaction(random: Random) -> dict[str, Any]:
+    return {
+        "event_id": f"e{random.randrange(99)}",
+        "user_id": "u",
+        "item_id": random.choice(ITEMS),
+        "timestamp_ms": NOW_MS - random.randrange(10**9),
+        "value": random.choice((None, 1, 2.5)),
+        "context": random.choice(({}, {"device": "tv", "deep": nested(random, 1)})),
+    }
+
+
+def valid_wish(random: Random) -> dict[str, Any]:
+    wish = {"user_id": "u", "timestamp_ms": NOW_MS - random.randrange(10**9), "request_id": random.choice(TEXTS)}
+    if random.random() < 0.3:
+        del wish["request_id"]
+    return wish
+
+
+def valid_receipt(random: Random) -> dict[str, Any]:
+    numbers = {"n_events": random.randrange(99), "n_items": random.randrange(9)}
+    return {"request_id": random.choice(TEXTS), "forgotten_at_ms": NOW_MS, **numbers}
+
+
+def valid_item(random: Random) -> dict[str, Any]:
+    return {
+        "item_id": random.choice(ITEMS),
+        "title": "A red bicycle",
+        "description": "Two wheels, é, 自転車",
+        "category": "bikes",
+        "tags": ["red", "bike"],
+        "attributes": {"brand": "b", "price": 3, "colours": ["red", 4]},
+        "relations": {"series": ["i1"]},
+        "vectors": {"image": [0.5, 1.0]},
+        "available": random.random() < 0.8,
+    }
+
+
+def valid_slate(random: Random) -> dict[str, Any]:
+    item = {
+        "item_id": random.choice(ITEMS),
+        "score": 0.5,
+        "propensity": 1.0,
+        "sources": {"similar": 0.5},
+        "reason": {"kind": "similar", "item_id": "i1", "event_id": "e", "event_kind": "view"},
+    }
+    as_of = {"topic": "views", "partition": 0, "offset": 3, "event_id": "e", "timestamp_ms": NOW_MS}
+    return {
+        "list_id": "x",
+        "user_id": "u",
+        "generated_at_ms": NOW_MS,
+        "as_of": random.choice((None, as_of)),
+        "seen": {"views": 3},
+        "policy": "p",
+        "items": [item] * random.randrange(3),
+    }

@@ -173,9 +173,8 @@ def full_disk(rig: Rig, rng: random.Random) -> None:
     """No space left on the device, for a while."""
     name = rng.choice(WORKERS)
     roomy = shutil.disk_usage(rig.state_dir(name)).total
-    page = 4096
     rig.strike()
-    rig.resize_disk(name, -(-shutil.disk_usage(rig.state_dir(name)).used // page) * page + page)
+    rig.fill_disk(name)
     _mend_after(rig, rig.durations.full_disk_s, lambda: rig.resize_disk(name, roomy))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 import time
@@ -203,6 +204,17 @@ class Rig:
         if worker not in self._disks:
             raise NotHere("mount refused: a small disk needs root and the right to mount")
         _mount("-o", f"remount,size={n_bytes}", str(self._disks[worker]))
+
+    def fill_disk(self, worker: str) -> None:
+        """Leave a page of room on the disk under a worker's state; raises as ``resize_disk`` does."""
+        page = 4096
+        for tries_left in reversed(range(20)):
+            used = shutil.disk_usage(self.state_dir(worker)).used
+            try:
+                return self.resize_disk(worker, -(-used // page) * page + page)
+            except NotHere:
+                if worker not in self._disks or not tries_left:
+                    raise  # else it has been written to in between
 
     def __enter__(self) -> Rig:
         settings = quick_settings(

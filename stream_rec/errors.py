@@ -21,15 +21,23 @@ class FileProblem(StreamRecError):
 class BrokerUnavailable(StreamRecError):
     """No Kafka broker answers: start one (`stream-rec broker start`) or set ``KAFKA_BOOTSTRAP``."""
 
+    exit_code = 75
+
 
 class LoginRefused(BrokerUnavailable):
     """The broker does not let us in, or is not trusted: correct the ``[kafka]`` setting that the message names."""
+
+    exit_code = 2
 
 
 class TopicMismatch(StreamRecError):
     """Topics are missing or differ from ``topics/``: run `stream-rec topics create`, or correct what differs."""
 
     exit_code = 1
+
+
+class NotAllowed(TopicMismatch):
+    """The broker does not let this user do what a command needs: grant the rights that the message names."""
 
 
 class EncoderUnavailable(StreamRecError):

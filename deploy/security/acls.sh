@@ -55,8 +55,29 @@ allow --allow-principal User:stream-rec-catalog --operation Write --topic items
 # stream-rec-lists: an app that shows lists
 allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations
 
-# stream-rec-operator: a person who runs `stream-rec rejected` and `stream-rec watch`
+# stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `backfill` and `user forget`
 allow --allow-principal User:stream-rec-operator --operation Read --topic views --topic clicks \
-    --topic purchases --topic items --topic rejected --topic recommendations
+    --topic purchases --topic items --topic rejected --topic forget --topic recommendations --topic receipts
 allow --allow-principal User:stream-rec-operator --operation Write --topic views --topic clicks \
-    --topic purchases --topic items --topic rejected
+    --topic purchases --topic items --topic rejected --topic forget
+allow --allow-principal User:stream-rec-operator --operation Describe --topic item-signals
+allow --allow-principal User:stream-rec-operator --operation Describe --group stream-rec
+
+# stream-rec-export: runs `stream-rec snapshot export`, every night perhaps; it can write nothing
+allow --allow-principal User:stream-rec-export --operation Read --topic items --topic item-embeddings \
+    --topic head-weights --topic recommendations --topic stream-rec-user-state-changelog \
+    --topic stream-rec-item-state-changelog
+allow --allow-principal User:stream-rec-export --operation Describe --topic views --topic clicks \
+    --topic purchases --topic forget --topic item-signals
+allow --allow-principal User:stream-rec-export --operation Describe --group stream-rec
+
+# stream-rec-import: runs `stream-rec snapshot import`, once, before the first worker; it can read no record
+allow --allow-principal User:stream-rec-import --operation Describe --operation DescribeConfigs --topic clicks \
+    --topic forget --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
+    --topic item-signals --topic items --topic purchases --topic receipts --topic recommendations \
+    --topic rejected --topic searches --topic views --topic stream-rec-user-state-changelog \
+    --topic stream-rec-item-state-changelog
+allow --allow-principal User:stream-rec-import --operation Write --topic items --topic item-embeddings \
+    --topic head-weights --topic recommendations --topic stream-rec-user-state-changelog \
+    --topic stream-rec-item-state-changelog --topic item-knowledge
+allow --allow-principal User:stream-rec-import --operation Describe --group stream-rec

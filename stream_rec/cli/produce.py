@@ -20,7 +20,7 @@ from rich.progress import TimeRemainingColumn as TimeRemaining
 from stream_rec.broker.find import connected
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer, InvalidEventError
-from stream_rec.client.connect import require_topics
+from stream_rec.client.rights import require_rights
 from stream_rec.config import Settings
 from stream_rec.events.interaction import TOPIC_OF_KIND
 from stream_rec.events.item import Item
@@ -86,7 +86,7 @@ def produce(
     if is_items and (speed is not None or shift_to_now):
         raise click.UsageError("items have no time: --speed and --shift-to-now are for events")
     settings = connected(settings, os.environ)
-    require_topics(settings.kafka, ["items"] if is_items else TOPIC_OF_KIND.values())
+    require_rights(settings.kafka, write=["items"] if is_items else TOPIC_OF_KIND.values())
 
     records: Log[LoggedEvent] | Log[Item]
     records = read_items(file, limits=limits) if is_items else read_events(file, limits=limits, received_ms=_now_ms())

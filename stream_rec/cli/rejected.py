@@ -5,14 +5,12 @@ from __future__ import annotations
 import heapq
 import json
 import os
-import re
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,72 +19,36 @@ import click
 from kafka.consumer.fetcher import ConsumerRecord
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
-from rich.text import Text
 
 from stream_rec.broker.find import connected
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
-from stream_rec.client.connect import require_topics
+from stream_rec.cli.letters import (
+    NAMED_HELD,
+    facts_of,
+    facts_of_original,
+    print_counts,
+    print_facts,
+    print_newest,
+    printable,
+    say_held,
+    say_none,
+    say_plan,
+    say_unreadable,
+)
+from stream_rec.cli.parameters import Moment, OriginParam, TopicParam
 from stream_rec.client.originals import OriginalReader
-from stream_rec.client.rejections import Counts, DeadLetter, Filter, RejectionReader, origin_of, path_of
+from stream_rec.client.rejections import DeadLetter, Filter, RejectionReader, path_of
 from stream_rec.client.repaired import read_repaired
 from stream_rec.client.resend import BATCH, Resender
-from stream_rec.client.verdict import REPLAY_OF, Chosen, Held, Resend, check, choose, judged
+from stream_rec.client.rights import require_rights
+from stream_rec.client.verdict import Chosen, Held, Resend, check, choose, judged
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.events.rejected import Origin
-from stream_rec.topics.definition import load
 
 T = TypeVar("T")
 
-NAMED_HELD = 10
-"""How many records that are not sent are named one by one; all are counted."""
 HARMLESS = frozenset({"superseded"})
 """Reasons for not sending a record that nobody needs to do anything about."""
-UNIT_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-
-
-class OriginParam(click.ParamType):
-    """Where a record stands: ``views/0/17``, or ``views[0]@17`` as in logs."""
-
-    name = "ORIGIN"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Origin:
-        """Return the origin."""
-        try:
-            return value if isinstance(value, Origin) else origin_of(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Moment(click.ParamType):
-    """A time: ``2h`` ago, or an ISO 8601 date and time, in UTC unless it says otherwise."""
-
-    name = "TIME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return milliseconds since 1970."""
-        if isinstance(value, int):
-            return value
-        if ago := re.fullmatch(r"(\d{1,9})([smhd])", value, re.ASCII):
-            return max(0, _now_ms() - int(ago[1]) * UNIT_MS[ago[2]])
-        try:
-            moment = datetime.fromisoformat(value)
-            return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time; expected 30m, 2h or 7d ago, or 2026-01-31T12:00", param, ctx)
-
-
-class TopicParam(click.ParamType):
-    """The name of one of our topics, without prefix."""
-
-    name = "TOPIC"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name."""
-        names = [definition.name for definition in load()]
-        if value not in names:
-            self.fail(f"there is no topic {value!r}; expected one of {', '.join(names)}, without prefix", param, ctx)
-        return str(value)
 
 
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,34 +89,17 @@ def list_(
     with interrupt_flag() as interrupted, closing(RejectionReader(kafka, which)) as reader:
         letters = _read(reader, interrupted)
         newest = heapq.nlargest(limit, letters, key=lambda letter: letter.rejected_ms)
-    _say_unreadable(reader)
+    say_unreadable(reader)
     if not newest:
-        _say_none(reader, kafka)
+        say_none(reader, kafka)
     elif summary:
-        _print_counts(reader.found.counts, as_json)
+        print_counts(reader.found.counts, as_json)
     elif as_json:
         for letter in newest:
-            click.echo(
-                json.dumps(_as_json(letter, is_replayed=letter.origin in reader.found.replays), ensure_ascii=False)
-            )
+            facts = facts_of(letter, is_replayed=letter.origin in reader.found.replays)
+            click.echo(json.dumps(facts, ensure_ascii=False))
     else:
-        n_all = reader.found.counts.rejected.total()
-        table = Table(title=f"{len(newest):,} of {n_all:,} rejected records, the newest first", title_justify="left")
-        table.add_column("rejected", no_wrap=True)
-        table.add_column("origin", overflow="fold")
-        table.add_column("reason", no_wrap=True)
-        table.add_column("detail", overflow="fold")
-        table.add_column("replayed")
-        for letter in newest:
-            table.add_row(
-                _time(letter.rejected_ms)[:19],
-                path_of(letter.origin),
-                # Text, not str: what comes from outside may hold what rich takes for markup.
-                Text(_printable(letter.rejected.reason)),
-                Text(_printable(letter.rejected.detail)),
-                "yes" if letter.origin in reader.found.replays else "",
-            )
-        Console().print(table)
+        print_newest(newest, reader)
 
 
 @rejected.command()
@@ -179,16 +124,23 @@ def show(settings: Settings, origin: Origin, as_json: bool) -> None:
             )
             sys.exit(1)
         original = originals.find(origin)
-    facts = _as_json(letter, is_replayed=origin in reader.found.replays)
+    facts = facts_of(letter, is_replayed=origin in reader.found.replays)
     facts["replayed_to"] = None if reader.found.replayed_to is None else path_of(reader.found.replayed_to)
     if original is not None:
-        facts |= _original_as_json(original)
-        now = check(origin, original.key, original.value, now_ms=_now_ms(), kafka=kafka, limits=settings.limits)
+        facts |= facts_of_original(original)
+        now = check(
+            origin,
+            original.key,
+            original.value,
+            now_ms=time.time_ns() // 1_000_000,
+            kafka=kafka,
+            limits=settings.limits,
+        )
         facts["now"] = "accepted" if now is None else f"{now.reason}: {now.detail}"
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
     else:
-        _print_facts(facts, original)
+        print_facts(facts, original)
 
 
 @rejected.command()
@@ -242,10 +194,10 @@ def replay(
             if isinstance(verdict, Resend):
                 ready.append(verdict.letter)
             else:
-                _say_held(held, verdict)
+                say_held(held, verdict)
     for origin in unknown:
         click.secho(f"{path_of(origin)} is not on {kafka.topic('rejected')}", fg="yellow", err=True)
-    _say_plan(chosen, len(ready), held, is_dry=dry_run)
+    say_plan(chosen, len(ready), held, is_dry=dry_run)
     is_partial = bool(held.keys() - HARMLESS or unknown or n_bad_lines or chosen.n_more)
     if ready and not dry_run:
         if not yes:
@@ -265,7 +217,7 @@ def _repaired(
         return None, 0
     repaired, bad = read_repaired(file)
     for line in bad[:NAMED_HELD]:
-        click.secho(f"skipped {file}:{line.line}: {_printable(line.detail)}", fg="yellow", err=True)
+        click.secho(f"skipped {file}:{line.line}: {printable(line.detail)}", fg="yellow", err=True)
     if bad:
         click.secho(f"skipped {len(bad):,} bad lines", fg="yellow", err=True)
     return repaired, len(bad)
@@ -290,9 +242,9 @@ def _chosen(
 
     with closing(RejectionReader(kafka, which)) as reader:
         chosen = choose(noted(_read(reader, interrupted)), replayed, limit)
-    _say_unreadable(reader)
+    say_unreadable(reader)
     if not reader.found.counts.rejected and not missing:
-        _say_none(reader, kafka)
+        say_none(reader, kafka)
     return chosen, sorted(missing, key=path_of)
 
 
@@ -304,7 +256,7 @@ def _verdicts(
     interrupted: threading.Event,
 ) -> Iterator[Resend | Held]:
     """Yield what to send for each rejection, or why nothing, with a progress bar."""
-    kafka, now_ms = settings.kafka, _now_ms()
+    kafka, now_ms = settings.kafka, time.time_ns() // 1_000_000
 
     def is_good(record: ConsumerRecord) -> bool:
         origin = Origin(record.topic, record.partition, record.offset)
@@ -335,7 +287,8 @@ def _send(
 ) -> bool:
     """Send records again, read and checked once more; return whether all were sent."""
     kafka = settings.kafka
-    require_topics(kafka, {letter.origin.topic.removeprefix(kafka.topic_prefix) for letter in ready})
+    sent_to = sorted({letter.origin.topic.removeprefix(kafka.topic_prefix) for letter in ready})
+    require_rights(kafka, write=[*sent_to, "rejected"])
     held: Counter[str] = Counter()
     resender = Resender(kafka, limits=settings.limits)
     try:
@@ -344,7 +297,7 @@ def _send(
             while batch := list(islice(verdicts, BATCH)):
                 for verdict in batch:
                     if isinstance(verdict, Held):
-                        _say_held(held, verdict)
+                        say_held(held, verdict)
                 sends = [verdict for verdict in batch if isinstance(verdict, Resend)]
                 places = resender.send(sends)
                 if len(ready) <= NAMED_HELD:
@@ -391,118 +344,3 @@ def _filter(
     return Filter(
         topic=None if topic is None else kafka.topic(topic), reason=reason, since_ms=since_ms, until_ms=until_ms
     )
-
-
-def _say_unreadable(reader: RejectionReader) -> None:
-    if reader.found.n_unreadable:
-        click.secho(f"skipped {reader.found.n_unreadable:,} records that are no rejections", fg="yellow", err=True)
-
-
-def _say_none(reader: RejectionReader, kafka: KafkaSettings) -> None:
-    if not reader.found.n_records:
-        click.echo(f"no record was rejected: {kafka.topic('rejected')} is empty", err=True)
-    else:
-        click.echo(
-            f"none of the {reader.found.n_records:,} records on {kafka.topic('rejected')} matches; "
-            "`stream-rec rejected list --summary` counts them by topic and reason",
-            err=True,
-        )
-
-
-def _say_held(held: Counter[str], verdict: Held) -> None:
-    if held.total() < NAMED_HELD:
-        where, why = path_of(verdict.letter.origin), verdict.rejection
-        click.secho(f"not sent: {where}: {why.reason}: {_printable(why.detail)}", fg="yellow", err=True)
-    held[verdict.rejection.reason] += 1
-
-
-def _say_plan(chosen: Chosen, n_ready: int, held: Counter[str], *, is_dry: bool) -> None:
-    reasons = ", ".join(f"{n:,} {reason}" for reason, n in held.most_common())
-    parts = [f"{n_ready:,} records {'would be' if is_dry else 'can be'} sent again"]
-    parts += [f"{held.total():,} not ({reasons})"] if held else []
-    parts += [f"{chosen.n_replayed:,} were sent again before (--again)"] if chosen.n_replayed else []
-    parts += [f"{chosen.n_more:,} more match (--limit)"] if chosen.n_more else []
-    click.echo("; ".join(parts))
-
-
-def _print_counts(counts: Counts, as_json: bool) -> None:
-    rows = [
-        {"topic": topic, "reason": reason, "rejected": n, "replayed": counts.replayed[topic, reason]}
-        for (topic, reason), n in counts.rejected.most_common()
-    ]
-    if as_json:
-        for row in rows:
-            click.echo(json.dumps(row, ensure_ascii=False))
-        return
-    table = Table(title=f"{counts.rejected.total():,} rejected records", title_justify="left")
-    for name in ("topic", "reason"):
-        table.add_column(name, overflow="fold")
-    for name in ("rejected", "replayed"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(
-            Text(_printable(row["topic"])),
-            Text(_printable(row["reason"])),
-            f"{row['rejected']:,}",
-            f"{row['replayed']:,}",
-        )
-    Console().print(table)
-
-
-def _as_json(letter: DeadLetter, *, is_replayed: bool) -> dict[str, Any]:
-    return {
-        "origin": path_of(letter.origin),
-        "reason": letter.rejected.reason,
-        "detail": letter.rejected.detail,
-        "key": _text(letter.key),
-        "rejected_ms": letter.rejected_ms,
-        "first_bytes": _text(letter.rejected.head),
-        "is_replayed": is_replayed,
-    }
-
-
-def _original_as_json(original: ConsumerRecord) -> dict[str, Any]:
-    replay_of = next((value for name, value in original.headers if name == REPLAY_OF), None)
-    facts: dict[str, Any] = {"received_ms": original.timestamp, "replay_of": _text(replay_of)}
-    try:
-        facts["value"] = None if original.value is None else original.value.decode()
-    except UnicodeDecodeError:
-        facts["value_bytes"] = original.value.decode(errors="backslashreplace")  # not `value`: it would be sent so
-    return facts
-
-
-def _print_facts(facts: dict[str, Any], original: ConsumerRecord | None) -> None:
-    names = ("origin", "reason", "detail", "key")
-    rows = {name: facts[name] for name in names} | {"rejected": _time(facts["rejected_ms"])}
-    if facts["is_replayed"]:
-        rows["replayed to"] = facts["replayed_to"]
-    if original is None:
-        rows |= {"first bytes": facts["first_bytes"]}
-        rows |= {"value": "not on its topic any more: retention or compaction took it"}
-    else:
-        if facts["replay_of"]:
-            rows["replay of"] = facts["replay_of"]
-        rows |= {"received": _time(original.timestamp), "if it came now": facts["now"]}
-        n_bytes = "null" if original.value is None else f"{len(original.value):,} bytes"
-        rows |= {"first bytes": facts["first_bytes"], "value": n_bytes}
-    for name, value in rows.items():
-        click.echo(f"{name + ':':16}{_printable('null' if value is None else value)}")
-    if original is not None and original.value is not None:
-        click.echo(_printable(facts.get("value", facts.get("value_bytes"))))
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode(errors="backslashreplace")
-
-
-def _printable(text: str) -> str:
-    """Return text from outside without what a terminal would take for a command."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _time(timestamp_ms: int) -> str:
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

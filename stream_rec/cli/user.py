@@ -13,6 +13,7 @@ import msgspec
 from stream_rec.broker.find import connected
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
+from stream_rec.client.rights import require_rights
 from stream_rec.config import Settings
 from stream_rec.events.receipt import Receipt
 
@@ -35,6 +36,7 @@ def forget(settings: Settings, user_id: str, timeout_s: float) -> None:
     Exit code 1 if there is no receipt in time: the wish stands all the same, and is carried out when a worker runs.
     """
     kafka = connected(settings, os.environ).kafka
+    require_rights(kafka, read=["receipts"], write=["forget"])
     with closing(TopicReader(kafka, "receipts")) as receipts:
         with EventProducer(kafka) as producer:
             request_id = producer.forget(user_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 from msgspec import Struct
 
 from stream_rec.client.connect import absent, reading_consumer
@@ -49,8 +49,16 @@ class Answers:
         self._waiting.setdefault(user_key, {})[topic] = partition, offset
 
     def poll(self, timeout_s: float) -> None:
-        """Take in the lists that have come, waiting at most so long for the first."""
-        for records in self._consumer.poll(int(timeout_s * 1000)).values():
+        """Take in the lists that have come, waiting at most so long for the first.
+
+        Raises:
+            TopicMismatch: this user may not read them.
+        """
+        try:
+            polled = self._consumer.poll(int(timeout_s * 1000))
+        except TopicAuthorizationFailedError as error:
+            raise absent(self._kafka, self._kafka.topic("recommendations")) from error
+        for records in polled.values():
             for record in records:
                 waiting = self._waiting.get(record.key)
                 if waiting is not None and record.value is not None:

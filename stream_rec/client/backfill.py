@@ -19,9 +19,10 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from stream_rec.client.answers import Answers
-from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, idempotent_producer, require_topics
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, idempotent_producer
 from stream_rec.client.lag import committed, open_by_partition
 from stream_rec.client.present import Present
+from stream_rec.client.rights import require_rights
 from stream_rec.client.throttle import Throttle
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, DeliveryFailed
@@ -63,12 +64,19 @@ class Backfill:
 
         Raises:
             BrokerUnavailable: no broker answered.
+            NotAllowed: this user lacks rights.
             TopicMismatch: a topic is missing.
         """
         kafka = settings.kafka
-        require_topics(kafka, [*TOPIC_OF_KIND.values(), "item-signals", "forget", "recommendations"])
         self._kafka, self._limits = kafka, settings.limits
         self._group = kafka.topic(settings.worker.app_id)
+        require_rights(
+            kafka,
+            describe=["item-signals"],
+            read=[*TOPIC_OF_KIND.values(), "forget", "recommendations"],
+            write=TOPIC_OF_KIND.values(),
+            group=self._group if most_behind > 0 else None,
+        )
         self._headers = [(HEADER, name.encode("utf-8", "replace"))]
         self._is_dry = is_dry
         self._heeds_workers = most_behind > 0

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import kafka.errors
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    GroupIdNotFoundError,
+    NotCoordinatorError,
+)
 from kafka.protocol.consumer import OffsetSpec
 
 T = TypeVar("T")
@@ -76,7 +83,7 @@ def members(client: KafkaAdminClient, group: str) -> list[str]:
     Raises:
         KafkaError: the broker did not say.
     """
-    found = _answered(lambda: client.describe_groups([group]))[group]
+    found = _answered(lambda: _described(client, group))
     return sorted(str(member.get("group_instance_id") or member.get("client_id")) for member in found["members"])
 
 
@@ -88,6 +95,16 @@ def has_committed(client: KafkaAdminClient, group: str) -> bool:
     """
     answer = _answered(lambda: client.list_group_offsets({group: None}))[group]
     return any(found.offset >= 0 for found in answer.values())
+
+
+def _described(client: KafkaAdminClient, group: str) -> dict[str, Any]:
+    """Return a group as the broker describes it; raise what it says instead, which kafka-python only notes."""
+    found = client.describe_groups([group])[group]
+    if said := re.match(r"\[Error (-?\d+)\]", found.get("error") or ""):
+        error = kafka.errors.for_code(int(said[1]))
+        if error is not GroupIdNotFoundError:  # nobody was ever in it
+            raise error(found["error"])
+    return found
 
 
 def _answered(ask: Callable[[], T]) -> T:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, reading_consumer
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, absent, reading_consumer
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable
 from stream_rec.events.rejected import Origin
@@ -32,6 +32,7 @@ class OriginalReader:
         Raises:
             BrokerUnavailable: no broker answered.
         """
+        self._kafka = kafka
         self._consumer = reading_consumer(kafka, max_poll_records=500)
         self._partition: TopicPartition | None = None
         self._end = 0
@@ -44,11 +45,14 @@ class OriginalReader:
 
         Raises:
             BrokerUnavailable: the broker did not say.
+            TopicMismatch: this user may not read the topic.
         """
         try:
             self._go_to(origin)
             if origin.offset not in self._read:
                 self._fetch(origin.offset)
+        except TopicAuthorizationFailedError as error:
+            raise absent(self._kafka, origin.topic) from error
         except KafkaError as error:
             raise BrokerUnavailable(f"the record {origin} cannot be read: {error}") from error
         place = bisect_left(self._records, origin.offset, key=lambda record: record.offset)

@@ -97,6 +97,7 @@ class RecordLookup:
         Raises:
             BrokerUnavailable: no broker answered.
         """
+        self._kafka = kafka
         self._consumer = reading_consumer(
             kafka,
             max_partition_fetch_bytes=4096,  # the broker sends whole batches, but no more than the one
@@ -107,11 +108,17 @@ class RecordLookup:
 
         Args:
             topic: Full name, with prefix.
+
+        Raises:
+            TopicMismatch: this user may not read the topic.
         """
         tp = TopicPartition(topic, partition)
         self._consumer.assign([tp])
         self._consumer.seek(tp, offset)
-        records = self._consumer.poll(int(timeout_s * 1000), max_records=1).get(tp, [])
+        try:
+            records = self._consumer.poll(int(timeout_s * 1000), max_records=1).get(tp, [])
+        except TopicAuthorizationFailedError as error:
+            raise absent(self._kafka, topic) from error
         return next((record for record in records if record.offset == offset), None)
 
     def close(self) -> None:

@@ -12,12 +12,14 @@ from kafka.errors import KafkaError
 
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, idempotent_producer
 from stream_rec.client.lag import has_committed, kept_records, members
+from stream_rec.client.rights import require_rights
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.errors import BrokerUnavailable, DeliveryFailed, NotAtRest, TopicMismatch, TopicsInUse
 from stream_rec.snapshot.file import Manifest, Snapshot
 from stream_rec.snapshot.sections import ITEM_STATES, KNOWLEDGE, SECTIONS, require_readable
 from stream_rec.snapshot.take import topic_of
 from stream_rec.topics import admin
+from stream_rec.topics.definition import changelogs, load
 
 UNDER_WAY = 2_000
 """Records sent and not acknowledged yet."""
@@ -41,17 +43,20 @@ def check(path: Path, on_read: Callable[[str, int], None]) -> Manifest:
 
 
 def require_empty(settings: Settings) -> None:
-    """Check that the topics are as they should be and empty, and that no worker has run on them.
+    """Check that the topics are as they should be and empty, that no worker has run on them, and that we may write.
 
     Events may be there: the first worker takes them.
 
     Raises:
+        NotAllowed: this user lacks rights.
         TopicMismatch: some are missing, or differ.
         TopicsInUse: some are not empty, or workers of this name have read them before.
         NotAtRest: workers run.
         BrokerUnavailable: the broker did not say.
     """
     kafka, group = settings.kafka, settings.kafka.topic(settings.worker.app_id)
+    every = [*(topic.name for topic in load()), *(topic.name for topic in changelogs(settings.worker.app_id))]
+    require_rights(kafka, describe=every, describe_configs=every, write=_written(settings), group=group)
     if found := admin.differences(settings):
         raise TopicMismatch("\n".join(["topics are not as needed:", *(f"  {difference}" for difference in found)]))
     topics = [kafka.topic(name) for name in (*_written(settings), "item-signals")]

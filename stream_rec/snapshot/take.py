@@ -11,8 +11,9 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from stream_rec import __version__
-from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, require_topics
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect
 from stream_rec.client.lag import members, open_records
+from stream_rec.client.rights import require_rights
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, NotAtRest
 from stream_rec.events.interaction import TOPIC_OF_KIND
@@ -38,10 +39,16 @@ def take(
     Raises:
         NotAtRest: workers run, or records are open, and not ``is_live``.
         FileProblem: the file cannot be written.
+        NotAllowed: this user lacks rights.
         BrokerUnavailable, TopicMismatch, StateVersionError: the topics cannot be read.
     """
     kafka, app_id = settings.kafka, settings.worker.app_id
-    require_topics(kafka, [topic_of(section, app_id) for section in SECTIONS])
+    require_rights(
+        kafka,
+        describe=() if is_live else READ_BY_WORKERS,
+        read=[topic_of(section, app_id) for section in SECTIONS],
+        group=None if is_live else kafka.topic(app_id),
+    )
     if not is_live:
         _wait_for_rest(settings, wait_s, on_read)
     writer = Writer(path)
@@ -71,10 +78,13 @@ def _wait_for_rest(settings: Settings, wait_s: float, on_read: Callable[[str, in
     """Return when ``require_rest`` does, and workers may take ``wait_s`` to be gone."""
     group = settings.kafka.topic(settings.worker.app_id)
     deadline = time.monotonic() + wait_s
-    with closing(connect(KafkaAdminClient, settings.kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS)) as client:
-        while members(client, group) and time.monotonic() < deadline:
-            on_read("nothing until workers are gone", 0)
-            time.sleep(0.2)
+    try:
+        with closing(connect(KafkaAdminClient, settings.kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS)) as client:
+            while members(client, group) and time.monotonic() < deadline:
+                on_read("nothing until workers are gone", 0)
+                time.sleep(0.2)
+    except KafkaError as error:
+        raise _silent(settings, error) from error
     require_rest(settings)
 
 
@@ -97,7 +107,7 @@ def require_rest(settings: Settings) -> None:
             running = members(client, group)
             behind = open_records(client, group, [kafka.topic(name) for name in READ_BY_WORKERS], kafka.partitions)
     except KafkaError as error:
-        raise BrokerUnavailable(f"{kafka.bootstrap} does not say what group {group} does: {error}") from error
+        raise _silent(settings, error) from error
     if running:
         raise NotAtRest(
             f"{', '.join(running)} of group {group}: at work, or stopped less than session_timeout_s ago; stop all "
@@ -109,3 +119,8 @@ def require_rest(settings: Settings) -> None:
             f"records that no worker has taken: {still}; have nobody write more, run a worker until they are taken, "
             "stop it and export again, or give --live for a snapshot without them"
         )
+
+
+def _silent(settings: Settings, error: KafkaError) -> BrokerUnavailable:
+    group = settings.kafka.topic(settings.worker.app_id)
+    return BrokerUnavailable(f"{settings.kafka.bootstrap} does not say what group {group} does: {error}")

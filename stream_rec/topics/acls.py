@@ -2,7 +2,8 @@
 
 A principal stands for one kind of program. Besides what it reads and writes, each of ours asks the broker how topics
 are configured, for it does not start on others. Kafka lets who may read or write a topic describe it, and who may write
-one write it idempotently; transactions are not used.
+one write it idempotently; transactions are not used. Who may describe a group sees who is in it and how far it has
+read, and cannot join it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from stream_rec.topics.definition import TopicDefinition, changelogs, load
 
 ADMIN, WORKER, EMBEDDER = "stream-rec-admin", "stream-rec-worker", "stream-rec-embedder"
 EVENTS, CATALOG, LISTS, OPERATOR = "stream-rec-events", "stream-rec-catalog", "stream-rec-lists", "stream-rec-operator"
+EXPORT, IMPORT = "stream-rec-export", "stream-rec-import"
 
 PURPOSE = {
     ADMIN: "runs `stream-rec topics create` and `topics check`",
@@ -27,16 +29,23 @@ PURPOSE = {
     EVENTS: "an app that says what users do",
     CATALOG: "an app that says what items there are",
     LISTS: "an app that shows lists",
-    OPERATOR: "a person who runs `stream-rec rejected` and `stream-rec watch`",
+    OPERATOR: "a person who runs `stream-rec rejected`, `watch`, `backfill` and `user forget`",
+    EXPORT: "runs `stream-rec snapshot export`, every night perhaps; it can write nothing",
+    IMPORT: "runs `stream-rec snapshot import`, once, before the first worker; it can read no record",
 }
 """Principals, and who each is."""
 
 ROLES = {WORKER: {"worker", "user stage", "item stage", "catalog"}, EMBEDDER: {"embedder"}}
 """What ``written_by`` and ``read_by`` call our own programs. The rest is ``apps``."""
 APPS = "apps"
-REJECTED, ITEMS, RECOMMENDATIONS = "rejected", "items", "recommendations"
-SENT_AGAIN = ("views", "clicks", "purchases", "items")
-"""Topics whose rejected records can be sent again."""
+REJECTED, ITEMS, RECOMMENDATIONS, FORGET, RECEIPTS = "rejected", "items", "recommendations", "forget", "receipts"
+INTERACTIONS = ("views", "clicks", "purchases")
+"""What `backfill` sends. Their rejected records, and those of items, can be sent again."""
+SIGNALS = "item-signals"
+IN_SNAPSHOT = (ITEMS, "item-embeddings", "head-weights", RECOMMENDATIONS)
+"""What a snapshot is taken of, and written to, besides both changelogs."""
+KNOWLEDGE = "item-knowledge"
+"""Follows from a snapshot, and is written with it."""
 
 
 class Grant(Struct, frozen=True):
@@ -53,25 +62,36 @@ class Grant(Struct, frozen=True):
 
 def grants(settings: Settings) -> list[Grant]:
     """Return all that the programs of one pipeline may do, by principal."""
-    kafka = settings.kafka
-    definitions = [*load(), *changelogs(settings.worker.app_id)]
+    tables = changelogs(settings.worker.app_id)
+    definitions = [*load(), *tables]
     every = _full(settings, definitions)
     of_apps = [topic for topic in definitions if APPS in topic.written_by]
-    own = [
+    by_hand = (*INTERACTIONS, ITEMS, REJECTED, FORGET)
+    in_snapshot = (*_named(settings, *IN_SNAPSHOT), *_full(settings, tables))
+    workers = _named(settings, settings.worker.app_id)
+    return [
         Grant(ADMIN, ("Create", "Describe", "DescribeConfigs"), every),
         *_of_program(settings, WORKER, definitions),
-        Grant(WORKER, ("Read",), groups=(kafka.topic(settings.worker.app_id),)),
+        Grant(WORKER, ("Read",), groups=workers),
         *_of_program(settings, EMBEDDER, definitions),
-        Grant(EMBEDDER, ("Read",), groups=(kafka.topic("embedder-"),), is_prefix=True),
-    ]
-    again = tuple(kafka.topic(name) for name in (*SENT_AGAIN, REJECTED))
-    return [
-        *own,
+        Grant(EMBEDDER, ("Read",), groups=_named(settings, "embedder-"), is_prefix=True),
         Grant(EVENTS, ("Write",), _full(settings, (topic for topic in of_apps if topic.name != ITEMS))),
-        Grant(CATALOG, ("Write",), (kafka.topic(ITEMS),)),
-        Grant(LISTS, ("Read",), (kafka.topic(RECOMMENDATIONS),)),
-        Grant(OPERATOR, ("Read",), (*again, kafka.topic(RECOMMENDATIONS))),
-        Grant(OPERATOR, ("Write",), again),
+        Grant(CATALOG, ("Write",), _named(settings, ITEMS)),
+        Grant(LISTS, ("Read",), _named(settings, RECOMMENDATIONS)),
+        # `backfill` reads what is there already, and whose events may not come back. How far the workers are it knows
+        # from lists, offsets and the group.
+        Grant(OPERATOR, ("Read",), _named(settings, *by_hand, RECOMMENDATIONS, RECEIPTS)),
+        Grant(OPERATOR, ("Write",), _named(settings, *by_hand)),
+        Grant(OPERATOR, ("Describe",), _named(settings, SIGNALS)),
+        Grant(OPERATOR, ("Describe",), groups=workers),
+        # Besides its contents, a snapshot needs to know that all workers are gone, and have taken all there was.
+        Grant(EXPORT, ("Read",), in_snapshot),
+        Grant(EXPORT, ("Describe",), _named(settings, *INTERACTIONS, FORGET, SIGNALS)),
+        Grant(EXPORT, ("Describe",), groups=workers),
+        # An import checks that all topics are as defined, those that it writes empty, and that no worker has run.
+        Grant(IMPORT, ("Describe", "DescribeConfigs"), every),
+        Grant(IMPORT, ("Write",), (*in_snapshot, *_named(settings, KNOWLEDGE))),
+        Grant(IMPORT, ("Describe",), groups=workers),
     ]
 
 
@@ -109,7 +129,11 @@ def _of_program(settings: Settings, principal: str, definitions: list[TopicDefin
 
 
 def _full(settings: Settings, definitions: Iterable[TopicDefinition]) -> tuple[str, ...]:
-    return tuple(settings.kafka.topic(topic.name) for topic in definitions)
+    return _named(settings, *(topic.name for topic in definitions))
+
+
+def _named(settings: Settings, *names: str) -> tuple[str, ...]:
+    return tuple(map(settings.kafka.topic, names))
 
 
 def _command(user: str, grant: Grant) -> str:

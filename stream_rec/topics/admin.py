@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from stream_rec.broker.find import require_answering
 from stream_rec.config import Settings
-from stream_rec.errors import BrokerUnavailable, SettingsError, StreamRecError, TopicMismatch
+from stream_rec.errors import BrokerUnavailable, NotAllowed, SettingsError, StreamRecError, TopicMismatch
 from stream_rec.topics.definition import TopicSpec, all_topics
 
 CONNECT_TIMEOUT_MS = 6_000
@@ -80,10 +80,13 @@ def compare(settings: Settings) -> list[Difference]:
 
     Raises:
         BrokerUnavailable: no broker answers.
+        NotAllowed: this user may not see the configs.
+        TopicMismatch: this user may not see a topic.
     """
     wanted = all_topics(settings)
     with _admin(settings) as admin:
         existing = _describe(admin, wanted)
+        _require_configs(settings, existing)
         configs = _configs(admin, [topic for topic in wanted if topic.name in existing])
     return [
         difference
@@ -140,6 +143,16 @@ def _describe(admin: KafkaAdminClient, topics: Iterable[TopicSpec]) -> dict[str,
             )
         found[metadata["name"]] = metadata
     return found
+
+
+def _require_configs(settings: Settings, existing: dict[str, dict[str, Any]]) -> None:
+    """Check that the broker will say how topics are configured: else kafka-python says that nothing is set."""
+    hidden = [name for name, found in existing.items() if "DESCRIBE_CONFIGS" not in found["authorized_operations"]]
+    if hidden:
+        raise NotAllowed(
+            f"this user may not see the configs of {', '.join(hidden)} at {settings.kafka.bootstrap}; grant that as "
+            "`stream-rec topics acls` prints it, or log in as a user who may"
+        )
 
 
 def _configs(admin: KafkaAdminClient, topics: list[TopicSpec]) -> dict[str, dict[str, str]]:

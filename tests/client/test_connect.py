@@ -11,9 +11,9 @@ import time
 import pytest
 
 from stream_rec.client import EventProducer, RecommendationsView
-from stream_rec.client.connect import require_topics
+from stream_rec.client.connect import connect
 from stream_rec.config import KafkaSettings
-from stream_rec.errors import BrokerUnavailable, TopicMismatch
+from stream_rec.errors import BrokerUnavailable
 
 
 def test_the_sdk_is_light():
@@ -37,6 +37,13 @@ def test_a_port_that_never_answers_is_given_up_within_ten_seconds(client: type):
     assert threading.active_count() == before
 
 
+def test_after_an_outage_it_is_looked_for_every_second():
+    """kafka-python's pauses grow to 30 s: half a minute without events or lists after the broker is back."""
+    options = connect(dict, KafkaSettings(bootstrap="one:9092"))
+
+    assert options["reconnect_backoff_max_ms"] == 1_000
+
+
 @pytest.mark.parametrize(("address", "words"), [("", "no Kafka broker is named"), ("host:port", "host:port")])
 def test_an_address_that_is_none_fails_at_once(address: str, words: str):
     """What cannot be an address is not tried for seconds."""
@@ -45,12 +52,3 @@ def test_an_address_that_is_none_fails_at_once(address: str, words: str):
         EventProducer(address)
 
     assert time.monotonic() - started < 1
-
-
-@pytest.mark.kafka
-def test_missing_topics_are_named_with_the_remedy(bootstrap: str):
-    """The full name is said, with prefix, and the command that creates it."""
-    kafka = KafkaSettings(bootstrap=bootstrap, topic_prefix="nobody-")
-
-    with pytest.raises(TopicMismatch, match=r"nobody-views, nobody-clicks .*`stream-rec topics create`"):
-        require_topics(kafka, ["views", "clicks"])

@@ -7,7 +7,13 @@ from contextlib import closing
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    GroupAuthorizationFailedError,
+    GroupIdNotFoundError,
+    KafkaError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from stream_rec.client import lag
@@ -44,6 +50,36 @@ def test_a_cluster_that_never_answers(monkeypatch: pytest.MonkeyPatch):
 
     with pytest.raises(CoordinatorNotAvailableError):
         members(client, "g")
+
+
+class Noted:
+    """The edge: kafka-python raises nothing for what a broker says of one group, but notes it."""
+
+    def __init__(self, error: KafkaError | None) -> None:
+        self._note = None if error is None else str(error)
+
+    def describe_groups(self, groups: list[str]) -> dict[str, dict[str, object]]:
+        return {"g": {"error": self._note, "members": []}}
+
+
+@pytest.mark.parametrize("error", [GroupAuthorizationFailedError("g"), GroupAuthorizationFailedError()])
+def test_who_may_not_see_a_group_is_not_told_that_it_is_empty(error: KafkaError):
+    """Else a snapshot would be taken of a pipeline at work."""
+    with pytest.raises(GroupAuthorizationFailedError):
+        members(Noted(error), "g")
+
+
+def test_a_coordinator_that_still_loads_is_asked_again(monkeypatch: pytest.MonkeyPatch):
+    """It knows of no members yet."""
+    monkeypatch.setattr(lag, "COORDINATOR_S", 0.0)
+    with pytest.raises(CoordinatorLoadInProgressError):
+        members(Noted(CoordinatorLoadInProgressError()), "g")
+
+
+@pytest.mark.parametrize("error", [GroupIdNotFoundError("g was never there"), None])
+def test_in_a_group_that_never_was_there_is_nobody(error: KafkaError | None):
+    """Whether the broker says so, as since Kafka 4.0, or describes it as empty."""
+    assert members(Noted(error), "g") == []
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_a_move_to_another_number_of_partitions(bootstrap: str, tmp_path: Path) 
         bootstrap, quick_settings(user={"ring": 16}, kafka={"partitions": 3}), workers=0, embedder=False
     )
     message = refusal(run(after.settings, "import", file), TopicMismatch)
-    assert "missing: run `stream-rec topics create`" in message
+    assert "there is no topic" in message and "create it with `stream-rec topics create`" in message
     create(after.settings)
     with after.producer() as producer:
         send(producer, [*again, *second[:100]])

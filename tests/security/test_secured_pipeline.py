@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
-from typing import NamedTuple
 
 import msgspec
 import psutil
@@ -19,81 +18,41 @@ from kafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailed
 
 from stream_rec.broker.find import require_answering
 from stream_rec.client import EventProducer, RecommendationsView
+from stream_rec.client.answers import Answers
 from stream_rec.client.connect import connect
-from stream_rec.config import KafkaSettings, as_toml
-from stream_rec.errors import LoginRefused, TopicMismatch
+from stream_rec.client.originals import OriginalReader
+from stream_rec.client.reader import RecordLookup
+from stream_rec.errors import LoginRefused, NotAllowed, TopicMismatch
 from stream_rec.events.item import Item
-from stream_rec.topics.acls import ADMIN, CATALOG, EMBEDDER, EVENTS, LISTS, OPERATOR, PURPOSE, WORKER, user_of
+from stream_rec.events.rejected import Origin
+from stream_rec.topics.acls import (
+    ADMIN,
+    CATALOG,
+    EMBEDDER,
+    EVENTS,
+    EXPORT,
+    IMPORT,
+    LISTS,
+    OPERATOR,
+    PURPOSE,
+    WORKER,
+    as_commands,
+    user_of,
+)
 from stream_rec.topics.definition import all_topics
 from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings
-from tests.security.secured_broker import SecuredBroker, certificates, secured_broker
+from tests.security.installation import PROGRAMS, Installation
+from tests.security.secured_broker import certificates, secured_broker
 
 pytestmark = pytest.mark.kafka
 
 ROOT = Path(__file__).parents[2]
 BASE = quick_settings(kafka={"partitions": 1})
-PROGRAMS = {"worker": WORKER, "embedder": EMBEDDER}
+MOVED = quick_settings(kafka={"partitions": 2, "topic_prefix": "moved."})
+"""Another pipeline on the same broker, with users of its own."""
+SNAPSHOT = str(ROOT / "tests" / "data" / "golden" / "snapshot-1.bin")
 ANSWER_S = 10
-
-
-class Program(NamedTuple):
-    """A worker or an embedder that runs."""
-
-    process: subprocess.Popen[bytes]
-    ready_file: Path
-    log: Path
-
-    def is_ready(self) -> bool:
-        """Whether it has its partitions and their state; fails where it has ended."""
-        assert self.process.poll() is None, self.log.read_text(encoding="utf-8", errors="replace")[-5000:]
-        return self.ready_file.exists()
-
-
-class Installation:
-    """A secured broker, a folder, and the settings file of each principal."""
-
-    def __init__(self, broker: SecuredBroker, directory: Path) -> None:
-        self.broker = broker
-        self.directory = directory
-        self.programs: list[Program] = []
-
-    def kafka(self, principal: str, **changed: object) -> KafkaSettings:
-        """Return the settings with which a principal logs in."""
-        logged_in = msgspec.structs.replace(self.broker.as_user(user_of(principal, BASE)), partitions=1)
-        return msgspec.structs.replace(logged_in, **changed)
-
-    def command(self, principal: str, *arguments: str, **changed: object) -> list[str]:
-        """Return a call of ``stream-rec`` as a principal."""
-        sections: dict[str, object] = {"kafka": self.kafka(principal, **changed)}
-        for role in PROGRAMS:
-            sections[role] = msgspec.structs.replace(getattr(BASE, role), data_dir=str(self.directory / role))
-        file = self.directory / f"{principal}.toml"
-        file.write_text(as_toml(msgspec.to_builtins(msgspec.structs.replace(BASE, **sections))), encoding="utf-8")
-        return [sys.executable, "-m", "stream_rec", "--config", str(file), *arguments]
-
-    def run(self, principal: str, *arguments: str, **changed: object) -> subprocess.CompletedProcess[str]:
-        """Run ``stream-rec`` as a principal, to its end."""
-        command = self.command(principal, *arguments, **changed)
-        return subprocess.run(command, capture_output=True, text=True, env=_environ(), timeout=120, check=False)
-
-    def start(self, role: str) -> None:
-        """Start a worker or an embedder, as its principal; it logs all it can."""
-        log = self.directory / f"{role}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                self.command(PROGRAMS[role], "--log-level", "debug", role),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=_environ(),
-                start_new_session=True,
-            )
-        self.programs.append(Program(process, self.directory / role / f"{role}-1" / "ready", log))
-
-
-def _environ() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith("STREAM_REC_") and k != "KAFKA_BOOTSTRAP"}
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +64,10 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             pytest.fail(missing)
         pytest.skip(missing)
     directory = tmp_path_factory.mktemp("secured")
-    with secured_broker(directory, [user_of(principal, BASE) for principal in PURPOSE]) as broker:
+    users = [user_of(principal, settings) for settings in (BASE, MOVED) for principal in PURPOSE]
+    with secured_broker(directory, users) as broker:
         broker.run_acls((ROOT / "deploy" / "security" / "acls.sh").read_text(encoding="utf-8"))
-        made = Installation(broker, directory)
+        made = Installation(broker, directory, BASE)
         created = made.run(ADMIN, "topics", "create")
         assert created.returncode == 0, created.stderr
         yield made
@@ -119,13 +79,11 @@ def running(installation: Installation) -> Iterator[Installation]:
     try:
         for role in PROGRAMS:
             installation.start(role)
-        for program in installation.programs:
+        for program in installation.programs.values():
             wait_until(program.is_ready)
         yield installation
     finally:
-        for program in installation.programs:
-            program.process.terminate()
-        codes = [program.process.wait(30) for program in installation.programs]
+        codes = [program.stop() for program in installation.programs.values()]
     assert codes == [0, 0]
 
 
@@ -134,31 +92,51 @@ def test_events_become_lists(running: Installation):
     with EventProducer(running.kafka(CATALOG)) as catalog:
         for item_id, title in (("teapot", "Blue teapot"), ("cup", "Blue cup"), ("hose", "Garden hose")):
             catalog.item(Item(item_id, title=title))
-    with EventProducer(running.kafka(EVENTS)) as events:
+    with EventProducer(running.kafka(EVENTS)) as events, RecommendationsView(running.kafka(LISTS)) as lists:
         events.view("ann", "teapot")
         events.click("ann", "cup")
         events.purchase("bob", "hose")
-
-    with RecommendationsView(running.kafka(LISTS)) as lists:
         wait_until(lambda: lists.own("ann") and set(lists.own("ann").seen) == {"views", "clicks"})
         wait_until(lambda: lists.own("bob"))
-        wait_until(lambda: lists.own("*") and lists.own("*").items)
+        wait_until(lambda: lists.own("*") and len(lists.own("*").items) == 3)
+        events.view("ann", "teapot")  # the lists of before may have come before the items
 
-        assert {item.item_id for item in lists.own("ann").items} >= {"teapot", "cup"}
+        wait_until(lambda: {item.item_id for item in lists.own("ann").items} >= {"teapot", "cup"})
 
 
 def test_what_was_rejected_is_the_operators(running: Installation):
-    """Who may run `rejected` sees why, and may send again."""
+    """Who may run `rejected` sees why and what, and may send again."""
     raw = connect(KafkaProducer, running.kafka(EVENTS))
-    raw.send("views", key=b"ann", value=b"no event").get(30)
+    origin = f"views/0/{raw.send('views', key=b'ann', value=b'no event').get(30).offset}"
     raw.close()
 
-    def listed() -> str:
-        shown = running.run(OPERATOR, "rejected", "list", "--json")
-        assert shown.returncode == 0, shown.stderr
-        return shown.stdout
+    def said(*arguments: str) -> str:
+        ended = running.call(OPERATOR, "rejected", *arguments)
+        assert ended.exit_code == 0, ended.output
+        return ended.output
 
-    wait_until(lambda: "not_json" in listed())
+    wait_until(lambda: f'"{origin}", "reason": "not_json"' in said("list", "--json"))
+    assert '"value": "no event"' in said("show", origin, "--json")
+    event = {"event_id": "e1", "user_id": "ann", "item_id": "hose", "timestamp_ms": time.time_ns() // 1_000_000}
+    repaired = msgspec.json.encode(event).decode()
+    assert "sent 1 of 1 records again" in said("replay", origin, "--value", repaired, "--yes")
+
+
+@pytest.mark.parametrize(
+    ("principal", "command"),
+    [
+        (ADMIN, "topics check"),
+        (OPERATOR, "watch ann --once"),
+        (EVENTS, f"produce {ROOT / 'tests' / 'data' / 'movietweetings-events.jsonl'} --limit 5"),
+        (CATALOG, f"produce {ROOT / 'tests' / 'data' / 'movietweetings-items.jsonl'} --items --limit 5"),
+    ],
+    ids=lambda value: value.split()[0],
+)
+def test_what_else_people_run(running: Installation, principal: str, command: str):
+    """Every command that asks Kafka for something has a principal whose rights are enough."""
+    ended = running.call(principal, *command.split())
+
+    assert ended.exit_code == 0, (ended.output, repr(ended.exception))
 
 
 def test_no_id_becomes_a_path(running: Installation):
@@ -176,7 +154,7 @@ def test_no_id_becomes_a_path(running: Installation):
 
 def test_nothing_listens(running: Installation):
     """Worker and embedder have connections of their own making only: no port is open, on no address."""
-    for program in running.programs:
+    for program in running.programs.values():
         connections = psutil.Process(program.process.pid).net_connections(kind="inet")
 
         assert {c.status for c in connections} >= {psutil.CONN_ESTABLISHED}
@@ -185,7 +163,7 @@ def test_nothing_listens(running: Installation):
 
 def test_no_log_tells_a_password(running: Installation):
     """Not even where everything is logged."""
-    for program in running.programs:
+    for program in running.programs.values():
         text = program.log.read_text(encoding="utf-8", errors="replace")
 
         assert "DEBUG" in text
@@ -286,3 +264,128 @@ def test_a_mechanism_that_the_broker_does_not_take_is_named(installation: Instal
     """The setting to change is in the message."""
     with pytest.raises(LoginRefused, match="sasl_mechanism PLAIN"):
         require_answering(installation.kafka(EVENTS, sasl_mechanism="PLAIN"))
+
+
+def test_a_person_may_have_a_user_forgotten(running: Installation):
+    """`user forget` asks for it and reads the receipt; what is deleted, it need not reach."""
+    with EventProducer(running.kafka(EVENTS)) as events:
+        events.click("eve", "cup")
+    with RecommendationsView(running.kafka(LISTS)) as lists:
+        wait_until(lambda: lists.own("eve"))
+
+        ended = running.run(OPERATOR, "user", "forget", "eve")
+
+        assert ended.returncode == 0, ended.stderr
+        assert "forgotten: 1 events with 1 items" in ended.stdout
+        wait_until(lambda: lists.own("eve") is None)
+
+
+def test_a_person_may_load_a_history(running: Installation, tmp_path: Path):
+    """`backfill` knows what is there and who was forgotten, and heeds the workers: 25 events are more than it sends at
+    once, so that lists, offsets and the group are asked for."""
+    then_ms = time.time_ns() // 1_000_000 - 3_600_000
+    said = [("kim", number) for number in range(25)] + [("max", 25), ("pat", 26)]
+    with EventProducer(running.kafka(EVENTS)) as events:
+        events.click("pat", "cup", event_id="old-26", timestamp_ms=then_ms)
+        events.forget("max")
+    history = tmp_path / "history.jsonl"
+    with history.open("wb") as out:
+        for user_id, number in said:
+            event = {"event_type": "click", "event_id": f"old-{number}", "user_id": user_id, "item_id": "cup"}
+            out.write(msgspec.json.encode({**event, "timestamp_ms": then_ms + number}) + b"\n")
+
+    ended = running.run(OPERATOR, "backfill", "--events", str(history))
+
+    assert ended.returncode == 0, ended.stderr
+    assert "sent 25 events" in ended.stdout
+    assert "1 were already there; 1 left out, of users who were forgotten" in ended.stdout
+    with RecommendationsView(running.kafka(LISTS)) as lists:
+        wait_until(lambda: lists.own("kim"))
+
+
+FORGET, EXPORTED, IMPORTED = "user forget ann", "snapshot export state.snapshot", f"snapshot import {SNAPSHOT}"
+BACKFILL = f"backfill --events {ROOT / 'tests' / 'data' / 'movietweetings-events.jsonl'}"
+OF_APPS = ["clicks", "forget", "impressions", "purchases", "searches", "views"]
+TOPICS = [topic.name for topic in all_topics(BASE)]
+TABLES = "stream-rec-item-state-changelog", "stream-rec-user-state-changelog"
+OF_SNAPSHOT = f"items, item-embeddings, head-weights, {TABLES[0]}, recommendations, {TABLES[1]}"
+GROUP = "see group stream-rec"
+
+
+@pytest.mark.parametrize(
+    ("principal", "command", "lacking"),
+    [
+        (EVENTS, FORGET, ["read receipts"]),
+        (LISTS, FORGET, ["read receipts", "write forget"]),
+        (EVENTS, BACKFILL, ["read views, clicks, purchases, forget, recommendations", "see item-signals", GROUP]),
+        (WORKER, BACKFILL, ["read recommendations", "write views, clicks, purchases"]),
+        (EVENTS, EXPORTED, [f"read {OF_SNAPSHOT}", "see item-signals", GROUP]),
+        (OPERATOR, EXPORTED, [f"read item-embeddings, head-weights, {TABLES[0]}, {TABLES[1]}"]),
+        (IMPORT, EXPORTED, [f"read {OF_SNAPSHOT}"]),
+        (
+            EVENTS,
+            IMPORTED,
+            [
+                f"write {OF_SNAPSHOT}, item-knowledge",
+                f"see {', '.join(topic for topic in TOPICS if topic not in OF_APPS)}",
+                f"see the configs of {', '.join(TOPICS)}",
+                GROUP,
+            ],
+        ),
+        (WORKER, IMPORTED, ["write items, item-embeddings"]),
+        (ADMIN, IMPORTED, [f"write {OF_SNAPSHOT}, item-knowledge", GROUP]),
+    ],
+    ids=lambda value: " ".join(value.split()[:2]) if isinstance(value, str) else "",
+)
+def test_a_command_names_the_rights_that_are_missing(
+    installation: Installation, principal: str, command: str, lacking: list[str]
+):
+    """All of them, and what grants them; nothing has been read, sent or written then."""
+    error = installation.refusal(principal, *command.split())
+
+    who = f"user '{user_of(principal, BASE)}' may not do at {installation.broker.bootstrap} what this needs"
+    assert isinstance(error, NotAllowed)
+    assert str(error).startswith(f"{who}: {'; '.join(lacking)}. Grant that as `stream-rec topics acls` prints it")
+
+
+def test_a_right_that_goes_while_something_runs_is_named(installation: Installation):
+    """Who sees a topic and may not read it finds out when it reads: each reader names the topic and the rights."""
+    with EventProducer(installation.kafka(EVENTS)) as events:
+        events.view("ann", "teapot")
+
+    lists = closing(Answers(installation.kafka(WORKER)))
+    with lists as answers, pytest.raises(TopicMismatch, match=r"recommendations .*rights"):
+        wait_until(lambda: answers.poll(0.1), ANSWER_S)
+    originals = closing(OriginalReader(installation.kafka(EMBEDDER)))
+    with originals as reader, pytest.raises(TopicMismatch, match=r"views .*rights"):
+        reader.find(Origin("views", 0, 0))
+    records = closing(RecordLookup(installation.kafka(EMBEDDER)))
+    with records as lookup, pytest.raises(TopicMismatch, match=r"views .*rights"):
+        lookup.find("views", 0, 0)
+
+
+@pytest.fixture(scope="module")
+def at_rest(running: Installation) -> Installation:
+    """The pipeline after its worker was stopped: for tests that come last."""
+    assert running.programs["worker"].stop() == 0
+    return running
+
+
+def test_a_snapshot_is_taken_and_brought_to_another_pipeline(at_rest: Installation, tmp_path: Path):
+    """`snapshot export` reads, `snapshot import` writes, each as a user that can do no more than that."""
+    file = str(tmp_path / "state.snapshot")
+    exported = at_rest.run(EXPORT, "snapshot", "export", file)
+    assert exported.returncode == 0, exported.stderr
+
+    at_rest.broker.run_acls(as_commands(MOVED))
+    moved = Installation(at_rest.broker, tmp_path, MOVED)
+    created = moved.run(ADMIN, "topics", "create")
+    assert created.returncode == 0, created.stderr
+    imported = moved.run(IMPORT, "snapshot", "import", file)
+    assert imported.returncode == 0, imported.stderr
+
+    with RecommendationsView(at_rest.kafka(LISTS)) as before, RecommendationsView(moved.kafka(LISTS)) as after:
+        before.wait_until_ready()
+        after.wait_until_ready()
+        assert {item.item_id for item in after.own("ann").items} == {item.item_id for item in before.own("ann").items}
+        assert after.own("eve") is None

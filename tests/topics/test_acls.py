@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from stream_rec.config import Settings, overridden
+from stream_rec.snapshot.sections import KNOWLEDGE, SECTIONS
+from stream_rec.snapshot.take import READ_BY_WORKERS, topic_of
 from stream_rec.topics.acls import (
     ADMIN,
     CATALOG,
     EMBEDDER,
     EVENTS,
+    EXPORT,
+    IMPORT,
     LISTS,
     OPERATOR,
     PURPOSE,
@@ -64,6 +68,28 @@ def test_each_topic_is_written_by_some_principal_and_made_by_the_admin_alone():
     assert allowed("Create") == {principal: TOPICS if principal == ADMIN else set() for principal in PURPOSE}
 
 
+def test_each_topic_that_is_for_apps_is_read_by_some_principal():
+    """Receipts, too: who has a user forgotten waits for them."""
+    of_apps = {topic.name for topic in DEFINITIONS if "apps" in topic.read_by}
+
+    assert of_apps <= set().union(*(allowed("Read")[principal] for principal in PURPOSE.keys() - ROLES.keys()))
+
+
+def test_a_snapshot_is_taken_by_who_writes_nothing_and_written_by_who_reads_nothing():
+    """Each reaches the topics of its command, as ``stream_rec/snapshot`` names them, and no other."""
+    contents = {topic_of(section, SETTINGS.worker.app_id) for section in SECTIONS}
+
+    assert allowed("Read")[EXPORT] == contents
+    assert allowed("Write")[IMPORT] == contents | {KNOWLEDGE}
+    assert allowed("Write")[EXPORT] == allowed("Read")[IMPORT] == set()
+    assert allowed("Describe")[EXPORT] == set(READ_BY_WORKERS)
+
+
+def test_who_may_delete_a_user():
+    """Who speaks for users; not who copies or moves a pipeline, and no app that sends items or shows lists."""
+    assert {principal for principal, topics in allowed("Write").items() if "forget" in topics} == {EVENTS, OPERATOR}
+
+
 def test_apps_reach_no_internal_topic():
     """What the stages tell each other is binary and trusted: no app writes or reads it, nor the lists of others."""
     internal = {topic.name for topic in DEFINITIONS if topic.is_binary} | {"recommendations"}
@@ -84,7 +110,12 @@ def test_the_programs_of_two_pipelines_stay_apart():
 
 
 def test_groups_are_those_that_the_programs_use():
-    """The worker's by its name; an embedder's begins so, for its end depends on the encoder."""
-    groups = {grant.principal: (grant.groups, grant.is_prefix) for grant in grants(SETTINGS) if grant.groups}
+    """The worker's by its name; an embedder's begins so, for its end depends on the encoder. Others join none."""
+    groups = {grant.principal: (grant.operations, grant.groups) for grant in grants(SETTINGS) if grant.groups}
 
-    assert groups == {WORKER: (("stream-rec",), False), EMBEDDER: (("embedder-",), True)}
+    assert {grant.principal for grant in grants(SETTINGS) if grant.is_prefix} == {EMBEDDER}
+    assert groups == {
+        WORKER: (("Read",), ("stream-rec",)),
+        EMBEDDER: (("Read",), ("embedder-",)),
+        **dict.fromkeys((OPERATOR, EXPORT, IMPORT), (("Describe",), ("stream-rec",))),
+    }

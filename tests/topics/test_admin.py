@@ -14,7 +14,7 @@ from kafka.admin import KafkaAdminClient
 
 from stream_rec.cli import cli
 from stream_rec.config import KafkaSettings, Settings
-from stream_rec.errors import BrokerUnavailable, SettingsError, TopicMismatch
+from stream_rec.errors import BrokerUnavailable, NotAllowed, SettingsError, TopicMismatch
 from stream_rec.topics.admin import Difference, compare, create, differences
 from stream_rec.topics.definition import all_topics
 
@@ -188,6 +188,23 @@ def test_fewer_replicas_than_asked_for_are_a_difference(settings: Settings, boot
 
 
 @pytest.mark.kafka
+def test_configs_that_may_not_be_seen_are_not_said_to_differ(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    """Without the right to see them the broker tells none, and all would seem to be unset."""
+    create(settings)
+    describe = KafkaAdminClient.describe_topics
+    clicks = settings.kafka.topic("clicks")
+
+    def hiding(admin: KafkaAdminClient, names: list[str]) -> list[dict[str, object]]:
+        found = describe(admin, names)
+        next(topic for topic in found if topic["name"] == clicks)["authorized_operations"].remove("DESCRIBE_CONFIGS")
+        return found
+
+    monkeypatch.setattr(KafkaAdminClient, "describe_topics", hiding)
+    with pytest.raises(NotAllowed, match=rf"may not see the configs of {clicks} at .*`stream-rec topics acls`"):
+        compare(settings)
+
+
+@pytest.mark.kafka
 def test_a_prefix_that_kafka_does_not_take_is_named(bootstrap: str):
     """Topic names have letters, digits, dots, dashes and underscores."""
     with pytest.raises(TopicMismatch, match=r"correct \[kafka\] topic_prefix"):
@@ -217,5 +234,5 @@ def test_no_broker_is_said_within_ten_seconds(command: str):
         result = topics_command(settings, command)
 
     assert isinstance(result.exception, BrokerUnavailable)
-    assert result.exception.exit_code == 2
+    assert result.exception.exit_code == 75
     assert time.monotonic() - start < 10

@@ -1,0 +1,26 @@
+"""What is asked before a command begins. What a broker with ACLs says: ``tests/security/test_secured_pipeline.py``."""
+
+from __future__ import annotations
+
+import pytest
+
+from stream_rec.client.rights import require_rights
+from stream_rec.config import KafkaSettings
+from stream_rec.errors import TopicMismatch
+
+pytestmark = pytest.mark.kafka
+
+
+def test_missing_topics_are_named_with_the_remedy(bootstrap: str):
+    """The full name is said, with prefix, once, and the command that creates it."""
+    kafka = KafkaSettings(bootstrap=bootstrap, topic_prefix="nobody-")
+
+    with pytest.raises(TopicMismatch, match=r"nobody-views, nobody-clicks at .*`stream-rec topics create`"):
+        require_rights(kafka, read=["views", "clicks"], write=["clicks"])
+
+
+def test_where_nobody_needs_rights_all_may_do_all(kafka: KafkaSettings):
+    """A broker without ACLs says so of each topic; a group that never was can be described."""
+    require_rights(
+        kafka, read=["views"], write=["views"], describe=["items"], describe_configs=["items"], group=kafka.topic("g")
+    )

@@ -1,0 +1,103 @@
+"""A pipeline on a secured broker: ``stream-rec`` as each principal, to its end or as a program that runs on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from click.testing import CliRunner, Result
+
+from stream_rec.cli import cli
+from stream_rec.config import KafkaSettings, Settings, as_toml
+from stream_rec.errors import StreamRecError
+from stream_rec.topics.acls import EMBEDDER, WORKER, user_of
+from tests.security.secured_broker import SecuredBroker
+
+PROGRAMS = {"worker": WORKER, "embedder": EMBEDDER}
+
+
+class Program(NamedTuple):
+    """A worker or an embedder that runs."""
+
+    process: subprocess.Popen[bytes]
+    ready_file: Path
+    log: Path
+
+    def is_ready(self) -> bool:
+        """Whether it has its partitions and their state; fails where it has ended."""
+        assert self.process.poll() is None, self.log.read_text(encoding="utf-8", errors="replace")[-5000:]
+        return self.ready_file.exists()
+
+    def stop(self) -> int:
+        """Have it end, and return its exit code; it may have ended before."""
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+class Installation:
+    """A secured broker, a folder, and the settings file of each principal."""
+
+    def __init__(self, broker: SecuredBroker, directory: Path, settings: Settings) -> None:
+        self.broker = broker
+        self.directory = directory
+        self.programs: dict[str, Program] = {}
+        self._settings = settings
+
+    def kafka(self, principal: str, **changed: object) -> KafkaSettings:
+        """Return the settings with which a principal logs in."""
+        mine = self._settings.kafka
+        logged_in = self.broker.as_user(user_of(principal, self._settings))
+        same = {"partitions": mine.partitions, "topic_prefix": mine.topic_prefix}
+        return msgspec.structs.replace(logged_in, **(same | changed))
+
+    def command(self, principal: str, *arguments: str, **changed: object) -> list[str]:
+        """Return a call of ``stream-rec`` as a principal."""
+        return [sys.executable, "-m", "stream_rec", *self._arguments(principal, arguments, changed)]
+
+    def run(self, principal: str, *arguments: str, **changed: object) -> subprocess.CompletedProcess[str]:
+        """Run ``stream-rec`` as a principal, to its end."""
+        command = self.command(principal, *arguments, **changed)
+        return subprocess.run(command, capture_output=True, text=True, env=_environ(), timeout=120, check=False)
+
+    def call(self, principal: str, *arguments: str) -> Result:
+        """Run ``stream-rec`` as a principal in this process, which saves the second that its imports take."""
+        cleared = dict.fromkeys(os.environ.keys() - _environ().keys())
+        return CliRunner().invoke(cli, self._arguments(principal, arguments, {}), env=cleared)
+
+    def refusal(self, principal: str, *arguments: str) -> StreamRecError:
+        """Return the error that ``stream-rec`` ends with as a principal: of this its users see the message alone."""
+        result = self.call(principal, *arguments)
+        assert isinstance(result.exception, StreamRecError), (result.output, repr(result.exception))
+        return result.exception
+
+    def start(self, role: str) -> None:
+        """Start a worker or an embedder, as its principal; it logs all it can."""
+        log = self.directory / f"{role}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                self.command(PROGRAMS[role], "--log-level", "debug", role),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=_environ(),
+                start_new_session=True,
+            )
+        self.programs[role] = Program(process, self.directory / role / f"{role}-1" / "ready", log)
+
+    def _arguments(self, principal: str, arguments: tuple[str, ...], changed: dict[str, object]) -> list[str]:
+        sections: dict[str, object] = {"kafka": self.kafka(principal, **changed)}
+        for role in PROGRAMS:
+            data_dir = str(self.directory / role)
+            sections[role] = msgspec.structs.replace(getattr(self._settings, role), data_dir=data_dir)
+        file = self.directory / f"{principal}.toml"
+        settings = msgspec.structs.replace(self._settings, **sections)
+        file.write_text(as_toml(msgspec.to_builtins(settings)), encoding="utf-8")
+        return ["--config", str(file), *arguments]
+
+
+def _environ() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith("STREAM_REC_") and k != "KAFKA_BOOTSTRAP"}

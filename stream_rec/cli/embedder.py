@@ -6,7 +6,8 @@ import os
 
 import click
 
-from stream_rec.broker.find import connected, require_answering
+from stream_rec.broker.find import connected
+from stream_rec.cli.service import wait_for_broker
 from stream_rec.config import Settings, overridden
 
 
@@ -20,7 +21,7 @@ def embedder(settings: Settings, **changed: str | None) -> None:
     """Embed new and changed items until SIGTERM or Ctrl-C. Lists keep flowing without it."""
     flags = {f"embedder.{name}": value for name, value in changed.items()}
     settings = connected(overridden(settings, flags), os.environ)
-    require_answering(settings.kafka)
     from stream_rec.wiring.embedder import run
 
+    wait_for_broker(settings.kafka)
     run(settings)

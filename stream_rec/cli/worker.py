@@ -6,7 +6,8 @@ import os
 
 import click
 
-from stream_rec.broker.find import connected, require_answering
+from stream_rec.broker.find import connected
+from stream_rec.cli.service import wait_for_broker
 from stream_rec.config import Settings, overridden
 
 
@@ -23,8 +24,8 @@ def worker(settings: Settings, instance_id: str | None, data_dir: str | None) ->
     settings = connected(
         overridden(settings, {"worker.instance_id": instance_id, "worker.data_dir": data_dir}), os.environ
     )
-    require_answering(settings.kafka)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads spin: products this small only lose by them
     from stream_rec.wiring.worker import run
 
+    wait_for_broker(settings.kafka)
     run(settings)

@@ -6,7 +6,6 @@ import logging
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import faust
@@ -102,7 +101,6 @@ def run(
     watchdog = Watchdog(app, ready_timeout_s=settings.worker.ready_timeout_s)
     watchdog.start()
     loop = uvloop.new_event_loop()
-    signal.signal(signal.SIGTERM, _stop_at_once)  # until Faust's own handlers stand
 
     async def prepared() -> list[Service]:
         producer = new_producer(settings.kafka, lease)  # belongs to the loop in which it is made
@@ -114,7 +112,3 @@ def run(
     finally:
         ready_file.unlink(missing_ok=True)
         watchdog.finish()
-
-
-def _stop_at_once(signum: int, frame: FrameType | None) -> None:
-    raise SystemExit(0)

@@ -1,0 +1,44 @@
+"""What `stream-rec worker` and `stream-rec embedder` do before anything else."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+
+from stream_rec.broker.find import require_answering
+from stream_rec.config import KafkaSettings
+from stream_rec.errors import BrokerUnavailable, LoginRefused
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 60.0
+"""After so long the process ends, with 75, for its supervisor to start it again."""
+PAUSE_S = 0.5
+
+
+def wait_for_broker(kafka: KafkaSettings) -> None:
+    """Return when a broker answers; SIGTERM ends the process meanwhile, and until it has handlers of its own.
+
+    Call it when all that takes time is imported: a process that is there already serves as soon as the broker is back.
+
+    Raises:
+        BrokerUnavailable: none has answered for ``PATIENCE_S``.
+        LoginRefused: one has, and does not let us in.
+    """
+    signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(0))
+    began = time.monotonic()
+    is_said = False
+    while True:
+        try:
+            return require_answering(kafka)
+        except LoginRefused:
+            raise
+        except BrokerUnavailable as error:
+            if time.monotonic() - began > PATIENCE_S:
+                raise
+            if not is_said:
+                log.warning("waits_for_broker seconds=%.0f why=%s", PATIENCE_S, error)
+                is_said = True
+        time.sleep(PAUSE_S)

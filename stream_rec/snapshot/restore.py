@@ -138,8 +138,14 @@ def _written(settings: Settings) -> list[str]:
 
 def _require_alone(kafka: KafkaSettings, sent: Counter[str]) -> None:
     """Check that the topics hold what was sent and nothing else: a worker claims its changelogs before all else."""
-    with closing(connect(KafkaAdminClient, kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS)) as client:
-        kept = kept_records(client, [kafka.topic(name) for name in sent], kafka.partitions)
+    try:
+        with closing(connect(KafkaAdminClient, kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS)) as client:
+            kept = kept_records(client, [kafka.topic(name) for name in sent], kafka.partitions)
+    except KafkaError as error:
+        raise BrokerUnavailable(
+            f"{kafka.bootstrap} took all of the snapshot, and then did not say whether others wrote to its topics "
+            f"meanwhile ({error}): {AGAIN}"
+        ) from error
     if others := [topic for name in sent if kept[topic := kafka.topic(name)] != sent[name]]:
         raise NotAtRest(
             f"others wrote to {', '.join(others)} during the import, perhaps a worker, which then has only a part; "

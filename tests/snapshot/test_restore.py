@@ -22,5 +22,5 @@ def test_a_broker_that_goes_at_the_very_end_is_an_error_with_a_remedy(monkeypatc
     monkeypatch.setattr(restore, "connect", lambda *_, **__: SimpleNamespace(close=lambda: None))
     monkeypatch.setattr(restore, "kept_records", silent)
 
-    with pytest.raises(BrokerUnavailable, match="did not say whether others wrote.*topics create"):
+    with pytest.raises(BrokerUnavailable, match=r"did not say whether others wrote.*topics create"):
         restore._require_alone(KafkaSettings(bootstrap="one:9092"), Counter({"items": 3}))

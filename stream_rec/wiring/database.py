@@ -24,6 +24,10 @@ UNPURGED = "unpurged"
 """A file of this name says that bytes of deleted keys may be in the data."""
 _META_KEY = b"\0meta"
 META_VERSION = 1
+WRITE_BUFFER_BYTES = 8 << 20
+"""Of one partition; there may be two."""
+_CACHE = rocksdict.Cache(64 << 20)
+"""Of all of a process's databases: one each would fill up, too, with blocks of files that are long gone."""
 
 
 class Meta(msgspec.Struct, array_like=True, frozen=True):
@@ -165,11 +169,11 @@ def _options() -> rocksdict.Options:
     """Return the limits of one partition's database."""
     blocks = rocksdict.BlockBasedOptions()
     blocks.set_bloom_filter(10, block_based=False)
-    blocks.set_block_cache(rocksdict.Cache(64 << 20))
+    blocks.set_block_cache(_CACHE)
     options = rocksdict.Options(raw_mode=True)
     options.create_if_missing(True)
     options.set_max_open_files(256)
-    options.set_write_buffer_size(16 << 20)
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES)
     options.set_max_write_buffer_number(2)
     options.set_block_based_table_factory(blocks)
     return options

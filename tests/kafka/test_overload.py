@@ -30,7 +30,7 @@ pytestmark = pytest.mark.kafka
 CALM, BURST, MORE = 300, 8_000, 1_000
 """The burst comes as fast as it can be sent: several times as fast as it is served, in batches this small."""
 OVERRUN, AT_MOST = 3_000, 40_000
-"""With fewer open records ``MORE`` are sent, until the worker has spoken, which it does every ten seconds; all of them."""
+"""With fewer open records ``MORE`` are sent, until the worker has spoken, as it does every ten seconds; all of them."""
 LARGE = "x" * 16_000
 """In each event of the burst: together they are 130 MB and more, of which a worker may hold what its buffers take."""
 MOST_MB = 90.0

@@ -72,6 +72,8 @@ def test_an_error_in_a_file_says_where_and_what(tmp_path, text, complaint):
     [
         ("STREAM_REC_KAFKA_PARTITIONS", "many", "variable STREAM_REC_KAFKA_PARTITIONS: came 'many'"),
         ("STREAM_REC_KAFKA_COLOUR", "red", "variable STREAM_REC_KAFKA_COLOUR: there is no such setting"),
+        ("STREAM_REC_LIMITS_PAST_MS", "-5", "variable STREAM_REC_LIMITS_PAST_MS: came '-5'"),
+        ("STREAM_REC_LIMITS_ID_BYTES", "0", "variable STREAM_REC_LIMITS_ID_BYTES: came '0'"),
         ("STREAM_REC_COLOUR", "red", "variable STREAM_REC_COLOUR: there is no section 'colour'"),
     ],
 )

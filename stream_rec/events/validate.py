@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -14,17 +14,18 @@ from stream_rec.events.item import Item
 T = TypeVar("T")
 
 DAY_MS = 86_400_000
+Milliseconds = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class InputLimits(Struct, frozen=True, kw_only=True):
     """What an input record may be at most."""
 
-    id_bytes: int = 256
-    record_bytes: int = 65_536
+    id_bytes: Annotated[int, msgspec.Meta(ge=1)] = 256
+    record_bytes: Annotated[int, msgspec.Meta(ge=1)] = 65_536
     """Largest accepted value of one record; an item with vectors of its own may need more."""
-    future_ms: int = DAY_MS
+    future_ms: Milliseconds = DAY_MS
     """How far an event's timestamp may lie after the broker's time of the record."""
-    past_ms: int = 100 * 366 * DAY_MS
+    past_ms: Milliseconds = 100 * 366 * DAY_MS
     """How far it may lie before it. Any time by default, as histories need; less keeps senders from inventing years."""
 
 

@@ -11,20 +11,18 @@ from contextlib import closing
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_rec.broker.find import connected
+from stream_rec.cli.bars import bars
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client.backfill import Backfill, Fate
+from stream_rec.client.silence import Silence
 from stream_rec.config import Settings
-from stream_rec.errors import BrokerUnavailable
 from stream_rec.replay.log import BadLine, Log, LoggedEvent, read_events
 
 NAMED_BAD_LINES = 5
 """How many bad lines are named one by one; all are counted."""
-SILENCE_S = 30.0
-"""After so long without a record, and without the end, reading has failed."""
 SHOW_S = 0.1
 
 
@@ -69,12 +67,10 @@ def backfill(settings: Settings, file: Path, limit: int | None, behind: int, rat
 
 
 def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = (
+    return bars(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
         TextColumn("{task.fields[done]}"), TimeRemainingColumn(),
     )  # fmt: skip
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
 def _read_topics(sender: Backfill, progress: Progress, interrupted: threading.Event) -> None:
@@ -84,12 +80,9 @@ def _read_topics(sender: Backfill, progress: Progress, interrupted: threading.Ev
         BrokerUnavailable: nothing came for 30 s.
     """
     task = progress.add_task("reading topics", total=None, done="")
-    heard = time.monotonic()
+    silence = Silence("the topics of events", "their")
     while not sender.present.is_ready and not interrupted.is_set():
-        if sender.present.follow(0.2):
-            heard = time.monotonic()
-        elif time.monotonic() - heard > SILENCE_S:
-            raise BrokerUnavailable(f"the topics of events went silent for {SILENCE_S:g} s before their end")
+        silence.check(sender.present.follow(0.2))
         progress.update(task, done=f"{len(sender.present):,} events")
     progress.remove_task(task)
 

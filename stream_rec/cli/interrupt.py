@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import click
 
 EXIT_CODE = 130
 """What a command ends with that Ctrl-C stopped before it was done."""
@@ -34,3 +37,10 @@ def interrupt_flag() -> Iterator[threading.Event]:
         yield interrupted
     finally:
         restore()
+
+
+def stop_if(interrupted: threading.Event) -> None:
+    """End the command, and say so, if Ctrl-C has asked for it."""
+    if interrupted.is_set():
+        click.echo("stopped by Ctrl-C", err=True)
+        sys.exit(EXIT_CODE)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
 from rich.progress import TimeRemainingColumn as TimeRemaining
 
 from stream_rec.broker.find import connected
+from stream_rec.cli.bars import bars
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer, InvalidEventError
 from stream_rec.client.rights import require_rights
@@ -122,13 +122,12 @@ def _paced(
     records: Log[LoggedEvent] | Log[Item], limit: int | None, pace: Pace, interrupted: threading.Event
 ) -> Iterator[LoggedEvent | Item | BadLine]:
     """Yield each record when it is due, with a progress bar, until ``limit`` records, or ``interrupted``."""
-    console = Console(stderr=True)
     columns = (
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
         TextColumn("{task.fields[records]:,} records"), TimeRemaining(),
     )  # fmt: skip
     place = 0
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    with bars(*columns) as progress:
         task = progress.add_task("sending", total=limit or records.bytes_total, records=0)
 
         def show(description: str) -> None:

@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 
 import click
 from kafka.consumer.fetcher import ConsumerRecord
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
 from stream_rec.broker.find import connected
-from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
+from stream_rec.cli.bars import bars
+from stream_rec.cli.interrupt import interrupt_flag, stop_if
 from stream_rec.cli.letters import (
     NAMED_HELD,
     facts_of,
@@ -277,7 +277,7 @@ def _verdicts(
         )
         with _progress("checking", len(letters)) as advance:
             for verdict in verdicts:
-                _stop_if(interrupted)
+                stop_if(interrupted)
                 advance(1)
                 yield verdict
 
@@ -316,7 +316,7 @@ def _read(reader: RejectionReader, interrupted: threading.Event) -> Iterator[Dea
     """Yield the rejections of a reader, with a count of what was read."""
     with _progress("reading rejected", None) as advance:
         while not reader.is_ready:
-            _stop_if(interrupted)
+            stop_if(interrupted)
             n_before = reader.found.n_records
             yield from reader.poll()
             advance(reader.found.n_records - n_before)
@@ -325,17 +325,9 @@ def _read(reader: RejectionReader, interrupted: threading.Event) -> Iterator[Dea
 @contextmanager
 def _progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on a terminal's stderr; yield what moves it on."""
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    with bars(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress:
         task = progress.add_task(description, total=total)
         yield lambda n: progress.advance(task, n)
-
-
-def _stop_if(interrupted: threading.Event) -> None:
-    if interrupted.is_set():
-        click.echo("stopped by Ctrl-C", err=True)
-        sys.exit(EXIT_CODE)
 
 
 def _filter(

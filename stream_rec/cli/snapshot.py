@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from stream_rec.broker.find import connected
-from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
+from stream_rec.cli.bars import bars
+from stream_rec.cli.interrupt import interrupt_flag, stop_if
 from stream_rec.config import Settings
 from stream_rec.snapshot.file import Manifest, Section
 from stream_rec.snapshot.restore import AGAIN, check, require_empty, restore
@@ -89,12 +88,8 @@ Step = Callable[[str, int], None]
 @contextmanager
 def _steps() -> Iterator[Callable[[str, dict[str, Section] | None], contextmanager[Step]]]:
     """Show progress on a terminal's stderr, and end at Ctrl-C."""
-    console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with (
-        interrupt_flag() as interrupted,
-        Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress,
-    ):
+    with interrupt_flag() as interrupted, bars(*columns) as progress:
 
         @contextmanager
         def step(what: str, sections: dict[str, Section] | None) -> Iterator[Step]:
@@ -114,9 +109,7 @@ def _step(what: str, sections: dict[str, Section] | None, progress: Progress, in
             counts[section] = shown[section] = 0
         counts[section] += n
         if not n or counts[section] - shown[section] >= SHOWN:
-            if interrupted.is_set():
-                click.echo("stopped by Ctrl-C", err=True)
-                sys.exit(EXIT_CODE)
+            stop_if(interrupted)
             progress.update(tasks[section], completed=counts[section])
             shown[section] = counts[section]
 

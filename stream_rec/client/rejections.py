@@ -7,7 +7,6 @@ origin is the same, so to other readers it is the repeat that they have to expec
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection
 
@@ -16,16 +15,14 @@ from kafka.consumer.fetcher import ConsumerRecord
 from msgspec import Struct
 
 from stream_rec.client.reader import TopicReader
+from stream_rec.client.silence import Silence
 from stream_rec.config import KafkaSettings
-from stream_rec.errors import BrokerUnavailable
 from stream_rec.events.rejected import Origin, Rejected
 
 REPLAYED_TO = "replayed-to"
 """Header of the second record of a rejection on ``rejected``: where its record was sent again, as an origin."""
 REMEMBERED = 100_000
 """A repeat is known as one if it comes within so many rejections; those of a crash come within a batch or two."""
-SILENCE_S = 30.0
-"""After so long without a record, and without the end, reading has failed."""
 
 
 class DeadLetter(Struct, frozen=True):
@@ -151,7 +148,7 @@ class RejectionReader:
     def __init__(self, kafka: KafkaSettings, which: Filter) -> None:
         """Connect; raises what ``TopicReader`` raises."""
         self._reader = TopicReader(kafka, "rejected")
-        self._heard = time.monotonic()
+        self._silence = Silence(f"topic {self._reader.topic}")
         self.found = Rejections(which)
 
     @property
@@ -166,10 +163,7 @@ class RejectionReader:
             BrokerUnavailable: nothing came for 30 s.
         """
         records = self._reader.poll(0.2)
-        if records:
-            self._heard = time.monotonic()
-        elif time.monotonic() - self._heard > SILENCE_S:
-            raise BrokerUnavailable(f"topic {self._reader.topic} went silent for {SILENCE_S:g} s before its end")
+        self._silence.check(len(records))
         return [letter for record in records if (letter := self.found.take(record))]
 
     def close(self) -> None:

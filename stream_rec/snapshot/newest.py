@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,13 +13,12 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.changelog import Reading
 from stream_rec.client.reader import TopicReader
+from stream_rec.client.silence import Silence
 from stream_rec.config import KafkaSettings
-from stream_rec.errors import BrokerUnavailable, StateVersionError
+from stream_rec.errors import StateVersionError
 from stream_rec.rocks import batch_of
 from stream_rec.snapshot.sections import Portable
 
-SILENCE_S = 30.0
-"""After so long without a record, and without the end, reading has failed."""
 BATCH_BYTES = 8 << 20
 
 
@@ -81,14 +79,11 @@ def newest(
         closing(Newest(Path(folder))) as values,
         closing(TopicReader(kafka, topic)) as reader,
     ):
-        heard = time.monotonic()
+        silence = Silence(f"topic {reader.topic}")
         while not reader.is_ready:
             records = reader.poll(0.2)
             on_read(len(records))
-            if records:
-                heard = time.monotonic()
-            elif time.monotonic() - heard > SILENCE_S:
-                raise BrokerUnavailable(f"topic {reader.topic} went silent for {SILENCE_S:g} s before its end")
+            silence.check(len(records))
             for record in records:
                 if record.key is None:
                     continue

@@ -16,6 +16,7 @@ from operator import attrgetter
 from msgspec import Struct
 
 from stream_rec.config import Settings
+from stream_rec.events.interaction import TOPIC_OF_KIND
 from stream_rec.topics.definition import TopicDefinition, changelogs, load
 
 ADMIN, WORKER, EMBEDDER = "stream-rec-admin", "stream-rec-worker", "stream-rec-embedder"
@@ -39,7 +40,7 @@ ROLES = {WORKER: {"worker", "user stage", "item stage", "catalog"}, EMBEDDER: {"
 """What ``written_by`` and ``read_by`` call our own programs. The rest is ``apps``."""
 APPS = "apps"
 REJECTED, ITEMS, RECOMMENDATIONS, FORGET, RECEIPTS = "rejected", "items", "recommendations", "forget", "receipts"
-INTERACTIONS = ("views", "clicks", "purchases")
+INTERACTIONS = tuple(TOPIC_OF_KIND.values())
 """What `backfill` sends. Their rejected records, and those of items, can be sent again."""
 SIGNALS = "item-signals"
 IN_SNAPSHOT = (ITEMS, "item-embeddings", "head-weights", RECOMMENDATIONS)

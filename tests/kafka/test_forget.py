@@ -16,6 +16,7 @@ from stream_rec.client.connect import connect
 from stream_rec.config import BrokerSettings
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.topics.definition import all_topics
+from tests.disk import holding
 from tests.kafka.logs import catalog_of, send, zipf_log
 from tests.kafka.outcome import read, wait_until
 from tests.kafka.settings import quick_settings
@@ -32,18 +33,6 @@ AT_ONCE = {
     "file.delete.delay.ms": "0",
 }
 """What compaction does within a day, within seconds."""
-
-
-def holding(folder: Path, text: bytes) -> list[str]:
-    """Return the files below a folder in which ``text`` stands."""
-    found = []
-    for file in folder.rglob("*"):
-        try:
-            if file.is_file() and text in file.read_bytes():
-                found.append(str(file.relative_to(folder)))
-        except FileNotFoundError:  # compacted away just now
-            continue
-    return found
 
 
 def compact(running: RunningPipeline, *, at_once: bool = True) -> None:

@@ -9,6 +9,7 @@ import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.changelog import OWNER_HEADER, Claim
+from stream_rec.client import silence
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, NewerVersion
 from stream_rec.snapshot import newest as module
@@ -93,7 +94,7 @@ def test_a_state_that_cannot_be_read_says_where_it_stands(monkeypatch: pytest.Mo
 
 def test_a_topic_that_goes_silent(monkeypatch: pytest.MonkeyPatch):
     """Reading fails instead of taking a part for the whole."""
-    monkeypatch.setattr(module, "SILENCE_S", 0.0)
+    monkeypatch.setattr(silence, "SILENCE_S", 0.0)
     monkeypatch.setattr(FakeReader, "poll", lambda self, timeout_s: [])
 
     with pytest.raises(BrokerUnavailable, match="went silent for 0 s before its end"):

@@ -16,6 +16,7 @@ from stream_rec.user import forgotten
 from stream_rec.wiring import database
 from stream_rec.wiring.database import META_VERSION, NEW, Meta, Partition, read_meta
 from stream_rec.wiring.table import Load, Table
+from tests.disk import holding
 
 VERSIONS = {forgotten.PREFIX: 1, b"": 3}
 
@@ -140,15 +141,11 @@ def test_what_a_crash_left_to_purge_is_purged_later(tmp_path: Path):
     partition.close()
     later = Partition(tmp_path)
     assert later.is_unpurged
-    assert holds(tmp_path, b"ann-was-here")
+    assert holding(tmp_path, b"ann-was-here")
     later.purge()
     later.purged()
 
     assert not later.is_unpurged
-    assert not holds(tmp_path, b"ann-was-here") and not holds(tmp_path, b"secret")
+    assert not holding(tmp_path, b"ann-was-here") and not holding(tmp_path, b"secret")
     assert later.get(b"user-0499") == b"x" * 50
     later.close()
-
-
-def holds(directory: Path, word: bytes) -> bool:
-    return any(word in path.read_bytes() for path in directory.rglob("*") if path.is_file())

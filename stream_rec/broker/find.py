@@ -54,6 +54,13 @@ def connected(settings: Settings, environ: Mapping[str, str]) -> Settings:
     return msgspec.structs.replace(settings, kafka=kafka)
 
 
+def reached(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Return what ``connected`` returns, once a broker has answered; raises what ``require_answering`` raises, too."""
+    settings = connected(settings, environ)
+    require_answering(settings.kafka)
+    return settings
+
+
 def require_answering(kafka: KafkaSettings, timeout_s: float = 8.0) -> None:
     """Return when a broker of ``kafka.bootstrap`` has answered as Kafka, with the protocol and login of the settings.
 

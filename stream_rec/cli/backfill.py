@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from stream_rec.broker.find import connected
+from stream_rec.broker.find import reached
 from stream_rec.cli.bars import bars
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client.backfill import Backfill, Fate
@@ -49,7 +49,7 @@ def backfill(settings: Settings, file: Path, limit: int | None, behind: int, rat
     130: stopped with Ctrl-C, after what had been sent was acknowledged.
     """
     records = read_events(file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
-    settings = connected(settings, os.environ)
+    settings = reached(settings, os.environ)
     bad: Counter[str] = Counter()
     began = time.monotonic()
     sender = Backfill(settings, file.name, most_behind=behind, most_per_s=rate or float("inf"), is_dry=dry_run)

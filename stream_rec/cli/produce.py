@@ -16,7 +16,7 @@ import msgspec
 from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
 from rich.progress import TimeRemainingColumn as TimeRemaining
 
-from stream_rec.broker.find import connected
+from stream_rec.broker.find import reached
 from stream_rec.cli.bars import bars
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer, InvalidEventError
@@ -85,7 +85,7 @@ def produce(
         raise click.UsageError("--rate and --speed exclude each other")
     if is_items and (speed is not None or shift_to_now):
         raise click.UsageError("items have no time: --speed and --shift-to-now are for events")
-    settings = connected(settings, os.environ)
+    settings = reached(settings, os.environ)
     require_rights(settings.kafka, write=["items"] if is_items else TOPIC_OF_KIND.values())
 
     records: Log[LoggedEvent] | Log[Item]

@@ -19,7 +19,7 @@ import click
 from kafka.consumer.fetcher import ConsumerRecord
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
-from stream_rec.broker.find import connected
+from stream_rec.broker.find import reached
 from stream_rec.cli.bars import bars
 from stream_rec.cli.interrupt import interrupt_flag, stop_if
 from stream_rec.cli.letters import (
@@ -84,7 +84,7 @@ def list_(
     as_json: bool,
 ) -> None:
     """Print the newest rejected records and why they were not used, the newest first."""
-    kafka = connected(settings, os.environ).kafka
+    kafka = reached(settings, os.environ).kafka
     which = _filter(kafka, topic, reason, since, until)
     with interrupt_flag() as interrupted, closing(RejectionReader(kafka, which)) as reader:
         letters = _read(reader, interrupted)
@@ -111,7 +111,7 @@ def show(settings: Settings, origin: Origin, as_json: bool) -> None:
 
     ORIGIN is where it stands, TOPIC/PARTITION/OFFSET as `rejected list` prints it. Exit code 1: it was not rejected.
     """
-    kafka = connected(settings, os.environ).kafka
+    kafka = reached(settings, os.environ).kafka
     with (
         interrupt_flag() as interrupted,
         closing(RejectionReader(kafka, Filter(origins={origin}))) as reader,
@@ -180,7 +180,7 @@ def replay(
     if value is not None and len(origins) != 1:
         raise click.UsageError("--value is for exactly one ORIGIN; --file gives values for several")
     repaired, n_bad_lines = _repaired(file, value, origins)
-    settings = connected(settings, os.environ)
+    settings = reached(settings, os.environ)
     kafka = settings.kafka
     which = _filter(kafka, topic, reason, since, until)
     if repaired is not None or origins:

@@ -10,7 +10,7 @@ from contextlib import closing
 import click
 import msgspec
 
-from stream_rec.broker.find import connected
+from stream_rec.broker.find import reached
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
 from stream_rec.client.rights import require_rights
@@ -35,7 +35,7 @@ def forget(settings: Settings, user_id: str, timeout_s: float) -> None:
     Events that come later begin a new user. What apps wrote to the input topics goes with those topics' retention.
     Exit code 1 if there is no receipt in time: the wish stands all the same, and is carried out when a worker runs.
     """
-    kafka = connected(settings, os.environ).kafka
+    kafka = reached(settings, os.environ).kafka
     require_rights(kafka, read=["receipts"], write=["forget"])
     with closing(TopicReader(kafka, "receipts")) as receipts:
         with EventProducer(kafka) as producer:

@@ -1,0 +1,50 @@
+"""Where no broker is, every command says so in one line and at once, before it does or writes anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOWHERE = "127.0.0.1:1"
+EVENT = {"event_id": "e1", "user_id": "ann", "item_id": "tea", "timestamp": 1_700_000_000_000, "kind": "click"}
+
+COMMANDS = {
+    "watch": ["watch", "ann", "--once"],
+    "user forget": ["user", "forget", "ann"],
+    "rejected list": ["rejected", "list"],
+    "rejected show": ["rejected", "show", "views/0/17"],
+    "rejected replay": ["rejected", "replay"],
+    "produce": ["produce", "events.jsonl"],
+    "backfill": ["backfill", "--events", "events.jsonl"],
+    "snapshot export": ["snapshot", "export", "states.snapshot"],
+    "topics check": ["topics", "check"],
+    "topics create": ["topics", "create"],
+}
+
+
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+def test_no_broker_is_one_line(arguments: list[str], tmp_path: Path) -> None:
+    """kafka-python's own errors, two for each of its tries, would hide what to do; and nothing is left behind."""
+    (tmp_path / "events.jsonl").write_text(json.dumps(EVENT) + "\n")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("KAFKA_", "STREAM_REC_"))}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "stream_rec", "--bootstrap", NOWHERE, *arguments],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 75, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"error: no Kafka broker answers at {NOWHERE}"), done.stderr
+    assert "stream-rec broker start" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["events.jsonl"]

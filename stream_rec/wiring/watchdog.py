@@ -5,7 +5,8 @@ died and came back can leave it waiting for a coordinator that it never finds. N
 a thread of its own, because the event loop may be what hangs.
 
 Rules, looked at every second: the coordinator has an error; no coordinator is known for ``LOST_S``; the consumer's
-loop does not answer for ``MUTE_S``; the process is not ready in time; stopping takes longer than ``STOP_S``.
+loop does not answer for ``MUTE_S``; the process is not ready in time; stopping takes longer than ``STOP_S``, whether
+it was asked for or is the end of something that failed.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ class Watchdog(threading.Thread):
                 return
 
     def _complaint(self, now: float, began: float) -> str | None:
+        if self._app.should_stop:
+            self.stopping()
         if self._stopping_since is not None:
             return f"stopping for {STOP_S:.0f} s" if now - self._stopping_since > STOP_S else None
         if not self.is_ready.is_set() and now - began > self._ready_timeout_s:

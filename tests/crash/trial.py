@@ -23,7 +23,6 @@ from tests.crash.schedule import Planned
 from tests.crash.verdict import Verdict, judge
 
 SETTLE_TIMEOUT_S = 240.0
-LAST_LISTS_S = 60.0
 LOG_BYTES = 4 << 20
 """Kept of the end of each log of a run that failed."""
 
@@ -164,7 +163,7 @@ def _inject_all(rig: Rig, planned: Sequence[Planned], progress: Progress) -> lis
     rig.load.put_events(probes())  # for faults that outlasted the load
     strikes = [absence for absences in rig.strikes.values() for absence in absences]
     with suppress(TimeoutError):
-        rig.wait_until(lambda: all(absence.longest_s is not None for absence in strikes), LAST_LISTS_S)
+        rig.wait_until(lambda: all(absence.longest_s is not None for absence in strikes), SETTLE_TIMEOUT_S)
     return [_injected(one, *results[one], rig.strikes[hand.name]) for one, hand in zip(planned, hands)]
 
 

@@ -94,6 +94,30 @@ def test_a_list_that_the_broker_refuses_ends_the_worker_and_loses_nothing(bootst
         assert_same_as_replay(running, log)
 
 
+def test_a_commit_that_the_broker_refuses_ends_worker_and_embedder(bootstrap: str) -> None:
+    """Their groups' coordinator cannot write: the consumer's thread is then dead, and nothing waits for it for ever."""
+    log = zipf_log(n_events=1500, n_users=30, n_items=30, seed=9)
+
+    with RunningPipeline(bootstrap, quick_settings(user={"ring": 1024})) as running:
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        alter_size(admin, "__consumer_offsets", "100")
+        try:
+            with running.producer() as producer:
+                for item in catalog_of(log):
+                    producer.item(item)
+                send(producer, log)
+            codes = {child.process.wait(30) for child in running.children.values()}
+        finally:
+            alter_size(admin, "__consumer_offsets", "1048588")
+            admin.close()
+        running.start_worker()
+        running.start_embedder()
+        running.wait_until_settled()
+
+        assert codes <= {1, 75}
+        assert_same_as_replay(running, log)
+
+
 def alter_size(admin: KafkaAdminClient, topic: str, n_bytes: str) -> None:
     """Set the largest record that a topic takes."""
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": n_bytes})])

@@ -14,9 +14,13 @@ from stream_rec.wiring.lease import Lease
 SOURCE = TP("views", 0)
 
 
+def consumer_of_this_loop():
+    return new_app("app", KafkaSettings(bootstrap="one:9092"), instance_id="w1", lease=Lease(15.0)).consumer
+
+
 def consumer(tmp_path):
     async def made():
-        return new_app("app", KafkaSettings(bootstrap="one:9092"), instance_id="w1", lease=Lease(15.0)).consumer
+        return consumer_of_this_loop()
 
     return asyncio.new_event_loop().run_until_complete(made())
 
@@ -72,3 +76,14 @@ def test_open_is_what_came_and_is_not_finished(tmp_path, monkeypatch):
     fenced.finish([message(10), message(4, TP("views", 2))])
 
     assert fenced.open_records() == (20 - 11) + (9 - 7) + 0 + (30 - 28)
+
+
+def test_a_commit_is_not_asked_of_a_thread_that_has_ended(tmp_path):
+    """A refused commit ends the consumer's thread. The app commits once more at its end, and would wait for ever."""
+
+    async def committed() -> bool:
+        thread = consumer_of_this_loop()._new_consumer_thread()
+        thread._crashed.set()
+        return await asyncio.wait_for(thread.commit({SOURCE: 5}), 5.0)
+
+    assert asyncio.run(committed()) is False

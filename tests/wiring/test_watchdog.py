@@ -42,6 +42,7 @@ class FakeApp:
 
     def __init__(self) -> None:
         self.started = True
+        self.should_stop = False
         self.coordinator = Coordinator()
         self.loop = asyncio.new_event_loop()
         thread = SimpleNamespace(_consumer=SimpleNamespace(_coordinator=self.coordinator), thread_loop=self.loop)
@@ -165,6 +166,17 @@ def test_a_process_that_does_not_stop_is_ended(app: FakeApp, caplog: pytest.LogC
         watched.dog.stopping()
         app.coordinator.error = ValueError("the group is left")  # is no complaint any more
         assert watched.ends_within(2.0)
+    assert "why=stopping for" in caplog.text
+
+
+def test_an_app_that_failed_and_does_not_end_is_ended(app: FakeApp, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody sent a signal: something in it failed, and what it does at its end waits for what is dead."""
+    with Watched(app) as watched:
+        watched.dog.is_ready.set()
+        assert not watched.ends_within(0.5)
+        app.should_stop = True
+        assert watched.ends_within(2.0)
+    assert watched.codes == [EXIT_CODE]
     assert "why=stopping for" in caplog.text
 
 

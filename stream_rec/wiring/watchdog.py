@@ -48,7 +48,7 @@ class Watchdog(threading.Thread):
         self.is_ready = threading.Event()
 
     def stopping(self) -> None:
-        """Take notice that the process was asked to stop: from now on only that is watched."""
+        """Take notice that the process stops: from now on only that is watched."""
         self._stopping_since = self._stopping_since or time.monotonic()
 
     def finish(self) -> None:

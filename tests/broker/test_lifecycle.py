@@ -20,8 +20,7 @@ from kafka.admin import NewTopic
 from stream_rec.broker.state import read_state
 from stream_rec.cli import cli
 from stream_rec.errors import BrokerUnavailable
-
-CLEAN = {key: value for key, value in os.environ.items() if not key.startswith(("KAFKA_", "STREAM_REC_"))}
+from tests.command import CLEAN
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-NOWHERE = "127.0.0.1:1"
+from tests.command import NOWHERE, command
+
 EVENT = {"event_id": "e1", "user_id": "ann", "item_id": "tea", "timestamp": 1_700_000_000_000, "kind": "click"}
 
 COMMANDS = {
@@ -31,16 +29,8 @@ COMMANDS = {
 def test_no_broker_is_one_line(arguments: list[str], tmp_path: Path) -> None:
     """kafka-python's own errors, two for each of its tries, would hide what to do; and nothing is left behind."""
     (tmp_path / "events.jsonl").write_text(json.dumps(EVENT) + "\n")
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(("KAFKA_", "STREAM_REC_"))}
 
-    done = subprocess.run(
-        [sys.executable, "-m", "stream_rec", "--bootstrap", NOWHERE, *arguments],
-        env=environ,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = command("--bootstrap", NOWHERE, *arguments, cwd=tmp_path)
 
     assert done.returncode == 75, done.stderr
     assert done.stdout == ""

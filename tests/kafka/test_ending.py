@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -14,26 +13,12 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from stream_rec.events.slate import EVERYBODY
 from stream_rec.testing.pipeline import RunningPipeline
+from tests.command import NOWHERE, command
 from tests.kafka.logs import catalog_of, send, zipf_log
 from tests.kafka.outcome import Count, assert_same_as_replay
 from tests.kafka.settings import quick_settings
 
 pytestmark = pytest.mark.kafka
-
-NOWHERE = "127.0.0.1:1"
-
-
-def command(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run `stream-rec` as a program of its own, in a directory of its own."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("KAFKA_", "STREAM_REC_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "stream_rec", *arguments],
-        env=clean | environ,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
 
 def test_told_to_end_under_load_both_end_with_0_within_10_seconds(bootstrap: str, tmp_path: Path) -> None:

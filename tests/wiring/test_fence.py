@@ -14,42 +14,39 @@ from stream_rec.wiring.lease import Lease
 SOURCE = TP("views", 0)
 
 
-def consumer_of_this_loop():
+async def new_consumer():
     return new_app("app", KafkaSettings(bootstrap="one:9092"), instance_id="w1", lease=Lease(15.0)).consumer
 
 
-def consumer(tmp_path):
-    async def made():
-        return consumer_of_this_loop()
-
-    return asyncio.new_event_loop().run_until_complete(made())
+def consumer():
+    return asyncio.new_event_loop().run_until_complete(new_consumer())
 
 
 def message(offset: int, tp: TP = SOURCE) -> SimpleNamespace:
     return SimpleNamespace(tp=tp, offset=offset)
 
 
-def test_what_faust_acked_by_itself_is_not_committed(tmp_path):
+def test_what_faust_acked_by_itself_is_not_committed():
     """The first batch failed, and Faust acked what came after it in the background: nothing may be committed."""
-    fenced = consumer(tmp_path)
+    fenced = consumer()
     fenced._acked[SOURCE] += [11, 12, 13]
     fenced._acked_index[SOURCE] |= {11, 12, 13}
 
     assert fenced._filter_committable_offsets([SOURCE]) == {}
 
 
-def test_a_record_in_flight_is_not_committed(tmp_path):
+def test_a_record_in_flight_is_not_committed():
     """10 is committed and in flight, 11 to 13 were acked: Faust alone would commit 14 and lose 10."""
-    fenced = consumer(tmp_path)
+    fenced = consumer()
     fenced._committed_offset[SOURCE] = 10
     fenced._acked[SOURCE] += [11, 12, 13]
 
     assert fenced._filter_committable_offsets([SOURCE]) == {}
 
 
-def test_what_is_finished_is_committed(tmp_path):
+def test_what_is_finished_is_committed():
     """The position after the last finished record of each partition, whatever was acked."""
-    fenced = consumer(tmp_path)
+    fenced = consumer()
     fenced._committed_offset[SOURCE] = 10
     fenced._acked[SOURCE] += [10, 11, 12]
     fenced.finish([message(10), message(11), message(4, TP("clicks", 1))])
@@ -57,18 +54,18 @@ def test_what_is_finished_is_committed(tmp_path):
     assert fenced._filter_committable_offsets([SOURCE, TP("clicks", 1)]) == {SOURCE: 12, TP("clicks", 1): 5}
 
 
-def test_records_taken_again_take_nothing_back(tmp_path):
+def test_records_taken_again_take_nothing_back():
     """After a rebalance finished records come again: the position does not go back with them."""
-    fenced = consumer(tmp_path)
+    fenced = consumer()
     fenced.finish([message(10), message(11)])
     fenced.finish([message(3)])
 
     assert fenced._new_offset(SOURCE) == 12
 
 
-def test_open_is_what_came_and_is_not_finished(tmp_path, monkeypatch):
+def test_open_is_what_came_and_is_not_finished(monkeypatch):
     """Finished here or committed, whichever is later: a partition may have been elsewhere meanwhile."""
-    fenced = consumer(tmp_path)
+    fenced = consumer()
     ends = {SOURCE: 20, TP("views", 1): 9, TP("clicks", 0): 5, TP("clicks", 1): None, TP("views", 2): 30}
     monkeypatch.setattr(fenced, "assignment", lambda: set(ends))
     monkeypatch.setattr(fenced, "highwater", ends.get)
@@ -78,11 +75,11 @@ def test_open_is_what_came_and_is_not_finished(tmp_path, monkeypatch):
     assert fenced.open_records() == (20 - 11) + (9 - 7) + 0 + (30 - 28)
 
 
-def test_a_commit_is_not_asked_of_a_thread_that_has_ended(tmp_path):
+def test_a_commit_is_not_asked_of_a_thread_that_has_ended():
     """A refused commit ends the consumer's thread. The app commits once more at its end, and would wait for ever."""
 
     async def committed() -> bool:
-        thread = consumer_of_this_loop()._new_consumer_thread()
+        thread = (await new_consumer())._new_consumer_thread()
         thread._crashed.set()
         return await asyncio.wait_for(thread.commit({SOURCE: 5}), 5.0)
 

@@ -18,10 +18,10 @@ import click
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
+from stream_rec.cli.bars import Rate, bars
 from stream_rec.cli.reading import Unused, load_items
 from stream_rec.config import Settings, overridden, shown
 from stream_rec.errors import FileProblem
@@ -39,17 +39,6 @@ MACHINE = ("data_dir", "instance_id", "device", "dtype", "token_budget")
 """Keys of the embedder that say where it runs."""
 WIDTH = 144
 """Of the table where stdout is no terminal."""
-
-
-class Rate(TextColumn):
-    """Events per second of one method."""
-
-    def __init__(self) -> None:
-        super().__init__("")
-
-    def render(self, task: Task) -> Text:
-        """Return the rate, or nothing before there is one."""
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
 
 
 @click.command()
@@ -100,7 +89,7 @@ def evaluate(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     folder = Path(tempfile.mkdtemp(prefix="stream-rec-"))
     try:
-        with Progress(*columns, console=Console(stderr=True)) as progress:
+        with bars(*columns, is_kept=True) as progress:
             made = load_items(items_file, settings, cache, unused, progress)
             if not made.items:
                 raise FileProblem(f"{items_file} has no item that can be used: there is nothing to recommend")
@@ -132,7 +121,7 @@ def evaluate(
                 clock=time.perf_counter_ns,
                 on_progress=on_progress,
             )
-            summing_up = progress.add_task("summing up", total=1)
+            summing_up = progress.add_task("summing up", total=1, has_rate=False)
             evaluation = Evaluation(log, plan, world, made.items, n=n, seed=seed)
             results, comparison = evaluation.of_all(outcomes)
             progress.update(summing_up, completed=1)
@@ -207,7 +196,7 @@ def _scanned(
     unused: Unused,
     progress: Progress,
 ) -> ScannedLog:
-    task = progress.add_task("reading events (%)", total=100)
+    task = progress.add_task("reading events (%)", total=100, has_rate=False)
     log = scan(
         events_file,
         folder,

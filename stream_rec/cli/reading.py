@@ -35,13 +35,13 @@ class Unused:
 def load_items(file: Path, settings: Settings, cache: Path, unused: Unused, progress: Progress) -> EmbeddedItems:
     """Return the items of a file with their embeddings, from ``cache`` where they are there."""
     items = usable(read_items(file, limits=settings.limits), unused)
-    task = progress.add_task(f"embedding ({settings.embedder.encoder})", total=None)
+    task = progress.add_task(f"embedding ({settings.embedder.encoder})", total=None, done="")
     made = embedded(
         items,
         settings.embedder,
         settings.limits,
         cache=cache,
-        on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        on_progress=lambda done, total: progress.update(task, completed=done, total=total, done=f"{done:,} texts"),
     )
     progress.update(task, visible=bool(made.n_embedded))
     unused.by_reason.update(made.rejected)

@@ -10,15 +10,18 @@ from typing import IO
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from stream_rec.cli.bars import bars
 from stream_rec.cli.reading import Unused, load_items
 from stream_rec.config import Settings, overridden
 from stream_rec.errors import FileProblem
 from stream_rec.replay.embedded import CACHE
 from stream_rec.replay.log import read_events, usable
 from stream_rec.replay.pipeline import Pipeline
+
+SHOWN = 50
+"""Events between two looks at the progress bar."""
 
 
 @click.command()
@@ -48,8 +51,11 @@ def replay(
     settings = overridden(settings, {"ranking.seed": seed, "embedder.encoder": encoder})
     pipeline = Pipeline(settings)
     unused = Unused()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[done]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    with bars(*columns, is_kept=True) as progress:
         made = load_items(items_file, settings, cache, unused, progress)
         for item in made.items:
             pipeline.catalog.put_item(item)
@@ -57,10 +63,17 @@ def replay(
                 pipeline.catalog.put_embedding(item.item_id, made.embeddings[item.item_id])
         with _opened(out) as sink:
             log = read_events(events_file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
-            events = usable(log, unused)
-            for kind, event in progress.track(itertools.islice(events, limit), total=limit, description="events"):
+            task = progress.add_task("events", total=limit or log.bytes_total, done="")
+            began = time.monotonic()
+            n = 0
+            for kind, event in itertools.islice(usable(log, unused), limit):
                 user = pipeline.learn(kind, event)
                 sink.write(msgspec.json.encode(pipeline.list_for(kind, event, user)) + b"\n")
+                n += 1
+                if n % SHOWN == 0:
+                    rate = n / (time.monotonic() - began)
+                    progress.update(task, completed=n if limit else log.bytes_read, done=f"{n:,} ({rate:,.0f}/s)")
+            progress.update(task, total=max(1, n), completed=max(1, n), done=f"{n:,}")
     sys.exit(unused.report())
 
 

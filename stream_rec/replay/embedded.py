@@ -1,7 +1,8 @@
 """The items of a file with their embeddings. What was embedded once is kept in a folder and found again by its text.
 
 One ``.npz`` file an encoder: the encoder's identity, and for each text its content hash and its vector. It grows with
-every file of items that is embedded; a run takes what it needs. Where all texts are known, no model is loaded.
+every file of items that is embedded, while they are embedded, so that a run that was stopped goes on where it was; a run
+takes what it needs. Where all texts are known, no model is loaded.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 CACHE = Path(".stream-rec/embeddings")
 ITEMS_AT_ONCE = 256
+MOST_UNKEPT = 0.2
+"""Share of the vectors that a process which is killed may lose. The file is written as a whole: to keep each batch would
+write as much as the square of the items, this writes six times the file in all."""
 VERSION = 1
 """Of the file. Count up when its arrays change."""
 
@@ -94,15 +98,21 @@ def embedded(
         identity, vectors = encoder.identity, {}
         wanted = _wanted(hashes, vectors)
     rejected: Counter[str] = Counter()
-    for at in range(0, len(wanted), ITEMS_AT_ONCE):
-        part = wanted[at : at + ITEMS_AT_ONCE]
-        records = [(item_id.encode(), msgspec.json.encode(last[item_id])) for item_id in part]
-        result = embed(records, {}, encoder, limits)
-        vectors |= {one.content_hash: one.vector for _, one in result.embeddings}
-        rejected.update(rejection.reason for _, rejection in result.rejections)
-        on_progress(at + len(part), len(wanted))
-    if wanted:
-        _write(file, identity, vectors)
+    n_kept = len(vectors)
+    try:
+        for at in range(0, len(wanted), ITEMS_AT_ONCE):
+            part = wanted[at : at + ITEMS_AT_ONCE]
+            records = [(item_id.encode(), msgspec.json.encode(last[item_id])) for item_id in part]
+            result = embed(records, {}, encoder, limits)
+            vectors |= {one.content_hash: one.vector for _, one in result.embeddings}
+            rejected.update(rejection.reason for _, rejection in result.rejections)
+            on_progress(at + len(part), len(wanted))
+            if len(vectors) - n_kept >= MOST_UNKEPT * len(vectors):
+                _write(file, identity, vectors)
+                n_kept = len(vectors)
+    finally:  # Ctrl-C, or an encoder that fails: what was embedded is not embedded again
+        if len(vectors) > n_kept:
+            _write(file, identity, vectors)
     return EmbeddedItems(
         items=list(last.values()),
         encoder=identity if hashes else "",

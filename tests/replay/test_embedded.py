@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,10 @@ import pytest
 
 from stream_rec.config import EmbedderSettings
 from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.errors import EncoderUnavailable
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
-from stream_rec.replay.embedded import EmbeddedItems, embedded
+from stream_rec.replay.embedded import ITEMS_AT_ONCE, MOST_UNKEPT, EmbeddedItems, embedded
 
 SETTINGS = EmbedderSettings(encoder="hashing", hashing_dimensions=16)
 ITEMS = [Item("a", title="red lamp"), Item("b"), Item("c", title="blue lamp"), Item("d", title="red lamp")]
@@ -144,3 +147,70 @@ def test_items_without_any_text_need_no_encoder(tmp_path):
     result, texts = made(tmp_path, [Item("a"), Item("b")])
 
     assert (texts, result.vectors.shape, result.encoder, list(tmp_path.iterdir())) == ([], (2, 0), "", [])
+
+
+class Stopped(Counting):
+    """Encodes so many batches, then does something else."""
+
+    def __init__(self, n_batches: int, stop) -> None:
+        super().__init__()
+        self.n_left, self.stop = n_batches, stop
+
+    def encode_passages(self, texts):
+        """Encode as ever until it is time to stop."""
+        if not self.n_left:
+            self.stop()
+        self.n_left -= 1
+        return super().encode_passages(texts)
+
+
+MANY = [Item(f"i{n}", title=f"lamp number {n}") for n in range(5 * ITEMS_AT_ONCE)]
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def fail() -> None:
+    raise EncoderUnavailable("out of memory")
+
+
+@pytest.mark.parametrize("stop", [interrupt, fail])
+def test_an_interrupted_run_keeps_what_it_has_embedded(tmp_path, stop):
+    """All batches before Ctrl-C, or before the encoder fails, are known to the next run; the result is the same."""
+    with pytest.raises((KeyboardInterrupt, EncoderUnavailable)):
+        made(tmp_path / "cache", MANY, Stopped(4, stop))
+    again, texts = made(tmp_path / "cache", MANY)
+
+    assert len(texts) == ITEMS_AT_ONCE
+    assert again.vectors.tolist() == made(tmp_path / "other", MANY)[0].vectors.tolist()
+    assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".npz"]
+
+
+def killed_while_embedding(cache: Path) -> None:
+    """Embed until the process is killed in its fifth batch."""
+    made(cache, MANY, Stopped(4, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+
+
+def test_a_killed_run_loses_a_fifth_at_most(tmp_path):
+    """Nothing is run at the end of a killed process: the cache was written on the way."""
+    process = multiprocessing.get_context("spawn").Process(target=killed_while_embedding, args=(tmp_path,))
+    process.start()
+    process.join()
+    _, texts = made(tmp_path, MANY)
+
+    assert process.exitcode == -signal.SIGKILL
+    assert len(texts) <= len(MANY) - 4 * ITEMS_AT_ONCE + MOST_UNKEPT * len(MANY)
+
+
+def test_a_large_cache_is_not_written_for_each_batch(tmp_path, monkeypatch):
+    """The bytes written in all stay a small multiple of the file."""
+    monkeypatch.setattr("stream_rec.replay.embedded.ITEMS_AT_ONCE", 4)
+    written: list[int] = []
+    monkeypatch.setattr(
+        "stream_rec.replay.embedded._write", lambda file, identity, vectors: written.append(len(vectors))
+    )
+    made(tmp_path, MANY)
+
+    assert written[-1] == len(MANY)
+    assert sum(written) < 7 * len(MANY)

@@ -1,8 +1,8 @@
 """The items of a file with their embeddings. What was embedded once is kept in a folder and found again by its text.
 
 One ``.npz`` file an encoder: the encoder's identity, and for each text its content hash and its vector. It grows with
-every file of items that is embedded, while they are embedded, so that a run that was stopped goes on where it was; a run
-takes what it needs. Where all texts are known, no model is loaded.
+every file of items, while they are embedded: a run that was stopped goes on where it was. A run takes what it needs.
+Where all texts are known, no model is loaded.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 CACHE = Path(".stream-rec/embeddings")
 ITEMS_AT_ONCE = 256
 MOST_UNKEPT = 0.2
-"""Share of the vectors that a process which is killed may lose. The file is written as a whole: to keep each batch would
-write as much as the square of the items, this writes six times the file in all."""
+"""Share of the vectors that a killed process may lose. The file is written whole: to keep each batch would write as
+much as the square of the items, this writes six times the file in all."""
 VERSION = 1
 """Of the file. Count up when its arrays change."""
 

@@ -3,7 +3,8 @@
     python benchmarks/evaluate.py --logs ../shared/data --out evaluation
 
 For each log a report page and everything measured as JSON come to the folder `--out`; the tables, as Markdown, to
-standard output. About half an hour on two cores. Times are true only with --jobs 1.
+standard output; where a baseline is better, as `docs/evaluation.md`, to the file `--losses`. About half an hour on two
+cores. Times are true only with --jobs 1. With `--only LOG` one log is run, and the others are taken from `--out`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+
+from stream_rec.replay.baselines.choice import in_words
+from stream_rec.replay.losses import markdown
 
 LIMITS = {"online_retail": 150_000, "entree_chicago": 150_000, "movietweetings": 60_000}
 """Events taken of each log, as in the published figures that these are compared with."""
@@ -28,6 +32,8 @@ def main() -> None:
     parser.add_argument("--logs", type=Path, required=True, help="folder with one folder for each log")
     parser.add_argument("--out", type=Path, default=Path("evaluation"), help="where pages and numbers go (%(default)s)")
     parser.add_argument("--baselines", default="all", help="all, none, or some (%(default)s)")
+    parser.add_argument("--only", action="append", help="run this log alone, may be repeated; `none`: run nothing")
+    parser.add_argument("--losses", type=Path, help="file for where a baseline is better")
     parser.add_argument("--jobs", type=int, default=1, help="methods at a time (%(default)s)")
     arguments = parser.parse_args()
     if missing := [name for name in LIMITS if not (arguments.logs / name / "events.jsonl.gz").is_file()]:
@@ -37,6 +43,10 @@ def main() -> None:
     results = {}
     for name, limit in LIMITS.items():
         folder, out = arguments.logs / name, arguments.out / name
+        if arguments.only and name not in arguments.only:
+            if (out / "result.json").is_file():
+                results[name] = json.loads((out / "result.json").read_text())["results"]
+            continue
         options = ["--limit", limit, "--baselines", arguments.baselines, "--jobs", arguments.jobs, "--exploring"]
         files = ["--items", folder / "items.jsonl.gz", "--events", folder / "events.jsonl.gz"]
         command = ["stream-rec", "--log-level", "warning", "evaluate", *files, *options]
@@ -53,7 +63,11 @@ def main() -> None:
         table_of_candidates,
         table_of_sources,
         table_of_diversity,
+        table_of_choices,
     )
+    if arguments.losses:
+        command = "python benchmarks/evaluate.py --logs LOGS --losses docs/evaluation.md"
+        arguments.losses.write_text(markdown(results, command=command), encoding="utf-8")
     print(*(table(results) for table in tables), sep="\n")
 
 
@@ -149,6 +163,24 @@ def table_of_diversity(results: dict[str, dict]) -> str:
             figures = " | ".join("–" if value is None else f"{value:.3f}" for value in measured)
             change = f"{point['ndcg'] / points[0]['ndcg'] - 1:+.1%}"
             lines.append(f"| {name} | {point['diversity']:g} | {_short(point['ndcg'])}, {change} | {figures} |")
+    return "\n".join([*lines, ""])
+
+
+def table_of_choices(results: dict[str, dict]) -> str:
+    """Return what each baseline chose on each log's warm-up, and how long that took of how long a run."""
+    lines = [f"| chosen | {' | '.join(results)} |", "|---" * (len(results) + 1) + "|"]
+    methods = [name for name, one in next(iter(results.values())).items() if one["chosen"]]
+    for method in methods:
+        chosen = [in_words(of[method]["chosen"]["settings"]) for of in results.values()]
+        lines.append(f"| {method} | {' | '.join(chosen)} |")
+    seconds = [
+        (
+            sum(of[method]["cost"]["choosing_s"] or 0 for method in methods),
+            sum(one["cost"]["total_s"] for one in of.values()),
+        )
+        for of in results.values()
+    ]
+    lines.append(f"| choosing took | {' | '.join(f'{part:.0f} of {whole:.0f} s' for part, whole in seconds)} |")
     return "\n".join([*lines, ""])
 
 

@@ -25,6 +25,7 @@ from stream_rec.cli.bars import Rate, bars
 from stream_rec.cli.reading import Unused, load_items
 from stream_rec.config import Settings, overridden, shown
 from stream_rec.errors import FileProblem
+from stream_rec.replay.baselines.choice import in_words
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
 from stream_rec.replay.engine import Engine
 from stream_rec.replay.evaluation import ENGINE, Evaluation
@@ -273,6 +274,9 @@ def _print(said: Mapping[str, Any]) -> None:
         highlight=False,
     )
     console.print(table)
+    for name, result in done.items():
+        if result["chosen"]:
+            console.print(f"{name} chose {in_words(result['chosen']['settings'])}", highlight=False, soft_wrap=True)
     compared = said["comparison"]
     if compared and "low" in compared["ndcg"]:
         console.print(

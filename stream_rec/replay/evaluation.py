@@ -109,6 +109,7 @@ class Evaluation:
             ),
             "miscalibration": self._miscalibration(sampled),
             "list_length": float((outcome.lists >= 0).sum() / len(outcome.lists)),
+            "chosen": outcome.chosen,
             "cost": self._cost(outcome),
             **(self._seen(Observation(**outcome.observed)) if outcome.observed is not None else {}),
         }
@@ -204,6 +205,9 @@ class Evaluation:
             "learn_ms": _spread(np.repeat(learn_ms / sizes, sizes), learn_ms.sum() / sizes.sum()),
             "event_ms": float((list_ms.sum() + learn_ms.sum()) / sizes.sum()),
             "setup_s": outcome.setup_s,
+            "choosing_s": float(outcome.trial.warm_up_ns[-1] / 1e9)
+            if outcome.chosen and outcome.chosen["n_trials"]
+            else None,
             "total_s": outcome.total_s,
             "peak_mb": outcome.peak_mb,
         }

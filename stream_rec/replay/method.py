@@ -29,6 +29,8 @@ class World:
     """(n_items, d) float32 text embeddings, unit rows; zero where an item has no text."""
     n_warm_groups: int
     """How many groups only teach: a method may choose its own settings on them, and on nothing later."""
+    n_events_between_trainings: int
+    """How often a batch model is trained again."""
 
 
 @dataclass(frozen=True, slots=True)

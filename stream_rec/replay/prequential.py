@@ -72,6 +72,8 @@ class Trial:
     """(scored groups,) int64: how long each list took."""
     learn_ns: np.ndarray
     """(scored groups,) int64: how long each group took to be learned."""
+    warm_up_ns: np.ndarray
+    """(warm groups,) int64: the same. With the last a baseline chooses its settings."""
 
 
 def schedule(log: ScannedLog, warmup: float) -> Schedule:
@@ -132,7 +134,7 @@ def judge(
     Raises:
         ValueError: a list is not one: too long, the same item twice, or an item that is not listed.
     """
-    ranks, list_ns, learn_ns = array("H"), array("q"), array("q")
+    ranks, list_ns, learn_ns, warm_up_ns = array("H"), array("q"), array("q"), array("q")
     n_events = 0
     for number, group in enumerate(groups(log, plan)):
         is_scored = number >= plan.n_warm_groups
@@ -147,11 +149,10 @@ def judge(
             observe(group)
         began = clock()
         method.learn(group)
-        if is_scored:
-            learn_ns.append(clock() - began)
+        (learn_ns if is_scored else warm_up_ns).append(clock() - began)
         n_events += len(group.items)
         on_progress(n_events)
-    return Trial(*(np.array(values) for values in (ranks, list_ns, learn_ns)))
+    return Trial(*(np.array(values) for values in (ranks, list_ns, learn_ns, warm_up_ns)))
 
 
 def _checked(made: np.ndarray, n: int, is_listed: np.ndarray) -> list[int]:

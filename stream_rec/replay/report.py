@@ -9,7 +9,9 @@ from html import escape
 from typing import Any
 
 from stream_rec.replay import plots
+from stream_rec.replay.baselines.choice import in_words
 from stream_rec.replay.evaluation import ENGINE
+from stream_rec.replay.losses import losses
 
 CSS = """
 :root { color-scheme: light }
@@ -85,6 +87,7 @@ def _measured(said: Mapping[str, Any], done: dict[str, Any]) -> list[str]:
         "the first and of the second half of the scored events.</p>",
         plots.ranking(done),
         _table(done, _accuracy(n)),
+        *_choices(done),
         "<h2>Over time</h2>",
         '<p class="note">Each point is the mean over the last 5 % of the scored events. Baselines without a colour are '
         "grey.</p>",
@@ -94,6 +97,7 @@ def _measured(said: Mapping[str, Any], done: dict[str, Any]) -> list[str]:
         "event.</p>",
         plots.slices(done, first["slices"]),
         _slice_table(done),
+        *_losses(said["results"]),
         *_candidates(done),
         "<h2>Cold start</h2>",
         plots.cold_start(done),
@@ -112,6 +116,47 @@ def _measured(said: Mapping[str, Any], done: dict[str, Any]) -> list[str]:
         *_frontier(said, done),
     ]
     return parts
+
+
+def _choices(done: Mapping[str, Any]) -> list[str]:
+    """Return what baselines chose, if there are any."""
+    chosen = {name: result for name, result in done.items() if result["chosen"]}
+    if not chosen:
+        return []
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{result['chosen']['n_trials']}</td>"
+        f"<td>{_cell(result['chosen']['warm_up_ndcg'], '.4f')}</td>"
+        f"<td>{_cell(result['cost']['choosing_s'], '.1f')}</td>"
+        f'<td style="text-align:left;white-space:normal">{escape(in_words(result["chosen"]["settings"]))}</td></tr>'
+        for name, result in chosen.items()
+    )
+    return [
+        '<p class="note">Each baseline chose its settings on the events that only teach: it learned the first half of '
+        "them with each of a few settings, and was scored on the second half; then it learned all of them with the "
+        "best. "
+        f"{ENGINE} has the same settings on every log.</p>",
+        "<details><summary>Settings that were chosen</summary>"
+        '<div class="wide"><table><tr><th>method</th><th>trials</th><th>NDCG there</th><th>seconds</th>'
+        f'<th style="text-align:left">settings</th></tr>{rows}</table></div></details>',
+    ]
+
+
+def _losses(results: Mapping[str, Any]) -> list[str]:
+    """Return where a baseline is better than the engine, if the engine ran and there was anything to compare with."""
+    if "error" in results.get(ENGINE, {"error": ""}) or len(results) < 2:
+        return []
+    rows = "".join(
+        f"<tr><td>{escape(one.part)}</td><td>{one.n:,}</td><td>{one.metric.upper()}</td><td>{one.ours:.4f}</td>"
+        f"<td>{one.theirs:.4f}</td><td>{escape(one.baseline)}</td><td>{one.n_better}</td></tr>"
+        for one in losses(results)
+    )
+    return [
+        '<details open><summary>Where a baseline is better</summary><div class="wide"><table><tr><th>part</th>'
+        f"<th>events</th><th>measure</th><th>{ENGINE}</th><th>best baseline</th><th>which</th><th>better ones</th></tr>"
+        f"{rows}</table></div></details>"
+        if rows
+        else '<p class="note">No baseline is better in any part.</p>'
+    ]
 
 
 def _candidates(done: Mapping[str, Any]) -> list[str]:
@@ -209,6 +254,7 @@ COST: list[Column] = [
     ("p50", lambda r: r["cost"]["learn_ms"]["p50"], ".3f", min),
     ("p99", lambda r: r["cost"]["learn_ms"]["p99"], ".3f", min),
     ("peak MB", lambda r: r["cost"]["peak_mb"], ".0f", min),
+    ("choosing s", lambda r: r["cost"]["choosing_s"], ".1f", None),
     ("run s", lambda r: r["cost"]["total_s"], ".1f", min),
 ]
 LIKENESS: list[Column] = [

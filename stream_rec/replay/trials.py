@@ -9,7 +9,7 @@ import multiprocessing
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from stream_rec.errors import StreamRecError
+from stream_rec.replay.baselines.choice import Choosing
 from stream_rec.replay.method import Group, Method, Observer, World
 from stream_rec.replay.prequential import Clock, Schedule, Trial, judge, schedule
 from stream_rec.replay.scan import ScannedLog
@@ -28,6 +29,8 @@ Observing = Callable[[Any, Schedule], Observer]
 """From the method that a factory made, and the groups of the log. It goes to the same process."""
 
 POLL_S = 0.2
+TRAINED_EVERY = 0.02
+"""Share of the events after which a batch model is trained again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Finished:
     """Most memory that the process ever held, the interpreter and the shared log included."""
     observed: Mapping[str, np.ndarray] | None = None
     """What its observer found, if it had one."""
+    chosen: Mapping[str, Any] | None = None
+    """What a baseline chose on the warm-up: ``Choice.said``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,13 @@ def world_of(log: ScannedLog, plan: Schedule, is_listed: np.ndarray, vectors: np
         is_listed=np.pad(is_listed, (0, n_others)),
         vectors=np.pad(vectors, ((0, n_others), (0, 0))),
         n_warm_groups=plan.n_warm_groups,
+        n_events_between_trainings=_between_trainings(log),
     )
+
+
+def _between_trainings(log: ScannedLog) -> int:
+    """Return how often a batch model is trained again, in events."""
+    return max(1, round(TRAINED_EVERY * len(log)))
 
 
 def run(
@@ -143,13 +154,14 @@ def _result(connection: Connection, process: Any, out: Path, n: int) -> Finished
     if isinstance(said, str):
         return Failed(said)
     with np.load(out.with_suffix(".npz")) as arrays:
-        trial = Trial(**{name: arrays[name] for name in ("ranks", "list_ns", "learn_ns")})
+        trial = Trial(**{name: arrays[name] for name in (field.name for field in fields(Trial))})
     observed = None
     if (file := _observed(out)).exists():
         with np.load(file) as arrays:
             observed = dict(arrays)
     lists = np.memmap(out, np.int32, "r").reshape(-1, n)
-    return Finished(trial, lists, *said, observed)
+    costs, chosen = said
+    return Finished(trial, lists, *costs, observed, chosen)
 
 
 def _in_child(
@@ -164,12 +176,20 @@ def _in_child(
     progress: Any,
     connection: Connection,
 ) -> None:
-    """Run one method and say how it went: a tuple of numbers, or the message of what went wrong."""
+    """Run one method and say how it went: what it cost and chose, or the message of what went wrong."""
     began = clock()
     try:
         plan = schedule(log, warmup)
         is_listed, vectors = np.load(log.folder / "is_listed.npy"), np.load(log.folder / "vectors.npy")
-        world = World(log.n_users, len(log.item_ids), log.item_ids, is_listed, vectors, plan.n_warm_groups)
+        world = World(
+            log.n_users,
+            len(log.item_ids),
+            log.item_ids,
+            is_listed,
+            vectors,
+            plan.n_warm_groups,
+            _between_trainings(log),
+        )
         method = factory(world, seed)
         setup_s = (clock() - began) / 1e9
         observer = observing(method, plan) if observing else None
@@ -198,11 +218,12 @@ def _in_child(
                 on_progress=on_progress,
             )
         peak_mb = _peak_mb()
-        np.savez(out.with_suffix(".npz"), ranks=trial.ranks, list_ns=trial.list_ns, learn_ns=trial.learn_ns)
+        np.savez(out.with_suffix(".npz"), **asdict(trial))
         total_s = (clock() - began - observed_ns) / 1e9
         if observer:
             np.savez(_observed(out), **observer.found())
-        connection.send((setup_s, total_s, peak_mb))
+        chosen = method.choice.said() if isinstance(method, Choosing) else None
+        connection.send(((setup_s, total_s, peak_mb), chosen))
     except StreamRecError as error:
         connection.send(str(error))
     except ModuleNotFoundError as error:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from stream_rec.cli import cli
 from stream_rec.errors import FileProblem
 from stream_rec.events.item import Item
+from stream_rec.replay.baselines import BASELINES
 from tests.replay.logs import Popular, broken, first_items, many_rows, write_events, write_items
 
 ITEM_IDS = [f"i{n}" for n in range(6)]
@@ -18,8 +19,8 @@ ITEM_IDS = [f"i{n}" for n in range(6)]
 
 @pytest.fixture(autouse=True)
 def baselines(monkeypatch):
-    """Three methods instead of the real baselines."""
-    made = {"popular": Popular, "first": first_items, "broken": broken}
+    """Four methods instead of the real baselines."""
+    made = {"popular": Popular, "first": first_items, "broken": broken, "choosing": BASELINES["popularity"]}
     monkeypatch.setattr("stream_rec.replay.baselines.BASELINES", made)
 
 
@@ -80,6 +81,16 @@ def test_the_engine_is_observed(log, tmp_path):
     assert "Candidates: what could have been in a list" in text and "What variety costs" in text
 
 
+def test_what_a_baseline_chose_is_said(log, tmp_path):
+    """Below the table, in the JSON and on the page."""
+    told, result = said(*log, "--report", tmp_path, baselines="choosing")
+    chosen = told["results"]["choosing"]["chosen"]
+
+    assert chosen["settings"].keys() == {"without_taken"} and chosen["n_trials"] == 2
+    assert f"choosing chose without_taken {'yes' if chosen['settings']['without_taken'] else 'no'}" in result.stdout
+    assert "Settings that were chosen" in (tmp_path / "index.html").read_text()
+
+
 def test_a_failed_method_is_exit_code_1(log):
     """The others are reported."""
     told, result = said(*log, baselines="popular,broken")
@@ -138,7 +149,10 @@ def test_a_log_of_which_nothing_can_be_said_is_an_error(tmp_path, rows, items, w
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--baselines", "popular,best"], "there is no baseline best; all, none, or some of: popular, first, broken"),
+        (
+            ["--baselines", "popular,best"],
+            "there is no baseline best; all, none, or some of: popular, first, broken, choosing",
+        ),
         (["--warmup", "1"], "--warmup"),
         (["--limit", "0"], "--limit"),
         (["--list-size", "0"], "--list-size"),

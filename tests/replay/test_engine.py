@@ -26,7 +26,7 @@ def engine_on(tmp_path, settings=SETTINGS):
     vectors[4] = vectors[3]  # "new" reads as i3 does
     is_listed = np.zeros(len(log.item_ids), bool)
     is_listed[[0, 2, 3, 4]] = True
-    world = World(log.n_users, len(log.item_ids), log.item_ids, is_listed, vectors, 0)
+    world = World(log.n_users, len(log.item_ids), log.item_ids, is_listed, vectors, 0, 1)
     return Engine(world, 0, settings=settings, items=ITEMS, encoder="test@1"), list(groups(log, schedule(log, 0)))
 
 

@@ -33,10 +33,11 @@ def padded(lists, n=10) -> np.ndarray:
     return rows
 
 
-def finished(ranks, lists, n=10, observed=None) -> Finished:
-    """Return a trial with these ranks and lists."""
+def finished(ranks, lists, n=10, observed=None, chosen=None) -> Finished:
+    """Return a trial with these ranks and lists; its two warm groups were learned in 1 and 250 ms."""
     times = np.arange(1, len(lists) + 1) * 1_000_000
-    return Finished(Trial(np.array(ranks, np.uint16), times, times), padded(lists, n), 0.5, 2.0, 50.0, observed)
+    trial = Trial(np.array(ranks, np.uint16), times, times, np.array([1_000_000, 250_000_000]))
+    return Finished(trial, padded(lists, n), 0.5, 2.0, 50.0, observed, chosen)
 
 
 LISTS = [[0, 1], [1, 0], [0]]
@@ -47,6 +48,7 @@ SEEN = Observation(
     diversities=np.array([0.0, 1.0]),
     lists=np.stack([padded(LISTS), padded([[2, 0], [1, 0], [1]])]),
 )._asdict()
+CHOSEN = {"settings": {"half_life_days": None, "rate": 0.5}, "warm_up_ndcg": 0.25, "n_trials": 7}
 OBSERVED = finished([1, 0, 2, 0], LISTS, observed=SEEN)
 
 
@@ -117,6 +119,14 @@ def test_cost_by_hand(tmp_path):
     assert (cost["list_ms"]["mean"], cost["list_ms"]["p50"]) == (2, 2)
     assert (cost["learn_ms"]["mean"], cost["learn_ms"]["p50"]) == (1.5, 1.25)
     assert (cost["event_ms"], cost["setup_s"], cost["total_s"], cost["peak_mb"]) == (3, 0.5, 2.0, 50)
+
+
+def test_what_a_baseline_chose_is_said_with_what_choosing_took(tmp_path):
+    """The last warm group was learned in 250 ms; the engine chooses nothing."""
+    results, _ = evaluation(tmp_path).of_all({"stream_rec": GOOD, "other": finished([1] * 4, LISTS, chosen=CHOSEN)})
+
+    assert (results["other"]["chosen"], results["other"]["cost"]["choosing_s"]) == (CHOSEN, 0.25)
+    assert (results["stream_rec"]["chosen"], results["stream_rec"]["cost"]["choosing_s"]) == (None, None)
 
 
 def test_a_list_is_calibrated_to_what_was_before_it(tmp_path):

@@ -34,7 +34,7 @@ def engine(log, item_ids):
     """Return the production core on items whose texts say nothing of each other."""
     items = [Item(item_id) for item_id in item_ids]
     n = len(log.item_ids)
-    world = World(log.n_users, n, log.item_ids, np.arange(n) < len(items), np.zeros((n, 0), np.float32), 0)
+    world = World(log.n_users, n, log.item_ids, np.arange(n) < len(items), np.zeros((n, 0), np.float32), 0, 1)
     return Engine(world, 0, settings=Settings(), items=items, encoder="")
 
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from stream_rec.config import Settings, shown
 from stream_rec.replay.report import page
 from stream_rec.replay.trials import Failed
-from tests.replay.test_evaluation import GOOD, LISTS, OBSERVED, evaluation, finished
+from tests.replay.test_evaluation import CHOSEN, GOOD, LISTS, OBSERVED, evaluation, finished
 
 VOID = {"meta", "br", "path", "use", "rect", "line"}
 
@@ -120,3 +120,20 @@ def test_a_frontier_without_a_hit_has_no_picture(tmp_path):
     text = page(said(tmp_path, stream_rec=finished([1, 0, 2, 0], LISTS, observed=missed)))
 
     assert text.count("<svg") == 6 and "<td>0, in use</td><td>0.0000</td><td>–</td>" in text
+
+
+def test_what_baselines_chose_is_shown(tmp_path):
+    """Trials, NDCG on the warm-up, seconds and settings; without a choice there is no such table."""
+    text = page(said(tmp_path, stream_rec=OBSERVED, other=finished([2, 0, 1, 0], LISTS, chosen=CHOSEN)))
+
+    assert "<td>other</td><td>7</td><td>0.2500</td><td>0.2</td>" in text
+    assert "half_life_days none, rate 0.5" in text
+    assert "Settings that were chosen" not in page(said(tmp_path, stream_rec=OBSERVED))
+
+
+def test_where_a_baseline_is_better_is_shown(tmp_path):
+    """In each part; where there is none, that."""
+    text = page(said(tmp_path, stream_rec=OBSERVED, other=finished([2, 0, 1, 0], LISTS)))
+
+    assert "<td>half=second</td><td>2</td><td>NDCG</td><td>0.3155</td><td>0.5000</td><td>other</td><td>1</td>" in text
+    assert "No baseline is better in any part" in page(said(tmp_path, stream_rec=OBSERVED, other=GOOD))

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from stream_rec.replay.baselines import BASELINES
 from stream_rec.replay.prequential import schedule
 from stream_rec.replay.trials import Failed, Finished, run, world_of
 from tests.replay.logs import Popular, Slow, broken, first_items, incomplete, killed, many_rows, scanned, ticking
@@ -46,6 +47,8 @@ def test_a_method_that_fails_leaves_the_others_their_results(tmp_path):
         assert len(finished.trial.ranks) == len(log) - plan.first_scored
         assert finished.lists.shape == (plan.n_scored_groups, 4)
         assert len(finished.trial.list_ns) == len(finished.trial.learn_ns) == plan.n_scored_groups
+        assert len(finished.trial.warm_up_ns) == plan.n_warm_groups
+        assert finished.chosen is None
         assert (finished.trial.list_ns > 0).all()
         assert finished.total_s >= finished.setup_s > 0
         assert 20 < finished.peak_mb < 400
@@ -70,3 +73,14 @@ def test_the_world_says_nothing_of_what_happens(tmp_path):
     assert world.is_listed.tolist() == [True, False, False]
     assert world.vectors.tolist() == [[1, 1, 1], [1, 1, 1], [0, 0, 0]]
     assert world.n_warm_groups == 1
+    assert world.n_events_between_trainings == 1  # 2 % of 2, and at least 1
+
+
+def test_what_a_baseline_chose_comes_back(tmp_path):
+    """With its trials; the choice is the same each time."""
+    first, *_ = ran(tmp_path, {"popularity": BASELINES["popularity"]})
+    again, *_ = ran(tmp_path, {"popularity": BASELINES["popularity"]})
+
+    assert first["popularity"].chosen == again["popularity"].chosen
+    assert first["popularity"].chosen["settings"].keys() == {"without_taken"}
+    assert first["popularity"].chosen["n_trials"] == 2

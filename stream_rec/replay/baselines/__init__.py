@@ -1,4 +1,7 @@
-"""What the engine is judged against: one small honest method a module, by name."""
+"""What the engine is judged against: one small honest method a module, by name.
+
+Each module has a `FAMILY`: the method, and the few settings that it chooses on the warm-up (``choice.py``).
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,29 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
-from stream_rec.replay.method import Method, World
+from stream_rec.replay.baselines.choice import Choosing
+from stream_rec.replay.method import World
 
-Factory = Callable[[World, int], Method]
-
-WITH_CHANCE = {"isgd", "online_bpr", "als"}
-"""Modules whose methods draw numbers."""
+Factory = Callable[[World, int], Choosing]
 
 
-def _lazily(module: str, name: str, world: World, seed: int) -> Method:
+def _lazily(module: str, family: str, world: World, seed: int) -> Choosing:
     """Import and make a baseline: SciPy and implicit are loaded for those that use them."""
-    made = getattr(import_module(f"{__name__}.{module}"), name)
-    return made(world, seed=seed) if module in WITH_CHANCE else made(world)
+    return Choosing(world, seed, getattr(import_module(f"{__name__}.{module}"), family))
 
 
 BASELINES: dict[str, Factory] = {
-    "popularity": partial(_lazily, "popularity", "Popularity"),
-    "decayed_popularity": partial(_lazily, "decayed_popularity", "DecayedPopularity"),
-    "decayed_popularity_minus_taken": partial(_lazily, "decayed_popularity", "NewPopularity"),
-    "own_items": partial(_lazily, "own_items", "OwnItems"),
-    "covisits": partial(_lazily, "covisits", "CoVisits"),
-    "vsknn": partial(_lazily, "vsknn", "VSkNN"),
-    "stan": partial(_lazily, "stan", "Stan"),
-    "isgd": partial(_lazily, "isgd", "Isgd"),
-    "online_bpr": partial(_lazily, "online_bpr", "OnlineBpr"),
-    "als": partial(_lazily, "als", "Als"),
-    "ease": partial(_lazily, "ease", "Ease"),
-    "text_similarity": partial(_lazily, "text_similarity", "TextSimilarity"),
+    "popularity": partial(_lazily, "popularity", "FAMILY"),
+    "decayed_popularity": partial(_lazily, "decayed_popularity", "FAMILY"),
+    "decayed_popularity_minus_taken": partial(_lazily, "decayed_popularity", "WITHOUT_TAKEN"),
+    "own_items": partial(_lazily, "own_items", "FAMILY"),
+    "covisits": partial(_lazily, "covisits", "FAMILY"),
+    "vsknn": partial(_lazily, "vsknn", "FAMILY"),
+    "stan": partial(_lazily, "stan", "FAMILY"),
+    "isgd": partial(_lazily, "isgd", "FAMILY"),
+    "online_bpr": partial(_lazily, "online_bpr", "FAMILY"),
+    "als": partial(_lazily, "als", "FAMILY"),
+    "ease": partial(_lazily, "ease", "FAMILY"),
+    "text_similarity": partial(_lazily, "text_similarity", "FAMILY"),
 }
 """Name to (world, seed) → method that has learned nothing yet."""

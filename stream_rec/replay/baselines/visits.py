@@ -13,7 +13,6 @@ import numpy as np
 from stream_rec.replay.baselines.recent import NOBODY, Recent
 from stream_rec.replay.method import Group, World
 
-HALF_AN_HOUR_MS = 30 * 60_000
 N_ITEMS = 64
 """Different items kept of a visit, and of a user."""
 N_VISITORS = 500
@@ -45,6 +44,7 @@ class Visits:
         self._visitors = Recent(world.n_items, n_visitors)
         self._last_ms = np.zeros(1024)
         self._n_visits = 0
+        self._n_visits_of = np.zeros(world.n_items)
         self._open: dict[int, int] = {}
         """By user: the latest visit."""
 
@@ -66,6 +66,11 @@ class Visits:
     def last_ms(self, visits: np.ndarray) -> np.ndarray:
         """Return the time of the latest event of each visit, (visits,)."""
         return self._last_ms[visits]
+
+    def idf(self) -> np.ndarray:
+        """Return log(visits / visits with the item), (n_items,); 0 for items that no visit had."""
+        counts = self._n_visits_of
+        return np.where(counts > 0, np.log(np.maximum(self._n_visits, 1) / np.maximum(counts, 1)), 0.0)
 
     def sharing(self, items: np.ndarray, weights: np.ndarray, *, besides: int | None, sample: int) -> Neighbours:
         """Return the ``sample`` most recent visits that share any of ``items``, without the visit ``besides``.
@@ -93,6 +98,7 @@ class Visits:
             self._last_ms = np.concatenate([self._last_ms, np.zeros(len(self._last_ms))])
         self._last_ms[visit] = group.now_ms
         for item in group.items.tolist():
+            self._n_visits_of[item] += item not in self._items.row(visit)
             self._items.put(visit, item)
             self._items_of_users.put(group.user, item)
             self._visitors.put(item, visit)

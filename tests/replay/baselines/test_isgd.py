@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_rec.replay.baselines.isgd import Isgd
+from stream_rec.replay.baselines.isgd import Isgd, Settings
 from tests.replay.baselines.worlds import group, shown, taught, world
 
 
 def test_one_event_is_one_step_of_both_factors():
     """p = (1, 0), q = (0.5, 0): error 0.5, rate 0.05, regularization 0.01; each step from the other's old value."""
-    method = Isgd(world(1), seed=0)
+    method = Isgd(world(1), 0, Settings())
     method._of_users[1], method._of_items[0] = np.eye(32)[0], np.eye(32)[0] / 2
     method.learn(group(1, 0))
 
@@ -21,7 +21,7 @@ def test_one_event_is_one_step_of_both_factors():
 
 def test_the_product_nearest_to_1_is_first():
     """0.9, then 1.2, then 0.5; the item without events only fills."""
-    method = taught(Isgd(world(4), seed=0), group(1, 0, 1, 2))
+    method = taught(Isgd(world(4), 0, Settings()), group(1, 0, 1, 2))
     method._of_users[1] = np.eye(32)[0]
     method._of_items[:, 0] = [1.2, 0.5, 0.9, 1.0]
 
@@ -30,6 +30,15 @@ def test_the_product_nearest_to_1_is_first():
 
 def test_long_repetition_stays_finite():
     """The factors of a pair that comes 10,000 times end where the product is near 1."""
-    method = taught(Isgd(world(2), seed=0), group(1, *[0] * 10_000))
+    method = taught(Isgd(world(2), 0, Settings()), group(1, *[0] * 10_000))
 
     assert method._of_items[0] @ method._of_users[1] == pytest.approx(1, abs=0.02)
+
+
+def test_steps_that_overshoot_do_not_overflow():
+    """A rate far too high for these factors loses by its lists, not by infinities."""
+    settings = Settings(rate=0.2, spread=3.0, regularization=0.0)
+    method = taught(Isgd(world(50), 0, settings), *[group(user, *range(50)) for user in range(5)] * 20)
+
+    assert np.isfinite(method._of_items).all() and np.isfinite(method._of_users).all()
+    assert len(shown(method, 1, n=20)) == 20

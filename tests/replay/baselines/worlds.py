@@ -11,7 +11,15 @@ NOBODY_YET = 0
 """A user that no test below teaches about, unless it says so."""
 
 
-def world(n_items: int, *, n_users: int = 5, n_warm_groups: int = 0, unlisted: int = 0, vectors=None) -> World:
+def world(
+    n_items: int,
+    *,
+    n_users: int = 5,
+    n_warm_groups: int = 0,
+    unlisted: int = 0,
+    n_events_between_trainings: int = 2,
+    vectors=None,
+) -> World:
     """Return a world whose last ``unlisted`` items only events name. Without ``vectors``, no item has a text."""
     return World(
         n_users=n_users,
@@ -20,6 +28,7 @@ def world(n_items: int, *, n_users: int = 5, n_warm_groups: int = 0, unlisted: i
         is_listed=np.arange(n_items) < n_items - unlisted,
         vectors=np.zeros((n_items, 2), np.float32) if vectors is None else np.array(vectors, np.float32),
         n_warm_groups=n_warm_groups,
+        n_events_between_trainings=n_events_between_trainings,
     )
 
 

@@ -42,3 +42,18 @@ def test_steps_that_overshoot_do_not_overflow():
 
     assert np.isfinite(method._of_items).all() and np.isfinite(method._of_users).all()
     assert len(shown(method, 1, n=20)) == 20
+
+
+def test_a_user_moves_away_from_the_items_that_are_out_of_use():
+    """Item 0 had no event for longest: a step of the user alone towards a product of 0, then that of the event."""
+    method = taught(Isgd(world(3), 0, Settings(negatives=1, regularization=0.0)), group(0, 0), group(0, 1))
+    method._by_age.clear()
+    method._by_age.update({0: None, 1: None})
+    method._of_users[1], method._of_items[0], method._of_items[2] = np.eye(32)[0], np.eye(32)[0] / 2, np.eye(32)[1] / 2
+    method.learn(group(1, 2))
+
+    away = 1 - 0.05 * 0.5 * 0.5
+    assert method._of_users[1, :2] == pytest.approx([away, 0.05 * 0.5])
+    assert method._of_items[0, 0] == 0.5
+    assert method._of_items[2, :2] == pytest.approx([0.05 * away, 0.5])
+    assert list(method._by_age) == [1, 0, 2]

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "stream_rec"
 LAYERS = (
-    ("errors", "changelog", "rocks"),
+    ("errors", "changelog", "rocks", "addresses", "stop_signals", "private_folder"),
     ("events",),
     ("knowledge", "user", "embedding", "catalog", "ranking", "retrieval", "reranking", "config", "explain"),
     ("recommend",),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from stream_rec import __version__
+from stream_rec.cli.group import Program
 from stream_rec.cli.logs import set_up
 from stream_rec.config import load
 from stream_rec.errors import StreamRecError
@@ -30,23 +31,15 @@ COMMANDS = {
     "demo": "stream_rec.cli.demo:demo",
     "config": "stream_rec.cli.config:config",
 }
-"""Name of each command and where it lives; imported when it is called, so that `--help` is quick."""
+"""Name of each command and where it lives."""
 
 
-class LazyCommands(click.Group):
-    """A group that imports a command's module when the command is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        return getattr(import_module(module), attribute)
-
-
-@click.command(cls=LazyCommands, context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Program,
+    modules=COMMANDS,
+    context_settings={"show_default": True, "help_option_names": ["-h", "--help"]},
+    epilog="These options may stand after the command as well.",
+)
 @click.version_option(__version__)
 @click.option(
     "--config", "file", type=click.Path(path_type=Path), envvar="STREAM_REC_CONFIG", help="TOML settings file."
@@ -66,5 +59,18 @@ def main() -> None:
     try:
         cli(prog_name="stream-rec")
     except StreamRecError as error:
-        click.secho(f"error: {error}", fg="red", err=True)
+        with suppress(OSError):  # nobody reads it
+            click.secho(f"error: {error}", fg="red", err=True)
         sys.exit(error.exit_code)
+    finally:
+        _let_go_of_dead_pipes()
+
+
+def _let_go_of_dead_pipes() -> None:
+    """Drop what nobody reads: Python would flush it once more, and end with 120 instead of what the command came to."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

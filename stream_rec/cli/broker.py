@@ -11,10 +11,11 @@ import click
 import msgspec
 
 from stream_rec.broker.lifecycle import broker_status, start_broker, stop_broker
+from stream_rec.cli.group import Commands
 from stream_rec.config import Settings
 
 
-@click.group()
+@click.group(cls=Commands)
 def broker() -> None:
     """Start, stop and look at a Kafka broker for development."""
     logging.getLogger("testcontainers").setLevel(logging.WARNING)  # it says "using host" at every call
@@ -25,7 +26,11 @@ DATA_DIR = click.option("--data-dir", help="Where its data and its broker.json l
 
 @broker.command()
 @click.option("--docker", is_flag=True, help="Run it in a container instead of as a process.")
-@click.option("--port", type=click.IntRange(0, 65_535), help="Port for clients; 0: a free one. [default: broker.port]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    help="Port for clients. [default: the one it had, else 9092 or a free one]",
+)
 @DATA_DIR
 @click.pass_obj
 def start(settings: Settings, docker: bool, port: int | None, data_dir: str | None) -> None:
@@ -34,6 +39,7 @@ def start(settings: Settings, docker: bool, port: int | None, data_dir: str | No
     found = {"local": "runs already", "docker": "runs already, in a container", "external": "was found, it is not ours"}
     click.echo("started" if started.is_new else found[started.kind], err=True)
     click.echo(started.bootstrap)
+    click.echo(f"to connect from any folder: export KAFKA_BOOTSTRAP={started.bootstrap}", err=True)
 
 
 @broker.command()

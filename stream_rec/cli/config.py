@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 
 import click
 
-from stream_rec.config import Settings, as_toml, shown
+from stream_rec.cli.group import Commands
+from stream_rec.config import Settings, as_toml, secret_sources, shown
 
 
-@click.group()
+@click.group(cls=Commands)
 def config() -> None:
     """Look at the settings."""
 
 
 @config.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of TOML.")
-@click.pass_obj
-def show(settings: Settings, as_json: bool) -> None:
+@click.pass_context
+def show(ctx: click.Context, as_json: bool) -> None:
     """Print every setting in force, as a TOML file that could be used again; secrets are hidden."""
+    settings: Settings = ctx.obj
     tree = shown(settings)
-    click.echo(json.dumps(tree, indent=2) if as_json else as_toml(tree).rstrip())
+    sources = secret_sources(settings, ctx.find_root().params["file"], os.environ)
+    click.echo(json.dumps(tree, indent=2) if as_json else as_toml(tree, sources).rstrip())

@@ -10,18 +10,18 @@ from contextlib import contextmanager
 
 import click
 
-EXIT_CODE = 130
-"""What a command ends with that Ctrl-C stopped before it was done."""
+from stream_rec.stop_signals import EXIT_CODE, handle_stop_signals
+
+__all__ = ["EXIT_CODE", "interrupt_flag", "stop_if"]
 
 
 @contextmanager
 def interrupt_flag() -> Iterator[threading.Event]:
-    """Yield an event that Ctrl-C or SIGTERM sets instead of raising in the middle of whatever runs.
+    """Yield an event that Ctrl-C, SIGTERM or SIGHUP sets instead of raising in the middle of whatever runs.
 
     A ``KeyboardInterrupt`` inside kafka-python, between one of its locks and the release, would hang the program.
     """
     interrupted = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def on_signal(*_: object) -> None:
         interrupted.set()
@@ -31,8 +31,7 @@ def interrupt_flag() -> Iterator[threading.Event]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    for number in before:
-        signal.signal(number, on_signal)
+    before = handle_stop_signals(on_signal)
     try:
         yield interrupted
     finally:

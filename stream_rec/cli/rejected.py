@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 
 from stream_rec.broker.find import reached
 from stream_rec.cli.bars import bars
+from stream_rec.cli.group import Commands
 from stream_rec.cli.interrupt import interrupt_flag, stop_if
 from stream_rec.cli.letters import (
     NAMED_HELD,
@@ -62,7 +63,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group()
+@click.group(cls=Commands)
 def rejected() -> None:
     """Look at the records that could not be used, and send them again."""
 

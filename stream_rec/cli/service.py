@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import signal
-import sys
 import time
 
 from stream_rec.broker.find import require_answering
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, LoginRefused
+from stream_rec.stop_signals import end_with_0
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +18,7 @@ PAUSE_S = 0.5
 
 
 def wait_for_broker(kafka: KafkaSettings) -> None:
-    """Return when a broker answers; SIGTERM ends the process meanwhile, and until it has handlers of its own.
+    """Return when a broker answers; a stop signal ends the process meanwhile, and until it has handlers of its own.
 
     Call it when all that takes time is imported: a process that is there already serves as soon as the broker is back.
 
@@ -27,7 +26,7 @@ def wait_for_broker(kafka: KafkaSettings) -> None:
         BrokerUnavailable: none has answered for ``PATIENCE_S``.
         LoginRefused: one has, and does not let us in.
     """
-    signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(0))
+    end_with_0()
     began = time.monotonic()
     is_said = False
     while True:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from stream_rec.broker.find import reached
 from stream_rec.cli.bars import bars
+from stream_rec.cli.group import Commands
 from stream_rec.cli.interrupt import interrupt_flag, stop_if
 from stream_rec.config import Settings
 from stream_rec.snapshot.file import Manifest, Section
@@ -24,7 +25,7 @@ SHOWN = 500
 """Records between two looks at the progress bar and at Ctrl-C."""
 
 
-@click.group()
+@click.group(cls=Commands)
 def snapshot() -> None:
     """Save the state of a pipeline to a file, and begin another pipeline with it."""
 

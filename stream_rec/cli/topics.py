@@ -8,12 +8,13 @@ import os
 import click
 import msgspec
 
+from stream_rec.cli.group import Commands
 from stream_rec.config import Settings
 from stream_rec.topics.acls import as_commands, as_table
 from stream_rec.topics.definition import all_topics
 
 
-@click.group()
+@click.group(cls=Commands)
 def topics() -> None:
     """Create and check the Kafka topics."""
 

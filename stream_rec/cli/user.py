@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from stream_rec.broker.find import reached
+from stream_rec.cli.group import Commands
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
 from stream_rec.client.rights import require_rights
@@ -20,7 +21,7 @@ from stream_rec.events.receipt import Receipt
 _RECEIPT = msgspec.json.Decoder(Receipt)
 
 
-@click.group()
+@click.group(cls=Commands)
 def user() -> None:
     """What concerns one user."""
 
@@ -28,15 +29,20 @@ def user() -> None:
 @user.command()
 @click.argument("user_id")
 @click.option("--timeout", "timeout_s", default=60.0, type=click.FloatRange(min=0), help="Seconds to wait; 0: do not.")
+@click.option("--yes", is_flag=True, help="Do not ask: for scripts.")
 @click.pass_obj
-def forget(settings: Settings, user_id: str, timeout_s: float) -> None:
-    """Have everything deleted that is known of USER_ID, and wait for the receipt.
+def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool) -> None:
+    """Have everything deleted that is known of USER_ID, once that is confirmed, and wait for the receipt.
 
     Events that come later begin a new user. What apps wrote to the input topics goes with those topics' retention.
     Exit code 1 if there is no receipt in time: the wish stands all the same, and is carried out when a worker runs.
     """
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError(f"deleting user {user_id!r} must be confirmed: at a terminal, or with --yes")
     kafka = reached(settings, os.environ).kafka
     require_rights(kafka, read=["receipts"], write=["forget"])
+    if not yes:
+        click.confirm(f"Delete all that is known of user {user_id!r}? It cannot be undone", abort=True, err=True)
     with closing(TopicReader(kafka, "receipts")) as receipts:
         with EventProducer(kafka) as producer:
             request_id = producer.forget(user_id)

@@ -19,6 +19,13 @@ WEB_PORT = 6066
 """Of the URL by which Faust's members know each other; nothing listens there."""
 
 
+class App(faust.App):
+    """A Faust app that makes no directories: ``app_id-data`` in the working directory would stay empty."""
+
+    def _create_directories(self) -> None:
+        """Make none."""
+
+
 def new_app(
     app_id: str,
     kafka: KafkaSettings,
@@ -35,9 +42,9 @@ def new_app(
         instance_id: Stable name in the group (static membership): a restart gets its partitions back at once.
         lease: Renewed by the app's consumer.
     """
-    app = faust.App(
+    app = App(
         kafka.topic(app_id),
-        broker=[f"kafka://{server}" for server in kafka.bootstrap.split(",")],
+        broker=[f"kafka://{address}" for address in kafka.addresses()],
         broker_credentials=_credentials(kafka),
         broker_session_timeout=session_timeout_s,
         broker_heartbeat_interval=session_timeout_s / 5,

@@ -21,7 +21,7 @@ from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.errors import IllegalGenerationError, NoError, UnknownMemberIdError
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 
-from stream_rec.wiring.watchdog import EXIT_CODE
+from stream_rec.wiring.ending import end_process
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,7 @@ class Lease:
             return
         over_s = self._clock() - self._renewed_at - self._session_timeout_s
         if over_s > 0:
-            log.error("lost_lease over_s=%.1f exit_code=%d", over_s, EXIT_CODE)  # inf: the coordinator said so
-            logging.shutdown()
-            self._end(EXIT_CODE)
+            end_process(self._end, log, "lost_lease over_s=%.1f", over_s)  # inf: the coordinator said so
 
     def watch(self, coordinator: Any) -> None:
         """Renew on each answer of aiokafka's ``GroupCoordinator`` that confirms the assignment."""

@@ -6,6 +6,7 @@ import logging
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import faust
@@ -15,6 +16,7 @@ from mode import Service
 
 from stream_rec.config import Settings
 from stream_rec.errors import TopicMismatch
+from stream_rec.stop_signals import end_at_once, handle_stop_signals
 from stream_rec.topics import admin
 from stream_rec.wiring.apps import new_producer
 from stream_rec.wiring.lease import Lease
@@ -47,7 +49,8 @@ class Process(faust.Worker):
     """A Faust worker that keeps our logging, tells when it is ready, and cannot hang unseen."""
 
     def __init__(self, app: faust.App, *services: Service, watchdog: Watchdog, directory: Path, **options: Any) -> None:
-        super().__init__(app, *services, redirect_stdouts=False, loglevel="INFO", **options)
+        # quiet: it would print at Ctrl-C, into a pipe that may be dead by then, and never come to stopping
+        super().__init__(app, *services, quiet=True, redirect_stdouts=False, loglevel="INFO", **options)
         self.spinner = None
         self._watchdog = watchdog
         self._ready_file = directory / READY_FILE
@@ -65,8 +68,18 @@ class Process(faust.Worker):
         self._ready_file.touch()
         log.info("ready instance=%s", self.app.conf.consumer_group_instance_id)
 
+    def install_signal_handlers(self) -> None:
+        """Stop at the first stop signal; a second Ctrl-C ends the process at once, whatever it waits for."""
+        handle_stop_signals(self._on_stop_signal)
+
+    def _on_stop_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._watchdog.is_stopping:
+            end_at_once(number)
+        self._watchdog.stopping()  # the loop may be stuck
+        self._flag_as_shutdown_by_signal()
+        self.loop.call_soon_threadsafe(self._schedule_shutdown, signal.Signals(number))
+
     def _schedule_shutdown(self, signal_: signal.Signals) -> None:
-        self._watchdog.stopping()
         self._ready_file.unlink(missing_ok=True)
         log.info("stopping signal=%s", signal_.name)
         super()._schedule_shutdown(signal_)

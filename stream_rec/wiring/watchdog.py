@@ -21,10 +21,10 @@ from concurrent.futures import TimeoutError as FutureTimeout
 
 import faust
 
+from stream_rec.wiring.ending import end_process
+
 log = logging.getLogger(__name__)
 
-EXIT_CODE = 75
-"""EX_TEMPFAIL: try again."""
 INTERVAL_S = 1.0
 LOST_S = 10.0
 MUTE_S = 15.0
@@ -47,6 +47,11 @@ class Watchdog(threading.Thread):
         self._mute_since: float | None = None
         self.is_ready = threading.Event()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the process stops."""
+        return self._stopping_since is not None
+
     def stopping(self) -> None:
         """Take notice that the process stops: from now on only that is watched."""
         self._stopping_since = self._stopping_since or time.monotonic()
@@ -60,9 +65,7 @@ class Watchdog(threading.Thread):
         began = time.monotonic()
         while not self._over.wait(INTERVAL_S):
             if complaint := self._complaint(time.monotonic(), began):
-                log.error("watchdog_ended_process why=%s exit_code=%d", complaint, EXIT_CODE)
-                logging.shutdown()
-                self._end(EXIT_CODE)
+                end_process(self._end, log, "watchdog_ended_process why=%s", complaint)
                 return
 
     def _complaint(self, now: float, began: float) -> str | None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from stream_rec.addresses import EXPECTED
 from tests.command import NOWHERE, command
 
 EVENT = {"event_id": "e1", "user_id": "ann", "item_id": "tea", "timestamp": 1_700_000_000_000, "kind": "click"}
 
 COMMANDS = {
     "watch": ["watch", "ann", "--once"],
-    "user forget": ["user", "forget", "ann"],
+    "user forget": ["user", "forget", "ann", "--yes"],
     "rejected list": ["rejected", "list"],
     "rejected show": ["rejected", "show", "views/0/17"],
     "rejected replay": ["rejected", "replay"],
@@ -38,3 +39,23 @@ def test_no_broker_is_one_line(arguments: list[str], tmp_path: Path) -> None:
     assert "stream-rec broker start" in done.stderr
     assert done.stderr.count("\n") == 1
     assert [file.name for file in tmp_path.iterdir()] == ["events.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address"),
+    [
+        (["topics", "check"], "host:99999"),
+        (["worker"], "host"),
+        (["embedder"], "a:1,,b:2"),
+        (["broker", "start"], "kafka://host:9092"),
+    ],
+)
+def test_an_address_that_is_none_is_one_line(tmp_path: Path, arguments: list[str], address: str) -> None:
+    """A person must look: exit code 2, what came, and what was expected; no traceback. All: tests/test_addresses.py."""
+    done = command(*arguments, cwd=tmp_path, KAFKA_BOOTSTRAP=address)
+
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"error: variable KAFKA_BOOTSTRAP: {EXPECTED}, came {address!r}"), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

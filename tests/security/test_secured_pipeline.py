@@ -273,7 +273,7 @@ def test_a_person_may_have_a_user_forgotten(running: Installation):
     with RecommendationsView(running.kafka(LISTS)) as lists:
         wait_until(lambda: lists.own("eve"))
 
-        ended = running.run(OPERATOR, "user", "forget", "eve")
+        ended = running.run(OPERATOR, "user", "forget", "eve", "--yes")
 
         assert ended.returncode == 0, ended.stderr
         assert "forgotten: 1 events with 1 items" in ended.stdout
@@ -303,7 +303,7 @@ def test_a_person_may_load_a_history(running: Installation, tmp_path: Path):
         wait_until(lambda: lists.own("kim"))
 
 
-FORGET, EXPORTED, IMPORTED = "user forget ann", "snapshot export state.snapshot", f"snapshot import {SNAPSHOT}"
+FORGET, EXPORTED, IMPORTED = "user forget ann --yes", "snapshot export state.snapshot", f"snapshot import {SNAPSHOT}"
 BACKFILL = f"backfill --events {ROOT / 'tests' / 'data' / 'movietweetings-events.jsonl'}"
 OF_APPS = ["clicks", "forget", "impressions", "purchases", "searches", "views"]
 TOPICS = [topic.name for topic in all_topics(BASE)]

@@ -19,7 +19,8 @@ from stream_rec.broker.state import read_state
 from stream_rec.config import BrokerSettings, Settings
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.wiring import watchdog as module
-from stream_rec.wiring.watchdog import EXIT_CODE, Watchdog
+from stream_rec.wiring.ending import EXIT_CODE
+from stream_rec.wiring.watchdog import Watchdog
 from tests.kafka.logs import send, zipf_log
 from tests.kafka.outcome import Count, assert_same_as_replay
 from tests.kafka.settings import quick_settings
@@ -195,7 +196,7 @@ def test_a_worker_whose_broker_dies_and_comes_back_never_lives_on_idle() -> None
     log = zipf_log(n_events=2000, n_users=100, n_items=60, seed=8)
     settings = quick_settings(user={"ring": 1024}, worker={"batch_events": 20, "session_timeout_s": 6.0})
     with tempfile.TemporaryDirectory(prefix="stream-rec-kafka-", ignore_cleanup_errors=True) as data_dir:
-        broker = BrokerSettings(data_dir=data_dir, heap_mb=256)
+        broker = BrokerSettings(data_dir=data_dir, heap_mb=256, preferred_port=0)
         try:
             bootstrap = start_broker(Settings(broker=broker), {}).bootstrap
             with RunningPipeline(bootstrap, settings, embedder=False) as running:

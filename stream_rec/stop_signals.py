@@ -1,0 +1,47 @@
+"""The signals that tell a program to stop: Ctrl-C, SIGTERM, and SIGHUP when its terminal or session goes away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+Handler = Callable[[int, FrameType | None], Any]
+
+EXIT_CODE = 130
+"""What a program ends with that Ctrl-C stopped before it was done, or that a second Ctrl-C ended at once."""
+
+
+def handle_stop_signals(handler: Handler) -> dict[int, Any]:
+    """Have ``handler`` called for each of them; return the handlers of before. What `nohup` has ignored stays so.
+
+    It runs in the main thread between two instructions, also while that waits in a write that nobody reads: it must
+    take no lock and log nothing.
+    """
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    return {number: signal.signal(number, handler) for number in numbers}
+
+
+def end_with_0() -> None:
+    """Until a process that serves has handlers of its own, a stop signal ends it, and a second Ctrl-C at once."""
+    came = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if came:
+            end_at_once(number)
+        else:
+            came.append(number)
+            sys.exit(0)
+
+    handle_stop_signals(end)
+
+
+def end_at_once(number: int) -> None:
+    """End the process without any more ado if ``number`` is Ctrl-C; a service manager repeats the others."""
+    if number == signal.SIGINT:
+        os._exit(EXIT_CODE)

@@ -14,27 +14,39 @@ FAULTS ?= all
 CRASH_ARGS ?= --json crash-runs.jsonl --logs crash-logs
 BIN := .venv/bin
 
+# pip and uv bring lists of authorities of their own; that of a company's proxy is on the system's alone.
+export UV_SYSTEM_CERTS ?= true
+CERTS := $(shell $(PYTHON) stream_rec/broker/certificates.py 2>/dev/null)
+ifneq ($(CERTS),)
+export PIP_CERT ?= $(CERTS)
+endif
+INSTALL_FAILED = { echo "nothing was installed; if certificates are named above: set SSL_CERT_FILE to a PEM file with your \
+company's authority and all others that you trust, or add it to the system's"; exit 2; }
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-containers test-crash evaluate audit lint clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
-setup: .venv/ready-$(if $(filter hashing,$(ENCODER)),light,full)  ## make .venv with everything in it
+READY := .venv/ready-$(if $(filter hashing,$(ENCODER)),light,full)
+
+setup: $(READY)  ## make .venv with everything in it
+	@echo "ready: call .venv/bin/stream-rec, or stream-rec after \`. .venv/bin/activate\`"
 
 # A full environment serves the light demo too. What is made half is made again.
 .venv/ready-full: pyproject.toml constraints.txt
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,bench,test]'
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,bench,test]' || $(INSTALL_FAILED)
 	@touch .venv/ready-light $@
 
 .venv/ready-light: pyproject.toml constraints.txt
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec without torch"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker]'
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker]' || $(INSTALL_FAILED)
 	@touch $@
 
 .venv/bin/uv:
@@ -42,9 +54,9 @@ setup: .venv/ready-$(if $(filter hashing,$(ENCODER)),light,full)  ## make .venv 
 	  { echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.12 ..."; exit 2; }
 	@echo "making .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear .venv || { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv || $(INSTALL_FAILED)
 
-demo: setup  ## the whole pipeline on a real log (ENCODER=hashing: without torch; DEMO_ARGS="--json PATH")
+demo: $(READY)  ## the whole pipeline on a real log (ENCODER=hashing: without torch; DEMO_ARGS="--json PATH")
 	@exec $(BIN)/stream-rec --log-level warning demo --encoder $(ENCODER) $(DEMO_ARGS)
 
 test: .venv/ready-full  ## every test, those on a real broker and the real model included

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from stream_rec.addresses import Address, AddressError, addresses
 from stream_rec.errors import SettingsError
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge.bounds import KnowledgeConfig
@@ -25,6 +26,8 @@ from stream_rec.user.state import UserConfig
 
 PREFIX = "STREAM_REC_"
 SECRETS = frozenset({"sasl_password", "ssl_key_password"})
+HIDDEN = "(hidden)"
+"""Stands for a secret in what is shown."""
 
 Name = Annotated[str, Meta(pattern=r"^(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}\Z")]
 """A part of names of folders, topics and groups: nothing that leads elsewhere."""
@@ -82,10 +85,21 @@ class KafkaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         context.check_hostname = self.ssl_check_hostname
         return context
 
+    def addresses(self) -> list[Address]:
+        """Return where the brokers are; empty where none is named.
+
+        Raises:
+            SettingsError: ``bootstrap`` is no list of addresses.
+        """
+        try:
+            return addresses(self.bootstrap)
+        except AddressError as error:
+            raise SettingsError(f"[kafka] bootstrap: {error}") from error
+
     def client_options(self) -> dict[str, Any]:
         """Return the arguments that aiokafka's and kafka-python's clients have in common."""
         options: dict[str, Any] = {
-            "bootstrap_servers": self.bootstrap.split(","),
+            "bootstrap_servers": [str(address) for address in self.addresses()],
             "security_protocol": self.security_protocol,
         }
         if context := self.ssl_context():
@@ -104,7 +118,9 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     data_dir: str = ".stream-rec/broker"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 0
-    """Port that clients use; 0 takes a free one at the first start and keeps it."""
+    """Port that clients use; 0 takes the preferred or a free one at the first start and keeps it."""
+    preferred_port: Annotated[int, Meta(ge=0, le=65_535)] = 9092
+    """Taken at the first start where port is 0 and nobody has it; 0: any free one."""
     controller_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
     heap_mb: Annotated[int, Meta(ge=128)] = 512
     kafka_version: str = "4.1.0"
@@ -221,15 +237,39 @@ def shown(settings: Settings) -> dict[str, dict[str, Any]]:
 
 def _hidden(values: dict[str, Any]) -> dict[str, Any]:
     """Return one section's values with those that are secret, and there, hidden."""
-    return {key: "(hidden)" if key in SECRETS and value else value for key, value in values.items()}
+    return {key: HIDDEN if key in SECRETS and value else value for key, value in values.items()}
 
 
-def as_toml(tree: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return settings, given as plain data, as the TOML file that would set them."""
+def as_toml(tree: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str] | None = None) -> str:
+    """Return settings, given as plain data, as the TOML file that would set them; a hidden secret is a comment.
+
+    Args:
+        sources: Where secrets come from, by their key, to be said there.
+    """
     return "\n".join(
-        f"[{section}]\n" + "".join(f"{key} = {_toml_value(value)}\n" for key, value in values.items())
+        f"[{section}]\n" + "".join(_toml_line(key, value, sources or {}) for key, value in values.items())
         for section, values in tree.items()
     )
+
+
+def secret_sources(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return where each secret that is set comes from, by its key, as ``load`` was given ``file`` and ``environ``."""
+    hidden = ((section, key) for section, values in shown(settings).items() for key in values if values[key] == HIDDEN)
+    return {
+        key: f"variable {variable}" if (variable := _variable(section, key)) in environ else f"{file}"
+        for section, key in hidden
+    }
+
+
+def _toml_line(key: str, value: Any, sources: Mapping[str, str]) -> str:
+    if key in SECRETS and value == HIDDEN:
+        return f"# {key} = {HIDDEN}: set{f' by {sources[key]}' if key in sources else ''}, and not written here\n"
+    return f"{key} = {_toml_value(value)}\n"
+
+
+def _variable(section: str, key: str) -> str:
+    """Return the name of the variable that gives a setting."""
+    return f"{PREFIX}{section}_{key}".upper()
 
 
 def _toml_value(value: Any) -> str:
@@ -256,8 +296,17 @@ def _put(tree: dict[str, dict[str, Any]], section: str, key: str, value: Any, wh
     known = {field.name: field.type for field in msgspec.structs.fields(types[section])}
     if key not in known:
         raise SettingsError(f"{where}: there is no such setting; [{section}] has {', '.join(known)}")
+    if key in SECRETS and value == HIDDEN:
+        raise SettingsError(
+            f"{where}: {HIDDEN} is what `config show` prints in place of the secret; remove the line and give the "
+            f"secret as variable {_variable(section, key)}, or write it here"
+        )
     try:
         tree.setdefault(section, {})[key] = msgspec.convert(value, known[key], strict=strict)
+        if (section, key) == ("kafka", "bootstrap"):
+            addresses(tree[section][key])
+    except AddressError as error:
+        raise SettingsError(f"{where}: {error}") from error
     except msgspec.ValidationError as error:
         hint = "" if key in SECRETS else f" came {value!r}:"
         raise SettingsError(f"{where}:{hint} {error}") from error

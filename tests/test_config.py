@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.config import Settings, as_toml, load, overridden, shown
+from stream_rec.config import SECRETS, Settings, as_toml, load, overridden, secret_sources, shown
 from stream_rec.errors import SettingsError
 
 
@@ -109,6 +109,44 @@ def test_secrets_are_not_shown():
     assert shown(settings)["kafka"]["sasl_password"] == "(hidden)"
     assert shown(Settings())["kafka"]["sasl_password"] == ""
     assert "hunter2" not in as_toml(shown(settings))
+
+
+def test_what_is_shown_of_secrets_can_be_read_again(tmp_path):
+    """As a comment, which says where the secret comes from: `(hidden)` would be sent to the broker as a password."""
+    settings = load(environ={"STREAM_REC_KAFKA_SASL_PASSWORD": "hunter2", "STREAM_REC_KAFKA_SASL_USERNAME": "ann"})
+    sources = secret_sources(settings, None, {"STREAM_REC_KAFKA_SASL_PASSWORD": "hunter2"})
+    file = toml(tmp_path, as_toml(shown(settings), sources))
+
+    assert load(file, environ={}).kafka.sasl_username == "ann"
+    assert load(file, environ={}).kafka.sasl_password == ""
+    assert "# sasl_password = (hidden): set by variable STREAM_REC_KAFKA_SASL_PASSWORD" in file.read_text()
+
+
+def test_a_secret_of_a_file_is_said_to_come_from_it(tmp_path):
+    """Whoever copies the output knows where to look."""
+    file = toml(tmp_path, "[kafka]\nssl_key_password = 'hunter2'\n")
+
+    assert secret_sources(load(file, environ={}), file, {}) == {"ssl_key_password": str(file)}
+
+
+@pytest.mark.parametrize("secret", sorted(SECRETS))
+def test_hidden_is_no_password(tmp_path, secret):
+    """What an older `config show` printed is refused, with what to do."""
+    with pytest.raises(SettingsError, match=rf"\[kafka\] {secret} in .*STREAM_REC_KAFKA_{secret.upper()}"):
+        load(toml(tmp_path, f"[kafka]\n{secret} = '(hidden)'\n"), environ={})
+
+
+@pytest.mark.parametrize(
+    ("where", "named"),
+    [("file", r"\[kafka\] bootstrap in"), ("flag", "flag --bootstrap"), ("variable", "STREAM_REC_KAFKA_BOOTSTRAP")],
+)
+def test_an_address_that_is_none_is_named_with_where_it_was_set(tmp_path, where, named):
+    """Before anything is asked of it."""
+    file = toml(tmp_path, "[kafka]\nbootstrap = 'host:99999'\n") if where == "file" else None
+    environ = {"STREAM_REC_KAFKA_BOOTSTRAP": "host:99999"} if where == "variable" else {}
+
+    with pytest.raises(SettingsError, match=rf"{named}.*'99999' is no port"):
+        load(file, environ=environ, flags={"kafka.bootstrap": "host:99999"} if where == "flag" else {})
 
 
 def test_a_secret_of_the_wrong_type_is_not_shown(tmp_path):

@@ -43,7 +43,7 @@ def start_docker(settings: BrokerSettings, data_dir: Path) -> BrokerState:
     name = _name(data_dir)
     with _engine() as engine:
         _remove(engine, name)  # of a start that was killed, or of a container that ended by itself
-        ports = choose_ports(data_dir, client=settings.port, controller=0)
+        ports = choose_ports(data_dir, client=settings.port, controller=0, preferred=settings.preferred_port)
         try:
             container = _create(settings, name, ports.client)
         except BrokerUnavailable:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.conn import create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
     KafkaConnectionError,
@@ -21,6 +21,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
+from stream_rec.addresses import Address, AddressError, addresses
 from stream_rec.broker.state import is_running, read_state
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.errors import BrokerUnavailable, LoginRefused, SettingsError
@@ -29,8 +30,19 @@ REMEDY = "start one with `stream-rec broker start`, or set KAFKA_BOOTSTRAP"
 
 
 def external_bootstrap(settings: Settings, environ: Mapping[str, str]) -> str:
-    """Return the address of a broker that is not ours, as settings or $KAFKA_BOOTSTRAP name it, or an empty string."""
-    return settings.kafka.bootstrap or environ.get("KAFKA_BOOTSTRAP", "")
+    """Return the address of a broker that is not ours, as settings or $KAFKA_BOOTSTRAP name it, or an empty string.
+
+    Raises:
+        SettingsError: the variable holds no addresses.
+    """
+    if settings.kafka.bootstrap:
+        return settings.kafka.bootstrap
+    named = environ.get("KAFKA_BOOTSTRAP", "")
+    try:
+        addresses(named)
+    except AddressError as error:
+        raise SettingsError(f"variable KAFKA_BOOTSTRAP: {error}") from error
+    return named
 
 
 def resolve_bootstrap(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -69,12 +81,9 @@ def require_answering(kafka: KafkaSettings, timeout_s: float = 8.0) -> None:
     Raises:
         BrokerUnavailable: nothing answers; the message says what did happen at each address.
         LoginRefused: one answers, and the login or its certificate is wrong.
-        SettingsError: a certificate file cannot be read.
+        SettingsError: a certificate file cannot be read, or the addresses are none.
     """
-    try:
-        servers = [(host, port) for host, port, _ in collect_hosts(kafka.bootstrap)]
-    except ValueError as error:
-        raise SettingsError(f"[kafka] bootstrap should be host:port,... and is {kafka.bootstrap!r}") from error
+    servers = list(kafka.addresses())
     login = {key: value for key, value in kafka.client_options().items() if key != "bootstrap_servers"}
     failures = _within(timeout_s, _failures, servers, login, timeout_s)
     if refused := [failure for failure in failures if isinstance(failure, Refusal)]:
@@ -96,7 +105,7 @@ def answers(bootstrap: str, timeout_s: float) -> bool:
     return True
 
 
-async def _failures(servers: list[tuple[str, int]], login: dict[str, Any], timeout_s: float) -> list[str]:
+async def _failures(servers: list[Address], login: dict[str, Any], timeout_s: float) -> list[str]:
     """Ask one server after the other; return an empty list when one answers, else what came instead, one each.
 
     It speaks through aiokafka's single connections: kafka-python's clients retry for ever where the login is refused,
@@ -104,15 +113,15 @@ async def _failures(servers: list[tuple[str, int]], login: dict[str, Any], timeo
     """
     failures = []
     share_s = 0.8 * timeout_s / len(servers)  # 0.8: back before the thread that asks is given up
-    for host, port in servers:
+    for address in servers:
         try:
             async with asyncio.timeout(share_s):
-                await _ask(host, port, login)
+                await _ask(address.host, address.port, login)
             return []
         except TimeoutError:
-            failures.append(f"{host}:{port} said nothing that Kafka says for {share_s:.1f} s")
+            failures.append(f"{address} said nothing that Kafka says for {share_s:.1f} s")
         except (OSError, KafkaError) as error:
-            failures.append(_refusal(error, login) or f"{host}:{port}: {error}")
+            failures.append(_refusal(error, login) or f"{address}: {error}")
     if login["security_protocol"] != "PLAINTEXT":
         failures.append(f"asked with [kafka] security_protocol {login['security_protocol']}")
     return failures

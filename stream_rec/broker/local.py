@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from stream_rec.broker.certificates import REMEDY, is_about_trust, trusting_the_system
 from stream_rec.broker.find import answers
 from stream_rec.broker.state import (
     HOST,
@@ -28,6 +29,7 @@ from stream_rec.broker.state import (
 )
 from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable
+from stream_rec.private_folder import make_private, shut_others_out
 
 LOGGING = "org.slf4j:slf4j-simple:1.7.36"
 """Kafka's jars bring no logger of their own, and without one the log file stays empty; Kafka speaks slf4j 1.7."""
@@ -54,16 +56,23 @@ def start_local(settings: BrokerSettings, data_dir: Path, *, extra_properties: s
     """
     command = [_java(), f"-Xms{min(256, settings.heap_mb)}m", f"-Xmx{settings.heap_mb}m"]
     command += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=info", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
+    # nothing is left in /tmp: neither the figures that Java keeps there of each process, nor unpacked libraries
+    command += ["-XX:-UsePerfData", f"-Djava.io.tmpdir={data_dir / 'java'}"]
     command += ["-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS"]
     command += ["-cp", os.pathsep.join(str(jar) for jar in kafka_jars(settings.kafka_version))]
-    data_dir.mkdir(parents=True, exist_ok=True)
-    ports = choose_ports(data_dir, client=settings.port, controller=settings.controller_port)
+    for folder in (data_dir / "log", data_dir / "java"):  # data_dir itself may be a folder of the user's
+        make_private(folder)
+    ports = choose_ports(
+        data_dir, client=settings.port, controller=settings.controller_port, preferred=settings.preferred_port
+    )
     properties = data_dir / "server.properties"
     properties.write_text(server_properties(data_dir, ports) + extra_properties, encoding="utf-8")
     if not (data_dir / "log" / "meta.properties").exists():
         _format(command, properties)
 
     log_path = data_dir / "kafka.log"
+    log_path.touch(mode=0o600)
+    shut_others_out(log_path)
     with log_path.open("wb") as log:  # the last run's log only; its own session: Ctrl-C in this terminal is not for it
         process = subprocess.Popen(
             [*command, "kafka.Kafka", str(properties)],
@@ -151,15 +160,21 @@ def kafka_jars(version: str) -> list[Path]:
     Raises:
         BrokerUnavailable: the extra is missing, or the jars cannot be fetched.
     """
+    return _fetched(f"org.apache.kafka:kafka_2.13:{version}+{LOGGING}", version)
+
+
+def _fetched(coordinates: str, version: str) -> list[Path]:
+    """Return the jars of ``coordinates`` and of all that they need; raises what ``kafka_jars`` raises."""
     try:
         import jgo
     except ImportError as error:
         raise BrokerUnavailable(NEEDS_EXTRA) from error
     # jgo writes a jar in place: two at once, or one that was cut off, would leave half a jar
-    with only_one(Path(tempfile.gettempdir()) / f"stream-rec-jars-{os.getuid()}.lock", waiting_for="kafka_jars"):
+    lock = only_one(Path(tempfile.gettempdir()) / f"stream-rec-jars-{os.getuid()}.lock", waiting_for="kafka_jars")
+    with lock, trusting_the_system():
         logger.info("looking_for_kafka version=%s", version)  # the first time it takes 8 s
         try:
-            artifacts = jgo.resolve(f"org.apache.kafka:kafka_2.13:{version}+{LOGGING}")
+            artifacts = jgo.resolve(coordinates)
             for artifact in artifacts:
                 if artifact.cached_path.exists() and not zipfile.is_zipfile(artifact.cached_path):
                     artifact.cached_path.unlink()
@@ -171,9 +186,10 @@ def kafka_jars(version: str) -> list[Path]:
             if missing:
                 logger.info("fetched_kafka version=%s took_s=%.1f", version, time.monotonic() - began)
         except Exception as error:  # jgo raises RuntimeError and what requests raises
+            check = f"{REMEDY}; or" if is_about_trust(error) else "check the network and [broker] kafka_version, or"
             raise BrokerUnavailable(
-                f"the jars of Kafka {version} cannot be fetched ({error}): check the network and [broker] "
-                "kafka_version, or set KAFKA_BOOTSTRAP to a Kafka of yours"
+                f"the jars of Kafka {version} cannot be fetched ({error}): {check} set KAFKA_BOOTSTRAP to a Kafka of "
+                "yours"
             ) from error
     return jars
 

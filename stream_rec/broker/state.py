@@ -16,6 +16,7 @@ import psutil
 from msgspec import Struct
 
 from stream_rec.errors import BrokerUnavailable
+from stream_rec.private_folder import make_private
 
 HOST = "127.0.0.1"
 """The development broker has no passwords, so it listens on this machine only."""
@@ -83,11 +84,12 @@ def is_running(state: BrokerState) -> bool:
     return False
 
 
-def choose_ports(data_dir: Path, *, client: int, controller: int) -> Ports:
+def choose_ports(data_dir: Path, *, client: int, controller: int, preferred: int = 0) -> Ports:
     """Return the ports to start with and keep them: those asked for, else those of the last start, else free ones.
 
     Args:
         client: Port that clients use; 0 leaves it to us. ``controller`` likewise.
+        preferred: Of clients, at the first start, where it is free; 0: none is.
 
     Raises:
         BrokerUnavailable: a port that was asked for is taken.
@@ -99,7 +101,7 @@ def choose_ports(data_dir: Path, *, client: int, controller: int) -> Ports:
                 "to another port (0 takes a free one)"
             )
     kept = _read(data_dir / "ports.json", Ports) or Ports(client=0, controller=0)
-    client = client or _kept_or_free(kept.client, avoid=controller)
+    client = client or _kept_or_free(kept.client or preferred, avoid=controller)
     ports = Ports(client=client, controller=controller or _kept_or_free(kept.controller, avoid=client))
     if kept.client and kept.client != ports.client:
         logger.warning("broker_port_changed was=%d now=%d", kept.client, ports.client)
@@ -110,7 +112,8 @@ def choose_ports(data_dir: Path, *, client: int, controller: int) -> Ports:
 @contextlib.contextmanager
 def only_one(lock: Path, *, waiting_for: str) -> Iterator[None]:
     """Hold ``lock`` while the block runs; a second caller waits, and says for what."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
+    if not lock.parent.exists():
+        make_private(lock.parent)
     with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -128,7 +131,8 @@ def _read(path: Path, kind: type[T]) -> T | None:
 
 
 def _write(path: Path, value: Struct) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.exists():
+        make_private(path.parent)
     draft = path.with_suffix(f".{os.getpid()}.tmp")
     draft.write_bytes(msgspec.json.format(msgspec.json.encode(value)))
     draft.replace(path)

@@ -36,7 +36,9 @@ def kafka_broker(environ: Mapping[str, str] = os.environ, *, docker: bool = Fals
         yield named
         return
     with tempfile.TemporaryDirectory(prefix="stream-rec-kafka-", ignore_cleanup_errors=True) as data_dir:
-        broker = msgspec.structs.replace(load(environ=environ).broker, data_dir=data_dir, port=0, controller_port=0)
+        broker = msgspec.structs.replace(
+            load(environ=environ).broker, data_dir=data_dir, port=0, preferred_port=0, controller_port=0
+        )
         try:
             yield start_broker(Settings(broker=broker), {}, docker=docker).bootstrap
         finally:

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stream_rec.errors import AlreadyRunning, SettingsError
+from stream_rec.private_folder import make_private
 
 
 @contextmanager
 def held_directory(data_dir: str, instance_id: str) -> Iterator[Path]:
-    """Hold ``data_dir/instance_id``, made where it is missing, for as long as the context lasts.
+    """Hold ``data_dir/instance_id``, made where it is missing and shut to others, for as long as the context lasts.
 
     Raises:
         AlreadyRunning: a live process holds it.
@@ -21,7 +22,7 @@ def held_directory(data_dir: str, instance_id: str) -> Iterator[Path]:
     """
     directory = Path(data_dir).absolute() / instance_id
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private(directory)
         lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise SettingsError(

@@ -56,7 +56,7 @@ def test_an_image_that_does_not_exist_is_named(tmp_path: Path):
 @pytest.mark.container
 def test_a_broker_in_a_container_keeps_its_records_over_a_restart(tmp_path: Path):
     """Started, found, written to, stopped and started again: the same address, and the record is still there."""
-    settings = Settings(broker=BrokerSettings(data_dir=str(tmp_path), image=load().broker.image))
+    settings = Settings(broker=BrokerSettings(data_dir=str(tmp_path), image=load().broker.image, preferred_port=0))
     try:
         started = start_broker(settings, {}, docker=True)
         bootstrap = started.bootstrap

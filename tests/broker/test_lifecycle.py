@@ -22,6 +22,9 @@ from stream_rec.cli import cli
 from stream_rec.errors import BrokerUnavailable
 from tests.command import CLEAN
 
+ENVIRON = CLEAN | {"STREAM_REC_BROKER_PREFERRED_PORT": "0"}
+"""Where no two tests want the same port."""
+
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[Path]:
@@ -39,7 +42,7 @@ def command(*arguments: str, data_dir: Path) -> list[str]:
 def run(*arguments: str, data_dir: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run `stream-rec broker` as a program of its own."""
     return subprocess.run(
-        command(*arguments, data_dir=data_dir), env=CLEAN | environ, capture_output=True, text=True, timeout=120
+        command(*arguments, data_dir=data_dir), env=ENVIRON | environ, capture_output=True, text=True, timeout=120
     )
 
 
@@ -142,7 +145,7 @@ def test_two_starts_at_once_make_one_broker_whose_data_survives_stop(data_dir: P
     """Both callers get the address of the one broker; after stop and start it is there again with its records."""
     both = [
         subprocess.Popen(
-            command("start", data_dir=data_dir), env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command("start", data_dir=data_dir), env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         for _ in range(2)
     ]
@@ -172,7 +175,7 @@ def test_a_start_that_is_killed_leaves_a_broker_that_the_next_one_finds(data_dir
     """SIGTERM to the starting program loses nothing: its Kafka is on record; SIGTERM to Kafka itself ends it."""
     with (data_dir.parent / "stderr").open("w+") as stderr:
         starter = subprocess.Popen(
-            command("start", data_dir=data_dir), env=CLEAN, stdout=subprocess.DEVNULL, stderr=stderr
+            command("start", data_dir=data_dir), env=ENVIRON, stdout=subprocess.DEVNULL, stderr=stderr
         )
         wait_until(lambda: read_state(data_dir) or starter.poll() is not None)
         assert starter.poll() is None, stderr.seek(0) or stderr.read()

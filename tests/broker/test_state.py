@@ -20,6 +20,7 @@ from stream_rec.broker.state import (
     read_state,
     write_state,
 )
+from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable
 
 
@@ -111,6 +112,18 @@ def test_a_kept_port_that_is_taken_now_is_replaced(tmp_path: Path):
 
     assert second.client != first.client
     assert second.controller == first.controller
+
+
+def test_the_preferred_port_is_taken_where_it_is_free_and_then_kept(tmp_path: Path):
+    """Every snippet says 9092; who cannot have it is given another, and keeps that."""
+    with listening() as server:
+        preferred = server.getsockname()[1]
+        other = choose_ports(tmp_path / "other", client=0, controller=0, preferred=preferred)
+
+    assert other.client != preferred
+    assert choose_ports(tmp_path / "new", client=0, controller=0, preferred=preferred).client == preferred
+    assert choose_ports(tmp_path / "other", client=0, controller=0, preferred=preferred) == other
+    assert BrokerSettings().preferred_port == 9092
 
 
 def test_a_port_that_was_asked_for_wins_over_the_kept_one(tmp_path: Path):

@@ -48,7 +48,9 @@ def compact(running: RunningPipeline, *, at_once: bool = True) -> None:
 @pytest.fixture
 def broker_directory(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Address and directory of a Kafka that drops what is due every second."""
-    broker = start_local(BrokerSettings(), tmp_path, extra_properties="log.retention.check.interval.ms=1000\n")
+    broker = start_local(
+        BrokerSettings(preferred_port=0), tmp_path, extra_properties="log.retention.check.interval.ms=1000\n"
+    )
     yield broker.bootstrap, tmp_path
     stop_local(broker)
 

@@ -77,5 +77,11 @@ class NewerVersion(StateVersionError):
     """Stored bytes are a newer program's: update this one. It ends instead of guessing at them, and lost nothing."""
 
 
+class ClockOff(StreamRecError):
+    """This machine's clock and the broker's are far apart: set the one that is wrong."""
+
+    exit_code = 1
+
+
 class AlreadyRunning(StreamRecError):
     """Another live process holds this instance id or data directory: stop it, or use another id."""

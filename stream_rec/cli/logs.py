@@ -6,6 +6,8 @@ import logging
 import sys
 import time
 
+from stream_rec.errors import StreamRecError
+
 NOISY = ("kafka", "aiokafka", "faust", "mode")
 """Loggers of libraries: a broker that is away makes them write tens of thousands of lines."""
 LINES = 20
@@ -35,11 +37,23 @@ class RateLimit(logging.Filter):
         return self._n_lines <= LINES
 
 
+class OneLine(logging.Filter):
+    """Takes the traceback off errors that say themselves what to do: a library logs it with all that ends a process."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through."""
+        if record.exc_info and isinstance(record.exc_info[1], StreamRecError):
+            record.exc_info = None
+        return True
+
+
 def set_up(level: str) -> None:
     """Write logs of ``level`` and above to stderr; libraries only from WARNING on, unless everything is asked for."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
     handler.addFilter(RateLimit())
+    if level != "debug":
+        handler.addFilter(OneLine())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)

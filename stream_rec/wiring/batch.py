@@ -20,8 +20,11 @@ from typing import NamedTuple
 
 import faust
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidTimestampError
 from faust.types import Message
 
+from stream_rec.wiring.clock import clock_off
+from stream_rec.wiring.database import now_ms
 from stream_rec.wiring.inbox import Inbox
 from stream_rec.wiring.table import State, Table
 
@@ -61,13 +64,17 @@ class Batch:
 
         Raises:
             KafkaError: the broker did not take something: the process must end without acking.
+            ClockOff: it did not because of the time: likewise.
         """
         if self._table is not None:
             await self._table.commit(states)
         futures = [
             await self._producer.send(send.topic, send.value, key=send.key, partition=send.partition) for send in sends
         ]
-        await asyncio.gather(*futures)
+        try:
+            await asyncio.gather(*futures)
+        except InvalidTimestampError as error:
+            raise clock_off(None, now_ms()) from error
         self.is_committed = True
 
 

@@ -12,14 +12,16 @@ SAY_S = 1.0
 """So long it waits for its last line to be taken."""
 
 
-def end_process(end: Callable[[int], None], log: logging.Logger, message: str, *args: object) -> None:
+def end_process(
+    end: Callable[[int], None], log: logging.Logger, message: str, *args: object, exit_code: int = EXIT_CODE
+) -> None:
     """Log why, and call ``end`` with the exit code, also where a pipe or a terminal takes no more of what is logged."""
 
     def say() -> None:
-        log.error(f"{message} exit_code=%d", *args, EXIT_CODE)
+        log.error(f"{message} exit_code=%d", *args, exit_code)
         logging.shutdown()
 
     saying = threading.Thread(target=say, name="last-words", daemon=True)
     saying.start()
     saying.join(SAY_S)
-    end(EXIT_CODE)
+    end(exit_code)

@@ -60,6 +60,13 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         self.lease.watch(self._consumer._coordinator)
 
+    def _stopped_set(self) -> None:
+        """Take notice that it stops, also where it has crashed and closed its loop: mode would raise."""
+        if self.thread_loop.is_closed():
+            self._stopped.set()
+        else:
+            super()._stopped_set()
+
     async def commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, but not in a thread that a refused commit has ended: the end of the app would wait for ever."""
         return not self.crashed and await super().commit(offsets)

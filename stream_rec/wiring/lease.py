@@ -14,14 +14,16 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.errors import IllegalGenerationError, NoError, UnknownMemberIdError
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 
+from stream_rec.wiring import twin
 from stream_rec.wiring.ending import end_process
+from stream_rec.wiring.twin import twin_of
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +82,20 @@ class Lease:
                     self.renew(sent_at)
                 elif response.error_code in EXPELLED:
                     self.lose()
+                    await self._end_where_a_twin_runs(coordinator, send)
                 # "Rebalancing" prolongs nothing: the others do not wait for us for ever.
             return response
 
         coordinator._send_req = noting
+
+    async def _end_where_a_twin_runs(self, coordinator: Any, send: Callable[[Any], Awaitable[Any]]) -> None:
+        if (host := await twin_of(coordinator, send)) is not None:
+            what = (
+                "instance_runs_twice instance=%s other_at=%s why=another process has joined under this instance id and "
+            )
+            what += "goes on, this one ends: give each its own --instance-id"
+            instance = coordinator._group_instance_id
+            end_process(self._end, log, what, instance, host, exit_code=twin.EXIT_CODE)
 
     def guard(self, client: AIOKafkaClient) -> None:
         """Send a producer's requests only while the lease lasts."""

@@ -31,10 +31,11 @@ from mode import Service
 from stream_rec import changelog
 from stream_rec.changelog import OWNER_BYTES, OWNER_HEADER, Claim, Reading
 from stream_rec.config import KafkaSettings
-from stream_rec.errors import NewerVersion
+from stream_rec.errors import NewerVersion, StreamRecError
 from stream_rec.events.codec import version_of
 from stream_rec.events.rejected import Origin
 from stream_rec.wiring.apps import new_reader
+from stream_rec.wiring.clock import require_same_time
 from stream_rec.wiring.database import NEW, Partition, now_ms
 from stream_rec.wiring.newer import refused
 
@@ -52,6 +53,8 @@ PURGE_S = 2.0
 """How often the bytes of deleted keys are taken from the disk."""
 FRESH_MS = 6 * 86_400_000
 """A database not written for longer may have missed deletions, whose tombstones are kept for a week."""
+LOG_APPEND_TIME = 1
+"""What Kafka calls timestamps that are the broker's."""
 TRIES = 3
 """Claims of one process against another's before it gives up."""
 
@@ -64,8 +67,10 @@ class State(NamedTuple):
     value: bytes | None
 
 
-class Superseded(RuntimeError):
-    """Another process has claimed a partition that this one thinks is its own."""
+class Superseded(StreamRecError):
+    """Another process has claimed a partition that this one thinks is its own: see that no two have one instance id."""
+
+    exit_code = 1
 
 
 class Load:
@@ -286,9 +291,16 @@ class Table(Service):
         return await asyncio.gather(*futures)
 
     async def _write_claims(self, epochs: dict[int, int]) -> dict[int, int]:
-        """Claim partitions with these epochs; return the claims' offsets."""
+        """Claim partitions with these epochs; return the claims' offsets.
+
+        Raises:
+            ClockOff: by what the broker says of them, this machine's clock is wrong, or the broker's is.
+        """
         claims = {number: Claim(epoch, self._owner) for number, epoch in epochs.items()}
         records = await self._send([State(number, claim.key, claim.value) for number, claim in claims.items()])
+        for record in records:
+            if record.timestamp_type == LOG_APPEND_TIME:
+                require_same_time(record.timestamp)
         return {record.partition: record.offset for record in records}
 
     async def _put(self, states: Iterable[State]) -> None:

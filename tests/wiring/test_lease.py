@@ -6,10 +6,14 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.admin import DescribeGroupsRequest
 from aiokafka.protocol.group import HeartbeatRequest, LeaveGroupRequest, SyncGroupRequest
 
 from stream_rec.testing.pipeline import RunningPipeline
@@ -67,8 +71,16 @@ class Coordinator:
         self.error_code = 0
         self.delay_s = 0.0
         self.failure: Exception | None = None
+        self.group_id = "group"
+        self.member_id = "w1-AAAAAAAAAAAAAAAAAAAAAA"
+        self._group_instance_id = "w1"
+        self.members: list[tuple[Any, ...]] | Exception = []
 
     async def _send_req(self, request: Any) -> SimpleNamespace:
+        if isinstance(request, DescribeGroupsRequest):
+            if isinstance(self.members, Exception):
+                raise self.members
+            return SimpleNamespace(groups=[(0, "group", "Stable", "consumer", "faust", self.members)])
         self._clock.now_s += self.delay_s
         if self.failure is not None:
             raise self.failure
@@ -218,6 +230,65 @@ def test_nothing_is_sent_when_it_is_over(leased: Leased, is_late_by: str):
 
     assert client.sent == []
     assert leased.codes == [75]
+
+
+@pytest.mark.parametrize("twin", ["w1-BBBBBBBBBBBBBBBBBBBBB-", "w1-0b4b2c1e-6a3f-4a63-8b59-1c5e8d2b7a90"])
+@pytest.mark.parametrize("error_code", sorted(EXPELLED))
+def test_who_is_expelled_for_a_twin_ends_and_names_it(
+    leased: Leased, coordinator: Coordinator, caplog: pytest.LogCaptureFixture, error_code: int, twin: str
+):
+    """Started again it would expel the other: the code says that a person must look."""
+    coordinator.error_code = error_code
+    coordinator.members = [("w2-CCCCCCCCCCCCCCCCCCCCCC", "c", "/10.0.0.7"), (twin, "c", "/10.0.0.8")]
+
+    with pytest.raises(Ended):
+        ask(coordinator)
+
+    assert leased.codes == [2]
+    assert "instance_runs_twice instance=w1 other_at=10.0.0.8" in caplog.text
+    assert "--instance-id" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [],
+        [("w1-AAAAAAAAAAAAAAAAAAAAAA", "c", "/10.0.0.7")],
+        [("w1-2-AAAAAAAAAAAAAAAAAAAAAA", "c", "/10.0.0.7"), ("w11-AAAAAAAAAAAAAAAAAAAAAA", "c", "/10.0.0.7")],
+        KafkaError("the coordinator has moved"),
+    ],
+    ids=["nobody", "ourselves", "similar names", "no answer"],
+)
+def test_who_is_expelled_for_no_twin_goes_on(leased: Leased, coordinator: Coordinator, members: Any):
+    """It joins again, and sends nothing before."""
+    coordinator.error_code = min(EXPELLED)
+    coordinator.members = members
+
+    ask(coordinator)
+
+    assert leased.codes == []
+    assert not leased.lasts()
+
+
+@pytest.mark.kafka
+def test_of_two_workers_of_one_name_the_first_ends(bootstrap: str, tmp_path: Path):
+    """On two machines no lock keeps them apart. They do not throw each other out for ever, and the cause is named."""
+    settings = quick_settings(worker={"session_timeout_s": 6.0})
+    with RunningPipeline(bootstrap, settings, embedder=False) as first:
+        here = {"kafka": first.settings.kafka}
+        elsewhere = RunningPipeline(bootstrap, msgspec.structs.replace(settings, **here), embedder=False)
+        elsewhere.directory = tmp_path
+        try:
+            second = elsewhere.start_worker()
+            code = first.children["worker-1"].process.wait(30)
+            said = first.children["worker-1"].log.read_text()
+
+            assert code == 2
+            assert "instance_runs_twice instance=worker-1 other_at=127.0.0.1" in said
+            assert "Traceback" not in said
+            assert second.process.poll() is None
+        finally:
+            second.kill()
 
 
 @pytest.mark.kafka

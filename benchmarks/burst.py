@@ -17,9 +17,9 @@ from kafka import KafkaAdminClient
 from stream_rec.client.connect import connect
 from stream_rec.client.lag import open_records
 from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind
+from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import Slate
 from stream_rec.testing.pipeline import RunningPipeline
-from stream_rec.wiring.apps import partition_of
 
 TICK_S = 0.05
 SAMPLE_S = 2.0
@@ -38,7 +38,7 @@ class Load:
         weights = 1 / (np.arange(n_users) + 10.0)
         self._weights = np.cumsum(weights / weights.sum())
         self._n_items = n_items
-        self._partitions = [partition_of(f"user-{user}", self._kafka) for user in range(n_users)]
+        self._partitions = [partition_of(b"user-%d" % user, self._kafka.partitions) for user in range(n_users)]
         self._open: set[asyncio.Future] = set()
         self.n_sent = 0
         self.n_acknowledged = 0

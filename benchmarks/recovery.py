@@ -26,12 +26,13 @@ import numpy as np
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings, overridden
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
 from stream_rec.user.state import Entry, Tally, UserState
-from stream_rec.wiring.apps import new_producer, partition_of
+from stream_rec.wiring.apps import new_producer
 from stream_rec.wiring.lease import Lease
 from stream_rec.wiring.table import State, Table
 
@@ -203,7 +204,7 @@ async def fill(settings: Settings, n_users: int) -> int:
             for number in range(first, min(first + STATES_AT_ONCE, n_users)):
                 user_id = f"{rng.getrandbits(64):016x}-{number}"
                 value = user_state.encode(random_state(rng))
-                states.append(State(partition_of(user_id, settings.kafka), user_id.encode(), value))
+                states.append(State(partition_of(user_id.encode(), settings.kafka.partitions), user_id.encode(), value))
                 n_bytes += len(value)
             await table.commit(states)
         await table.stop()

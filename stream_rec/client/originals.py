@@ -14,6 +14,7 @@ from kafka.errors import KafkaError, TopicAuthorizationFailedError
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, absent, reading_consumer
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable
+from stream_rec.events.partition import partition_of
 from stream_rec.events.rejected import Origin
 
 READ_TIMEOUT_S = 30.0
@@ -62,18 +63,21 @@ class OriginalReader:
     def replaced(self, items: Iterable[tuple[Origin, bytes]], is_good: Callable[[ConsumerRecord], bool]) -> set[Origin]:
         """Return those of some records of ``items`` after which a good record with the same key stands.
 
-        Reads the partitions from the first of these records to the end; holds the keys.
+        After it in its partition, or, where that is not the one of its key, from its time on in the one that is. Reads
+        the partitions from the first of these records to the end; holds the keys.
 
         Raises:
             BrokerUnavailable: the broker did not say.
         """
-        by_partition: dict[tuple[str, int], list[tuple[Origin, bytes]]] = defaultdict(list)
+        by_partition: dict[tuple[str, int], list[tuple[Origin, bytes, int]]] = defaultdict(list)
         for origin, key in items:
-            by_partition[origin.topic, origin.partition].append((origin, key))
+            by_partition[origin.topic, origin.partition].append((origin, key, origin.offset + 1))
+            if (place := self._place_of(origin, key)) is not None:
+                by_partition[place.topic, place.partition].append((origin, key, place.offset))
         replaced: set[Origin] = set()
-        for wanted in by_partition.values():
-            newest = dict.fromkeys((key for _, key in wanted), -1)
-            first = min((origin for origin, _ in wanted), key=lambda origin: origin.offset)
+        for (topic, partition), wanted in by_partition.items():
+            newest = dict.fromkeys((key for _, key, _ in wanted), -1)
+            first = Origin(topic, partition, min(begin for _, _, begin in wanted))
             try:
                 self._go_to(first)
                 offset = first.offset
@@ -85,12 +89,24 @@ class OriginalReader:
                     offset = self._read.stop
             except KafkaError as error:
                 raise BrokerUnavailable(f"the records after {first} cannot be read: {error}") from error
-            replaced |= {origin for origin, key in wanted if newest[key] > origin.offset}
+            replaced |= {origin for origin, key, begin in wanted if newest[key] >= begin}
         return replaced
 
     def close(self) -> None:
         """Let go of the connections."""
         self._consumer.close()
+
+    def _place_of(self, origin: Origin, key: bytes) -> Origin | None:
+        """Return where the records of this key begin that are not older, or None if that is this very partition."""
+        partition = partition_of(key, len(self._consumer.partitions_for_topic(origin.topic) or ()) or 1)
+        if partition == origin.partition or (original := self.find(origin)) is None:
+            return None
+        tp = TopicPartition(origin.topic, partition)
+        try:
+            found = self._consumer.offsets_for_times({tp: original.timestamp})[tp]
+        except KafkaError as error:
+            raise BrokerUnavailable(f"the records after {origin} cannot be read: {error}") from error
+        return found and Origin(origin.topic, partition, found.offset)
 
     def _go_to(self, origin: Origin) -> None:
         """Make the origin's partition the one that is read."""

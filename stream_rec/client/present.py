@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 
 from kafka.consumer.fetcher import ConsumerRecord
 
@@ -12,6 +13,7 @@ from stream_rec.client.reader import TopicReader
 from stream_rec.config import KafkaSettings
 from stream_rec.events import validate
 from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
+from stream_rec.events.partition import Place
 from stream_rec.events.validate import InputLimits, Rejection
 
 
@@ -31,7 +33,8 @@ class Present:
         self._readers: list[tuple[TopicReader, Callable[[ConsumerRecord], None]]] = []
         with ExitStack() as opened:
             for topic, take in [*((name, self._take) for name in KIND_OF_TOPIC), ("forget", self._take_wish)]:
-                self._readers.append((opened.enter_context(closing(TopicReader(kafka, topic))), take))
+                reader = opened.enter_context(closing(TopicReader(kafka, topic)))
+                self._readers.append((reader, partial(take, reader.n_partitions)))
             self._stack = opened.pop_all()
 
     def __len__(self) -> int:
@@ -75,12 +78,16 @@ class Present:
         """Let go of the connections."""
         self._stack.close()
 
-    def _take(self, record: ConsumerRecord) -> None:
-        event = validate.interaction(record.key, record.value, received_ms=record.timestamp, limits=self._limits)
+    def _take(self, n_partitions: int, record: ConsumerRecord) -> None:
+        place = Place(record.partition, n_partitions)
+        event = validate.interaction(
+            record.key, record.value, received_ms=record.timestamp, limits=self._limits, place=place
+        )
         if not isinstance(event, Rejection):
             self.add(event)
 
-    def _take_wish(self, record: ConsumerRecord) -> None:
-        wish = validate.forget(record.key, record.value, limits=self._limits)
+    def _take_wish(self, n_partitions: int, record: ConsumerRecord) -> None:
+        place = Place(record.partition, n_partitions)
+        wish = validate.forget(record.key, record.value, limits=self._limits, place=place)
         if not isinstance(wish, Rejection):
             self._forgotten[digest_of(wish.user_id)] = record.timestamp

@@ -35,6 +35,7 @@ class TopicReader:
             ]
             if not partitions:
                 raise absent(kafka, self.topic)
+            self.n_partitions = len(partitions)
             self._consumer.assign(partitions)
             self._consumer.seek_to_beginning()
             self._ends = self._consumer.end_offsets(partitions, timeout_ms=BOOTSTRAP_TIMEOUT_MS)

@@ -102,11 +102,16 @@ def judged(
 def check(
     origin: Origin, key: bytes | None, value: bytes | None, *, now_ms: int, kafka: KafkaSettings, limits: InputLimits
 ) -> Rejection | None:
-    """Return why the pipeline would reject a record that came now to the topic of ``origin``, or None."""
+    """Return why the pipeline would reject a record that came now to the topic of ``origin``, or None.
+
+    To which partition it came before is no matter: what is sent again goes where its key belongs.
+    """
     checked: Any
     if problem := _not_replayable(origin, kafka):
         return problem
-    if origin.topic != kafka.topic("items"):
+    if origin.topic == kafka.topic("forget"):
+        checked = validate.forget(key, value, limits=limits)
+    elif origin.topic != kafka.topic("items"):
         checked = validate.interaction(key, value, received_ms=now_ms, limits=limits)
     elif value is None:
         checked = validate.item_key(key, limits=limits)
@@ -160,7 +165,7 @@ def _headers(letter: DeadLetter, headers: Sequence[tuple[str, bytes]]) -> list[t
 
 
 def _not_replayable(origin: Origin, kafka: KafkaSettings) -> Rejection | None:
-    topics = [kafka.topic(name) for name in (*KIND_OF_TOPIC, "items")]
+    topics = [kafka.topic(name) for name in (*KIND_OF_TOPIC, "forget", "items")]
     if origin.topic in topics:
         return None
     return Rejection("not_replayable", f"only records of {', '.join(topics)} are sent again")

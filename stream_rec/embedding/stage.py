@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -13,10 +14,19 @@ from stream_rec.embedding.encoder import Encoder
 from stream_rec.embedding.text import canonical_text, content_hash
 from stream_rec.errors import EncoderUnavailable, StreamRecError
 from stream_rec.events import validate
+from stream_rec.events.partition import Place
 from stream_rec.events.validate import InputLimits, Rejection
 
 PROBE = "a red bicycle"
 """Any encoder that works can encode this."""
+
+
+class ItemRecord(NamedTuple):
+    """One record of ``items``; a null value deletes the item. ``place`` is None where there are no partitions."""
+
+    key: bytes | None
+    value: bytes | None
+    place: Place | None = None
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -43,7 +53,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 def embed(
-    records: Sequence[tuple[bytes | None, bytes | None]],
+    records: Sequence[ItemRecord],
     known: Mapping[str, tuple[str, bytes]],
     encoder: Encoder,
     limits: InputLimits,
@@ -51,7 +61,6 @@ def embed(
     """Return what to publish for a batch of records of ``items``, in order of arrival. The last of an item counts.
 
     Args:
-        records: (key, value) as on the topic; a null value deletes the item.
         known: (encoder identity, content hash) of the embedding that each item has now.
 
     Raises:
@@ -59,8 +68,8 @@ def embed(
     """
     rejections: dict[int, Rejection] = {}
     texts: dict[str, tuple[int, str | None]] = {}
-    for index, (key, value) in enumerate(records):
-        read = _read(key, value, limits)
+    for index, record in enumerate(records):
+        read = _read(record, limits)
         if isinstance(read, Rejection):
             rejections[index] = read
         else:
@@ -98,12 +107,13 @@ def embed(
     )
 
 
-def _read(key: bytes | None, value: bytes | None, limits: InputLimits) -> tuple[str, str | None] | Rejection:
+def _read(record: ItemRecord, limits: InputLimits) -> tuple[str, str | None] | Rejection:
     """Return (item id, text), the text None for a deletion."""
+    key, value, place = record
     if value is None:
-        item_id = validate.item_key(key, limits=limits)
+        item_id = validate.item_key(key, limits=limits, place=place)
         return item_id if isinstance(item_id, Rejection) else (item_id, None)
-    item = validate.item(key, value, limits=limits)
+    item = validate.item(key, value, limits=limits, place=place)
     return item if isinstance(item, Rejection) else (item.item_id, canonical_text(item))
 
 

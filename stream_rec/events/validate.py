@@ -10,6 +10,7 @@ from msgspec import Struct
 from stream_rec.events.forget import Forget
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
+from stream_rec.events.partition import Place, partition_of
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ class Rejection(Struct, frozen=True):
     """Why a record was not used.
 
     ``reason`` is one of: ``too_large``, ``empty``, ``not_json``, ``wrong_type``, ``bad_id``, ``bad_timestamp``,
-    ``key_mismatch``, ``unknown_event_type``, ``encoding_failed``.
+    ``key_mismatch``, ``wrong_partition``, ``unknown_event_type``, ``encoding_failed``.
     """
 
     reason: str
@@ -41,43 +42,59 @@ class Rejection(Struct, frozen=True):
 
 
 def interaction(
-    key: bytes | None, value: bytes | None, *, received_ms: int, limits: InputLimits
+    key: bytes | None, value: bytes | None, *, received_ms: int, limits: InputLimits, place: Place | None = None
 ) -> Interaction | Rejection:
     """Return the interaction in one record, or why it is none.
 
     Args:
         key: The record's key, which must be the bytes of ``user_id``: it decides the partition and so the state.
         received_ms: The broker's time of the record (LogAppendTime), so that a replay decides as the first time did.
+        place: Where the record stands; None for one that has not been sent yet.
     """
     event = _decode(_INTERACTION, value, limits)
     if isinstance(event, Rejection):
         return event
-    return _check_interaction(event, key, received_ms=received_ms, limits=limits) or event
+    return _check_interaction(event, key, place, received_ms=received_ms, limits=limits) or event
 
 
-def forget(key: bytes | None, value: bytes | None, *, limits: InputLimits) -> Forget | Rejection:
-    """Return the wish in one record, or why it is none."""
+def forget(
+    key: bytes | None, value: bytes | None, *, limits: InputLimits, place: Place | None = None
+) -> Forget | Rejection:
+    """Return the wish in one record, or why it is none; ``place`` as of ``interaction``."""
     wish = _decode(_FORGET, value, limits)
     if isinstance(wish, Rejection):
         return wish
-    return check_id("user_id", wish.user_id, limits) or _check_key("user_id", key, wish.user_id) or wish
+    return (
+        check_id("user_id", wish.user_id, limits)
+        or _check_key("user_id", key, wish.user_id)
+        or check_place(key, place)
+        or wish
+    )
 
 
-def item(key: bytes | None, value: bytes, *, limits: InputLimits) -> Item | Rejection:
-    """Return the item in one record, or why it is none. A null value deletes and never comes here."""
+def item(key: bytes | None, value: bytes, *, limits: InputLimits, place: Place | None = None) -> Item | Rejection:
+    """Return the item in one record, or why it is none; ``place`` as of ``interaction``.
+
+    A null value deletes and never comes here.
+    """
     record = _decode(_ITEM, value, limits)
     if isinstance(record, Rejection):
         return record
-    return check_id("item_id", record.item_id, limits) or _check_key("item_id", key, record.item_id) or record
+    return (
+        check_id("item_id", record.item_id, limits)
+        or _check_key("item_id", key, record.item_id)
+        or check_place(key, place)
+        or record
+    )
 
 
-def item_key(key: bytes | None, *, limits: InputLimits) -> str | Rejection:
-    """Return the item id in a key, for a record without value."""
+def item_key(key: bytes | None, *, limits: InputLimits, place: Place | None = None) -> str | Rejection:
+    """Return the item id in a key, for a record without value; ``place`` as of ``interaction``."""
     try:
         item_id = (key or b"").decode()
     except UnicodeDecodeError as error:
         return Rejection("bad_id", f"key is not UTF-8: {error}")
-    return check_id("key", item_id, limits) or item_id
+    return check_id("key", item_id, limits) or check_place(key, place) or item_id
 
 
 def check_id(name: str, value: str, limits: InputLimits) -> Rejection | None:
@@ -88,6 +105,20 @@ def check_id(name: str, value: str, limits: InputLimits) -> Rejection | None:
     if "\0" in value:
         return Rejection("bad_id", f"{name} holds a NUL character")
     return None
+
+
+def check_place(key: bytes | None, place: Place | None) -> Rejection | None:
+    """Return why a record with this key cannot stand where it stands, or None.
+
+    Its partition decides which worker keeps the state of a user or item: in two of them it would be two.
+    """
+    if place is None or (right := partition_of(key or b"", place.n_partitions)) == place.partition:
+        return None
+    return Rejection(
+        "wrong_partition",
+        f"the record stands in partition {place.partition}, its key belongs to {right} of {place.n_partitions}: "
+        "partition by murmur2 of the key, Java's default (librdkafka: partitioner=murmur2_random)",
+    )
 
 
 def check_timestamp(timestamp_ms: int, *, received_ms: int, limits: InputLimits) -> Rejection | None:
@@ -104,7 +135,7 @@ def check_timestamp(timestamp_ms: int, *, received_ms: int, limits: InputLimits)
 
 
 def _check_interaction(
-    event: Interaction, key: bytes | None, *, received_ms: int, limits: InputLimits
+    event: Interaction, key: bytes | None, place: Place | None, *, received_ms: int, limits: InputLimits
 ) -> Rejection | None:
     return (
         check_id("event_id", event.event_id, limits)
@@ -112,6 +143,7 @@ def _check_interaction(
         or check_id("item_id", event.item_id, limits)
         or (Rejection("bad_id", "user_id '*' is the list for everybody") if event.user_id == "*" else None)
         or _check_key("user_id", key, event.user_id)
+        or check_place(key, place)
         or check_timestamp(event.timestamp_ms, received_ms=received_ms, limits=limits)
     )
 

@@ -24,7 +24,7 @@ import numpy as np
 from stream_rec.config import EmbedderSettings
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.embedding.encoder import Encoder, build
-from stream_rec.embedding.stage import embed
+from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.embedding.text import HASH_BYTES, canonical_text, content_hash
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
@@ -102,7 +102,7 @@ def embedded(
     try:
         for at in range(0, len(wanted), ITEMS_AT_ONCE):
             part = wanted[at : at + ITEMS_AT_ONCE]
-            records = [(item_id.encode(), msgspec.json.encode(last[item_id])) for item_id in part]
+            records = [ItemRecord(item_id.encode(), msgspec.json.encode(last[item_id])) for item_id in part]
             result = embed(records, {}, encoder, limits)
             vectors |= {one.content_hash: one.vector for _, one in result.embeddings}
             rejected.update(rejection.reason for _, rejection in result.rejections)

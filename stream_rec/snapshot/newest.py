@@ -16,6 +16,7 @@ from stream_rec.client.reader import TopicReader
 from stream_rec.client.silence import Silence
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import StateVersionError
+from stream_rec.events.partition import partition_of
 from stream_rec.rocks import batch_of
 from stream_rec.snapshot.sections import Portable
 
@@ -91,6 +92,8 @@ def newest(
                     continue
                 if record.key.startswith(b"\0"):
                     continue
+                if not is_changelog and partition_of(record.key, reader.n_partitions) != record.partition:
+                    continue  # rejected: it counts nowhere
                 if record.value is None:
                     values.put(record.key, None)
                 elif (value := _made(portable, record)) is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import aiokafka
 import faust
-from aiokafka.partitioner import murmur2
 from faust.types.auth import CredentialsT
 
 from stream_rec.config import KafkaSettings
@@ -76,11 +75,6 @@ def new_app(
 def raw_topic(app: faust.App, *names: str) -> faust.TopicT:
     """Return topics whose keys and values are bytes as they came. ``value_type=bytes`` alone would decode JSON."""
     return app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-
-
-def partition_of(key: str, kafka: KafkaSettings) -> int:
-    """Return the partition of a key as every producer of ours, and Java's, chooses it."""
-    return (murmur2(key.encode()) & 0x7FFFFFFF) % kafka.partitions
 
 
 def new_producer(kafka: KafkaSettings, lease: Lease) -> aiokafka.AIOKafkaProducer:

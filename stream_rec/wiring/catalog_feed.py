@@ -13,6 +13,7 @@ from stream_rec.embedding import codec
 from stream_rec.embedding.codec import MalformedEmbedding
 from stream_rec.errors import DimensionMismatch, StateVersionError
 from stream_rec.events import validate
+from stream_rec.events.partition import Place
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.knowledge import state as knowledge
 from stream_rec.wiring.tail import Tail
@@ -27,9 +28,8 @@ def catalog_feed(catalog: Catalog, take_learned: Callable[[ConsumerRecord], None
         take_learned: Takes the records of ``head-weights``, which must be known before the first list too.
     """
     kafka, limits = settings.kafka, settings.limits
-    head_weights = kafka.topic("head-weights")
+    head_weights, items = kafka.topic("head-weights"), kafka.topic("items")
     take_by_topic = {
-        kafka.topic("items"): take_item,
         kafka.topic("item-embeddings"): take_embedding,
         kafka.topic("item-knowledge"): take_knowledge,
     }
@@ -37,20 +37,22 @@ def catalog_feed(catalog: Catalog, take_learned: Callable[[ConsumerRecord], None
     def take(record: ConsumerRecord) -> None:
         if record.topic == head_weights:
             take_learned(record)
+        elif record.topic == items:
+            take_item(catalog, record, limits, Place(record.partition, kafka.partitions))
         else:
             take_by_topic[record.topic](catalog, record, limits)
 
-    return Tail(kafka, [*take_by_topic, head_weights], take)
+    return Tail(kafka, [items, *take_by_topic, head_weights], take)
 
 
-def take_item(catalog: Catalog, record: ConsumerRecord, limits: InputLimits) -> None:
+def take_item(catalog: Catalog, record: ConsumerRecord, limits: InputLimits, place: Place) -> None:
     """Take one record of ``items``. A bad one is left to the embedder to report; the item stays as it was."""
     if record.value is None:
-        item_id = validate.item_key(record.key, limits=limits)
+        item_id = validate.item_key(record.key, limits=limits, place=place)
         if not isinstance(item_id, Rejection):
             catalog.delete_item(item_id)
         return
-    item = validate.item(record.key, record.value, limits=limits)
+    item = validate.item(record.key, record.value, limits=limits, place=place)
     if isinstance(item, Rejection):
         _warn("ignored_item", record, f"{item.reason}: {item.detail}")
     else:

@@ -16,8 +16,9 @@ from stream_rec.config import Settings
 from stream_rec.embedding import codec
 from stream_rec.embedding.codec import MalformedEmbedding
 from stream_rec.embedding.encoder import Encoder, build
-from stream_rec.embedding.stage import embed
+from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.errors import StateVersionError
+from stream_rec.events.partition import Place
 from stream_rec.wiring import process
 from stream_rec.wiring.apps import new_app, raw_topic
 from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
@@ -66,7 +67,8 @@ class EmbeddingStage:
     async def handle(self, batch: Batch) -> None:
         """Take one batch: encode what is new, in a thread, so that the group's business goes on; commit."""
         began = time.monotonic()
-        records = [(message.key, message.value) for message in batch.messages]
+        n_partitions = self._settings.kafka.partitions
+        records = [ItemRecord(m.key, m.value, Place(m.partition, n_partitions)) for m in batch.messages]
         result = await asyncio.get_running_loop().run_in_executor(
             None, embed, records, self._known, self._encoder, self._settings.limits
         )

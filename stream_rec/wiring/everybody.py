@@ -12,10 +12,10 @@ from faust.types import TP
 from mode import Service
 
 from stream_rec.config import Settings
+from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import EVERYBODY, SlateItem
 from stream_rec.recommend import policy_name, rank, recommend, slate
 from stream_rec.user.state import COLD
-from stream_rec.wiring.apps import partition_of
 from stream_rec.wiring.workbench import Workbench
 
 
@@ -31,7 +31,8 @@ class Everybody(Service):
         self._ranking = msgspec.structs.replace(settings.ranking, explore_share=0.0, tail_every=0)
         """Without exploration: the list changes only when the world does."""
         self._policy = policy_name(settings.ranking, settings.head)
-        self._owner_of = TP(settings.kafka.topic("views"), partition_of(EVERYBODY, settings.kafka))
+        partition = partition_of(EVERYBODY.encode(), settings.kafka.partitions)
+        self._owner_of = TP(settings.kafka.topic("views"), partition)
         self._last_item_ids: list[str] = []
 
     @Service.task

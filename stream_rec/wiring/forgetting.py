@@ -18,6 +18,7 @@ from faust.types import TP, Message
 from stream_rec.config import Settings
 from stream_rec.events import validate
 from stream_rec.events.interaction import TOPIC_OF_KIND, Kind
+from stream_rec.events.partition import Place
 from stream_rec.events.receipt import Receipt
 from stream_rec.events.validate import Rejection
 from stream_rec.knowledge.signal import Signal
@@ -95,7 +96,8 @@ class Forgetting:
         for message in batch.messages:
             if message.topic != self.topic:
                 continue
-            wish = validate.forget(message.key, message.value, limits=self._settings.limits)
+            place = Place(message.partition, self._settings.kafka.partitions)
+            wish = validate.forget(message.key, message.value, limits=self._settings.limits, place=place)
             if isinstance(wish, Rejection):
                 rejections.append(reject(message, wish, self._settings.kafka))
                 continue

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from stream_rec.config import KafkaSettings
+from stream_rec.events.partition import partition_of
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge.signal import Signal
-from stream_rec.wiring.apps import partition_of
 from stream_rec.wiring.batch import Send
 
 SIGNALS_A_MESSAGE = 1000
@@ -18,7 +18,7 @@ def signal_messages(taught: Iterable[Signal], kafka: KafkaSettings) -> list[Send
     """Return the signals by item partition, those of one source in the order of its offsets."""
     by_partition: dict[int, list[Signal]] = defaultdict(list)
     for signal in sorted(taught, key=lambda s: (s.source, s.offset)):
-        by_partition[partition_of(signal.item_id, kafka)].append(signal)
+        by_partition[partition_of(signal.item_id.encode(), kafka.partitions)].append(signal)
     return [
         Send(kafka.topic("item-signals"), None, signals.encode(part[at : at + SIGNALS_A_MESSAGE]), partition)
         for partition, part in by_partition.items()

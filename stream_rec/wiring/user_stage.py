@@ -17,6 +17,7 @@ from faust.types import TP, Message
 from stream_rec.config import Settings
 from stream_rec.events import validate
 from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
+from stream_rec.events.partition import Place
 from stream_rec.events.validate import Rejection
 from stream_rec.ranking.drift import FACTOR
 from stream_rec.recommend import answer, learn, policy_name, rank
@@ -121,6 +122,7 @@ class UserStage:
             message.value,
             received_ms=round(message.timestamp * 1000),
             limits=self._settings.limits,
+            place=Place(message.partition, self._settings.kafka.partitions),
         )
 
     def _safe(self, partition: int) -> dict[int, int]:

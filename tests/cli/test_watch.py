@@ -12,13 +12,13 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from kafka import KafkaProducer
-from kafka.partitioner.default import murmur2
 
 from stream_rec.cli import cli
 from stream_rec.client import EventProducer
 from stream_rec.client.connect import connect
 from stream_rec.config import KafkaSettings
 from stream_rec.events.item import Item
+from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import AsOf, Reason, Slate, SlateItem
 from tests.client import fresh_topics
 
@@ -108,7 +108,7 @@ def test_new_lists_follow_with_their_delay_until_ctrl_c(kafka: KafkaSettings):
         with EventProducer(kafka) as events:
             events.view("u", "i2", timestamp_ms=0)
         # murmur2("u") puts the user into one of the two partitions; the only event there has offset 0.
-        new = slate("u", "i2", as_of=AsOf("views", (murmur2(b"u") & 0x7FFFFFFF) % 2, 0, "e", 0))
+        new = slate("u", "i2", as_of=AsOf("views", partition_of(b"u", 2), 0, "e", 0))
         publish(kafka, new)
         second = json.loads(process.stdout.readline())
         for _ in range(10):  # a producer of its own each time: most of them are seen one by one

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from kafka import KafkaProducer
+from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.client.connect import connect
 from stream_rec.client.originals import OriginalReader
@@ -44,16 +46,25 @@ def test_a_record_is_found_where_it_stands_and_nowhere_else(kafka: KafkaSettings
 
 
 def test_a_record_is_replaced_by_a_good_newer_one_with_its_key(kafka: KafkaSettings, reader: OriginalReader):
-    """However far behind it stands; a bad one, an older one and another partition's replace nothing."""
+    """However far behind it stands; a bad one, an older one and one in another partition replace nothing.
+
+    But in the partition of the key, 0 of 2 for both, one that came later than what stands in the other does.
+    """
     producer = connect(KafkaProducer, kafka)
     topic = kafka.topic("items")
     for key, value in [(b"a", b"good"), (b"b", b"good"), *[(b"x", b"good")] * 1200, (b"a", b"good"), (b"b", b"bad")]:
         producer.send(topic, key=key, value=value, partition=0)
-    producer.send(topic, key=b"b", value=b"good", partition=1)
     producer.flush()
-    producer.close()
+    time.sleep(0.01)  # the broker's clock goes on
+    producer.send(topic, key=b"b", value=b"good", partition=1).get(10)
     items = [(Origin(topic, 0, 0), b"a"), (Origin(topic, 0, 1), b"b"), (Origin(topic, 0, 1202), b"a")]
     items.append((Origin(topic, 1, 0), b"b"))
 
-    assert reader.replaced(items, lambda record: record.value == b"good") == {Origin(topic, 0, 0)}
+    def is_good(record: ConsumerRecord) -> bool:
+        return record.value == b"good"
+
+    assert reader.replaced(items, is_good) == {Origin(topic, 0, 0)}
+    producer.send(topic, key=b"b", value=b"good", partition=0).get(10)
+    assert reader.replaced(items, is_good) == {Origin(topic, 0, 0), Origin(topic, 0, 1), Origin(topic, 1, 0)}
     assert reader.find(Origin(topic, 0, 1)).value == b"good"
+    producer.close()

@@ -79,6 +79,8 @@ def test_a_record_that_is_good_now_is_sent_unchanged():
         ("p-items/0/1", record(b'{"item_id":"i"}', key=b"j"), "key_mismatch"),
         ("p-items/0/1", record(None, key=b"\xff"), "bad_id"),
         ("p-items/0/1", record(None, key=b"i"), ""),
+        ("p-forget/0/1", record(b'{"user_id":"ann","timestamp_ms":1}'), ""),
+        ("p-forget/0/1", record(b'{"user_id":"bob","timestamp_ms":1}'), "key_mismatch"),
         ("p-purchases/0/1", None, "gone"),
         ("p-item-signals/0/1", record(b"", key=None), "not_replayable"),
         ("views/0/1", record(event()), "not_replayable"),

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 from kafka.errors import KafkaError
-from kafka.partitioner.default import murmur2
 from msgspec import Struct
 
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import KafkaSettings
+from stream_rec.events.partition import partition_of
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Lists(threading.Thread):
         """Take notice that the broker has a record. For ``EventProducer``."""
         if topic == self._kafka.topic("items"):
             return
-        partition = (murmur2(key) & 0x7FFFFFFF) % self._kafka.partitions
+        partition = partition_of(key, self._kafka.partitions)
         with self._lock:
             for absence in self._open:
                 absence.first.setdefault(partition, (key.decode(), topic, offset))

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from stream_rec.embedding.hashing import HashingEncoder
-from stream_rec.embedding.stage import embed
+from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.embedding.text import content_hash
 from stream_rec.errors import EncoderUnavailable
+from stream_rec.events.partition import Place
 from stream_rec.events.validate import InputLimits
 
 LIMITS = InputLimits()
@@ -59,7 +60,7 @@ class Mute(HashingEncoder):
 
 
 def record(item_id, title="", **fields):
-    return item_id.encode(), msgspec.json.encode({"item_id": item_id, "title": title, **fields})
+    return ItemRecord(item_id.encode(), msgspec.json.encode({"item_id": item_id, "title": title, **fields}))
 
 
 def known(item_id, text, encoder=HASHING):
@@ -112,7 +113,9 @@ def test_the_last_record_of_an_item_counts():
 
 def test_a_deleted_item_gets_a_tombstone():
     """Also one that is not known: a tombstone for nothing costs nothing, a missing one leaves a dead item."""
-    result = embed([record("a", "wine"), (b"a", None), (b"b", None)], known("a", "wine"), HASHING, LIMITS)
+    result = embed(
+        [record("a", "wine"), ItemRecord(b"a", None), ItemRecord(b"b", None)], known("a", "wine"), HASHING, LIMITS
+    )
 
     account(result)
     assert (result.tombstones, result.embeddings) == (["a", "b"], [])
@@ -120,7 +123,7 @@ def test_a_deleted_item_gets_a_tombstone():
 
 def test_deleted_and_made_again_within_a_batch_is_no_deletion():
     """The known embedding is still on the topic, and still right."""
-    result = embed([(b"a", None), record("a", "wine")], known("a", "wine"), HASHING, LIMITS)
+    result = embed([ItemRecord(b"a", None), record("a", "wine")], known("a", "wine"), HASHING, LIMITS)
 
     account(result)
     assert (result.tombstones, result.n_skipped) == ([], 1)
@@ -136,9 +139,9 @@ def test_an_item_that_lost_its_text_loses_its_embedding():
 
 def test_a_bad_record_fails_alone():
     """Each with its index, and the others are embedded; an earlier good record of the item still counts."""
-    records = [record("a", "wine"), (b"a", b"{"), (b"x", record("y", "t")[1]), (b"\xff", None), (None, b"1")]
+    records = [(b"a", b"{"), (b"x", record("y", "t").value), (b"\xff", None), (None, b"1")]
 
-    result = embed(records, {}, HASHING, LIMITS)
+    result = embed([record("a", "wine"), *(ItemRecord(*pair) for pair in records)], {}, HASHING, LIMITS)
 
     account(result)
     assert [item_id for item_id, _ in result.embeddings] == ["a"]
@@ -149,7 +152,7 @@ def test_a_bad_record_fails_alone():
 @pytest.mark.parametrize("encoder", [Picky(), Overflowing()])
 def test_a_text_that_cannot_be_encoded_fails_alone(encoder):
     """Whether the encoder raises for the whole batch or gives NaN for one row."""
-    records = [record("a", "one"), record("b", "bad"), record("c", "three"), (b"d", b"")]
+    records = [record("a", "one"), record("b", "bad"), record("c", "three"), ItemRecord(b"d", b"")]
 
     result = embed(records, {}, encoder, LIMITS)
 
@@ -203,3 +206,20 @@ def test_nothing_in_nothing_out():
 
     account(result)
     assert result.n_records == 0
+
+
+def test_a_record_in_a_wrong_partition_is_rejected():
+    """An item or its deletion, wherever its key does not belong: murmur2("a") is in partition 0 of 2."""
+    records = [
+        record("a", "wine")._replace(place=Place(0, 2)),
+        record("a", "beer")._replace(place=Place(1, 2)),
+        ItemRecord(b"a", None, Place(1, 2)),
+    ]
+
+    result = embed(records, {}, HASHING, LIMITS)
+
+    assert [(index, rejection.reason) for index, rejection in result.rejections] == [
+        (1, "wrong_partition"),
+        (2, "wrong_partition"),
+    ]
+    assert [item_id for item_id, _ in result.embeddings] == ["a"] and not result.tombstones

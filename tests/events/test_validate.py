@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from stream_rec.events import validate
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
+from stream_rec.events.partition import Place
 from stream_rec.events.validate import DAY_MS, InputLimits, Rejection
 
 NOW_MS = 1_700_000_000_000
@@ -187,3 +188,22 @@ def test_the_key_of_a_deleted_item_is_checked_too():
     assert validate.item_key(b"", limits=LIMITS).reason == "bad_id"
     assert validate.item_key(None, limits=LIMITS).reason == "bad_id"
     assert validate.item_key(b"i" * 257, limits=LIMITS).reason == "bad_id"
+
+
+def test_a_record_belongs_into_the_partition_of_its_key():
+    """Of every topic that is keyed; the rejection says what to set. murmur2("u1") is in partition 0 of 2."""
+    wish = b'{"user_id": "u1", "timestamp_ms": 5}'
+
+    def all_checked(place: Place | None) -> list[object]:
+        return [
+            validate.interaction(b"u1", record(), received_ms=NOW_MS, limits=LIMITS, place=place),
+            validate.forget(b"u1", wish, limits=LIMITS, place=place),
+            validate.item(b"u1", b'{"item_id": "u1"}', limits=LIMITS, place=place),
+            validate.item_key(b"u1", limits=LIMITS, place=place),
+        ]
+
+    assert not any(isinstance(one, Rejection) for one in [*all_checked(Place(0, 2)), *all_checked(None)])
+    for rejection in all_checked(Place(1, 2)):
+        assert rejection.reason == "wrong_partition"
+        assert "partition 1, its key belongs to 0 of 2" in rejection.detail
+        assert "partitioner=murmur2_random" in rejection.detail

@@ -13,9 +13,10 @@ import msgspec
 
 from stream_rec.embedding import codec
 from stream_rec.embedding.hashing import HashingEncoder
-from stream_rec.embedding.stage import embed
+from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.events import validate
 from stream_rec.events.interaction import Kind
+from stream_rec.events.partition import Place
 from stream_rec.events.receipt import Receipt
 from stream_rec.events.slate import Slate
 from stream_rec.events.validate import Rejection
@@ -147,7 +148,7 @@ _RECEIPT = msgspec.json.Decoder(Receipt)
 
 def take_item(world: World, record: tuple[bytes | None, bytes]) -> bool:
     key, value = record
-    result = embed([record], {}, _ENCODER, LIMITS)
+    result = embed([ItemRecord(*record)], {}, _ENCODER, LIMITS)
     assert all(isinstance(rejection, Rejection) for _, rejection in result.rejections)
     for _, embedding in result.embeddings:
         codec.decode(codec.encode(embedding))
@@ -155,7 +156,7 @@ def take_item(world: World, record: tuple[bytes | None, bytes]) -> bool:
     if isinstance(item, Rejection):
         msgspec.json.encode(item)
         return False
-    catalog_feed.take_item(world.catalog, _record("items", key, value), LIMITS)
+    catalog_feed.take_item(world.catalog, _record("items", key, value), LIMITS, _PLACE)
     world.serve()
     return True
 
@@ -170,6 +171,9 @@ def take_slate(world: World, record: tuple[bytes | None, bytes]) -> bool:
     assert isinstance(slate, Slate)
     msgspec.json.decode(msgspec.json.encode(slate), type=Slate)
     return True
+
+
+_PLACE = Place(0, 1)
 
 
 def _record(topic: str, key: bytes | None, value: bytes | None) -> SimpleNamespace:
@@ -199,7 +203,7 @@ def take_record(world: World, made: tuple[str, bytes | None, bytes | None]) -> b
     record = _record(*made)
     match record.topic:
         case "items":
-            catalog_feed.take_item(world.catalog, record, LIMITS)
+            catalog_feed.take_item(world.catalog, record, LIMITS, _PLACE)
         case "item-embeddings":
             catalog_feed.take_embedding(world.catalog, record, LIMITS)
         case "item-knowledge":

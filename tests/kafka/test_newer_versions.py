@@ -7,10 +7,10 @@ import pytest
 from kafka import KafkaProducer
 
 from stream_rec.client.connect import connect
+from stream_rec.events.partition import partition_of
 from stream_rec.knowledge import signal as signals
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
-from stream_rec.wiring.apps import partition_of
 from tests.kafka.outcome import open_records, read
 from tests.kafka.settings import quick_settings
 
@@ -47,7 +47,7 @@ def test_a_user_state_of_a_newer_program_is_left_as_it_is(bootstrap: str) -> Non
     newer = of_next_version(user_state.VERSION)
     with RunningPipeline(bootstrap, quick_settings(), workers=0, embedder=False) as running:
         kafka = running.settings.kafka
-        partition = partition_of("ann", kafka)
+        partition = partition_of(b"ann", kafka.partitions)
         put(running, CHANGELOG, b"ann", newer, partition)
         with running.producer() as producer:
             producer.click("ann", "teapot")
@@ -66,7 +66,7 @@ def test_signals_of_a_newer_program_are_neither_lost_nor_rejected(bootstrap: str
     """A user stage that was updated first sends them. Set aside they would be counted by nobody; so they wait."""
     with RunningPipeline(bootstrap, quick_settings(), workers=0, embedder=False) as running:
         kafka = running.settings.kafka
-        place = partition_of("teapot", kafka)
+        place = partition_of(b"teapot", kafka.partitions)
         put(running, "item-signals", None, signals.encode([signals.Signal("teapot", 0, 0, 0)]), place)
         offset = put(running, "item-signals", None, of_next_version(signals.VERSION), place)
         code, lines = ended_once_more(running)

@@ -11,7 +11,7 @@ import numpy as np
 
 from stream_rec.config import Settings
 from stream_rec.embedding.hashing import HashingEncoder
-from stream_rec.embedding.stage import embed
+from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.events.item import Item
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.ranking import merge
@@ -79,7 +79,7 @@ def scored_by(head: Head, ranked: Ranked) -> Ranked:
 
 def stock(pipeline: Pipeline, items: Sequence[Item]) -> None:
     """Put items with hashed texts into the catalog."""
-    records = [(item.item_id.encode(), msgspec.json.encode(item)) for item in items]
+    records = [ItemRecord(item.item_id.encode(), msgspec.json.encode(item)) for item in items]
     for item in items:
         pipeline.catalog.put_item(item)
     for item_id, embedding in embed(records, {}, HashingEncoder(), SETTINGS.limits).embeddings:

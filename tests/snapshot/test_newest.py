@@ -31,6 +31,7 @@ class FakeReader:
 
     def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         self.topic = topic
+        self.n_partitions = 2
         self.left = list(self.records)
 
     @property
@@ -56,13 +57,17 @@ def held(monkeypatch: pytest.MonkeyPatch, records: list[Any], *, is_changelog: b
 
 
 def test_the_last_value_of_each_key(monkeypatch: pytest.MonkeyPatch):
-    """As compaction leaves it; a null deletes, what is of no use leaves what was there, without key there is none."""
+    """As compaction leaves it; a null deletes, what is of no use leaves what was there, without key there is none.
+
+    What stands where its key does not belong was rejected: murmur2 puts "a" and "b" into partition 0 of 2, "d" into 1.
+    """
     records = [
-        *(record(0, b"a", b"1"), record(0, b"b", b"1"), record(1, b"c", b"1"), record(0, b"a", b"2")),
-        *(record(0, b"b", None), record(1, b"c", b"useless"), record(1, None, b"3"), record(1, b"\0x", b"1")),
+        *(record(0, b"a", b"1"), record(0, b"b", b"1"), record(1, b"d", b"1"), record(0, b"a", b"2")),
+        *(record(0, b"b", None), record(1, b"d", b"useless"), record(1, None, b"3"), record(1, b"\0x", b"1")),
+        *(record(1, b"a", b"3"), record(0, b"d", None)),
     ]
 
-    assert held(monkeypatch, records, is_changelog=False) == {b"a": b"2!", b"c": b"1!"}
+    assert held(monkeypatch, records, is_changelog=False) == {b"a": b"2!", b"d": b"1!"}
 
 
 def test_late_writes_to_a_changelog_do_not_count(monkeypatch: pytest.MonkeyPatch):

@@ -11,8 +11,9 @@ import pytest
 from stream_rec.client import EventProducer
 from stream_rec.config import KafkaSettings
 from stream_rec.events.interaction import TOPIC_OF_KIND, Kind
+from stream_rec.events.partition import partition_of
 from stream_rec.testing.pipeline import RunningPipeline
-from stream_rec.wiring.apps import new_reader, partition_of
+from stream_rec.wiring.apps import new_reader
 from stream_rec.wiring.offsets import OffsetsAfter
 from tests.kafka.outcome import read
 
@@ -37,7 +38,7 @@ def test_a_moment_lies_between_what_came_until_then_and_what_came_later(bootstra
     """In each topic by itself; where nothing came later, at the end; in an empty partition at 0. Always the same."""
     with RunningPipeline(bootstrap, workers=0, embedder=False) as running:
         kafka = running.settings.kafka
-        mine = partition_of("ann", kafka)
+        mine = partition_of(b"ann", kafka.partitions)
         with running.producer() as producer:
             for number in range(4):
                 producer.view("ann", f"i{number}")
@@ -67,7 +68,7 @@ def test_while_events_come_none_of_later_is_left_out(bootstrap: str):
     """Nothing was later at the first look, and something at the next: the answer is still the first of later."""
     with RunningPipeline(bootstrap, workers=0, embedder=False) as running, running.producer() as producer:
         kafka = running.settings.kafka
-        mine = partition_of("ann", kafka)
+        mine = partition_of(b"ann", kafka.partitions)
         producer.view("ann", "i0")
         producer.flush()
         (first,) = read(running, "views")

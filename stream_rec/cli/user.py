@@ -16,6 +16,7 @@ from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
 from stream_rec.client.rights import require_rights
 from stream_rec.config import Settings
+from stream_rec.events import validate
 from stream_rec.events.receipt import Receipt
 
 _RECEIPT = msgspec.json.Decoder(Receipt)
@@ -37,6 +38,8 @@ def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool) -> Non
     Events that come later begin a new user. What apps wrote to the input topics goes with those topics' retention.
     Exit code 1 if there is no receipt in time: the wish stands all the same, and is carried out when a worker runs.
     """
+    if rejection := validate.check_user_id(user_id, settings.limits):
+        raise click.BadParameter(rejection.detail, param_hint="USER_ID")
     if not yes and not sys.stdin.isatty():
         raise click.UsageError(f"deleting user {user_id!r} must be confirmed: at a terminal, or with --yes")
     kafka = reached(settings, os.environ).kafka

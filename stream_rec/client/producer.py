@@ -25,7 +25,6 @@ from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Context, Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
-from stream_rec.events.slate import EVERYBODY
 from stream_rec.events.validate import InputLimits, Rejection
 
 RECORD_OVERHEAD_BYTES = 1000
@@ -278,11 +277,9 @@ class EventProducer:
             msgspec.json.decode(value, type=type(event))
         except msgspec.ValidationError as error:
             raise InvalidEventError(f"wrong_type: {error}") from error
-        _accept(validate.check_id("user_id", event.user_id, self._limits))
+        _accept(validate.check_user_id(event.user_id, self._limits))
         if not isinstance(event, Forget):
             _accept(validate.check_id("event_id", event.event_id, self._limits))
-        if event.user_id == EVERYBODY:
-            raise InvalidEventError("bad_id: user_id '*' is the list for everybody")
         _accept(validate.check_timestamp(event.timestamp_ms, received_ms=_now_ms(), limits=self._limits))
         self._send(topic, key, value)
 

@@ -11,10 +11,14 @@ from stream_rec.events.forget import Forget
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
 from stream_rec.events.partition import Place, partition_of
+from stream_rec.events.slate import EVERYBODY
 
 T = TypeVar("T")
 
 DAY_MS = 86_400_000
+FINER = ((1_000, "microseconds"), (1_000_000, "nanoseconds"))
+SECONDS_FROM = 1_000_000_000
+"""As seconds September 2001, as milliseconds the 12th of January 1970: nobody means that."""
 Milliseconds = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -65,7 +69,7 @@ def forget(
     if isinstance(wish, Rejection):
         return wish
     return (
-        check_id("user_id", wish.user_id, limits)
+        check_user_id(wish.user_id, limits)
         or _check_key("user_id", key, wish.user_id)
         or check_place(key, place)
         or wish
@@ -107,6 +111,13 @@ def check_id(name: str, value: str, limits: InputLimits) -> Rejection | None:
     return None
 
 
+def check_user_id(value: str, limits: InputLimits) -> Rejection | None:
+    """Return why ``value`` cannot be a user's id, or None."""
+    if value == EVERYBODY:
+        return Rejection("bad_id", f"user_id {EVERYBODY!r} is the list for everybody")
+    return check_id("user_id", value, limits)
+
+
 def check_place(key: bytes | None, place: Place | None) -> Rejection | None:
     """Return why a record with this key cannot stand where it stands, or None.
 
@@ -123,8 +134,14 @@ def check_place(key: bytes | None, place: Place | None) -> Rejection | None:
 
 def check_timestamp(timestamp_ms: int, *, received_ms: int, limits: InputLimits) -> Rejection | None:
     """Return why an event time cannot be right, or None."""
-    if max(0, received_ms - limits.past_ms) <= timestamp_ms <= received_ms + limits.future_ms:
+    latest = received_ms + limits.future_ms
+    if max(0, received_ms - limits.past_ms) <= timestamp_ms <= latest:
+        if SECONDS_FROM <= timestamp_ms <= latest // 1000:
+            return Rejection("bad_timestamp", f"timestamp_ms={timestamp_ms} looks like seconds: multiply by 1000")
         return None
+    for n, unit in FINER:
+        if 1000 * SECONDS_FROM <= timestamp_ms // n <= latest:
+            return Rejection("bad_timestamp", f"timestamp_ms={timestamp_ms} looks like {unit}: divide by {n}")
     timestamp_ms = max(-(2**63), min(timestamp_ms, 2**63))  # JSON integers have no bound, floats and texts have
     days = (timestamp_ms - received_ms) / DAY_MS
     if 0 <= timestamp_ms < received_ms:
@@ -139,9 +156,8 @@ def _check_interaction(
 ) -> Rejection | None:
     return (
         check_id("event_id", event.event_id, limits)
-        or check_id("user_id", event.user_id, limits)
+        or check_user_id(event.user_id, limits)
         or check_id("item_id", event.item_id, limits)
-        or (Rejection("bad_id", "user_id '*' is the list for everybody") if event.user_id == "*" else None)
         or _check_key("user_id", key, event.user_id)
         or check_place(key, place)
         or check_timestamp(event.timestamp_ms, received_ms=received_ms, limits=limits)

@@ -1,4 +1,4 @@
-"""Nobody is deleted by a slip of the fingers: `user forget` asks, or is told not to."""
+"""Nobody is deleted by a slip of the fingers: `user forget` asks, or is told not to; and everybody is nobody."""
 
 from __future__ import annotations
 
@@ -24,6 +24,17 @@ def test_without_a_terminal_it_wants_to_be_told(tmp_path: Path):
 
     assert refused.returncode == 2
     assert "deleting user 'ann' must be confirmed: at a terminal, or with --yes" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("user_id", "words"), [("*", "'*' is the list for everybody"), ("", "has 0 bytes"), ("u" * 257, "has 257 bytes")]
+)
+def test_who_cannot_be_a_user_is_refused_at_once(tmp_path: Path, user_id: str, words: str):
+    """Before anybody is asked, and any broker, in one line."""
+    refused = command("--bootstrap", NOWHERE, "user", "forget", user_id, "--yes", cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert words in refused.stderr and "Traceback" not in refused.stderr
 
 
 def at_a_terminal(*arguments: str, answer: str) -> tuple[int, str]:

@@ -72,6 +72,7 @@ def test_fields_of_newer_apps_are_passed_over():
         (record(timestamp_ms=10**400), "bad_timestamp"),
         (record(timestamp_ms=-(10**400)), "bad_timestamp"),
         (record(timestamp_ms=NOW_MS * 1000), "bad_timestamp"),
+        (record(timestamp_ms=NOW_MS // 1000), "bad_timestamp"),
         (record().replace(str(NOW_MS).encode(), b"9" * 5000), "wrong_type"),
     ],
 )
@@ -188,6 +189,37 @@ def test_the_key_of_a_deleted_item_is_checked_too():
     assert validate.item_key(b"", limits=LIMITS).reason == "bad_id"
     assert validate.item_key(None, limits=LIMITS).reason == "bad_id"
     assert validate.item_key(b"i" * 257, limits=LIMITS).reason == "bad_id"
+
+
+@pytest.mark.parametrize(
+    ("timestamp_ms", "hint"),
+    [
+        (1_000_000_000, "looks like seconds: multiply by 1000"),
+        (NOW_MS // 1000, "looks like seconds: multiply by 1000"),
+        ((NOW_MS + DAY_MS) // 1000, "looks like seconds: multiply by 1000"),
+        (NOW_MS * 1000, "looks like microseconds: divide by 1000"),
+        (NOW_MS * 1_000_000, "looks like nanoseconds: divide by 1000000"),
+        (NOW_MS * 10, "days in the future; milliseconds since 1970 expected"),
+        (999_999_999, None),
+        ((NOW_MS + DAY_MS) // 1000 + 1, None),
+    ],
+)
+def test_a_time_in_another_unit_is_rejected_with_the_remedy(timestamp_ms: int, hint: str | None):
+    """Seconds would be taken for January 1970, without a word. What cannot be seconds may be an old event."""
+    found = checked(record(timestamp_ms=timestamp_ms))
+
+    if hint is None:
+        assert isinstance(found, Interaction)
+    else:
+        assert found.reason == "bad_timestamp" and hint in found.detail
+
+
+def test_everybody_is_no_user():
+    """The key of the list for everybody: nobody acts under it, and nobody has it forgotten."""
+    wish = b'{"user_id": "*", "timestamp_ms": 5}'
+
+    assert checked(record(user_id="*"), key=b"*").reason == "bad_id"
+    assert validate.forget(b"*", wish, limits=LIMITS).reason == "bad_id"
 
 
 def test_a_record_belongs_into_the_partition_of_its_key():

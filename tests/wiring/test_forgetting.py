@@ -129,6 +129,8 @@ def test_what_is_no_wish_is_rejected(run):
         bad = Message(b"u2", wish().value, 0, topic="forget")
         batch = await stage.handle(bad, Message(ANN, b"{", 1, topic="forget"), Message(ANN, None, 2, topic="forget"))
         assert [topic for topic, _, _ in batch.sent] == ["rejected"] * 3
+        batch = await stage.handle(Message(b"*", wish().value.replace(b'"ann"', b'"*"'), 3, topic="forget"))
+        assert [topic for topic, _, _ in batch.sent] == ["rejected"]
         assert ANN in stage.table
 
     run(scenario)

@@ -54,6 +54,8 @@ def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
 def reading_consumer(kafka: KafkaSettings, **options: Any) -> KafkaConsumer:
     """Return a connected consumer that belongs to no group, commits nothing and makes no topic.
 
+    It sees what transactions have committed: not those that are open, nor what comes after them.
+
     Raises:
         BrokerUnavailable: no broker answered.
     """
@@ -63,6 +65,7 @@ def reading_consumer(kafka: KafkaSettings, **options: Any) -> KafkaConsumer:
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_committed",
         allow_auto_create_topics=False,
         metrics_enabled=False,
         **options,

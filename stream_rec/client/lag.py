@@ -15,7 +15,7 @@ from kafka.errors import (
     GroupIdNotFoundError,
     NotCoordinatorError,
 )
-from kafka.protocol.consumer import OffsetSpec
+from kafka.protocol.consumer import IsolationLevel, OffsetSpec
 
 T = TypeVar("T")
 
@@ -44,11 +44,14 @@ def open_records(client: KafkaAdminClient, group: str, topics: Collection[str], 
 def open_by_partition(
     client: KafkaAdminClient, group: str, topics: Collection[str], n_partitions: int
 ) -> dict[TopicPartition, int]:
-    """Return ``open_records`` of every single partition, those without any too."""
+    """Return ``open_records`` of every single partition, those without any too.
+
+    What stands in a transaction that is open, and after it, cannot be read yet and is not among them.
+    """
     partitions = [TopicPartition(topic, number) for topic in topics for number in range(n_partitions)]
     done = committed(client, group, partitions)
     begins = _offsets(client, [tp for tp in partitions if tp not in done], OffsetSpec.EARLIEST)
-    ends = _offsets(client, partitions, OffsetSpec.LATEST)
+    ends = _offsets(client, partitions, OffsetSpec.LATEST, IsolationLevel.READ_COMMITTED)
     return {tp: max(0, ends[tp] - (done[tp] if tp in done else begins[tp])) for tp in partitions}
 
 
@@ -62,6 +65,17 @@ def committed(client: KafkaAdminClient, group: str, partitions: list[TopicPartit
     return {tp: found.offset for tp, found in answer.items() if found.offset >= 0}
 
 
+def unreadable_records(client: KafkaAdminClient, topics: Collection[str], n_partitions: int) -> dict[str, int]:
+    """Return how many records of each topic, full name, wait for a transaction to end; topics without any are left out.
+
+    Raises:
+        KafkaError: the broker did not say.
+    """
+    partitions = [TopicPartition(topic, number) for topic in topics for number in range(n_partitions)]
+    readable = _offsets(client, partitions, OffsetSpec.LATEST, IsolationLevel.READ_COMMITTED)
+    return _between(readable, _offsets(client, partitions, OffsetSpec.LATEST))
+
+
 def kept_records(client: KafkaAdminClient, topics: Collection[str], n_partitions: int) -> dict[str, int]:
     """Return how many offsets of each topic, full name, are in use; topics without any are left out.
 
@@ -70,11 +84,7 @@ def kept_records(client: KafkaAdminClient, topics: Collection[str], n_partitions
     """
     partitions = [TopicPartition(topic, number) for topic in topics for number in range(n_partitions)]
     begins, ends = (_offsets(client, partitions, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
-    kept: dict[str, int] = {}
-    for tp in partitions:
-        if ends[tp] > begins[tp]:
-            kept[tp.topic] = kept.get(tp.topic, 0) + ends[tp] - begins[tp]
-    return kept
+    return _between(begins, ends)
 
 
 def members(client: KafkaAdminClient, group: str) -> list[str]:
@@ -119,7 +129,22 @@ def _answered(ask: Callable[[], T]) -> T:
         time.sleep(0.1)
 
 
-def _offsets(client: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:
+def _between(begins: dict[TopicPartition, int], ends: dict[TopicPartition, int]) -> dict[str, int]:
+    """Return how many offsets lie between of each topic; topics without any are left out."""
+    found: dict[str, int] = {}
+    for tp, begin in begins.items():
+        if ends[tp] > begin:
+            found[tp.topic] = found.get(tp.topic, 0) + ends[tp] - begin
+    return found
+
+
+def _offsets(
+    client: KafkaAdminClient,
+    partitions: list[TopicPartition],
+    spec: OffsetSpec,
+    isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+) -> dict[TopicPartition, int]:
     if not partitions:
         return {}
-    return {tp: found.offset for tp, found in client.list_partition_offsets(dict.fromkeys(partitions, spec)).items()}
+    found = client.list_partition_offsets(dict.fromkeys(partitions, spec), isolation_level=isolation)
+    return {tp: at.offset for tp, at in found.items()}

@@ -12,7 +12,7 @@ from kafka.errors import KafkaError
 
 from stream_rec import __version__
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect
-from stream_rec.client.lag import members, open_records
+from stream_rec.client.lag import members, open_records, unreadable_records
 from stream_rec.client.rights import require_rights
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, NotAtRest
@@ -105,13 +105,22 @@ def require_rest(settings: Settings) -> None:
     try:
         with closing(connect(KafkaAdminClient, kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS)) as client:
             running = members(client, group)
-            behind = open_records(client, group, [kafka.topic(name) for name in READ_BY_WORKERS], kafka.partitions)
+            topics = [kafka.topic(name) for name in READ_BY_WORKERS]
+            behind = open_records(client, group, topics, kafka.partitions)
+            unreadable = unreadable_records(client, topics, kafka.partitions)
     except KafkaError as error:
         raise _silent(settings, error) from error
     if running:
         raise NotAtRest(
             f"{', '.join(running)} of group {group}: at work, or stopped less than session_timeout_s ago; stop all "
             "workers and export again, or give --live for a snapshot whose parts are of different moments"
+        )
+    if unreadable:
+        still = ", ".join(f"{n:,} of {topic}" for topic, n in sorted(unreadable.items()))
+        raise NotAtRest(
+            f"records in transactions that are still open, or after such: {still}; end those transactions, or wait "
+            "until the broker does (transaction.timeout.ms of whoever began them), and export again, or give --live "
+            "for a snapshot without them"
         )
     if behind:
         still = ", ".join(f"{n:,} of {topic}" for topic, n in sorted(behind.items()))

@@ -91,13 +91,18 @@ def new_producer(kafka: KafkaSettings, lease: Lease) -> aiokafka.AIOKafkaProduce
     return producer
 
 
-def new_reader(kafka: KafkaSettings) -> aiokafka.AIOKafkaConsumer:
-    """Return a consumer without group: it is told what to read and commits nothing."""
+def new_reader(kafka: KafkaSettings, *, sees_open: bool = False) -> aiokafka.AIOKafkaConsumer:
+    """Return a consumer without group: it is told what to read and commits nothing.
+
+    Args:
+        sees_open: Whether it sees what stands in transactions that are open or were aborted.
+    """
     return aiokafka.AIOKafkaConsumer(
         **kafka.client_options(),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level="read_uncommitted" if sees_open else "read_committed",
         request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
         max_partition_fetch_bytes=4 << 20,
     )

@@ -17,6 +17,10 @@ Besides, Faust commits past what is in flight. When an agent fails or is cancell
 background with automatic acks, and the check for gaps below the acked offsets is off by one, or absent where nothing
 is committed yet: 10 committed, 10 in flight, 11 to 13 acked: 14 is committed, and 10 is lost. Seen when the very first
 batch failed. So here what is committed is not what Faust thinks is acked, but what the batch recipe says is finished.
+
+Only what transactions have committed is read. Their markers, and what was aborted, are no records: nothing of them is
+ever finished. So once all that was handed over is finished, what is committed is how far the consumer has read; else a
+partition would count as unread for ever that a transaction has ended.
 """
 
 from __future__ import annotations
@@ -46,6 +50,11 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
 
     lease: Lease
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.positions: dict[TP, int] = {}
+        """Of the partitions asked for in the last fetch: where the next one begins."""
+
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         # Without Faust's tables it would deal out views, clicks and purchases one by one, like cards.
@@ -53,6 +62,7 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
         consumer._partition_assignment_strategy = [self._assignor]
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._max_poll_records = FETCHED_RECORDS
+        consumer._isolation_level = "read_committed"
         return consumer
 
     async def on_start(self) -> None:
@@ -66,6 +76,32 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
             self._stopped.set()
         else:
             super()._stopped_set()
+
+    async def _fetch_records(
+        self, consumer: aiokafka.AIOKafkaConsumer, active_partitions: set[TP], *args: Any, **kwargs: Any
+    ) -> Any:
+        records = await super()._fetch_records(consumer, active_partitions, *args, **kwargs)
+        states = {tp: self._state_of(tp) for tp in active_partitions}
+        self.positions = {tp: state.position for tp, state in states.items() if state and state.has_valid_position}
+        return records
+
+    def highwater(self, tp: TP) -> int | None:
+        """Return where that ends what can be read now: a transaction that is open, and what comes after, cannot."""
+        state = self._state_of(tp)
+        return state and state.lso
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Complain if nothing is done; not where an open transaction is waited for."""
+        state = self._state_of(tp)
+        if state is None or not state.has_valid_position or state.lso is None or state.position < state.lso:
+            super().verify_event_path(now, tp)
+
+    def _state_of(self, tp: TP) -> Any:
+        """Return what the consumer knows of a partition, None where it is not assigned."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = subscription and subscription.assignment
+        partition = driver.ensure_aiokafka_TP(tp)
+        return assignment.state_value(partition) if assignment and partition in assignment.tps else None
 
     async def commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, but not in a thread that a refused commit has ended: the end of the app would wait for ever."""
@@ -93,6 +129,10 @@ class FencedConsumer(driver.Consumer):
         self._at_rest.set()
         self._finished: dict[TP, int] = {}
         """By source partition, the offset after the last record whose effects are all acknowledged."""
+        self._handed: dict[TP, int] = {}
+        """Since the last seek, the offset after the last record that was handed over."""
+        self._positions: dict[TP, int] = {}
+        """Since the last seek, up to where everything was handed over, or is no record."""
         self._inboxes: dict[str, Inbox] = {}
         """By topic."""
         self._room = asyncio.Event()
@@ -116,14 +156,19 @@ class FencedConsumer(driver.Consumer):
         n_open = 0
         for tp in self.assignment():
             end = self.highwater(tp)  # None before the first fetch
-            n_open += max(0, (end or 0) - max(self._finished.get(tp, 0), self._committed_offset.get(tp) or 0))
+            n_open += max(0, (end or 0) - max(self._done(tp), self._committed_offset.get(tp) or 0))
         return n_open
+
+    def _done(self, tp: TP) -> int:
+        """Return the offset before which everything is finished, or is no record."""
+        finished = self._finished.get(tp, 0)
+        return max(finished, self._positions.get(tp, 0)) if finished >= self._handed.get(tp, 0) else finished
 
     def _new_offset(self, tp: TP) -> int | None:
         """Return what may be committed of a partition; Faust's own count of acks is dropped."""
         self._acked[tp].clear()
         self._acked_index[tp].clear()
-        return self._finished.get(tp)
+        return self._done(tp) or None
 
     def stop_flow(self) -> None:
         """Stop delivering, for good what was fetched until now."""
@@ -168,6 +213,11 @@ class FencedConsumer(driver.Consumer):
                     break  # positions go back to what is committed: it comes again
                 await self.callback(self._to_message(tp, record))
                 self._read_offset[tp] = record.offset
+                self._handed[tp] = record.offset + 1
+            else:
+                for tp, position in self._thread.positions.items():
+                    self._positions[tp] = position
+                    self._acked[tp]  # makes Faust ask what may be committed of it
         finally:
             self._at_rest.set()
 
@@ -179,6 +229,8 @@ class FencedConsumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Go back to the committed offsets; to the beginning where none is committed."""
         await self.rest()
+        self._handed.clear()
+        self._positions.clear()
         await super().perform_seek()
         started = {tp for tp, offset in self._committed_offset.items() if offset}
         if fresh := self.assignment() - started:

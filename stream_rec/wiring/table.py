@@ -151,7 +151,8 @@ class Table(Service):
 
     async def on_start(self) -> None:
         """Connect."""
-        self._reader = new_reader(self._kafka)
+        # Nothing of ours is in a transaction; what a stranger left open here would stop reading at its first record.
+        self._reader = new_reader(self._kafka, sees_open=True)
         await self._reader.start()
 
     async def on_stop(self) -> None:

@@ -84,3 +84,18 @@ def test_a_commit_is_not_asked_of_a_thread_that_has_ended():
         return await asyncio.wait_for(thread.commit({SOURCE: 5}), 5.0)
 
     assert asyncio.run(committed()) is False
+
+
+def test_what_is_no_record_is_committed_with_what_is_finished():
+    """Markers of transactions, and what was aborted: once all that was handed over is finished, and no sooner."""
+    fenced = consumer()
+    fenced._handed[SOURCE], fenced._positions[SOURCE] = 12, 15
+    fenced.finish([message(10)])
+    assert fenced._new_offset(SOURCE) == 11
+    fenced.finish([message(11)])
+    assert fenced._new_offset(SOURCE) == 15
+
+    nothing_came = TP("views", 1)
+    fenced._positions[nothing_came] = 3
+    assert fenced._new_offset(nothing_came) == 3
+    assert fenced._new_offset(TP("views", 2)) is None

@@ -24,6 +24,10 @@ class BrokerUnavailable(StreamRecError):
     exit_code = 75
 
 
+class UnreadableRecords(StreamRecError):
+    """Records are compressed with a codec that this installation cannot read: install what the message names."""
+
+
 class LoginRefused(BrokerUnavailable):
     """The broker does not let us in, or is not trusted: correct the ``[kafka]`` setting that the message names."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, TypeVar
 
-from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import Cancelled, KafkaError, UnsupportedCodecError
 from kafka.net.compat import KafkaNetClient
 
 from stream_rec.config import KafkaSettings
-from stream_rec.errors import BrokerUnavailable, TopicMismatch
+from stream_rec.errors import BrokerUnavailable, TopicMismatch, UnreadableRecords
 
 C = TypeVar("C")
 
@@ -32,6 +34,7 @@ def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
         from stream_rec.broker.find import require_answering  # brings aiokafka, which an app may not need
 
         require_answering(kafka, BOOTSTRAP_TIMEOUT_MS / 1000)
+    expect_closing()
     made: list[KafkaNetClient] = []
 
     def network(**config: Any) -> KafkaNetClient:
@@ -51,7 +54,35 @@ def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
         ) from error
 
 
-def reading_consumer(kafka: KafkaSettings, **options: Any) -> KafkaConsumer:
+def expect_closing() -> None:
+    """Have kafka-python not call it an error that a client is closed while it asks for metadata, as it always may."""
+    logging.getLogger("kafka.cluster").addFilter(_is_no_closing)  # the same filter again changes nothing
+
+
+def _is_no_closing(record: logging.LogRecord) -> bool:
+    return not (isinstance(record.args, tuple) and any(isinstance(value, Cancelled) for value in record.args))
+
+
+class ReadingConsumer(KafkaConsumer):
+    """A consumer that says so when it cannot read a codec."""
+
+    def poll(self, *args: Any, **kwargs: Any) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Return the next records, as of ``KafkaConsumer``.
+
+        Raises:
+            UnreadableRecords: they are compressed with a codec whose library is missing.
+        """
+        try:
+            return super().poll(*args, **kwargs)
+        except UnsupportedCodecError as error:
+            topics = ", ".join(sorted({tp.topic for tp in self.assignment()}))
+            raise UnreadableRecords(
+                f"records of {topics} cannot be read: {error}; install stream-rec with all that it depends on (lz4, "
+                "python-snappy, zstandard), or have the topic written with another compression.type"
+            ) from error
+
+
+def reading_consumer(kafka: KafkaSettings, **options: Any) -> ReadingConsumer:
     """Return a connected consumer that belongs to no group, commits nothing and makes no topic.
 
     It sees what transactions have committed: not those that are open, nor what comes after them.
@@ -60,7 +91,7 @@ def reading_consumer(kafka: KafkaSettings, **options: Any) -> KafkaConsumer:
         BrokerUnavailable: no broker answered.
     """
     return connect(
-        KafkaConsumer,
+        ReadingConsumer,
         kafka,
         group_id=None,
         enable_auto_commit=False,

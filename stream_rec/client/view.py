@@ -12,7 +12,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from stream_rec.client.connect import settings_of
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import KafkaSettings
-from stream_rec.errors import BrokerUnavailable
+from stream_rec.errors import BrokerUnavailable, UnreadableRecords
 from stream_rec.events.slate import EVERYBODY, Slate
 
 _SLATE = msgspec.json.Decoder(Slate)
@@ -149,6 +149,8 @@ class RecommendationsView:
             self._is_ready.set()
 
     def _raise_failure(self) -> None:
+        if isinstance(self._failure, UnreadableRecords):  # a broker that comes back mends nothing
+            raise self._failure
         if self._failure:
             raise BrokerUnavailable(
                 f"reading topic {self._reader.topic} ended ({type(self._failure).__name__}: {self._failure}); "

@@ -12,6 +12,7 @@ from kafka.errors import KafkaError
 from msgspec import Struct
 
 from stream_rec.broker.find import require_answering
+from stream_rec.client.connect import expect_closing
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, NotAllowed, SettingsError, StreamRecError, TopicMismatch
 from stream_rec.topics.definition import TopicSpec, all_topics
@@ -24,6 +25,11 @@ LEADER_TIMEOUT_MS = 30_000
 MISSING = "topic"
 PARTITIONS = "partitions"
 REPLICAS = "replication factor"
+
+MESSAGE_BYTES = 1_048_588
+"""Kafka's default. A batch of signals, lists or states may come near it: less would stop the worker some day."""
+ASKED = ("max.message.bytes", "min.insync.replicas", "retention.bytes", "unclean.leader.election.enable")
+"""Configs that no definition sets, and with which a pipeline cannot live if somebody else has."""
 
 
 class Difference(Struct, frozen=True):
@@ -76,7 +82,8 @@ def create(settings: Settings) -> list[str]:
 def compare(settings: Settings) -> list[Difference]:
     """Return every difference between the topics on the broker and their definitions, in the order of the topics.
 
-    More replicas than asked for, and configs that are not defined here, are no difference.
+    More replicas than asked for are no difference, nor are configs that are not defined here, but for those with which
+    records would be refused or lost one day. Codecs are none: every program reads every one.
 
     Raises:
         BrokerUnavailable: no broker answers.
@@ -113,12 +120,29 @@ def _compare_one(topic: TopicSpec, found: dict[str, Any] | None, config: dict[st
     for key, value in topic.config.items():
         if config.get(key) != value:
             yield Difference(topic.name, key, value, config.get(key, "unknown"))
+    yield from _dangers(topic, n_replicas, config)
+
+
+def _dangers(topic: TopicSpec, n_replicas: int, config: dict[str, str]) -> Iterator[Difference]:
+    """Yield what would refuse or lose records one day, though it is not a matter of the definition."""
+    if int(config.get("max.message.bytes", MESSAGE_BYTES)) < MESSAGE_BYTES:
+        yield Difference(topic.name, "max.message.bytes", str(MESSAGE_BYTES), config["max.message.bytes"])
+    if int(config.get("min.insync.replicas", "1")) > n_replicas:  # every write would be refused
+        yield Difference(topic.name, "min.insync.replicas", str(n_replicas), config["min.insync.replicas"])
+    if "delete" in topic.config["cleanup.policy"] and config.get("retention.bytes", "-1") != "-1":
+        # What nobody has read yet goes too, however new it is.
+        yield Difference(topic.name, "retention.bytes", "-1", config["retention.bytes"])
+    if config.get("unclean.leader.election.enable", "false") != "false":  # acknowledged records are lost
+        yield Difference(
+            topic.name, "unclean.leader.election.enable", "false", config["unclean.leader.election.enable"]
+        )
 
 
 @contextmanager
 def _admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     """Connect, and turn what the client raises into the error that a person can act on."""
     require_answering(settings.kafka)
+    expect_closing()
     options = {"bootstrap_timeout_ms": CONNECT_TIMEOUT_MS, "request_timeout_ms": REQUEST_TIMEOUT_MS}
     try:
         with KafkaAdminClient(**settings.kafka.client_options(), **options) as admin:
@@ -156,10 +180,10 @@ def _require_configs(settings: Settings, existing: dict[str, dict[str, Any]]) ->
 
 
 def _configs(admin: KafkaAdminClient, topics: list[TopicSpec]) -> dict[str, dict[str, str]]:
-    """Return the configs in force by topic name, only the keys that each definition sets."""
+    """Return the configs in force by topic name, only the keys that each definition sets and those of ``ASKED``."""
     if not topics:
         return {}
-    asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name, list(topic.config)) for topic in topics]
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name, [*topic.config, *ASKED]) for topic in topics]
     answer = admin.describe_configs(asked, config_filter="all")["topic"]
     return {name: {key: config["value"] for key, config in configs.items()} for name, configs in answer.items()}
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
-from kafka.admin import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from stream_rec.cli import cli
 from stream_rec.config import KafkaSettings, Settings
@@ -185,6 +185,39 @@ def test_fewer_replicas_than_asked_for_are_a_difference(settings: Settings, boot
     assert {(difference.what, difference.expected, difference.found) for difference in found} == {
         ("replication factor", "2", "1")
     }
+
+
+@pytest.mark.kafka
+def test_what_would_refuse_or_lose_records_one_day_is_a_difference(settings: Settings):
+    """Though no definition sets it: small messages, too many replicas in sync, retention by size, unclean elections.
+
+    Larger messages and any codec are none; a compacted topic loses nothing by size.
+    """
+    dangerous = {
+        "max.message.bytes": "1048587",
+        "min.insync.replicas": "2",
+        "retention.bytes": "1000000",
+        "unclean.leader.election.enable": "true",
+    }
+    harmless = {"max.message.bytes": "4000000", "compression.type": "zstd", "retention.bytes": "1000000"}
+    create(settings)
+    specs = {topic.name: topic for topic in all_topics(settings)}
+    views, items = settings.kafka.topic("views"), settings.kafka.topic("items")
+    with KafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap) as admin:
+        for name, config in ((views, dangerous), (items, harmless)):
+            resource = ConfigResource(ConfigResourceType.TOPIC, name, {**specs[name].config, **config})
+            altered = admin.alter_configs([resource])
+            assert "Error" not in str(altered), altered
+
+    deadline = time.monotonic() + 20  # the broker knows of a change before it shows it
+    while len(found := compare(settings)) < 4 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert found == [
+        Difference(views, "max.message.bytes", "1048588", "1048587"),
+        Difference(views, "min.insync.replicas", "1", "2"),
+        Difference(views, "retention.bytes", "-1", "1000000"),
+        Difference(views, "unclean.leader.election.enable", "false", "true"),
+    ]
 
 
 @pytest.mark.kafka

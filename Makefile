@@ -24,7 +24,7 @@ INSTALL_FAILED = { echo "nothing was installed; if certificates are named above:
 company's authority and all others that you trust, or add it to the system's"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-containers test-crash evaluate audit lint clean
+.PHONY: help setup demo test interop test-containers test-crash evaluate audit lint clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -61,6 +61,9 @@ demo: $(READY)  ## the whole pipeline on a real log (ENCODER=hashing: without to
 
 test: .venv/ready-full  ## every test, those on a real broker and the real model included
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not container" $(PYTEST_ARGS)
+
+interop:  ## KafkaJS, by npm, for the tests in tests/interop; Java needs a JDK besides
+	@cd tests/interop && npm install --no-package-lock --no-audit --no-fund
 
 test-containers: .venv/ready-full  ## tests that need a container engine (Docker, or root with podman and debootstrap)
 	@PYTHON=$(BIN)/python exec tests/containers/run.sh $(PYTEST_ARGS)

@@ -17,7 +17,10 @@ ABOUT = """\
 Apps write what users do and what items there are; a list for each user comes out, seconds later.
 
 Keys are UTF-8 text and decide the partition by murmur2, as Java's client does it. Clients built on librdkafka must set
-`partitioner=murmur2_random`, or the events of one user come to different workers.
+`partitioner=murmur2_random`: a record in another partition than its key's is rejected as `wrong_partition`.
+
+Records may be compressed with any codec of Kafka. Of transactions, what is committed counts; one that is left open
+holds back what comes after it in its partitions until it ends.
 
 Partitions and replicas are the defaults of the settings `kafka.partitions` and `kafka.replication_factor`; the setting
 `kafka.topic_prefix` is put before each address. Topics that only stream-rec itself reads and writes are not in here."""

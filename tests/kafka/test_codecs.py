@@ -89,4 +89,4 @@ def test_every_program_reads_every_codec(running: RunningPipeline, tmp_path: Pat
     assert "1 to clicks; 1 were already there" in command(running, "backfill", "--events", str(log))
     running.wait_until_settled()
     assert sum(running.user_states()[ann].counts) == 41
-    assert "forgotten: 41 events" in command(running, "user", "forget", ann)
+    assert "forgotten: 41 events" in command(running, "user", "forget", ann, "--yes")

@@ -19,6 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+import stream_rec
+from stream_rec.broker.find import external_bootstrap
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
@@ -33,7 +35,9 @@ from stream_rec.testing.arrivals import Arrivals, Latency
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline
 
-EXAMPLE = Path("examples/entree_chicago")
+EXAMPLE = Path(stream_rec.__file__).with_name("examples") / "entree_chicago"
+"""A link to the repository's ``examples/``; in a wheel the files themselves."""
+BUNDLED = "of the bundled log"
 SHOWN_USERS = 3
 SHOWN_EVENTS = 4
 SHOWN_ITEMS = 5
@@ -66,8 +70,16 @@ class Measured(Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.option("--items", "items_file", type=click.Path(path_type=Path), default=EXAMPLE / "items.jsonl.gz")
-@click.option("--events", "events_file", type=click.Path(path_type=Path), default=EXAMPLE / "events.jsonl.gz")
+@click.option(
+    "--items", "items_file", type=click.Path(path_type=Path), default=EXAMPLE / "items.jsonl.gz", show_default=BUNDLED
+)
+@click.option(
+    "--events",
+    "events_file",
+    type=click.Path(path_type=Path),
+    default=EXAMPLE / "events.jsonl.gz",
+    show_default=BUNDLED,
+)
 @click.option("--limit", type=click.IntRange(min=200), help="Events to take. [default: all]")
 @click.option("--encoder", help="As of `embedder`. [default: setting embedder.encoder]")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write what was measured to this file.")
@@ -82,7 +94,7 @@ def demo(
 ) -> None:
     """Start Kafka, an embedder and a worker, stream a real log through them, show what happens, and clean up.
 
-    $KAFKA_BOOTSTRAP, where it is set, is used instead of a Kafka of its own; the topics then get a prefix of their own.
+    A Kafka that is named (--bootstrap, $KAFKA_BOOTSTRAP) is used instead of one of its own, with topics under a prefix.
     """
     settings = overridden(settings, {"embedder.encoder": encoder})
     if json_file is not None and not json_file.absolute().parent.is_dir():
@@ -137,7 +149,8 @@ class _Demo:
     def run(self, stack: ExitStack) -> Measured:
         """Do all of it; what was started ends with ``stack``."""
         with self._console.status("starting Kafka (the first time its jars are fetched, 43 MB)"):
-            bootstrap = stack.enter_context(kafka_broker(os.environ))
+            named = external_bootstrap(self._settings, os.environ)
+            bootstrap = stack.enter_context(kafka_broker(os.environ | {"KAFKA_BOOTSTRAP": named}))
         self._say("Kafka", f"answers at {bootstrap}")
         with self._console.status("creating topics, starting one worker and one embedder"):
             pipeline = stack.enter_context(RunningPipeline(bootstrap, self._settings))

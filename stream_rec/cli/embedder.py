@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
@@ -21,6 +22,8 @@ def embedder(settings: Settings, **changed: str | None) -> None:
     """Embed new and changed items until SIGTERM or Ctrl-C. Lists keep flowing without it."""
     flags = {f"embedder.{name}": value for name, value in changed.items()}
     settings = connected(overridden(settings, flags), os.environ)
+    directory = Path(settings.embedder.data_dir).absolute() / settings.embedder.instance_id
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(directory / "torch"))  # else torch makes one in /tmp
     from stream_rec.wiring.embedder import run
 
     wait_for_broker(settings.kafka)

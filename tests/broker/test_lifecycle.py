@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -155,6 +156,7 @@ def test_two_starts_at_once_make_one_broker_whose_data_survives_stop(data_dir: P
     assert outputs[1][0].strip() == bootstrap
     assert sorted("runs already" in stderr for _, stderr in outputs) == [False, True]
     assert kafka_processes(data_dir) == [read_state(data_dir).pid]
+    assert all(f"export KAFKA_BOOTSTRAP={bootstrap}\n" in stderr for _, stderr in outputs)
 
     write_one_record(bootstrap)
     status = run("status", "--json", data_dir=data_dir)
@@ -168,6 +170,23 @@ def test_two_starts_at_once_make_one_broker_whose_data_survives_stop(data_dir: P
     again = run("start", data_dir=data_dir)
     assert (again.returncode, again.stdout.strip()) == (0, bootstrap), again.stderr
     assert read_one_record(bootstrap) == b"survives"
+
+
+@pytest.mark.kafka
+def test_what_a_broker_writes_is_its_owners_and_in_its_directory(data_dir: Path):
+    """Records and logs are shut to others, also those of before; Java keeps no figures of it for all to read."""
+    (data_dir / "log").mkdir(parents=True)
+    (data_dir / "kafka.log").touch()
+    for path, mode in ((data_dir / "log", 0o755), (data_dir / "kafka.log", 0o644)):
+        path.chmod(mode)
+
+    assert run("start", data_dir=data_dir).returncode == 0
+
+    assert stat.S_IMODE((data_dir / "log").stat().st_mode) == 0o700
+    assert stat.S_IMODE((data_dir / "kafka.log").stat().st_mode) == 0o600
+    pid = read_state(data_dir).pid
+    assert list(Path("/tmp").glob(f"hsperfdata_*/{pid}")) == []
+    assert [file.path for file in psutil.Process(pid).open_files() if file.path.startswith("/tmp/hsperf")] == []
 
 
 @pytest.mark.kafka

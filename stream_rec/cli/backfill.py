@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
@@ -15,19 +14,18 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from stream_rec.broker.find import reached
 from stream_rec.cli.bars import bars
+from stream_rec.cli.files import FORMATS, Skipped
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client.backfill import Backfill, Fate
 from stream_rec.client.silence import Silence
 from stream_rec.config import Settings
 from stream_rec.replay.log import BadLine, Log, LoggedEvent, read_events
 
-NAMED_BAD_LINES = 5
-"""How many bad lines are named one by one; all are counted."""
 SHOW_S = 0.1
 
 
-@click.command()
-@click.option("--events", "file", required=True, type=click.Path(path_type=Path), help="JSON lines, plain or gzipped.")
+@click.command(epilog=FORMATS)
+@click.option("--events", "file", required=True, type=click.Path(path_type=Path), help="Events: JSON lines or CSV.")
 @click.option("--limit", type=click.IntRange(min=1), help="Look at only the first so many events. [default: all]")
 @click.option(
     "--behind",
@@ -50,19 +48,19 @@ def backfill(settings: Settings, file: Path, limit: int | None, behind: int, rat
     """
     records = read_events(file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
     settings = reached(settings, os.environ)
-    bad: Counter[str] = Counter()
+    skipped = Skipped()
     began = time.monotonic()
     sender = Backfill(settings, file.name, most_behind=behind, most_per_s=rate or float("inf"), is_dry=dry_run)
     with interrupt_flag() as interrupted, closing(sender):
         try:
             with _progress() as progress:
                 _read_topics(sender, progress, interrupted)
-                _send_all(sender, records, limit, file, bad, progress, interrupted)
+                _send_all(sender, records, limit, file, skipped, progress, interrupted)
         finally:
-            _summarize(sender, bad, time.monotonic() - began, is_dry=dry_run, is_interrupted=interrupted.is_set())
+            _summarize(sender, skipped, time.monotonic() - began, is_dry=dry_run, is_interrupted=interrupted.is_set())
     if interrupted.is_set():
         sys.exit(EXIT_CODE)
-    if bad:
+    if skipped:
         sys.exit(1)
 
 
@@ -92,7 +90,7 @@ def _send_all(
     records: Log[LoggedEvent],
     limit: int | None,
     file: Path,
-    bad: Counter[str],
+    skipped: Skipped,
     progress: Progress,
     interrupted: threading.Event,
 ) -> None:
@@ -109,16 +107,17 @@ def _send_all(
         show()
         return interrupted.wait(seconds)
 
+    on_bad = skipped.lines_of(file)
     n_events = 0
     for record in records:
         if interrupted.is_set() or n_events == limit:
             break
         if isinstance(record, BadLine):
-            _say_bad(bad, record.reason, f"{file}:{record.line}: {record.reason}: {record.detail}")
+            on_bad(record)
             continue
         n_events += 1
         if rejection := sender.check(record):  # as a record, with an id of its own, it is too large
-            _say_bad(bad, "not_sendable", f"{file}: {record.event.event_id}: {rejection.reason}: {rejection.detail}")
+            skipped.add("not_sendable", f"{file}: {record.event.event_id}: {rejection.reason}: {rejection.detail}")
             continue
         sender.take(record, wait)
         if time.monotonic() - shown > SHOW_S:
@@ -128,13 +127,7 @@ def _send_all(
         sender.flush(wait)
 
 
-def _say_bad(bad: Counter[str], reason: str, message: str) -> None:
-    if bad.total() < NAMED_BAD_LINES:
-        click.secho(f"skipped {message}", fg="yellow", err=True)
-    bad[reason] += 1
-
-
-def _summarize(sender: Backfill, bad: Counter[str], took_s: float, *, is_dry: bool, is_interrupted: bool) -> None:
+def _summarize(sender: Backfill, skipped: Skipped, took_s: float, *, is_dry: bool, is_interrupted: bool) -> None:
     n_sent = sender.fates[Fate.SENT]
     per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(sender.sent.items()))
     what = "stopped by Ctrl-C; " if is_interrupted else ""
@@ -144,6 +137,4 @@ def _summarize(sender: Backfill, bad: Counter[str], took_s: float, *, is_dry: bo
     if n_forgotten := sender.fates[Fate.FORGOTTEN]:
         parts += [f"{n_forgotten:,} left out, of users who were forgotten"]
     click.echo("; ".join(parts))
-    if bad:
-        reasons = ", ".join(f"{n:,} {reason}" for reason, n in bad.most_common())
-        click.secho(f"skipped {bad.total():,} bad lines: {reasons}", fg="yellow", err=True)
+    skipped.report()

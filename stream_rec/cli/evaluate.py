@@ -22,7 +22,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from stream_rec.cli.bars import Rate, bars
-from stream_rec.cli.reading import Unused, load_items
+from stream_rec.cli.files import FORMATS, Skipped
+from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden, shown
 from stream_rec.errors import FileProblem
 from stream_rec.replay.baselines.choice import in_words
@@ -42,9 +43,9 @@ WIDTH = 144
 """Of the table where stdout is no terminal."""
 
 
-@click.command()
-@click.option("--items", "items_file", required=True, type=click.Path(path_type=Path), help="Items, JSONL or .gz.")
-@click.option("--events", "events_file", required=True, type=click.Path(path_type=Path), help="Events, JSONL or .gz.")
+@click.command(epilog=FORMATS)
+@click.option("--items", "items_file", required=True, type=click.Path(path_type=Path), help="Items: JSON lines or CSV.")
+@click.option("--events", "events_file", required=True, type=click.Path(path_type=Path), help="Events, as a log.")
 @click.option("--limit", type=click.IntRange(min=1), help="Take the first so many usable events. [default: all]")
 @click.option("--warmup", default=0.2, type=click.FloatRange(0, 1, max_open=True), help="Share that only teaches.")
 @click.option("--list-size", type=click.IntRange(1, 1000), help="Length of a list. [default: setting ranking.n]")
@@ -85,16 +86,16 @@ def evaluate(
     for file in filter(None, (json_file, report_dir and report_dir / "index.html")):
         _require_writable(file)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the methods' processes: each has one core, as a worker has
-    unused = Unused()
+    skipped = Skipped()
     n, seed = settings.ranking.n, settings.ranking.seed
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     folder = Path(tempfile.mkdtemp(prefix="stream-rec-"))
     try:
         with bars(*columns, is_kept=True) as progress:
-            made = load_items(items_file, settings, cache, unused, progress)
+            made = load_items(items_file, settings, cache, skipped, progress)
             if not made.items:
                 raise FileProblem(f"{items_file} has no item that can be used: there is nothing to recommend")
-            log = _scanned(events_file, folder, made, settings, limit, unused, progress)
+            log = _scanned(events_file, folder, made, settings, limit, skipped, progress)
             plan = schedule(log, warmup)
             is_listed = np.array([item.available for item in made.items])
             world = world_of(log, plan, is_listed, made.vectors)
@@ -137,7 +138,7 @@ def evaluate(
                 "encoder": made.encoder,
                 **evaluation.sizes(),
                 "n_items_without_text": made.n_without_text,
-                "not_used": dict(sorted(unused.by_reason.items())),
+                "not_used": dict(sorted(skipped.by_reason.items())),
             },
             "results": results,
             "comparison": comparison,
@@ -157,7 +158,7 @@ def evaluate(
     failed = {name: result["error"] for name, result in results.items() if "error" in result}
     for name, message in failed.items():
         click.secho(f"{name} failed: {message}", fg="red", err=True)
-    sys.exit(unused.report() or (1 if failed else 0))
+    sys.exit(skipped.report() or (1 if failed else 0))
 
 
 def _chosen(wanted: str) -> dict[str, Factory]:
@@ -194,7 +195,7 @@ def _scanned(
     made: EmbeddedItems,
     settings: Settings,
     limit: int | None,
-    unused: Unused,
+    skipped: Skipped,
     progress: Progress,
 ) -> ScannedLog:
     task = progress.add_task("reading events (%)", total=100, has_rate=False)
@@ -204,7 +205,7 @@ def _scanned(
         item_ids=[item.item_id for item in made.items],
         limits=settings.limits,
         received_ms=time.time_ns() // 1_000_000,
-        on_bad=unused,
+        on_bad=skipped.lines_of(events_file),
         limit=limit,
         on_progress=lambda share: progress.update(task, completed=int(100 * share)),
     )

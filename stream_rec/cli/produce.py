@@ -18,6 +18,7 @@ from rich.progress import TimeRemainingColumn as TimeRemaining
 
 from stream_rec.broker.find import reached
 from stream_rec.cli.bars import bars
+from stream_rec.cli.files import FORMATS, Skipped
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer, InvalidEventError
 from stream_rec.client.rights import require_rights
@@ -27,10 +28,12 @@ from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
 from stream_rec.replay import pace as paces
 from stream_rec.replay.log import BadLine, Log, LoggedEvent, content, read_events, read_items
-from stream_rec.replay.pace import Pace
+from stream_rec.replay.pace import Pace, in_words
 
-NAMED_BAD_LINES = 5
-"""How many bad lines are named one by one; all are counted."""
+LONG_S = 300.0
+"""A log that takes longer at a speed is said to be long."""
+QUICK_S = 120.0
+"""What is advised then takes at most so long."""
 LONG_GAP_S = 2.0
 """A wait for the next event is shown from here on."""
 
@@ -51,12 +54,12 @@ class Speed(click.ParamType):
         return factor
 
 
-@click.command()
+@click.command(epilog=FORMATS)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--items", "as_items", is_flag=True, help="The file holds items. Else that is seen from its fields.")
 @click.option("--limit", type=click.IntRange(min=1), help="Send only the first so many. [default: all]")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Records per second. [default: unlimited]")
-@click.option("--speed", type=Speed(), help="Keep the gaps between events, divided by this: 100x. [default: no gaps]")
+@click.option("--speed", type=Speed(), help="Keep the gaps between events, divided by this: 1000x. [default: no gaps]")
 @click.option(
     "--shift-to-now",
     is_flag=True,
@@ -73,11 +76,11 @@ def produce(
     speed: float | None,
     shift_to_now: bool,
 ) -> None:
-    """Write a log of events, or a file of items, to the topics: one JSON object a line, plain or gzipped.
+    """Write a log of events, or a file of items, to the topics.
 
     Bad lines are named on stderr, counted by reason, and skipped. Exit code 0: everything was delivered; 1: some lines
     were bad, or the broker did not take some; 130: stopped with Ctrl-C, after what had been read was delivered.
-    Sending the same file again is harmless: an event counts once.
+    Sending the same file again is harmless: an event counts once, also with --shift-to-now.
     """
     limits = settings.limits
     is_items = as_items or content(file, limits=limits) == "items"
@@ -90,31 +93,36 @@ def produce(
 
     records: Log[LoggedEvent] | Log[Item]
     records = read_items(file, limits=limits) if is_items else read_events(file, limits=limits, received_ms=_now_ms())
+    is_paced = rate is not None or speed is not None
     shift_ms = 0
     pace = paces.unpaced if rate is None else paces.constant(rate)
-    if not is_items:
-        first_ms, last_ms = _span(file, limits, limit if shift_to_now and not (rate or speed) else 1)
-        pace = pace if speed is None else paces.sped_up(speed, first_ms)
-        shift_ms = _now_ms() - last_ms if shift_to_now and not (rate or speed) else 0
+    if speed is not None or (shift_to_now and not is_paced):
+        span = paces.span(_times(file, limits, limit))
+        if speed is not None:
+            pace = paces.sped_up(speed, span.first_ms)
+            _say_how_long(span, speed)
+        else:
+            shift_ms = _now_ms() - span.last_ms
 
     sent: Counter[str] = Counter()
-    bad: Counter[str] = Counter()
+    skipped = Skipped()
+    on_bad = skipped.lines_of(file)
     started = time.monotonic()
     with interrupt_flag() as interrupted, EventProducer(settings.kafka, limits=limits) as producer:
         for record in _paced(records, limit, pace, interrupted):
             if isinstance(record, BadLine):
-                _say_bad(bad, record.reason, f"{file}:{record.line}: {record.reason}: {record.detail}")
+                on_bad(record)
                 continue
             try:
-                sent[_send(producer, record, shift_ms=shift_ms, is_live=shift_to_now and bool(rate or speed))] += 1
+                sent[_send(producer, record, shift_ms=shift_ms, is_live=shift_to_now and is_paced)] += 1
             except InvalidEventError as error:  # as a record, with an id of its own, it is too large
                 name = record.item_id if isinstance(record, Item) else record.event.event_id
-                _say_bad(bad, "not_sendable", f"{file}: {name}: {error}")
+                skipped.add("not_sendable", f"{file}: {name}: {error}")
         producer.flush()
-    _summarize(sent, bad, time.monotonic() - started, is_interrupted=interrupted.is_set())
+    _summarize(sent, skipped, time.monotonic() - started, is_interrupted=interrupted.is_set())
     if interrupted.is_set():
         sys.exit(EXIT_CODE)
-    if bad:
+    if skipped:
         sys.exit(1)
 
 
@@ -167,31 +175,32 @@ def _send(producer: EventProducer, record: LoggedEvent | Item, *, shift_ms: int,
     return record.kind.topic
 
 
-def _span(file: Path, limits: InputLimits, limit: int | None) -> tuple[int, int]:
-    """Return the time of the first, and the latest time, of the first ``limit`` events; (0, 0) if there are none."""
+def _times(file: Path, limits: InputLimits, limit: int | None) -> Iterator[int]:
+    """Yield the times of the first ``limit`` events."""
     events = (r for r in read_events(file, limits=limits, received_ms=_now_ms()) if isinstance(r, LoggedEvent))
-    times = (logged.event.timestamp_ms for logged in islice(events, limit))
-    first = last = next(times, 0)
-    for timestamp_ms in times:
-        last = max(last, timestamp_ms)
-    return first, last
+    return (logged.event.timestamp_ms for logged in islice(events, limit))
 
 
-def _say_bad(bad: Counter[str], reason: str, message: str) -> None:
-    if bad.total() < NAMED_BAD_LINES:
-        click.secho(f"skipped {message}", fg="yellow", err=True)
-    bad[reason] += 1
+def _say_how_long(span: paces.Span, speed: float) -> None:
+    """Say how long the log takes at a speed, and how to be quicker where that is long."""
+    seconds = span.seconds / speed
+    said = f"{span.n:,} events over {in_words(span.seconds)} take {in_words(seconds)} at {speed:,g}x"
+    if seconds > LONG_S:
+        rate, factor = span.quick_rate(QUICK_S), span.quick_factor(QUICK_S)
+        quick = (
+            f"--rate {rate:g} takes {in_words(span.n / rate)}, --speed {factor:g}x {in_words(span.seconds / factor)}"
+        )
+        said = f"{said}; {quick}"
+    click.echo(said, err=True)
 
 
-def _summarize(sent: Counter[str], bad: Counter[str], took_s: float, *, is_interrupted: bool) -> None:
+def _summarize(sent: Counter[str], skipped: Skipped, took_s: float, *, is_interrupted: bool) -> None:
     per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(sent.items()))
     what = "stopped by Ctrl-C; delivered" if is_interrupted else "delivered"
     click.echo(
         f"{what} {sent.total():,} records in {took_s:.1f} s ({sent.total() / max(took_s, 1e-9):,.0f}/s): {per_topic}"
     )
-    if bad:
-        reasons = ", ".join(f"{n:,} {reason}" for reason, n in bad.most_common())
-        click.secho(f"skipped {bad.total():,} bad lines: {reasons}", fg="yellow", err=True)
+    skipped.report()
 
 
 def _now_ms() -> int:

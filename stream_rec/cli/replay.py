@@ -13,7 +13,8 @@ import msgspec
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_rec.cli.bars import bars
-from stream_rec.cli.reading import Unused, load_items
+from stream_rec.cli.files import FORMATS, Skipped
+from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden
 from stream_rec.errors import FileProblem
 from stream_rec.replay.embedded import CACHE
@@ -24,9 +25,9 @@ SHOWN = 50
 """Events between two looks at the progress bar."""
 
 
-@click.command()
-@click.option("--items", "items_file", required=True, type=click.Path(path_type=Path), help="Items, JSONL or .gz.")
-@click.option("--events", "events_file", required=True, type=click.Path(path_type=Path), help="Events, JSONL or .gz.")
+@click.command(epilog=FORMATS)
+@click.option("--items", "items_file", required=True, type=click.Path(path_type=Path), help="Items: JSON lines or CSV.")
+@click.option("--events", "events_file", required=True, type=click.Path(path_type=Path), help="Events, as a log.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the lists go; - is standard output.")
 @click.option("--limit", type=click.IntRange(min=1), help="Events to take. [default: all]")
 @click.option("--seed", type=int, help="Of every random choice. [default: setting ranking.seed]")
@@ -50,13 +51,13 @@ def replay(
     """
     settings = overridden(settings, {"ranking.seed": seed, "embedder.encoder": encoder})
     pipeline = Pipeline(settings)
-    unused = Unused()
+    skipped = Skipped()
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[done]}"),
         TimeRemainingColumn(),
     )  # fmt: skip
     with bars(*columns, is_kept=True) as progress:
-        made = load_items(items_file, settings, cache, unused, progress)
+        made = load_items(items_file, settings, cache, skipped, progress)
         for item in made.items:
             pipeline.catalog.put_item(item)
             if item.item_id in made.embeddings:
@@ -66,7 +67,7 @@ def replay(
             task = progress.add_task("events", total=limit or log.bytes_total, done="")
             began = time.monotonic()
             n = 0
-            for kind, event in itertools.islice(usable(log, unused), limit):
+            for kind, event in itertools.islice(usable(log, skipped.lines_of(events_file)), limit):
                 user = pipeline.learn(kind, event)
                 sink.write(msgspec.json.encode(pipeline.list_for(kind, event, user)) + b"\n")
                 n += 1
@@ -74,7 +75,7 @@ def replay(
                     rate = n / (time.monotonic() - began)
                     progress.update(task, completed=n if limit else log.bytes_read, done=f"{n:,} ({rate:,.0f}/s)")
             progress.update(task, total=max(1, n), completed=max(1, n), done=f"{n:,}")
-    sys.exit(unused.report())
+    sys.exit(skipped.report())
 
 
 def _opened(out: Path) -> IO[bytes]:

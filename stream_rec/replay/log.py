@@ -1,7 +1,7 @@
-"""A log: a file of events or items, one JSON object a line, plain or gzipped, read line by line.
+"""A log: a file of events or items, read line by line. One JSON object a line, or a table (CSV); plain or gzipped.
 
-An event names its kind in ``event_type`` and its time in ``timestamp`` (seconds, or an ISO 8601 date and time) or in
-``timestamp_ms``. A line that cannot be used is data too: a ``BadLine`` says which it is and why, and reading goes on.
+What the fields mean is said in ``replay/fields.py``. A line that cannot be used is data too: a ``BadLine`` says which
+it is and why, and reading goes on. A file that is no log at all is a ``FileProblem``.
 """
 
 from __future__ import annotations
@@ -11,46 +11,75 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from stream_rec.errors import FileProblem
-from stream_rec.events.interaction import KIND_OF_LABEL, Interaction, Kind
 from stream_rec.events.item import Item
-from stream_rec.events.slate import EVERYBODY
-from stream_rec.events.validate import InputLimits, Rejection, check_id, check_timestamp
+from stream_rec.events.validate import InputLimits, Rejection
+from stream_rec.replay.fields import (
+    EVENT_NEEDS,
+    ITEM_NEEDS,
+    LOOKED_AT,
+    EventFields,
+    LoggedEvent,
+    event_of_line,
+    event_of_row,
+    is_near,
+    item_of_line,
+    item_of_row,
+    missing,
+    row_reader,
+)
+from stream_rec.replay.table import Rows, delimiter_of, next_line
 
 T = TypeVar("T")
 
 GZIP_MAGIC = b"\x1f\x8b"
 HEAD_BYTES = 4096
-"""How much of a file is looked at before it is taken for text. Binary data of this length holds a NUL byte."""
+"""How much of a file is looked at before it is taken for a log. Binary data of this length holds a NUL byte."""
 SAMPLE_LINES = 100
 """How many lines may be unusable before a file is taken for something else than a log."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
-
-
-class LoggedEvent(NamedTuple):
-    """One usable line of a log of events."""
-
-    kind: Kind
-    event: Interaction
+TABLES = {".csv", ".tsv"}
+"""Ends of names of tables, before ``.gz``. Others are seen to be tables by their header row."""
+PACKED = {
+    b"PK\x03\x04": "a ZIP archive, or a spreadsheet: unpack it, or save the sheet as CSV",
+    b"PAR1": "a Parquet file: write it as JSON lines, with to_json(..., orient='records', lines=True) of pandas",
+    b"\x28\xb5\x2f\xfd": "packed with zstd: unpack it with `zstd -d`",
+    b"BZh": "packed with bzip2: unpack it with `bunzip2`",
+    b"\xfd7zXZ": "packed with xz: unpack it with `unxz`",
+    codecs.BOM_UTF16_LE: "UTF-16: save it as UTF-8, or `iconv -f UTF-16 -t UTF-8`",
+    codecs.BOM_UTF16_BE: "UTF-16: save it as UTF-8, or `iconv -f UTF-16 -t UTF-8`",
+}
+"""What files of other kinds begin with, and what to do."""
+FORMATS = "docs/formats.md says what is read"
 
 
 class BadLine(NamedTuple):
-    """One line that cannot be used. ``reason`` is a word to count by, one of those of ``events/validate.py``."""
+    """One line that cannot be used."""
 
     line: int
-    """Counted from 1."""
+    """Counted from 1; of a row that spans lines, the first."""
     reason: str
+    """A word to count by: one of those of ``events/validate.py``, ``missing_field`` or ``not_csv``."""
     detail: str
+
+
+class Fields(NamedTuple, Generic[T]):
+    """How the records of one kind of log are read."""
+
+    names: tuple[str, ...]
+    needs: tuple[tuple[str, ...], ...]
+    """Groups of names, of each of which one is needed."""
+    of_line: Callable[[int, bytes], T | Rejection]
+    """From the number of a line and its JSON."""
+    of_row: Callable[[int, dict], T | Rejection]
+    """From the number of a row's first line and its fields."""
 
 
 class Log(Generic[T]):
@@ -59,11 +88,26 @@ class Log(Generic[T]):
     Only one line is in memory at a time.
     """
 
-    def __init__(self, path: Path, parse: Callable[[int, bytes], T | BadLine], limits: InputLimits) -> None:
+    def __init__(self, path: Path, fields: Fields[T], limits: InputLimits) -> None:
+        """Open a file and look at its beginning.
+
+        Raises:
+            FileProblem: there is no such file, or it is no log.
+        """
         self.path = path
         self._raw = _opened(path)
         self.bytes_total = os.fstat(self._raw.fileno()).st_size
-        self._records = self._read(parse, limits.record_bytes)
+        self._line = 0
+        with self._explained():
+            lines = _text_lines(self._raw, path)
+            head = lines.peek(HEAD_BYTES)[:HEAD_BYTES]
+        header = _header(path, head)
+        self.header = None if header is None else _cells(header)
+        """The names of a table's columns; None for JSON lines."""
+        if header is None:
+            self._records = self._objects(lines, fields, limits.record_bytes)
+        else:
+            self._records = self._rows(lines, delimiter_of(header), fields, limits.record_bytes)
 
     @property
     def bytes_read(self) -> int:
@@ -76,29 +120,51 @@ class Log(Generic[T]):
     def __next__(self) -> T | BadLine:
         return next(self._records)
 
-    def _read(self, parse: Callable[[int, bytes], T | BadLine], limit: int) -> Iterator[T | BadLine]:
-        number = 0
+    def closed_at_end(self) -> closing:
+        """Return a context at whose end the file is closed, also where it was not read to its end."""
+        return closing(self._raw)
+
+    def _objects(self, lines: io.BufferedReader, fields: Fields[T], limit: int) -> Iterator[T | BadLine]:
+        with self._raw, self._explained(), lines:
+            while line := next_line(lines, limit):
+                self._line += 1
+                if isinstance(line, bytes) and line.isspace():
+                    continue
+                record = line if isinstance(line, Rejection) else fields.of_line(self._line, line)
+                yield BadLine(self._line, record.reason, record.detail) if isinstance(record, Rejection) else record
+
+    def _rows(self, lines: io.BufferedReader, delimiter: str, fields: Fields[T], limit: int) -> Iterator[T | BadLine]:
+        with self._raw, self._explained(), lines:
+            rows = Rows(lines, delimiter, limit)
+            read = None
+            for number, cells in rows:
+                self._line = rows.number
+                if read is None:
+                    header = _checked_header(self.path, cells, fields)
+                    read = row_reader(header, fields.names)
+                    continue
+                if isinstance(cells, list) and len(cells) != len(header):
+                    cells = Rejection("not_csv", f"{len(cells)} cells, the header row has {len(header)}")
+                record = cells if isinstance(cells, Rejection) else fields.of_row(number, read(cells))
+                yield BadLine(number, record.reason, record.detail) if isinstance(record, Rejection) else record
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say of what cannot be unpacked or read where that is."""
         try:
-            with self._raw, _text_lines(self._raw, self.path) as lines:
-                while line := lines.readline(limit + 1):
-                    number += 1
-                    if number == 1:
-                        line = line.removeprefix(codecs.BOM_UTF8)
-                    if len(line) > limit and not line.endswith(b"\n"):
-                        n_bytes = len(line) + _skip_line(lines)
-                        yield BadLine(number, "too_large", f"{n_bytes} bytes, at most {limit} are taken")
-                    elif not line.isspace():
-                        yield parse(number, line)
+            yield
         except EOFError as error:
             raise FileProblem(
-                f"{self.path} is cut off after line {number}: its gzip data has no end; get the whole file again"
+                f"{self.path} is cut off after line {self._line}: its gzip data has no end; get the whole file again"
             ) from error
         except (zlib.error, gzip.BadGzipFile) as error:
             raise FileProblem(
-                f"{self.path} is damaged after line {number} ({error}); get the file again, or unpack it to see"
+                f"{self.path} is damaged after line {self._line} ({error}); get the file again, or unpack it to see"
             ) from error
         except OSError as error:
-            raise FileProblem(f"{self.path} cannot be read after line {number}: {error.strerror or error}") from error
+            raise FileProblem(
+                f"{self.path} cannot be read after line {self._line}: {error.strerror or error}"
+            ) from error
 
 
 def read_events(path: Path, *, limits: InputLimits, received_ms: int) -> Log[LoggedEvent]:
@@ -111,15 +177,17 @@ def read_events(path: Path, *, limits: InputLimits, received_ms: int) -> Log[Log
         received_ms: The time now: events more than ``limits.future_ms`` later are bad lines.
 
     Raises:
-        FileProblem: there is no such file; while iterating: it is not text, or its gzip data is cut off or damaged.
+        FileProblem: there is no such file, or it is no log; while iterating: its gzip data is cut off or damaged, or a
+            table lacks a column.
     """
     stem = path.name.partition(".")[0]
-
-    def parse(number: int, line: bytes) -> LoggedEvent | BadLine:
-        logged = _event(line, f"{stem}-{number}", received_ms, limits)
-        return BadLine(number, logged.reason, logged.detail) if isinstance(logged, Rejection) else logged
-
-    return Log(path, parse, limits)
+    fields = Fields(
+        EventFields.__struct_fields__,
+        EVENT_NEEDS,
+        lambda number, line: event_of_line(line, f"{stem}-{number}", received_ms, limits),
+        lambda number, row: event_of_row(row, f"{stem}-{number}", received_ms, limits),
+    )
+    return Log(path, fields, limits)
 
 
 def read_items(path: Path, *, limits: InputLimits) -> Log[Item]:
@@ -128,13 +196,13 @@ def read_items(path: Path, *, limits: InputLimits) -> Log[Item]:
     Raises:
         FileProblem: as of ``read_events``.
     """
-
-    def parse(number: int, line: bytes) -> Item | BadLine:
-        item = _decoded(_ITEM, line)
-        rejection = item if isinstance(item, Rejection) else check_id("item_id", item.item_id, limits)
-        return BadLine(number, rejection.reason, rejection.detail) if rejection else item
-
-    return Log(path, parse, limits)
+    fields = Fields(
+        Item.__struct_fields__,
+        ITEM_NEEDS,
+        lambda number, line: item_of_line(line, limits),
+        lambda number, row: item_of_row(row, limits),
+    )
+    return Log(path, fields, limits)
 
 
 def usable(lines: Iterable[T | BadLine], on_bad: Callable[[BadLine], None]) -> Iterator[T]:
@@ -149,100 +217,51 @@ def usable(lines: Iterable[T | BadLine], on_bad: Callable[[BadLine], None]) -> I
 def content(path: Path, *, limits: InputLimits) -> Literal["events", "items"]:
     """Return what a file holds: events have a ``user_id`` or an ``event_type``, items have an ``item_id`` and neither.
 
+    Names that are nearly these will do: reading says what is wrong with them.
+
     Raises:
         FileProblem: as of ``read_events``, or the first lines are neither.
     """
-    sample = Log(path, lambda _, line: _decoded(_FIELDS, line), limits)
     first: object = None
-    for fields in islice(sample, SAMPLE_LINES):
-        first = fields if first is None else first
-        if isinstance(fields, dict):
-            if "user_id" in fields or "event_type" in fields:
-                return "events"
-            if "item_id" in fields:
-                return "items"
-    came = "it is empty" if first is None else getattr(first, "detail", "their objects have neither")
+    log: Log[Collection[str]] = Log(path, Fields((), (), _names, lambda number, row: row), limits)
+    with log.closed_at_end():
+        for names in [log.header] if log.header is not None else islice(log, SAMPLE_LINES):
+            first = names if first is None else first
+            if not isinstance(names, BadLine) and (found := _content(names)):
+                return found
+    came = first.detail if isinstance(first, BadLine) else f"the first has {', '.join(first or ()) or 'nothing'}"
     raise FileProblem(
-        f"{path} is not a log: one JSON object a line was expected, with item_id, and user_id and event_type for "
-        f"events; in the first {SAMPLE_LINES} lines there is none: {came}"
+        f"{path} is not a log: item_id was expected in each line, and user_id and event_type in those of events; "
+        f"in the first {SAMPLE_LINES} lines there is none: {came}; {FORMATS}"
     )
 
 
-class _EventLine(Struct):
-    """What is read of a line of events."""
-
-    event_type: str
-    user_id: str
-    item_id: str
-    event_id: str | None = None
-    timestamp: float | int | str | None = None
-    timestamp_ms: int | None = None
-    value: float | None = None
-    context: dict[str, Any] = {}
-
-
-_EVENT_LINE = msgspec.json.Decoder(_EventLine)
-_ITEM = msgspec.json.Decoder(Item)
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+def _content(names: Collection[str]) -> Literal["events", "items"] | None:
+    """Return what lines with these fields hold, or None where that cannot be said."""
+    if "user_id" in names or "event_type" in names:
+        return "events"
+    names = list(islice(names, LOOKED_AT))
+    near = {field: any(is_near(name, field) for name in names) for field in ("user_id", "item_id", "timestamp")}
+    has_time = near["timestamp"] or "timestamp" in names or "timestamp_ms" in names
+    if near["user_id"] and (has_time or "item_id" not in names):
+        return "events"
+    return "items" if near["item_id"] or "item_id" in names else None
 
 
-def _event(text: bytes, default_id: str, received_ms: int, limits: InputLimits) -> LoggedEvent | Rejection:
-    line = _decoded(_EVENT_LINE, text)
-    if isinstance(line, Rejection):
-        return line
-    kind = KIND_OF_LABEL.get(line.event_type)
-    if kind is None:
-        known = ", ".join(KIND_OF_LABEL)
-        return Rejection("unknown_event_type", f"event_type {line.event_type[:64]!r}; expected one of: {known}")
-    timestamp_ms = line.timestamp_ms if line.timestamp_ms is not None else _milliseconds(line.timestamp)
-    if isinstance(timestamp_ms, Rejection):
-        return timestamp_ms
-    event_id = default_id if line.event_id is None else line.event_id
-    rejection = (
-        check_id("event_id", event_id, limits)
-        or check_id("user_id", line.user_id, limits)
-        or check_id("item_id", line.item_id, limits)
-        or (Rejection("bad_id", "user_id '*' is the list for everybody") if line.user_id == EVERYBODY else None)
-        or check_timestamp(timestamp_ms, received_ms=received_ms, limits=limits)
-    )
-    return rejection or LoggedEvent(
-        kind, Interaction(event_id, line.user_id, line.item_id, timestamp_ms, line.value, line.context)
-    )
-
-
-def _milliseconds(timestamp: float | str | None) -> int | Rejection:
-    """Return a time in milliseconds. Seconds are rounded: 1.001 s times 1000 is 1000.9999999999999 in floats."""
-    if timestamp is None:
-        return Rejection("bad_timestamp", "no time: expected timestamp (seconds, or ISO 8601) or timestamp_ms")
-    if not isinstance(timestamp, str):
-        try:
-            return round(timestamp * 1000)
-        except OverflowError:
-            return Rejection("bad_timestamp", f"timestamp {timestamp!r} is no time; seconds since 1970 expected")
+def _names(number: int, line: bytes) -> Collection[str] | Rejection:
     try:
-        moment = datetime.fromisoformat(timestamp)
-    except ValueError:
-        return Rejection("bad_timestamp", f"timestamp {timestamp[:64]!r} is neither seconds nor ISO 8601")
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round((moment - EPOCH) / MILLISECOND)
-
-
-def _decoded(decoder: msgspec.json.Decoder[T], line: bytes) -> T | Rejection:
-    try:
-        return decoder.decode(line)
-    except msgspec.ValidationError as error:
-        message = str(error)
-        # The only id that msgspec itself finds too short or too long is Item.item_id; reasons as in events/validate.py.
-        return Rejection("bad_id" if "length" in message and "`$.item_id`" in message else "wrong_type", message)
+        return _OBJECT.decode(line).keys()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Rejection("not_json", str(error))
+
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def _opened(path: Path) -> io.BufferedReader:
     try:
         if path.is_dir():
-            raise FileProblem(f"{path} is a folder; give a file of one JSON object a line in it")
+            raise FileProblem(f"{path} is a folder; give a file of events or items in it")
         if path.exists() and not path.is_file():
             raise FileProblem(f"{path} is not a regular file; write its content to a file first")
         return path.open("rb")
@@ -251,23 +270,64 @@ def _opened(path: Path) -> io.BufferedReader:
 
 
 def _text_lines(raw: io.BufferedReader, path: Path) -> io.BufferedReader:
-    """Return the file unpacked, having looked whether it is text."""
+    """Return the file unpacked, from behind its byte order mark, having looked whether it is text."""
     lines = raw
     if raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
         # GzipFile.readline is Python; a reader around it reads lines in C, in 0.6 of the time.
         lines = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 18)
-    if b"\0" in lines.peek(HEAD_BYTES)[:HEAD_BYTES]:
-        raise FileProblem(
-            f"{path} is not UTF-8 text: it has NUL bytes; one JSON object a line, plain or gzipped, is read"
-        )
+    head = lines.peek(HEAD_BYTES)[:HEAD_BYTES]
+    for magic, what in PACKED.items():
+        if head.startswith(magic):
+            raise FileProblem(f"{path} is not UTF-8 text but {what}")
+    if b"\0" in head:
+        raise FileProblem(f"{path} is not UTF-8 text: it has NUL bytes; {FORMATS}")
+    if not head.removeprefix(codecs.BOM_UTF8).strip() and len(head) < HEAD_BYTES:
+        raise FileProblem(f"{path} is empty; {FORMATS}")
+    if head.startswith(codecs.BOM_UTF8):
+        lines.read(len(codecs.BOM_UTF8))
     return lines
 
 
-def _skip_line(lines: io.BufferedReader) -> int:
-    """Read to the end of the line in pieces and return how many bytes that were."""
-    n_bytes = 0
-    while piece := lines.readline(1 << 20):
-        n_bytes += len(piece)
-        if piece.endswith(b"\n"):
-            break
-    return n_bytes
+def _header(path: Path, head: bytes) -> str | None:
+    """Return the header row of a table, or None for JSON lines.
+
+    Raises:
+        FileProblem: it is JSON, but not one object a line.
+    """
+    first = head.lstrip().partition(b"\n")[0].strip()
+    if first.startswith(b"["):
+        raise FileProblem(
+            f"{path} is one JSON array; one object a line is read: `jq -c '.[]' {path.name} > lines.jsonl` makes it so"
+        )
+    if first == b"{":
+        raise FileProblem(
+            f"{path} has a JSON object that spans lines; one object a line is read: "
+            f"`jq -c . {path.name} > lines.jsonl` makes it so"
+        )
+    if first.startswith(b"{"):
+        return None
+    header = first.decode("utf-8", "replace")
+    cells = _cells(header)
+    is_named_so = bool(TABLES.intersection(path.suffixes[-2:]))
+    needed = {name for group in (*EVENT_NEEDS, *ITEM_NEEDS) for name in group}
+    return header if is_named_so or any(c in needed or is_near(c, n) for c in cells for n in needed) else None
+
+
+def _cells(header: str) -> list[str]:
+    return [cell.strip().strip('"').strip() for cell in header.split(delimiter_of(header))]
+
+
+def _checked_header(path: Path, cells: list[str] | Rejection, fields: Fields) -> list[str]:
+    """Return the names of a table's columns.
+
+    Raises:
+        FileProblem: some that are needed are missing, or one is there twice.
+    """
+    if isinstance(cells, Rejection):
+        raise FileProblem(f"{path}:1: the header row cannot be read: {cells.detail}; {FORMATS}")
+    names = [cell.strip() for cell in cells]
+    if lacking := missing(names, fields.needs):
+        raise FileProblem(f"{path}:1: the header row names the columns; {lacking}; {FORMATS}")
+    if twice := sorted({name for name in names if name in fields.names and names.count(name) > 1}):
+        raise FileProblem(f"{path}:1: the header row names {', '.join(twice)} more than once; remove all but one")
+    return names

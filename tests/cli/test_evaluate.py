@@ -104,17 +104,17 @@ def test_a_difficult_log(tmp_path):
     """Bad lines, disorder, unknown items, items without text and unavailable ones: all counted, none a stop."""
     rows = [*many_rows(), ("u1", "unknown", 1.3e9), "{", '{"event_type": "view"}', ("u2", "off", 1.2e9)]
     items = [*ITEM_IDS, Item("off", title="gone", available=False), Item("mute")]
-    told, result = said(write_items(tmp_path / "items", items), write_events(tmp_path / "events", ["[]", *rows]))
+    told, result = said(write_items(tmp_path / "items", items), write_events(tmp_path / "events", [*rows, "[]"]))
     protocol = told["protocol"]
 
     assert result.exit_code == 1
-    assert protocol["not_used"] == {"not_json": 1, "wrong_type": 2}
+    assert protocol["not_used"] == {"not_json": 1, "missing_field": 1, "wrong_type": 1}
     assert (protocol["n_out_of_order"], protocol["n_items_without_text"]) == (1, 1)
     assert (protocol["n_scored_of_unlisted_items"], protocol["n_items_listed"]) == (2, 7)
     assert told["results"]["stream_rec"]["slices"]["item=unlisted"] == {
         "n": 2, "share": 2 / protocol["n_scored_events"], "hr": 0, "ndcg": 0, "mrr": 0,
     }  # fmt: skip
-    for words in ("1 events were out of order", "1 items have no text", "2 of 9", "1 lines not used: not_json"):
+    for words in ("1 events were out of order", "1 items have no text", "2 of 9", "skipped 3 bad lines: 1 not_json"):
         assert words in result.stderr
 
 
@@ -133,9 +133,10 @@ def test_nothing_but_one_user_and_one_time_and_no_text(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "items", "words"),
     [
-        ([], ITEM_IDS, "no event that can be used"),
+        ([], ITEM_IDS, "events is empty"),
+        (["{}"], ITEM_IDS, "no event that can be used"),
         ([("u", "i0", 1), ("u", "i1", 1)], ITEM_IDS, "the log is too small"),
-        (many_rows(), [], "no item that can be used"),
+        (many_rows(), [], "items is empty"),
     ],
 )
 def test_a_log_of_which_nothing_can_be_said_is_an_error(tmp_path, rows, items, words):

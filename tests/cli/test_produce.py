@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from stream_rec.errors import BrokerUnavailable, FileProblem, TopicMismatch
 from tests.client import fresh_topics
 
 DATA = Path(__file__).parents[1] / "data"
+EXAMPLE = Path(__file__).parents[2] / "examples/entree_chicago"
 
 
 def run(*arguments: object, kafka: KafkaSettings | None = None) -> Result:
@@ -107,7 +110,7 @@ def test_bad_lines_are_named_counted_and_exit_code_1(bootstrap: str, tmp_path: P
     assert result.exit_code == 1
     assert len(sent(kafka, "views")) == 20
     assert f"skipped {tmp_path / 'log'}:21: not_json" in result.stderr
-    assert result.stderr.count("log:") == 5
+    assert result.stderr.count("log:") == 6  # five, and the first of another reason
     assert "skipped 7 bad lines: 6 not_json, 1 unknown_event_type" in result.stderr
 
 
@@ -176,3 +179,70 @@ def test_ctrl_c_delivers_what_was_read_and_says_how_far_it_came(bootstrap: str):
 
     assert process.returncode == 130, stderr
     assert f"stopped by Ctrl-C; delivered {len(sent(kafka, 'views'))} records" in stdout
+
+
+@pytest.mark.kafka
+def test_how_long_a_speed_takes_is_said_at_once(bootstrap: str):
+    """Of a log of months at 100x: hours; so a rate and a speed that take two minutes are named."""
+    kafka = fresh_topics(bootstrap)
+    command = [sys.executable, "-m", "stream_rec", "--bootstrap", bootstrap, "--topic-prefix", kafka.topic_prefix]
+    command += ["produce", str(EXAMPLE / "events.jsonl.gz"), "--speed", "100x"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+    assert said == (
+        "12,000 events over 67 days take 16 hours at 100x; --rate 100 takes 2 minutes, --speed 50000x 116 seconds\n"
+    )
+
+
+@pytest.mark.kafka
+def test_the_log_of_the_readme_flows(bootstrap: str):
+    """The commands of README, with a limit: items first, then many events a second, each happening as it is sent."""
+    kafka = fresh_topics(bootstrap)
+    readme = (EXAMPLE.parents[1] / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^    stream-rec produce (.*?)(?:  .*)?$", readme, re.MULTILINE)
+    items, events = (shlex.split(command, comments=True) for command in commands)
+    items[0], events[0] = (EXAMPLE.parents[1] / one[0] for one in (items, events))
+    began = time.time()
+
+    assert run(*items, "--limit", 20, kafka=kafka).exit_code == 0
+    assert run(*events, "--limit", 500, kafka=kafka).exit_code == 0
+    assert time.time() - began < 30
+    times = [message["timestamp_ms"] / 1000 for topic in ("views", "clicks") for message in sent(kafka, topic)]
+    assert len(times) == 500
+    assert began < min(times) and max(times) < time.time()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("pace", [[], ["--rate", 1000], ["--speed", "1e9x"]])
+def test_shifted_events_keep_their_ids_and_their_order(bootstrap: str, tmp_path: Path, pace: list):
+    """The same log sent again counts once, whenever: only the times are other ones."""
+    kafka = fresh_topics(bootstrap)
+    event = {"user_id": "u", "item_id": "i", "event_type": "view"}
+    lines = [json.dumps(event | {"timestamp": second}) for second in range(1000, 1020)]
+    (tmp_path / "log.jsonl").write_text("\n".join(lines))
+    assert run(tmp_path / "log.jsonl", "--shift-to-now", *pace, kafka=kafka).exit_code == 0
+    messages = sent(kafka, "views")
+
+    assert [message["event_id"] for message in messages] == [f"log-{n}" for n in range(1, 21)]
+    assert all(abs(time.time() * 1000 - message["timestamp_ms"]) < 60_000 for message in messages)
+
+
+@pytest.mark.kafka
+def test_a_table_goes_to_the_topics(bootstrap: str, tmp_path: Path):
+    """Items and events from CSV are the records that their JSON lines would be."""
+    kafka = fresh_topics(bootstrap)
+    (tmp_path / "items.csv").write_text("item_id;title;tags\ni1;Cup;blue|tea\n")
+    (tmp_path / "may.csv").write_text(
+        "event_type,user_id,item_id,timestamp,value\npurchase,u,i1,1000,2.5\nview,u,,1,\n"
+    )
+    items, events = (run(tmp_path / name, kafka=kafka) for name in ("items.csv", "may.csv"))
+
+    assert (items.exit_code, events.exit_code) == (0, 1)
+    assert sent(kafka, "items") == [{"item_id": "i1", "title": "Cup", "tags": ["blue", "tea"]}]
+    assert sent(kafka, "purchases") == [
+        {"event_id": "may-2", "user_id": "u", "item_id": "i1", "timestamp_ms": 1_000_000, "value": 2.5}
+    ]
+    assert f"skipped {tmp_path / 'may.csv'}:3: missing_field: missing: item_id; found: " in events.stderr

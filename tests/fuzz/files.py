@@ -91,7 +91,9 @@ def valid_line(random: Random) -> dict[str, Any]:
 def made_log(random: Random) -> bytes:
     lines = json_bytes(random.choice((valid_line, valid_line, valid_item)))
     data = b"\n".join(lines(random) for _ in range(random.randint(1, 3)))
-    match random.randrange(6):
+    match random.randrange(8):
+        case 3 | 4:
+            return made_table(random)
         case 0:
             return gzip.compress(data, 1)
         case 1:
@@ -99,6 +101,40 @@ def made_log(random: Random) -> bytes:
         case 2:
             return data + b"\n" + b"x" * (LIMITS.record_bytes + random.randrange(9))
     return data
+
+
+def made_table(random: Random) -> bytes:
+    """Return a damaged table: cells that are odd, quotes that are open, columns that are missing or there twice."""
+    delimiter = random.choice(",,;\t")
+    columns = [*random.choice((_EVENT_COLUMNS, _EVENT_COLUMNS, _ITEM_COLUMNS))]
+    if random.random() < 0.3:
+        columns[random.randrange(len(columns))] = random.choice((*_EVENT_COLUMNS, "userId", "", '"', "context"))
+    rows = [columns]
+    for _ in range(random.randint(1, 4)):
+        row = [random.choice(_CELLS.get(column, ("a", "b"))) for column in columns]
+        if random.random() < 0.4:
+            row[random.randrange(len(row))] = random.choice(
+                (*map(str, TEXTS), *_TOKENS[:20], '"', '"a"b', "a\nb", "\r")
+            )
+        rows.append(row)
+    data = "\n".join(map(delimiter.join, rows)).encode("utf-8", "surrogatepass")
+    return damaged_bytes(data, random) if random.random() < 0.2 else data
+
+
+_EVENT_COLUMNS = ("event_type", "user_id", "item_id", "timestamp", "timestamp_ms", "value", "context.a", "context")
+_ITEM_COLUMNS = ("item_id", "title", "tags", "available", "attributes.a", "attributes", "relations.r", "vectors")
+_CELLS = {
+    "event_type": ("view", "click", "purchase"),
+    "timestamp": ("1.7e9", "1700000000", "2023-01-02T03:04:05Z", ""),
+    "timestamp_ms": ("1700000000000", ""),
+    "value": ("", "1", "2.5", "1e400", "nan"),
+    "context": ("", '"{""a"": 1}"', "{}"),
+    "tags": ("", "a|b", "|"),
+    "available": ("", "true", "no", "perhaps"),
+    "attributes": ("", '"{""a"": [1]}"', "[]"),
+    "relations.r": ("", "i1|i2"),
+    "vectors": ("", '"{""v"": [1, 2]}"'),
+}
 
 
 def take_log(world: World, data: bytes) -> bool:

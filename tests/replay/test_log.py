@@ -84,15 +84,16 @@ def test_times_are_exact_to_the_millisecond(log, fields, expected_ms):
         (line().strip() + b" trailing\n", "not_json"),
         (b'{"user_id": "\xff"}\n', "not_json"),
         (b'{"user_id": "\\ud800"}\n', "not_json"),
+        (line(timestamp=None).replace(b"}", b', "\xff": 1}'), "not_json"),
         (line(context="CONTEXT").replace(b'"CONTEXT"', b'{"a":' * 5000 + b"1" + b"}" * 5000), "not_json"),
         (line(value=float("nan")), "not_json"),
         (line(value=float("inf")), "not_json"),
         (line(value="VALUE").replace(b'"VALUE"', b"1e999"), "wrong_type"),
         (b"[1, 2]\n", "wrong_type"),
         (line(user_id=7), "wrong_type"),
-        (line(user_id=None), "wrong_type"),
-        (line(item_id=None), "wrong_type"),
-        (line(event_type=None), "wrong_type"),
+        (line(user_id=None), "missing_field"),
+        (line(item_id=None), "missing_field"),
+        (line(event_type=None), "missing_field"),
         (line(value="12"), "wrong_type"),
         (line(context=[1]), "wrong_type"),
         (line(timestamp=True), "wrong_type"),
@@ -103,7 +104,7 @@ def test_times_are_exact_to_the_millisecond(log, fields, expected_ms):
         (line(item_id="x" * 257), "bad_id"),
         (line(user_id="a\0b"), "bad_id"),
         (line(user_id="*"), "bad_id"),
-        (line(timestamp=None), "bad_timestamp"),
+        (line(timestamp=None), "missing_field"),
         (line(timestamp=-1), "bad_timestamp"),
         (line(timestamp="1969-12-31T23:59:59Z"), "bad_timestamp"),
         (line(timestamp=1e308), "bad_timestamp"),
@@ -215,9 +216,11 @@ def test_what_is_no_log_is_an_error_with_its_path(tmp_path: Path):
             events_of(path)
 
 
-def test_an_empty_log_has_no_events(log):
-    """Nothing in, nothing out."""
-    assert log() == []
+@pytest.mark.parametrize("text", [b"", b"\n \n", b"\xef\xbb\xbf", gzip.compress(b"")])
+def test_an_empty_log_is_said_to_be_empty(log, text):
+    """Whoever exported nothing, or gave a wrong file, wants to know."""
+    with pytest.raises(FileProblem, match="is empty"):
+        log(text)
 
 
 def test_items_are_checked_like_events(tmp_path: Path):
@@ -229,7 +232,7 @@ def test_items_are_checked_like_events(tmp_path: Path):
     good, *bad = read_items(path, limits=LIMITS)
 
     assert good == Item("a", title="A")
-    assert [(b.line, b.reason) for b in bad] == [(2, "bad_id"), (3, "wrong_type"), (4, "wrong_type")]
+    assert [(b.line, b.reason) for b in bad] == [(2, "bad_id"), (3, "missing_field"), (4, "wrong_type")]
 
 
 @pytest.mark.parametrize("name", ["entree_chicago", "movietweetings", "online_retail"])
@@ -247,13 +250,13 @@ def test_the_content_is_seen_past_bad_lines(tmp_path: Path):
     assert content(path, limits=LIMITS) == "events"
 
 
-@pytest.mark.parametrize("text", ["", "user,item\n1,2\n", '[{"user_id": "a"}]', '{"a": 1}\n'])
+@pytest.mark.parametrize("text", ['{"a": 1}\n', "a b c\n", "{}\n"])
 def test_a_file_that_is_neither_events_nor_items_is_an_error(tmp_path: Path, text: str):
-    """A CSV file, one big array or other objects: the error says what was expected."""
+    """Other objects, or plain text: the error says what was expected."""
     path = tmp_path / "x"
     path.write_text(text)
 
-    with pytest.raises(FileProblem, match="one JSON object a line was expected"):
+    with pytest.raises(FileProblem, match="is not a log: item_id was expected in each line"):
         content(path, limits=LIMITS)
 
 
@@ -264,3 +267,88 @@ def test_progress_ends_at_the_size_of_the_file():
     list(log)
 
     assert (before, log.bytes_read) == (0, log.bytes_total)
+
+
+def test_all_that_is_missing_is_named_at_once(log):
+    """With what was found and what may be meant, so that a file is mended in one go."""
+    [bad] = log(b'{"userId": "u", "item": "i", "ts": 5, "action": "view", "price": 2}\n')
+
+    assert (bad.line, bad.reason) == (1, "missing_field")
+    assert bad.detail == (
+        "missing: event_type (did you mean action?), user_id (did you mean userId?), item_id (did you mean item?), "
+        "timestamp or timestamp_ms (did you mean ts?); found: userId, item, ts, action, price"
+    )
+
+
+def test_all_that_has_a_wrong_type_is_named_at_once(log):
+    """Each with what came and what was expected."""
+    bad = log(line(user_id=7, item_id=None, value="12", context=[1]))[0]
+
+    assert bad.reason == "missing_field"
+    assert bad.detail == (
+        "missing: item_id; found: event_id, user_id, event_type, timestamp, value, context; "
+        'user_id is 7, expected a text, in quotes; value is "12", expected a number; '
+        "context is [1], expected an object: names with values"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            {"event_type": "purchased"},
+            'event_type "purchased"; expected one of: view, click, purchase; did you mean \'purc',
+        ),
+        ({"event_type": "View"}, "did you mean 'view'?"),
+        ({"event_type": "like"}, "expected one of: view, click, purchase"),
+        ({"timestamp": 1_600_000_000_000}, "timestamp 1600000000000 must be milliseconds: name it timestamp_ms"),
+        ({"timestamp": "1600000000"}, "a number stands without quotes"),
+        ({"timestamp": "13.09.2020"}, "expected seconds since 1970, or an ISO 8601 date and time such as 2024-"),
+        ({"timestamp": None, "timestamp_ms": 1.5}, "timestamp_ms is 1.5, expected whole milliseconds since 1970"),
+    ],
+)
+def test_a_bad_line_says_what_to_do(log, fields, words):
+    """What came, what was expected, and what is probably meant."""
+    assert words in log(line(**fields))[0].detail
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (
+            b'[{"user_id": "a"},\n',
+            r"is one JSON array; one object a line is read: `jq -c '\.\[\]' file > lines\.jsonl`",
+        ),
+        (b'{\n  "user_id": "a"\n}\n', r"a JSON object that spans lines.*`jq -c \. file"),
+        (b"PK\x03\x04...", "a ZIP archive, or a spreadsheet"),
+        (b"PAR1...", "a Parquet file"),
+        (b"\x28\xb5\x2f\xfd...", "packed with zstd: unpack it"),
+        (line().decode().encode("utf-16"), "UTF-16: save it as UTF-8"),
+        (b"\0\0\0\0", "is not UTF-8 text: it has NUL bytes"),
+        (gzip.compress(line() * 9)[:30], "is cut off after line 0"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_before_it_is_read(tmp_path: Path, data: bytes, words: str):
+    """Opening is enough: a command says so before it asks a broker."""
+    (tmp_path / "file").write_bytes(data)
+
+    with pytest.raises(FileProblem, match=words):
+        read_events(tmp_path / "file", limits=LIMITS, received_ms=NOW_MS)
+    with pytest.raises(FileProblem, match=words):
+        content(tmp_path / "file", limits=LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"userId": "u", "item_id": "i", "ts": 5}, "events"),
+        ({"user": "u", "item": "i"}, "events"),
+        ({"item_id": "i", "title": "T", "user": "seller"}, "items"),
+        ({"id": "i", "title": "T"}, "items"),
+    ],
+)
+def test_the_content_is_seen_from_names_that_are_nearly_right(tmp_path: Path, fields, what):
+    """Events with another name for the user are never sent as items; reading says how to name the fields."""
+    (tmp_path / "x").write_text(json.dumps(fields) + "\n")
+
+    assert content(tmp_path / "x", limits=LIMITS) == what

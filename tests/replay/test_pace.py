@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stream_rec.replay.pace import constant, sped_up, unpaced
+import pytest
+
+from stream_rec.replay.pace import Span, constant, in_words, span, sped_up, unpaced
 
 
 def test_a_rate_spreads_events_evenly():
@@ -23,3 +25,30 @@ def test_an_event_out_of_order_is_due_at_once():
 def test_unpaced_is_all_at_once():
     """Without a pace nothing waits."""
     assert unpaced(10**6, 10**12) == 0.0
+
+
+def test_a_span_goes_from_the_first_event_to_the_latest():
+    """Whatever their order: an event before the first one is due at once and takes no time."""
+    assert span([5_000, 9_000, 1_000, 8_000]) == Span(4, 5_000, 9_000)
+    assert span([5_000, 9_000]).seconds == 4.0
+    assert span([]) == Span(0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("n", "days", "rate", "factor"), [(12_000, 67, 100, 50_000), (386_000, 374, 5000, 500_000), (10, 0.001, 1, 1)]
+)
+def test_what_is_advised_takes_two_minutes_at_most(n: int, days: float, rate: float, factor: float):
+    """As numbers that people would write."""
+    log = Span(n, 0, round(days * 86_400_000))
+
+    assert (log.quick_rate(120), log.quick_factor(120)) == (rate, factor)
+    assert n / rate <= 120 and log.seconds / factor <= 120
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.25, "0.2 seconds"), (17, "17 seconds"), (150, "2 minutes"), (57_888, "16 hours"), (5_788_800, "67 days")],
+)
+def test_durations_in_words(seconds: float, words: str):
+    """In the largest unit of which there are two."""
+    assert in_words(seconds) == words

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from stream_rec.events.slate import Reason
 
 PAST_TENSE = {"view": "viewed", "click": "clicked", "purchase": "bought"}
 WITHOUT_EVIDENCE = {
     "trending": "popular right now",
-    "fresh": "new here",
-    "explore": "something new to discover",
+    "fresh": "new here: few have seen it yet",
+    "explore": "shown to find out who likes it",
     "neighbours": "people like you came to this",
+    "catalog": "from the catalog",
 }
 
 
@@ -21,10 +23,12 @@ def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
     Args:
         title_of: Title of an item by its id, as the app shows it; where there is none, the id stands for it.
     """
+    verb = PAST_TENSE.get(reason.event_kind or "")
+    if reason.kind == "repeat":
+        return _again(reason, verb or "chose")
     if reason.item_id is None:
         return WITHOUT_EVIDENCE.get(reason.kind, "recommended for you")
     title = title_of(reason.item_id) or reason.item_id
-    verb = PAST_TENSE.get(reason.event_kind or "")
     match reason.kind:
         case "similar":
             return f"similar to {title}, which you {verb}" if verb else f"similar to {title}"
@@ -32,7 +36,15 @@ def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
             return f"people who {verb or 'chose'} {title} went on to this"
         case "neighbours":
             return f"people like you, who {verb or 'chose'} things such as {title}, came to this"
-        case "repeat":
-            return f"because you {verb or 'chose'} {title}"
+        case "category":
+            return f"of the same kind as {title}, which you {verb or 'chose'}"
         case _:  # a kind that a newer pipeline added
             return f"because of {title}"
+
+
+def _again(reason: Reason, verb: str) -> str:
+    """Return that the user had the item before: it is the item itself, so its title says nothing."""
+    day = f"{datetime.fromtimestamp(reason.last_ms / 1000, UTC):%Y-%m-%d}" if reason.last_ms is not None else None
+    if reason.times is None or reason.times < 2:
+        return f"again: you {verb} this on {day}" if day else f"again: you {verb} this before"
+    return f"again: you {verb} this {reason.times} times{f', last on {day}' if day else ''}"

@@ -7,6 +7,8 @@ import pytest
 from stream_rec.events.slate import Reason
 from stream_rec.explain import why
 
+NOON_MS = 1_714_564_800_000
+
 
 @pytest.mark.parametrize(
     ("reason", "sentence"),
@@ -15,12 +17,17 @@ from stream_rec.explain import why
         (Reason("similar", "i1"), "similar to The Rink"),
         (Reason("followers", "i1", "e1", "click"), "people who clicked The Rink went on to this"),
         (Reason("followers", "i1"), "people who chose The Rink went on to this"),
-        (Reason("repeat", "i1", "e1", "purchase"), "because you bought The Rink"),
+        (Reason("repeat", "i1", "e1", "purchase", 1, NOON_MS), "again: you bought this on 2024-05-01"),
+        (Reason("repeat", "i1", "e1", "purchase", 3, NOON_MS), "again: you bought this 3 times, last on 2024-05-01"),
+        (Reason("repeat", "i1", times=2, last_ms=NOON_MS), "again: you chose this 2 times, last on 2024-05-01"),
+        (Reason("repeat", "i1", "e1", "view"), "again: you viewed this before"),  # of an older pipeline
+        (Reason("category", "i1", "e1", "click"), "of the same kind as The Rink, which you clicked"),
+        (Reason("catalog"), "from the catalog"),
         (Reason("neighbours", "i1", "e1", "view"), "people like you, who viewed things such as The Rink, came to this"),
         (Reason("neighbours"), "people like you came to this"),
         (Reason("trending"), "popular right now"),
-        (Reason("fresh"), "new here"),
-        (Reason("explore"), "something new to discover"),
+        (Reason("fresh"), "new here: few have seen it yet"),
+        (Reason("explore"), "shown to find out who likes it"),
         (Reason("similar", "i2", "e1", "view"), "similar to i2, which you viewed"),
         (Reason("moonphase", "i1"), "because of The Rink"),
         (Reason("moonphase"), "recommended for you"),

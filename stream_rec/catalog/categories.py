@@ -52,6 +52,11 @@ class CategoryIndex:
             self._weights = grown(self._weights, int(rows.max()) + 1)
         return Categories(self._ids.take(rows, axis=0), self._weights.take(rows, axis=0))
 
+    def first_of(self, rows: np.ndarray) -> np.ndarray:
+        """Return (k,) the category of each item, its first tag where it has none, and -1 where it has neither."""
+        categories = self.of(rows)
+        return np.where(categories.weights[:, 0] > 0, categories.ids[:, 0], -1)
+
     def mix(self, rows: np.ndarray) -> np.ndarray:
         """Return how much of each category some items have together, (c,)."""
         categories = self.of(rows)

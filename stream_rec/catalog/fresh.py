@@ -19,6 +19,10 @@ class Fresh:
         self._rows: dict[int, None] = {}
         self._array: np.ndarray | None = None
 
+    def __len__(self) -> int:
+        """Return how many items are fresh."""
+        return len(self._rows)
+
     def __contains__(self, row: int) -> bool:
         return row in self._rows
 

@@ -11,14 +11,28 @@ EVERYBODY = "*"
 
 
 class Reason(Struct, frozen=True, omit_defaults=True):
-    """Why an item is in the slate: what found it, and the user's own event behind that."""
+    """Why an item is in the slate: what found it, and the user's own event behind that.
 
-    kind: Annotated[str, Meta(description="similar | followers | neighbours | trending | fresh | repeat | explore")]
+    The evidence is another item, but for `repeat`, which says that the user had this very item before.
+    """
+
+    kind: Annotated[
+        str,
+        Meta(
+            description="similar | followers | neighbours | category | trending | fresh | repeat | explore | catalog; "
+            "a reader takes kinds that it does not know for `catalog`, which says nothing"
+        ),
+    ]
     item_id: str | None = None
-    """The evidence: the item of the user's history that led here; null for `trending`, `fresh` and `explore`."""
+    """The evidence: the item of the user's history that led here; null for `trending`, `fresh`, `explore` and
+    `catalog`."""
     event_id: str | None = None
     """The evidence: the user's event with that item, while it is remembered."""
     event_kind: Annotated[str | None, Meta(description="view | click | purchase")] = None
+    times: Annotated[
+        int | None, Meta(description="of `repeat`: how many events of `event_kind`, or of any kind if that is null")
+    ] = None
+    last_ms: Annotated[int | None, Meta(description="of `repeat`: time of the newest event with the item")] = None
 
 
 class SlateItem(Struct, frozen=True):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
 import numpy as np
 
-from stream_rec.user.state import Entry, UserState
+from stream_rec.user.state import Entry, Tally, UserState
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,23 @@ class Past:
     """Event time of the newest event; None for a user without history."""
     group_size: float
     """How many events share a time, on average over the ring: the lines of an order, or 1."""
+    tally: Sequence[Tally] = ()
+    """The user's, as it stands in the state: for what few lists ask."""
 
     @property
     def n_repeats(self) -> int:
         """How many interactions, as far as the tally reaches, were with an item that the user had before."""
         return self.n_counted - len(self.own_rows)
+
+    def counts_of(self, item_ids: Collection[str]) -> dict[str, tuple[list[int], int]]:
+        """Return how often the user had these items, by ``Kind``, and when last, as far as the tally reaches."""
+        found: dict[str, tuple[list[int], int]] = {}
+        for tally in self.tally if item_ids else ():
+            if tally.item_id in item_ids:
+                counts, last_ms = found.get(tally.item_id, ([0, 0, 0], 0))
+                summed = [one + more for one, more in zip(counts, tally.counts)]
+                found[tally.item_id] = summed, max(last_ms, tally.last_ms)
+        return found
 
 
 def past(state: UserState, find: Callable[[str], int | None], *, recent_items: int) -> Past:
@@ -87,6 +99,7 @@ def past(state: UserState, find: Callable[[str], int | None], *, recent_items: i
         n_counted=sum(counts.values()),
         last_ms=state.ring[-1].timestamp_ms if state.ring else None,
         group_size=len(state.ring) / max(1, len(set(map(_TIMESTAMP_MS, state.ring)))),
+        tally=state.tally,
     )
 
 

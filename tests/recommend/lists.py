@@ -61,7 +61,8 @@ def catalogs(draw: st.DrawFn) -> Catalog:
     for item_id, change, number in draw(st.lists(st.tuples(item, st.integers(0, 6), st.integers(1, 50)), max_size=40)):
         match change:
             case 0 | 1:
-                catalog.put_item(Item(item_id, available=number > 5))
+                category = "abc"[number % 3] if change else ""
+                catalog.put_item(Item(item_id, category=category, available=number > 5))
             case 2:
                 catalog.delete_item(item_id)
             case 3:

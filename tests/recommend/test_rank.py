@@ -54,7 +54,7 @@ def test_every_list_keeps_the_rules(catalog, events, config, head):
     for item in items:
         assert 0 < item.score <= 1 and 0 < item.propensity <= 1
         assert config.explore_share > 0 or item.propensity == 1
-        assert item.reason.kind in {*GROUPS, "explore"}
+        assert item.reason.kind in {*GROUPS, "explore", "category", "catalog"}
         assert set(item.sources) <= set(GROUPS) and min(item.sources.values(), default=1) >= 0
     if config.explore_share == config.diversity == config.fresh_worth == config.tail_every == 0:
         assert [item.score for item in items] == sorted((item.score for item in items), reverse=True)
@@ -67,23 +67,38 @@ def assert_reasons_hold(items: list[SlateItem], user: UserState, catalog: Catalo
     """Evidence is an event of this user, and it has to do with the item as the reason says."""
     by_event_id = {entry.event_id: entry for entry in user.ring}
     own = {tally.item_id for tally in user.tally}
+    unknown = {entry.item_id for entry in user.ring if catalog.find(entry.item_id) is None}
     for item in items:
         reason, row = item.reason, catalog.find(item.item_id)
+        assert reason.item_id != item.item_id or reason.kind == "repeat"
+        assert (reason.times is not None) == (reason.last_ms is not None) == (reason.kind == "repeat")
         if reason.event_id is not None:
             evidence = by_event_id[reason.event_id]
             assert (evidence.item_id, Kind(evidence.kind).label) == (reason.item_id, reason.event_kind)
         match reason.kind:
             case "repeat":
                 assert item.item_id in own and reason.item_id == item.item_id
+                assert 1 <= reason.times <= sum(sum(t.counts) for t in user.tally if t.item_id == item.item_id)
+                assert reason.last_ms <= max(t.last_ms for t in user.tally if t.item_id == item.item_id)
             case "followers":
                 assert row in catalog.knowledge.followers.of(catalog.find(reason.item_id))[0]
             case "similar":
                 one, other = catalog.embeddings.of(np.array([row, catalog.find(reason.item_id)]))
                 assert one @ other >= LEAST_SIMILARITY - 1e-6 and reason.item_id != item.item_id
             case "neighbours":
-                assert reason.event_id is not None
-            case "fresh" | "explore":
+                assert (reason.event_id is None) == (not {e.item_id for e in user.ring} - {item.item_id, *unknown})
+            case "category":
+                category = catalog.item(row).category
+                assert (
+                    category and catalog.categories.first_of(np.array([row, catalog.find(reason.item_id)])).ptp() == 0
+                )
+            case "fresh":
+                assert reason.item_id is None and catalog.knowledge.n_events_of(row) < 5 and item.item_id not in own
+                assert len(catalog.fresh) <= catalog.n_listed / 2
+            case "explore":
                 assert reason.item_id is None and catalog.knowledge.n_events_of(row) < 5
+            case "catalog":
+                assert reason.item_id is None
             case _:
                 assert reason.item_id is None and catalog.knowledge.n_events_of(row) > 0
 

@@ -7,6 +7,7 @@ import pytest
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Kind
+from stream_rec.events.item import Item
 from stream_rec.events.slate import Reason, SlateItem
 from stream_rec.ranking.features import GROUPS
 from stream_rec.ranking.head import Head
@@ -76,17 +77,30 @@ def test_repeat_is_said_of_own_items_alone():
     catalog.put_knowledge("b", taught(*MANY, repeats=5))
     items = items_for(viewer("a"), catalog, preferring(own=3, own_place=1))
 
-    assert items["a"].reason == Reason("repeat", "a", "e0", "click")
+    assert items["a"].reason == Reason("repeat", "a", "e0", "click", 1, NOW_MS)
     assert items["b"].reason == Reason("trending")
 
 
 def test_a_repeat_of_long_ago_has_no_event():
     """a left the ring with its event; the tally still knows it."""
-    user = folded(arrivals([happened(NOW_MS, "a"), *(happened(NOW_MS + at, "b") for at in range(1, 20))]))
+    before = [happened(NOW_MS, "a"), happened(NOW_MS + 1, "a", Kind.PURCHASE)]
+    user = folded(arrivals([*before, *(happened(NOW_MS + at, "b") for at in range(2, 20))]))
     catalog = stocked("a", "b", "c")
     catalog.put_knowledge("c", taught(*MANY))
 
-    assert items_for(user, catalog, preferring(own=3))["a"].reason == Reason("repeat", "a")
+    reason = items_for(user, catalog, preferring(own=3))["a"].reason
+
+    assert reason == Reason("repeat", "a", times=2, last_ms=NOW_MS + 1)
+
+
+def test_a_repeat_says_how_often_and_when_last():
+    """Of the kind of the newest event: bought twice, and viewed between that."""
+    kinds = (Kind.PURCHASE, Kind.VIEW, Kind.PURCHASE)
+    events = [happened(NOW_MS + at, "a", kind, event_id=f"e{at}") for at, kind in enumerate(kinds)]
+    catalog = stocked("a", "b")
+    items = items_for(folded(arrivals(events)), catalog, preferring(own=3))
+
+    assert items["a"].reason == Reason("repeat", "a", "e2", "purchase", 2, NOW_MS + 2)
 
 
 def test_followers_name_the_item_that_led_there_most_often():
@@ -127,13 +141,17 @@ def test_similar_names_the_nearest_text():
 
 def test_fresh_is_said_of_items_that_hardly_anybody_saw():
     """Not of one with five events, however young."""
-    catalog = stocked("none", "few", "many")
+    catalog = stocked("none", "few", "many", "old")
     catalog.put_knowledge("few", taught(NOW_MS))
     catalog.put_knowledge("many", taught(*MANY))
+    catalog.put_knowledge("old", taught(*MANY))
     catalog.put_embedding("none", embedded([1, 0]))
     items = items_for(viewer("many"), catalog, preferring(age_6h=3, unseen=1, few_events=1))
 
-    assert {i: item.reason.kind for i, item in items.items() if i != "many"} == {"none": "fresh", "few": "fresh"}
+    assert {i: item.reason.kind for i, item in items.items() if i not in ("many", "old")} == {
+        "none": "fresh",
+        "few": "fresh",
+    }
     assert items["many"].reason.kind != "fresh"
 
 
@@ -170,3 +188,75 @@ def test_an_empty_list_has_no_reasons():
     nothing = Explored(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, dtype=bool))
 
     assert explained(ranked.past, ranked.candidates, ranked.scored, head, catalog, nothing) == []
+
+
+def shop(n_fresh: int, n_known: int) -> Catalog:
+    """Return a catalog of fresh items f0, f1, ... and others o0, o1, ... that are alike in all but that."""
+    catalog = stocked(*(f"f{n}" for n in range(n_fresh)), *(f"o{n}" for n in range(n_known)))
+    for n in range(n_fresh):
+        catalog.put_embedding(f"f{n}", embedded([1, 0]))
+    for n in range(n_known):
+        catalog.put_knowledge(f"o{n}", taught(*MANY))
+    return catalog
+
+
+def test_few_events_are_not_popular():
+    """Two events where others have six: no more is said than where it is from. Six where one has seven will do."""
+    catalog = stocked("few", "many", "most", "none", "nothing")
+    for item_id, n in {"few": 2, "many": 6, "most": 7}.items():
+        catalog.put_knowledge(item_id, taught(*[NOW_MS] * n))
+    items = items_for(COLD, catalog, preferring(popularity=1))
+
+    assert {i: item.reason.kind for i, item in items.items()} == {
+        "few": "catalog", "many": "trending", "most": "trending",
+    }  # fmt: skip
+
+
+NEWNESS = preferring(age_6h=3, unseen=9, few_events=9)
+
+
+@pytest.mark.parametrize(("n_fresh", "kind"), [(5, "fresh"), (6, "catalog"), (9, "catalog")])
+def test_being_new_is_no_reason_where_most_is_new(n_fresh, kind):
+    """Of ten items five may be called new. Where more are, that says nothing, and nothing else is true of them."""
+    catalog = shop(n_fresh, 10 - n_fresh)
+    catalog.put_embedding("o0", embedded([0, 1]))  # like none of them
+    items = items_for(viewer("o0"), catalog, NEWNESS)
+
+    assert {items[i].reason.kind for i in items if i.startswith("f")} == {kind}
+
+
+def test_what_is_new_among_the_new_has_the_next_true_reason():
+    """A text like that of an item of the user's, else its category, else nothing; numbers of `sources` stay."""
+    catalog = shop(n_fresh=4, n_known=1)
+    for item_id, vector in {"f0": [1, 0.1], "f1": [0, 1], "f2": [0, 1], "o0": [1, 0]}.items():
+        catalog.put_embedding(item_id, embedded(vector))
+    catalog.put_item(Item("o0", category="kitchen", tags=["blue"]))
+    catalog.put_item(Item("f1", category="kitchen"))
+    catalog.put_item(Item("f2", category="garden", tags=["blue"]))
+    items = items_for(viewer("o0"), catalog, NEWNESS)
+
+    assert items["f0"].reason == Reason("similar", "o0", "e0", "click")
+    assert items["f1"].reason == Reason("category", "o0", "e0", "click")
+    assert items["f2"].reason == Reason("catalog")
+    assert all(items[i].sources["fresh"] > 0 for i in ("f0", "f1", "f2"))
+
+
+def test_an_own_item_is_not_new():
+    """Few have seen it, but the user has."""
+    items = items_for(viewer("f0"), shop(n_fresh=2, n_known=8), NEWNESS)
+
+    assert items["f0"].reason == Reason("repeat", "f0", "e0", "click", 1, NOW_MS)
+    assert items["f1"].reason == Reason("fresh")
+
+
+@pytest.mark.parametrize("group", ["followers", "neighbours", "similar"])
+def test_no_item_is_the_evidence_for_itself(group):
+    """a follows itself, users alike came back to it, and its text is its own: b is named, or that it is a repeat."""
+    catalog = stocked("a", "b")
+    for item_id in ("a", "b"):
+        catalog.put_embedding(item_id, embedded([1, 0]))
+    catalog.put_knowledge("a", taught(*MANY, predecessors={"a": 9, "b": 1}, users={"v": NOW_MS, "w": NOW_MS}))
+    catalog.put_knowledge("b", taught(*MANY, predecessors={"a": 1}, users={"v": NOW_MS, "w": NOW_MS}))
+    for user in (viewer("a"), viewer("b", "a"), viewer("a", "b")):
+        for item_id, item in items_for(user, catalog, preferring(**dict.fromkeys(GROUPS[group], 1.0))).items():
+            assert item.reason.item_id != item_id or item.reason.kind == "repeat"

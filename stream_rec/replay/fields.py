@@ -19,8 +19,7 @@ from msgspec import Struct
 
 from stream_rec.events.interaction import KIND_OF_LABEL, Interaction, Kind
 from stream_rec.events.item import Item
-from stream_rec.events.slate import EVERYBODY
-from stream_rec.events.validate import InputLimits, Rejection, check_id, check_timestamp
+from stream_rec.events.validate import InputLimits, Rejection, check_id, check_timestamp, check_user_id
 
 T = TypeVar("T")
 
@@ -161,9 +160,8 @@ def _event(fields: EventFields, default_id: str, received_ms: int, limits: Input
     event_id = default_id if fields.event_id is None else fields.event_id
     rejection = (
         check_id("event_id", event_id, limits)
-        or check_id("user_id", fields.user_id, limits)
+        or check_user_id(fields.user_id, limits)
         or check_id("item_id", fields.item_id, limits)
-        or (Rejection("bad_id", "user_id '*' is the list for everybody") if fields.user_id == EVERYBODY else None)
         or check_timestamp(timestamp_ms, received_ms=received_ms, limits=limits)
     )
     return rejection or LoggedEvent(

@@ -9,8 +9,8 @@ from typing import NamedTuple
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
 _BITS = 0xFFFFFFFF
-KEYS_KNOWN = 1 << 16
-"""Keys whose hash is remembered, for users and items come again: some 200 bytes each, as ids mostly are."""
+KEYS_KNOWN = 1 << 15
+"""Keys whose hash is remembered, for users and items come again: 240 bytes each with ids of 32."""
 LONGEST_KNOWN = 256
 """Bytes of a key that is remembered: the default limit of an id."""
 

@@ -19,7 +19,7 @@ POLL_MS = 200
 RECORDS_AT_ONCE = 500
 """Between two looks at the rest of the process."""
 QUIET_POLLS = 3
-"""Empty polls after which a partition counts as read: compaction may have taken its last record."""
+"""Polls that bring nothing and lead nowhere, after which a partition counts as read."""
 
 
 class Tail(Service):
@@ -65,14 +65,17 @@ class Tail(Service):
             await self._poll()
 
     async def _catch_up(self, ends: dict[TopicPartition, int]) -> None:
-        quiet = 0
+        quiet, before = 0, {}
         while True:
-            behind = [tp for tp, end in ends.items() if await self._consumer.position(tp) < end]
+            positions = {tp: await self._consumer.position(tp) for tp in ends}
+            behind = [tp for tp, end in ends.items() if positions[tp] < end]
             if not behind:
                 return
-            n_read = await self._poll()
+            await self._poll()
             answered = all(self._consumer.highwater(tp) is not None for tp in behind)
-            quiet = 0 if n_read or not answered else quiet + 1
+            # What was aborted brings no records, however much of it there is.
+            quiet = quiet + 1 if answered and positions == before else 0
+            before = positions
             if quiet >= QUIET_POLLS:
                 return
 

@@ -167,11 +167,12 @@ def _fetched(coordinates: str, version: str) -> list[Path]:
     """Return the jars of ``coordinates`` and of all that they need; raises what ``kafka_jars`` raises."""
     try:
         import jgo
+        from jgo.config import GlobalSettings
     except ImportError as error:
         raise BrokerUnavailable(NEEDS_EXTRA) from error
     # jgo writes a jar in place: two at once, or one that was cut off, would leave half a jar
-    lock = only_one(Path(tempfile.gettempdir()) / f"stream-rec-jars-{os.getuid()}.lock", waiting_for="kafka_jars")
-    with lock, trusting_the_system():
+    lock = _lock_folder(Path(GlobalSettings.load().repo_cache)) / f"stream-rec-jars-{os.getuid()}.lock"
+    with only_one(lock, waiting_for="kafka_jars"), trusting_the_system():
         logger.info("looking_for_kafka version=%s", version)  # the first time it takes 8 s
         try:
             artifacts = jgo.resolve(coordinates)
@@ -192,6 +193,13 @@ def _fetched(coordinates: str, version: str) -> list[Path]:
                 "yours"
             ) from error
     return jars
+
+
+def _lock_folder(repository: Path) -> Path:
+    """Return the Maven repository itself, or, where that is somebody else's, the folder of temporary files."""
+    with contextlib.suppress(OSError):
+        repository.mkdir(parents=True, exist_ok=True)
+    return repository if os.access(repository, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def _java() -> str:

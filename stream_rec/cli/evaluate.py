@@ -23,6 +23,7 @@ from rich.table import Table
 
 from stream_rec.cli.bars import Rate, bars
 from stream_rec.cli.files import FORMATS, Skipped
+from stream_rec.cli.interrupt import raised
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden, shown
 from stream_rec.errors import FileProblem
@@ -81,6 +82,7 @@ def evaluate(
     here unless asked to: a log cannot answer for what it has not shown, so exploring only costs.
     """
     flags = {"ranking.seed": seed, "ranking.n": list_size, "embedder.encoder": encoder}
+    click.get_current_context().with_resource(raised())
     settings = overridden(settings, flags)
     others = _chosen(baselines)
     for file in filter(None, (json_file, report_dir and report_dir / "index.html")):

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 
 from stream_rec.cli.bars import bars
 from stream_rec.cli.files import FORMATS, Skipped
+from stream_rec.cli.interrupt import raised
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden
 from stream_rec.errors import FileProblem
@@ -49,6 +50,7 @@ def replay(
     The same input, settings and seed give the same bytes. Lines that cannot be used are counted by reason on stderr
     and make the exit code 1.
     """
+    click.get_current_context().with_resource(raised())
     settings = overridden(settings, {"ranking.seed": seed, "embedder.encoder": encoder})
     pipeline = Pipeline(settings)
     skipped = Skipped()

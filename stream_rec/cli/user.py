@@ -12,6 +12,7 @@ import msgspec
 
 from stream_rec.broker.find import reached
 from stream_rec.cli.group import Commands
+from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
 from stream_rec.client.rights import require_rights
@@ -46,7 +47,7 @@ def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool) -> Non
     require_rights(kafka, read=["receipts"], write=["forget"])
     if not yes:
         click.confirm(f"Delete all that is known of user {user_id!r}? It cannot be undone", abort=True, err=True)
-    with closing(TopicReader(kafka, "receipts")) as receipts:
+    with interrupt_flag() as interrupted, closing(TopicReader(kafka, "receipts")) as receipts:
         with EventProducer(kafka) as producer:
             request_id = producer.forget(user_id)
             producer.flush()
@@ -54,7 +55,7 @@ def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool) -> Non
             click.echo(f"asked for, as request {request_id}")
             return
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not interrupted.is_set():
             for record in receipts.poll(0.2):
                 if record.key == request_id.encode():
                     receipt = _RECEIPT.decode(record.value)
@@ -64,5 +65,8 @@ def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool) -> Non
                         else f"nothing was known of this user (receipt {request_id})"
                     )
                     return
+    if interrupted.is_set():
+        click.echo(f"stopped by Ctrl-C before the receipt came; the wish stands, as {request_id}", err=True)
+        sys.exit(EXIT_CODE)
     click.echo(f"no receipt within {timeout_s:g} s: does a worker run? The wish stands, as {request_id}", err=True)
     sys.exit(1)

@@ -1,0 +1,60 @@
+"""`make setup` behind a proxy that looks into TLS, and what it says at its end. Nothing is installed here."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.command import CLEAN
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The Makefile with what it asks, in a folder of its own."""
+    if shutil.which("make") is None:
+        pytest.skip("no make")
+    for name in ("Makefile", "stream_rec/broker/certificates.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def make(folder: Path, *arguments: str, **environ: str) -> str:
+    """Return what make says."""
+    without = {name: value for name, value in CLEAN.items() if name not in ("PIP_CERT", "SSL_CERT_FILE", "MAKEFLAGS")}
+    done = subprocess.run(["make", *arguments], cwd=folder, env=without | environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_pip_and_uv_trust_what_the_system_trusts(copy: Path):
+    """pip and uv bring lists of their own, which do not know a company's authority."""
+    (copy / "company.pem").write_text("")
+
+    told = make(copy, "--eval", "show: ; @env", "show", SSL_CERT_FILE=str(copy / "company.pem")).splitlines()
+
+    assert f"PIP_CERT={copy / 'company.pem'}" in told
+    assert f"SSL_CERT_FILE={copy / 'company.pem'}" in told
+    assert "UV_SYSTEM_CERTS=true" in told
+
+
+def test_what_a_user_says_goes_before(copy: Path):
+    """A list for pip alone is not replaced."""
+    told = make(copy, "--eval", "show: ; @env", "show", PIP_CERT="mine.pem", UV_SYSTEM_CERTS="false").splitlines()
+
+    assert {"PIP_CERT=mine.pem", "UV_SYSTEM_CERTS=false"} <= set(told)
+
+
+def test_setup_ends_with_how_to_call_it(copy: Path):
+    """Nobody looks for `stream-rec` on their PATH; and where an install fails, certificates are thought of."""
+    for name in ("pyproject.toml", "constraints.txt"):
+        (copy / name).touch()
+    told = make(copy, "-n", "setup")
+
+    assert ".venv/bin/stream-rec" in told.splitlines()[-1] and "activate" in told.splitlines()[-1]
+    assert told.count("set SSL_CERT_FILE to a PEM file") >= 2

@@ -3,8 +3,9 @@
     python benchmarks/evaluate.py --logs ../shared/data --out evaluation
 
 For each log a report page and everything measured as JSON come to the folder `--out`; the tables, as Markdown, to
-standard output; where a baseline is better, as `docs/evaluation.md`, to the file `--losses`. About half an hour on two
-cores. Times are true only with --jobs 1. With `--only LOG` one log is run, and the others are taken from `--out`.
+standard output; where a baseline is better and what each chose, as `docs/evaluation.md`, to the file `--page`. About
+half an hour on two cores. Times are true only with --jobs 1. With `--only LOG` one log is run, and the others are taken
+from `--out`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("evaluation"), help="where pages and numbers go (%(default)s)")
     parser.add_argument("--baselines", default="all", help="all, none, or some (%(default)s)")
     parser.add_argument("--only", action="append", help="run this log alone, may be repeated; `none`: run nothing")
-    parser.add_argument("--losses", type=Path, help="file for where a baseline is better")
+    parser.add_argument("--page", type=Path, help="file for where a baseline is better and what each chose")
     parser.add_argument("--jobs", type=int, default=1, help="methods at a time (%(default)s)")
     arguments = parser.parse_args()
     if missing := [name for name in LIMITS if not (arguments.logs / name / "events.jsonl.gz").is_file()]:
@@ -65,9 +66,9 @@ def main() -> None:
         table_of_diversity,
         table_of_choices,
     )
-    if arguments.losses:
-        command = "python benchmarks/evaluate.py --logs LOGS --losses docs/evaluation.md"
-        arguments.losses.write_text(markdown(results, command=command), encoding="utf-8")
+    if arguments.page:
+        command = "python benchmarks/evaluate.py --logs LOGS --page docs/evaluation.md"
+        arguments.page.write_text(markdown(results, command=command), encoding="utf-8")
     print(*(table(results) for table in tables), sep="\n")
 
 

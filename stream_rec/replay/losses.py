@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stream_rec.replay.baselines.choice import in_words
 from stream_rec.replay.evaluation import ENGINE
 
 METRICS = ("ndcg", "hr")
@@ -51,6 +52,11 @@ def losses(results: Mapping[str, Any]) -> list[Loss]:
     return found
 
 
+def _has_chosen(result: Mapping[str, Any]) -> bool:
+    """Return whether a method tried any settings."""
+    return bool(result.get("chosen") and result["chosen"]["n_trials"])
+
+
 def _parts(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return size and accuracy by part."""
     halves = {f"half={name}": half for name, half in result["halves"].items()}
@@ -59,34 +65,45 @@ def _parts(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def markdown(results: Mapping[str, Mapping[str, Any]], *, command: str) -> str:
-    """Return a page of all losses by log.
+    """Return a page of all losses by log, and of what baselines chose.
 
     Args:
         results: By log, what ``losses`` takes.
         command: What made them, to be shown.
     """
     lines = [
-        "# Where a baseline is better than stream_rec",
+        "# Where a baseline is better than stream_rec, and what baselines chose",
         "",
         "Every part of the scored events (as in README; parts: `stream_rec/replay/slices.py`) in which at least one",
-        "baseline has a higher NDCG@20 or HR@20, with the best of them. Parts of few events are listed too. Made by",
+        "baseline has a higher NDCG@20 or HR@20, with the best of them. Parts of few events are listed too; there the",
+        "best of many methods is partly luck. Made by",
         "",
         f"    {command}",
+        "",
+        "Each baseline chose its settings on the warm-up of each log (`stream_rec/replay/baselines/choice.py`).",
     ]
     for log, methods in results.items():
         found = losses(methods)
         n_parts = sum(part["n"] > 0 for part in _parts(methods[ENGINE]).values())
-        lost = len({one.part for one in found})
-        lines += ["", f"## {log}", "", f"In {lost} of {n_parts} parts."]
+        lines += [
+            "",
+            f"## {log}",
+            "",
+            f"A baseline is better in {len({one.part for one in found})} of {n_parts} parts.",
+        ]
         if found:
-            lines += [
-                "",
-                "| part | events | measure | stream_rec | best baseline | which | better ones |",
-                "|---|---|---|---|---|---|---|",
-            ]
+            lines += ["", "| part | events | measure | stream_rec | best baseline | which | better ones |"]
+            lines += ["|---" * 7 + "|"]
         lines += [
             f"| {one.part} | {one.n:,} | {one.metric.upper()} | {one.ours:.4f} | {one.theirs:.4f} | {one.baseline} "
             f"| {one.n_better} |"
             for one in found
+        ]
+        chosen = {name: result["chosen"] for name, result in methods.items() if _has_chosen(result)}
+        if chosen:
+            lines += ["", "| method | trials | NDCG@20 there | chosen |", "|---" * 4 + "|"]
+        lines += [
+            f"| {name} | {one['n_trials']} | {one['warm_up_ndcg']:.4f} | {in_words(one['settings'])} |"
+            for name, one in chosen.items()
         ]
     return "\n".join(lines) + "\n"

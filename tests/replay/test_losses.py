@@ -48,12 +48,14 @@ def test_a_loss_of_all_events_is_said_first():
     assert losses(better)[0] == Loss("all", 20, "ndcg", 0.5, "popular", 0.6, 1)
 
 
-def test_the_page_has_a_table_for_each_log():
-    """A log without a loss says so by its count."""
-    alone = {"stream_rec": RESULTS["stream_rec"]}
-    text = markdown({"a": RESULTS, "b": alone}, command="make it")
+def test_the_page_has_tables_for_each_log():
+    """What was lost, and what was chosen; a log without a loss says so by its count."""
+    chosen = {"settings": {"rate": 0.05, "window": None}, "warm_up_ndcg": 0.25, "n_trials": 7}
+    methods = {name: {**one, "chosen": chosen if name == "popular" else None} for name, one in RESULTS.items()}
+    text = markdown({"a": methods, "b": {"stream_rec": RESULTS["stream_rec"]}}, command="make it")
 
     assert "    make it\n" in text
-    assert "## a\n\nIn 2 of 5 parts.\n\n| part |" in text
+    assert "## a\n\nA baseline is better in 2 of 5 parts.\n\n| part |" in text
     assert "| new | 4 | HR | 0.3000 | 0.4000 | nearest | 1 |\n" in text
-    assert text.endswith("## b\n\nIn 0 of 5 parts.\n")
+    assert "| popular | 7 | 0.2500 | rate 0.05, window none |\n" in text
+    assert text.endswith("## b\n\nA baseline is better in 0 of 5 parts.\n")

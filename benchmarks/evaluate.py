@@ -90,22 +90,24 @@ def table_of_methods(results: dict[str, dict]) -> str:
 
 
 def table_of_slices(results: dict[str, dict]) -> str:
-    """Return NDCG by slice: ours, the best-NDCG baseline's and decayed popularity's; HR for new items."""
-    lines = [
-        f"| slice: ours / best baseline / decayed popularity | {' | '.join(results)} |",
-        "|---" * (len(results) + 1) + "|",
-    ]
-    for part in SLICES:
+    """Return NDCG by part of the events, HR for new items: ours, and the highest that any baseline has there."""
+    heads = [f"{name} {whose}" for name in results for whose in (OURS, "best other")]
+    lines = [f"| part | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for part in ("second half", *SLICES):
         metric = "hr" if part == "item<5" else "ndcg"
         cells = []
         for methods in results.values():
-            shown = [
-                methods.get(method, {}).get("slices", {}).get(part)
-                for method in (OURS, _best(methods), "decayed_popularity")
-            ]
-            enough = shown[0] and shown[0]["n"] >= LEAST
-            cells.append(" / ".join(_short(one[metric]) if one else "–" for one in shown) if enough else "too few")
-        lines.append(f"| {part} ({metric.upper()}) | {' | '.join(cells)} |")
+            parts = {
+                name: one["halves"]["second"] if part == "second half" else one["slices"][part]
+                for name, one in methods.items()
+                if "error" not in one
+            }
+            others = [of[metric] for name, of in parts.items() if not name.startswith(OURS)]
+            if parts[OURS]["n"] < LEAST:
+                cells += ["too few"] * 2
+            else:
+                cells += [_short(parts[OURS][metric]), _short(max(others)) if others else "–"]
+        lines.append(f"| {part} ({metric.upper()}@20) | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 

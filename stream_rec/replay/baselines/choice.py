@@ -66,7 +66,7 @@ def choose(family: Family[Settings], world: World, groups: Sequence[Group], seed
         best = replace(best, **{name: getattr(choose(simpler, world, groups, seed).settings, its)})
     judged = set(np.linspace(n_first, len(groups) - 1, JUDGED).round().astype(int).tolist())
     n_later = sum(len(group.items) for group in groups[n_first:])
-    of_trial = replace(world, n_warm_groups=n_first, n_events_between_trainings=-(-n_later // 2))
+    of_trial = replace(world, n_warm_groups=n_first, n_events_between_trainings=n_later // 2 + 1)
     highest, n_trials = _ndcg(family.make(of_trial, seed, best), groups, judged), 1
     for name, options in family.options.items():
         for option in options:

@@ -73,9 +73,10 @@ def main() -> None:
 
 
 def table_of_methods(results: dict[str, dict]) -> str:
-    """Return NDCG and HR of every method, those first whose NDCG is the highest on average; one figure a cell."""
+    """Return NDCG and HR of every method that ran on all logs, the highest mean NDCG first; one figure a cell."""
     names = list(results)
-    methods = sorted(results[names[0]], key=lambda method: -sum(results[name][method]["ndcg"] for name in names))
+    methods = [method for method in results[names[0]] if all("ndcg" in of.get(method, {}) for of in results.values())]
+    methods.sort(key=lambda method: -sum(results[name][method]["ndcg"] for name in names))
     heads = [f"{name} {metric}" for name in names for metric in ("NDCG@20", "HR@20")]
     lines = [f"| method | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     for method in methods:

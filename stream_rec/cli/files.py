@@ -10,7 +10,7 @@ import click
 
 from stream_rec.replay.log import BadLine
 
-FORMATS = """\\b
+FORMATS = """\b
 Files are JSON lines or CSV, plain or gzipped; docs/formats.md has every
 field. An event and an item:
   {"event_type": "view", "user_id": "ann", "item_id": "cup-3",

@@ -27,8 +27,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command of this name, which says in its help what stands in that of the program."""
         command = super().get_command(ctx, cmd_name)
-        if command is not None and not isinstance(command, click.Group):
-            command.epilog = command.epilog or ANYWHERE
+        if command is not None and not isinstance(command, click.Group) and ANYWHERE not in (command.epilog or ""):
+            command.epilog = "\n\n".join(filter(None, (command.epilog, ANYWHERE)))
         return command
 
 

@@ -67,6 +67,14 @@ def test_an_option_without_its_value_is_named():
     assert "Option '--bootstrap' requires an argument" in refused.stderr
 
 
+def test_an_example_in_a_help_stands_on_lines_of_its_own():
+    """As it was written: wrapped, it could not be copied."""
+    lines = call("produce", "--help").stdout.splitlines()
+
+    assert any(line.strip().startswith('{"event_type": "view"') for line in lines)
+    assert not any("\\b" in line for line in lines)
+
+
 def test_no_command_has_an_option_of_the_programs_name():
     """It would never be given."""
     own = {name for option in cli.params for name in option.opts} - {"--version"}

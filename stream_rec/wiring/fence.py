@@ -31,6 +31,8 @@ from typing import Any
 
 import aiokafka
 import faust
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError
 from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
@@ -49,6 +51,8 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread: what it hears of the group renews the lease, and partitions move together."""
 
     lease: Lease
+    n_answers = 0
+    """How often a broker has answered that it knows no coordinator: it is there, and not ready for groups."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,6 +73,20 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
         """Connect."""
         await super().on_start()
         self.lease.watch(self._consumer._coordinator)
+        self._count_answers(self._consumer._client)
+
+    def _count_answers(self, client: AIOKafkaClient) -> None:
+        """Count in ``n_answers``, from now on, what the client is told when it asks for the coordinator."""
+        look_up = client.coordinator_lookup
+
+        async def counting(*args: Any, **kwargs: Any) -> int:
+            try:
+                return await look_up(*args, **kwargs)
+            except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError):
+                self.n_answers += 1
+                raise
+
+        client.coordinator_lookup = counting
 
     def _stopped_set(self) -> None:
         """Take notice that it stops, also where it has crashed and closed its loop: mode would raise."""

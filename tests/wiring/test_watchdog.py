@@ -8,7 +8,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -46,8 +46,9 @@ class FakeApp:
         self.should_stop = False
         self.coordinator = Coordinator()
         self.loop = asyncio.new_event_loop()
-        thread = SimpleNamespace(_consumer=SimpleNamespace(_coordinator=self.coordinator), thread_loop=self.loop)
-        self.consumer = SimpleNamespace(_thread=thread)
+        consumer = SimpleNamespace(_coordinator=self.coordinator)
+        self.thread = SimpleNamespace(_consumer=consumer, thread_loop=self.loop, n_answers=0)
+        self.consumer = SimpleNamespace(_thread=self.thread)
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
@@ -66,17 +67,20 @@ def app() -> Iterator[FakeApp]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"INTERVAL_S": 0.02, "LOST_S": 0.3, "MUTE_S": 0.6, "STOP_S": 0.3, "ANSWER_S": 0.1}.items():
+    limits = {"LOST_S": 0.3, "ABSENT_S": 1.2, "MUTE_S": 0.6, "STOP_S": 0.3}
+    for name, seconds in {"INTERVAL_S": 0.02, "ANSWER_S": 0.1, **limits}.items():
         monkeypatch.setattr(module, name, seconds)
 
 
 class Watched:
     """A watchdog that runs, and what it did."""
 
-    def __init__(self, app: FakeApp, *, ready_timeout_s: float = 60.0) -> None:
+    def __init__(
+        self, app: FakeApp, *, ready_timeout_s: float = 60.0, clock: Callable[[], float] | None = None
+    ) -> None:
         self.ended = threading.Event()
         self.codes: list[int] = []
-        self.dog = Watchdog(app, ready_timeout_s=ready_timeout_s, end=self._end)
+        self.dog = Watchdog(app, ready_timeout_s=ready_timeout_s, end=self._end, clock=clock)
         self.dog.start()
 
     def _end(self, code: int) -> None:
@@ -126,6 +130,41 @@ def test_a_coordinator_that_is_found_again_is_forgiven(app: FakeApp) -> None:
             assert not watched.ends_within(0.15)
             app.coordinator.coordinator_id = 1
             assert not watched.ends_within(0.15)
+
+
+def test_a_broker_that_says_it_has_no_coordinator_yet_is_waited_for(app: FakeApp, caplog) -> None:
+    """A new broker under load sets up its groups for longer than a lost coordinator is waited for; not for ever."""
+    with Watched(app) as watched:
+        app.coordinator.coordinator_id = None
+        began = time.monotonic()
+        while not watched.ends_within(0.1) and time.monotonic() - began < 10.0:
+            app.thread.n_answers += 1
+        assert time.monotonic() - began > 1.0
+    assert watched.codes == [EXIT_CODE]
+    assert "says the broker" in caplog.text
+
+
+@pytest.mark.parametrize("ill", ["lost", "mute", "never ready", "stopping"])
+def test_a_starved_process_is_not_ended_and_a_broken_one_is_once_it_runs(app: FakeApp, ill: str) -> None:
+    """All limits are of running time: without CPU none comes nearer, and with it all are kept."""
+    release, running, seconds = threading.Event(), threading.Event(), [0.0]
+
+    def clock() -> float:
+        seconds[0] += 0.05 if running.is_set() else 0.0
+        return seconds[0]
+
+    with Watched(app, ready_timeout_s=0.5 if ill == "never ready" else 60.0, clock=clock) as watched:
+        if ill == "lost":
+            app.coordinator.coordinator_id = None
+        elif ill == "mute":
+            app.loop.call_soon_threadsafe(release.wait, 10)
+        elif ill == "stopping":
+            watched.dog.stopping()
+        assert not watched.ends_within(1.2)
+        running.set()
+        assert watched.ends_within(5.0)
+        release.set()
+    assert watched.codes == [EXIT_CODE]
 
 
 def test_a_mute_loop_ends_the_process(app: FakeApp, caplog: pytest.LogCaptureFixture) -> None:

@@ -109,6 +109,12 @@ class Knowledge:
     def _put_predecessors(
         self, row: int, before: dict[str, int], after: dict[str, int], row_of: Callable[[str], int]
     ) -> None:
+        if not before:  # at a start every item comes whole
+            rows = np.array(list(map(row_of, after)), dtype=np.int64)
+            weights = np.array(list(after.values()), dtype=np.float64)
+            if after:
+                self.followers.put(row, rows, weights, np.zeros(len(rows)))
+            return
         changed = _changed(before, after)
         if changed:
             rows = np.array([row_of(item_id) for item_id in changed])  # may make rows

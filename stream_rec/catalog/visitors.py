@@ -51,7 +51,7 @@ class Visitors:
         """Replace the ring of one item."""
         left, came = changes(before, after)
         came_visitors = [visitor for _, visitor in came]
-        left_slots, came_slots = [], []
+        left_slots = []
         for _, visitor in left:
             slot = self._slot_of[visitor]
             left_slots.append(slot)
@@ -59,10 +59,8 @@ class Visitors:
             if self._n_rings[slot] == 0 and visitor not in came_visitors:
                 del self._slot_of[visitor]
                 self._free.append(slot)
-        for visitor in came_visitors:
-            slot = self._slot(visitor)
-            came_slots.append(slot)
-            self._n_rings[slot] += 1
+        came_slots = np.array([self._slot(visitor) for visitor in came_visitors], dtype=np.int64)
+        self._n_rings[came_slots] += 1  # a visitor stands in a ring once
         while self.n_of_item[row] - len(left) + len(came) > self.of_item.shape[1]:
             self.of_item = np.hstack([self.of_item, np.full_like(self.of_item, -1)])
         _exchange(
@@ -73,7 +71,7 @@ class Visitors:
             self.n_rows,
             row,
             np.array(left_slots, dtype=np.int64),
-            np.array(came_slots, dtype=np.int64),
+            came_slots,
             np.array([seen_ms for seen_ms, _ in came], dtype=np.float64),
         )
 
@@ -85,10 +83,11 @@ class Visitors:
                 self.n_rows[slot] = 0
             else:
                 slot = len(self._slot_of)
-                self.rows = grown(self.rows, slot + 1)
-                self.times = grown(self.times, slot + 1)
-                self.n_rows = grown(self.n_rows, slot + 1)
-                self._n_rings = grown(self._n_rings, slot + 1)
+                if slot == len(self.n_rows):
+                    self.rows = grown(self.rows, slot + 1)
+                    self.times = grown(self.times, slot + 1)
+                    self.n_rows = grown(self.n_rows, slot + 1)
+                    self._n_rings = grown(self._n_rings, slot + 1)
             self._slot_of[visitor] = slot
         return slot
 

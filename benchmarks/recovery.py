@@ -1,6 +1,7 @@
 """How soon a worker is back: cold and warm starts over many users, kills, and failover to another worker.
 
     python benchmarks/recovery.py [--users 100000] [--kills 20] [--failovers 5] [--session-timeout 6]
+    python benchmarks/recovery.py --catalog     # instead: starts over what an hour at 500 events a second leaves
 
 States are real ones of about 1 KB whose ids are random, so that nothing compresses. Everything runs on this machine,
 the broker and the load included. Times are from the process's start, or from the kill, not from when Python is up.
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from hour import left, write_hour
 
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings, overridden
@@ -54,10 +56,20 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--failovers", type=int, default=5)
     parser.add_argument("--session-timeout", type=float, default=6.0)
+    parser.add_argument("--catalog", action="store_true")
+    parser.add_argument("--knowledge", type=int, default=120_000)
+    parser.add_argument("--moves", type=int, default=300_000)
     arguments = parser.parse_args()
     settings = overridden(
         Settings(), {"embedder.encoder": "hashing", "worker.session_timeout_s": arguments.session_timeout}
     )
+    if arguments.catalog:
+        with (
+            kafka_broker(os.environ) as bootstrap,
+            RunningPipeline(bootstrap, settings, workers=0, embedder=False) as pipeline,
+        ):
+            print(json.dumps(catalog_starts(pipeline, arguments.knowledge, arguments.moves), indent=2))
+        return
     with kafka_broker(os.environ) as bootstrap:
         with RunningPipeline(bootstrap, settings, workers=0, embedder=False) as pipeline:
             empty_s = started(pipeline)
@@ -78,6 +90,25 @@ def main() -> None:
             result["session_timeout_s"] = arguments.session_timeout
             result["failover_to_next_list_s"] = spread(failovers(pipeline, arguments.failovers))
     print(json.dumps(result, indent=2))
+
+
+def catalog_starts(pipeline: RunningPipeline, n_knowledge: int, n_moves: int) -> dict[str, object]:
+    """Return how long starts took over what an hour leaves, without and with what the worker has on its disk."""
+    empty_s = started(pipeline)
+    stop(pipeline)
+    asyncio.run(write_hour(pipeline.settings, n_knowledge, n_moves))
+    result = {
+        "knowledge_written": n_knowledge,
+        "moves_written": n_moves,
+        "records_left": left(pipeline.settings),
+        "start_of_all_empty_s": empty_s,
+        "cold_start_s": cold(pipeline),
+        "warm_start_after_kill_s": warm(pipeline, lambda child: child.kill()),
+        "warm_start_after_sigterm_s": warm(pipeline, lambda child: child.stop()),
+    }
+    log = pipeline.children["worker-1"].log.read_text(errors="replace")
+    result["read"] = [line.partition(" caught_up ")[2] for line in log.splitlines() if " caught_up " in line]
+    return result
 
 
 def started(pipeline: RunningPipeline, name: str = "worker-1") -> float:

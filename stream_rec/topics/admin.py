@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import kafka.errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
@@ -22,6 +23,7 @@ REQUEST_TIMEOUT_MS = 10_000
 LEADER_TIMEOUT_MS = 30_000
 """kafka-python's own limits are 30 s each: too long for a person who forgot to start a broker."""
 
+NO_ID = str(uuid.UUID(int=0))
 MISSING = "topic"
 PARTITIONS = "partitions"
 REPLICAS = "replication factor"
@@ -79,8 +81,25 @@ def create(settings: Settings) -> list[str]:
     return created
 
 
+class Examined(NamedTuple):
+    """What the broker says of a pipeline's topics."""
+
+    differences: list[Difference]
+    """In the order of the topics."""
+    topic_ids: dict[str, str]
+    """By full name, the id that a topic got when it was made: another one if it was deleted and made again.
+
+    Without those of brokers too old to give any.
+    """
+
+
 def compare(settings: Settings) -> list[Difference]:
-    """Return every difference between the topics on the broker and their definitions, in the order of the topics.
+    """Return every difference between the topics on the broker and their definitions; raises as ``examine`` does."""
+    return examine(settings).differences
+
+
+def examine(settings: Settings) -> Examined:
+    """Return every difference between the topics on the broker and their definitions, and who the topics are.
 
     More replicas than asked for are no difference, nor are configs that are not defined here, but for those with which
     records would be refused or lost one day. Codecs are none: every program reads every one.
@@ -95,11 +114,13 @@ def compare(settings: Settings) -> list[Difference]:
         existing = _describe(admin, wanted)
         _require_configs(settings, existing)
         configs = _configs(admin, [topic for topic in wanted if topic.name in existing])
-    return [
+    differences = [
         difference
         for topic in wanted
         for difference in _compare_one(topic, existing.get(topic.name), configs.get(topic.name, {}))
     ]
+    ids = {name: str(found.get("topic_id") or NO_ID) for name, found in existing.items()}
+    return Examined(differences, {name: topic_id for name, topic_id in ids.items() if topic_id != NO_ID})
 
 
 def differences(settings: Settings) -> list[str]:

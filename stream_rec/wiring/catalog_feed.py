@@ -16,16 +16,23 @@ from stream_rec.events import validate
 from stream_rec.events.partition import Place
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.knowledge import state as knowledge
+from stream_rec.wiring.mirror import Mirror
 from stream_rec.wiring.tail import Tail
 
 log = logging.getLogger(__name__)
 
 
-def catalog_feed(catalog: Catalog, take_learned: Callable[[ConsumerRecord], None], settings: Settings) -> Tail:
+def catalog_feed(
+    catalog: Catalog,
+    take_learned: Callable[[ConsumerRecord], None],
+    settings: Settings,
+    mirror_of: Callable[[list[str]], Mirror | None],
+) -> Tail:
     """Return the service that fills ``catalog`` and keeps it up to date.
 
     Args:
         take_learned: Takes the records of ``head-weights``, which must be known before the first list too.
+        mirror_of: Makes the mirror of the topics that it reads.
     """
     kafka, limits = settings.kafka, settings.limits
     head_weights, items = kafka.topic("head-weights"), kafka.topic("items")
@@ -42,7 +49,8 @@ def catalog_feed(catalog: Catalog, take_learned: Callable[[ConsumerRecord], None
         else:
             take_by_topic[record.topic](catalog, record, limits)
 
-    return Tail(kafka, [items, *take_by_topic, head_weights], take)
+    topics = [items, *take_by_topic, head_weights]
+    return Tail(kafka, topics, take, mirror_of(topics))
 
 
 def take_item(catalog: Catalog, record: ConsumerRecord, limits: InputLimits, place: Place) -> None:

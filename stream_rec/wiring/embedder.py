@@ -24,6 +24,7 @@ from stream_rec.wiring.apps import new_app, raw_topic
 from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
 from stream_rec.wiring.instance import held_directory
 from stream_rec.wiring.lease import Lease
+from stream_rec.wiring.mirror import mirror
 from stream_rec.wiring.reject import reject
 from stream_rec.wiring.tail import Tail
 
@@ -107,7 +108,7 @@ def run(settings: Settings) -> None:
     Raises:
         StreamRecError: something that it needs is missing, taken or different; nothing was started.
     """
-    process.require_topics(settings)
+    topic_ids = process.require_topics(settings)
     with held_directory(settings.embedder.data_dir, settings.embedder.instance_id) as directory:
         encoder = build(settings.embedder)
         log.info("encoder=%s dimensions=%d device=%s", encoder.identity, encoder.dimensions, encoder.device)
@@ -124,6 +125,7 @@ def run(settings: Settings) -> None:
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
             EmbeddingStage(app, producer, encoder, known, settings)
-            return [Tail(settings.kafka, [settings.kafka.topic("item-embeddings")], known.take)]
+            topics = [settings.kafka.topic("item-embeddings")]
+            return [Tail(settings.kafka, topics, known.take, mirror(directory, topic_ids, topics))]
 
         process.run(app, lease, settings, directory, services)

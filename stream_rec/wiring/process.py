@@ -85,15 +85,17 @@ class Process(faust.Worker):
         super()._schedule_shutdown(signal_)
 
 
-def require_topics(settings: Settings) -> None:
-    """Return when all topics are there and fit; with one missing a process would wait for it for ever.
+def require_topics(settings: Settings) -> dict[str, str]:
+    """Return the topics' ids when all are there and fit; with one missing a process would wait for it for ever.
 
     Raises:
         TopicMismatch: they do not; the message lists every difference that matters.
     """
-    fatal = [difference for difference in admin.compare(settings) if difference.what in FATAL]
+    examined = admin.examine(settings)
+    fatal = [difference for difference in examined.differences if difference.what in FATAL]
     if fatal:
         raise TopicMismatch("\n".join(["topics are not as needed:", *(f"  {difference}" for difference in fatal)]))
+    return examined.topic_ids
 
 
 def run(

@@ -12,6 +12,7 @@ from mode import Service
 
 from stream_rec.config import KafkaSettings
 from stream_rec.wiring.apps import new_reader
+from stream_rec.wiring.mirror import Mirror
 
 log = logging.getLogger(__name__)
 
@@ -20,16 +21,34 @@ RECORDS_AT_ONCE = 500
 """Between two looks at the rest of the process."""
 QUIET_POLLS = 3
 """Polls that bring nothing and lead nowhere, after which a partition counts as read."""
+WRITE_S = 2.0
+"""How often the mirror is written. What is read again after ``kill -9`` is what came since."""
 
 
 class Tail(Service):
-    """Every record of some topics, from the first to the present and on. Started means: the past has been read."""
+    """Every record of some topics, from the first to the present and on. Started means: the past has been read.
 
-    def __init__(self, kafka: KafkaSettings, topics: list[str], take: Callable[[ConsumerRecord], None]) -> None:
+    With a mirror, of each key what was the newest when the mirror was written last, and every record since.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        topics: list[str],
+        take: Callable[[ConsumerRecord], None],
+        mirror: Mirror | None = None,
+    ) -> None:
+        """Say what is to be followed; nothing is read yet.
+
+        Args:
+            mirror: Of these topics, this process's own; it is closed at the end.
+        """
         super().__init__()
         self._kafka = kafka
         self._topics = topics
         self._take = take
+        self._mirror = mirror
+        self._writing = asyncio.Lock()
         self._consumer: AIOKafkaConsumer | None = None
         self.n_records = 0
 
@@ -46,10 +65,16 @@ class Tail(Service):
         self._consumer.assign(partitions)
         ends = await self._consumer.end_offsets(partitions)
         await self._consumer.seek_to_beginning(*partitions)
+        n_mirrored = 0
+        if self._mirror is not None and self._mirror.fits(await self._consumer.beginning_offsets(partitions), ends):
+            n_mirrored = await self._take_mirrored(self._mirror)
+            for tp, offset in self._mirror.next_offsets.items():
+                self._consumer.seek(tp, offset)
         await self._catch_up(ends)
         log.info(
-            "caught_up topics=%s records=%d took_ms=%d",
+            "caught_up topics=%s mirrored=%d records=%d took_ms=%d",
             ",".join(self._topics),
+            n_mirrored,
             self.n_records,
             (time.monotonic() - began) * 1000,
         )
@@ -58,11 +83,43 @@ class Tail(Service):
         """Leave the broker."""
         if self._consumer is not None:
             await self._consumer.stop()
+        if self._mirror is not None:
+            async with self._writing:
+                await asyncio.get_running_loop().run_in_executor(None, self._mirror.close)
 
     @Service.task
     async def _follow(self) -> None:
         while not self.should_stop:
             await self._poll()
+
+    @Service.task
+    async def _write(self) -> None:
+        while not self.should_stop:
+            await self._write_mirror()
+            await self.sleep(WRITE_S)
+
+    async def _write_mirror(self) -> None:
+        if self._mirror is None:
+            return
+        async with self._writing:  # a batch may not overtake the one before it
+            if not self.should_stop:
+                await asyncio.get_running_loop().run_in_executor(None, self._mirror.store, self._mirror.collect())
+
+    async def _take_mirrored(self, mirror: Mirror) -> int:
+        """Take what the mirror holds; return how many records that was, 0 where it cannot be read."""
+        records, n_read = mirror.records(), 0
+        while True:
+            try:
+                record = next(records, None)
+            except Exception as error:  # of RocksDB's; it has no class of its own
+                mirror.clear(str(error))
+                return 0  # all comes again, and the newest counts
+            if record is None:
+                return n_read
+            self._take(record)
+            n_read += 1
+            if n_read % RECORDS_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def _catch_up(self, ends: dict[TopicPartition, int]) -> None:
         quiet, before = 0, {}
@@ -85,7 +142,11 @@ class Tail(Service):
         for records in fetched.values():
             for record in records:
                 self._take(record)
+                if self._mirror is not None:
+                    self._mirror.take(record)
             n_read += len(records)
+        if self._mirror is not None and self._mirror.is_full:
+            await self._write_mirror()
         self.n_records += n_read
         await asyncio.sleep(0)
         return n_read

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from mode import Service
 
@@ -20,6 +22,7 @@ from stream_rec.wiring.head_exchange import HeadExchange
 from stream_rec.wiring.instance import held_directory
 from stream_rec.wiring.item_stage import ItemStage
 from stream_rec.wiring.lease import Lease
+from stream_rec.wiring.mirror import mirror
 from stream_rec.wiring.offsets import OffsetsAfter
 from stream_rec.wiring.ownership import follow_assignment
 from stream_rec.wiring.table import Table
@@ -33,7 +36,7 @@ def run(settings: Settings) -> None:
         StreamRecError: something that it needs is missing, taken or different; nothing was started.
     """
     worker = settings.worker
-    process.require_topics(settings)
+    topic_ids = process.require_topics(settings)
     with held_directory(worker.data_dir, worker.instance_id) as directory:
         lease = Lease(settings.worker.session_timeout_s)
         app = new_app(
@@ -62,7 +65,8 @@ def run(settings: Settings) -> None:
             def take_learned(record: ConsumerRecord) -> None:
                 (factors if is_move(record) else heads).take(record)
 
-            feed = catalog_feed(bench.catalog, take_learned, settings)
+            mirror_of = partial(mirror, directory, topic_ids)
+            feed = catalog_feed(bench.catalog, take_learned, settings, mirror_of)
             return [users, items, offsets_after, feed, heads, factors, Everybody(app, producer, bench, settings)]
 
         process.run(app, lease, settings, directory, services)

@@ -40,6 +40,7 @@ setup: $(READY)  ## make .venv with everything in it
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
 	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,bench,test]' || $(INSTALL_FAILED)
+	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
 
 .venv/ready-light: pyproject.toml constraints.txt
@@ -47,6 +48,7 @@ setup: $(READY)  ## make .venv with everything in it
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec without torch"
 	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker]' || $(INSTALL_FAILED)
+	@$(BIN)/stream-rec compile
 	@touch $@
 
 .venv/bin/uv:

@@ -54,6 +54,7 @@ allow --allow-principal User:stream-rec-catalog --operation Write --topic items
 
 # stream-rec-lists: an app that shows lists
 allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations
+allow --allow-principal User:stream-rec-lists --operation Describe --group stream-rec
 
 # stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `backfill` and `user forget`
 allow --allow-principal User:stream-rec-operator --operation Read --topic views --topic clicks \

@@ -13,7 +13,7 @@ from stream_rec import __version__
 from stream_rec.cli.group import Program
 from stream_rec.cli.logs import set_up
 from stream_rec.config import load
-from stream_rec.errors import StreamRecError
+from stream_rec.errors import SettingsError, StreamRecError
 
 COMMANDS = {
     "broker": "stream_rec.cli.broker:broker",
@@ -28,10 +28,14 @@ COMMANDS = {
     "snapshot": "stream_rec.cli.snapshot:snapshot",
     "replay": "stream_rec.cli.replay:replay",
     "evaluate": "stream_rec.cli.evaluate:evaluate",
+    "compile": "stream_rec.cli.compile:compile_",
     "demo": "stream_rec.cli.demo:demo",
     "config": "stream_rec.cli.config:config",
 }
 """Name of each command and where it lives."""
+
+NO_CACHE = "no locator available"
+"""What numba says when neither the program's folder nor the user's cache directory can be written."""
 
 
 @click.command(
@@ -62,6 +66,13 @@ def main() -> None:
         with suppress(OSError):  # nobody reads it
             click.secho(f"error: {error}", fg="red", err=True)
         sys.exit(error.exit_code)
+    except RuntimeError as error:
+        if NO_CACHE not in str(error):
+            raise
+        remedy = "set NUMBA_CACHE_DIR to a directory that can be written"
+        with suppress(OSError):
+            click.secho(f"error: compiled kernels can be kept nowhere ({error}): {remedy}", fg="red", err=True)
+        sys.exit(SettingsError.exit_code)
     finally:
         _let_go_of_dead_pipes()
 

@@ -21,6 +21,7 @@ from rich.text import Text
 
 import stream_rec
 from stream_rec.broker.find import external_bootstrap
+from stream_rec.cli.compile import compiled
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
@@ -112,6 +113,7 @@ def demo(
         console.print(f"{count} lines not used: {reason}", style="yellow")
     if not items or len(events) < SHOWN_USERS:
         raise FileProblem(f"{items_file} and {events_file} hold {len(items)} items and {len(events)} events: too few")
+    compiled()  # here, where it can be seen: the worker finds it done
     with ExitStack() as stack:
         interrupted = stack.enter_context(interrupt_flag())
         try:

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from stream_rec.cli.bars import Rate, bars
+from stream_rec.cli.compile import compiled
 from stream_rec.cli.files import FORMATS, Skipped
 from stream_rec.cli.interrupt import raised
 from stream_rec.cli.reading import load_items
@@ -91,6 +92,7 @@ def evaluate(
     skipped = Skipped()
     n, seed = settings.ranking.n, settings.ranking.seed
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    compiled()  # once, here, where it can be seen: each method runs in a process of its own
     folder = Path(tempfile.mkdtemp(prefix="stream-rec-"))
     try:
         with bars(*columns, is_kept=True) as progress:

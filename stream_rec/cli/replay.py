@@ -13,6 +13,7 @@ import msgspec
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_rec.cli.bars import bars
+from stream_rec.cli.compile import compiled
 from stream_rec.cli.files import FORMATS, Skipped
 from stream_rec.cli.interrupt import raised
 from stream_rec.cli.reading import load_items
@@ -52,6 +53,7 @@ def replay(
     """
     click.get_current_context().with_resource(raised())
     settings = overridden(settings, {"ranking.seed": seed, "embedder.encoder": encoder})
+    compiled()
     pipeline = Pipeline(settings)
     skipped = Skipped()
     columns = (

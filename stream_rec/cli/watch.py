@@ -20,6 +20,7 @@ from stream_rec.cli.interrupt import interrupt_flag
 from stream_rec.client import RecommendationsView
 from stream_rec.client.reader import RecordLookup, TopicReader
 from stream_rec.config import KafkaSettings, Settings
+from stream_rec.errors import NotAllowed
 from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.explain import why
 
@@ -48,7 +49,7 @@ def watch(settings: Settings, user: str, top: int, once: bool, as_json: bool) ->
         view.wait_until_ready(READ_TIMEOUT_S)
         shown = view.for_user(user)
         if shown is None:
-            click.echo(f"there is no list for {user}, and none for everybody", err=True)
+            click.echo(f"there is no list for {user}, and none for everybody: {_why(view, settings)}", err=True)
             if once:
                 sys.exit(1)
         else:
@@ -97,6 +98,14 @@ class _Title(msgspec.Struct):
 
 
 _TITLE = msgspec.json.Decoder(_Title)
+
+
+def _why(view: RecommendationsView, settings: Settings) -> str:
+    """Return why there is no list, as far as this user may know."""
+    try:
+        return view.why_no_list(settings.worker.app_id)
+    except NotAllowed as error:
+        return str(error)
 
 
 def _is_news(newest: Slate, shown: Slate | None) -> bool:

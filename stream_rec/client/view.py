@@ -11,6 +11,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.client.connect import settings_of
 from stream_rec.client.reader import TopicReader
+from stream_rec.client.workers import APP_ID, why_no_list
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, UnreadableRecords
 from stream_rec.events.slate import EVERYBODY, Slate
@@ -37,7 +38,8 @@ class RecommendationsView:
             TopicMismatch: there is no such topic.
         """
         self._users = users
-        self._reader = TopicReader(settings_of(kafka), "recommendations")
+        self._kafka = settings_of(kafka)
+        self._reader = TopicReader(self._kafka, "recommendations")
         self._lists: dict[str, bytes] = {}
         self._undecodable = 0
         self._failure: BaseException | None = None
@@ -62,6 +64,8 @@ class RecommendationsView:
     def wait_until_ready(self, timeout_s: float = 60.0) -> None:
         """Wait until all that was in the topic at the start is in the view.
 
+        It may then be empty: see ``why_no_list``.
+
         Raises:
             BrokerUnavailable: that took longer than ``timeout_s``.
         """
@@ -85,6 +89,18 @@ class RecommendationsView:
             raise ValueError(f"user {user_id!r} is not among the `users` that this view was made for")
         value = self._lists.get(user_id)
         return None if value is None else _SLATE.decode(value)
+
+    def why_no_list(self, app_id: str = APP_ID) -> str:
+        """Return in words why ``for_user`` returns None: that no worker is ready, as a rule.
+
+        Args:
+            app_id: As set in ``worker.app_id``.
+
+        Raises:
+            BrokerUnavailable: the broker did not say.
+            NotAllowed: this user may not see the workers' group.
+        """
+        return why_no_list(self._kafka, app_id)
 
     def __len__(self) -> int:
         """Return how many users have a list of their own."""

@@ -61,7 +61,8 @@ def test_once_without_any_list_is_exit_code_1(kafka: KafkaSettings):
     result = run(kafka, "u", "--once")
 
     assert result.exit_code == 1
-    assert "there is no list for u, and none for everybody" in result.stderr
+    assert "there is no list for u, and none for everybody: no worker is ready" in result.stderr
+    assert "stream-rec worker" in result.stderr
 
 
 def test_once_prints_titles_and_reasons(kafka: KafkaSettings):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
+
+from stream_rec.replay.kernels import LOCK
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -61,3 +64,63 @@ def test_a_real_log_finds_every_kernel_compiled():
     done = subprocess.run([sys.executable, "-c", CODE, str(file)], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+OF_OUR_OWN = """
+import importlib.util, sys
+
+spec = importlib.util.spec_from_file_location("stream_rec.two_kernels", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = module
+spec.loader.exec_module(module)
+
+from stream_rec.replay import kernels
+
+kernels.run_kernels = lambda: (module.outer(3), module.outer(3.0))
+kernels.dispatchers = lambda: {"inner": module.inner, "outer": module.outer}
+kernels.compile_kernels(lambda step: print(*step, flush=True))
+print("done in", kernels.cache_path())
+"""
+TWO_KERNELS = """
+import numba
+
+@numba.njit(cache=True)
+def inner(x):
+    return x + 1
+
+@numba.njit(cache=True)
+def outer(x):
+    return 2 * inner(x)
+"""
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """Start a process that compiles two kernels for two types each, unless they are in the cache."""
+    file = folder / "two_kernels.py"
+    if not file.exists():
+        file.write_text(TWO_KERNELS)
+    return subprocess.Popen([sys.executable, "-c", OF_OUR_OWN, str(file)], stdout=subprocess.PIPE, text=True)
+
+
+def test_each_kernel_is_told_of_before_it_is_compiled_and_nothing_where_all_are(tmp_path):
+    """What is in the cache is only loaded. There are more steps than kernels where one is compiled for two types."""
+    first, _ = start(tmp_path).communicate(timeout=120)
+    second, _ = start(tmp_path).communicate(timeout=120)
+
+    steps = first.splitlines()
+    assert steps[:4] == ["1 2 outer", "2 2 inner", "3 3 outer", "4 4 inner"]
+    assert second.splitlines() == [f"done in {tmp_path / '__pycache__'}"]
+
+
+def test_of_two_processes_one_compiles_and_the_other_waits_and_says_so(tmp_path):
+    """What the first has compiled meanwhile the second loads: at most the kernel that it waited with comes again."""
+    (tmp_path / "__pycache__").mkdir()
+    with (tmp_path / "__pycache__" / LOCK).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = start(tmp_path)
+        assert waiting.stdout.readline() == "0 2 another process compiles\n"
+        assert waiting.poll() is None
+    rest, _ = waiting.communicate(timeout=120)
+
+    assert rest.splitlines()[0] == "1 2 outer"
+    assert waiting.returncode == 0

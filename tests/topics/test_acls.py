@@ -117,5 +117,5 @@ def test_groups_are_those_that_the_programs_use():
     assert groups == {
         WORKER: (("Read",), ("stream-rec",)),
         EMBEDDER: (("Read",), ("embedder-",)),
-        **dict.fromkeys((OPERATOR, EXPORT, IMPORT), (("Describe",), ("stream-rec",))),
+        **dict.fromkeys((LISTS, OPERATOR, EXPORT, IMPORT), (("Describe",), ("stream-rec",))),
     }

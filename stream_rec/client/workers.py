@@ -1,0 +1,45 @@
+"""Which workers are at work: a worker joins its consumer group when it has compiled and read all that it needs."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from kafka import KafkaAdminClient
+from kafka.errors import GroupAuthorizationFailedError, KafkaError
+
+from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect
+from stream_rec.client.lag import members
+from stream_rec.config import KafkaSettings, WorkerSettings
+from stream_rec.errors import BrokerUnavailable, NotAllowed
+
+APP_ID = WorkerSettings().app_id
+
+
+def ready_workers(kafka: KafkaSettings, app_id: str = APP_ID) -> list[str]:
+    """Return the names of the workers that are ready, or were a session timeout ago; empty: no worker is ready.
+
+    Args:
+        app_id: As set in ``worker.app_id``.
+
+    Raises:
+        BrokerUnavailable: the broker did not say.
+        NotAllowed: this user may not see the workers' group.
+    """
+    group = kafka.topic(app_id)
+    try:
+        with closing(connect(KafkaAdminClient, kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS)) as admin:
+            return members(admin, group)
+    except GroupAuthorizationFailedError as error:
+        raise NotAllowed(
+            f"this user may not see group {group} at {kafka.bootstrap}; grant that as `stream-rec topics acls` prints "
+            "it, or log in as a user who may"
+        ) from error
+    except KafkaError as error:
+        raise BrokerUnavailable(f"{kafka.bootstrap} does not say which workers are ready: {error}") from error
+
+
+def why_no_list(kafka: KafkaSettings, app_id: str = APP_ID) -> str:
+    """Return in words why there is no list at all, not even one for everybody; raises as ``ready_workers`` does."""
+    if workers := ready_workers(kafka, app_id):
+        return f"workers {', '.join(workers)} are ready, and there is nothing yet that a list could be made of"
+    return f"no worker is ready: start `stream-rec worker` (nobody is in group {kafka.topic(app_id)})"

@@ -85,7 +85,8 @@ def dispatchers() -> dict[str, CPUDispatcher]:
 
 def cache_path() -> Path:
     """Return where the first kernel is kept when it is compiled; others may be elsewhere."""
-    return Path(next(iter(dispatchers().values())).stats.cache_path)
+    kernel = next(iter(dispatchers().values()), None)  # none with NUMBA_DISABLE_JIT
+    return Path(kernel.stats.cache_path) if kernel is not None else Path(__file__).parent
 
 
 class _Compiling(numba_event.Listener):

@@ -88,11 +88,11 @@ def produce(
         raise click.UsageError("--rate and --speed exclude each other")
     if is_items and (speed is not None or shift_to_now):
         raise click.UsageError("items have no time: --speed and --shift-to-now are for events")
+    records: Log[LoggedEvent] | Log[Item]
+    records = read_items(file, limits=limits) if is_items else read_events(file, limits=limits, received_ms=_now_ms())
     settings = reached(settings, os.environ)
     require_rights(settings.kafka, write=["items"] if is_items else TOPIC_OF_KIND.values())
 
-    records: Log[LoggedEvent] | Log[Item]
-    records = read_items(file, limits=limits) if is_items else read_events(file, limits=limits, received_ms=_now_ms())
     is_paced = rate is not None or speed is not None
     shift_ms = 0
     pace = paces.unpaced if rate is None else paces.constant(rate)

@@ -106,8 +106,11 @@ class Log(Generic[T]):
         """The names of a table's columns; None for JSON lines."""
         if header is None:
             self._records = self._objects(lines, fields, limits.record_bytes)
-        else:
-            self._records = self._rows(lines, delimiter_of(header), fields, limits.record_bytes)
+            return
+        rows = Rows(lines, delimiter_of(header), limits.record_bytes)
+        with self._explained():
+            columns = _checked_header(path, next(iter(rows))[1], fields)
+        self._records = self._rows(lines, rows, columns, fields)
 
     @property
     def bytes_read(self) -> int:
@@ -133,18 +136,15 @@ class Log(Generic[T]):
                 record = line if isinstance(line, Rejection) else fields.of_line(self._line, line)
                 yield BadLine(self._line, record.reason, record.detail) if isinstance(record, Rejection) else record
 
-    def _rows(self, lines: io.BufferedReader, delimiter: str, fields: Fields[T], limit: int) -> Iterator[T | BadLine]:
+    def _rows(
+        self, lines: io.BufferedReader, rows: Rows, columns: list[str], fields: Fields[T]
+    ) -> Iterator[T | BadLine]:
+        read = row_reader(columns, fields.names)
         with self._raw, self._explained(), lines:
-            rows = Rows(lines, delimiter, limit)
-            read = None
             for number, cells in rows:
                 self._line = rows.number
-                if read is None:
-                    header = _checked_header(self.path, cells, fields)
-                    read = row_reader(header, fields.names)
-                    continue
-                if isinstance(cells, list) and len(cells) != len(header):
-                    cells = Rejection("not_csv", f"{len(cells)} cells, the header row has {len(header)}")
+                if isinstance(cells, list) and len(cells) != len(columns):
+                    cells = Rejection("not_csv", f"{len(cells)} cells, the header row has {len(columns)}")
                 record = cells if isinstance(cells, Rejection) else fields.of_row(number, read(cells))
                 yield BadLine(number, record.reason, record.detail) if isinstance(record, Rejection) else record
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 FENCED_INSTANCE_ID = 82
 EXPELLED = frozenset({UnknownMemberIdError.errno, IllegalGenerationError.errno, FENCED_INSTANCE_ID})
+
+EXPLAIN_S = 3.0
+"""So long a process that has lost its lease waits to hear why."""
 
 
 class Lease:
@@ -49,6 +53,9 @@ class Lease:
         self._end = end
         self._renewed_at: float | None = None
         """None before the first assignment: whoever owns nothing can overwrite nothing."""
+        self._is_explained = threading.Event()
+        """Whether nobody asks at this moment why the coordinator has given this process up."""
+        self._is_explained.set()
 
     def now(self) -> float:
         """Return the lease's clock, in seconds."""
@@ -68,6 +75,7 @@ class Lease:
             return
         over_s = self._clock() - self._renewed_at - self._session_timeout_s
         if over_s > 0:
+            self._is_explained.wait(EXPLAIN_S)  # a twin's end has a code of its own
             end_process(self._end, log, "lost_lease over_s=%.1f", over_s)  # inf: the coordinator said so
 
     def watch(self, coordinator: Any) -> None:
@@ -81,8 +89,12 @@ class Lease:
                 if response.error_code == NoError.errno:
                     self.renew(sent_at)
                 elif response.error_code in EXPELLED:
+                    self._is_explained.clear()
                     self.lose()
-                    await self._end_where_a_twin_runs(coordinator, send)
+                    try:
+                        await self._end_where_a_twin_runs(coordinator, send)
+                    finally:
+                        self._is_explained.set()
                 # "Rebalancing" prolongs nothing: the others do not wait for us for ever.
             return response
 

@@ -333,7 +333,10 @@ class Table(Service):
             except NewerVersion as error:
                 raise refused(Origin(record.topic, record.partition, record.offset), error) from error
             if claim.epoch > partition.meta.epoch:
-                raise Superseded(f"partition {record.partition} of {self._topic} was claimed by another process")
+                raise Superseded(
+                    f"partition {record.partition} of {self._topic} was claimed by another process: this one was "
+                    "paused for too long, or another runs under its instance_id"
+                )
 
     async def _write_back(self) -> None:
         """Overwrite with what the table holds what others wrote."""

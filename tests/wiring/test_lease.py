@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,9 +77,13 @@ class Coordinator:
         self.member_id = "w1-AAAAAAAAAAAAAAAAAAAAAA"
         self._group_instance_id = "w1"
         self.members: list[tuple[Any, ...]] | Exception = []
+        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+        self.may_answer.set()
 
     async def _send_req(self, request: Any) -> SimpleNamespace:
         if isinstance(request, DescribeGroupsRequest):
+            self.is_asked.set()
+            await asyncio.to_thread(self.may_answer.wait, 5)
             if isinstance(self.members, Exception):
                 raise self.members
             return SimpleNamespace(groups=[(0, "group", "Stable", "consumer", "faust", self.members)])
@@ -270,6 +276,26 @@ def test_who_is_expelled_for_no_twin_goes_on(leased: Leased, coordinator: Coordi
     assert not leased.lasts()
 
 
+def test_who_wants_to_send_waits_for_why_it_was_expelled(leased: Leased, coordinator: Coordinator):
+    """Else a busy worker would end with the code that has it started again, and expel its twin."""
+    coordinator.error_code = min(EXPELLED)
+    coordinator.members = [("w1-BBBBBBBBBBBBBBBBBBBBBB", "c", "/10.0.0.8")]
+    coordinator.may_answer.clear()
+
+    def heartbeat() -> None:
+        with pytest.raises(Ended):
+            ask(coordinator)
+
+    heart = threading.Thread(target=heartbeat)
+    heart.start()
+    assert coordinator.is_asked.wait(5)
+    threading.Timer(0.3, coordinator.may_answer.set).start()
+
+    assert not leased.lasts()
+    heart.join(5)
+    assert leased.codes == [2, 75]  # a real process ends with the first
+
+
 @pytest.mark.kafka
 def test_of_two_workers_of_one_name_the_first_ends(bootstrap: str, tmp_path: Path):
     """On two machines no lock keeps them apart. They do not throw each other out for ever, and the cause is named."""
@@ -278,6 +304,17 @@ def test_of_two_workers_of_one_name_the_first_ends(bootstrap: str, tmp_path: Pat
         here = {"kafka": first.settings.kafka}
         elsewhere = RunningPipeline(bootstrap, msgspec.structs.replace(settings, **here), embedder=False)
         elsewhere.directory = tmp_path
+        is_over = threading.Event()
+
+        def keep_busy() -> None:
+            with first.producer() as producer:
+                for n in itertools.count():
+                    producer.click(f"user-{n % 20}", "tea")
+                    if is_over.wait(0.02):
+                        return
+
+        busy = threading.Thread(target=keep_busy)
+        busy.start()
         try:
             second = elsewhere.start_worker()
             code = first.children["worker-1"].process.wait(30)
@@ -288,7 +325,10 @@ def test_of_two_workers_of_one_name_the_first_ends(bootstrap: str, tmp_path: Pat
             assert "Traceback" not in said
             assert second.process.poll() is None
         finally:
-            second.kill()
+            is_over.set()
+            busy.join()
+            for child in elsewhere.children.values():
+                child.kill()
 
 
 @pytest.mark.kafka

@@ -24,7 +24,7 @@ from rich.table import Table
 from stream_rec.cli.bars import Rate, bars
 from stream_rec.cli.compile import compiled
 from stream_rec.cli.files import FORMATS, Skipped
-from stream_rec.cli.interrupt import raised
+from stream_rec.cli.interrupt import raised, stopped_by_interrupt
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden, shown
 from stream_rec.errors import FileProblem
@@ -60,6 +60,7 @@ WIDTH = 144
 @click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="Where embeddings are kept.")
 @click.option("--jobs", default=1, type=click.IntRange(min=1), help="Methods at a time; above 1 timings suffer.")
 @click.pass_obj
+@stopped_by_interrupt("no result; what was embedded is kept for the next run")
 def evaluate(
     settings: Settings,
     items_file: Path,

@@ -58,6 +58,16 @@ def _handled(handler: Handler) -> Iterator[Callable[[], None]]:
         restore()
 
 
+@contextmanager
+def stopped_by_interrupt(what_is_left: str) -> Iterator[None]:
+    """End the command at Ctrl-C, and say what is left of its work: for commands that speak to no broker."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"stopped by Ctrl-C; {what_is_left}", err=True)
+        sys.exit(EXIT_CODE)
+
+
 def stop_if(interrupted: threading.Event) -> None:
     """End the command, and say so, if Ctrl-C has asked for it."""
     if interrupted.is_set():

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from stream_rec.cli.bars import bars
 from stream_rec.cli.compile import compiled
 from stream_rec.cli.files import FORMATS, Skipped
-from stream_rec.cli.interrupt import raised
+from stream_rec.cli.interrupt import raised, stopped_by_interrupt
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden
 from stream_rec.errors import FileProblem
@@ -36,6 +36,7 @@ SHOWN = 50
 @click.option("--encoder", help="As of `embedder`. [default: setting embedder.encoder]")
 @click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="Where embeddings are kept.")
 @click.pass_obj
+@stopped_by_interrupt("the lists so far are written, and what was embedded is kept for the next run")
 def replay(
     settings: Settings,
     items_file: Path,

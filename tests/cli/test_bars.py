@@ -101,3 +101,18 @@ def test_a_long_run_without_a_terminal_is_not_silent(tmp_path: Path, monkeypatch
     assert "embedding (hashing)" in result.stderr
     assert what in result.stderr
     assert "left" not in result.stdout and what not in result.stdout
+
+
+@pytest.mark.parametrize("command", ["evaluate", "replay"])
+def test_ctrl_c_says_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str):
+    """In the middle of embedding: exit code 130, no traceback, and that the next run goes on."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stream_rec.cli.reading.embedded", interrupted)
+    more = ["--baselines", "none"] if command == "evaluate" else ["--out", str(tmp_path / "lists")]
+    result = CliRunner().invoke(cli, [command, "--items", __file__, "--events", __file__, *more])
+
+    assert result.exit_code == 130
+    assert "stopped by Ctrl-C; " in result.stderr and "what was embedded is kept for the next run" in result.stderr

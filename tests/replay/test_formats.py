@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -102,3 +104,23 @@ def test_every_reason_is_described(path):
 def test_the_limits_are_those_of_the_settings():
     """The page names some defaults."""
     assert (LIMITS.id_bytes, LIMITS.record_bytes, LIMITS.future_ms) == (256, 64 * 1024, 86_400_000)
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "text"),
+    [
+        ("awk", "ratings.csv", "userId,movieId,rating,timestamp\n1,31,2.5,1260759144\n"),
+        ("jq", "log.jsonl", '{"userId": "1", "item": "31", "ts": 1260759144}\n'),
+    ],
+)
+def test_the_commands_of_the_page_make_a_log(tmp_path, tool, name, text):
+    """They can be copied: what they write is read."""
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    [command] = re.findall(rf"^    ({tool} .*)$", PAGE, re.MULTILINE)
+    (tmp_path / name).write_text(text)
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    [made] = tmp_path.glob("events.*")
+    [event] = read(made)
+
+    assert (event.event.user_id, event.event.item_id, event.event.timestamp_ms) == ("1", "31", 1_260_759_144_000)

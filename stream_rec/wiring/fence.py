@@ -52,7 +52,7 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
 
     lease: Lease
     n_answers = 0
-    """How often a broker has answered that it knows no coordinator: it is there, and not ready for groups."""
+    """How often a broker has said who the coordinator is, or that there is none yet: it is there, and slow perhaps."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -81,10 +81,12 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
 
         async def counting(*args: Any, **kwargs: Any) -> int:
             try:
-                return await look_up(*args, **kwargs)
+                found = await look_up(*args, **kwargs)
             except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError):
                 self.n_answers += 1
                 raise
+            self.n_answers += 1
+            return found
 
         client.coordinator_lookup = counting
 

@@ -5,8 +5,9 @@ died and came back can leave it waiting for a coordinator that it never finds. N
 a thread of its own, because the event loop may be what hangs.
 
 Rules, looked at every second: the coordinator has an error; no coordinator is known for ``LOST_S``, or for ``ABSENT_S``
-where a broker keeps answering that there is none; the consumer's loop does not answer for ``MUTE_S``; the process is
-not ready in time; stopping takes longer than ``STOP_S``, whether it was asked for or is the end of what has failed.
+where a broker keeps answering who it is, or that there is none; the consumer's loop does not answer for ``MUTE_S``;
+the process is not ready in time; stopping takes longer than ``STOP_S``, whether it was asked for or is the end of
+something that failed.
 
 All of it is running time (``running_time.py``): a process that gets no CPU is slow, and to start it again would only
 make it slower.
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 INTERVAL_S = 1.0
 LOST_S = 10.0
 ABSENT_S = 60.0
-"""A new or starved broker may take so long to set up its groups; it says so, and a new process would hear the same."""
+"""A new or starved broker may take so long to set up its groups. Until then it names a coordinator that refuses whoever
+joins, or none; a new process would hear the same."""
 MUTE_S = 15.0
 ANSWER_S = 2.0
 """How long one probe of the consumer's loop waits."""
@@ -109,11 +111,11 @@ class Watchdog(threading.Thread):
         if now - self._lost_since > LOST_S:
             return f"no group coordinator known for {LOST_S:.0f} s"
         if now - self._absent_since > ABSENT_S:
-            return f"no group coordinator for {ABSENT_S:.0f} s, says the broker"
+            return f"no group coordinator for {ABSENT_S:.0f} s, though a broker answers"
         return None
 
     def _probe(self) -> tuple[bool, int]:
-        """Return whether the coordinator is known, and how often a broker has answered that there is none.
+        """Return whether the coordinator is known, and how often a broker has answered who it is.
 
         Known it is, too, as long as there is no consumer to know it. Raises what the coordinator suffered.
         """

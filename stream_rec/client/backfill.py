@@ -2,8 +2,8 @@
 
 An event counts once, whoever sent it first: by user and ``event_id``. What the topics hold is known before the first
 event is sent, and followed meanwhile. What is left is a live event that comes in the moment after the same one was sent
-from the log: the user's ring drops it, as far as that reaches. The producer is idempotent, so what it tries again does
-not come twice: of an old event, which a full ring lets go at once, nobody could tell.
+from the log: the worker drops it by its id. The producer is idempotent all the same: what it tries again is not sent
+twice.
 """
 
 from __future__ import annotations

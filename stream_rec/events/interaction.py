@@ -39,7 +39,8 @@ class Interaction(Struct, frozen=True, omit_defaults=True):
     """One event on ``views``, ``clicks`` or ``purchases``; the record's key is ``user_id``."""
 
     event_id: Id
-    """Unique per event. The same id twice is one event: send it again freely when in doubt."""
+    """Unique among the user's events. The same id again, whatever its time and topic, is the same event and counts once
+    if it comes within 7 days (`user.deduplication_window_s`) of the first: send it again freely when in doubt."""
     user_id: Id
     item_id: Id
     timestamp_ms: TimestampMs

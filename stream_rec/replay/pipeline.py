@@ -1,4 +1,7 @@
-"""The whole pipeline in one process without a broker: the same core, event by event, state in dictionaries."""
+"""The whole pipeline in one process without a broker: the same core, event by event, state in dictionaries.
+
+There is no time of arrival: a log is one moment, in which each event counts once.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from stream_rec.recommend import Ranked, answer, learn, policy_name, rank
 from stream_rec.replay.log import LoggedEvent
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.advance import Advance, Arrival, advance
+from stream_rec.user.seen import Chunk
 from stream_rec.user.state import COLD, UserState
 
 
@@ -28,6 +32,8 @@ class Pipeline:
         self.settings = settings
         self.catalog = Catalog()
         self.users: dict[str, UserState] = {}
+        self.seen: dict[str, dict[int, Chunk]] = {}
+        """By user, the archive."""
         self.items: dict[str, ItemState] = {}
         self.head = river_head.cold(settings.head, settings.ranking.seed)
         self.drift = DriftWatch(settings.head.drift_delta)
@@ -85,8 +91,11 @@ class Pipeline:
             offset = self._last_offset[kind] = self._last_offset.get(kind, -1) + 1
             arrivals.append(Arrival(event, kind, 0, offset))
         user_id = arrivals[0].event.user_id
-        advanced = advance(self.users.get(user_id, COLD), arrivals, self.settings.user, safe)
+        chunks = self.seen.get(user_id, {})
+        advanced = advance(self.users.get(user_id, COLD), arrivals, self.settings.user, safe, chunks.get)
         self.users[user_id] = advanced.state
+        if advanced.chunks:
+            self.seen[user_id] = chunks | advanced.chunks
         return advanced
 
     def _spread(self, signals: Iterable[Signal]) -> None:

@@ -18,7 +18,7 @@ from stream_rec.config import KafkaSettings
 from stream_rec.errors import StateVersionError
 from stream_rec.events.partition import partition_of
 from stream_rec.rocks import batch_of
-from stream_rec.snapshot.sections import Portable
+from stream_rec.snapshot.sections import Portable, is_kept
 
 BATCH_BYTES = 8 << 20
 
@@ -90,7 +90,7 @@ def newest(
                     continue
                 if is_changelog and not readings[record.partition].counts(record.key, record.value, record.headers):
                     continue
-                if record.key.startswith(b"\0"):
+                if not is_kept(record.key):
                     continue
                 if not is_changelog and partition_of(record.key, reader.n_partitions) != record.partition:
                     continue  # rejected: it counts nowhere

@@ -15,8 +15,9 @@ from stream_rec.client.lag import has_committed, kept_records, members
 from stream_rec.client.rights import require_rights
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.errors import BrokerUnavailable, DeliveryFailed, NotAtRest, TopicMismatch, TopicsInUse
+from stream_rec.events.partition import partition_of
 from stream_rec.snapshot.file import Manifest, Snapshot
-from stream_rec.snapshot.sections import ITEM_STATES, KNOWLEDGE, SECTIONS, require_readable
+from stream_rec.snapshot.sections import ITEM_STATES, KNOWLEDGE, SECTIONS, owner_of, require_readable
 from stream_rec.snapshot.take import topic_of
 from stream_rec.topics import admin
 from stream_rec.topics.definition import changelogs, load
@@ -36,8 +37,8 @@ def check(path: Path, on_read: Callable[[str, int], None]) -> Manifest:
     """
     with closing(Snapshot(path, SECTIONS)) as snapshot:
         for section in SECTIONS:
-            for _, value in snapshot.records(section):
-                require_readable(section, value)
+            for key, value in snapshot.records(section):
+                require_readable(section, key, value)
                 on_read(section, 1)
         return snapshot.manifest
 
@@ -103,7 +104,8 @@ def restore(settings: Settings, path: Path, on_sent: Callable[[str, int], None])
     try:
         with closing(Snapshot(path, SECTIONS)) as snapshot:
             for section, topic, key, value in _records(snapshot, settings.worker.app_id):
-                under_way.append(producer.send(kafka.topic(topic), key=key, value=value))
+                partition = partition_of(owner_of(section, key), kafka.partitions)
+                under_way.append(producer.send(kafka.topic(topic), key=key, value=value, partition=partition))
                 sent[topic] += 1
                 on_sent(section, 1)
                 while len(under_way) > UNDER_WAY:
@@ -122,7 +124,7 @@ def restore(settings: Settings, path: Path, on_sent: Callable[[str, int], None])
 
 
 def _records(snapshot: Snapshot, app_id: str) -> Iterator[tuple[str, str, bytes, bytes]]:
-    """Yield section, topic, key and value of all that is to be written. The key decides the partition (murmur2)."""
+    """Yield section, topic, key and value of all that is to be written."""
     for section in SECTIONS:
         topic = topic_of(section, app_id)
         for key, value in snapshot.records(section):

@@ -16,6 +16,7 @@ from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.knowledge import state as item_state
 from stream_rec.recommend import slate
+from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.user.state import UserState
 
@@ -39,20 +40,38 @@ def portable(section: str, limits: InputLimits) -> Portable:
         ITEMS: lambda key, value: _good_item(key, value, limits),
         ITEM_STATES: lambda _, value: item_state.encode(item_state.knowledge(item_state.decode(value))),
         LISTS: _list,
-        USERS: lambda _, value: user_state.encode(detached(user_state.decode(value))),
+        USERS: _of_user,
     }.get(section, lambda _, value: value)
 
 
-def require_readable(section: str, value: bytes) -> None:
-    """Check a value of a file.
+def require_readable(section: str, key: bytes, value: bytes) -> None:
+    """Check a record of a file.
 
     Raises:
         StateVersionError: a newer program wrote it, or it is none.
     """
-    if section == USERS:
+    if section == USERS and key.startswith(seen.PREFIX):
+        seen.decode(value)
+    elif section == USERS:
         user_state.decode(value)
     elif section == ITEM_STATES:
         item_state.decode(value)
+
+
+def owner_of(section: str, key: bytes) -> bytes:
+    """Return the key that decides the partition of a record of a file: what is kept beside a state goes with it."""
+    return seen.user_key_of(key) if section == USERS and key.startswith(seen.PREFIX) else key
+
+
+def is_kept(key: bytes) -> bool:
+    """Return whether a record of a table belongs into a file: notes of forgotten users do not."""
+    return not key.startswith(b"\0") or key.startswith(seen.PREFIX)
+
+
+def _of_user(key: bytes, value: bytes) -> bytes:
+    if key.startswith(seen.PREFIX):
+        return seen.encode(seen.decode(value))
+    return user_state.encode(detached(user_state.decode(value)))
 
 
 def detached(state: UserState) -> UserState:

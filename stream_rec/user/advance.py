@@ -21,7 +21,9 @@ from msgspec import Struct
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.visits import visitor_of
+from stream_rec.user import seen
 from stream_rec.user.pairs import WINDOW, before_newest, changes
+from stream_rec.user.seen import Archive, Chunk
 from stream_rec.user.state import Entry, UserConfig, UserState, fold, is_applied, n_in_week, settle
 
 
@@ -32,6 +34,8 @@ class Arrival(Struct, frozen=True):
     kind: Kind
     partition: int
     offset: int
+    received_ms: int = 0
+    """The broker's time of its record; without a broker there is none."""
 
 
 class Advance(Struct, frozen=True):
@@ -45,24 +49,40 @@ class Advance(Struct, frozen=True):
     lessons: list[Arrival]
     """Fresh events, each once, that may teach the head and items' factors: those that send signals, while they are few
     enough in their week."""
+    chunks: dict[int, Chunk]
+    """By number, the chunks of the user's archive to be written: before ``state``, and with it."""
+    n_duplicates: int
+    """Fresh arrivals of events that had come before."""
 
 
-def advance(state: UserState, arrivals: list[Arrival], config: UserConfig, safe: Mapping[int, int]) -> Advance:
+def advance(
+    state: UserState,
+    arrivals: list[Arrival],
+    config: UserConfig,
+    safe: Mapping[int, int],
+    archive: Archive = seen.nothing,
+) -> Advance:
     """Return the state after ``arrivals``, given in the order in which they came.
 
     An arrival at or below the state's offset was applied before and changes nothing, but its signal is made again.
 
     Args:
         safe: By ``Kind``, the source offset up to which all signals are known to be acknowledged.
+        archive: The user's.
     """
     fresh = [a for a in arrivals if not is_applied(state, a.kind, a.offset)]
     after = settle(state, safe) if fresh else state
     signals: list[Signal] | None = [] if len(fresh) == len(arrivals) and _is_ring_newest(after, config) else None
     lessons = []
+    n_duplicates = 0
+    known = _in_archive(state, fresh, archive)
     for arrival in fresh:
-        before, after = after, fold(after, arrival.event, arrival.kind, arrival.offset, config)
+        before, after = after, fold(after, arrival.event, arrival.kind, arrival.offset, config, known)
         entry = _newcomer(before, after)
-        if entry is None or not entry.teaches:
+        if entry is None:
+            n_duplicates += 1
+            continue
+        if not entry.teaches:
             continue
         if after.n_uncounted == before.n_uncounted and n_in_week(after, entry.week) <= config.weekly_choices:
             lessons.append(arrival)
@@ -71,7 +91,37 @@ def advance(state: UserState, arrivals: list[Arrival], config: UserConfig, safe:
             signals = None if made is None else signals + made
     if signals is None:
         signals = _signals(after, arrivals, config)
-    return Advance(state=after, is_changed=bool(fresh), signals=signals, lessons=lessons)
+    chunks: dict[int, Chunk] = {}
+    if fresh:
+        after, chunks = _archived(after, max(map(_RECEIVED_MS, fresh)), archive)
+    return Advance(
+        state=after,
+        is_changed=bool(fresh),
+        signals=signals,
+        lessons=lessons,
+        chunks=chunks,
+        n_duplicates=n_duplicates,
+    )
+
+
+def _in_archive(state: UserState, fresh: list[Arrival], archive: Archive) -> set[bytes]:
+    """Return the digests of those events that the archive holds."""
+    if not fresh or not state.n_archived:
+        return set()
+    return seen.known([seen.digest_of(a.event.event_id) for a in fresh], archive, state.n_archived)
+
+
+def _archived(state: UserState, received_ms: int, archive: Archive) -> tuple[UserState, dict[int, Chunk]]:
+    """Return the state with no more than ``seen.RECENT`` digests, and the chunks that have the others."""
+    received_ms = max(state.received_ms, received_ms)
+    n = len(state.recent_ids) // seen.DIGEST_BYTES
+    if n <= seen.RECENT:
+        if received_ms == state.received_ms:
+            return state, {}
+        return msgspec.structs.replace(state, received_ms=received_ms), {}
+    chunks = seen.archived(state.recent_ids, received_ms, archive, state.n_archived)
+    n_archived = state.n_archived + n
+    return msgspec.structs.replace(state, received_ms=received_ms, recent_ids=b"", n_archived=n_archived), chunks
 
 
 def _newcomer(before: UserState, after: UserState) -> Entry | None:
@@ -165,5 +215,6 @@ def _signals_of(sequence: list[Entry], entry: Entry, arrival: Arrival) -> list[S
 
 
 _TEACHES = attrgetter("teaches")
+_RECEIVED_MS = attrgetter("received_ms")
 _LOG_ORDER = attrgetter("timestamp_ms", "kind", "offset")
 """``Entry.log_order`` as a sort key, in a third of the time."""

@@ -2,23 +2,24 @@
 
 The ring holds the newest events whole. The tally counts interactions per item and week, as far back as its bound
 reaches: whole weeks leave it, oldest first, and a late event of such a week is not let in again. So both are what
-they would be had the events come in any other order. Duplicates (same ``event_id``) are dropped as far as the
-ring reaches.
+they would be had the events come in any other order. Duplicates (same ``event_id``) are dropped, whatever their event
+time: the ring knows the ids of its events, and of those that have left it ``seen.py`` keeps digests.
 
 One user teaches the others only so much, whoever sends however many events in the user's name: of one kind, with one
 item, in one week ``UserConfig.weekly_lessons`` events. The tally counts them; what it cannot count (its week has left
 it, or is too full) teaches ``UNCOUNTED`` times in the user's life. Everything else is the user's own: it is folded, and
 sends no signal.
 
-What is not a fact is bookkeeping for exactness: offsets, arrival numbers, which events teach, and ``unsettled``
-entries, which have left the ring but whose signals may have to be sent once more after a crash (see ``advance.py``).
+What is not a fact is bookkeeping for exactness: offsets, arrival numbers, which events teach, digests of ids, and
+``unsettled`` entries, which have left the ring but whose signals may have to be sent once more after a crash (see
+``advance.py``).
 """
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, insort
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from operator import attrgetter
 from typing import Annotated
 
@@ -27,9 +28,10 @@ from msgspec import Meta, Struct
 
 from stream_rec.events.codec import Count, EventTime, KindNumber, Offset, versioned
 from stream_rec.events.interaction import Id, Interaction, Kind
+from stream_rec.user import seen
 
 WEEK_MS = 7 * 86_400_000
-VERSION = 3
+VERSION = 4
 UNCOUNTED = 512
 """As many as a tally holds by default: three topics of a long past that are read far out of step lose no lesson."""
 
@@ -45,6 +47,9 @@ class UserConfig(Struct, frozen=True, kw_only=True):
     """Events of one kind with one item in one week from which others learn; more change only the user's own lists."""
     weekly_choices: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
     """Events of a week that teach how lists are ranked, for everybody."""
+    deduplication_window_s: Annotated[int, Meta(ge=3600, le=315_360_000)] = 604_800
+    """How long the same ``event_id`` of one user is the same event, by the broker's time of its records; later it may
+    count again. By default as long as topics keep events."""
 
 
 class Entry(Struct, frozen=True, array_like=True):
@@ -113,6 +118,12 @@ class UserState(Struct, frozen=True, array_like=True):
     """By ``Kind``, the offset up to which no signal has to be sent again, as of when ``unsettled`` was last emptied."""
     n_uncounted: Count = 0
     """Events that the tally could not count."""
+    recent_ids: bytes = b""
+    """Digests (``seen.digest_of``) of ids that have left the ring, in this order, and are not archived yet."""
+    n_archived: Count = 0
+    """How many such digests have gone to the archive, ever."""
+    received_ms: EventTime = 0
+    """When the newest event came, by the broker's clock."""
 
     @property
     def newest(self) -> Entry | None:
@@ -134,12 +145,16 @@ def encode(state: UserState) -> bytes:
 
 
 def decode(data: bytes) -> UserState:
-    """Return the state in ``data``.
+    """Return the state in ``data``, as this version has it.
 
     Raises:
         StateVersionError: written by a newer program, or not a user state at all.
     """
-    return versioned(data, _DECODER, what="user state", version=VERSION)
+    state = versioned(data, _DECODER, what="user state", version=VERSION)
+    if state.version == VERSION:
+        return state
+    # Before version 4 only the ring knew what had come; of what has left it no more is there than this.
+    return msgspec.structs.replace(state, version=VERSION, recent_ids=_digests(state.unsettled))
 
 
 def facts(state: UserState) -> bytes:
@@ -161,14 +176,24 @@ def is_applied(state: UserState, kind: Kind, offset: int) -> bool:
     return offset <= state.offsets.get(kind, -1)
 
 
-def fold(state: UserState, event: Interaction, kind: Kind, offset: int, config: UserConfig) -> UserState:
+def fold(
+    state: UserState,
+    event: Interaction,
+    kind: Kind,
+    offset: int,
+    config: UserConfig,
+    archived: Container[bytes] = frozenset(),
+) -> UserState:
     """Return the state after one event that is not applied yet.
 
-    An event whose id is in the ring is a duplicate: only its offset is noted. What falls out of the ring goes to
-    ``unsettled``, where it stays until ``settle``.
+    An event whose id is known is a duplicate: only its offset is noted. What falls out of the ring goes to
+    ``unsettled``, where it stays until ``settle``, and its digest to ``recent_ids``.
+
+    Args:
+        archived: Digests that the user's archive holds, this event's among them if it does.
     """
     offsets = {**state.offsets, int(kind): offset}
-    if event.event_id in map(_EVENT_ID, state.ring):
+    if _is_known(state, event.event_id, archived):
         return msgspec.structs.replace(state, offsets=offsets)
     tally, first_week, n_alike = _count(state.tally, state.first_week, event, kind, config.tally)
     entry = Entry(
@@ -200,6 +225,9 @@ def fold(state: UserState, event: Interaction, kind: Kind, offset: int, config: 
         unsettled=[*state.unsettled, *ring[:n_over]],
         settled=state.settled,
         n_uncounted=state.n_uncounted + (n_alike == 0),
+        recent_ids=state.recent_ids + _digests(ring[:n_over]),
+        n_archived=state.n_archived,
+        received_ms=state.received_ms,
     )
 
 
@@ -223,6 +251,19 @@ def settle(state: UserState, safe: Mapping[int, int]) -> UserState:
     ):
         return state
     return msgspec.structs.replace(state, unsettled=[], settled=state.offsets)
+
+
+def _is_known(state: UserState, event_id: str, archived: Container[bytes]) -> bool:
+    if event_id in map(_EVENT_ID, state.ring):
+        return True
+    if not state.recent_ids and not archived:
+        return False
+    digest = seen.digest_of(event_id)
+    return digest in archived or seen.has(state.recent_ids, digest)
+
+
+def _digests(entries: list[Entry]) -> bytes:
+    return b"".join([seen.digest_of(entry.event_id) for entry in entries])
 
 
 def _count(
@@ -253,14 +294,10 @@ def _count(
         return counted, first_week, counts[kind]
     oldest = counted[0].week
     if oldest == counted[-1].week:
-        dropped = max(counted, key=lambda t: _item_digest(t.item_id))
+        dropped = max(counted, key=lambda t: seen.digest_of(t.item_id))
         counted.remove(dropped)
         return counted, first_week, 0 if dropped.item_id == event.item_id else counts[kind]
     return [t for t in counted if t.week != oldest], oldest + 1, 0 if oldest == week else counts[kind]
-
-
-def _item_digest(item_id: str) -> bytes:
-    return hashlib.blake2b(item_id.encode(), digest_size=8).digest()
 
 
 _EVENT_ID = attrgetter("event_id")

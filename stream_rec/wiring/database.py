@@ -112,11 +112,11 @@ class Partition:
             (self._directory / DAMAGED).touch()  # the next start reads the changelog instead
             raise
 
-    def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """Return all keys that begin with ``prefix``, and their values."""
+    def scan(self, prefix: bytes, *, first: bytes | None = None, most: int | None = None) -> list[tuple[bytes, bytes]]:
+        """Return the keys that begin with ``prefix``, and their values: all, or ``most`` of them, from ``first`` on."""
         found, cursor = [], self._db.iter()
-        cursor.seek(prefix)
-        while cursor.valid() and (key := cursor.key()).startswith(prefix):
+        cursor.seek(prefix if first is None else first)
+        while cursor.valid() and (key := cursor.key()).startswith(prefix) and len(found) != most:
             found.append((key, cursor.value()))
             cursor.next()
         return found

@@ -26,6 +26,7 @@ partition would count as unread for ever that a transaction has ended.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -153,6 +154,8 @@ class FencedConsumer(driver.Consumer):
         """Since the last seek, the offset after the last record that was handed over."""
         self._positions: dict[TP, int] = {}
         """Since the last seek, up to where everything was handed over, or is no record."""
+        self._finished_ms: dict[TP, float] = {}
+        """By source partition, when the last of those records came, by the broker's clock."""
         self._inboxes: dict[str, Inbox] = {}
         """By topic."""
         self._room = asyncio.Event()
@@ -165,7 +168,9 @@ class FencedConsumer(driver.Consumer):
     def finish(self, messages: Iterable[Message]) -> None:
         """Take notice that all effects of these records are acknowledged: now they may be committed."""
         for message in messages:
-            self._finished[message.tp] = max(message.offset + 1, self._finished.get(message.tp, 0))
+            if message.offset + 1 > self._finished.get(message.tp, 0):
+                self._finished[message.tp] = message.offset + 1
+                self._finished_ms[message.tp] = 1000 * message.timestamp
 
     def committed_up_to(self, tp: TP) -> int:
         """Return the offset up to which nothing is read again, even after a crash; -1 where nothing is committed."""
@@ -173,11 +178,19 @@ class FencedConsumer(driver.Consumer):
 
     def open_records(self) -> int:
         """Return how many records of this process's partitions are not finished, as far as the last fetches say."""
-        n_open = 0
-        for tp in self.assignment():
-            end = self.highwater(tp)  # None before the first fetch
-            n_open += max(0, (end or 0) - max(self._done(tp), self._committed_offset.get(tp) or 0))
-        return n_open
+        return sum(self._n_open(tp, self.highwater(tp) or 0) for tp in self.assignment())
+
+    def reached_ms(self, tp: TP) -> float | None:
+        """Return a moment before which no record came that is not finished: now, where the last fetch left none open.
+
+        None where it is not known yet: nothing was fetched, or nothing finished of what is open.
+        """
+        if (end := self.highwater(tp)) is None:
+            return None
+        return 1000 * time.time() if not self._n_open(tp, end) else self._finished_ms.get(tp)
+
+    def _n_open(self, tp: TP, end: int) -> int:
+        return max(0, end - max(self._done(tp), self._committed_offset.get(tp) or 0))
 
     def _done(self, tp: TP) -> int:
         """Return the offset before which everything is finished, or is no record."""

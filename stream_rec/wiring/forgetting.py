@@ -2,7 +2,8 @@
 
 In this order, each step acknowledged before the next, so that after a crash the wish is carried out again as it was:
 what takes the user out of items' rings, and the list's tombstone; the state's tombstone, with the note of
-``user/forgotten.py`` in its place; the receipt. Notes that have done their work are dropped with some later batch.
+``user/forgotten.py`` in its place; those of the archive of what came from the user; the receipt. Notes that have done
+their work are dropped with some later batch.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from stream_rec.events.receipt import Receipt
 from stream_rec.events.validate import Rejection
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.visits import visitor_of
-from stream_rec.user import forgotten
+from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.user.forgotten import Forgotten
 from stream_rec.wiring.batch import Batch, Send
@@ -142,6 +143,11 @@ class Forgetting:
             )
             note = State(partition, forgotten.key_of(key), forgotten.encode(wish.note))
             await batch.commit(states=[State(partition, key, None), note])
+        # What a state that is still there has archived is of a new life; a crash may have left what is behind it.
+        alive = user_state.decode(stored) if stored is not None and is_done else user_state.COLD
+        chunks = [chunk_key for chunk_key, _ in batch.scan(partition, seen.prefix_of(key))]
+        first = seen.n_chunks(alive.n_archived)
+        await batch.commit(states=[State(partition, k, None) for k in chunks if seen.number_of(k) >= first])
         batch.purge(partition)  # again too, when it is carried out again: there was a crash
         receipt = Receipt(
             wish.request_id,

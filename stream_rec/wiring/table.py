@@ -20,7 +20,7 @@ import os
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -246,6 +246,37 @@ class Table(Service):
         async with self._one_at_a_time:
             await self._put(states)
             await self._write_back()
+
+    async def sweep(
+        self, number: int, prefix: bytes, is_over: Callable[[bytes], bool], *, first: bytes | None, most: int
+    ) -> tuple[bytes | None, int]:
+        """Delete those of a partition's next ``most`` keys that begin with ``prefix`` whose values are over.
+
+        Args:
+            first: Where to begin; None for the first of all.
+
+        Returns:
+            Where to go on, None after the last; and how many were deleted.
+
+        Raises:
+            as ``read`` and ``commit``.
+        """
+        async with self._one_at_a_time:
+            if (partition := self._partitions.get(number)) is None:  # given up meanwhile
+                return None, 0
+            found = partition.scan(prefix, first=first, most=most)
+            for key, value in found:
+                self._require_readable(number, key, value)
+            over = [State(number, key, None) for key, value in found if is_over(value)]
+            if over:
+                await self._put(over)
+                await self._write_back()
+            return found[-1][0] + b"\0" if len(found) == most else None, len(over)
+
+    @property
+    def partitions(self) -> list[int]:
+        """Those that this process owns."""
+        return sorted(self._partitions)
 
     async def check(self) -> None:
         """Look for records of others behind our own last ones, and overwrite them.

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import faust
 import msgspec
@@ -21,8 +22,10 @@ from stream_rec.events.partition import Place
 from stream_rec.events.validate import Rejection
 from stream_rec.ranking.drift import FACTOR
 from stream_rec.recommend import answer, learn, policy_name, rank
+from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.seen import Chunk
 from stream_rec.user.state import UserState
 from stream_rec.wiring.apps import raw_topic
 from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
@@ -96,23 +99,30 @@ class UserStage:
             if isinstance(event, Rejection):
                 sends.append(reject(message, event, self._settings.kafka))
             elif not notes.has(kind, message):
-                arrivals[message.partition, message.key].append(Arrival(event, kind, message.partition, message.offset))
+                arrival = Arrival(event, kind, message.partition, message.offset, _received_ms(message))
+                arrivals[message.partition, message.key].append(arrival)
         n_choices = self._bench.shared.head.n_choices
         rejected = len(sends)
         every = math.ceil(len(messages) / self._settings.worker.learn_events)
         states, taught, lists = notes.over(self._forgetting.committed, self._forgetting.wishes_committed), [], []
+        n_duplicates = 0
         for number, ((partition, key), arrived) in enumerate(arrivals.items()):
             stored = batch.read(partition, key)
             before = user_state.decode(stored) if stored is not None else user_state.COLD
-            after = advance(before, arrived, self._settings.user, self._safe(partition))
+            archive = partial(_chunk, batch, partition, key)
+            after = advance(before, arrived, self._settings.user, self._safe(partition), archive)
             if after.lessons and number % every == 0:  # by place in the batch: over time each user's turn comes
                 self._teach(before, after.lessons)
-            if after.is_changed:
+            states += [State(partition, seen.key_of(key, n), seen.encode(chunk)) for n, chunk in after.chunks.items()]
+            if after.is_changed:  # behind its chunks: see seen.py
                 states.append(State(partition, key, user_state.encode(after.state)))
+            n_duplicates += after.n_duplicates
             taught += after.signals
             lists.append(self._list(key, after.state, arrived[-1]))
         learned = self._bench.shared.head.n_choices - n_choices
-        self._summary.count(events=len(messages), lists=len(lists), rejected=rejected, learned=learned)
+        self._summary.count(
+            events=len(messages), lists=len(lists), rejected=rejected, duplicates=n_duplicates, learned=learned
+        )
         sends += signal_messages(taught, self._settings.kafka)
         await batch.commit(states=states, sends=[*sends, *lists])
 
@@ -120,7 +130,7 @@ class UserStage:
         return validate.interaction(
             message.key,
             message.value,
-            received_ms=round(message.timestamp * 1000),
+            received_ms=_received_ms(message),
             limits=self._settings.limits,
             place=Place(message.partition, self._settings.kafka.partitions),
         )
@@ -159,6 +169,16 @@ class UserStage:
             generated_at_ms=time.time_ns() // 1_000_000,
         )
         return Send(self._settings.kafka.topic("recommendations"), key, msgspec.json.encode(message))
+
+
+def _received_ms(message: Message) -> int:
+    return round(message.timestamp * 1000)
+
+
+def _chunk(batch: Batch, partition: int, key: bytes, number: int) -> Chunk | None:
+    """Return a chunk of a user's archive, None where there is none."""
+    stored = batch.read(partition, seen.key_of(key, number))
+    return None if stored is None else seen.decode(stored)
 
 
 class Summary:

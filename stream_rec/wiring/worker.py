@@ -10,12 +10,13 @@ from mode import Service
 from stream_rec.config import Settings
 from stream_rec.events.interaction import KIND_OF_TOPIC
 from stream_rec.knowledge import state as item_state
-from stream_rec.user import forgotten
+from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.wiring import process, warm_up, workbench
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.catalog_feed import catalog_feed
 from stream_rec.wiring.everybody import Everybody
+from stream_rec.wiring.expiry import Expiry
 from stream_rec.wiring.factor_exchange import FactorExchange, is_move
 from stream_rec.wiring.forgetting import Forgetting
 from stream_rec.wiring.head_exchange import HeadExchange
@@ -51,7 +52,7 @@ def run(settings: Settings) -> None:
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
             warm_up.compile_kernels()  # here, where the watchdog is watching
-            of_users = {forgotten.PREFIX: forgotten.VERSION, b"": user_state.VERSION}
+            of_users = {forgotten.PREFIX: forgotten.VERSION, seen.PREFIX: seen.VERSION, b"": user_state.VERSION}
             users = Table("user-state", worker.app_id, directory, producer, settings.kafka, versions=of_users)
             of_items = {b"": item_state.VERSION}
             items = Table("item-state", worker.app_id, directory, producer, settings.kafka, versions=of_items)
@@ -59,6 +60,7 @@ def run(settings: Settings) -> None:
             follow_assignment(app, settings.kafka, {users: (*KIND_OF_TOPIC, "forget"), items: ("item-signals",)})
             UserStage(app, producer, users, Forgetting(app, offsets_after, settings), bench, settings)
             ItemStage(app, producer, items, settings)
+            expiry = Expiry(app, users, settings)
             heads = HeadExchange(producer, bench.shared, settings)
             factors = FactorExchange(producer, bench.catalog, settings)
 
@@ -67,6 +69,7 @@ def run(settings: Settings) -> None:
 
             mirror_of = partial(mirror, directory, topic_ids)
             feed = catalog_feed(bench.catalog, take_learned, settings, mirror_of)
-            return [users, items, offsets_after, feed, heads, factors, Everybody(app, producer, bench, settings)]
+            everybody = Everybody(app, producer, bench, settings)
+            return [users, items, expiry, offsets_after, feed, heads, factors, everybody]
 
         process.run(app, lease, settings, directory, services)

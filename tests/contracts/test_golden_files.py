@@ -31,9 +31,10 @@ from stream_rec.ranking.head import Head
 from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.merge import MalformedContribution
 from stream_rec.ranking.network_head import NetworkHead
-from stream_rec.user import forgotten
+from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.user.forgotten import Forgotten
+from stream_rec.user.seen import Chunk
 from stream_rec.user.state import Entry, Tally
 from stream_rec.wiring import database
 from stream_rec.wiring.database import Meta
@@ -64,15 +65,23 @@ def read_contribution(data: bytes) -> merge.Contribution:
     return merge.decode(data, SEVEN, FINGERPRINT)
 
 
-@pytest.mark.parametrize(("version", "knows_again", "most_alike"), [(1, False, 14), (2, True, 14), (3, True, 10)])
-def test_user_states(version: int, knows_again: bool, most_alike: int):
+LEFT = bytes.fromhex("1b5d5e51f54f0f04fed135082f0eff78")
+"""Digests of e1 and e2."""
+
+
+@pytest.mark.parametrize(
+    ("version", "knows_again", "most_alike", "archived"),
+    [(1, False, 14, (0, 0)), (2, True, 14, (0, 0)), (3, True, 10, (0, 0)), (4, True, 10, (1100, T + 9 * DAY_MS + 77))],
+)
+def test_user_states(version: int, knows_again: bool, most_alike: int, archived: tuple[int, int]):
     """18 events, of which a ring of 16 has let two go, 14 of them alike.
 
-    Version 1 did not say whether an item had come before; until version 2 all that were alike taught others.
+    Version 1 did not say whether an item had come before; until version 2 all that were alike taught others; until
+    version 3 no digests were kept, so those of entries that are not settled are all that can be known.
     """
     state = user_state.decode(read(f"user-state-{version}"))
 
-    assert state.version == version
+    assert state.version == user_state.VERSION
     assert state.ring == [
         Entry(T + 8 * DAY_MS, "e3", "i1", 2, 19.99, offset=2, arrival=2, again=knows_again),
         Entry(T + 8 * DAY_MS + 5, "e4", "é", 0, None, offset=11, arrival=3),
@@ -92,11 +101,18 @@ def test_user_states(version: int, knows_again: bool, most_alike: int):
     assert (state.first_week, state.counts, state.first_ms) == (-1, (16, 1, 1), T)
     assert (state.offsets, state.arrivals, state.settled) == ({0: 25, 1: 4, 2: 2}, 18, {})
     assert state.unsettled == [Entry(T, "e1", "i1", 0, None, 10, 0), Entry(T + 1000, "e2", "i2", 1, 2.5, 4, 1)]
+    assert (state.recent_ids, (state.n_archived, state.received_ms)) == (LEFT, archived)
 
 
 def test_all_versions_of_a_user_state_hold_the_same_facts():
     """The files are of the same events, so what a program makes of them is the same."""
-    assert len({user_state.facts(user_state.decode(read(f"user-state-{version}"))) for version in (1, 2, 3)}) == 1
+    assert len({user_state.facts(user_state.decode(read(f"user-state-{version}"))) for version in (1, 2, 3, 4)}) == 1
+
+
+def test_digests_of_events():
+    """Two that were archived after 1,024 others: of e0 and é. What is kept of an id is the same for good."""
+    assert seen.decode(read("seen-1")) == Chunk(1, 1024, T, seen.digest_of("e0") + seen.digest_of("é"))
+    assert (seen.digest_of("e1") + seen.digest_of("e2")) == LEFT
 
 
 @pytest.mark.parametrize(
@@ -186,6 +202,7 @@ def test_a_receipt():
     [
         (f"user-state-{user_state.VERSION}", lambda data: user_state.encode(user_state.decode(data))),
         (f"item-state-{item_state.VERSION}", lambda data: item_state.encode(item_state.decode(data))),
+        (f"seen-{seen.VERSION}", lambda data: seen.encode(seen.decode(data))),
         (f"signals-{signals.VERSION}", lambda data: signals.encode(signals.decode(data))),
         (f"embedding-{codec.VERSION}", lambda data: codec.encode(codec.decode(data))),
         (f"contribution-{merge.VERSION}", lambda data: merge.encode(read_contribution(data), FINGERPRINT)),
@@ -203,6 +220,7 @@ def test_the_present_version_is_written_as_ever(name: str, again: Callable[[byte
 NEWER = (
     (user_state.decode, "user-state", user_state.VERSION, 1),
     (item_state.decode, "item-state", item_state.VERSION, 1),
+    (seen.decode, "seen", seen.VERSION, 1),
     (signals.decode, "signals", signals.VERSION, 1),
     (codec.decode, "embedding", codec.VERSION, 0),
     (read_contribution, "contribution", merge.VERSION, 0),

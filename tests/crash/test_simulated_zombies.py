@@ -141,6 +141,11 @@ async def life(seed: int, directory: Path, *, compacting: bool) -> None:
             await process.table.commit(states)
             truth.update({state.key: state.value for state in states})
             truth = {key: value for key, value in truth.items() if value is not None}
+            if rng.random() < 0.3:
+                first = rng.choice([None, b"b", b"bob"])
+                await process.table.sweep(0, b"b", is_small, first=first, most=1)
+                if is_small(truth.get(b"bob", b"999999")):
+                    del truth[b"bob"]
             if zombies and rng.random() < 0.5:
                 rng.choice(zombies).producer.wake()
             if not is_long and rng.random() < 0.3:
@@ -165,6 +170,10 @@ async def life(seed: int, directory: Path, *, compacting: bool) -> None:
     last.end()
     later = {r.key: r.value for r in log.records if not r.key.startswith(b"\0")}
     assert {key: value for key, value in later.items() if value is not None} == truth  # as compaction leaves it
+
+
+def is_small(value: bytes) -> bool:
+    return int(value) < 500_000
 
 
 async def left_behind(log: Log, directory: Path) -> None:

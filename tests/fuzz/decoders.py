@@ -13,10 +13,11 @@ from typing import Any
 
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
-from stream_rec.user import forgotten
+from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from tests.fuzz import files, records, states, vectors
 from tests.fuzz.valid import (
+    valid_chunk,
     valid_contribution,
     valid_embedding,
     valid_interaction,
@@ -52,6 +53,7 @@ DECODERS = (
     Decoder("item state", states.struct_bytes(lambda r: item_state.encode(valid_knowledge(r))), states.take_knowledge),
     Decoder("signals", states.struct_bytes(lambda r: signals.encode(valid_signals(r))), states.take_signals),
     Decoder("note", states.struct_bytes(lambda r: forgotten.encode(valid_note(r))), states.take_note, 0.5),
+    Decoder("digests", states.struct_bytes(lambda r: seen.encode(valid_chunk(r))), states.take_chunk, 0.5),
     Decoder("changelog", states.made_changelog, states.take_changelog),
     Decoder("meta", states.struct_bytes(valid_meta), states.take_meta, 0.5),
     Decoder("embedding", vectors.number_bytes(valid_embedding, 30), vectors.take_embedding),

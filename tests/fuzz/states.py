@@ -1,4 +1,4 @@
-"""Users' and items' states, signals, notes of what was forgotten, changelogs, databases' meta: most of it msgpack."""
+"""Users' and items' states, signals, notes, digests, changelogs, databases' meta: most of it msgpack."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.knowledge.signal import Signal
-from stream_rec.user import forgotten
+from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import UserConfig
@@ -120,6 +120,24 @@ def take_note(world: World, data: bytes) -> bool:
     everything = dict.fromkeys(range(3), 2**62)
     assert [state.key for state in notes.over(lambda _: everything, lambda _: 2**62)] == [forgotten.key_of(b"u")]
     world.serve()
+    return True
+
+
+def take_chunk(world: World, data: bytes) -> bool:
+    """Whatever a user's state says of how much is archived."""
+    try:
+        chunk = seen.decode(data)
+    except StateVersionError:
+        return False
+    assert seen.decode(seen.encode(chunk)) == chunk
+    assert not seen.is_over(data, chunk.newest_ms) and seen.is_over(data, chunk.newest_ms + 1)
+    arrived = [Arrival(Interaction(f"n{n}", "u", ITEMS[n % 3], NOW_MS), Kind.VIEW, 0, n) for n in range(200)]
+    for n_archived in (1, 5, chunk.begins, chunk.begins + 2):
+        state = user_state.UserState(n_archived=min(n_archived, 2**50))
+        after = advance(state, arrived, UserConfig(ring=16), {}, lambda _: chunk)
+        assert user_state.decode(user_state.encode(after.state)) == after.state
+        assert all(seen.decode(seen.encode(made)) == made for made in after.chunks.values())
+        world.serve(after.state)
     return True
 
 

@@ -17,9 +17,10 @@ from stream_rec.knowledge.signal import Signal
 from stream_rec.ranking import head as heads
 from stream_rec.ranking import merge
 from stream_rec.ranking.head import HeadConfig
-from stream_rec.user import forgotten
+from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.user.forgotten import Forgotten
+from stream_rec.user.seen import Chunk
 from stream_rec.user.state import UserConfig, UserState
 from stream_rec.wiring import database
 from tests.catalog.stock import taught
@@ -75,6 +76,11 @@ def valid_signals(random: Random) -> list[Signal]:
 def valid_note(random: Random) -> Forgotten:
     kinds = random.sample(range(3), random.randrange(4))
     return Forgotten(forgotten.VERSION, random.randrange(1000), {kind: random.randrange(1000) for kind in kinds})
+
+
+def valid_chunk(random: Random) -> Chunk:
+    digests = b"".join(seen.digest_of(f"n{random.randrange(9)}") for _ in range(random.randrange(5)))
+    return Chunk(seen.VERSION, random.randrange(5), NOW_MS - random.randrange(10**9), digests)
 
 
 def valid_meta(random: Random) -> bytes:

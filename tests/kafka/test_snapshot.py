@@ -16,6 +16,7 @@ from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.replay.log import LoggedEvent
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.topics.admin import create
+from stream_rec.user import seen
 from tests.kafka.logs import catalog_of, send, zipf_log
 from tests.kafka.outcome import assert_same_as, replayed
 from tests.kafka.settings import quick_settings
@@ -73,7 +74,8 @@ def test_a_move_to_another_number_of_partitions(bootstrap: str, tmp_path: Path) 
         users, shown = before.user_states(), lists(before)
         assert any(state.unsettled for state in users.values())
         heads, embeddings = (before.read_compacted(name) for name in ("head-weights", "item-embeddings"))
-        assert f"{len(users)} user-state" in result.output and len(heads) and len(embeddings) == 40
+        n_records = len(users) + sum(seen.n_chunks(state.n_archived) for state in users.values())
+        assert f"{n_records} user-state" in result.output and len(heads) and len(embeddings) == 40
 
     after = RunningPipeline(
         bootstrap, quick_settings(user={"ring": 16}, kafka={"partitions": 3}), workers=0, embedder=False
@@ -87,7 +89,7 @@ def test_a_move_to_another_number_of_partitions(bootstrap: str, tmp_path: Path) 
     result = run(after.settings, "import", file)
     assert result.exit_code == 0, result.output
     message = refusal(run(after.settings, "import", file), TopicsInUse)
-    assert f"{after.settings.kafka.topic('stream-rec-user-state-changelog')} ({len(users)})" in message
+    assert f"{after.settings.kafka.topic('stream-rec-user-state-changelog')} ({n_records})" in message
     assert_same_as(after, replayed(after.settings, [*first, quiet]))
     assert lists(after) == shown
     assert (after.read_compacted("head-weights"), after.read_compacted("item-embeddings")) == (heads, embeddings)

@@ -14,7 +14,9 @@ from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, NewerVersion
 from stream_rec.snapshot import newest as module
 from stream_rec.snapshot.newest import Newest, newest
+from stream_rec.user import seen
 
+SEEN = seen.key_of(b"a", 0)
 A, B = b"owner--a", b"owner--b"
 
 
@@ -76,10 +78,14 @@ def test_late_writes_to_a_changelog_do_not_count(monkeypatch: pytest.MonkeyPatch
     records = [
         *(record(0, claim_a.key, claim_a.value, A), record(0, b"a", b"1", A), record(0, claim_b.key, claim_b.value, B)),
         *(record(0, b"a", b"late", A), record(0, b"b", b"1", B), record(0, b"\0gone\0x", b"1", B)),
+        *(record(0, SEEN, b"1", B), record(0, seen.key_of(b"a", 1), b"1", B), record(0, seen.key_of(b"a", 1), None, B)),
         *(record(1, b"c", b"imported"), record(1, claim_a.key, claim_a.value, A), record(1, b"d", b"1", A)),
     ]
 
-    assert held(monkeypatch, records, is_changelog=True) == {b"a": b"1!", b"b": b"1!", b"c": b"imported!", b"d": b"1!"}
+    assert held(monkeypatch, records, is_changelog=True) == {
+        **{b"a": b"1!", b"b": b"1!", b"c": b"imported!", b"d": b"1!"},
+        SEEN: b"1!",
+    }
 
 
 def test_a_state_that_cannot_be_read_says_where_it_stands(monkeypatch: pytest.MonkeyPatch):

@@ -9,7 +9,8 @@ from stream_rec.events.slate import AsOf, Slate
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.state import ItemState
-from stream_rec.snapshot.sections import ITEM_STATES, ITEMS, LISTS, USERS, detached, portable
+from stream_rec.snapshot.sections import ITEM_STATES, ITEMS, LISTS, USERS, detached, owner_of, portable
+from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import COLD, UserConfig, UserState
@@ -81,6 +82,30 @@ def test_an_old_state_is_written_as_one_of_now():
     old = msgspec.structs.replace(moved(1), version=2)
 
     assert detached(old).version == user_state.VERSION
+
+
+def test_what_a_moved_user_sent_before_is_still_known():
+    """What has left the ring, whether its digest stands in the state or in the archive, which moves with it."""
+    came, chunks = [arrival(number, 100 + number) for number in range(120)], {}
+    state = COLD
+    for one in came:
+        after = advance(state, [one], CONFIG, {}, chunks.get)
+        state, chunks = after.state, chunks | after.chunks
+    assert state.recent_ids and state.n_archived
+    make = portable(USERS, LIMITS)
+    kept = {number: make(seen.key_of(b"ann", number), seen.encode(chunk)) for number, chunk in chunks.items()}
+    chunks = {number: seen.decode(value) for number, value in kept.items()}
+    state = user_state.decode(make(b"ann", user_state.encode(state)))
+    again = advance(state, [arrival(number, number) for number in range(120)], CONFIG, {}, chunks.get)
+
+    assert (again.n_duplicates, again.signals) == (120, [])
+    assert user_state.facts(again.state) == user_state.facts(state)
+
+
+def test_what_is_kept_beside_a_state_goes_to_its_partition():
+    """On another cluster, whatever the number of partitions; every other record by its own key."""
+    assert owner_of(USERS, seen.key_of(b"ann", 7)) == owner_of(USERS, b"ann") == b"ann"
+    assert owner_of(ITEMS, seen.key_of(b"ann", 7)) == seen.key_of(b"ann", 7)
 
 
 def test_an_item_state_loses_its_watermarks():

@@ -63,7 +63,7 @@ def test_a_schema_carries_the_docstrings_of_fields():
     """An app developer reads the schema and not our Python: first the field's docstring, then what its type says."""
     fields = schema_of(MESSAGES["interaction.json"])["properties"]
 
-    assert fields["event_id"]["description"].startswith("Unique per event.")
+    assert fields["event_id"]["description"].startswith("Unique among the user's events.")
     assert fields["event_id"]["description"].endswith("1 to 256 bytes of UTF-8")
     assert fields["user_id"]["description"] == "1 to 256 bytes of UTF-8"
 

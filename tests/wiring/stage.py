@@ -50,6 +50,8 @@ class Batch:
         self._table = table
         self.lists: list[Slate] = []
         self.signals: list[signals.Signal] = []
+        self.kept: list[tuple[bytes, bytes | None]] = []
+        """What was written to the table, in this order."""
         self.sent: list[tuple[str, bytes | None, bytes | None]] = []
         self.purged: list[int] = []
 
@@ -64,6 +66,7 @@ class Batch:
 
     async def commit(self, *, states=(), sends=()) -> None:
         for state in states:
+            self.kept.append((state.key, state.value))
             if state.value is None:
                 self._table.pop(state.key, None)
             else:

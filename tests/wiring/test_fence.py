@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 
 from faust.types import TP
@@ -22,8 +23,8 @@ def consumer():
     return asyncio.new_event_loop().run_until_complete(new_consumer())
 
 
-def message(offset: int, tp: TP = SOURCE) -> SimpleNamespace:
-    return SimpleNamespace(tp=tp, offset=offset)
+def message(offset: int, tp: TP = SOURCE, *, timestamp: float = 0.0) -> SimpleNamespace:
+    return SimpleNamespace(tp=tp, offset=offset, timestamp=timestamp)
 
 
 def test_what_faust_acked_by_itself_is_not_committed():
@@ -73,6 +74,22 @@ def test_open_is_what_came_and_is_not_finished(monkeypatch):
     fenced.finish([message(10), message(4, TP("views", 2))])
 
     assert fenced.open_records() == (20 - 11) + (9 - 7) + 0 + (30 - 28)
+
+
+def test_what_is_still_to_come_came_no_earlier_than_this(monkeypatch):
+    """Where nothing is open, now; else when the last finished record came. Before the first fetch nobody can say."""
+    fenced = consumer()
+    other = TP("clicks", 0)
+    ends = {SOURCE: 20, other: None}
+    monkeypatch.setattr(fenced, "highwater", ends.get)
+    monkeypatch.setattr(time, "time", lambda: 900.0)
+    assert (fenced.reached_ms(SOURCE), fenced.reached_ms(other)) == (None, None)
+    fenced.finish([message(10, timestamp=300.0), message(9, timestamp=299.0)])
+    assert fenced.reached_ms(SOURCE) == 300_000
+    fenced.finish([message(19, timestamp=400.0), message(12, timestamp=310.0)])
+    assert fenced.reached_ms(SOURCE) == 900_000
+    ends |= {SOURCE: 21, other: 0}
+    assert (fenced.reached_ms(SOURCE), fenced.reached_ms(other)) == (400_000, 900_000)
 
 
 def test_a_commit_is_not_asked_of_a_thread_that_has_ended():

@@ -8,7 +8,7 @@ from faust.types import TP
 from stream_rec.events.interaction import Kind
 from stream_rec.events.receipt import Receipt
 from stream_rec.knowledge.visits import visitor_of
-from stream_rec.user import forgotten
+from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from tests.wiring.stage import Batch, Message, Stage, event, message
 
@@ -117,6 +117,29 @@ def test_the_note_goes_when_all_topics_have_been_read_that_far(run):
         stage.committed.update({TP("views", 0): 3, TP("clicks", 0): 7, TP("forget", 0): 5})
         await stage.handle(message(9, user="u2"))
         assert note not in stage.table
+
+    run(scenario)
+
+
+def test_the_archive_goes_too(run):
+    """Also what a crash left of it; that of a new life stays when the wish is read again."""
+
+    async def scenario(stage: Stage) -> None:
+        await stage.handle(*(of_ann(number) for number in range(300)), message(300, user="u10"))
+        stage.table[seen.key_of(b"u10", 0)] = b"of another user"
+        chunk = seen.key_of(ANN, 0)
+        assert chunk in stage.table
+        stage.begins = {Kind.VIEW: 301}
+        batch = await stage.handle(wish())
+        assert set(stage.table) == {forgotten.key_of(ANN), b"u10", seen.key_of(b"u10", 0)}
+        assert [key for key, _ in batch.kept] == [ANN, forgotten.key_of(ANN), chunk]  # no crash undoes the wish by half
+
+        for number in range(301, 601):
+            await stage.handle(of_ann(number))
+        new = stage.table[chunk]
+        stage.table[seen.key_of(ANN, 1)] = b"left by a crash"
+        await stage.handle(wish())
+        assert stage.table[chunk] == new and seen.key_of(ANN, 1) not in stage.table
 
     run(scenario)
 

@@ -69,6 +69,20 @@ def test_a_newer_note_is_refused(table: Table):
         table.scan(2, forgotten.PREFIX)
 
 
+def test_keys_are_scanned_a_few_at_a_time(tmp_path: Path):
+    """From any of them on, and not past those that begin alike."""
+    partition = Partition(tmp_path)
+    partition.write([(key, key) for key in (b"a", b"b", b"b1", b"b2", b"c")])
+
+    def keys(**limits: object) -> list[bytes]:
+        return [key for key, _ in partition.scan(b"b", **limits)]
+
+    assert keys() == keys(most=3) == [b"b", b"b1", b"b2"]
+    assert keys(most=2) == [b"b", b"b1"]
+    assert keys(first=b"b1\0", most=2) == [b"b2"]
+    assert keys(first=b"c") == []
+
+
 def test_without_versions_nothing_is_looked_at(tmp_path: Path):
     """What a table holds is for who uses it to say."""
     table = Table("t", "app", tmp_path, None, KafkaSettings())

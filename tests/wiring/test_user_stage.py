@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import msgspec
@@ -17,10 +18,13 @@ from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.head import Head, HeadConfig
 from stream_rec.recommend import policy_name
 from stream_rec.replay.pipeline import Pipeline
-from stream_rec.wiring import workbench
+from stream_rec.user import seen
+from stream_rec.user import state as user_state
+from stream_rec.wiring import user_stage, workbench
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.everybody import Everybody
 from stream_rec.wiring.lease import Lease
+from stream_rec.wiring.user_stage import Summary
 from tests.wiring.stage import ITEMS, SETTINGS, Message, Stage, event, message
 
 
@@ -91,6 +95,27 @@ def test_an_event_that_was_sent_twice_teaches_once(run):
         assert stage.head is learned
 
     run(scenario)
+
+
+def test_an_event_that_was_sent_twice_is_counted_as_a_duplicate(run, monkeypatch, caplog):
+    """Also long after it left the ring: chunks of the archive go to the table before the state that counts on them."""
+    monkeypatch.setattr(user_stage, "SUMMARY_INTERVAL_S", 0.0)
+    caplog.set_level(logging.INFO)
+
+    async def scenario(stage: Stage) -> None:
+        stage.stage._summary = Summary(lambda: 0)
+        batch = await stage.handle(*(message(number, "ann") for number in range(200)))
+        assert [key for key, _ in batch.kept] == [seen.key_of(b"ann", 0), b"ann"]
+        state = user_state.decode(stage.table[b"ann"])
+        assert (state.n_archived, state.received_ms) == (200 - SETTINGS.user.ring, 2_000_000_000_000)
+        learned = stage.head
+        batch = await stage.handle(*(message(number, "ann", offset=200 + number) for number in range(200)))
+        assert stage.head is learned and not batch.signals
+        assert user_state.decode(stage.table[b"ann"]).counts == (200, 0, 0)
+
+    run(scenario)
+    served = [record.getMessage() for record in caplog.records if record.getMessage().startswith("served ")]
+    assert [line.partition(" duplicates=")[2].split()[0] for line in served if "events=200" in line] == ["0", "200"]
 
 
 def test_a_user_of_a_batch_teaches_all_of_it_at_once(run):

@@ -1,0 +1,172 @@
+"""Which events of a user came before and have left the ring: digests of their ids, so that none counts a second time.
+
+The ring knows its own events by their ids. What leaves it leaves a digest of eight bytes, first in the user's state;
+when those are more than ``RECENT`` after a batch, all of them go to the archive: chunks of up to ``CHUNK`` digests,
+each a record of its own in the users' table. A chunk is written with the state that no longer holds its digests, just
+before it. Both go to one partition of one changelog, whose records come in order: where that state is, its chunks are.
+A crash can leave a chunk whose state never came. So a state says how many digests it has archived, and of what stands
+behind that in a chunk nothing is believed; the next to archive overwrites it.
+
+Chunks leave in time, as wholes (``is_over``): what is missing is what came too long ago to matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+
+from stream_rec.events.codec import Count, EventTime, versioned
+
+VERSION = 1
+PREFIX = b"\0seen\0"
+"""Of the chunks' keys in the users' table. No id begins so, or holds a NUL: it is refused at the door."""
+DIGEST_BYTES = 8
+RECENT = 64
+"""Digests in a state, between batches; so many events cost one record of the archive."""
+CHUNK = 1_024
+"""Digests in a chunk, at most: 8 KiB."""
+FEW = 4
+"""Digests that are looked for one by one: 3 µs each in a chunk, where numpy takes 7 for one and 50 for 200."""
+_NUMBER = struct.Struct(">Q")
+
+
+class Chunk(Struct, frozen=True, array_like=True):
+    """Some digests of one user's events, in the order in which they were archived."""
+
+    version: int
+    begins: Count
+    """How many digests of this user were archived before the first of these."""
+    newest_ms: EventTime
+    """None of these events came later, by the broker's clock."""
+    digests: Annotated[bytes, Meta(max_length=CHUNK * DIGEST_BYTES)]
+
+
+Archive = Callable[[int], Chunk | None]
+"""One user's chunks: from a chunk's number to the chunk, None where there is none."""
+
+
+def nothing(number: int) -> None:
+    """Return no chunk: an empty archive."""
+
+
+def digest_of(text: str) -> bytes:
+    """Return what is kept of an id."""
+    return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).digest()
+
+
+def has(digests: bytes, digest: bytes) -> bool:
+    """Return whether ``digest`` is one of ``digests``, which stand one after the other."""
+    at = digests.find(digest)
+    while at >= 0 and at % DIGEST_BYTES:
+        at = digests.find(digest, at + 1)
+    return at >= 0
+
+
+def known(wanted: list[bytes], archive: Archive, n_archived: int) -> set[bytes]:
+    """Return those of ``wanted`` that the archive holds.
+
+    Args:
+        n_archived: How many digests the user's state says are there; what stands behind them is not believed.
+    """
+    parts = []
+    for number in reversed(range(n_chunks(n_archived))):
+        if (chunk := archive(number)) is None:
+            break  # they leave oldest first
+        parts.append(_believed(chunk, n_archived))
+    if len(wanted) <= FEW:
+        return {digest for digest in wanted if any(has(part, digest) for part in parts)}
+    ordered = np.sort(np.frombuffer(b"".join(wanted), dtype=np.uint64))
+    stored = np.frombuffer(b"".join(parts), dtype=np.uint64)
+    hits = stored[ordered.take(ordered.searchsorted(stored), mode="clip") == stored].tobytes()
+    return {hits[at : at + DIGEST_BYTES] for at in range(0, len(hits), DIGEST_BYTES)}
+
+
+def archived(digests: bytes, newest_ms: int, archive: Archive, n_archived: int) -> dict[int, Chunk]:
+    """Return by number the chunks that have to be written so that the archive holds these digests, too.
+
+    Args:
+        newest_ms: When the newest of all this user's events came, by the broker's clock.
+        n_archived: How many digests are there already, as the user's state says.
+    """
+    chunks: dict[int, Chunk] = {}
+    while digests:
+        number, n_before = divmod(n_archived, CHUNK)
+        old = archive(number) if n_before else None
+        kept = _believed(old, n_archived) if old is not None else b""
+        room = (CHUNK - n_before) * DIGEST_BYTES
+        added, digests = digests[:room], digests[room:]
+        chunks[number] = Chunk(VERSION, n_archived - len(kept) // DIGEST_BYTES, newest_ms, kept + added)
+        n_archived += len(added) // DIGEST_BYTES
+    return chunks
+
+
+def n_chunks(n_archived: int) -> int:
+    """Return how many chunks so many digests fill, the last one perhaps not whole."""
+    return -(-n_archived // CHUNK)
+
+
+def is_over(value: bytes, before_ms: float) -> bool:
+    """Return whether all events of an encoded chunk came before a moment.
+
+    Raises:
+        StateVersionError: as ``decode``.
+    """
+    return versioned(value, _HEAD_DECODER, what="digests of events", version=VERSION).newest_ms < before_ms
+
+
+def prefix_of(user_key: bytes) -> bytes:
+    """Return how the keys of a user's chunks begin, and no others."""
+    return PREFIX + user_key + b"\0"
+
+
+def key_of(user_key: bytes, number: int) -> bytes:
+    """Return the key under which a chunk stands."""
+    return prefix_of(user_key) + _NUMBER.pack(number)
+
+
+def user_key_of(key: bytes) -> bytes:
+    """Return whose chunk stands under ``key``: it belongs into that user's partition."""
+    return key[len(PREFIX) : -_NUMBER.size - 1]
+
+
+def number_of(key: bytes) -> int:
+    """Return the number of the chunk that stands under ``key``."""
+    return _NUMBER.unpack(key[-_NUMBER.size :])[0]
+
+
+def encode(chunk: Chunk) -> bytes:
+    """Return the bytes that a table keeps."""
+    return msgspec.msgpack.encode(chunk)
+
+
+def decode(data: bytes) -> Chunk:
+    """Return the chunk in ``data``.
+
+    Raises:
+        StateVersionError: written by a newer program, or no chunk at all.
+    """
+    return versioned(data, _DECODER, what="digests of events", version=VERSION)
+
+
+class _Head(Struct, frozen=True, array_like=True):
+    """A chunk without its digests."""
+
+    version: int
+    begins: Count
+    newest_ms: EventTime
+
+
+def _believed(chunk: Chunk, n_archived: int) -> bytes:
+    """Return the digests of a chunk that went there before the state that says ``n_archived``, and whole ones only."""
+    n = min(len(chunk.digests) // DIGEST_BYTES, n_archived - chunk.begins)
+    return chunk.digests[: max(0, n) * DIGEST_BYTES]
+
+
+_DECODER = msgspec.msgpack.Decoder(Chunk)
+_HEAD_DECODER = msgspec.msgpack.Decoder(_Head)

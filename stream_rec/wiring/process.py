@@ -75,9 +75,10 @@ class Process(faust.Worker):
     def _on_stop_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._watchdog.is_stopping:
             end_at_once(number)
-        self._watchdog.stopping()  # the loop may be stuck
-        self._flag_as_shutdown_by_signal()
-        self.loop.call_soon_threadsafe(self._schedule_shutdown, signal.Signals(number))
+        elif not self.loop.is_closed():  # else it has ended by itself
+            self._watchdog.stopping()  # the loop may be stuck
+            self._flag_as_shutdown_by_signal()
+            self.loop.call_soon_threadsafe(self._schedule_shutdown, signal.Signals(number))
 
     def _schedule_shutdown(self, signal_: signal.Signals) -> None:
         self._ready_file.unlink(missing_ok=True)

@@ -260,3 +260,13 @@ def test_no_item_is_the_evidence_for_itself(group):
     for user in (viewer("a"), viewer("b", "a"), viewer("a", "b")):
         for item_id, item in items_for(user, catalog, preferring(**dict.fromkeys(GROUPS[group], 1.0))).items():
             assert item.reason.item_id != item_id or item.reason.kind == "repeat"
+
+
+def test_neighbours_name_the_newest_other_item():
+    """Users alike went from x to a; the user had a last: x is what led there, not a."""
+    catalog = stocked("a", "x")
+    catalog.put_knowledge("x", taught(*MANY, users={"v": NOW_MS}))
+    catalog.put_knowledge("a", taught(*MANY, users={"v": NOW_MS + 5}))
+    items = items_for(viewer("x", "a"), catalog, preferring(stan_after=2, stan=2))
+
+    assert items["a"].reason == Reason("neighbours", "x", "e0", "click")

@@ -27,7 +27,7 @@ allow --allow-principal User:stream-rec-worker --operation Describe --operation 
     --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Read --topic clicks --topic forget \
     --topic head-weights --topic item-embeddings --topic item-knowledge --topic item-signals --topic items \
-    --topic purchases --topic views --topic stream-rec-user-state-changelog \
+    --topic purchases --topic recommendations --topic views --topic stream-rec-user-state-changelog \
     --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Write --topic head-weights --topic item-knowledge \
     --topic item-signals --topic receipts --topic recommendations --topic rejected \
@@ -53,7 +53,7 @@ allow --allow-principal User:stream-rec-events --operation Write --topic clicks 
 allow --allow-principal User:stream-rec-catalog --operation Write --topic items
 
 # stream-rec-lists: an app that shows lists
-allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations
+allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations --topic items
 allow --allow-principal User:stream-rec-lists --operation Describe --group stream-rec
 
 # stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `backfill` and `user forget`

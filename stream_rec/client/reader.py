@@ -1,4 +1,4 @@
-"""A reader of one whole topic: all partitions from their beginning, without a consumer group."""
+"""A reader of whole topics: all partitions from their beginning, without a consumer group."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ from stream_rec.errors import BrokerUnavailable, TopicMismatch
 
 
 class TopicReader:
-    """Reads a topic up to the end it had when the reader was made, then goes on with what comes. For one thread."""
+    """Reads topics up to the ends they had when the reader was made, then goes on with what comes. For one thread."""
 
-    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
+    def __init__(self, kafka: KafkaSettings, *topics: str) -> None:
         """Connect and find the ends.
 
         Args:
-            topic: Name without prefix.
+            topics: Names without prefix.
 
         Raises:
             BrokerUnavailable: no broker answered.
             TopicMismatch: there is no such topic.
         """
-        self.topic = kafka.topic(topic)
+        full = [kafka.topic(topic) for topic in topics]
+        self.topic = ", ".join(full)
         self._kafka = kafka
         self._consumer = reading_consumer(kafka, max_poll_records=2000)
         try:
-            partitions = [
-                TopicPartition(self.topic, number) for number in self._consumer.partitions_for_topic(self.topic)
-            ]
-            if not partitions:
-                raise absent(kafka, self.topic)
+            partitions = []
+            for topic in full:
+                numbers = self._consumer.partitions_for_topic(topic)
+                if not numbers:
+                    raise absent(kafka, topic)
+                partitions += [TopicPartition(topic, number) for number in numbers]
             self.n_partitions = len(partitions)
             self._consumer.assign(partitions)
             self._consumer.seek_to_beginning()

@@ -14,9 +14,12 @@ from stream_rec.client.reader import TopicReader
 from stream_rec.client.workers import APP_ID, why_no_list
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, UnreadableRecords
+from stream_rec.events import validate
 from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.validate import InputLimits, Rejection
 
 _SLATE = msgspec.json.Decoder(Slate)
+_LIMITS = InputLimits()
 
 
 class RecommendationsView:
@@ -24,14 +27,27 @@ class RecommendationsView:
 
     With ``follow`` a thread of its own keeps it up to date; an error in there comes out of the next call. Without,
     call ``poll``, from one thread. Lists are kept as bytes, a tenth of the memory, and decoded at each call.
+
+    The workers publish a list again within seconds when one of its items is gone. The view does not wait for them: it
+    follows ``items`` too, keeps the ids of those that are gone now (deleted, or not available), and leaves them out. So
+    a list may be shorter than the one on the topic whose ``list_id`` it bears.
     """
 
-    def __init__(self, kafka: KafkaSettings | str, *, users: Container[str] | None = None, follow: bool = True) -> None:
-        """Connect and start to read from the beginning of the topic.
+    def __init__(
+        self,
+        kafka: KafkaSettings | str,
+        *,
+        users: Container[str] | None = None,
+        follow: bool = True,
+        hide_gone: bool = True,
+    ) -> None:
+        """Connect and start to read from the beginning of the topics.
 
         Args:
             kafka: Settings, or just the brokers: ``host:port,...``.
             users: Keep only these users' lists, and the one for everybody: a set, or anything that knows ``in``.
+            hide_gone: Follow ``items`` and leave out what is gone. False gives lists as they are on the topic, and
+                needs no right to read ``items``.
 
         Raises:
             BrokerUnavailable: no broker answered within 10 s.
@@ -39,7 +55,10 @@ class RecommendationsView:
         """
         self._users = users
         self._kafka = settings_of(kafka)
-        self._reader = TopicReader(self._kafka, "recommendations")
+        self._reader = TopicReader(self._kafka, "recommendations", *(["items"] if hide_gone else []))
+        self._items_topic = self._kafka.topic("items")
+        self._gone: set[str] = set()
+        """Items whose newest record deletes them, or says that they are not available."""
         self._lists: dict[str, bytes] = {}
         self._undecodable = 0
         self._failure: BaseException | None = None
@@ -52,17 +71,17 @@ class RecommendationsView:
 
     @property
     def is_ready(self) -> bool:
-        """Whether all that was in the topic at the start is in the view."""
+        """Whether all that was in the topics at the start is in the view."""
         self._raise_failure()
         return self._is_ready.is_set()
 
     @property
     def undecodable(self) -> int:
-        """How many records were no lists, and were skipped."""
+        """How many records were no lists, or no items, and were skipped."""
         return self._undecodable
 
     def wait_until_ready(self, timeout_s: float = 60.0) -> None:
-        """Wait until all that was in the topic at the start is in the view.
+        """Wait until all that was in the topics at the start is in the view.
 
         It may then be empty: see ``why_no_list``.
 
@@ -79,8 +98,9 @@ class RecommendationsView:
             raise BrokerUnavailable(f"topic {self._reader.topic} was not read to its end within {timeout_s:g} s")
 
     def for_user(self, user_id: str) -> Slate | None:
-        """Return the user's own list, else the one for everybody, else None."""
-        return self.own(user_id) or self.own(EVERYBODY)
+        """Return the user's own list, unless nothing is left of it; else the one for everybody, else None."""
+        own = self.own(user_id)
+        return own if own is not None and own.items else self.own(EVERYBODY) or own
 
     def own(self, user_id: str) -> Slate | None:
         """Return the user's own list, or None."""
@@ -88,7 +108,7 @@ class RecommendationsView:
         if not self._keeps(user_id):
             raise ValueError(f"user {user_id!r} is not among the `users` that this view was made for")
         value = self._lists.get(user_id)
-        return None if value is None else _SLATE.decode(value)
+        return None if value is None else self._shown(value)
 
     def why_no_list(self, app_id: str = APP_ID) -> str:
         """Return in words why ``for_user`` returns None: that no worker is ready, as a rule.
@@ -110,6 +130,8 @@ class RecommendationsView:
     def poll(self, timeout_s: float) -> dict[str, Slate | None]:
         """Take in what has come and return it: the newest list by user, None where the list was deleted.
 
+        A list that has only lost an item is not among them before it is published again.
+
         Only for a view that does not follow. Waits for up to ``timeout_s`` if nothing has come.
         """
         if self._thread:
@@ -117,7 +139,7 @@ class RecommendationsView:
         if self._is_closed.is_set():
             raise ValueError("this RecommendationsView is closed; make a new one")
         changed = self._take(self._reader.poll(timeout_s))
-        return {user_id: value and _SLATE.decode(value) for user_id, value in changed.items()}
+        return {user_id: value and self._shown(value) for user_id, value in changed.items()}
 
     def close(self) -> None:
         """Stop reading; what was read can still be asked for."""
@@ -135,9 +157,32 @@ class RecommendationsView:
     def _keeps(self, user_id: str) -> bool:
         return self._users is None or user_id == EVERYBODY or user_id in self._users
 
+    def _shown(self, value: bytes) -> Slate:
+        slate = _SLATE.decode(value)
+        left = [item for item in slate.items if item.item_id not in self._gone]
+        return slate if len(left) == len(slate.items) else msgspec.structs.replace(slate, items=left)
+
+    def _take_item(self, record: ConsumerRecord) -> None:
+        """Take a record of ``items`` as the workers do: what is no item leaves the one before as it was."""
+        if record.value is None:
+            item_id = validate.item_key(record.key, limits=_LIMITS)
+            if not isinstance(item_id, Rejection):
+                self._gone.add(item_id)
+            return
+        item = validate.item(record.key, record.value, limits=_LIMITS)
+        if isinstance(item, Rejection):
+            self._undecodable += 1
+        elif item.available:
+            self._gone.discard(item.item_id)
+        else:
+            self._gone.add(item.item_id)
+
     def _take(self, records: Iterable[ConsumerRecord]) -> dict[str, bytes | None]:
         changed: dict[str, bytes | None] = {}
         for record in records:
+            if record.topic == self._items_topic:
+                self._take_item(record)
+                continue
             try:
                 user_id = (record.key or b"").decode()
                 if not self._keeps(user_id):

@@ -78,7 +78,7 @@ def grants(settings: Settings) -> list[Grant]:
         Grant(EMBEDDER, ("Read",), groups=_named(settings, "embedder-"), is_prefix=True),
         Grant(EVENTS, ("Write",), _full(settings, (topic for topic in of_apps if topic.name != ITEMS))),
         Grant(CATALOG, ("Write",), _named(settings, ITEMS)),
-        Grant(LISTS, ("Read",), _named(settings, RECOMMENDATIONS)),
+        Grant(LISTS, ("Read",), _named(settings, RECOMMENDATIONS, ITEMS)),  # items: what is gone is not shown
         Grant(LISTS, ("Describe",), groups=workers),  # to say that no worker is ready where there is no list
         # `backfill` reads what is there already, and whose events may not come back. How far the workers are it knows
         # from lists, offsets and the group.

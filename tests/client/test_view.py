@@ -13,6 +13,7 @@ from stream_rec.client import RecommendationsView, view
 from stream_rec.client.connect import connect
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, TopicMismatch
+from stream_rec.events.item import Item
 from stream_rec.events.slate import Reason, Slate, SlateItem
 from tests.client import fresh_topics
 
@@ -24,7 +25,11 @@ def slate(user_id: str, *item_ids: str) -> Slate:
 
 def record(user_id: str, *item_ids: str) -> SimpleNamespace:
     value = msgspec.json.encode(slate(user_id, *item_ids)) if item_ids else None
-    return SimpleNamespace(key=user_id.encode(), value=value)
+    return SimpleNamespace(topic="recommendations", key=user_id.encode(), value=value)
+
+
+def item(item_id: str, **fields: object) -> SimpleNamespace:
+    return SimpleNamespace(topic="items", key=item_id.encode(), value=msgspec.json.encode(Item(item_id, **fields)))
 
 
 class FakeReader:
@@ -82,7 +87,7 @@ def test_what_is_no_list_is_counted_and_skipped(topic: FakeReader):
     """Broken bytes change nothing: the list before stays."""
     lists = RecommendationsView("x", follow=False)
     broken = [(b"u", b"nonsense"), (b"u", b"{}"), (b"\xff", b"{}"), (b"u", b"\xff")]
-    topic.incoming = [record("u", "a"), *(SimpleNamespace(key=key, value=value) for key, value in broken)]
+    topic.incoming = [record("u", "a"), *(SimpleNamespace(topic="recommendations", key=k, value=v) for k, v in broken)]
     lists.poll(0)
 
     assert lists.undecodable == 4
@@ -98,6 +103,52 @@ def test_a_view_of_some_users_keeps_no_others(topic: FakeReader):
     assert lists.for_user("u") == slate("u", "a")
     with pytest.raises(ValueError, match="'v' is not among"):
         lists.for_user("v")
+
+
+def test_what_is_gone_is_left_out_at_once(topic: FakeReader):
+    """Deleted, or not available; whichever topic was read first. What comes back is shown again."""
+    lists = RecommendationsView("x", follow=False)
+    topic.incoming = [item("b", available=False), record("u", "a", "b", "c"), record("*", "b", "c", "d")]
+    assert [each.item_id for each in lists.poll(0)["u"].items] == ["a", "c"]
+    topic.incoming = [SimpleNamespace(topic="items", key=b"a", value=None), item("x", available=False)]
+    lists.poll(0)
+
+    assert [each.item_id for each in lists.own("u").items] == ["c"]
+    assert [each.item_id for each in lists.for_user("v").items] == ["c", "d"]
+    topic.incoming = [item("a"), item("b")]
+    lists.poll(0)
+    assert lists.own("u") == slate("u", "a", "b", "c")
+
+
+def test_who_has_nothing_left_gets_the_list_for_everybody(topic: FakeReader):
+    """An empty list is of no use while there is another."""
+    lists = RecommendationsView("x", follow=False)
+    topic.incoming = [record("u", "a"), item("a", available=False)]
+    lists.poll(0)
+    assert lists.for_user("u").items == []
+    topic.incoming = [record("*", "b")]
+    lists.poll(0)
+    assert lists.for_user("u") == slate("*", "b")
+
+
+def test_a_record_that_is_no_item_changes_nothing(topic: FakeReader):
+    """The workers leave the item as it was, and so does the view."""
+    lists = RecommendationsView("x", follow=False)
+    bad = [SimpleNamespace(topic="items", key=b"a", value=value) for value in (b"{", b'{"item_id":"b"}')]
+    bad += [SimpleNamespace(topic="items", key=key, value=None) for key in (b"", b"\xff", None)]
+    topic.incoming = [record("u", "a", "b"), item("b", available=False), *bad]
+    lists.poll(0)
+    assert [each.item_id for each in lists.own("u").items] == ["a"]
+    assert lists.undecodable == 2
+
+
+def test_a_view_of_lists_alone_reads_nothing_else(monkeypatch: pytest.MonkeyPatch):
+    """Where an app has no right to read items, or wants lists as they are on the topic."""
+    read: list[tuple[str, ...]] = []
+    monkeypatch.setattr(view, "TopicReader", lambda kafka, *topics: read.append(topics) or FakeReader())
+    RecommendationsView("x", follow=False)
+    RecommendationsView("x", follow=False, hide_gone=False)
+    assert read == [("recommendations", "items"), ("recommendations",)]
 
 
 def test_a_list_that_was_got_cannot_change_the_view(topic: FakeReader):

@@ -1,8 +1,13 @@
-"""The list for everybody without one of their own, on the key ``*``: sent when it changes, by one worker."""
+"""The list for everybody without one of their own, on the key ``*``: sent when it changes, by one worker.
+
+Whether it is still in its topic nobody can tell without reading all of that: somebody may have deleted it, or made the
+topic anew. So it is sent again every so often as it is; to who has it, that says nothing new.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
 import faust
@@ -17,6 +22,9 @@ from stream_rec.events.slate import EVERYBODY, SlateItem
 from stream_rec.recommend import policy_name, rank, recommend, slate
 from stream_rec.user.state import COLD
 from stream_rec.wiring.workbench import Workbench
+
+AGAIN_S = 15.0
+"""After so long the list is sent again though it has not changed."""
 
 
 class Everybody(Service):
@@ -34,23 +42,29 @@ class Everybody(Service):
         partition = partition_of(EVERYBODY.encode(), settings.kafka.partitions)
         self._owner_of = TP(settings.kafka.topic("views"), partition)
         self._last_item_ids: list[str] = []
+        self._last_value = b""
+        self._sent_at = -math.inf
 
     @Service.task
     async def _watch(self) -> None:
         while not self.should_stop:
             await self.sleep(self._settings.worker.everybody_interval_s)
             if not self._app.rebalancing and self._owner_of in self._app.consumer.assignment():
-                await self._send_if_changed()
+                await self._send_if_due()
 
-    async def _send_if_changed(self) -> None:
+    async def _send_if_due(self) -> None:
         items = self._made()
         item_ids = [item.item_id for item in items]
-        if item_ids == self._last_item_ids:
+        if item_ids != self._last_item_ids:
+            message = slate(EVERYBODY, items, policy=self._policy, generated_at_ms=time.time_ns() // 1_000_000)
+            value = msgspec.json.encode(message)
+        elif self._last_value and time.monotonic() - self._sent_at >= AGAIN_S:
+            value = self._last_value
+        else:
             return
-        message = slate(EVERYBODY, items, policy=self._policy, generated_at_ms=time.time_ns() // 1_000_000)
         topic = self._settings.kafka.topic("recommendations")
-        await asyncio.shield(self._producer.send_and_wait(topic, msgspec.json.encode(message), key=EVERYBODY.encode()))
-        self._last_item_ids = item_ids
+        await asyncio.shield(self._producer.send_and_wait(topic, value, key=EVERYBODY.encode()))
+        self._last_item_ids, self._last_value, self._sent_at = item_ids, value, time.monotonic()
 
     def _made(self) -> list[SlateItem]:
         bench = self._bench

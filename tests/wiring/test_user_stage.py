@@ -197,14 +197,34 @@ def test_the_list_for_everybody_changes_only_with_the_world(run, tmp_path):
         for number in range(10):
             await stage.handle(message(number))
         for _ in range(5):
-            await everybody._send_if_changed()
+            await everybody._send_if_due()
             exposures.add(np.arange(len(ITEMS)))
         assert len(sent.values) == 1
         assert all(item.propensity == 1.0 for item in sent.values[0].items)
         assert sent.values[0].policy == policy_name(explorer.ranking, explorer.head)
         stage.bench.catalog.delete_item(sent.values[0].items[0].item_id)
-        await everybody._send_if_changed()
+        await everybody._send_if_due()
         assert len(sent.values) == 2
+
+    run(scenario)
+
+
+def test_the_list_for_everybody_is_sent_again_every_so_often(run, monkeypatch):
+    """Somebody may have deleted it. The same bytes: to who has it, that says nothing new."""
+
+    async def scenario(stage: Stage) -> None:
+        sent = Sent()
+        app = new_app("app", SETTINGS.kafka, instance_id="w1", lease=Lease(15.0))
+        everybody = Everybody(app, sent, stage.bench, SETTINGS)
+        for number in range(10):
+            await stage.handle(message(number))
+        for _ in range(3):
+            await everybody._send_if_due()
+        assert len(sent.values) == 1
+        monkeypatch.setattr("stream_rec.wiring.everybody.AGAIN_S", 0.0)
+        await everybody._send_if_due()
+        assert len(sent.values) == 2
+        assert sent.values[0] == sent.values[1]
 
     run(scenario)
 

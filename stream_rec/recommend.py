@@ -168,17 +168,50 @@ def answer(
         generated_at_ms: The clock's time; None for that of the events, as a replay has no other.
     """
     event = last.event
-    now_ms = catalog.knowledge.now_ms(event.timestamp_ms)
-    ranked = rank(event.user_id, user, catalog, head, workspace, now_ms=now_ms)
-    request = f"{last.kind.topic}/{last.partition}/{last.offset}/{event.user_id}"
-    items = recommend(ranked, catalog, head, config, exposures, request)
-    exposures.add(np.array([catalog.find(item.item_id) for item in items]))
-    return slate(
+    as_of = AsOf(last.kind.topic, last.partition, last.offset, event.event_id, event.timestamp_ms)
+    made = list_as_of(
         event.user_id,
-        items,
+        as_of,
+        user,
+        catalog,
+        head,
+        workspace,
+        exposures,
+        config,
+        policy=policy,
+        generated_at_ms=generated_at_ms,
+    )
+    exposures.add(np.array([catalog.find(item.item_id) for item in made.items]))
+    return made
+
+
+def list_as_of(
+    user_id: str,
+    as_of: AsOf,
+    user: UserState,
+    catalog: Catalog,
+    head: Head,
+    workspace: Workspace,
+    exposures: Exposures,
+    config: RankingConfig,
+    *,
+    policy: str,
+    generated_at_ms: int | None = None,
+) -> Slate:
+    """Return a user's list as of an event, from what is known now. Reads only: it may take the place of another.
+
+    Args:
+        policy: As of ``answer``, like ``generated_at_ms``.
+    """
+    now_ms = catalog.knowledge.now_ms(as_of.timestamp_ms)
+    ranked = rank(user_id, user, catalog, head, workspace, now_ms=now_ms)
+    request = f"{as_of.topic}/{as_of.partition}/{as_of.offset}/{user_id}"
+    return slate(
+        user_id,
+        recommend(ranked, catalog, head, config, exposures, request),
         policy=policy,
         generated_at_ms=now_ms if generated_at_ms is None else generated_at_ms,
-        as_of=AsOf(last.kind.topic, last.partition, last.offset, event.event_id, event.timestamp_ms),
+        as_of=as_of,
         seen={Kind(source).topic: offset for source, offset in sorted(user.offsets.items())},
     )
 

@@ -15,6 +15,7 @@ LAYERS = (
     ("events",),
     ("knowledge", "user", "embedding", "catalog", "ranking", "retrieval", "reranking", "config", "explain"),
     ("recommend",),
+    ("upkeep",),
     ("topics", "broker", "client", "replay"),
     ("snapshot",),
     ("wiring", "dashboard", "testing"),
@@ -25,7 +26,7 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
-    *("changelog", "replay"),
+    *("upkeep", "changelog", "replay"),
 )
 HEAVY = ("faust", "kafka", "aiokafka", "torch", "transformers", "rocksdict", "aiohttp", "rich", "click")
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}

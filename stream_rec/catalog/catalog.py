@@ -16,6 +16,7 @@ from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
 from stream_rec.catalog.reduced import Reduced
 from stream_rec.catalog.similar import SimilarItems
+from stream_rec.catalog.world import World, encoder_number
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.events.item import Item
 from stream_rec.knowledge.state import ItemState
@@ -50,6 +51,18 @@ class Catalog:
     def is_listed(self) -> np.ndarray:
         """(n,) bool by row: the item record exists and says that it is available."""
         return self._is_listed[: len(self.item_ids)]
+
+    def world(self) -> World:
+        """Return what lists made now depend on that events do not change."""
+        space = self.embeddings.active
+        if space is None:
+            return World(0, 0, self.n_listed)
+        return World(encoder_number(space.encoder), space.n_items, self.n_listed)
+
+    def may_be_shown(self, item_id: str) -> bool:
+        """Return whether an item may be in a list now."""
+        row = self._row_of.get(item_id)
+        return row is not None and bool(self._is_listed[row])
 
     def find(self, item_id: str) -> int | None:
         """Return the row of an item, or None where it was never heard of. Never makes a row."""

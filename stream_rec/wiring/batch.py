@@ -15,7 +15,7 @@ Why not Faust's own ways (``take``, ``table[key] = value``, ``topic.send``): eac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import NamedTuple
 
 import faust
@@ -36,6 +36,7 @@ class Send(NamedTuple):
     key: bytes | None
     value: bytes | None
     partition: int | None = None
+    headers: Sequence[tuple[str, bytes]] | None = None
 
 
 class Batch:
@@ -69,7 +70,10 @@ class Batch:
         if self._table is not None:
             await self._table.commit(states)
         futures = [
-            await self._producer.send(send.topic, send.value, key=send.key, partition=send.partition) for send in sends
+            await self._producer.send(
+                send.topic, send.value, key=send.key, partition=send.partition, headers=send.headers
+            )
+            for send in sends
         ]
         try:
             await asyncio.gather(*futures)

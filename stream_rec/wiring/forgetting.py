@@ -118,8 +118,8 @@ class Forgetting:
     def _committed(self, topic: str, partition: int) -> int:
         return self._app.consumer.committed_up_to(TP(self._settings.kafka.topic(topic), partition))
 
-    async def carry_out(self, batch: Batch, wish: Wish) -> None:
-        """Forget one user, and say so."""
+    async def carry_out(self, batch: Batch, wish: Wish) -> bool:
+        """Forget one user, and say so; return False where that was done before a crash already."""
         partition, key = wish.message.partition, wish.message.key
         stored, noted = batch.read(partition, key), batch.read(partition, forgotten.key_of(key))
         is_done = noted is not None and forgotten.decode(noted).offset >= wish.note.offset
@@ -157,3 +157,4 @@ class Forgetting:
         )
         topic = self._settings.kafka.topic("receipts")
         await batch.commit(sends=[Send(topic, wish.request_id.encode(), msgspec.json.encode(receipt))])
+        return not is_done

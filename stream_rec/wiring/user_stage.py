@@ -15,6 +15,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from faust.types import TP, Message
 
+from stream_rec.catalog.world import World
 from stream_rec.config import Settings
 from stream_rec.events import validate
 from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
@@ -30,6 +31,7 @@ from stream_rec.user.state import UserState
 from stream_rec.wiring.apps import raw_topic
 from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
 from stream_rec.wiring.forgetting import Forgetting, Notes
+from stream_rec.wiring.published import Published, PublishedList
 from stream_rec.wiring.reject import reject
 from stream_rec.wiring.spread import signal_messages
 from stream_rec.wiring.table import State, Table
@@ -49,12 +51,14 @@ class UserStage:
         producer: AIOKafkaProducer,
         table: Table,
         forgetting: Forgetting,
+        published: Published,
         bench: Workbench,
         settings: Settings,
     ) -> None:
         kafka = settings.kafka
         self._app = app
         self._forgetting = forgetting
+        self._published = published
         self._bench = bench
         self._settings = settings
         self._kind_of = {kafka.topic(topic): kind for topic, kind in KIND_OF_TOPIC.items()}
@@ -72,6 +76,7 @@ class UserStage:
 
     async def handle(self, batch: Batch) -> None:
         """Take one batch: the events of before a wish to be forgotten, the wishes, the events of new lives."""
+        await self._published.begin(message.key for message in batch.messages)
         wishes, rejections = await self._forgetting.wishes(batch)
         notes = {(wish.message.partition, wish.message.key): wish.note for wish in wishes}
         early, late = [], []
@@ -81,9 +86,11 @@ class UserStage:
                 (late if note is not None and not note.has(kind, message.offset) else early).append(message)
         await self._take(batch, early, rejections)
         for wish in wishes:
-            await self._forgetting.carry_out(batch, wish)
+            if await self._forgetting.carry_out(batch, wish):
+                self._published.forget(wish.message.partition, wish.message.key)
         if late:
             await self._take(batch, late, [])
+        self._published.end()
         self._summary.took(batch.messages)
         self._summary.count(forgotten=len(wishes))
         for message in batch.messages:
@@ -104,6 +111,7 @@ class UserStage:
         n_choices = self._bench.shared.head.n_choices
         rejected = len(sends)
         every = math.ceil(len(messages) / self._settings.worker.learn_events)
+        world = self._bench.catalog.world()
         states, taught, lists = notes.over(self._forgetting.committed, self._forgetting.wishes_committed), [], []
         n_duplicates = 0
         for number, ((partition, key), arrived) in enumerate(arrivals.items()):
@@ -118,13 +126,17 @@ class UserStage:
                 states.append(State(partition, key, user_state.encode(after.state)))
             n_duplicates += after.n_duplicates
             taught += after.signals
-            lists.append(self._list(key, after.state, arrived[-1]))
+            lists.append((partition, self._list(key, after.state, arrived[-1], world)))
         learned = self._bench.shared.head.n_choices - n_choices
         self._summary.count(
             events=len(messages), lists=len(lists), rejected=rejected, duplicates=n_duplicates, learned=learned
         )
         sends += signal_messages(taught, self._settings.kafka)
-        await batch.commit(states=states, sends=[*sends, *lists])
+        topic = self._settings.kafka.topic("recommendations")
+        sends += [Send(topic, made.key, made.value, headers=made.headers) for _, made in lists]
+        await batch.commit(states=states, sends=sends)
+        for partition, made in lists:
+            self._published.took(partition, made)
 
     def _validated(self, message: Message) -> Interaction | Rejection:
         return validate.interaction(
@@ -155,9 +167,9 @@ class UserStage:
             bench.shared.relaxed(FACTOR)
             log.info("relaxed_head choices=%d", bench.shared.head.n_choices)
 
-    def _list(self, key: bytes, user: UserState, last: Arrival) -> Send:
+    def _list(self, key: bytes, user: UserState, last: Arrival, world: World) -> PublishedList:
         bench = self._bench
-        message = answer(
+        slate = answer(
             last,
             user,
             bench.catalog,
@@ -168,7 +180,7 @@ class UserStage:
             policy=self._policy,
             generated_at_ms=time.time_ns() // 1_000_000,
         )
-        return Send(self._settings.kafka.topic("recommendations"), key, msgspec.json.encode(message))
+        return PublishedList(key, slate, msgspec.json.encode(slate), world)
 
 
 def _received_ms(message: Message) -> int:

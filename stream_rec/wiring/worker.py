@@ -26,7 +26,9 @@ from stream_rec.wiring.lease import Lease
 from stream_rec.wiring.mirror import mirror
 from stream_rec.wiring.offsets import OffsetsAfter
 from stream_rec.wiring.ownership import follow_assignment
+from stream_rec.wiring.published import Published
 from stream_rec.wiring.table import Table
+from stream_rec.wiring.upkeep import Upkeep
 from stream_rec.wiring.user_stage import UserStage
 
 
@@ -57,8 +59,11 @@ def run(settings: Settings) -> None:
             of_items = {b"": item_state.VERSION}
             items = Table("item-state", worker.app_id, directory, producer, settings.kafka, versions=of_items)
             offsets_after = OffsetsAfter(settings.kafka)
-            follow_assignment(app, settings.kafka, {users: (*KIND_OF_TOPIC, "forget"), items: ("item-signals",)})
-            UserStage(app, producer, users, Forgetting(app, offsets_after, settings), bench, settings)
+            published = Published(directory, bench.catalog, settings)
+            upkeep = Upkeep(app, producer, users, published, bench, settings)
+            user_topics = (*KIND_OF_TOPIC, "forget")
+            follow_assignment(app, settings.kafka, {users: user_topics, items: ("item-signals",), upkeep: user_topics})
+            UserStage(app, producer, users, Forgetting(app, offsets_after, settings), published, bench, settings)
             ItemStage(app, producer, items, settings)
             expiry = Expiry(app, users, settings)
             heads = HeadExchange(producer, bench.shared, settings)
@@ -70,6 +75,6 @@ def run(settings: Settings) -> None:
             mirror_of = partial(mirror, directory, topic_ids)
             feed = catalog_feed(bench.catalog, take_learned, settings, mirror_of)
             everybody = Everybody(app, producer, bench, settings)
-            return [users, items, expiry, offsets_after, feed, heads, factors, everybody]
+            return [users, items, expiry, offsets_after, feed, heads, factors, everybody, upkeep]
 
         process.run(app, lease, settings, directory, services)

@@ -18,6 +18,7 @@ from stream_rec.wiring import workbench
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.forgetting import Forgetting
 from stream_rec.wiring.lease import Lease
+from stream_rec.wiring.published import Published
 from stream_rec.wiring.user_stage import UserStage
 
 SETTINGS = Settings(
@@ -95,7 +96,10 @@ class Stage:
         async def offsets_after(partition: int, timestamp_ms: int) -> dict[Kind, int]:
             return {kind: self.begins.get(kind, 0) for kind in Kind}
 
-        self.stage = UserStage(app, None, None, Forgetting(app, offsets_after, settings), self.bench, settings)
+        self.published = Published(directory, self.bench.catalog, settings)
+        self.published.own({0})
+        forgetting = Forgetting(app, offsets_after, settings)
+        self.stage = UserStage(app, None, None, forgetting, self.published, self.bench, settings)
         for item_id in ITEMS:
             self.bench.catalog.put_item(Item(item_id))
 

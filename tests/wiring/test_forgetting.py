@@ -65,6 +65,23 @@ def test_what_was_on_its_way_stays_out_and_what_comes_later_begins_a_new_user(ru
     run(scenario)
 
 
+def test_the_list_that_is_kept_goes_and_a_wish_that_comes_again_spares_the_new_one(run):
+    """Upkeep would bring it back."""
+
+    async def scenario(stage: Stage) -> None:
+        shown = stage.published.partitions[0].shown
+        await stage.handle(of_ann(0))
+        assert shown.find(ANN) is not None
+        stage.begins = {Kind.VIEW: 1}
+        await stage.handle(wish())
+        assert shown.find(ANN) is None
+        await stage.handle(of_ann(1))
+        await stage.handle(wish())
+        assert shown.find(ANN) is not None
+
+    run(scenario)
+
+
 def test_events_before_and_after_the_wish_in_one_batch(run):
     """The first are taken, for others learn from them, and forgotten; the others are the new user's."""
 

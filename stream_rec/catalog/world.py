@@ -1,0 +1,69 @@
+"""The world that a list was made in: how much of the catalog there was, and in whose embeddings.
+
+A list is outdated when its world has changed so much that another would be made today: embeddings have arrived, or are
+another encoder's; there are many more items; or it is short, and more items could fill it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+
+GROWN = 1.25
+"""How many times as many items, or embeddings, make another world."""
+
+Number = Annotated[int, Meta(ge=-1, le=2**56)]
+
+
+class World(Struct, frozen=True, array_like=True):
+    """What lists depend on that events do not change."""
+
+    encoder: Number
+    """Digest of the name of the encoder in use; 0 without one, -1 where it is not known."""
+    n_embedded: Number
+    n_listed: Number
+
+
+UNKNOWN = World(-1, 0, 0)
+"""That of a list which says nothing of it, or which was made from another by leaving something out: outdated."""
+
+
+def encode(world: World) -> bytes:
+    """Return the bytes that travel beside a list."""
+    return msgspec.msgpack.encode(world)
+
+
+def decode(data: bytes) -> World:
+    """Return the world in ``data``, ``UNKNOWN`` where there is none to be read."""
+    try:
+        return _WORLD.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return UNKNOWN
+
+
+@lru_cache(maxsize=8)
+def encoder_number(name: str) -> int:
+    """Return the number of an encoder."""
+    return 1 + int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest(), "little")
+
+
+def outdated(worlds: np.ndarray, lengths: np.ndarray, now: World, n: int) -> np.ndarray:
+    """Return which lists should be made anew, (k,) bool.
+
+    Args:
+        worlds: (k, 3) int64, the fields of the world of each.
+        lengths: (k,) items in each.
+        n: Items that a list may have.
+    """
+    encoders, n_embedded, n_listed = worlds.T
+    is_short = (lengths < n) & (now.n_listed > np.maximum(n_listed, lengths))
+    has_grown = (now.n_embedded > GROWN * n_embedded) | (now.n_listed > GROWN * n_listed)
+    return (encoders != now.encoder) | has_grown | is_short
+
+
+_WORLD = msgspec.msgpack.Decoder(World)

@@ -22,6 +22,7 @@ import faust
 import msgspec
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 from mode import Service
 
 from stream_rec.catalog.world import UNKNOWN, World
@@ -49,8 +50,9 @@ MARK_AT_ONCE = 20_000
 READ_AT_ONCE = 100
 """Records of the topic taken at once, in some milliseconds; then as long a rest."""
 POLL_MS = 200
-QUIET_POLLS = 3
-"""Empty polls after which a partition counts as read: compaction may have taken its last record."""
+QUIET_S = 10.0
+"""After so long without a record, from a broker that answers, a partition counts as read: its last record may have been
+a tombstone that compaction has taken."""
 REFRESH_AT_ONCE = 256
 """Outdated lists that are chosen at once."""
 CHOOSE_S = 1.0
@@ -136,7 +138,10 @@ class Upkeep(Service):
     async def _read(self) -> None:
         while not self.should_stop:
             if not self._is_resting and not all(p.is_loaded for p in self._published.partitions.values()):
-                await self._load({n: p for n, p in self._published.partitions.items() if not p.is_loaded})
+                try:
+                    await self._load({n: p for n, p in self._published.partitions.items() if not p.is_loaded})
+                except KafkaError as error:
+                    log.warning("reads_lists_again why=%r", error)
             await asyncio.sleep(LOOK_S)
 
     @Service.task
@@ -291,24 +296,31 @@ class Upkeep(Service):
         return Replacing(partition, number, partition.shown.version(number), published)
 
     async def _load(self, partitions: dict[int, PublishedPartition]) -> None:
-        """Read what is in the topic of some partitions."""
-        began, n_records, quiet = time.monotonic(), 0, 0
+        """Read what is in the topic of some partitions, from the beginning.
+
+        Raises:
+            KafkaError: the broker is away.
+        """
+        began, n_records = time.monotonic(), 0
         sources = {TopicPartition(self._topic, number): partition for number, partition in partitions.items()}
         self._reader.assign(list(sources))
         ends = await self._reader.end_offsets(list(sources))
         await self._reader.seek_to_beginning(*sources)
+        heard_at = time.monotonic()
         while sources and not self.should_stop:
             fetched = await self._reader.getmany(timeout_ms=POLL_MS, max_records=READ_AT_ONCE)
             busy_since = time.monotonic()
             for source, records in fetched.items():
-                if self._published.partitions.get(source.partition) is sources.get(source):
+                if source in sources and self._published.partitions.get(source.partition) is sources[source]:
                     for record in records:
                         sources[source].read(record)
                 n_records += len(records)
-            quiet = 0 if fetched else quiet + 1
+                heard_at = busy_since
+            if is_quiet := busy_since - heard_at > QUIET_S:
+                await self._reader.end_offsets(list(sources))  # raises where the broker does not answer
             for source in list(sources):
-                is_at_end = await self._reader.position(source) >= ends[source] or quiet >= QUIET_POLLS
-                if is_at_end or self._published.partitions.get(source.partition) is not sources[source]:
+                is_read = is_quiet or await self._reader.position(source) >= ends[source]
+                if is_read or self._published.partitions.get(source.partition) is not sources[source]:
                     sources.pop(source).loaded()
                     self._reader.pause(source)
             await asyncio.sleep(time.monotonic() - busy_since)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 from stream_rec.catalog import world as worlds
 from stream_rec.catalog.world import UNKNOWN
@@ -367,5 +369,73 @@ def test_a_list_that_is_too_large_is_not_kept(keep, monkeypatch):
         await kept.begin()
         assert len(kept.partition.shown) == 0
         assert kept.partition.n_unkept > 0
+
+    keep(scenario)
+
+
+class Reader:
+    """A topic with one partition, of whose records each fetch gives one, or nothing."""
+
+    def __init__(self, records: list[Record], end: int) -> None:
+        self._waiting = records
+        self._end = end
+        self._position = 0
+        self.fails = 0
+        """How many times the broker does not say where the end is."""
+
+    def assign(self, sources: list[TopicPartition]) -> None:
+        self._source = sources[0]
+
+    async def end_offsets(self, sources: list[TopicPartition]) -> dict[TopicPartition, int]:
+        if self.fails:
+            self.fails -= 1
+            raise KafkaConnectionError
+        return {source: self._end for source in sources}
+
+    async def seek_to_beginning(self, *_: TopicPartition) -> None:
+        self._position = 0
+
+    async def getmany(self, **_: object) -> dict[TopicPartition, list[Record]]:
+        if self._position >= len(self._waiting):
+            return {}
+        self._position += 1
+        return {self._source: [self._waiting[self._position - 1]]}
+
+    async def position(self, source: TopicPartition) -> int:
+        return self._position
+
+    def pause(self, source: TopicPartition) -> None:
+        pass
+
+
+@pytest.mark.parametrize("end", [1, 2])
+def test_lists_are_read_to_the_end(keep, monkeypatch, end: int):
+    """Also where the last record is not there any more, but not while the broker does not answer."""
+    monkeypatch.setattr(upkeeping, "QUIET_S", 0.0)
+
+    async def scenario(kept: Kept) -> None:
+        await kept.begin(is_loaded=False)
+        slate = msgspec.structs.replace(kept.partition.slate(kept.partition.shown.find(b"u1")), user_id="ann")
+        reader = kept.upkeep._reader = Reader([Record(b"ann", msgspec.json.encode(slate))], end)
+        reader.fails = 1
+        with pytest.raises(KafkaConnectionError):
+            await kept.upkeep._load({0: kept.partition})
+        assert not kept.partition.is_loaded
+        await kept.upkeep._load({0: kept.partition})
+        assert kept.partition.is_loaded
+        assert kept.partition.shown.find(b"ann") is not None
+
+    keep(scenario)
+
+
+def test_a_partition_that_is_given_up_while_it_is_read_is_left(keep):
+    """Nothing more of it is taken."""
+
+    async def scenario(kept: Kept) -> None:
+        await kept.begin(is_loaded=False)
+        kept.upkeep._reader = Reader([Record(b"ann", b"{}")] * 3, 3)
+        kept.stage.published.own(set())
+        await kept.upkeep._load({0: kept.partition})
+        assert kept.partition.n_unkept == 0
 
     keep(scenario)

@@ -32,12 +32,13 @@ class TopicReader:
         self._consumer = reading_consumer(kafka, max_poll_records=2000)
         try:
             partitions = []
+            self.n_partitions: dict[str, int] = {}
             for topic in full:
                 numbers = self._consumer.partitions_for_topic(topic)
                 if not numbers:
                     raise absent(kafka, topic)
                 partitions += [TopicPartition(topic, number) for number in numbers]
-            self.n_partitions = len(partitions)
+                self.n_partitions[topic] = len(numbers)
             self._consumer.assign(partitions)
             self._consumer.seek_to_beginning()
             self._ends = self._consumer.end_offsets(partitions, timeout_ms=BOOTSTRAP_TIMEOUT_MS)

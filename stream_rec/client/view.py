@@ -15,6 +15,7 @@ from stream_rec.client.workers import APP_ID, why_no_list
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, UnreadableRecords
 from stream_rec.events import validate
+from stream_rec.events.partition import Place
 from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.events.validate import InputLimits, Rejection
 
@@ -164,12 +165,13 @@ class RecommendationsView:
 
     def _take_item(self, record: ConsumerRecord) -> None:
         """Take a record of ``items`` as the workers do: what is no item leaves the one before as it was."""
+        place = Place(record.partition, self._reader.n_partitions[record.topic])
         if record.value is None:
-            item_id = validate.item_key(record.key, limits=_LIMITS)
+            item_id = validate.item_key(record.key, limits=_LIMITS, place=place)
             if not isinstance(item_id, Rejection):
                 self._gone.add(item_id)
             return
-        item = validate.item(record.key, record.value, limits=_LIMITS)
+        item = validate.item(record.key, record.value, limits=_LIMITS, place=place)
         if isinstance(item, Rejection):
             self._undecodable += 1
         elif item.available:

@@ -92,7 +92,7 @@ def newest(
                     continue
                 if not is_kept(record.key):
                     continue
-                if not is_changelog and partition_of(record.key, reader.n_partitions) != record.partition:
+                if not is_changelog and partition_of(record.key, reader.n_partitions[reader.topic]) != record.partition:
                     continue  # rejected: it counts nowhere
                 if record.value is None:
                     values.put(record.key, None)

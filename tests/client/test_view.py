@@ -14,6 +14,7 @@ from stream_rec.client.connect import connect
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, TopicMismatch
 from stream_rec.events.item import Item
+from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import Reason, Slate, SlateItem
 from tests.client import fresh_topics
 
@@ -29,7 +30,11 @@ def record(user_id: str, *item_ids: str) -> SimpleNamespace:
 
 
 def item(item_id: str, **fields: object) -> SimpleNamespace:
-    return SimpleNamespace(topic="items", key=item_id.encode(), value=msgspec.json.encode(Item(item_id, **fields)))
+    return item_record(item_id.encode(), msgspec.json.encode(Item(item_id, **fields)))
+
+
+def item_record(key: bytes | None, value: bytes | None, *, is_misplaced: bool = False) -> SimpleNamespace:
+    return SimpleNamespace(topic="items", key=key, value=value, partition=partition_of(key or b"", 2) ^ is_misplaced)
 
 
 class FakeReader:
@@ -38,6 +43,7 @@ class FakeReader:
     topic = "recommendations"
 
     def __init__(self) -> None:
+        self.n_partitions = {"items": 2}
         self.incoming: list[SimpleNamespace] = []
         self.is_ready = True
         self.error: Exception | None = None
@@ -110,7 +116,7 @@ def test_what_is_gone_is_left_out_at_once(topic: FakeReader):
     lists = RecommendationsView("x", follow=False)
     topic.incoming = [item("b", available=False), record("u", "a", "b", "c"), record("*", "b", "c", "d")]
     assert [each.item_id for each in lists.poll(0)["u"].items] == ["a", "c"]
-    topic.incoming = [SimpleNamespace(topic="items", key=b"a", value=None), item("x", available=False)]
+    topic.incoming = [item_record(b"a", None), item("x", available=False)]
     lists.poll(0)
 
     assert [each.item_id for each in lists.own("u").items] == ["c"]
@@ -134,8 +140,9 @@ def test_who_has_nothing_left_gets_the_list_for_everybody(topic: FakeReader):
 def test_a_record_that_is_no_item_changes_nothing(topic: FakeReader):
     """The workers leave the item as it was, and so does the view."""
     lists = RecommendationsView("x", follow=False)
-    bad = [SimpleNamespace(topic="items", key=b"a", value=value) for value in (b"{", b'{"item_id":"b"}')]
-    bad += [SimpleNamespace(topic="items", key=key, value=None) for key in (b"", b"\xff", None)]
+    bad = [item_record(b"a", value) for value in (b"{", b'{"item_id":"b"}')]
+    bad += [item_record(key, None) for key in (b"", b"\xff", None)]
+    bad.append(item_record(b"a", None, is_misplaced=True))
     topic.incoming = [record("u", "a", "b"), item("b", available=False), *bad]
     lists.poll(0)
     assert [each.item_id for each in lists.own("u").items] == ["a"]

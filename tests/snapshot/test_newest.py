@@ -33,7 +33,7 @@ class FakeReader:
 
     def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         self.topic = topic
-        self.n_partitions = 2
+        self.n_partitions = {topic: 2}
         self.left = list(self.records)
 
     @property

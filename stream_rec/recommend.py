@@ -33,6 +33,8 @@ from stream_rec.user.past import Past, past
 from stream_rec.user.state import UserState
 
 RECENT_ITEMS = 30
+LIST_ID_BYTES = 12
+"""Of the digest that a list is named by."""
 VARIED = 3
 """Candidates that diversity chooses from, for each item of the list."""
 ARMS = 24
@@ -248,7 +250,7 @@ def slate(
         policy=policy,
         items=items,
     )
-    list_id = hashlib.blake2b(msgspec.json.encode(unnamed), digest_size=12).hexdigest()
+    list_id = hashlib.blake2b(msgspec.json.encode(unnamed), digest_size=LIST_ID_BYTES).hexdigest()
     return msgspec.structs.replace(unnamed, list_id=list_id)
 
 

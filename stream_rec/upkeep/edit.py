@@ -1,29 +1,46 @@
-"""A published list without the items that may no longer be shown: a tenth of the work of making one anew."""
+"""A published list without the items that may no longer be shown, made of its bytes: they are only cut."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Sequence
+from itertools import compress
 
-from stream_rec.events.slate import Slate
-from stream_rec.recommend import slate
+import msgspec
+from msgspec import Raw, Struct
+
+from stream_rec.recommend import LIST_ID_BYTES
 
 
-def without(published: Slate, may_be_shown: Callable[[str], bool], *, generated_at_ms: int) -> Slate | None:
-    """Return the list that takes the place of a published one; None where that may stay as it is.
+class _Cut(Struct):
+    """A ``Slate`` of which only the items' ends are known."""
 
-    What it was made on and has seen stays; so do scores and propensities of the items that are left.
+    list_id: str
+    user_id: Raw
+    generated_at_ms: int
+    as_of: Raw
+    seen: Raw
+    policy: Raw
+    items: list[Raw]
+
+
+def without(published: bytes, is_left: Sequence[bool], *, generated_at_ms: int) -> bytes:
+    """Return the list that takes the place of a published one; both as they are on the topic.
+
+    What it was made on and has seen stays; so do scores and propensities of the items that are left. Its id is that
+    which ``recommend.slate`` would give it.
 
     Args:
-        may_be_shown: Of an item id.
+        is_left: Of each item in turn.
+
+    Raises:
+        msgspec.MsgspecError: that is no list.
     """
-    left = [item for item in published.items if may_be_shown(item.item_id)]
-    if len(left) == len(published.items):
-        return None
-    return slate(
-        published.user_id,
-        left,
-        policy=published.policy,
-        generated_at_ms=generated_at_ms,
-        as_of=published.as_of,
-        seen=published.seen,
-    )
+    cut = _CUT.decode(published)
+    cut.list_id, cut.generated_at_ms = "", generated_at_ms
+    cut.items = list(compress(cut.items, is_left))
+    cut.list_id = hashlib.blake2b(msgspec.json.encode(cut), digest_size=LIST_ID_BYTES).hexdigest()
+    return msgspec.json.encode(cut)
+
+
+_CUT = msgspec.json.Decoder(_Cut)

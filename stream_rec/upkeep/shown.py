@@ -57,6 +57,14 @@ class Shown:
         """Return the user who has a number, empty where nobody has."""
         return self._keys[number]
 
+    def rows(self, number: int) -> np.ndarray:
+        """Return the rows of a list's items, in the order of the list."""
+        return self._rows[number, : self._lengths[number]]
+
+    def active_ms(self, number: int) -> int:
+        """Return when the user was last active."""
+        return int(self._active_ms[number])
+
     def version(self, number: int) -> int:
         """Return what changes whenever a number gets another list or user."""
         return int(self._versions[number])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from itertools import compress
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,7 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.world import UNKNOWN, World
 from stream_rec.config import Settings
 from stream_rec.events.slate import EVERYBODY, AsOf, Slate
+from stream_rec.upkeep.edit import without
 from stream_rec.upkeep.shown import UNHEARD_OF, Shown
 from stream_rec.wiring.cells import Cells
 
@@ -39,9 +41,17 @@ class PublishedList(Struct, frozen=True):
     """A list as it is on the topic."""
 
     key: bytes
-    slate: Slate
     value: bytes
+    item_ids: list[str]
+    active_ms: int
+    """When its user was last active."""
     world: World
+
+    @staticmethod
+    def of(key: bytes, slate: Slate, world: World) -> PublishedList:
+        """Return a list that is to be published."""
+        item_ids = [item.item_id for item in slate.items]
+        return PublishedList(key, msgspec.json.encode(slate), item_ids, _active_ms(slate.as_of), world)
 
     @property
     def headers(self) -> list[tuple[str, bytes]]:
@@ -83,16 +93,40 @@ class PublishedPartition:
         try:
             return _SLATE.decode(self._cells.get(number))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            log.warning("ignored_list user=%r why=%s", self.shown.key(number), str(error)[:200])
-            self._remove(self.shown.key(number))
-            self.n_unkept += 1
+            self._ignore(number, error)
             return None
 
-    def put(self, published: PublishedList) -> None:
-        """Take a list that the broker has acknowledged; note if it shows what may not be shown by now."""
-        slate = published.slate
-        item_ids = [item.item_id for item in slate.items]
-        self._put(published.key, published.value, item_ids, published.world, _active_ms(slate.as_of), is_live=True)
+    def cut(self, number: int, *, generated_at_ms: int) -> PublishedList | None:
+        """Return a list without what is gone by now; None where that is nothing, or it cannot be read after all."""
+        item_ids = [self._catalog.item_ids[row] if row >= 0 else "" for row in self.shown.rows(number)]
+        is_left = list(map(self._catalog.may_be_shown, item_ids))
+        key = self.shown.key(number)
+        if all(is_left):
+            return None
+        try:
+            value = without(self._cells.get(number), is_left, generated_at_ms=generated_at_ms)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            self._ignore(number, error)
+            return None
+        return PublishedList(key, value, list(compress(item_ids, is_left)), self.shown.active_ms(number), UNKNOWN)
+
+    def put(self, published: PublishedList, *, is_live: bool = True) -> None:
+        """Take a list that the broker has acknowledged; note if it shows what may not be shown by now.
+
+        Args:
+            is_live: Whether that was just now.
+        """
+        key, item_ids = published.key, published.item_ids
+        if len(published.value) > self._cells.cell_bytes or len(item_ids) > MOST_ITEMS:
+            self._remove(key)
+            self.n_unkept += 1
+            return
+        rows = [UNHEARD_OF if (row := self._catalog.find(item_id)) is None else row for item_id in item_ids]
+        number, left = self.shown.put(key, rows, world=published.world, active_ms=published.active_ms, is_live=is_live)
+        self._cells.blank(left)
+        self._cells.put(number, published.value)
+        if not all(map(self._catalog.may_be_shown, item_ids)):
+            self.shown.mark_one(number)
 
     def forget(self, key: bytes) -> None:
         """Take a user's list away, from the disk too."""
@@ -120,7 +154,7 @@ class PublishedPartition:
             return
         world = next((worlds.decode(value or b"") for name, value in record.headers if name == WORLD_HEADER), UNKNOWN)
         item_ids = [item.item_id for item in outline.items]
-        self._put(key, record.value, item_ids, world, _active_ms(outline.as_of), is_live=False)
+        self.put(PublishedList(key, record.value, item_ids, _active_ms(outline.as_of), world), is_live=False)
 
     def loaded(self) -> None:
         """Take notice that all that was in the topic is here."""
@@ -141,24 +175,16 @@ class PublishedPartition:
         """Give up all of it."""
         self._cells.close()
 
+    def _ignore(self, number: int, error: Exception) -> None:
+        key = self.shown.key(number)
+        log.warning("ignored_list user=%r why=%s", key, str(error)[:200])
+        self._remove(key)
+        self.n_unkept += 1
+
     def _remove(self, key: bytes) -> None:
         number = self.shown.remove(key)
         if number is not None:
             self._cells.blank([number])
-
-    def _put(
-        self, key: bytes, value: bytes, item_ids: list[str], world: World, active_ms: int, *, is_live: bool
-    ) -> None:
-        if len(value) > self._cells.cell_bytes or len(item_ids) > MOST_ITEMS:
-            self._remove(key)
-            self.n_unkept += 1
-            return
-        rows = [UNHEARD_OF if (row := self._catalog.find(item_id)) is None else row for item_id in item_ids]
-        number, left = self.shown.put(key, rows, world=world, active_ms=active_ms, is_live=is_live)
-        self._cells.blank(left)
-        self._cells.put(number, value)
-        if not all(map(self._catalog.may_be_shown, item_ids)):
-            self.shown.mark_one(number)
 
 
 class Published:

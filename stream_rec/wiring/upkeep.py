@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from typing import NamedTuple
@@ -25,11 +26,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from mode import Service
 
-from stream_rec.catalog.world import UNKNOWN, World
+from stream_rec.catalog.world import World
 from stream_rec.config import Settings
-from stream_rec.events.slate import Slate
 from stream_rec.recommend import list_as_of, policy_name
-from stream_rec.upkeep.edit import without
 from stream_rec.user import state as user_state
 from stream_rec.wiring.apps import new_reader
 from stream_rec.wiring.published import Published, PublishedList, PublishedPartition
@@ -40,11 +39,14 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.05
 """Between two looks when there is nothing to do."""
+WITHIN_S = 3.0
+"""After so long the last list is sent without what is gone: evenly, so that live events and who reads lists keep up."""
+PACE_S = 0.01
+"""Between two steps."""
+LONGEST_S = 0.05
+"""Of one step, however late it is."""
 SLICE_S = 0.004
-"""Of one step, more where steps are far apart: an overrun worker would never come to an end."""
-LONGEST_SLICE_S = 0.1
-SHARE = 0.25
-"""Of the time that a step may take at least, where steps are far apart."""
+"""Of lists made anew in one step."""
 MARK_AT_ONCE = 20_000
 """Lists that are looked at for what is gone, in some milliseconds."""
 READ_AT_ONCE = 100
@@ -100,7 +102,7 @@ class Upkeep(Service):
         self._was_listed = np.zeros(0, dtype=bool)
         self._outdated: deque[tuple[int, PublishedPartition, int, int]] = deque()
         self._n_outdated = 0
-        self._chosen_at = self._stepped_at = self._refresh_at = 0.0
+        self._chosen_at = self._waiting_since = self._stepped_at = self._refresh_at = 0.0
         self._n_republished = self._n_refreshed = 0
 
         @app.on_partitions_revoked.connect(weak=False)
@@ -132,7 +134,7 @@ class Upkeep(Service):
         while not self.should_stop:
             async with self._stepping:
                 has_worked = await self.step()
-            await asyncio.sleep(0 if has_worked else LOOK_S)
+            await asyncio.sleep(PACE_S if has_worked else LOOK_S)
 
     @Service.task
     async def _read(self) -> None:
@@ -205,30 +207,29 @@ class Upkeep(Service):
                 await asyncio.sleep(0)
 
     def _without_the_gone(self) -> list[Replacing]:
-        """Return lists without what is gone, as many as one step has time for."""
+        """Return lists without what is gone: as many as are due, so that the last of them goes after ``WITHIN_S``."""
         now = time.monotonic()
-        until = now + min(max(SLICE_S, SHARE * (now - self._stepped_at)), LONGEST_SLICE_S)
-        may_be_shown = self._bench.catalog.may_be_shown
-        made = []
-        for partition in self._published.partitions.values():
-            for number in map(int, partition.shown.stale(live_only=not partition.is_loaded)):
-                if self._published.is_in_hand(partition.shown.key(number)):
-                    continue
-                slate = partition.slate(number)
-                if slate is None:
-                    continue
-                edited = without(slate, may_be_shown, generated_at_ms=_now_ms())
-                if edited is None:
-                    partition.shown.unmark(number)
-                    continue
-                made.append(self._replacing(partition, number, edited, UNKNOWN))
-                partition.shown.unmark(number)
-                if time.monotonic() > until:
-                    break
-            else:
+        waiting = [
+            (partition, number)
+            for partition in self._published.partitions.values()
+            for number in map(int, partition.shown.stale(live_only=not partition.is_loaded))
+        ]
+        if not waiting:
+            self._waiting_since = self._stepped_at = now
+            return []
+        left_s = max(self._waiting_since + WITHIN_S - now, PACE_S)
+        n_due = math.ceil(len(waiting) * min(1.0, max(now - self._stepped_at, PACE_S) / left_s))
+        self._stepped_at = now
+        made: list[Replacing] = []
+        for partition, number in waiting:
+            if len(made) >= n_due or time.monotonic() - now > LONGEST_S:
+                break
+            if self._published.is_in_hand(partition.shown.key(number)):
                 continue
-            break
-        self._stepped_at = time.monotonic()
+            cut = partition.cut(number, generated_at_ms=_now_ms())
+            partition.shown.unmark(number)
+            if cut is not None:
+                made.append(Replacing(partition, number, partition.shown.version(number), cut))
         return made
 
     def _made_anew(self) -> list[Replacing]:
@@ -288,12 +289,7 @@ class Upkeep(Service):
         if has_seen_less or [item.item_id for item in made.items] == [item.item_id for item in slate.items]:
             partition.shown.made_in(number, world)
             return None
-        return self._replacing(partition, number, made, world)
-
-    def _replacing(self, partition: PublishedPartition, number: int, slate: Slate, world: World) -> Replacing:
-        key = partition.shown.key(number)
-        published = PublishedList(key, slate, msgspec.json.encode(slate), world)
-        return Replacing(partition, number, partition.shown.version(number), published)
+        return Replacing(partition, number, version, PublishedList.of(key, made, world))
 
     async def _load(self, partitions: dict[int, PublishedPartition]) -> None:
         """Read what is in the topic of some partitions, from the beginning.

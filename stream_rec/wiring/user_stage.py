@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 import faust
-import msgspec
 from aiokafka import AIOKafkaProducer
 from faust.types import TP, Message
 
@@ -180,7 +179,7 @@ class UserStage:
             policy=self._policy,
             generated_at_ms=time.time_ns() // 1_000_000,
         )
-        return PublishedList(key, slate, msgspec.json.encode(slate), world)
+        return PublishedList.of(key, slate, world)
 
 
 def _received_ms(message: Message) -> int:

@@ -19,7 +19,7 @@ from stream_rec.wiring import published as published_lists
 from stream_rec.wiring import upkeep as upkeeping
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.lease import Lease
-from stream_rec.wiring.published import WORLD_HEADER, PublishedPartition
+from stream_rec.wiring.published import WORLD_HEADER, PublishedList, PublishedPartition
 from stream_rec.wiring.upkeep import Upkeep
 from tests.wiring.stage import SETTINGS, Stage, message
 
@@ -95,8 +95,9 @@ def with_share(share: float) -> Settings:
 
 
 @pytest.fixture
-def keep(run):
-    """Run a scenario with lists that are kept fresh; without a budget for those of another world."""
+def keep(run, monkeypatch):
+    """Run a scenario with lists that are kept fresh, all in one step; without a budget for those of another world."""
+    monkeypatch.setattr(upkeeping, "WITHIN_S", 0.0)
 
     def run_kept(scenario, *, share: float = 0.0) -> None:
         async def with_kept(stage: Stage) -> None:
@@ -124,6 +125,33 @@ def test_what_is_gone_leaves_every_list(keep):
             assert sent.world == UNKNOWN
         assert not await kept.upkeep.step()
         assert len(kept.producer.sent) == len(showing)
+
+    keep(scenario)
+
+
+def test_lists_are_sent_evenly(keep, monkeypatch):
+    """As many as are due; when time is over, all that are left."""
+    monkeypatch.setattr(upkeeping, "LONGEST_S", 1e9)
+
+    async def scenario(kept: Kept) -> None:
+        await kept.begin()
+        slate = kept.partition.slate(kept.partition.shown.find(b"u1"))
+        for number in range(100):
+            of_user = msgspec.structs.replace(slate, user_id=f"q{number}", items=slate.items[:1])
+            kept.partition.put(PublishedList.of(of_user.user_id.encode(), of_user, UNKNOWN))
+        monkeypatch.setattr(upkeeping, "WITHIN_S", 10.0)
+        now = [1000.0]
+        monkeypatch.setattr(upkeeping.time, "monotonic", lambda: now[0])
+        await kept.upkeep.step()
+        kept.stage.bench.catalog.delete_item(slate.items[0].item_id)
+        sent = []
+        for second in range(1, 11):
+            now[0] = 1000.0 + second
+            await kept.upkeep.step()
+            sent.append(len(kept.producer.sent))
+        assert len({one.slate.user_id for one in kept.producer.sent}) == sent[-1] >= 100
+        assert sent[4] == pytest.approx(sent[-1] / 2, rel=0.15)
+        assert kept.partition.shown.n_stale == 0
 
     keep(scenario)
 

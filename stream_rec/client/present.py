@@ -34,7 +34,7 @@ class Present:
         with ExitStack() as opened:
             for topic, take in [*((name, self._take) for name in KIND_OF_TOPIC), ("forget", self._take_wish)]:
                 reader = opened.enter_context(closing(TopicReader(kafka, topic)))
-                self._readers.append((reader, partial(take, reader.n_partitions)))
+                self._readers.append((reader, partial(take, reader.n_partitions[reader.topic])))
             self._stack = opened.pop_all()
 
     def __len__(self) -> int:

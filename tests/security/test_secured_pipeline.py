@@ -318,7 +318,7 @@ GROUP = "see group stream-rec"
         (EVENTS, FORGET, ["read receipts"]),
         (LISTS, FORGET, ["read receipts", "write forget"]),
         (EVENTS, BACKFILL, ["read views, clicks, purchases, forget, recommendations", "see item-signals", GROUP]),
-        (WORKER, BACKFILL, ["read recommendations", "write views, clicks, purchases"]),
+        (WORKER, BACKFILL, ["write views, clicks, purchases"]),
         (EVENTS, EXPORTED, [f"read {OF_SNAPSHOT}", "see item-signals", GROUP]),
         (OPERATOR, EXPORTED, [f"read item-embeddings, head-weights, {TABLES[0]}, {TABLES[1]}"]),
         (IMPORT, EXPORTED, [f"read {OF_SNAPSHOT}"]),

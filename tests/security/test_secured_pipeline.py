@@ -353,7 +353,7 @@ def test_a_right_that_goes_while_something_runs_is_named(installation: Installat
     with EventProducer(installation.kafka(EVENTS)) as events:
         events.view("ann", "teapot")
 
-    lists = closing(Answers(installation.kafka(WORKER)))
+    lists = closing(Answers(installation.kafka(ADMIN)))
     with lists as answers, pytest.raises(TopicMismatch, match=r"recommendations .*rights"):
         wait_until(lambda: answers.poll(0.1), ANSWER_S)
     originals = closing(OriginalReader(installation.kafka(EMBEDDER)))

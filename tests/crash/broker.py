@@ -29,6 +29,7 @@ listeners=PLAINTEXT://{host}:{client},WIRE://{host}:{upstream},CONTROLLER://{hos
 advertised.listeners=PLAINTEXT://{host}:{client},WIRE://{host}:{wire}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,WIRE:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 """
 SECOND_PROPERTIES = """\
 process.roles=broker

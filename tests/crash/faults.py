@@ -1,4 +1,4 @@
-"""The faults: what happens to processes, disks, the broker and the wire, and what comes in that should not.
+"""The faults: what happens to processes, disks, the broker and the wire. What comes in is in ``inputs.py``.
 
 Each has a name and ``inject(rig, rng)``, which returns when the fault is over, though not yet what it caused. It calls
 ``rig.strike`` where harm begins. What it leaves to chance it takes from ``rng``, so that a seed repeats it.
@@ -10,34 +10,20 @@ import os
 import random
 import shutil
 import signal
-import struct
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import msgspec
 from kafka.admin import MemberToRemove
 
-from stream_rec.embedding import codec
-from stream_rec.embedding.encoder import build
-from stream_rec.embedding.text import HASH_BYTES
-from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind
-from stream_rec.replay.log import LoggedEvent
-from stream_rec.topics import admin as topics
-from tests.crash.load import N_ITEMS, Record
+from tests.crash import inputs
 from tests.crash.rig import Rig
-from tests.kafka.malformed import bad_events, bad_items
 
 WORKERS = ("worker-1", "worker-2")
 PROCESSES = {"worker": "worker-1", "second-worker": "worker-2", "embedder": "embedder-1"}
 BROKER, WIRE, TOPICS = "broker", "wire", "topics"
 USUAL_BYTES = "1048588"
-SHARE_OF_POISON = 100
-"""Good events for each bad one."""
-BASE_MS = 1_700_000_000_000
-YEAR_MS = 365 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +71,23 @@ def all_faults() -> dict[str, Fault]:
         ("scale-1-3-1", WORKERS, scale),
         ("rolling-restart", WORKERS, rolling_restart),
     ]
-    inputs = [
-        ("malformed-input", malformed_input),
-        ("huge-message", huge_message),
-        ("tombstones", tombstones),
-        ("bad-embeddings", bad_embeddings),
-        ("future-versions", future_versions),
-        ("busy-user", busy_user),
-        ("clock-jumps", clock_jumps),
+    incoming = [
+        ("malformed-input", [], inputs.malformed_input),
+        ("huge-message", [], inputs.huge_message),
+        ("tombstones", [], inputs.tombstones),
+        ("bad-embeddings", [], inputs.bad_embeddings),
+        ("future-versions", [], inputs.future_versions),
+        ("busy-user", [], inputs.busy_user),
+        ("clock-jumps", [], inputs.clock_jumps),
+        ("late-duplicates", [], inputs.late_duplicates),
+        ("transactions", [BROKER], inputs.transactions),
+        ("codecs", [TOPICS, BROKER], inputs.codecs),
+        ("sold-out", [], inputs.sold_out),
     ]
     found = [
         *of_processes,
         *(Fault(name, frozenset(targets), what) for name, targets, what in others),
-        *(Fault(name, frozenset(), what, may_end_processes=False) for name, what in inputs),
+        *(Fault(name, frozenset(targets), what, may_end_processes=False) for name, targets, what in incoming),
     ]
     return {fault.name: fault for fault in found}
 
@@ -288,98 +278,6 @@ def rolling_restart(rig: Rig, rng: random.Random) -> None:
             rig.running.restart(rig.child(name))
         _wait_until_ready(rig, name)
     rig.supervisor.dismiss("worker-3")
-
-
-# What comes in
-
-
-def malformed_input(rig: Rig, rng: random.Random) -> None:
-    """Every malformed event on every topic of events, and every malformed item, one in a hundred."""
-    limit = rig.settings.limits.record_bytes
-    rig.strike()
-    bad = [
-        Record(topic, key, value)
-        for _, key, value in bad_events(record_bytes=limit)
-        for topic in TOPIC_OF_KIND.values()
-    ]
-    bad += [Record("items", key, value) for _, key, value in bad_items(record_bytes=limit)]
-    rng.shuffle(bad)
-    for record in bad:
-        rig.load.put_raw(record, is_rejectable=True)
-        rig.load.wait_until_sent(rig.load.n_steady + SHARE_OF_POISON)
-
-
-def huge_message(rig: Rig, rng: random.Random) -> None:
-    """One megabyte, as large as the broker takes, on a topic of events and on that of items."""
-    note = b"x" * 1_000_000
-    event = b'{"event_id":"huge","user_id":"ann","item_id":"teapot","timestamp_ms":1,"context":{"note":"%s"}}' % note
-    topic = rng.choice(list(TOPIC_OF_KIND.values()))
-    rig.strike()
-    rig.load.put_raw(Record(topic, b"ann", event), is_rejectable=True)
-    rig.load.put_raw(Record("items", b"huge", b'{"item_id":"huge","title":"%s"}' % note), is_rejectable=True)
-
-
-def tombstones(rig: Rig, rng: random.Random) -> None:
-    """A null value on every topic there is, ours included, on a key that nothing else uses."""
-    prefix = rig.settings.kafka.topic_prefix
-    rig.strike()
-    of_events = {*TOPIC_OF_KIND.values(), "forget", "item-signals"}
-    for topic in topics.all_topics(rig.settings):
-        name = topic.name.removeprefix(prefix)
-        rig.load.put_raw(Record(name, b"nobody", None), is_rejectable=name in of_events)
-
-
-def bad_embeddings(rig: Rig, rng: random.Random) -> None:
-    """Vectors of another length under the same encoder's name, of NaN, of nothing, and bytes that are no embedding."""
-    identity = build(rig.settings.embedder).identity
-    rig.strike()
-    head = identity.encode() + b"h" * HASH_BYTES
-    for number, (dimensions, element) in enumerate([(8, b"\x00\x3c"), (256, b"\x00\x7e"), (256, b"\x00\x00")]):
-        value = struct.pack("<BHH", codec.VERSION, len(identity), dimensions) + head + element * dimensions
-        _put_and_take_back(rig, "item-embeddings", b"bad-%d" % number, value)
-    _put_and_take_back(rig, "item-embeddings", b"bad-bytes", rng.randbytes(600))
-
-
-def future_versions(rig: Rig, rng: random.Random) -> None:
-    """Internal records as a later program would write them, but signals: a worker refuses those until it is updated."""
-    rig.strike()
-    version = msgspec.msgpack.encode([99, ["a", 1, {"b": 2}]])
-    _put_and_take_back(rig, "item-knowledge", b"from-the-future", version)
-    _put_and_take_back(rig, "item-embeddings", b"from-the-future", bytes([99]) + rng.randbytes(500))
-    _put_and_take_back(rig, "head-weights", b"worker-99", bytes([99]) + rng.randbytes(2000))
-    _put_and_take_back(rig, "head-weights", b"worker-99/item-1", bytes([99]) + rng.randbytes(128))
-
-
-def busy_user(rig: Rig, rng: random.Random) -> None:
-    """Ten thousand views by one user within a second."""
-    name = f"busy-{rng.randrange(10**9)}"
-    events = [
-        Interaction(f"{name}-{number}", name, f"item-{rng.randrange(N_ITEMS)}", BASE_MS + number // 10)
-        for number in range(rig.durations.busy_events)
-    ]
-    rig.strike()
-    rig.load.put_events([LoggedEvent(Kind.VIEW, event) for event in events])
-
-
-def clock_jumps(rig: Rig, rng: random.Random) -> None:
-    """Users whose clocks jump: to 1970, years back, and years ahead up to what the broker's clock allows."""
-    latest_ms = time.time_ns() // 1_000_000 + rig.settings.limits.future_ms // 2
-    rig.strike()
-    for part in range(10):
-        name = f"jumpy-{rng.randrange(10**9)}"
-        times = [0, 1, BASE_MS - 10 * YEAR_MS, BASE_MS, BASE_MS + YEAR_MS, latest_ms]
-        events = [
-            Interaction(f"{name}-{number}", name, f"item-{rng.randrange(N_ITEMS)}", rng.choice(times) + number)
-            for number in range(20)
-        ]
-        rig.load.put_events([LoggedEvent(rng.choice(list(Kind)), event) for event in events])
-        rig.load.wait_until_sent(rig.load.n_steady + 20 + part)
-
-
-def _put_and_take_back(rig: Rig, topic: str, key: bytes, value: bytes) -> None:
-    """Send a record to a topic of ours that nothing rejects, and a tombstone after it."""
-    rig.load.put_raw(Record(topic, key, value), is_rejectable=False)
-    rig.load.put_raw(Record(topic, key, None), is_rejectable=False)
 
 
 def _mend_after(rig: Rig, seconds: float, mend: Callable[[], None]) -> None:

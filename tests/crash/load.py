@@ -76,6 +76,8 @@ class Load(threading.Thread):
         self._rate = rate
         self._kafka = kafka
         self._changed = threading.Condition()
+        self._one_item = threading.Lock()
+        """Its holder changes an item: the order in the topic is that of ``items``."""
         self._failure: BaseException | None = None
         self._is_over = False
         self._producer = EventProducer(kafka, delivery_timeout_s=DELIVERY_TIMEOUT_S, on_delivered=on_delivered)
@@ -105,7 +107,7 @@ class Load(threading.Thread):
                     return
                 if number % every == 0:
                     item = catalog[number // every % len(catalog)]
-                    self.put_items([msgspec.structs.replace(item, description=f"as of event {number}")])
+                    self._change(msgspec.structs.replace(item, description=f"as of event {number}"))
                 self.put_events([logged])
                 with self._changed:
                     self.n_steady += 1
@@ -126,6 +128,25 @@ class Load(threading.Thread):
         for item in items:
             self._producer.item(item)
             self.items[item.item_id] = item
+
+    def sell_out(self, item_id: str) -> None:
+        """Make an item unavailable for the rest of the run."""
+        with self._one_item:
+            if item_id in self.items:
+                self.put_items([msgspec.structs.replace(self.items[item_id], available=False)])
+
+    def delete(self, item_id: str) -> None:
+        """Delete an item for the rest of the run."""
+        with self._one_item:
+            if self.items.pop(item_id, None) is not None:
+                self._producer.delete_item(item_id)
+
+    def _change(self, item: Item) -> None:
+        """Send an item again, unless it is deleted; what is sold out stays so."""
+        with self._one_item:
+            if item.item_id in self.items:
+                is_available = self.items[item.item_id].available
+                self.put_items([msgspec.structs.replace(item, available=is_available)])
 
     def put_raw(self, record: Record, *, is_rejectable: bool) -> None:
         """Send a record that no app should send, and wait until the broker has it."""

@@ -1,0 +1,203 @@
+"""What comes in that should not, or that an app may send though few do: inputs that a pipeline has to live with.
+
+Each is a fault like those of ``faults.py``.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+import time
+
+import msgspec
+
+from stream_rec.embedding import codec
+from stream_rec.embedding.encoder import build
+from stream_rec.embedding.text import HASH_BYTES
+from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind
+from stream_rec.replay.log import LoggedEvent
+from stream_rec.topics import admin as topics
+from tests.crash.foreign import CODECS, TIMEOUT_S, ForeignProducer
+from tests.crash.load import N_ITEMS, Record
+from tests.crash.rig import Rig
+from tests.kafka.malformed import bad_events, bad_items
+
+SHARE_OF_POISON = 100
+"""Good events for each bad one."""
+BASE_MS = 1_700_000_000_000
+YEAR_MS = 365 * 86_400_000
+LATE = "late-"
+"""How users and items begin of whom more events come, from topics in no common order, than a ring holds."""
+OPEN_MS = 5_000
+"""After so long the broker aborts a transaction that was left open."""
+
+
+def malformed_input(rig: Rig, rng: random.Random) -> None:
+    """Every malformed event on every topic of events, and every malformed item, one in a hundred."""
+    limit = rig.settings.limits.record_bytes
+    rig.strike()
+    bad = [
+        Record(topic, key, value)
+        for _, key, value in bad_events(record_bytes=limit)
+        for topic in TOPIC_OF_KIND.values()
+    ]
+    bad += [Record("items", key, value) for _, key, value in bad_items(record_bytes=limit)]
+    rng.shuffle(bad)
+    for record in bad:
+        rig.load.put_raw(record, is_rejectable=True)
+        rig.load.wait_until_sent(rig.load.n_steady + SHARE_OF_POISON)
+
+
+def huge_message(rig: Rig, rng: random.Random) -> None:
+    """One megabyte, as large as the broker takes, on a topic of events and on that of items."""
+    note = b"x" * 1_000_000
+    event = b'{"event_id":"huge","user_id":"ann","item_id":"teapot","timestamp_ms":1,"context":{"note":"%s"}}' % note
+    topic = rng.choice(list(TOPIC_OF_KIND.values()))
+    rig.strike()
+    rig.load.put_raw(Record(topic, b"ann", event), is_rejectable=True)
+    rig.load.put_raw(Record("items", b"huge", b'{"item_id":"huge","title":"%s"}' % note), is_rejectable=True)
+
+
+def tombstones(rig: Rig, rng: random.Random) -> None:
+    """A null value on every topic there is, ours included, on a key that nothing else uses."""
+    prefix = rig.settings.kafka.topic_prefix
+    rig.strike()
+    of_events = {*TOPIC_OF_KIND.values(), "forget", "item-signals"}
+    for topic in topics.all_topics(rig.settings):
+        name = topic.name.removeprefix(prefix)
+        rig.load.put_raw(Record(name, b"nobody", None), is_rejectable=name in of_events)
+
+
+def bad_embeddings(rig: Rig, rng: random.Random) -> None:
+    """Vectors of another length under the same encoder's name, of NaN, of nothing, and bytes that are no embedding."""
+    identity = build(rig.settings.embedder).identity
+    rig.strike()
+    head = identity.encode() + b"h" * HASH_BYTES
+    for number, (dimensions, element) in enumerate([(8, b"\x00\x3c"), (256, b"\x00\x7e"), (256, b"\x00\x00")]):
+        value = struct.pack("<BHH", codec.VERSION, len(identity), dimensions) + head + element * dimensions
+        _put_and_take_back(rig, "item-embeddings", b"bad-%d" % number, value)
+    _put_and_take_back(rig, "item-embeddings", b"bad-bytes", rng.randbytes(600))
+
+
+def future_versions(rig: Rig, rng: random.Random) -> None:
+    """Internal records as a later program would write them, but signals: a worker refuses those until it is updated."""
+    rig.strike()
+    version = msgspec.msgpack.encode([99, ["a", 1, {"b": 2}]])
+    _put_and_take_back(rig, "item-knowledge", b"from-the-future", version)
+    _put_and_take_back(rig, "item-embeddings", b"from-the-future", bytes([99]) + rng.randbytes(500))
+    _put_and_take_back(rig, "head-weights", b"worker-99", bytes([99]) + rng.randbytes(2000))
+    _put_and_take_back(rig, "head-weights", b"worker-99/item-1", bytes([99]) + rng.randbytes(128))
+
+
+def busy_user(rig: Rig, rng: random.Random) -> None:
+    """Ten thousand views by one user within a second."""
+    name = f"busy-{rng.randrange(10**9)}"
+    events = [
+        Interaction(f"{name}-{number}", name, f"item-{rng.randrange(N_ITEMS)}", BASE_MS + number // 10)
+        for number in range(rig.durations.busy_events)
+    ]
+    rig.strike()
+    rig.load.put_events([LoggedEvent(Kind.VIEW, event) for event in events])
+
+
+def clock_jumps(rig: Rig, rng: random.Random) -> None:
+    """Users whose clocks jump: to 1970, years back, and years ahead up to what the broker's clock allows."""
+    latest_ms = time.time_ns() // 1_000_000 + rig.settings.limits.future_ms // 2
+    rig.strike()
+    for part in range(10):
+        name = f"jumpy-{rng.randrange(10**9)}"
+        times = [0, 1, BASE_MS - 10 * YEAR_MS, BASE_MS, BASE_MS + YEAR_MS, latest_ms]
+        events = [
+            Interaction(f"{name}-{number}", name, f"item-{rng.randrange(N_ITEMS)}", rng.choice(times) + number)
+            for number in range(20)
+        ]
+        rig.load.put_events([LoggedEvent(rng.choice(list(Kind)), event) for event in events])
+        rig.load.wait_until_sent(rig.load.n_steady + 20 + part)
+
+
+def _put_and_take_back(rig: Rig, topic: str, key: bytes, value: bytes) -> None:
+    """Send a record to a topic of ours that nothing rejects, and a tombstone after it."""
+    rig.load.put_raw(Record(topic, key, value), is_rejectable=False)
+    rig.load.put_raw(Record(topic, key, None), is_rejectable=False)
+
+
+def late_duplicates(rig: Rig, rng: random.Random) -> None:
+    """Retries of apps: old events of a user with more of them than a ring holds, and some of all that was sent."""
+    name = f"{LATE}{rng.randrange(10**9)}"
+    views = [
+        LoggedEvent(Kind.VIEW, Interaction(f"{name}-view-{number}", name, f"{name}-{number % 10}", BASE_MS + number))
+        for number in range(rig.settings.user.ring + 100)
+    ]
+    clicks = [
+        LoggedEvent(Kind.CLICK, Interaction(f"{name}-click-{number}", name, f"{name}-0", BASE_MS - YEAR_MS + number))
+        for number in range(20)
+    ]
+    rig.strike()
+    rig.load.put_events(views)
+    for click in clicks:
+        rig.load.put_events([click, click])
+    sent = list(rig.load.log)
+    rig.load.put_events(rng.sample(sent, min(len(sent), 300)))
+    rig.load.wait_until_sent(rig.load.n_steady + 200)
+    rig.load.put_events([*rng.sample(views, 50), *clicks])
+
+
+def transactions(rig: Rig, rng: random.Random) -> None:
+    """Transactions of another client: committed, aborted, and one left open until the broker ends it."""
+    name = f"transactional-{rng.randrange(10**9)}"
+
+    def events(part: int) -> list[LoggedEvent]:
+        return [
+            LoggedEvent(
+                rng.choice(list(Kind)),
+                Interaction(
+                    f"{name}-{part}-{number}", f"{name}-{number}", f"item-{rng.randrange(N_ITEMS)}", BASE_MS + part
+                ),
+            )
+            for number in range(20)
+        ]
+
+    producer = ForeignProducer(rig.settings.kafka, transactional_id=name, transaction_timeout_ms=OPEN_MS)
+    producer.client.init_transactions(TIMEOUT_S)
+    rig.strike()
+    for part in range(8):
+        sent = events(part)
+        producer.client.begin_transaction()
+        producer.send(sent)
+        if part % 2:
+            producer.client.abort_transaction(TIMEOUT_S)
+        else:
+            producer.commit()
+            rig.load.log += sent
+    producer.client.begin_transaction()
+    producer.send(events(8))
+    rig.pause(OPEN_MS / 1000)
+
+
+def codecs(rig: Rig, rng: random.Random) -> None:
+    """Events of another client in each of Kafka's codecs, while the broker compresses topics of ours in one of them."""
+    name = f"compressed-{rng.randrange(10**9)}"
+    written = [rig.settings.kafka.topic(topic) for topic in ("recommendations", "item-signals", "item-knowledge")]
+    with rig.topic_config(written, "compression.type", rng.choice(CODECS), "producer"):
+        rig.strike()
+        for part, codec_name in enumerate(rng.sample(CODECS, len(CODECS))):
+            sent = [
+                LoggedEvent(
+                    Kind.CLICK,
+                    Interaction(
+                        f"{name}-{part}-{number}", f"{name}-{number}", f"item-{number % N_ITEMS}", BASE_MS + part
+                    ),
+                )
+                for number in range(50)
+            ]
+            ForeignProducer(rig.settings.kafka, compression_type=codec_name).send(sent)
+            rig.load.log += sent
+        rig.load.wait_until_sent(rig.load.n_steady + 200)
+
+
+def sold_out(rig: Rig, rng: random.Random) -> None:
+    """One of the most popular items sells out for good, and another is deleted: no list may show them any more."""
+    first, second = rng.sample(range(10), 2)
+    rig.strike()
+    rig.load.sell_out(f"item-{first}")
+    rig.load.delete(f"item-{second}")

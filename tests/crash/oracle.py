@@ -1,0 +1,71 @@
+"""An oracle that counts by itself: sets and counters over what was sent, JSON as it lies in the topics.
+
+It shares no idea with stream-rec: what it expects follows from the contract alone. One ``event_id`` of one user is one
+event, wherever in time it belongs and however often it was sent. Of one user's events of one kind with one item ten a
+week count for the item. A list shows nothing that is sold out or deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+from kafka.consumer.fetcher import ConsumerRecord
+
+from stream_rec.replay.log import LoggedEvent
+
+WEEK_MS = 7 * 24 * 3600 * 1000
+A_WEEK = 10
+"""Events of one user, kind and item that count for the item."""
+
+
+def count_by_user(sent: Iterable[LoggedEvent]) -> Counter[tuple[str, int]]:
+    """Return how many events of each user and kind there are."""
+    return Counter((event.user_id, int(kind)) for kind, event in _distinct(sent))
+
+
+def count_by_item(sent: Iterable[LoggedEvent]) -> Counter[tuple[str, int]]:
+    """Return how many events of each item and kind count for it."""
+    alike = Counter(
+        (event.user_id, int(kind), event.item_id, event.timestamp_ms // WEEK_MS) for kind, event in _distinct(sent)
+    )
+    counts: Counter[tuple[str, int]] = Counter()
+    for (_, kind, item_id, _), n in alike.items():
+        counts[item_id, kind] += min(n, A_WEEK)
+    return counts
+
+
+def shown_though_gone(
+    items: Iterable[ConsumerRecord], recommendations: Iterable[ConsumerRecord]
+) -> dict[str, list[str]]:
+    """Return by user what the newest list shows though it is sold out or deleted; users without any are left out.
+
+    Args:
+        items, recommendations: All records of the two topics, of each partition in order.
+    """
+    gone = {
+        record.key.decode(): record.value is None or json.loads(record.value).get("available") is False
+        for record in items
+        if record.value is None or _is_item(record.value)
+    }
+    newest = {record.key.decode(): record.value for record in recommendations}
+    shown = {
+        user_id: [item["item_id"] for item in json.loads(value)["items"] if gone.get(item["item_id"])]
+        for user_id, value in newest.items()
+        if value is not None
+    }
+    return {user_id: item_ids for user_id, item_ids in shown.items() if item_ids}
+
+
+def _distinct(sent: Iterable[LoggedEvent]) -> Iterable[LoggedEvent]:
+    """Return each event once."""
+    return {(logged.event.user_id, logged.event.event_id): logged for logged in sent}.values()
+
+
+def _is_item(value: bytes) -> bool:
+    """Return whether a record's value is an item, and not what faults put there to be rejected."""
+    try:
+        return isinstance(json.loads(value)["item_id"], str) and len(value) < 65_536
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False

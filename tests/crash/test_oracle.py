@@ -1,0 +1,56 @@
+"""The oracle of the crash matrix: worked examples, and that it can find fault."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.replay.log import LoggedEvent
+from tests.crash import oracle
+
+
+def sent(event_id: str, *, user: str = "ann", item: str = "a", kind: Kind = Kind.VIEW, at_ms: int = 0) -> LoggedEvent:
+    """Return an event as the load sent it."""
+    return LoggedEvent(kind, Interaction(event_id, user, item, at_ms))
+
+
+def record(key: str, value: object) -> SimpleNamespace:
+    """Return a record of a topic."""
+    return SimpleNamespace(key=key.encode(), value=None if value is None else json.dumps(value).encode())
+
+
+def test_an_event_sent_twice_is_one_and_that_of_another_user_is_another():
+    """The same id of the same user counts once, however far apart it was sent."""
+    log = [sent("e1"), sent("e2"), sent("e1"), sent("e1", user="ben")]
+
+    assert oracle.count_by_user(log) == {("ann", 0): 2, ("ben", 0): 1}
+    assert oracle.count_by_item(log) == {("a", 0): 3}
+
+
+def test_ten_alike_a_week_count_for_an_item():
+    """What one user does over and over counts for the user alone; in the next week it counts again."""
+    log = [sent(f"e{n}") for n in range(12)] + [sent("next", at_ms=oracle.WEEK_MS), sent("c", kind=Kind.CLICK)]
+
+    assert oracle.count_by_user(log) == {("ann", 0): 13, ("ann", 1): 1}
+    assert oracle.count_by_item(log) == {("a", 0): 11, ("a", 1): 1}
+
+
+def test_the_newest_list_and_the_newest_item_decide_what_is_shown_though_gone():
+    """An item that came back, a list that was replaced or deleted, and bad records of items are no fault."""
+    items = [
+        record("a", {"item_id": "a", "available": False}),
+        record("b", None),
+        record("c", {"item_id": "c", "available": False}),
+        record("c", {"item_id": "c"}),
+        record("a", {"title": "rejected"}),
+    ]
+    lists = [
+        record("ann", {"items": [{"item_id": "a"}, {"item_id": "b"}, {"item_id": "c"}]}),
+        record("ben", {"items": [{"item_id": "a"}]}),
+        record("ben", {"items": [{"item_id": "c"}]}),
+        record("cem", {"items": [{"item_id": "b"}]}),
+        record("cem", None),
+    ]
+
+    assert oracle.shown_though_gone(items, lists) == {"ann": ["a", "b"]}

@@ -34,6 +34,7 @@ import aiokafka
 import faust
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError
+from faust.exceptions import ConsumerNotStarted
 from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
@@ -164,6 +165,16 @@ class FencedConsumer(driver.Consumer):
         thread = LeasingThread(self, loop=self.loop, beacon=self.beacon)
         thread.lease = self.lease
         return thread
+
+    def assignment(self) -> set[TP]:
+        """Return the partitions of this process: none as long as its thread has not connected.
+
+        Services beside the app ask earlier where a machine is starved; Faust raises, and that ended the worker.
+        """
+        try:
+            return super().assignment()
+        except ConsumerNotStarted:
+            return set()
 
     def finish(self, messages: Iterable[Message]) -> None:
         """Take notice that all effects of these records are acknowledged: now they may be committed."""

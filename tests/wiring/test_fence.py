@@ -116,3 +116,8 @@ def test_what_is_no_record_is_committed_with_what_is_finished():
     fenced._positions[nothing_came] = 3
     assert fenced._new_offset(nothing_came) == 3
     assert fenced._new_offset(TP("views", 2)) is None
+
+
+def test_a_consumer_that_has_not_connected_has_no_partitions():
+    """Services beside the app ask before it has where a machine is starved; Faust raises, and that ended the worker."""
+    assert consumer().assignment() == set()

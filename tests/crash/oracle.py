@@ -45,13 +45,13 @@ def shown_though_gone(
         items, recommendations: All records of the two topics, of each partition in order.
     """
     gone = {
-        record.key.decode(): record.value is None or json.loads(record.value).get("available") is False
+        record.key: record.value is None or json.loads(record.value).get("available") is False
         for record in items
-        if record.value is None or _is_item(record.value)
+        if record.value is None or _is_item(record.key, record.value)
     }
     newest = {record.key.decode(): record.value for record in recommendations}
     shown = {
-        user_id: [item["item_id"] for item in json.loads(value)["items"] if gone.get(item["item_id"])]
+        user_id: [item["item_id"] for item in json.loads(value)["items"] if gone.get(item["item_id"].encode())]
         for user_id, value in newest.items()
         if value is not None
     }
@@ -63,9 +63,9 @@ def _distinct(sent: Iterable[LoggedEvent]) -> Iterable[LoggedEvent]:
     return {(logged.event.user_id, logged.event.event_id): logged for logged in sent}.values()
 
 
-def _is_item(value: bytes) -> bool:
-    """Return whether a record's value is an item, and not what faults put there to be rejected."""
+def _is_item(key: bytes | None, value: bytes) -> bool:
+    """Return whether a record is an item, and not what faults put there to be rejected."""
     try:
-        return isinstance(json.loads(value)["item_id"], str) and len(value) < 65_536
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return json.loads(value)["item_id"].encode() == key and len(value) < 65_536
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False

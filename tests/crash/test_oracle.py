@@ -44,6 +44,9 @@ def test_the_newest_list_and_the_newest_item_decide_what_is_shown_though_gone():
         record("c", {"item_id": "c", "available": False}),
         record("c", {"item_id": "c"}),
         record("a", {"title": "rejected"}),
+        record("a", {"item_id": "c", "available": False}),
+        SimpleNamespace(key=b"\xff", value=b"{"),
+        SimpleNamespace(key=None, value=b'{"item_id":"c","available":false}'),
     ]
     lists = [
         record("ann", {"items": [{"item_id": "a"}, {"item_id": "b"}, {"item_id": "c"}]}),

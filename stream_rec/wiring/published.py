@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from itertools import compress
 from pathlib import Path
 
 import msgspec
@@ -42,16 +41,17 @@ class PublishedList(Struct, frozen=True):
 
     key: bytes
     value: bytes
-    item_ids: list[str]
+    rows: np.ndarray
+    """(k,) int32 rows of its items in the catalog, ``UNHEARD_OF`` for an item without."""
     active_ms: int
     """When its user was last active."""
     world: World
 
     @staticmethod
-    def of(key: bytes, slate: Slate, world: World) -> PublishedList:
+    def of(key: bytes, slate: Slate, world: World, catalog: Catalog) -> PublishedList:
         """Return a list that is to be published."""
-        item_ids = [item.item_id for item in slate.items]
-        return PublishedList(key, msgspec.json.encode(slate), item_ids, _active_ms(slate.as_of), world)
+        rows = _rows((item.item_id for item in slate.items), catalog)
+        return PublishedList(key, msgspec.json.encode(slate), rows, _active_ms(slate.as_of), world)
 
     @property
     def headers(self) -> list[tuple[str, bytes]]:
@@ -98,17 +98,17 @@ class PublishedPartition:
 
     def cut(self, number: int, *, generated_at_ms: int) -> PublishedList | None:
         """Return a list without what is gone by now; None where that is nothing, or it cannot be read after all."""
-        item_ids = [self._catalog.item_ids[row] if row >= 0 else "" for row in self.shown.rows(number)]
-        is_left = list(map(self._catalog.may_be_shown, item_ids))
+        rows = self.shown.rows(number).copy()
+        is_left = self._may_be_shown(rows)
         key = self.shown.key(number)
-        if all(is_left):
+        if is_left.all():
             return None
         try:
-            value = without(self._cells.get(number), is_left, generated_at_ms=generated_at_ms)
+            value = without(self._cells.get(number), is_left.tolist(), generated_at_ms=generated_at_ms)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self._ignore(number, error)
             return None
-        return PublishedList(key, value, list(compress(item_ids, is_left)), self.shown.active_ms(number), UNKNOWN)
+        return PublishedList(key, value, rows[is_left], self.shown.active_ms(number), UNKNOWN)
 
     def put(self, published: PublishedList, *, is_live: bool = True) -> None:
         """Take a list that the broker has acknowledged; note if it shows what may not be shown by now.
@@ -116,16 +116,15 @@ class PublishedPartition:
         Args:
             is_live: Whether that was just now.
         """
-        key, item_ids = published.key, published.item_ids
-        if len(published.value) > self._cells.cell_bytes or len(item_ids) > MOST_ITEMS:
+        key, rows = published.key, published.rows
+        if len(published.value) > self._cells.cell_bytes or len(rows) > MOST_ITEMS:
             self._remove(key)
             self.n_unkept += 1
             return
-        rows = [UNHEARD_OF if (row := self._catalog.find(item_id)) is None else row for item_id in item_ids]
         number, left = self.shown.put(key, rows, world=published.world, active_ms=published.active_ms, is_live=is_live)
         self._cells.blank(left)
         self._cells.put(number, published.value)
-        if not all(map(self._catalog.may_be_shown, item_ids)):
+        if not self._may_be_shown(rows).all():
             self.shown.mark_one(number)
 
     def forget(self, key: bytes) -> None:
@@ -153,8 +152,8 @@ class PublishedPartition:
             self.n_unkept += 1
             return
         world = next((worlds.decode(value or b"") for name, value in record.headers if name == WORLD_HEADER), UNKNOWN)
-        item_ids = [item.item_id for item in outline.items]
-        self.put(PublishedList(key, record.value, item_ids, _active_ms(outline.as_of), world), is_live=False)
+        rows = _rows((item.item_id for item in outline.items), self._catalog)
+        self.put(PublishedList(key, record.value, rows, _active_ms(outline.as_of), world), is_live=False)
 
     def loaded(self) -> None:
         """Take notice that all that was in the topic is here."""
@@ -174,6 +173,10 @@ class PublishedPartition:
     def close(self) -> None:
         """Give up all of it."""
         self._cells.close()
+
+    def _may_be_shown(self, rows: np.ndarray) -> np.ndarray:
+        """Return of each row of a list, (k,) bool, whether its item may be shown now."""
+        return (rows >= 0) & self._catalog.is_listed[np.maximum(rows, 0)]
 
     def _ignore(self, number: int, error: Exception) -> None:
         key = self.shown.key(number)
@@ -234,6 +237,12 @@ class Published:
     def close(self) -> None:
         """Give up all of it."""
         self.own(set())
+
+
+def _rows(item_ids: Iterable[str], catalog: Catalog) -> np.ndarray:
+    """Return the rows of items in the catalog, (k,) int32."""
+    found = [UNHEARD_OF if (row := catalog.find(item_id)) is None else row for item_id in item_ids]
+    return np.array(found, dtype=np.int32)
 
 
 def _active_ms(as_of: AsOf | _AsOf | None) -> int:

@@ -39,11 +39,11 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.05
 """Between two looks when there is nothing to do."""
-WITHIN_S = 3.0
+WITHIN_S = 4.0
 """After so long the last list is sent without what is gone: evenly, so that live events and who reads lists keep up."""
 PACE_S = 0.01
 """Between two steps."""
-LONGEST_S = 0.05
+LONGEST_S = 0.02
 """Of one step, however late it is."""
 SLICE_S = 0.004
 """Of lists made anew in one step."""
@@ -65,6 +65,8 @@ SUMMARY_S = 10.0
 class Replacing(NamedTuple):
     """A list that takes the place of a user's newest one."""
 
+    of: int
+    """The partition's number."""
     partition: PublishedPartition
     number: int
     version: int
@@ -167,11 +169,12 @@ class Upkeep(Service):
             if not replacing:
                 replacing = self._made_anew()
             futures = [
-                await self._producer.send(self._topic, one.value, key=one.key, headers=one.headers)
-                for one in (each.published for each in replacing)
+                await self._producer.send(self._topic, one.value, key=one.key, headers=one.headers, partition=each.of)
+                for each in replacing
+                for one in [each.published]
             ]
         await asyncio.gather(*futures)
-        for partition, number, version, published in replacing:
+        for _, partition, number, version, published in replacing:
             if partition.shown.version(number) == version:  # else the user has a newer list, or is forgotten
                 partition.put(published)
         self._n_republished += n_republished
@@ -210,26 +213,27 @@ class Upkeep(Service):
         """Return lists without what is gone: as many as are due, so that the last of them goes after ``WITHIN_S``."""
         now = time.monotonic()
         waiting = [
-            (partition, number)
-            for partition in self._published.partitions.values()
-            for number in map(int, partition.shown.stale(live_only=not partition.is_loaded))
+            (of, partition, partition.shown.stale(live_only=not partition.is_loaded))
+            for of, partition in self._published.partitions.items()
         ]
-        if not waiting:
+        n_waiting = sum(len(numbers) for _, _, numbers in waiting)
+        if not n_waiting:
             self._waiting_since = self._stepped_at = now
             return []
         left_s = max(self._waiting_since + WITHIN_S - now, PACE_S)
-        n_due = math.ceil(len(waiting) * min(1.0, max(now - self._stepped_at, PACE_S) / left_s))
+        n_due = math.ceil(n_waiting * min(1.0, max(now - self._stepped_at, PACE_S) / left_s))
         self._stepped_at = now
         made: list[Replacing] = []
-        for partition, number in waiting:
-            if len(made) >= n_due or time.monotonic() - now > LONGEST_S:
-                break
-            if self._published.is_in_hand(partition.shown.key(number)):
-                continue
-            cut = partition.cut(number, generated_at_ms=_now_ms())
-            partition.shown.unmark(number)
-            if cut is not None:
-                made.append(Replacing(partition, number, partition.shown.version(number), cut))
+        for of, partition, numbers in waiting:
+            for number in numbers.tolist():
+                if len(made) >= n_due or time.monotonic() - now > LONGEST_S:
+                    return made
+                if self._published.is_in_hand(partition.shown.key(number)):
+                    continue
+                cut = partition.cut(number, generated_at_ms=_now_ms())
+                partition.shown.unmark(number)
+                if cut is not None:
+                    made.append(Replacing(of, partition, number, partition.shown.version(number), cut))
         return made
 
     def _made_anew(self) -> list[Replacing]:
@@ -289,7 +293,7 @@ class Upkeep(Service):
         if has_seen_less or [item.item_id for item in made.items] == [item.item_id for item in slate.items]:
             partition.shown.made_in(number, world)
             return None
-        return Replacing(partition, number, version, PublishedList.of(key, made, world))
+        return Replacing(of, partition, number, version, PublishedList.of(key, made, world, bench.catalog))
 
     async def _load(self, partitions: dict[int, PublishedPartition]) -> None:
         """Read what is in the topic of some partitions, from the beginning.

@@ -179,7 +179,7 @@ class UserStage:
             policy=self._policy,
             generated_at_ms=time.time_ns() // 1_000_000,
         )
-        return PublishedList.of(key, slate, world)
+        return PublishedList.of(key, slate, world, bench.catalog)
 
 
 def _received_ms(message: Message) -> int:

@@ -39,9 +39,11 @@ class Producer:
         self.sent: list[Sent] = []
         self.is_slow = False
 
-    async def send(self, topic: str, value: bytes, *, key: bytes, headers: list[tuple[str, bytes]]) -> asyncio.Future:
+    async def send(
+        self, topic: str, value: bytes, *, key: bytes, headers: list[tuple[str, bytes]], partition: int
+    ) -> asyncio.Future:
         slate = msgspec.json.decode(value, type=Slate)
-        assert (topic, key) == ("recommendations", slate.user_id.encode())
+        assert (topic, key, partition) == ("recommendations", slate.user_id.encode(), 0)
         future = asyncio.get_running_loop().create_future()
         if not self.is_slow:
             future.set_result(None)
@@ -138,7 +140,7 @@ def test_lists_are_sent_evenly(keep, monkeypatch):
         slate = kept.partition.slate(kept.partition.shown.find(b"u1"))
         for number in range(100):
             of_user = msgspec.structs.replace(slate, user_id=f"q{number}", items=slate.items[:1])
-            kept.partition.put(PublishedList.of(of_user.user_id.encode(), of_user, UNKNOWN))
+            kept.partition.put(PublishedList.of(of_user.user_id.encode(), of_user, UNKNOWN, kept.stage.bench.catalog))
         monkeypatch.setattr(upkeeping, "WITHIN_S", 10.0)
         now = [1000.0]
         monkeypatch.setattr(upkeeping.time, "monotonic", lambda: now[0])

@@ -75,6 +75,13 @@ def needed_modules(path: Path) -> set[str]:
     return {part for name in names for part in (name, name.rpartition(".")[0]) if part in known}
 
 
+def test_a_worker_can_say_how_many_threads_numpy_may_have():
+    """Whatever the command line imports for it comes without numpy, whose library reads that when it is loaded."""
+    code = "import sys; import stream_rec.cli.worker; sys.exit('numpy' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_no_two_modules_need_each_other():
     """One of two modules can always be read, and tested, without the other."""
     graph = {name_of(path): needed_modules(path) - {name_of(path)} for path in MODULES}

@@ -26,6 +26,10 @@ LAG = 40
 """Records at the end that compaction leaves alone: more than are written until the next owner, or check, has come."""
 
 
+CREATE_TIME = 0
+"""Records have their writers' times: nobody's clock is compared with the broker's here."""
+
+
 class Killed(Exception):
     """The process ended here."""
 
@@ -64,7 +68,8 @@ class Producer:
         if self.is_paused:
             self.held.append((key, value, headers))
         else:
-            future.set_result(SimpleNamespace(partition=0, offset=self._log.append(key, value, headers)))
+            offset = self._log.append(key, value, headers)
+            future.set_result(SimpleNamespace(partition=0, offset=offset, timestamp_type=CREATE_TIME))
         return future
 
     def wake(self) -> None:

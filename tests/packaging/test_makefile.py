@@ -27,7 +27,9 @@ def copy(tmp_path: Path) -> Path:
 def make(folder: Path, *arguments: str, **environ: str) -> str:
     """Return what make says."""
     without = {name: value for name, value in CLEAN.items() if name not in ("PIP_CERT", "SSL_CERT_FILE", "MAKEFLAGS")}
-    done = subprocess.run(["make", *arguments], cwd=folder, env=without | environ, capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", *arguments], cwd=folder, env=without | environ, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -90,7 +90,7 @@ def assert_reasons_hold(items: list[SlateItem], user: UserState, catalog: Catalo
             case "category":
                 category = catalog.item(row).category
                 assert (
-                    category and catalog.categories.first_of(np.array([row, catalog.find(reason.item_id)])).ptp() == 0
+                    category and np.ptp(catalog.categories.first_of(np.array([row, catalog.find(reason.item_id)]))) == 0
                 )
             case "fresh":
                 assert reason.item_id is None and catalog.knowledge.n_events_of(row) < 5 and item.item_id not in own

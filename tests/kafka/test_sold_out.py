@@ -101,11 +101,18 @@ def fill(running: RunningPipeline, newest: Newest) -> None:
             producer.view("first", f"item-{number}")
         producer.flush()
         wait_until(lambda: EVERYBODY in newest.lists and len(newest.lists[EVERYBODY].items) == 20)
+    click_all(running)
+    wait_until(lambda: len(newest.lists) > N_USERS)
+    assert len(newest.showing(GONE)) > N_USERS / 2
+
+
+def click_all(running: RunningPipeline) -> bool:
+    """Let every user click the item, and return when the lists for that are sent."""
+    with running.producer() as producer:
         for number in range(N_USERS):
             producer.click(f"user-{number}", GONE)
     running.wait_until_settled()
-    wait_until(lambda: len(newest.lists) > N_USERS)
-    assert len(newest.showing(GONE)) > N_USERS / 2
+    return True
 
 
 def sell_out(running: RunningPipeline) -> None:
@@ -133,12 +140,7 @@ def test_what_is_sold_out_is_gone_from_all_lists(bootstrap: str):
 
             producer.item(Item(GONE, title="thing 0", category="kind 0"))
             producer.flush()
-            wait_until(lambda: producer.click("probe", GONE) and newest.showing(GONE))
-        for number in range(N_USERS):
-            producer.click(f"user-{number}", GONE)
-        producer.flush()
-        running.wait_until_settled()
-        wait_until(lambda: len(newest.showing(GONE)) > N_USERS / 2)
+        wait_until(lambda: click_all(running) and len(newest.showing(GONE)) > N_USERS / 2)
 
         with live_events(running):
             sell_out(running)

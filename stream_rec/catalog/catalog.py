@@ -59,10 +59,9 @@ class Catalog:
             return World(0, 0, self.n_listed)
         return World(encoder_number(space.encoder), space.n_items, self.n_listed)
 
-    def may_be_shown(self, item_id: str) -> bool:
-        """Return whether an item may be in a list now."""
-        row = self._row_of.get(item_id)
-        return row is not None and bool(self._is_listed[row])
+    def may_be_shown(self, rows: np.ndarray) -> np.ndarray:
+        """Return of each row, (k,) bool, whether its item may be in a list now; a negative row is no item's."""
+        return (rows >= 0) & self._is_listed[np.maximum(rows, 0)] if len(self) else np.zeros(len(rows), dtype=bool)
 
     def find(self, item_id: str) -> int | None:
         """Return the row of an item, or None where it was never heard of. Never makes a row."""

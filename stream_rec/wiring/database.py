@@ -24,6 +24,8 @@ UNPURGED = "unpurged"
 """A file of this name says that bytes of deleted keys may be in the data."""
 _META_KEY = b"\0meta"
 META_VERSION = 1
+FRESH_MS = 6 * 86_400_000
+"""What was not written for longer may have missed deletions, whose tombstones are kept for a week."""
 WRITE_BUFFER_BYTES = 8 << 20
 """Of one partition; there may be two."""
 _CACHE = rocksdict.Cache(64 << 20)

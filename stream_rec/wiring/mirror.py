@@ -27,14 +27,12 @@ from aiokafka import ConsumerRecord, TopicPartition
 from stream_rec.errors import StateVersionError
 from stream_rec.events.codec import EventTime, Offset, versioned
 from stream_rec.rocks import batch_of
-from stream_rec.wiring.database import now_ms
+from stream_rec.wiring.database import FRESH_MS, now_ms
 
 log = logging.getLogger(__name__)
 
 FOLDER = "mirror"
 VERSION = 1
-FRESH_MS = 6 * 86_400_000
-"""One not written for longer may have missed deletions, whose tombstones are kept for a week."""
 PURGE_MS = 12 * 3_600_000
 """How long the disk may hold what was overwritten, traces of forgotten users among it: the topics have a day."""
 MOST_BYTES = 8 << 20

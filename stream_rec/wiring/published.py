@@ -99,7 +99,7 @@ class PublishedPartition:
     def cut(self, number: int, *, generated_at_ms: int) -> PublishedList | None:
         """Return a list without what is gone by now; None where that is nothing, or it cannot be read after all."""
         rows = self.shown.rows(number).copy()
-        is_left = self._may_be_shown(rows)
+        is_left = self._catalog.may_be_shown(rows)
         key = self.shown.key(number)
         if is_left.all():
             return None
@@ -124,7 +124,7 @@ class PublishedPartition:
         number, left = self.shown.put(key, rows, world=published.world, active_ms=published.active_ms, is_live=is_live)
         self._cells.blank(left)
         self._cells.put(number, published.value)
-        if not self._may_be_shown(rows).all():
+        if not self._catalog.may_be_shown(rows).all():
             self.shown.mark_one(number)
 
     def forget(self, key: bytes) -> None:
@@ -173,10 +173,6 @@ class PublishedPartition:
     def close(self) -> None:
         """Give up all of it."""
         self._cells.close()
-
-    def _may_be_shown(self, rows: np.ndarray) -> np.ndarray:
-        """Return of each row of a list, (k,) bool, whether its item may be shown now."""
-        return (rows >= 0) & self._catalog.is_listed[np.maximum(rows, 0)]
 
     def _ignore(self, number: int, error: Exception) -> None:
         key = self.shown.key(number)

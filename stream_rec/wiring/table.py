@@ -36,7 +36,7 @@ from stream_rec.events.codec import version_of
 from stream_rec.events.rejected import Origin
 from stream_rec.wiring.apps import new_reader
 from stream_rec.wiring.clock import require_same_time
-from stream_rec.wiring.database import NEW, Partition, now_ms
+from stream_rec.wiring.database import FRESH_MS, NEW, Partition, now_ms
 from stream_rec.wiring.newer import refused
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,6 @@ CHECK_S = 10.0
 """How often the changelog is looked at for records of others, where no batch has done so."""
 PURGE_S = 2.0
 """How often the bytes of deleted keys are taken from the disk."""
-FRESH_MS = 6 * 86_400_000
-"""A database not written for longer may have missed deletions, whose tombstones are kept for a week."""
 LOG_APPEND_TIME = 1
 """What Kafka calls timestamps that are the broker's."""
 TRIES = 3

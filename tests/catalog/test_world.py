@@ -55,7 +55,13 @@ def test_the_catalog_says_in_which_world_lists_are_made():
     assert (one.n_embedded, one.n_listed) == (1, 2)
     catalog.put_embedding("a", ItemEmbedding("two", b"", np.array([1.0, 0.0], dtype=np.float32)))
     assert catalog.world().encoder not in (0, one.encoder)
-    assert [catalog.may_be_shown(name) for name in "abcd"] == [True, True, False, False]
+    rows = [-2 if (row := catalog.find(name)) is None else row for name in "abcd"]
+    assert catalog.may_be_shown(np.array(rows)).tolist() == [True, True, False, False]
+
+
+def test_nothing_may_be_shown_of_a_catalog_that_is_empty():
+    """Lists on the topic can name items that the catalog has never heard of, also before it has heard of any."""
+    assert Catalog().may_be_shown(np.array([-2, -2], dtype=np.int32)).tolist() == [False, False]
 
 
 def test_a_world_survives_its_bytes_and_what_is_none_is_unknown():

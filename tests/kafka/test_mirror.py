@@ -25,6 +25,11 @@ def starts(child: Child) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in re.findall(r" caught_up .* mirrored=(\d+) records=(\d+)", log)]
 
 
+def n_bytes_written(child: Child) -> int:
+    """What the process's mirror has on the disk: it is written every two seconds, and it is there before that."""
+    return sum(path.stat().st_size for path in (child.directory / FOLDER).glob("*.log"))
+
+
 def test_after_a_kill_a_start_reads_the_mirror_and_the_tail(bootstrap: str) -> None:
     """Worker and embedder: an item that was told, one that changed and one that was deleted are as they were.
 
@@ -39,8 +44,9 @@ def test_after_a_kill_a_start_reads_the_mirror_and_the_tail(bootstrap: str) -> N
         send(producer, log)
         running.wait_until_settled()
         worker, embedder = running.children["worker-1"], running.children["embedder-1"]
+        n_bytes = sum(map(len, running.read_compacted("item-embeddings").values()))
         for child in (worker, embedder):
-            wait_until(lambda child=child: any((child.directory / FOLDER).glob("*.log")))
+            wait_until(lambda child=child: n_bytes_written(child) > n_bytes)
         assert starts(worker) == starts(embedder) == [(0, 0)]
 
         producer.item(Item("item-0", title="another title", available=False))

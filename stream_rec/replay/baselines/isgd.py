@@ -5,8 +5,9 @@
     q_i += rate * (error * p_u - regularization * q_i)
     score(u, i) = -|1 - p_u · q_i|
 
-Among items that had an event. The authors' later version takes, before each such step, `negatives` steps of p_u alone
-towards a product of 0 with the items that had no event for longest: without them all products drift towards 1.
+Among items that had an event. The authors' later version, which this is, takes before each such step `negatives` steps
+of p_u alone towards a product of 0 with the items that had no event for longest: without them all products drift
+towards 1, which shows only after a warm-up.
 How many, rate, regularization and the spread at the start are chosen.
 Vinagre, Jorge, Gama. Fast incremental matrix factorization for recommendation with positive-only feedback. UMAP 2014;
 Collaborative filtering with recency-based negative feedback. SAC 2015.
@@ -33,7 +34,7 @@ class Settings(Filling):
     """Of the descent."""
 
     rate: float = 0.05
-    negatives: int = 0
+    negatives: int = 3
     regularization: float = 0.01
     spread: float = 0.03
     """Standard deviation of the factors at the start."""
@@ -94,7 +95,7 @@ FAMILY = Family(
     Settings(),
     {
         **WITHOUT_TAKEN,
-        "negatives": (0, 1, 3, 8),
+        "negatives": (3, 1, 8),
         "rate": (0.05, 0.02, 0.1),
         "regularization": (0.01, 0.1, 0.0),
         "spread": (0.03, 0.1, 0.01),

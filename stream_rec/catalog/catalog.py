@@ -5,6 +5,8 @@ A row is given to an item id when it is first heard of, in whatever topic, and k
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from stream_rec.catalog import fresh
@@ -114,7 +116,7 @@ class Catalog:
     def put_knowledge(self, item_id: str, state: ItemState) -> None:
         """Take what the item stage knows of an item now."""
         row = self._row(item_id)
-        self.knowledge.put(row, state, self._row, is_listed=bool(self._is_listed[row]))
+        self.knowledge.put(row, state, self._rows, is_listed=bool(self._is_listed[row]))
         self._see_whether_fresh(row)
 
     def put_moved(self, worker: str, item_id: str, moved: np.ndarray) -> None:
@@ -144,6 +146,10 @@ class Catalog:
             self._is_listed[row] = is_listed
             self.knowledge.relisted()
             self._see_whether_fresh(row)
+
+    def _rows(self, item_ids: Collection[str]) -> list[int]:
+        rows = list(map(self._row_of.get, item_ids))
+        return [*map(self._row, item_ids)] if None in rows else rows
 
     def _row(self, item_id: str) -> int:
         row = self._row_of.get(item_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import compress
 from operator import gt, ne
 
@@ -53,11 +53,13 @@ class Knowledge:
         self.followers.reserve(n_rows)
         self.visitors.reserve(n_rows)
 
-    def put(self, row: int, state: ItemState, row_of: Callable[[str], int], *, is_listed: bool) -> None:
+    def put(
+        self, row: int, state: ItemState, rows_of: Callable[[Collection[str]], list[int]], *, is_listed: bool
+    ) -> None:
         """Replace what is known of one item.
 
         Args:
-            row_of: Row of an item id, made where there is none yet.
+            rows_of: Rows of item ids, made where there are none yet.
         """
         before = self._states.get(row, UNSEEN)
         if before.first_ms is None and state.first_ms is not None:
@@ -70,7 +72,7 @@ class Knowledge:
         self.counts[row] = state.counts
         self.repeats[row] = state.repeats
         self._put_popularity(row, state, is_listed)
-        self._put_predecessors(row, before.predecessors, state.predecessors, row_of)
+        self._put_predecessors(row, before.predecessors, state.predecessors, rows_of)
         if state.visits != before.visits:
             self.visitors.put(row, before.visits, state.visits)
 
@@ -107,17 +109,17 @@ class Knowledge:
             self._leaders.raised(row, self.levels)
 
     def _put_predecessors(
-        self, row: int, before: dict[str, int], after: dict[str, int], row_of: Callable[[str], int]
+        self, row: int, before: dict[str, int], after: dict[str, int], rows_of: Callable[[Collection[str]], list[int]]
     ) -> None:
         if not before:  # at a start every item comes whole
-            rows = np.array(list(map(row_of, after)), dtype=np.int64)
+            rows = np.array(rows_of(after), dtype=np.int64)
             weights = np.array(list(after.values()), dtype=np.float64)
             if after:
                 self.followers.put(row, rows, weights, np.zeros(len(rows)))
             return
         changed = _changed(before, after)
         if changed:
-            rows = np.array([row_of(item_id) for item_id in changed])  # may make rows
+            rows = np.array(rows_of(changed))
             self.followers.put(
                 row,
                 rows,

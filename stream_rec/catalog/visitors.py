@@ -59,7 +59,7 @@ class Visitors:
             if self._n_rings[slot] == 0 and visitor not in came_visitors:
                 del self._slot_of[visitor]
                 self._free.append(slot)
-        came_slots = np.array([self._slot(visitor) for visitor in came_visitors], dtype=np.int64)
+        came_slots = np.array(self._slots(came_visitors), dtype=np.int64)
         self._n_rings[came_slots] += 1  # a visitor stands in a ring once
         while self.n_of_item[row] - len(left) + len(came) > self.of_item.shape[1]:
             self.of_item = np.hstack([self.of_item, np.full_like(self.of_item, -1)])
@@ -74,6 +74,10 @@ class Visitors:
             came_slots,
             np.array([seen_ms for seen_ms, _ in came], dtype=np.float64),
         )
+
+    def _slots(self, visitors: list[int]) -> list[int]:
+        slots = list(map(self._slot_of.get, visitors))
+        return [*map(self._slot, visitors)] if None in slots else slots
 
     def _slot(self, visitor: int) -> int:
         slot = self._slot_of.get(visitor)

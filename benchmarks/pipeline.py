@@ -1,4 +1,4 @@
-"""A log through real Kafka, one worker and one embedder: events per second, event to list, memory of each process.
+"""A log through real Kafka, one worker and one embedder: events per second, CPU, event to list, peak memory.
 
     python benchmarks/pipeline.py --items ITEMS --events EVENTS [--limit 50000] [--encoder minilm] [--rate 100]
 
@@ -55,9 +55,12 @@ def main() -> None:
         say(f"embedded {len(items)} items in {(embedding_s := time.monotonic() - began):.1f} s")
         with Arrivals(pipeline.settings.kafka) as arrivals:
             flood, timed = events[: -arguments.timed], events[-arguments.timed :]
+            worker = psutil.Process(pipeline.children["worker-1"].process.pid)
+            cpu_s = -total_s(worker)
             flood_s = send(arrivals, flood, None)
             say(f"{len(flood)} events in {flood_s:.1f} s: {len(flood) / flood_s:.0f} a second")
             pipeline.wait_until_settled()  # else the item stage's backlog would be timed
+            cpu_s += total_s(worker)
             arrivals.took_ms.clear()
             send(arrivals, timed, arguments.rate)
             latency = Latency.of(arrivals.took_ms)
@@ -70,6 +73,7 @@ def main() -> None:
                 "encoder": arguments.encoder,
                 "embedding_s": round(embedding_s, 1),
                 "events_per_s": round(len(flood) / flood_s),
+                "worker_cpu_us_per_event": round(cpu_s / len(flood) * 1e6),
                 "rate": arguments.rate,
                 "event_to_list_ms": msgspec.to_builtins(latency),
                 "lost_events": len(events) - n_counted,
@@ -94,6 +98,12 @@ def send(arrivals: Arrivals, events: list, rate: float | None) -> float:
     if n_open:
         sys.exit(f"{n_open} events are in no list after two minutes")
     return time.monotonic() - began
+
+
+def total_s(process: psutil.Process) -> float:
+    """Return the CPU time that a process has used, in seconds: less the machine's moods than events a second."""
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 def peak_mb(pid: int) -> float:

@@ -20,11 +20,9 @@ from typing import NamedTuple
 
 import faust
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidTimestampError
 from faust.types import Message
 
-from stream_rec.wiring.clock import clock_off
-from stream_rec.wiring.database import now_ms
+from stream_rec.wiring.clock import named_clock
 from stream_rec.wiring.inbox import Inbox
 from stream_rec.wiring.table import State, Table
 
@@ -65,7 +63,7 @@ class Batch:
 
         Raises:
             KafkaError: the broker did not take something: the process must end without acking.
-            ClockOff: it did not because of the time: likewise.
+            ClockOff: it did not because of the time, or its time is another: likewise.
         """
         if self._table is not None:
             await self._table.commit(states)
@@ -75,10 +73,8 @@ class Batch:
             )
             for send in sends
         ]
-        try:
+        with named_clock():
             await asyncio.gather(*futures)
-        except InvalidTimestampError as error:
-            raise clock_off(None, now_ms()) from error
         self.is_committed = True
 
 

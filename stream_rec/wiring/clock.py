@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+
+from aiokafka.errors import InvalidTimestampError
 
 from stream_rec.errors import ClockOff
 
@@ -27,6 +31,19 @@ def require_same_time(broker_ms: int, here_ms: int | None = None) -> None:
     here_ms = time.time_ns() // 1_000_000 if here_ms is None else here_ms
     if abs(here_ms - broker_ms) > MOST_OFF_MS:
         raise clock_off(broker_ms, here_ms)
+
+
+@contextmanager
+def named_clock() -> Iterator[None]:
+    """Call it by its name where the broker does not take records for their time.
+
+    Raises:
+        ClockOff: it does not; that is logged, too.
+    """
+    try:
+        yield
+    except InvalidTimestampError as error:
+        raise clock_off(None, time.time_ns() // 1_000_000) from error
 
 
 def clock_off(broker_ms: int | None, here_ms: int) -> ClockOff:

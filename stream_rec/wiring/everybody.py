@@ -21,6 +21,7 @@ from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import EVERYBODY, SlateItem
 from stream_rec.recommend import policy_name, rank, recommend, slate
 from stream_rec.user.state import COLD
+from stream_rec.wiring.clock import named_clock
 from stream_rec.wiring.workbench import Workbench
 
 AGAIN_S = 15.0
@@ -63,7 +64,8 @@ class Everybody(Service):
         else:
             return
         topic = self._settings.kafka.topic("recommendations")
-        await asyncio.shield(self._producer.send_and_wait(topic, value, key=EVERYBODY.encode()))
+        with named_clock():
+            await asyncio.shield(self._producer.send_and_wait(topic, value, key=EVERYBODY.encode()))
         self._last_item_ids, self._last_value, self._sent_at = item_ids, value, time.monotonic()
 
     def _made(self) -> list[SlateItem]:

@@ -20,6 +20,7 @@ from stream_rec.config import Settings
 from stream_rec.errors import StateVersionError
 from stream_rec.events import validate
 from stream_rec.events.validate import Rejection
+from stream_rec.wiring.clock import named_clock
 from stream_rec.wiring.head_exchange import LAST_WORDS_S
 
 log = logging.getLogger(__name__)
@@ -107,4 +108,5 @@ class FactorExchange(Service):
         values = [factors.encode(mine.own[row]) for row in rows]
         sent = [await self._producer.send(self._topic, value, key=key) for key, value in zip(keys, values)]
         if sent:
-            await asyncio.shield(asyncio.gather(*sent))
+            with named_clock():
+                await asyncio.shield(asyncio.gather(*sent))

@@ -17,6 +17,7 @@ from stream_rec.errors import StateVersionError
 from stream_rec.ranking import merge
 from stream_rec.ranking.head import Head
 from stream_rec.ranking.merge import MalformedContribution, SharedHead
+from stream_rec.wiring.clock import named_clock
 
 log = logging.getLogger(__name__)
 
@@ -85,4 +86,5 @@ class HeadExchange(Service):
         if has_learned:
             value = merge.encode(self._shared.own(), self._fingerprint)
             key = self._worker.instance_id.encode()
-            await asyncio.shield(self._producer.send_and_wait(self._topic, value, key=key))
+            with named_clock():
+                await asyncio.shield(self._producer.send_and_wait(self._topic, value, key=key))

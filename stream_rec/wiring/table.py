@@ -240,6 +240,7 @@ class Table(Service):
         Raises:
             KafkaError: the broker did not take something: the process must end.
             Superseded: another process owns a partition: likewise.
+            ClockOff: the broker's time is another: likewise.
         """
         async with self._one_at_a_time:
             await self._put(states)
@@ -311,26 +312,29 @@ class Table(Service):
         return TopicPartition(self._topic, number)
 
     async def _send(self, states: Iterable[State]) -> list[RecordMetadata]:
-        """Send all; return what the broker says of each."""
+        """Send all; return what the broker says of each.
+
+        Raises:
+            ClockOff: by that this machine's clock is wrong, or the broker's is: what else is sent would be lost.
+        """
         futures = [
             await self._producer.send(
                 self._topic, state.value, key=state.key, partition=state.partition, headers=self._headers
             )
             for state in states
         ]
-        return await asyncio.gather(*futures)
+        records = await asyncio.gather(*futures)
+        broker_ms = max(
+            (record.timestamp for record in records if record.timestamp_type == LOG_APPEND_TIME), default=None
+        )
+        if broker_ms is not None:
+            require_same_time(broker_ms)
+        return records
 
     async def _write_claims(self, epochs: dict[int, int]) -> dict[int, int]:
-        """Claim partitions with these epochs; return the claims' offsets.
-
-        Raises:
-            ClockOff: by what the broker says of them, this machine's clock is wrong, or the broker's is.
-        """
+        """Claim partitions with these epochs; return the claims' offsets."""
         claims = {number: Claim(epoch, self._owner) for number, epoch in epochs.items()}
         records = await self._send([State(number, claim.key, claim.value) for number, claim in claims.items()])
-        for record in records:
-            if record.timestamp_type == LOG_APPEND_TIME:
-                require_same_time(record.timestamp)
         return {record.partition: record.offset for record in records}
 
     async def _put(self, states: Iterable[State]) -> None:

@@ -31,6 +31,7 @@ from stream_rec.config import Settings
 from stream_rec.recommend import list_as_of, policy_name
 from stream_rec.user import state as user_state
 from stream_rec.wiring.apps import new_reader
+from stream_rec.wiring.clock import named_clock
 from stream_rec.wiring.published import Published, PublishedList, PublishedPartition
 from stream_rec.wiring.table import Table
 from stream_rec.wiring.workbench import Workbench
@@ -159,6 +160,7 @@ class Upkeep(Service):
 
         Raises:
             KafkaError: the broker did not take something: the process must end.
+            ClockOff: it did not because of the time: likewise.
         """
         await self._look()
         async with self._published.sending:
@@ -173,7 +175,8 @@ class Upkeep(Service):
                 for each in replacing
                 for one in [each.published]
             ]
-        await asyncio.gather(*futures)
+        with named_clock():
+            await asyncio.gather(*futures)
         for _, partition, number, version, published in replacing:
             if partition.shown.version(number) == version:  # else the user has a newer list, or is forgotten
                 partition.put(published)

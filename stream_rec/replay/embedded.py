@@ -2,18 +2,20 @@
 
 One ``.npz`` file an encoder: the encoder's identity, and for each text its content hash and its vector. It grows with
 every file of items, while they are embedded: a run that was stopped goes on where it was. A run takes what it needs.
-Where all texts are known, no model is loaded.
+Where all texts are known, no model is loaded. Runs at the same time add to one file in turn; none takes from it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -178,20 +180,38 @@ def _read(file: Path) -> tuple[str, dict[bytes, np.ndarray]]:
 
 
 def _write(file: Path, identity: str, vectors: dict[bytes, np.ndarray]) -> None:
-    """Write a cache whole or not at all."""
+    """Add vectors to a cache, which is written whole or not at all."""
     if not vectors:
         return
-    hashes = np.frombuffer(b"".join(vectors), np.uint8).reshape(-1, HASH_BYTES)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=file.stem, suffix=".tmp", delete=False) as part:
-            try:
-                rows = np.stack(list(vectors.values()))
-                np.savez(part, version=VERSION, encoder=identity, hashes=hashes, vectors=rows)
-                part.flush()
-                os.replace(part.name, file)
-            except BaseException:
-                os.unlink(part.name)
-                raise
+        with _locked(file.parent):
+            other, kept = _read(file)  # another run may have written it since
+            _replace(file, identity, kept | vectors if other == identity else vectors)
     except OSError as error:
         log.warning("cache_unwritable file=%s error=%s; the next run embeds again", file, error)
+
+
+def _replace(file: Path, identity: str, vectors: dict[bytes, np.ndarray]) -> None:
+    hashes = np.frombuffer(b"".join(vectors), np.uint8).reshape(-1, HASH_BYTES)
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=file.stem, suffix=".tmp", delete=False) as part:
+        try:
+            rows = np.stack(list(vectors.values()))
+            np.savez(part, version=VERSION, encoder=identity, hashes=hashes, vectors=rows)
+            part.flush()
+            os.replace(part.name, file)
+        except BaseException:
+            os.unlink(part.name)
+            raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing to a folder; the lock is the folder's own, so that no file is left for it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
+from threading import BrokenBarrierError
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.errors import EncoderUnavailable
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
+from stream_rec.replay import embedded as module
 from stream_rec.replay.embedded import ITEMS_AT_ONCE, MOST_UNKEPT, EmbeddedItems, embedded
 
 SETTINGS = EmbedderSettings(encoder="hashing", hashing_dimensions=16)
@@ -201,6 +204,42 @@ def test_a_killed_run_loses_a_fifth_at_most(tmp_path):
 
     assert process.exitcode == -signal.SIGKILL
     assert len(texts) <= len(MANY) - 4 * ITEMS_AT_ONCE + MOST_UNKEPT * len(MANY)
+
+
+def test_what_another_run_has_written_meanwhile_is_kept(tmp_path):
+    """The second to write adds to the file; what it has not seen is not lost."""
+    others = [Item("x", title="green cup")]
+    made(tmp_path, encoder=Stopped(0, lambda: made(tmp_path, others)))
+
+    assert made(tmp_path, [*ITEMS, *others])[1] == []
+
+
+def embed_and_write_at_once(cache: Path, item: Item, both_are_there) -> None:
+    """Write when the other process has read what there is, too, or after a second: the lock keeps it from that."""
+    replace = module._replace
+
+    def wait_and_replace(*arguments) -> None:
+        with suppress(BrokenBarrierError):
+            both_are_there.wait(1.0)
+        replace(*arguments)
+
+    module._replace = wait_and_replace
+    made(cache, [item])
+
+
+def test_two_processes_that_write_at_once_lose_nothing(tmp_path):
+    """One after the other reads the file and replaces it."""
+    spawn = multiprocessing.get_context("spawn")
+    both_are_there, items = spawn.Barrier(2), [Item("x", title="cup"), Item("y", title="plate")]
+    processes = [spawn.Process(target=embed_and_write_at_once, args=(tmp_path, i, both_are_there)) for i in items]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert made(tmp_path, items)[1] == []
+    assert [file.suffix for file in tmp_path.iterdir()] == [".npz"]
 
 
 def test_a_large_cache_is_not_written_for_each_batch(tmp_path, monkeypatch):

@@ -80,7 +80,8 @@ def _read_topics(sender: Backfill, progress: Progress, interrupted: threading.Ev
     task = progress.add_task("reading topics", total=None, done="")
     silence = Silence("the topics of events", "their")
     while not sender.present.is_ready and not interrupted.is_set():
-        silence.check(sender.present.follow(0.2))
+        sender.present.follow(0.2)
+        silence.check(sender.present.reached)
         progress.update(task, done=f"{len(sender.present):,} events")
     progress.remove_task(task)
 

@@ -45,22 +45,24 @@ class Present:
         """Whether everything that stood there at the start has been taken in."""
         return all(reader.is_ready for reader, _ in self._readers)
 
-    def follow(self, timeout_s: float = 0.0) -> int:
-        """Take in what has come, waiting at most ``timeout_s`` a topic for the first of it; return how many records.
+    @property
+    def reached(self) -> int:
+        """How far it is in what stood there at the start: a sum of offsets."""
+        return sum(reader.reached for reader, _ in self._readers)
+
+    def follow(self, timeout_s: float = 0.0) -> None:
+        """Take in what has come, waiting at most ``timeout_s`` a topic for the first of it.
 
         Raises:
             TopicMismatch: this user may not read a topic.
         """
-        n_records = 0
         for reader, take in self._readers:
             is_waiting = not reader.is_ready
             while records := reader.poll(timeout_s if is_waiting else 0.0):
-                n_records += len(records)
                 for record in records:
                     take(record)
                 if is_waiting:
                     break  # so that a caller can show how far it is
-        return n_records
 
     def has(self, event: Interaction) -> bool:
         """Return whether an event stands on a topic."""

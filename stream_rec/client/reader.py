@@ -29,6 +29,7 @@ class TopicReader:
         full = [kafka.topic(topic) for topic in topics]
         self.topic = ", ".join(full)
         self._kafka = kafka
+        self._positions: dict[TopicPartition, int] = {}
         self._consumer = reading_consumer(kafka, max_poll_records=2000)
         try:
             partitions = []
@@ -53,6 +54,11 @@ class TopicReader:
             raise
 
     @property
+    def reached(self) -> int:
+        """How far it is: the sum of the offsets up to which what was there at the start has been read."""
+        return sum(self._positions.values())
+
+    @property
     def is_ready(self) -> bool:
         """Whether everything that was there at the start has been returned by ``poll``."""
         return not self._ends
@@ -69,7 +75,8 @@ class TopicReader:
             raise absent(self._kafka, self.topic) from error
         for tp in list(self._ends):
             # The position, not the last record's offset: the last offsets of a compacted topic may hold no record.
-            if (self._consumer.position(tp, timeout_ms=1000) or 0) >= self._ends[tp]:
+            self._positions[tp] = self._consumer.position(tp, timeout_ms=1000) or self._positions.get(tp, 0)
+            if self._positions[tp] >= self._ends[tp]:
                 del self._ends[tp]
         return records
 

@@ -163,7 +163,7 @@ class RejectionReader:
             BrokerUnavailable: nothing came for 30 s.
         """
         records = self._reader.poll(0.2)
-        self._silence.check(len(records))
+        self._silence.check(self._reader.reached)
         return [letter for record in records if (letter := self.found.take(record))]
 
     def close(self) -> None:

@@ -7,11 +7,11 @@ import time
 from stream_rec.errors import BrokerUnavailable
 
 SILENCE_S = 30.0
-"""After so long without a record, and without the end, reading has failed."""
+"""After so long without coming further, and without the end, reading has failed."""
 
 
 class Silence:
-    """How long nothing has come."""
+    """How long reading has not come further."""
 
     def __init__(self, what: str, whose: str = "its") -> None:
         """Begin to listen.
@@ -22,14 +22,15 @@ class Silence:
         self._what = what
         self._whose = whose
         self._heard = time.monotonic()
+        self._reached = -1
 
-    def check(self, n_records: int) -> None:
-        """Take notice of how many records came.
+    def check(self, reached: int) -> None:
+        """Take notice of how far reading has come, which is further also where what was aborted brings no records.
 
         Raises:
-            BrokerUnavailable: none, for too long.
+            BrokerUnavailable: no further, for too long.
         """
-        if n_records:
-            self._heard = time.monotonic()
+        if reached > self._reached:
+            self._heard, self._reached = time.monotonic(), reached
         elif time.monotonic() - self._heard > SILENCE_S:
             raise BrokerUnavailable(f"{self._what} went silent for {SILENCE_S:g} s before {self._whose} end")

@@ -84,7 +84,7 @@ def newest(
         while not reader.is_ready:
             records = reader.poll(0.2)
             on_read(len(records))
-            silence.check(len(records))
+            silence.check(reader.reached)
             for record in records:
                 if record.key is None:
                     continue

@@ -35,6 +35,7 @@ class FakeReader:
         self.topic = topic
         self.n_partitions = {topic: 2}
         self.left = list(self.records)
+        self.reached = 0
 
     @property
     def is_ready(self) -> bool:
@@ -110,6 +111,19 @@ def test_a_topic_that_goes_silent(monkeypatch: pytest.MonkeyPatch):
 
     with pytest.raises(BrokerUnavailable, match="went silent for 0 s before its end"):
         held(monkeypatch, [record(0, b"a", b"1")], is_changelog=False)
+
+
+def test_what_was_aborted_is_no_silence(monkeypatch: pytest.MonkeyPatch):
+    """However long nothing comes of it: the position goes on."""
+    monkeypatch.setattr(silence, "SILENCE_S", 0.0)
+
+    def poll(self: FakeReader, timeout_s: float) -> list[Any]:
+        self.reached += 1
+        return [self.left.pop()] if self.reached == 5 else []
+
+    monkeypatch.setattr(FakeReader, "poll", poll)
+
+    assert held(monkeypatch, [record(0, b"a", b"1")], is_changelog=True) == {b"a": b"1!"}
 
 
 def test_more_than_fits_in_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

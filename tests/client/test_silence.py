@@ -1,0 +1,55 @@
+"""A topic is silent when reading it comes no further: not when what comes are no records."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+from confluent_kafka import Producer
+
+from stream_rec.client import silence
+from stream_rec.client.reader import TopicReader
+from stream_rec.client.silence import Silence
+from stream_rec.config import KafkaSettings
+from stream_rec.errors import BrokerUnavailable
+
+
+def test_no_further_for_too_long_is_silence(monkeypatch: pytest.MonkeyPatch):
+    """The same place twice; a place further on, also the first, is none."""
+    monkeypatch.setattr(silence, "SILENCE_S", 0.0)
+    listening = Silence("topic t")
+    for reached in (0, 1, 7):
+        listening.check(reached)
+
+    with pytest.raises(BrokerUnavailable, match="topic t went silent for 0 s before its end"):
+        listening.check(7)
+
+
+@pytest.mark.kafka
+def test_aborted_records_are_read_past_without_silence(kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch):
+    """On a real broker: more than one fetch of them, and every poll comes further."""
+    producer = Producer(
+        {
+            "bootstrap.servers": kafka.bootstrap,
+            "transactional.id": kafka.topic("aborting"),
+            "batch.num.messages": 100,
+            "queue.buffering.max.messages": 10_000,
+        }
+    )
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    for number in range(4_000):
+        producer.produce(kafka.topic("views"), key=b"ann", value=b"%09d" % number * 200, partition=0)
+    producer.flush(30)
+    producer.abort_transaction(20)
+    monkeypatch.setattr(silence, "SILENCE_S", 1.0)
+
+    with closing(TopicReader(kafka, "views")) as reader:
+        listening, places = Silence("topic views"), []
+        while not reader.is_ready:
+            assert reader.poll(0.2) == []
+            listening.check(reader.reached)
+            places.append(reader.reached)
+
+    assert len(set(places)) > 1 and places == sorted(places)
+    assert places[-1] == 4_001

@@ -75,7 +75,7 @@ def _read_topics(sender: Backfill, progress: Progress, interrupted: threading.Ev
     """Take in what the topics hold.
 
     Raises:
-        BrokerUnavailable: nothing came for 30 s.
+        BrokerUnavailable: reading came no further for 30 s.
     """
     task = progress.add_task("reading topics", total=None, done="")
     silence = Silence("the topics of events", "their")

@@ -20,6 +20,8 @@ class Answers:
 
         Raises:
             BrokerUnavailable: no broker answered.
+            LoginRefused: one did, and the login or its certificate is wrong.
+            SettingsError: an address is none, or a certificate file cannot be read.
             TopicMismatch: there is no such topic, or this user may not read it.
         """
         self._kafka = kafka
@@ -53,6 +55,7 @@ class Answers:
 
         Raises:
             TopicMismatch: this user may not read them.
+            UnreadableRecords: they are compressed with a codec whose library is missing.
         """
         try:
             polled = self._consumer.poll(int(timeout_s * 1000))

@@ -64,6 +64,8 @@ class Backfill:
 
         Raises:
             BrokerUnavailable: no broker answered.
+            LoginRefused: one did, and the login or its certificate is wrong.
+            SettingsError: an address is none, or a certificate file cannot be read.
             NotAllowed: this user lacks rights.
             TopicMismatch: a topic is missing.
         """
@@ -125,6 +127,8 @@ class Backfill:
         Raises:
             DeliveryFailed: the broker did not take something; the log can be sent again.
             BrokerUnavailable: the broker does not say how far the workers are.
+            TopicMismatch: this user may not read a topic any more.
+            UnreadableRecords: records of one are compressed with a codec whose library is missing.
         """
         if (fate := self._fate(logged)) is not None:
             self.fates[fate] += 1

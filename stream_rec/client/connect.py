@@ -27,6 +27,7 @@ def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
     Raises:
         BrokerUnavailable: no broker answered.
         LoginRefused: it did, and the login or its certificate is wrong.
+        SettingsError: an address is none, or a certificate file cannot be read.
     """
     if not kafka.bootstrap:
         raise BrokerUnavailable("no Kafka broker is named; give host:port, or set kafka.bootstrap")
@@ -67,7 +68,7 @@ class ReadingConsumer(KafkaConsumer):
     """A consumer that says so when it cannot read a codec."""
 
     def poll(self, *args: Any, **kwargs: Any) -> dict[TopicPartition, list[ConsumerRecord]]:
-        """Return the next records, as of ``KafkaConsumer``.
+        """Return the next records, as of ``KafkaConsumer``, and raise what it raises.
 
         Raises:
             UnreadableRecords: they are compressed with a codec whose library is missing.
@@ -85,10 +86,8 @@ class ReadingConsumer(KafkaConsumer):
 def reading_consumer(kafka: KafkaSettings, **options: Any) -> ReadingConsumer:
     """Return a connected consumer that belongs to no group, commits nothing and makes no topic.
 
-    It sees what transactions have committed: not those that are open, nor what comes after them.
-
-    Raises:
-        BrokerUnavailable: no broker answered.
+    It sees what transactions have committed: not those that are open, nor what comes after them. Raises what
+    ``connect`` raises.
     """
     return connect(
         ReadingConsumer,
@@ -106,10 +105,8 @@ def reading_consumer(kafka: KafkaSettings, **options: Any) -> ReadingConsumer:
 def idempotent_producer(kafka: KafkaSettings, *, delivery_timeout_ms: int, **options: Any) -> KafkaProducer:
     """Return a connected producer for bulk: what it sends is there once, in order, whatever is tried again.
 
-    After one failure it sends nothing any more (kafka-python 3.0.12): whoever uses it must end then.
-
-    Raises:
-        BrokerUnavailable: no broker answered.
+    After one failure it sends nothing any more (kafka-python 3.0.12): whoever uses it must end then. Raises what
+    ``connect`` raises.
     """
     return connect(
         KafkaProducer,

@@ -46,7 +46,8 @@ def open_by_partition(
 ) -> dict[TopicPartition, int]:
     """Return ``open_records`` of every single partition, those without any too.
 
-    What stands in a transaction that is open, and after it, cannot be read yet and is not among them.
+    What stands in a transaction that is open, and after it, cannot be read yet and is not among them. Raises as
+    ``open_records`` does.
     """
     partitions = [TopicPartition(topic, number) for topic in topics for number in range(n_partitions)]
     done = committed(client, group, partitions)

@@ -28,11 +28,7 @@ class OriginalReader:
     """
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        """Connect.
-
-        Raises:
-            BrokerUnavailable: no broker answered.
-        """
+        """Connect; raises what ``connect`` raises."""
         self._kafka = kafka
         self._consumer = reading_consumer(kafka, max_poll_records=500)
         self._partition: TopicPartition | None = None
@@ -47,6 +43,7 @@ class OriginalReader:
         Raises:
             BrokerUnavailable: the broker did not say.
             TopicMismatch: this user may not read the topic.
+            UnreadableRecords: the record is compressed with a codec whose library is missing.
         """
         try:
             self._go_to(origin)
@@ -67,7 +64,7 @@ class OriginalReader:
         the partitions from the first of these records to the end; holds the keys.
 
         Raises:
-            BrokerUnavailable: the broker did not say.
+            BrokerUnavailable, TopicMismatch, UnreadableRecords: as of ``find``.
         """
         by_partition: dict[tuple[str, int], list[tuple[Origin, bytes, int]]] = defaultdict(list)
         for origin, key in items:

@@ -55,6 +55,7 @@ class Present:
 
         Raises:
             TopicMismatch: this user may not read a topic.
+            UnreadableRecords: its records are compressed with a codec whose library is missing.
         """
         for reader, take in self._readers:
             is_waiting = not reader.is_ready

@@ -46,7 +46,8 @@ class EventProducer:
     of a user are in the partition of one number, whichever topic, as the user stage needs it.
 
     Every method that sends raises ``InvalidEventError`` for what the pipeline would reject, ``TopicMismatch`` where its
-    topic is missing, and ``DeliveryFailed`` for earlier records (the one it was called with is then not sent).
+    topic is missing, or nothing is heard of it before its first record, ``DeliveryFailed`` for earlier records (the one
+    it was called with is then not sent) or where no room comes free, and ``ValueError`` once the producer is closed.
     """
 
     def __init__(
@@ -72,6 +73,8 @@ class EventProducer:
 
         Raises:
             BrokerUnavailable: no broker answered within 10 s.
+            LoginRefused: one did, and the login or its certificate is wrong.
+            SettingsError: an address is none, or a certificate file cannot be read.
         """
         self._kafka = settings_of(kafka)
         self._limits = limits or InputLimits()

@@ -24,7 +24,9 @@ class TopicReader:
 
         Raises:
             BrokerUnavailable: no broker answered.
-            TopicMismatch: there is no such topic.
+            LoginRefused: one did, and the login or its certificate is wrong.
+            SettingsError: an address is none, or a certificate file cannot be read.
+            TopicMismatch: there is no such topic, or this user may not read it.
         """
         full = [kafka.topic(topic) for topic in topics]
         self.topic = ", ".join(full)
@@ -68,6 +70,7 @@ class TopicReader:
 
         Raises:
             TopicMismatch: this user may not read the topic.
+            UnreadableRecords: its records are compressed with a codec whose library is missing.
         """
         try:
             records = [record for part in self._consumer.poll(int(timeout_s * 1000)).values() for record in part]
@@ -81,7 +84,7 @@ class TopicReader:
         return records
 
     def read_to_end(self, timeout_s: float) -> list[ConsumerRecord]:
-        """Return everything from here to the end that the topic had at the start.
+        """Return everything from here to the end that the topic had at the start; raises as ``poll`` does, too.
 
         Raises:
             BrokerUnavailable: that took longer than ``timeout_s``.
@@ -103,11 +106,7 @@ class RecordLookup:
     """Reads single records by where they stand."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        """Connect.
-
-        Raises:
-            BrokerUnavailable: no broker answered.
-        """
+        """Connect; raises what ``connect`` raises."""
         self._kafka = kafka
         self._consumer = reading_consumer(
             kafka,
@@ -122,6 +121,7 @@ class RecordLookup:
 
         Raises:
             TopicMismatch: this user may not read the topic.
+            UnreadableRecords: the record is compressed with a codec whose library is missing.
         """
         tp = TopicPartition(topic, partition)
         self._consumer.assign([tp])

@@ -160,7 +160,8 @@ class RejectionReader:
         """Return the next new rejections that pass the filter; none when none came within 0.2 s.
 
         Raises:
-            BrokerUnavailable: nothing came for 30 s.
+            BrokerUnavailable: it came no further for 30 s.
+            TopicMismatch, UnreadableRecords: as of ``TopicReader.poll``.
         """
         records = self._reader.poll(0.2)
         self._silence.check(self._reader.reached)

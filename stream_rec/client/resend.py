@@ -30,11 +30,7 @@ class Resender:
     """Sends records again, each batch then written down on ``rejected``. For one thread; close it."""
 
     def __init__(self, kafka: KafkaSettings, *, limits: InputLimits) -> None:
-        """Connect.
-
-        Raises:
-            BrokerUnavailable: no broker answered.
-        """
+        """Connect; raises what ``connect`` raises."""
         self._kafka = kafka
         # As EventProducer's, and for its reasons: murmur2 of the key, one request at a time.
         self._producer = connect(

@@ -40,6 +40,8 @@ def require_rights(
 
     Raises:
         BrokerUnavailable: no broker answered.
+        LoginRefused: one did, and the login or its certificate is wrong.
+        SettingsError: an address is none, or a certificate file cannot be read.
         NotAllowed: rights are missing; the message names all of them.
         TopicMismatch: topics are missing.
     """

@@ -26,8 +26,9 @@ _LIMITS = InputLimits()
 class RecommendationsView:
     """The newest list of every user, in memory: the ``recommendations`` topic as a mapping; many threads may share one.
 
-    With ``follow`` a thread of its own keeps it up to date; an error in there comes out of the next call. Without,
-    call ``poll``, from one thread. Lists are kept as bytes, a tenth of the memory, and decoded at each call.
+    With ``follow`` a thread of its own keeps it up to date; an error in there comes out of every later call that asks
+    for lists, as ``BrokerUnavailable``, or ``UnreadableRecords`` where a codec is missing. Without, call ``poll``, from
+    one thread. Lists are kept as bytes, a tenth of the memory, and decoded at each call.
 
     The workers publish a list again within seconds when one of its items is gone. The view does not wait for them: it
     follows ``items`` too, keeps the ids of those that are gone now (deleted, or not available), and leaves them out. So
@@ -52,7 +53,9 @@ class RecommendationsView:
 
         Raises:
             BrokerUnavailable: no broker answered within 10 s.
-            TopicMismatch: there is no such topic.
+            LoginRefused: one did, and the login or its certificate is wrong.
+            SettingsError: an address is none, or a certificate file cannot be read.
+            TopicMismatch: there is no such topic, or this user may not read it.
         """
         self._users = users
         self._kafka = settings_of(kafka)
@@ -87,7 +90,9 @@ class RecommendationsView:
         It may then be empty: see ``why_no_list``.
 
         Raises:
-            BrokerUnavailable: that took longer than ``timeout_s``.
+            BrokerUnavailable: that took longer than ``timeout_s``, or reading has ended.
+            UnreadableRecords: records are compressed with a codec whose library is missing.
+            TopicMismatch: without ``follow``: this user may not read a topic any more.
         """
         deadline = time.monotonic() + timeout_s
         while not self.is_ready and time.monotonic() < deadline:
@@ -99,12 +104,19 @@ class RecommendationsView:
             raise BrokerUnavailable(f"topic {self._reader.topic} was not read to its end within {timeout_s:g} s")
 
     def for_user(self, user_id: str) -> Slate | None:
-        """Return the user's own list, unless nothing is left of it; else the one for everybody, else None."""
+        """Return the user's own list, unless nothing is left of it; else the one for everybody, else None.
+
+        Raises as ``own`` does.
+        """
         own = self.own(user_id)
         return own if own is not None and own.items else self.own(EVERYBODY) or own
 
     def own(self, user_id: str) -> Slate | None:
-        """Return the user's own list, or None."""
+        """Return the user's own list, or None.
+
+        Raises:
+            ValueError: the view was made for other users.
+        """
         self._raise_failure()
         if not self._keeps(user_id):
             raise ValueError(f"user {user_id!r} is not among the `users` that this view was made for")
@@ -119,6 +131,7 @@ class RecommendationsView:
 
         Raises:
             BrokerUnavailable: the broker did not say.
+            LoginRefused: it does not let us in any more.
             NotAllowed: this user may not see the workers' group.
         """
         return why_no_list(self._kafka, app_id)
@@ -134,6 +147,11 @@ class RecommendationsView:
         A list that has only lost an item is not among them before it is published again.
 
         Only for a view that does not follow. Waits for up to ``timeout_s`` if nothing has come.
+
+        Raises:
+            ValueError: the view follows by itself, or is closed.
+            UnreadableRecords: records are compressed with a codec whose library is missing.
+            TopicMismatch: this user may not read a topic any more.
         """
         if self._thread:
             raise ValueError("this view follows by itself; make it with follow=False to poll")

@@ -23,6 +23,8 @@ def ready_workers(kafka: KafkaSettings, app_id: str = APP_ID) -> list[str]:
 
     Raises:
         BrokerUnavailable: the broker did not say.
+        LoginRefused: it does not let us in.
+        SettingsError: an address is none, or a certificate file cannot be read.
         NotAllowed: this user may not see the workers' group.
     """
     group = kafka.topic(app_id)

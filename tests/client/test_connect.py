@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import socket
 import subprocess
@@ -9,11 +10,13 @@ import sys
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 from kafka.errors import Cancelled, KafkaTimeoutError
 
+import stream_rec.client
 from stream_rec.client import EventProducer, RecommendationsView
 from stream_rec.client.connect import connect
 from stream_rec.client.reader import TopicReader
@@ -50,17 +53,47 @@ def test_after_an_outage_it_is_looked_for_every_second():
     assert options["reconnect_backoff_max_ms"] == 1_000
 
 
+@pytest.mark.parametrize("client", [EventProducer, RecommendationsView])
 @pytest.mark.parametrize(
-    ("address", "error", "words"),
-    [("", BrokerUnavailable, "no Kafka broker is named"), ("host:port", SettingsError, "host:port")],
+    ("kafka", "error", "words"),
+    [
+        (KafkaSettings(bootstrap=""), BrokerUnavailable, "no Kafka broker is named"),
+        (KafkaSettings(bootstrap="host:port"), SettingsError, "host:port"),
+        (KafkaSettings(bootstrap="one:9092", security_protocol="SSL", ssl_cafile="none"), SettingsError, "ssl_cafile"),
+    ],
 )
-def test_an_address_that_is_none_fails_at_once(address: str, error: type[Exception], words: str):
-    """What cannot be an address is not tried for seconds."""
+def test_an_address_that_is_none_fails_at_once(client: type, kafka: KafkaSettings, error: type[Exception], words: str):
+    """What cannot be an address, or has no certificate, is not tried for seconds; the docstring names the error."""
     started = time.monotonic()
     with pytest.raises(error, match=words):
-        EventProducer(address)
+        client(kafka)
 
     assert time.monotonic() - started < 1
+    assert f"{error.__name__}: " in (client.__init__.__doc__ or "")
+
+
+def raised_by_own_code() -> dict[str, set[str]]:
+    """Return what each public function of the SDK raises itself, by its name and its class's."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(Path(stream_rec.client.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            for function in ast.iter_child_nodes(node) if isinstance(node, ast.ClassDef | ast.Module) else ():
+                if isinstance(function, ast.FunctionDef) and not function.name.startswith("_"):
+                    where = f"{path.stem}.{getattr(node, 'name', '')}.{function.name}"
+                    raised = {n.exc.func.id for n in ast.walk(function) if isinstance(n, ast.Raise) and is_made(n.exc)}
+                    named = (ast.get_docstring(function) or "") + (ast.get_docstring(node) or "")
+                    found[where] = {name for name in raised - {"absent"} if name not in named}
+    return found
+
+
+def is_made(raised: ast.expr | None) -> bool:
+    """Say whether an error is made where it is raised."""
+    return isinstance(raised, ast.Call) and isinstance(raised.func, ast.Name)
+
+
+def test_what_a_function_raises_stands_in_its_docstring():
+    """As far as it raises it itself: who calls it must know what to expect."""
+    assert {where: names for where, names in raised_by_own_code().items() if names} == {}
 
 
 def test_a_client_that_is_closed_is_no_error(caplog: pytest.LogCaptureFixture):

@@ -6,8 +6,8 @@ import struct
 from functools import lru_cache
 from typing import NamedTuple
 
-_SEED = 0x9747B28C
-_M = 0x5BD1E995
+SEED = 0x9747B28C
+MULTIPLIER = 0x5BD1E995
 _BITS = 0xFFFFFFFF
 KEYS_KNOWN = 1 << 15
 """Keys whose hash is remembered, for users and items come again: 240 bytes each with ids of 32."""
@@ -34,13 +34,13 @@ def murmur2(key: bytes) -> int:
         A. Appleby, MurmurHash2, with the seed and the constants of org.apache.kafka.common.utils.Utils.murmur2.
     """
     n_words = len(key) // 4
-    h = _SEED ^ len(key)
+    h = SEED ^ len(key)
     for k in struct.unpack_from(f"<{n_words}I", key):
-        k = k * _M & _BITS
-        h = h * _M & _BITS ^ (k ^ k >> 24) * _M & _BITS
+        k = k * MULTIPLIER & _BITS
+        h = h * MULTIPLIER & _BITS ^ (k ^ k >> 24) * MULTIPLIER & _BITS
     if rest := key[4 * n_words :]:
-        h = (h ^ int.from_bytes(rest, "little")) * _M & _BITS
-    h = (h ^ h >> 13) * _M & _BITS
+        h = (h ^ int.from_bytes(rest, "little")) * MULTIPLIER & _BITS
+    h = (h ^ h >> 13) * MULTIPLIER & _BITS
     return h ^ h >> 15
 
 

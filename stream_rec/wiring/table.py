@@ -37,6 +37,7 @@ from stream_rec.events.rejected import Origin
 from stream_rec.wiring.apps import new_reader
 from stream_rec.wiring.clock import require_same_time
 from stream_rec.wiring.database import FRESH_MS, NEW, Partition, now_ms
+from stream_rec.wiring.misplaced import REMEDY, Misplaced
 from stream_rec.wiring.newer import refused
 
 log = logging.getLogger(__name__)
@@ -74,8 +75,10 @@ class Superseded(StreamRecError):
 class Load:
     """Takes one partition's changelog, record by record, to its database."""
 
-    def __init__(self, partition: Partition) -> None:
+    def __init__(self, number: int, partition: Partition, n_partitions: int) -> None:
         self.reading = Reading(partition.meta.claim)
+        self.misplaced = Misplaced(n_partitions)
+        self._number = number
         self._partition = partition
         self._claim_offset = partition.meta.claim_offset
         self._values: dict[bytes, bytes | None] = {}
@@ -108,6 +111,7 @@ class Load:
     def write(self) -> None:
         """Write what was taken since the last time."""
         claim = self.reading.claim
+        self.misplaced.take(self._number, self._values)
         self._partition.write(
             self._values.items(), claim_offset=self._claim_offset, epoch=claim.epoch, owner=claim.owner
         )
@@ -215,7 +219,8 @@ class Table(Service):
                 self._partitions[number] = Partition(self._directory / str(number))
             marks = await self._write_claims(dict.fromkeys(numbers, 0))
             await self._clear_foreign(marks)
-            loads = {number: Load(self._partitions[number]) for number in numbers}
+            loads = {number: Load(number, self._partitions[number], self._kafka.partitions) for number in numbers}
+            misplaced = {number: load.misplaced for number, load in loads.items()}
             n_records = await self._load(loads, marks)
             for _ in range(TRIES):
                 claims = await self._write_claims({n: load.reading.claim.epoch + 1 for n, load in loads.items()})
@@ -226,6 +231,14 @@ class Table(Service):
             else:
                 raise Superseded(f"partitions {sorted(loads)} of {self._topic} are claimed by another process")
             await self._write_back()
+            if n_misplaced := sum(map(len, misplaced.values())):
+                log.warning(
+                    "misplaced_states table=%s partitions=%s keys=%d why=%s",
+                    self.name,
+                    ",".join(str(number) for number, keys in sorted(misplaced.items()) if keys),
+                    n_misplaced,
+                    REMEDY,
+                )
             log.info(
                 "owns table=%s partitions=%s records=%d took_ms=%d",
                 self.name,

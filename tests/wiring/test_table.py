@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +13,12 @@ import pytest
 from stream_rec.changelog import VERSION, Claim
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import NewerVersion, StateVersionError
-from stream_rec.user import forgotten
+from stream_rec.events.partition import partition_of
+from stream_rec.user import forgotten, seen
 from stream_rec.wiring import database
 from stream_rec.wiring.database import META_VERSION, NEW, Meta, Partition, read_meta
 from stream_rec.wiring.table import Load, Table
+from tests.crash.test_simulated_zombies import Log, Process
 from tests.disk import holding
 
 VERSIONS = {forgotten.PREFIX: 1, b"": 3}
@@ -100,8 +103,40 @@ def test_a_newer_claim_is_refused_by_name(tmp_path: Path):
     partition = Partition(tmp_path)
 
     with pytest.raises(NewerVersion, match=r"log\[0\]@7: claim has version 2, this program reads up to 1: update it"):
-        Load(partition).take(record)
+        Load(0, partition, 1).take(record)
     assert partition.seen == 0
+
+
+def test_states_in_a_partition_where_they_do_not_belong_are_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """By whoever reads the partition; those that are deleted again, and notes beside states, do not count."""
+    n_partitions = KafkaSettings().partitions
+    users = [b"user-%d" % number for number in range(20)]
+    right, wrong = (
+        [u for u in users if (partition_of(u, n_partitions) == 0) is is_right] for is_right in (True, False)
+    )
+    log = Log()
+    for key in (*users, seen.key_of(right[0], 0), forgotten.key_of(b"bob"), wrong[0]):
+        log.append(key, b"state", [])
+    log.append(wrong[1], None, [])
+
+    asyncio.run(Process(log, tmp_path).table.own({0}))
+
+    (said,) = [record for record in caplog.records if record.getMessage().startswith("misplaced_states")]
+    assert said.levelno == logging.WARNING
+    assert f"table=t partitions=0 keys={len(wrong) - 1} why=" in said.getMessage()
+    assert "`stream-rec snapshot export` and `import`" in said.getMessage()
+
+
+def test_states_where_they_belong_are_nothing_to_say(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Whatever else is kept beside them."""
+    user = next(u for n in range(99) if partition_of(u := b"user-%d" % n, KafkaSettings().partitions) == 0)
+    log = Log()
+    for key in (user, seen.key_of(user, 0), forgotten.key_of(b"bob")):
+        log.append(key, b"state", [])
+
+    asyncio.run(Process(log, tmp_path).table.own({0}))
+
+    assert "misplaced_states" not in caplog.text
 
 
 META = Meta(META_VERSION, 17, 3, 2, b"A" * 8, 1_700_000_000_000)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import time
+from datetime import datetime
 
 import pytest
 
-from stream_rec.testing.pipeline import RunningPipeline
+from stream_rec.testing.pipeline import Child, RunningPipeline
 from tests.hogs import hogs, one_cpu
 from tests.kafka.logs import catalog_of, send, zipf_log
 from tests.kafka.outcome import Count, assert_same_as_replay
@@ -19,10 +21,14 @@ pytestmark = [
 ]
 
 HOGS = 8
+"""They leave enough CPU for every look of the watchdog to be answered: what limits count is asked of the start, below."""
 STARVED_S = 40.0
 """Four times as long as a group coordinator may be unknown, nearly thrice as long as a loop may be mute."""
 RATE = 20
 """Events a second."""
+HOGS_AT_START = 16
+READY_S = 10.0
+"""More than a start takes without hogs, and a fraction of what it takes beside them."""
 
 
 def test_eight_hogs_make_the_pipeline_slow_and_end_nothing(bootstrap: str) -> None:
@@ -49,3 +55,28 @@ def test_eight_hogs_make_the_pipeline_slow_and_end_nothing(bootstrap: str) -> No
 
         running.raise_if_ended()
         assert_same_as_replay(running, log)
+
+
+def test_a_start_beside_hogs_is_waited_for(bootstrap: str) -> None:
+    """What ``ready_timeout_s`` allows is running time: by the clock on the wall it is long over when it is ready."""
+    settings = quick_settings(worker={"ready_timeout_s": READY_S})
+
+    with (
+        one_cpu(),
+        RunningPipeline(bootstrap, settings, workers=0, embedder=False) as running,
+        hogs(HOGS_AT_START, 400.0),
+    ):
+        worker = running.start_worker()
+
+        assert watched_s(worker) > READY_S  # else nothing was starved, and nothing is proven
+
+
+def watched_s(worker: Child) -> float:
+    """Return how long a worker took from when it was watched, which is when it began to compile, until it was ready."""
+    compiled, took_ms, ready = re.search(
+        r"^(\S+ \S+) [^\n]* compiled took_ms=(\d+).*^(\S+ \S+) [^\n]* ready instance=",
+        worker.log.read_text(),
+        re.DOTALL | re.MULTILINE,
+    ).groups()
+    moments = [datetime.strptime(moment, "%Y-%m-%d %H:%M:%S,%f") for moment in (compiled, ready)]
+    return (moments[1] - moments[0]).total_seconds() + int(took_ms) / 1000

@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 HOGS = 8
-"""They leave enough CPU for every look of the watchdog to be answered: what limits count is asked of the start, below."""
+"""They leave enough CPU to answer every look of the watchdog: what its limits count is asked of the start, below."""
 STARVED_S = 40.0
 """Four times as long as a group coordinator may be unknown, nearly thrice as long as a loop may be mute."""
 RATE = 20

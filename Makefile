@@ -24,7 +24,7 @@ INSTALL_FAILED = { echo "nothing was installed; if certificates are named above:
 company's authority and all others that you trust, or add it to the system's"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop test-containers test-crash evaluate audit lint clean
+.PHONY: help setup demo test interop test-containers test-crash evaluate wheel audit lint clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -76,6 +76,10 @@ test-crash: .venv/ready-full  ## the crash matrix, for hours (SEEDS=0:100 EVENTS
 evaluate: .venv/ready-full  ## README's table: the engine next to all baselines on three logs (LOGS=folder, JOBS=n)
 	@exec $(BIN)/python benchmarks/evaluate.py --logs $(LOGS) --out evaluation --jobs $(JOBS)
 
+wheel: $(READY)  ## dist/*.whl, with its kernels compiled: who installs it, with this Python's version, compiles nothing
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt 'setuptools>=77' || $(INSTALL_FAILED)
+	@exec $(BIN)/python deploy/wheel.py
+
 audit: .venv/ready-light  ## known vulnerabilities of the dependencies; says so where the service cannot be reached
 	@exec $(BIN)/python deploy/security/audit.py --pip-audit "$(BIN)/uv tool run pip-audit" constraints.txt
 
@@ -83,4 +87,4 @@ lint: .venv/ready-full  ## style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 clean:  ## remove .venv and what runs leave behind
-	@rm -rf .venv .stream-rec build .pytest_cache .hypothesis .ruff_cache
+	@rm -rf .venv .stream-rec build dist .pytest_cache .hypothesis .ruff_cache

@@ -8,7 +8,10 @@ from importlib.util import find_spec
 
 import pytest
 
+from stream_rec.cli.cpu import name_cpu
 from stream_rec.testing.broker import kafka_broker
+
+name_cpu(os.environ)  # tests load what commands have compiled, and the other way round
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from stream_rec import __version__
+from stream_rec.cli.cpu import name_cpu
 from stream_rec.cli.group import Program
 from stream_rec.cli.logs import set_up
 from stream_rec.config import load
@@ -60,6 +61,7 @@ def cli(ctx: click.Context, file: Path | None, bootstrap: str | None, topic_pref
 
 def main() -> None:
     """Run the command line; a ``StreamRecError`` is printed as one message and gives its exit code."""
+    name_cpu(os.environ)
     try:
         cli(prog_name="stream-rec")
     except StreamRecError as error:

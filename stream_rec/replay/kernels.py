@@ -1,7 +1,8 @@
 """Kernels are compiled at their first use, which takes tens of seconds on a new machine: here it is done beforehand.
 
-``stream-rec compile`` does nothing else. What was compiled is in numba's
-cache: in ``__pycache__`` beside each kernel, else in the user's cache directory, or in ``NUMBA_CACHE_DIR``.
+``stream-rec compile`` does nothing else. What was compiled is in numba's cache: in ``__pycache__`` beside each
+kernel, else in the user's cache directory, or in ``NUMBA_CACHE_DIR``. Where it is one of these two, what lies beside
+the kernels (from a wheel, or from ``compile`` in an image) is copied there: numba looks in one place only.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -56,6 +58,7 @@ def compile_kernels(tell: Callable[[Step], None] = lambda step: None) -> None:
     Args:
         tell: Told of each kernel before it is compiled, and of nothing where all are in the cache.
     """
+    copy_compiled()
     with _Compiling(tell):
         run_kernels()
 
@@ -73,6 +76,29 @@ def run_kernels() -> None:
         event = Interaction(f"e{number}", f"u{number % USERS}", f"i{7 * number // 3 % (ITEMS - 2)}", 1000 * number)
         for one in (of_empty_catalog, pipeline) if number < 3 else (pipeline,):
             one.list_for(Kind.VIEW, event, one.learn(Kind.VIEW, event))
+
+
+def copy_compiled() -> None:
+    """Copy what is compiled beside the kernels to where numba looks, if that is elsewhere and has none, or older.
+
+    Whether it fits (the source's digest, Python's and numba's versions, the CPU) is for numba to say.
+    """
+    folders = {(Path(one.py_func.__code__.co_filename).parent, one.stats.cache_path) for one in dispatchers().values()}
+    with suppress(OSError):  # what is not copied is compiled
+        for program, used in sorted(folders):
+            for index in sorted((program / "__pycache__").glob("*.nbi")):
+                _copy_if_newer(index, Path(used))
+
+
+def _copy_if_newer(index: Path, folder: Path) -> None:
+    """Copy one kernel's index and before it the code that it names: numba believes an index."""
+    there = folder / index.name
+    if there.exists() and there.stat().st_mtime >= index.stat().st_mtime:
+        return
+    for file in (*index.parent.glob(f"{index.stem}.*.nbc"), index):
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as copy:
+            copy.write(file.read_bytes())
+        os.replace(copy.name, folder / file.name)  # at once, as numba does: other processes read
 
 
 def dispatchers() -> dict[str, CPUDispatcher]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import signal
 import statistics
+import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +27,6 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from stream_rec.config import load
-from stream_rec.replay.kernels import compile_kernels
 from tests.crash import trial
 from tests.crash.broker import Broker
 from tests.crash.faults import all_faults
@@ -95,7 +95,8 @@ def main(
         for group in groups
     ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that contexts end, and with them all processes
-    compile_kernels()  # once, into numba's cache: else every process of the first run does, and is late
+    # Once, into numba's cache: else every process of the first run does, and is late.
+    subprocess.run([sys.executable, "-m", "stream_rec", "compile"], check=True, stdout=subprocess.DEVNULL)
     lines = _run_all(plans, path, logs)
     Console().print(table(line.outcome for line in lines if line.outcome))
     sys.exit(1 if _report_failures(lines) else 0)

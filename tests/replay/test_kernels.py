@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,12 +95,13 @@ def outer(x):
 """
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
+def start(folder: Path, **environ: str) -> subprocess.Popen[str]:
     """Start a process that compiles two kernels for two types each, unless they are in the cache."""
     file = folder / "two_kernels.py"
     if not file.exists():
         file.write_text(TWO_KERNELS)
-    return subprocess.Popen([sys.executable, "-c", OF_OUR_OWN, str(file)], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", OF_OUR_OWN, str(file)]
+    return subprocess.Popen(command, env=os.environ | environ, stdout=subprocess.PIPE, text=True)
 
 
 def test_each_kernel_is_told_of_before_it_is_compiled_and_nothing_where_all_are(tmp_path):
@@ -110,6 +112,20 @@ def test_each_kernel_is_told_of_before_it_is_compiled_and_nothing_where_all_are(
     steps = first.splitlines()
     assert steps[:4] == ["1 2 outer", "2 2 inner", "3 3 outer", "4 4 inner"]
     assert second.splitlines() == [f"done in {tmp_path / '__pycache__'}"]
+
+
+def test_what_is_compiled_beside_the_kernels_is_used_elsewhere_unless_that_is_newer(tmp_path):
+    """A wheel's kernels, in a folder that cannot be written; what was compiled elsewhere since is not lost by them."""
+    elsewhere = {"NUMBA_CACHE_DIR": str(tmp_path / "elsewhere")}
+    start(tmp_path).communicate(timeout=120)
+    copied, _ = start(tmp_path, **elsewhere).communicate(timeout=120)
+    (tmp_path / "two_kernels.py").write_text(TWO_KERNELS.replace("x + 1", "x + 2"))
+    changed, _ = start(tmp_path, **elsewhere).communicate(timeout=120)
+    kept, _ = start(tmp_path, **elsewhere).communicate(timeout=120)
+
+    assert copied.startswith(f"done in {tmp_path / 'elsewhere'}")
+    assert changed.splitlines()[0] == "1 2 outer"
+    assert kept == copied
 
 
 def test_of_two_processes_one_compiles_and_the_other_waits_and_says_so(tmp_path):

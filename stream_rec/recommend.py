@@ -1,7 +1,7 @@
 """From a user's state and the catalog to a ranked list, and from what was chosen to a better head.
 
 ``rank`` finds and scores candidates; ``recommend`` makes the list of them: vary, reserve, explore, explain; ``teach``
-learns from what the user did next. The one way to do each, in production, replay and evaluation.
+learns from what the user did next. ``recommender.py`` is what calls them, in production, replay and evaluation.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from stream_rec.reranking.diversify import diversify
 from stream_rec.reranking.explain import explained
 from stream_rec.reranking.explore import Explored, certain, explore
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
-from stream_rec.user.advance import Arrival
 from stream_rec.user.past import Past, past
 from stream_rec.user.state import UserState
 
@@ -149,73 +148,6 @@ def learn(
     chosen_rows = np.array([row for row, _ in chosen], dtype=np.int64)
     bpr.learn(ranked.candidates.user, chosen_rows, catalog.factors)
     return head, drift.noticed(ranked.candidates.rows, ranked.scored.log_p, chosen_rows)
-
-
-def answer(
-    last: Arrival,
-    user: UserState,
-    catalog: Catalog,
-    head: Head,
-    workspace: Workspace,
-    exposures: Exposures,
-    config: RankingConfig,
-    *,
-    policy: str,
-    generated_at_ms: int | None = None,
-) -> Slate:
-    """Return the list that goes out on ``last``, the newest arrival in ``user``.
-
-    Args:
-        policy: Name of the settings that lists depend on.
-        generated_at_ms: The clock's time; None for that of the events, as a replay has no other.
-    """
-    event = last.event
-    as_of = AsOf(last.kind.topic, last.partition, last.offset, event.event_id, event.timestamp_ms)
-    made = list_as_of(
-        event.user_id,
-        as_of,
-        user,
-        catalog,
-        head,
-        workspace,
-        exposures,
-        config,
-        policy=policy,
-        generated_at_ms=generated_at_ms,
-    )
-    exposures.add(np.array([catalog.find(item.item_id) for item in made.items]))
-    return made
-
-
-def list_as_of(
-    user_id: str,
-    as_of: AsOf,
-    user: UserState,
-    catalog: Catalog,
-    head: Head,
-    workspace: Workspace,
-    exposures: Exposures,
-    config: RankingConfig,
-    *,
-    policy: str,
-    generated_at_ms: int | None = None,
-) -> Slate:
-    """Return a user's list as of an event, from what is known now. Reads only: it may take the place of another.
-
-    Args:
-        policy: As of ``answer``, like ``generated_at_ms``.
-    """
-    now_ms = catalog.knowledge.now_ms(as_of.timestamp_ms)
-    ranked = rank(user_id, user, catalog, head, workspace, now_ms=now_ms)
-    request = f"{as_of.topic}/{as_of.partition}/{as_of.offset}/{user_id}"
-    return slate(
-        user_id,
-        recommend(ranked, catalog, head, config, exposures, request),
-        policy=policy,
-        generated_at_ms=now_ms if generated_at_ms is None else generated_at_ms,
-        as_of=as_of,
-        seen={Kind(source).topic: offset for source, offset in sorted(user.offsets.items())},
-    )
 
 
 def draws(seed: int, request: str) -> tuple[float, float]:

@@ -15,6 +15,7 @@ LAYERS = (
     ("events",),
     ("knowledge", "user", "embedding", "catalog", "ranking", "retrieval", "reranking", "config", "explain"),
     ("recommend",),
+    ("recommender",),
     ("upkeep",),
     ("topics", "broker", "client", "replay"),
     ("snapshot",),
@@ -26,6 +27,7 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
+    "recommender",
     *("upkeep", "changelog", "replay"),
 )
 HEAVY = ("faust", "kafka", "aiokafka", "torch", "transformers", "rocksdict", "aiohttp", "rich", "click")

@@ -27,7 +27,8 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from stream_rec.errors import StateVersionError
+from stream_rec.errors import SettingsError, StateVersionError
+from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUT_NAMES
 from stream_rec.ranking.head import Head, HeadConfig
 from stream_rec.ranking.linear_head import LinearHead
@@ -64,6 +65,19 @@ class Contribution(Struct, frozen=True, eq=False):
 
 class SharedHead:
     """One worker's ``head``, how much of it is the worker's own, and what came from others. One owner changes it."""
+
+    @staticmethod
+    def cold(config: HeadConfig, seed: int) -> SharedHead:
+        """Return one that has learned nothing.
+
+        Raises:
+            SettingsError: the head is one of River's, which cannot be shared.
+        """
+        if config.river:
+            raise SettingsError(
+                "[head] river is for `replay` and `evaluate`: a worker's head is shared; leave it empty"
+            )
+        return SharedHead(heads.cold(config, seed), config)
 
     def __init__(self, cold: Head, config: HeadConfig) -> None:
         """Begin with nothing learned."""

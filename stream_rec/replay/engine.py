@@ -1,4 +1,4 @@
-"""The production core as a ``Method``: ``Pipeline`` learns, and ``recommend()`` makes the lists, as for any event."""
+"""The production core as a ``Method``: ``Pipeline`` and its recommender learn and make lists, as for any event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stream_rec.config import Settings
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.events.item import Item
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import Ranked, recommend
+from stream_rec.recommend import Ranked
 from stream_rec.replay.kernels import compile_kernels
 from stream_rec.replay.method import Group, World
 from stream_rec.replay.pipeline import Pipeline
@@ -49,10 +49,10 @@ class Engine:
         """Return the list that the user would get now."""
         pipeline = self._pipeline
         user_id = self._id_of_user.get(user, NOBODY)
-        self._ranked = pipeline.rank(user_id, pipeline.catalog.knowledge.now_ms(now_ms))
+        self._ranked = pipeline.rank(user_id, now_ms)
         config = msgspec.structs.replace(pipeline.settings.ranking, n=n)
         rows = self._listed(config, f"{user_id}/{now_ms}")
-        pipeline.exposures.add(rows)
+        pipeline.recommender.count_shown(rows)
         return rows
 
     def candidates(self) -> Candidates:
@@ -74,11 +74,11 @@ class Engine:
         user_id = self._id_of_user[group.user] = group.events[0].event.user_id
         ranked, self._ranked = self._ranked, None
         if ranked is None:  # in the warm-up nobody asked for a list
-            ranked = pipeline.rank(user_id, pipeline.catalog.knowledge.now_ms(group.now_ms))
+            ranked = pipeline.rank(user_id, group.now_ms)
         pipeline.take(ranked, group.events)
 
     def _listed(self, config: RankingConfig, request: str) -> np.ndarray:
         """Return the items' numbers: rows are given in the order of the items, and only they are ever listed."""
         pipeline = self._pipeline
-        shown = recommend(self._ranked, pipeline.catalog, pipeline.head, config, pipeline.exposures, request)
+        shown = pipeline.recommender.items(self._ranked, request, config)
         return np.array([pipeline.catalog.find(item.item_id) for item in shown], np.int64)

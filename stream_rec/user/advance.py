@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.slate import AsOf
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.user import seen
@@ -36,6 +37,11 @@ class Arrival(Struct, frozen=True):
     offset: int
     received_ms: int = 0
     """The broker's time of its record; without a broker there is none."""
+
+    @property
+    def as_of(self) -> AsOf:
+        """What a list that goes out on it says that it was made on."""
+        return AsOf(self.kind.topic, self.partition, self.offset, self.event.event_id, self.event.timestamp_ms)
 
 
 class Advance(Struct, frozen=True):

@@ -18,11 +18,9 @@ from mode import Service
 
 from stream_rec.config import Settings
 from stream_rec.events.partition import partition_of
-from stream_rec.events.slate import EVERYBODY, SlateItem
-from stream_rec.recommend import policy_name, rank, recommend, slate
-from stream_rec.user.state import COLD
+from stream_rec.events.slate import EVERYBODY
+from stream_rec.recommender import Recommender
 from stream_rec.wiring.clock import named_clock
-from stream_rec.wiring.workbench import Workbench
 
 AGAIN_S = 15.0
 """After so long the list is sent again though it has not changed."""
@@ -31,15 +29,14 @@ AGAIN_S = 15.0
 class Everybody(Service):
     """Looks at the list for everybody every so often, where this worker owns the partition of its key."""
 
-    def __init__(self, app: faust.App, producer: AIOKafkaProducer, bench: Workbench, settings: Settings) -> None:
+    def __init__(
+        self, app: faust.App, producer: AIOKafkaProducer, recommender: Recommender, settings: Settings
+    ) -> None:
         super().__init__()
         self._app = app
         self._producer = producer
-        self._bench = bench
+        self._recommender = recommender
         self._settings = settings
-        self._ranking = msgspec.structs.replace(settings.ranking, explore_share=0.0, tail_every=0)
-        """Without exploration: the list changes only when the world does."""
-        self._policy = policy_name(settings.ranking, settings.head)
         partition = partition_of(EVERYBODY.encode(), settings.kafka.partitions)
         self._owner_of = TP(settings.kafka.topic("views"), partition)
         self._last_item_ids: list[str] = []
@@ -54,11 +51,10 @@ class Everybody(Service):
                 await self._send_if_due()
 
     async def _send_if_due(self) -> None:
-        items = self._made()
-        item_ids = [item.item_id for item in items]
+        made = self._recommender.default_list(generated_at_ms=time.time_ns() // 1_000_000)
+        item_ids = [item.item_id for item in made.items]
         if item_ids != self._last_item_ids:
-            message = slate(EVERYBODY, items, policy=self._policy, generated_at_ms=time.time_ns() // 1_000_000)
-            value = msgspec.json.encode(message)
+            value = msgspec.json.encode(made)
         elif self._last_value and time.monotonic() - self._sent_at >= AGAIN_S:
             value = self._last_value
         else:
@@ -67,10 +63,3 @@ class Everybody(Service):
         with named_clock():
             await asyncio.shield(self._producer.send_and_wait(topic, value, key=EVERYBODY.encode()))
         self._last_item_ids, self._last_value, self._sent_at = item_ids, value, time.monotonic()
-
-    def _made(self) -> list[SlateItem]:
-        bench = self._bench
-        catalog, head = bench.catalog, bench.shared.head
-        now_ms = catalog.knowledge.newest_ms
-        ranked = rank(EVERYBODY, COLD, catalog, head, bench.workspace, now_ms=now_ms)
-        return recommend(ranked, catalog, head, self._ranking, bench.exposures, EVERYBODY)

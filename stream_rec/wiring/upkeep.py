@@ -20,7 +20,6 @@ from collections import deque
 from typing import NamedTuple
 
 import faust
-import msgspec
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -28,13 +27,12 @@ from mode import Service
 
 from stream_rec.catalog.world import World
 from stream_rec.config import Settings
-from stream_rec.recommend import list_as_of, policy_name
+from stream_rec.recommender import Recommender
 from stream_rec.user import state as user_state
 from stream_rec.wiring.apps import new_reader
 from stream_rec.wiring.clock import named_clock
 from stream_rec.wiring.published import Published, PublishedList, PublishedPartition
 from stream_rec.wiring.table import Table
-from stream_rec.wiring.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +81,7 @@ class Upkeep(Service):
         producer: AIOKafkaProducer,
         users: Table,
         published: Published,
-        bench: Workbench,
+        recommender: Recommender,
         settings: Settings,
     ) -> None:
         super().__init__()
@@ -91,12 +89,10 @@ class Upkeep(Service):
         self._producer = producer
         self._users = users
         self._published = published
-        self._bench = bench
+        self._recommender = recommender
+        self._catalog = recommender.catalog
         self._settings = settings
         self._topic = settings.kafka.topic("recommendations")
-        self._policy = policy_name(settings.ranking, settings.head)
-        self._ranking = msgspec.structs.replace(settings.ranking, tail_every=0)
-        """What every so many lists show is for lists that are counted; these take the place of others."""
         self._share = settings.worker.refresh_share
         self._reader: AIOKafkaConsumer | None = None
         self._is_resting = True
@@ -202,7 +198,7 @@ class Upkeep(Service):
 
     async def _look(self) -> None:
         """Note whose lists show what has ceased to be listed since the last look."""
-        is_listed = self._bench.catalog.is_listed.copy()
+        is_listed = self._catalog.is_listed.copy()
         was_listed, self._was_listed = self._was_listed, is_listed
         gone = np.flatnonzero(was_listed & ~is_listed[: len(was_listed)])
         if not len(gone):
@@ -244,7 +240,7 @@ class Upkeep(Service):
         if not self._share or (now := time.monotonic()) < self._refresh_at:
             return []
         began, until = time.thread_time(), now + SLICE_S
-        world = self._bench.catalog.world()
+        world = self._catalog.world()
         self._choose_outdated(world)
         made = []
         while self._outdated and time.monotonic() < until:
@@ -269,7 +265,7 @@ class Upkeep(Service):
         self, of: int, partition: PublishedPartition, number: int, version: int, world: World
     ) -> Replacing | None:
         """Return a list made anew; None where it has become unnecessary, or would be the same."""
-        key, bench = partition.shown.key(number), self._bench
+        key = partition.shown.key(number)
         is_current = self._published.partitions.get(of) is partition and partition.shown.version(number) == version
         if not is_current or self._published.is_in_hand(key):
             return None
@@ -279,24 +275,14 @@ class Upkeep(Service):
         if stored is None or slate.as_of is None:
             partition.shown.made_in(number, world)  # nothing is known that another could be made from
             return None
-        made = list_as_of(
-            slate.user_id,
-            slate.as_of,
-            user_state.decode(stored),
-            bench.catalog,
-            bench.shared.head,
-            bench.workspace,
-            bench.exposures,
-            self._ranking,
-            policy=self._policy,
-            generated_at_ms=_now_ms(),
-        )
+        user = user_state.decode(stored)
+        made = self._recommender.remake(slate.user_id, user, slate.as_of, generated_at_ms=_now_ms())
         self._n_outdated -= 1
         has_seen_less = any(made.seen.get(topic, -1) < offset for topic, offset in slate.seen.items())
         if has_seen_less or [item.item_id for item in made.items] == [item.item_id for item in slate.items]:
             partition.shown.made_in(number, world)
             return None
-        return Replacing(of, partition, number, version, PublishedList.of(key, made, world, bench.catalog))
+        return Replacing(of, partition, number, version, PublishedList.of(key, made, world, self._catalog))
 
     async def _load(self, partitions: dict[int, PublishedPartition]) -> None:
         """Read what is in the topic of some partitions, from the beginning.

@@ -14,19 +14,16 @@ import faust
 from aiokafka import AIOKafkaProducer
 from faust.types import TP, Message
 
-from stream_rec.catalog.world import World
 from stream_rec.config import Settings
 from stream_rec.events import validate
 from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
 from stream_rec.events.partition import Place
 from stream_rec.events.validate import Rejection
-from stream_rec.ranking.drift import FACTOR
-from stream_rec.recommend import answer, learn, policy_name, rank
+from stream_rec.recommender import Recommender
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import UserState
 from stream_rec.wiring.apps import raw_topic
 from stream_rec.wiring.batch import Batch, Send, exactly_once_effect
 from stream_rec.wiring.forgetting import Forgetting, Notes
@@ -34,7 +31,6 @@ from stream_rec.wiring.published import Published, PublishedList
 from stream_rec.wiring.reject import reject
 from stream_rec.wiring.spread import signal_messages
 from stream_rec.wiring.table import State, Table
-from stream_rec.wiring.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -51,17 +47,16 @@ class UserStage:
         table: Table,
         forgetting: Forgetting,
         published: Published,
-        bench: Workbench,
+        recommender: Recommender,
         settings: Settings,
     ) -> None:
         kafka = settings.kafka
         self._app = app
         self._forgetting = forgetting
         self._published = published
-        self._bench = bench
+        self._recommender = recommender
         self._settings = settings
         self._kind_of = {kafka.topic(topic): kind for topic, kind in KIND_OF_TOPIC.items()}
-        self._policy = policy_name(settings.ranking, settings.head)
         self._sent_up_to: dict[TP, int] = {}
         self._summary = Summary(lambda: app.consumer.open_records())
 
@@ -107,10 +102,11 @@ class UserStage:
             elif not notes.has(kind, message):
                 arrival = Arrival(event, kind, message.partition, message.offset, _received_ms(message))
                 arrivals[message.partition, message.key].append(arrival)
-        n_choices = self._bench.shared.head.n_choices
+        recommender = self._recommender
+        n_choices = recommender.head.n_choices
         rejected = len(sends)
         every = math.ceil(len(messages) / self._settings.worker.learn_events)
-        world = self._bench.catalog.world()
+        world = recommender.catalog.world()
         states, taught, lists = notes.over(self._forgetting.committed, self._forgetting.wishes_committed), [], []
         n_duplicates = 0
         for number, ((partition, key), arrived) in enumerate(arrivals.items()):
@@ -118,15 +114,20 @@ class UserStage:
             before = user_state.decode(stored) if stored is not None else user_state.COLD
             archive = partial(_chunk, batch, partition, key)
             after = advance(before, arrived, self._settings.user, self._safe(partition), archive)
+            last = arrived[-1]
             if after.lessons and number % every == 0:  # by place in the batch: over time each user's turn comes
-                self._teach(before, after.lessons)
+                lessons = [(lesson.kind, lesson.event) for lesson in after.lessons]
+                if recommender.learn(last.event.user_id, before, lessons):
+                    log.info("relaxed_head choices=%d", recommender.head.n_choices)
             states += [State(partition, seen.key_of(key, n), seen.encode(chunk)) for n, chunk in after.chunks.items()]
             if after.is_changed:  # behind its chunks: see seen.py
                 states.append(State(partition, key, user_state.encode(after.state)))
             n_duplicates += after.n_duplicates
             taught += after.signals
-            lists.append((partition, self._list(key, after.state, arrived[-1], world)))
-        learned = self._bench.shared.head.n_choices - n_choices
+            now_ms = time.time_ns() // 1_000_000
+            made = recommender.recommend(last.event.user_id, after.state, last.as_of, generated_at_ms=now_ms)
+            lists.append((partition, PublishedList.of(key, made, world, recommender.catalog)))
+        learned = recommender.head.n_choices - n_choices
         self._summary.count(
             events=len(messages), lists=len(lists), rejected=rejected, duplicates=n_duplicates, learned=learned
         )
@@ -151,35 +152,6 @@ class UserStage:
         sources = {int(kind): TP(topic, partition) for topic, kind in self._kind_of.items()}
         committed_up_to = self._app.consumer.committed_up_to
         return {kind: max(self._sent_up_to.get(tp, -1), committed_up_to(tp)) for kind, tp in sources.items()}
-
-    def _teach(self, before: UserState, lessons: list[Arrival]) -> None:
-        """Let the head and the items' factors learn what a user chose, from what could have been shown before."""
-        bench, settings = self._bench, self._settings
-        catalog, head = bench.catalog, bench.shared.head
-        first = lessons[0].event
-        now_ms = catalog.knowledge.now_ms(first.timestamp_ms)
-        ranked = rank(first.user_id, before, catalog, head, bench.workspace, now_ms=now_ms)
-        events = [(lesson.kind, lesson.event) for lesson in lessons]
-        taught, has_drifted = learn(ranked, events, catalog, head, bench.drift, settings.head)
-        bench.shared.learned(taught)
-        if has_drifted:
-            bench.shared.relaxed(FACTOR)
-            log.info("relaxed_head choices=%d", bench.shared.head.n_choices)
-
-    def _list(self, key: bytes, user: UserState, last: Arrival, world: World) -> PublishedList:
-        bench = self._bench
-        slate = answer(
-            last,
-            user,
-            bench.catalog,
-            bench.shared.head,
-            bench.workspace,
-            bench.exposures,
-            self._settings.ranking,
-            policy=self._policy,
-            generated_at_ms=time.time_ns() // 1_000_000,
-        )
-        return PublishedList.of(key, slate, world, bench.catalog)
 
 
 def _received_ms(message: Message) -> int:

@@ -7,12 +7,15 @@ from functools import partial
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from mode import Service
 
+from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
 from stream_rec.events.interaction import KIND_OF_TOPIC
 from stream_rec.knowledge import state as item_state
+from stream_rec.ranking.merge import SharedHead
+from stream_rec.recommender import Recommender
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
-from stream_rec.wiring import process, warm_up, workbench
+from stream_rec.wiring import process, warm_up
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.catalog_feed import catalog_feed
 from stream_rec.wiring.everybody import Everybody
@@ -50,7 +53,8 @@ def run(settings: Settings) -> None:
             session_timeout_s=worker.session_timeout_s,
             commit_interval_s=worker.commit_interval_s,
         )
-        bench = workbench.empty(settings)
+        catalog, head = Catalog(), SharedHead.cold(settings.head, settings.ranking.seed)
+        recommender = Recommender(catalog, head, settings.ranking, settings.head)
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
             warm_up.compile_kernels()  # here, where the watchdog is watching
@@ -59,22 +63,22 @@ def run(settings: Settings) -> None:
             of_items = {b"": item_state.VERSION}
             items = Table("item-state", worker.app_id, directory, producer, settings.kafka, versions=of_items)
             offsets_after = OffsetsAfter(settings.kafka)
-            published = Published(directory, bench.catalog, settings)
-            upkeep = Upkeep(app, producer, users, published, bench, settings)
+            published = Published(directory, catalog, settings)
+            upkeep = Upkeep(app, producer, users, published, recommender, settings)
             user_topics = (*KIND_OF_TOPIC, "forget")
             follow_assignment(app, settings.kafka, {users: user_topics, items: ("item-signals",), upkeep: user_topics})
-            UserStage(app, producer, users, Forgetting(app, offsets_after, settings), published, bench, settings)
+            UserStage(app, producer, users, Forgetting(app, offsets_after, settings), published, recommender, settings)
             ItemStage(app, producer, items, settings)
             expiry = Expiry(app, users, settings)
-            heads = HeadExchange(producer, bench.shared, settings)
-            factors = FactorExchange(producer, bench.catalog, settings)
+            heads = HeadExchange(producer, head, settings)
+            factors = FactorExchange(producer, catalog, settings)
 
             def take_learned(record: ConsumerRecord) -> None:
                 (factors if is_move(record) else heads).take(record)
 
             mirror_of = partial(mirror, directory, topic_ids)
-            feed = catalog_feed(bench.catalog, take_learned, settings, mirror_of)
-            everybody = Everybody(app, producer, bench, settings)
+            feed = catalog_feed(catalog, take_learned, settings, mirror_of)
+            everybody = Everybody(app, producer, recommender, settings)
             return [users, items, expiry, offsets_after, feed, heads, factors, everybody, upkeep]
 
         process.run(app, lease, settings, directory, services)

@@ -17,10 +17,10 @@ from stream_rec.embedding import codec
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.slate import Slate
-from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.merge import SharedHead
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import answer, rank, teach
+from stream_rec.recommend import teach
+from stream_rec.recommender import Recommender
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.advance import Arrival
 from stream_rec.user.state import UserState
@@ -37,7 +37,7 @@ class World:
         self.settings = Settings()
         self.catalog = Catalog()
         self.shared = SharedHead(COLD, HEAD)
-        self.exposures = Exposures()
+        self.recommender = Recommender(self.catalog, self.shared, _RANKING, HEAD)
         for number, item_id in enumerate(ITEMS):
             self.catalog.put_item(Item(item_id, title=f"thing {item_id}", category=f"c{number % 3}"))
             self.catalog.put_knowledge(item_id, valid_knowledge(Random(number)))
@@ -52,9 +52,9 @@ class World:
         user = self.user if user is None else user
         last = Arrival(Interaction("served", "u", "i3", NOW_MS), Kind.CLICK, 0, 10**6)
         head = self.shared.head
-        ranked = rank("u", user, self.catalog, head, WORKSPACE, now_ms=self.catalog.knowledge.now_ms(NOW_MS))
+        ranked = self.recommender.rank("u", user, now_ms=NOW_MS)
         assert np.isfinite(ranked.scored.log_p).all(), "a score is not finite"
-        slate = answer(last, user, self.catalog, head, WORKSPACE, self.exposures, _RANKING, policy="fuzz")
+        slate = self.recommender.recommend("u", user, last.as_of)
         numbers = [n for item in slate.items for n in (item.score, item.propensity, *item.sources.values())]
         assert all(map(math.isfinite, numbers)), "the list holds what is no number"
         assert msgspec.json.decode(msgspec.json.encode(slate), type=Slate) == slate

@@ -40,13 +40,13 @@ def ndcg(
     """Return the NDCG of each group of workers on the same log, in one pass: what is known of items is the same."""
     pipeline = Pipeline(SETTINGS)
     stock(pipeline, items)
-    cold = pipeline.head
+    cold = pipeline.recommender.head
     of = merge.fingerprint(cold)
     heads = {name: [SharedHead(cold, SETTINGS.head) for _ in range(g.n)] for name, g in groups.items()}
     topics: dict[str, dict[str, bytes]] = {name: {} for name in groups}
     ranks: dict[str, list[int]] = {name: [] for name in groups}
     for number, (kind, event) in enumerate(log, 1):
-        ranked = pipeline.rank(event.user_id, pipeline.catalog.knowledge.now_ms(event.timestamp_ms))
+        ranked = pipeline.rank(event.user_id, event.timestamp_ms)
         row = pipeline.catalog.find(event.item_id)
         for name, workers in groups.items():
             shared = heads[name][visitor_of(event.user_id) % workers.n]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stream_rec import recommender
 from stream_rec.config import Settings
 from stream_rec.events.item import Item
 from stream_rec.ranking.policy import RankingConfig
@@ -42,7 +43,7 @@ def test_lists_are_those_of_production(tmp_path):
     """After a log the next list is what the pipeline sends on the last event."""
     engine, all_groups = engine_on(tmp_path)
     pipeline = Pipeline(Settings())
-    pipeline.catalog = engine_on(tmp_path)[0]._pipeline.catalog
+    pipeline.recommender.catalog = engine_on(tmp_path)[0]._pipeline.catalog
     for group in all_groups:
         engine.learn(group)
         for kind, event in group.events:
@@ -58,8 +59,8 @@ def test_a_list_is_of_the_time_of_the_newest_event(tmp_path, monkeypatch):
     """As in production, where an event may come late."""
     engine, all_groups = engine_on(tmp_path)
     engine.learn(all_groups[0])
-    times, rank = [], Pipeline.rank
-    monkeypatch.setattr(Pipeline, "rank", lambda self, user, now_ms: times.append(now_ms) or rank(self, user, now_ms))
+    times, rank = [], recommender.rank
+    monkeypatch.setattr(recommender, "rank", lambda *args, now_ms: times.append(now_ms) or rank(*args, now_ms=now_ms))
     engine.recommend(0, all_groups[0].now_ms + 5, 3)
     engine.recommend(0, all_groups[0].now_ms - 5, 3)
 

@@ -21,8 +21,6 @@ from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import recommend
-from stream_rec.replay.log import LoggedEvent
 from stream_rec.replay.pipeline import Pipeline
 from stream_rec.user.state import COLD, UserConfig, digest
 from tests.user.histories import arrivals, happened, pairs_by_arrival
@@ -117,19 +115,19 @@ def test_learning_is_teaching_and_then_folding():
     whole, parts = stocked(), stocked()
     for kind, event in log(40):
         whole.learn(kind, event)
-        now_ms = max(event.timestamp_ms, parts.catalog.knowledge.newest_ms)
-        parts.teach(parts.rank(event.user_id, now_ms), [LoggedEvent(kind, event)])
+        ranked = parts.rank(event.user_id, event.timestamp_ms)
+        parts.recommender.learn_from(ranked, [(kind, event)])
         parts.fold(kind, event)
 
-    np.testing.assert_array_equal(whole.head.linear.weights, parts.head.linear.weights)
-    assert whole.head.n_choices == parts.head.n_choices > 10
+    np.testing.assert_array_equal(whole.recommender.head.linear.weights, parts.recommender.head.linear.weights)
+    assert whole.recommender.head.n_choices == parts.recommender.head.n_choices > 10
     assert whole.items == parts.items and whole.users == parts.users
     unseen = Pipeline(SMALL)
     unseen.catalog.put_item(Item("i1"))
     unseen.learn(*happened(10**12, "i1"))  # nothing was known of it before
-    assert unseen.head.n_choices == 0
+    assert unseen.recommender.head.n_choices == 0
     unseen.learn(*happened(10**12 + 1, "i1"))
-    assert unseen.head.n_choices == 1
+    assert unseen.recommender.head.n_choices == 1
 
 
 def test_what_items_learn_is_what_the_users_did():
@@ -219,16 +217,15 @@ def test_a_pattern_is_learned(pattern):
     pipeline = Pipeline(Settings())
     for n in range(40):
         pipeline.catalog.put_item(Item(f"i{n}"))
-    config = pipeline.settings.ranking
     counts: Counter[str] = Counter()
     gains = []
     for n, (user_id, number) in enumerate(itertools.islice(pattern(random.Random(0)), 900)):
         kind, event = happened(10**12 + n * 60_000, f"i{number}", event_id=f"e{n}", user_id=user_id)
         ranked = pipeline.rank(user_id, event.timestamp_ms)
-        shown = recommend(ranked, pipeline.catalog, pipeline.head, config, pipeline.exposures, event.event_id)
+        shown = pipeline.recommender.items(ranked, event.event_id)
         popular = [item_id for item_id, _ in counts.most_common(10)]
         gains.append((ndcg([item.item_id for item in shown[:10]], event.item_id), ndcg(popular, event.item_id)))
-        pipeline.teach(ranked, [LoggedEvent(kind, event)])
+        pipeline.recommender.learn_from(ranked, [(kind, event)])
         pipeline.fold(kind, event)
         counts[event.item_id] += 1
     own, of_popular = np.mean(gains[450:], axis=0)

@@ -21,12 +21,9 @@ from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.text import canonical_text
 from stream_rec.events.interaction import Interaction, Kind
-from stream_rec.events.slate import EVERYBODY
 from stream_rec.ranking.bpr import FARTHEST
-from stream_rec.recommend import rank, recommend
 from stream_rec.replay.log import LoggedEvent, read_events, read_items
 from stream_rec.replay.pipeline import Pipeline
-from stream_rec.user.state import COLD
 
 LOG = Path(__file__).parents[2] / "examples" / "entree_chicago"
 LATER_MS = 2_000_000_000_000
@@ -72,9 +69,7 @@ def after_clicks(users: int, item_ids: Sequence[str], n: int = 10_000) -> Pipeli
 
 def everybodys_list(pipeline: Pipeline) -> list[str]:
     """Return the list on the key ``*``."""
-    now_ms = pipeline.catalog.knowledge.newest_ms
-    ranked = rank(EVERYBODY, COLD, pipeline.catalog, pipeline.head, pipeline.workspace, now_ms=now_ms)
-    return shown(pipeline, ranked)
+    return [item.item_id for item in pipeline.recommender.default_list(generated_at_ms=0).items]
 
 
 def others(pipeline: Pipeline) -> tuple[float, float]:
@@ -91,16 +86,15 @@ def others(pipeline: Pipeline) -> tuple[float, float]:
 
 
 def shown(pipeline: Pipeline, ranked) -> list[str]:
-    listed = recommend(ranked, pipeline.catalog, pipeline.head, PLAIN, pipeline.exposures, "")
-    return [item.item_id for item in listed]
+    return [item.item_id for item in pipeline.recommender.items(ranked, "", PLAIN)]
 
 
 def assert_same_for_everybody(one: Pipeline, other: Pipeline) -> None:
     """Assert that all that is shared between users is the same to the last bit."""
     assert one.items == other.items
-    np.testing.assert_array_equal(one.head.linear.weights, other.head.linear.weights)
-    np.testing.assert_array_equal(one.head.network.of_items, other.head.network.of_items)
-    np.testing.assert_array_equal(one.head.fresh.weights, other.head.fresh.weights)
+    np.testing.assert_array_equal(one.recommender.head.linear.weights, other.recommender.head.linear.weights)
+    np.testing.assert_array_equal(one.recommender.head.network.of_items, other.recommender.head.network.of_items)
+    np.testing.assert_array_equal(one.recommender.head.fresh.weights, other.recommender.head.fresh.weights)
     np.testing.assert_array_equal(one.catalog.factors.vectors, other.catalog.factors.vectors)
 
 
@@ -149,5 +143,5 @@ def test_one_user_who_clicks_on_everything_hardly_moves_the_head():
     quality, _ = others(_honest())
     with_fakes, _ = others(after)
 
-    assert after.head.n_choices - _honest().head.n_choices <= SETTINGS.user.weekly_choices
+    assert after.recommender.head.n_choices - _honest().recommender.head.n_choices <= SETTINGS.user.weekly_choices
     assert with_fakes > 0.93 * quality

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from faust.types import TP
 
+from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings, WorkerSettings
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
@@ -14,7 +15,8 @@ from stream_rec.events.slate import Slate
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as knowledge
 from stream_rec.ranking.head import Head
-from stream_rec.wiring import workbench
+from stream_rec.ranking.merge import SharedHead
+from stream_rec.recommender import Recommender
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.forgetting import Forgetting
 from stream_rec.wiring.lease import Lease
@@ -84,7 +86,8 @@ class Stage:
     """A user stage whose signals are applied to its catalog at once, as the item stage does a little later."""
 
     def __init__(self, directory: Path, settings: Settings = SETTINGS) -> None:
-        self.bench = workbench.empty(settings)
+        head = SharedHead.cold(settings.head, settings.ranking.seed)
+        self.recommender = Recommender(Catalog(), head, settings.ranking, settings.head)
         self.table: dict[bytes, bytes] = {}
         self._items: dict[str, knowledge.ItemState] = {}
         app = new_app("app", settings.kafka, instance_id="w1", lease=Lease(15.0))
@@ -96,12 +99,12 @@ class Stage:
         async def offsets_after(partition: int, timestamp_ms: int) -> dict[Kind, int]:
             return {kind: self.begins.get(kind, 0) for kind in Kind}
 
-        self.published = Published(directory, self.bench.catalog, settings)
+        self.published = Published(directory, self.recommender.catalog, settings)
         self.published.own({0})
         forgetting = Forgetting(app, offsets_after, settings)
-        self.stage = UserStage(app, None, None, forgetting, self.published, self.bench, settings)
+        self.stage = UserStage(app, None, None, forgetting, self.published, self.recommender, settings)
         for item_id in ITEMS:
-            self.bench.catalog.put_item(Item(item_id))
+            self.recommender.catalog.put_item(Item(item_id))
 
     async def handle(self, *messages: Message) -> Batch:
         batch = Batch(list(messages), self.table)
@@ -109,12 +112,12 @@ class Stage:
         for signal in batch.signals:
             known = self._items.get(signal.item_id, knowledge.UNSEEN)
             self._items[signal.item_id] = knowledge.apply(known, [signal], SETTINGS.knowledge)
-            self.bench.catalog.put_knowledge(signal.item_id, self._items[signal.item_id])
+            self.recommender.catalog.put_knowledge(signal.item_id, self._items[signal.item_id])
         return batch
 
     @property
     def head(self) -> Head:
-        return self.bench.shared.head
+        return self.recommender.head
 
 
 def event(number: int, user: str | None = None) -> Interaction:

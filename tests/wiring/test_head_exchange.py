@@ -12,8 +12,8 @@ import pytest
 from stream_rec.config import Settings, WorkerSettings
 from stream_rec.ranking import head as heads
 from stream_rec.ranking import merge
+from stream_rec.ranking.merge import SharedHead
 from stream_rec.wiring import head_exchange as module
-from stream_rec.wiring import workbench
 from stream_rec.wiring.head_exchange import HeadExchange
 from tests.ranking.test_merge import chooses, same
 
@@ -42,7 +42,7 @@ class Member:
             worker=msgspec.structs.replace(SETTINGS.worker, instance_id=name),
             ranking=msgspec.structs.replace(SETTINGS.ranking, seed=seed or 1),
         )
-        self.shared = workbench.empty(settings).shared
+        self.shared = SharedHead.cold(settings.head, settings.ranking.seed)
         self.exchange = HeadExchange(topic, self.shared, settings)
         self._topic = topic
         self._n_read = 0

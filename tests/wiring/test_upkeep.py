@@ -69,7 +69,7 @@ class Kept:
         self.producer = Producer()
         app = new_app("app", settings.kafka, instance_id="w1", lease=Lease(15.0))
         self.app = app
-        self.upkeep = Upkeep(app, self.producer, Users(stage), stage.published, stage.bench, settings)
+        self.upkeep = Upkeep(app, self.producer, Users(stage), stage.published, stage.recommender, settings)
         self.partition: PublishedPartition = stage.published.partitions[0]
 
     async def begin(self, *, is_loaded: bool = True) -> None:
@@ -116,7 +116,7 @@ def test_what_is_gone_leaves_every_list(keep):
     async def scenario(kept: Kept) -> None:
         await kept.begin()
         before = {f"u{n}": kept.list_of(f"u{n}") for n in range(USERS)}
-        kept.stage.bench.catalog.delete_item("i1")
+        kept.stage.recommender.catalog.delete_item("i1")
         assert await kept.upkeep.step()
         showing = [user for user, item_ids in before.items() if "i1" in item_ids]
         assert sorted(sent.slate.user_id for sent in kept.producer.sent) == showing
@@ -140,12 +140,14 @@ def test_lists_are_sent_evenly(keep, monkeypatch):
         slate = kept.partition.slate(kept.partition.shown.find(b"u1"))
         for number in range(100):
             of_user = msgspec.structs.replace(slate, user_id=f"q{number}", items=slate.items[:1])
-            kept.partition.put(PublishedList.of(of_user.user_id.encode(), of_user, UNKNOWN, kept.stage.bench.catalog))
+            kept.partition.put(
+                PublishedList.of(of_user.user_id.encode(), of_user, UNKNOWN, kept.stage.recommender.catalog)
+            )
         monkeypatch.setattr(upkeeping, "WITHIN_S", 10.0)
         now = [1000.0]
         monkeypatch.setattr(upkeeping.time, "monotonic", lambda: now[0])
         await kept.upkeep.step()
-        kept.stage.bench.catalog.delete_item(slate.items[0].item_id)
+        kept.stage.recommender.catalog.delete_item(slate.items[0].item_id)
         sent = []
         for second in range(1, 11):
             now[0] = 1000.0 + second
@@ -164,9 +166,9 @@ def test_an_item_that_is_back_before_its_turn_stays(keep):
     async def scenario(kept: Kept) -> None:
         await kept.begin()
         await kept.stage.published.begin([f"u{n}".encode() for n in range(USERS)])
-        kept.stage.bench.catalog.delete_item("i1")
+        kept.stage.recommender.catalog.delete_item("i1")
         await kept.upkeep.step()
-        kept.stage.bench.catalog.put_item(Item("i1"))
+        kept.stage.recommender.catalog.put_item(Item("i1"))
         kept.stage.published.end()
         assert not await kept.upkeep.step()
         assert kept.producer.sent == []
@@ -180,7 +182,7 @@ def test_who_is_in_hand_is_left_alone_until_the_new_list_is_known(keep):
 
     async def scenario(kept: Kept) -> None:
         await kept.begin()
-        stage, catalog = kept.stage, kept.stage.bench.catalog
+        stage, catalog = kept.stage, kept.stage.recommender.catalog
         commit = None
 
         class Late:
@@ -215,7 +217,7 @@ def test_a_list_acknowledged_late_is_not_taken_for_the_newest(keep):
     async def scenario(kept: Kept) -> None:
         await kept.begin()
         kept.producer.is_slow = True
-        kept.stage.bench.catalog.delete_item("i1")
+        kept.stage.recommender.catalog.delete_item("i1")
         step = asyncio.create_task(kept.upkeep.step())
         while not kept.producer.sent:
             await asyncio.sleep(0)
@@ -236,7 +238,7 @@ def test_a_user_who_is_forgotten_meanwhile_stays_forgotten(keep):
         await kept.begin(is_loaded=False)
         record = Record(b"u1", msgspec.json.encode(kept.partition.slate(kept.partition.shown.find(b"u1"))))
         kept.producer.is_slow = True
-        kept.stage.bench.catalog.delete_item("i1")
+        kept.stage.recommender.catalog.delete_item("i1")
         step = asyncio.create_task(kept.upkeep.step())
         while not kept.producer.sent:
             await asyncio.sleep(0)
@@ -256,7 +258,7 @@ def test_while_partitions_move_nothing_is_sent(keep):
     async def scenario(kept: Kept) -> None:
         await kept.begin()
         kept.producer.is_slow = True
-        kept.stage.bench.catalog.delete_item("i1")
+        kept.stage.recommender.catalog.delete_item("i1")
         step = asyncio.create_task(_stepped(kept))
         while not kept.producer.sent:
             await asyncio.sleep(0)
@@ -269,7 +271,7 @@ def test_while_partitions_move_nothing_is_sent(keep):
         await revoked
         await step
         n_sent = len(kept.producer.sent)
-        kept.stage.bench.catalog.delete_item("i2")
+        kept.stage.recommender.catalog.delete_item("i2")
         assert not await kept.upkeep.step()
         assert len(kept.producer.sent) == n_sent
         kept.producer.is_slow = False
@@ -292,7 +294,7 @@ def test_lists_of_another_world_are_made_anew_within_the_budget(keep, monkeypatc
     async def scenario(kept: Kept) -> None:
         await kept.begin()
         kept.upkeep._refresh_at = 0.0
-        catalog = kept.stage.bench.catalog
+        catalog = kept.stage.recommender.catalog
         kept.upkeep._share = 0.0
         catalog.delete_item("i1")
         await kept.upkeep.step()
@@ -376,7 +378,7 @@ def test_a_list_from_the_topic_is_not_replaced_before_all_was_read(keep):
         await kept.begin(is_loaded=False)
         slate = kept.partition.slate(kept.partition.shown.find(b"u1"))
         gone = slate.items[0].item_id
-        kept.stage.bench.catalog.delete_item(gone)
+        kept.stage.recommender.catalog.delete_item(gone)
         kept.partition.read(Record(b"ann", msgspec.json.encode(msgspec.structs.replace(slate, user_id="ann"))))
         await kept.upkeep.step()
         assert "ann" not in {sent.slate.user_id for sent in kept.producer.sent}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -14,13 +13,14 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.ranking.drift import DriftWatch
-from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.head import Head, HeadConfig
+from stream_rec.ranking.merge import SharedHead
 from stream_rec.recommend import policy_name
+from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.replay.pipeline import Pipeline
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.wiring import user_stage, workbench
+from stream_rec.wiring import user_stage
 from stream_rec.wiring.apps import new_app
 from stream_rec.wiring.everybody import Everybody
 from stream_rec.wiring.lease import Lease
@@ -49,7 +49,7 @@ def test_event_by_event_the_head_is_that_of_the_replay(run, monkeypatch, has_dri
         for number in range(60):
             await stage.handle(message(number))
             pipeline.learn(Kind.VIEW, event(number))
-            assert same(stage.head, pipeline.head)
+            assert same(stage.head, pipeline.recommender.head)
         assert stage.head.n_choices > 30
 
     run(scenario)
@@ -192,17 +192,18 @@ def test_the_list_for_everybody_changes_only_with_the_world(run, tmp_path):
         )
         sent = Sent()
         app = new_app("app", SETTINGS.kafka, instance_id="w1", lease=Lease(15.0))
-        exposures = Exposures()
-        everybody = Everybody(app, sent, replace(stage.bench, exposures=exposures), explorer)
+        catalog, head = stage.recommender.catalog, LocalHead(stage.head)
+        recommender = Recommender(catalog, head, explorer.ranking, explorer.head)
+        everybody = Everybody(app, sent, recommender, explorer)
         for number in range(10):
             await stage.handle(message(number))
         for _ in range(5):
             await everybody._send_if_due()
-            exposures.add(np.arange(len(ITEMS)))
+            recommender.count_shown(np.arange(len(ITEMS)))
         assert len(sent.values) == 1
         assert all(item.propensity == 1.0 for item in sent.values[0].items)
         assert sent.values[0].policy == policy_name(explorer.ranking, explorer.head)
-        stage.bench.catalog.delete_item(sent.values[0].items[0].item_id)
+        stage.recommender.catalog.delete_item(sent.values[0].items[0].item_id)
         await everybody._send_if_due()
         assert len(sent.values) == 2
 
@@ -215,7 +216,7 @@ def test_the_list_for_everybody_is_sent_again_every_so_often(run, monkeypatch):
     async def scenario(stage: Stage) -> None:
         sent = Sent()
         app = new_app("app", SETTINGS.kafka, instance_id="w1", lease=Lease(15.0))
-        everybody = Everybody(app, sent, stage.bench, SETTINGS)
+        everybody = Everybody(app, sent, stage.recommender, SETTINGS)
         for number in range(10):
             await stage.handle(message(number))
         for _ in range(3):
@@ -232,6 +233,4 @@ def test_the_list_for_everybody_is_sent_again_every_so_often(run, monkeypatch):
 def test_a_head_of_river_is_refused():
     """It could not be shared, and what it learned would be gone with the process."""
     with pytest.raises(SettingsError, match="river"):
-        workbench.empty(
-            msgspec.structs.replace(SETTINGS, head=HeadConfig(river="river.linear_model:LogisticRegression"))
-        )
+        SharedHead.cold(HeadConfig(river="river.linear_model:LogisticRegression"), seed=0)

@@ -8,11 +8,10 @@ import pytest
 
 from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import AsOf
-from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.head import HeadConfig
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import answer, draws, policy_name, slate
-from stream_rec.retrieval.candidates import Workspace
+from stream_rec.recommend import draws, policy_name, slate
+from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.user.state import COLD
 from tests.catalog.stock import stocked, taught
 from tests.recommend.lists import NOW_MS, POPULAR, crowd, made
@@ -21,11 +20,13 @@ from tests.user.histories import arrivals, folded, happened
 
 def test_an_answer_says_what_it_was_made_on_and_counts_its_items():
     """Time is the events': of the newest that anything has seen."""
-    catalog, exposures = crowd(), Exposures()
+    ranking, learning = RankingConfig(n=3), HeadConfig()
+    recommender = Recommender(crowd(), LocalHead(POPULAR), ranking, learning)
+    catalog, exposures = recommender.catalog, recommender._exposures
     last = arrivals([happened(NOW_MS - 7, "p1", Kind.CLICK)])[0]
-    sent = answer(last, folded([last]), catalog, POPULAR, Workspace(), exposures, RankingConfig(n=3), policy="p")
+    sent = recommender.recommend("u", folded([last]), last.as_of)
 
-    assert (sent.user_id, sent.policy, sent.generated_at_ms) == ("u", "p", NOW_MS)
+    assert (sent.user_id, sent.policy, sent.generated_at_ms) == ("u", policy_name(ranking, learning), NOW_MS)
     assert sent.as_of == AsOf("clicks", 0, 0, last.event.event_id, NOW_MS - 7)
     assert sent.seen == {"clicks": 0}
     rows = np.array([catalog.find(item.item_id) for item in sent.items])

@@ -1,0 +1,161 @@
+"""One object that recommends: a worker, a replay and an evaluation hold one each, and nothing of its parts.
+
+It makes lists from what is known and learns from what users did. What is computed is in ``recommend.py``, as functions
+of values; here is what outlives one list: the head, scratch space, how often items were shown, whether choices have
+changed. It has one owner and one thread, so that nothing in it needs a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+import numpy as np
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.slate import EVERYBODY, AsOf, Slate, SlateItem
+from stream_rec.ranking.drift import FACTOR, DriftWatch
+from stream_rec.ranking.exposures import Exposures
+from stream_rec.ranking.head import AnyHead, HeadConfig
+from stream_rec.ranking.policy import RankingConfig
+from stream_rec.recommend import Ranked, learn, policy_name, rank, recommend, slate
+from stream_rec.retrieval.candidates import Workspace
+from stream_rec.user.state import COLD, UserState
+
+
+class KeptHead(Protocol):
+    """Where a recommender's head is kept: alone, or as ``SharedHead``, put together with those of other workers."""
+
+    @property
+    def head(self) -> AnyHead: ...
+
+    def learned(self, head: AnyHead) -> None: ...
+    def relaxed(self, factor: float) -> None: ...
+
+
+class LocalHead:
+    """A head that nobody else has a part in."""
+
+    def __init__(self, cold: AnyHead) -> None:
+        """Begin with nothing learned."""
+        self.head = cold
+
+    def learned(self, head: AnyHead) -> None:
+        """Take the head after one group of choices as the present one."""
+        self.head = head
+
+    def relaxed(self, factor: float) -> None:
+        """Let the head learn faster: see ``Head.relaxed``."""
+        self.head = self.head.relaxed(factor)
+
+
+class Recommender:
+    """Makes and learns lists from one catalog with one head."""
+
+    def __init__(self, catalog: Catalog, head: KeptHead, ranking: RankingConfig, learning: HeadConfig) -> None:
+        """Begin with nothing shown.
+
+        Args:
+            catalog: Kept up to date by its owner, between lists.
+            head: Begins as it is; changes with ``learn``, and by its other owners between lists.
+        """
+        self.catalog = catalog
+        self.policy = policy_name(ranking, learning)
+        """Name of the settings that lists depend on."""
+        self._head = head
+        self._ranking = ranking
+        self._learning = learning
+        self._drift = DriftWatch(learning.drift_delta)
+        self._exposures = Exposures()
+        self._workspace = Workspace()
+
+    @property
+    def head(self) -> AnyHead:
+        """The head as it is now."""
+        return self._head.head
+
+    def recommend(self, user_id: str, user: UserState, as_of: AsOf, *, generated_at_ms: int | None = None) -> Slate:
+        """Return the list that goes out on an event, and count its items as shown.
+
+        Args:
+            user: With that event in it.
+            generated_at_ms: The clock's time; None for that of the events, as a replay has no other.
+        """
+        made = self._listed(user_id, user, as_of, self._ranking, generated_at_ms)
+        self.count_shown(np.array([self.catalog.find(item.item_id) for item in made.items]))
+        return made
+
+    def remake(self, user_id: str, user: UserState, as_of: AsOf, *, generated_at_ms: int | None = None) -> Slate:
+        """Return the list that may take the place of one made on the same event, from what is known now.
+
+        Reads only, and has nothing that every so many lists show: those are lists that are counted.
+        """
+        ranking = msgspec.structs.replace(self._ranking, tail_every=0)
+        return self._listed(user_id, user, as_of, ranking, generated_at_ms)
+
+    def default_list(self, *, generated_at_ms: int) -> Slate:
+        """Return the list for everybody without one of their own. Reads only; it changes only when the world does."""
+        ranked = self.rank(EVERYBODY, COLD, now_ms=self.catalog.knowledge.newest_ms)
+        ranking = msgspec.structs.replace(self._ranking, explore_share=0.0, tail_every=0)
+        items = self.items(ranked, EVERYBODY, ranking)
+        return slate(EVERYBODY, items, policy=self.policy, generated_at_ms=generated_at_ms)
+
+    def learn(self, user_id: str, before: UserState, events: Sequence[tuple[Kind, Interaction]]) -> bool:
+        """Learn what a user did, as one choice among what could have been shown before.
+
+        Returns:
+            Whether choices were seen to have changed, so that the head learns faster for a while.
+        """
+        first = events[0][1]
+        return self.learn_from(self.rank(user_id, before, now_ms=first.timestamp_ms), events)
+
+    def learn_from(self, ranked: Ranked, events: Sequence[tuple[Kind, Interaction]]) -> bool:
+        """Learn as ``learn`` does, from a ranking that is at hand."""
+        head, has_drifted = learn(ranked, events, self.catalog, self.head, self._drift, self._learning)
+        self._head.learned(head)
+        if has_drifted:
+            self._head.relaxed(FACTOR)
+        return has_drifted
+
+    def rank(self, user_id: str, user: UserState, *, now_ms: int) -> Ranked:
+        """Return what could be shown to a user, and how likely each would be chosen. Reads only.
+
+        Args:
+            now_ms: Event time; that of the newest event known where it is later.
+        """
+        now_ms = self.catalog.knowledge.now_ms(now_ms)
+        return rank(user_id, user, self.catalog, self.head, self._workspace, now_ms=now_ms)
+
+    def items(self, ranked: Ranked, request: str, ranking: RankingConfig | None = None) -> list[SlateItem]:
+        """Return the items of a list made of a ranking, best first. Reads only.
+
+        Args:
+            request: Names the list: what is drawn depends on it.
+            ranking: Other settings than the recommender's own.
+        """
+        return recommend(ranked, self.catalog, self.head, ranking or self._ranking, self._exposures, request)
+
+    def count_shown(self, rows: np.ndarray) -> None:
+        """Count a list as shown.
+
+        Args:
+            rows: (k,) of its items.
+        """
+        self._exposures.add(rows)
+
+    def _listed(
+        self, user_id: str, user: UserState, as_of: AsOf, ranking: RankingConfig, generated_at_ms: int | None
+    ) -> Slate:
+        now_ms = self.catalog.knowledge.now_ms(as_of.timestamp_ms)
+        ranked = self.rank(user_id, user, now_ms=now_ms)
+        request = f"{as_of.topic}/{as_of.partition}/{as_of.offset}/{user_id}"
+        return slate(
+            user_id,
+            self.items(ranked, request, ranking),
+            policy=self.policy,
+            generated_at_ms=now_ms if generated_at_ms is None else generated_at_ms,
+            as_of=as_of,
+            seen={Kind(source).topic: offset for source, offset in sorted(user.offsets.items())},
+        )

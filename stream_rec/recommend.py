@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -26,7 +27,8 @@ from stream_rec.ranking.policy import RankingConfig
 from stream_rec.reranking import reserve
 from stream_rec.reranking.diversify import diversify
 from stream_rec.reranking.explain import explained
-from stream_rec.reranking.explore import Explored, certain, explore
+from stream_rec.reranking.explore import Arms, Explored, certain, explore
+from stream_rec.reranking.reserve import Fresh
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
 from stream_rec.user.past import Past, past
 from stream_rec.user.state import UserState
@@ -58,6 +60,20 @@ class Ranked:
     """(f,) how likely each of ``fresh_best`` is chosen, as the expert for fresh items sees it."""
 
 
+class Slots(NamedTuple):
+    """A list of candidates, those last that are in it for other reasons than their score."""
+
+    places: np.ndarray
+    """(m,)"""
+    n_reserved: int
+    """How many at the end are reserved: nothing is drawn for them."""
+
+    @property
+    def n_ranked(self) -> int:
+        """How many stand before those."""
+        return len(self.places) - self.n_reserved
+
+
 def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace: Workspace, *, now_ms: int) -> Ranked:
     """Return what could be shown to a user now, and how likely each would be chosen.
 
@@ -87,18 +103,19 @@ def recommend(
     Args:
         request: Names this list: what is drawn depends on it and on ``config.seed``, see ``draws``.
     """
-    places, n_reserved = reserve.with_reserved(
-        _varied(ranked, catalog, config),
-        np.exp(ranked.scored.log_p),
-        ranked.fresh_best,
-        ranked.fresh_likely,
-        config.n,
-        config.fresh_worth,
-        config.fresh_budget,
+    slots = Slots(
+        *reserve.with_reserved(
+            _varied(ranked, catalog, config),
+            np.exp(ranked.scored.log_p),
+            Fresh(ranked.fresh_best, ranked.fresh_likely),
+            config.n,
+            config.fresh_worth,
+            config.fresh_budget,
+        )
     )
     if config.tail_every and exposures.n_lists % config.tail_every == 0:
-        places, n_reserved = _with_unexposed(ranked, places, n_reserved, config.n, exposures)
-    shown = _explored(ranked, places, n_reserved, catalog, config, exposures, request)
+        slots = _with_unexposed(ranked, slots, config.n, exposures)
+    shown = _explored(ranked, slots, catalog, config, exposures, request)
     return explained(ranked.past, ranked.candidates, ranked.scored, head, catalog, shown)
 
 
@@ -186,49 +203,38 @@ def slate(
     return msgspec.structs.replace(unnamed, list_id=list_id)
 
 
-def _with_unexposed(
-    ranked: Ranked, places: np.ndarray, n_reserved: int, n: int, exposures: Exposures
-) -> tuple[np.ndarray, int]:
+def _with_unexposed(ranked: Ranked, slots: Slots, n: int, exposures: Exposures) -> Slots:
     """Return the list with the likeliest candidate that was in no list yet in its last slot, which is then reserved.
 
     What is never shown is never chosen; the head alone would leave a tenth to a half of a catalog in the dark.
     """
     unexposed = ranked.best[exposures.of(ranked.candidates.rows[ranked.best]) == 0]
-    unexposed = unexposed[~np.isin(unexposed, places)]
+    unexposed = unexposed[~np.isin(unexposed, slots.places)]
     if not len(unexposed):
-        return places, n_reserved
-    n_ranked = min(len(places) - n_reserved, n - 1)
-    places = np.append(places[: n - 1], unexposed[:1])
-    return places, len(places) - n_ranked
+        return slots
+    n_ranked = min(slots.n_ranked, n - 1)
+    places = np.append(slots.places[: n - 1], unexposed[:1])
+    return Slots(places, len(places) - n_ranked)
 
 
 def _explored(
-    ranked: Ranked,
-    places: np.ndarray,
-    n_reserved: int,
-    catalog: Catalog,
-    config: RankingConfig,
-    exposures: Exposures,
-    request: str,
+    ranked: Ranked, slots: Slots, catalog: Catalog, config: RankingConfig, exposures: Exposures, request: str
 ) -> Explored:
     """Return the list with some slots above the reserved ones given to fresh items that few have seen."""
     if config.explore_share <= 0:
-        return certain(places)
+        return certain(slots.places)
     is_shown = np.zeros(len(ranked.best), dtype=bool)
-    is_shown[places] = True
+    is_shown[slots.places] = True
     arms = ranked.fresh_best[~is_shown[ranked.fresh_best]][:ARMS]
     if not len(arms):
-        return certain(places)
+        return certain(slots.places)
     arm_rows = ranked.candidates.rows[arms]
     successes = catalog.knowledge.counts[arm_rows].sum(axis=1)
-    n_ranked = len(places) - n_reserved
     return explore(
-        places[:n_ranked],
-        places[n_ranked:],
-        arms,
-        successes,
-        exposures.of(arm_rows) + successes,
-        config.n - n_reserved,
+        slots.places[: slots.n_ranked],
+        slots.places[slots.n_ranked :],
+        Arms(arms, successes, exposures.of(arm_rows) + successes),
+        config.n - slots.n_reserved,
         config.explore_share,
         draws(config.seed, request),
     )

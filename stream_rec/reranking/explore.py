@@ -21,6 +21,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -29,6 +30,17 @@ PARTICLES = 128
 """Particles at least; a multiple of the number of arms, see ``particle_grid``."""
 PRIOR = (1.0, 20.0)
 """Successes and exposures that every arm starts with: a hit in 20, held as loosely as one hit is."""
+
+
+class Arms(NamedTuple):
+    """What may be explored. The arrays run parallel."""
+
+    places: np.ndarray
+    """(a,) at least one, none twice."""
+    successes: np.ndarray
+    """(a,) at least 0."""
+    exposures: np.ndarray
+    """(a,) at least the successes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +63,10 @@ def certain(places: np.ndarray) -> Explored:
 def explore(
     ranked: np.ndarray,
     reserved: np.ndarray,
-    arms: np.ndarray,
-    successes: np.ndarray,
-    exposures: np.ndarray,
+    arms: Arms,
     n: int,
     share: float,
     draws: tuple[float, float],
-    *,
-    prior: tuple[float, float] = PRIOR,
 ) -> Explored:
     """Return a list of at most ``n`` in which ``share`` of the slots show arms, on average, followed by ``reserved``.
 
@@ -67,14 +75,12 @@ def explore(
     Args:
         ranked: (m,) places, best first; those beyond ``n`` are never shown.
         reserved: (r,) places that nothing is drawn for.
-        arms: (a,) places to explore, at least one; none twice, nor in ``ranked`` or ``reserved``.
-        successes: (a,) at least 0.
-        exposures: (a,) at least the successes.
+        arms: None of them in ``ranked`` or ``reserved``.
         share: Above 0, to 1.
         draws: Of this request, uniform in [0, 1).
     """
-    grid = particle_grid(len(arms))
-    return Explored(*_explored(ranked[:n], reserved, arms, successes, exposures, n, share, draws, grid, prior))
+    grid = particle_grid(len(arms.places))
+    return Explored(*_explored(ranked[:n], reserved, *arms, n, share, draws, grid, PRIOR))
 
 
 @lru_cache(maxsize=128)

@@ -11,6 +11,8 @@ bounded: with ``worth`` 3 nothing makes way for an item less than a third as lik
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 from msgspec import Struct
@@ -56,14 +58,17 @@ def merge(first: ReserveState, second: ReserveState) -> ReserveState:
     )
 
 
+class Fresh(NamedTuple):
+    """All fresh candidates, the best first. The arrays run parallel."""
+
+    places: np.ndarray
+    """(f,)"""
+    likely: np.ndarray
+    """(f,) probability of each to be chosen, the share of fresh choices included."""
+
+
 def with_reserved(
-    ranked: np.ndarray,
-    likely: np.ndarray,
-    fresh: np.ndarray,
-    fresh_likely: np.ndarray,
-    n: int,
-    worth: float,
-    budget: float,
+    ranked: np.ndarray, likely: np.ndarray, fresh: Fresh, n: int, worth: float, budget: float
 ) -> tuple[np.ndarray, int]:
     """Return at most ``n`` places, ``ranked`` less what makes way, then the fresh items let in; and how many those are.
 
@@ -72,12 +77,11 @@ def with_reserved(
     Args:
         ranked: (m,) places, best first, m at most ``n``.
         likely: (k,) probability of each candidate.
-        fresh: (f,) places of all fresh candidates, best first, also of those in ``ranked``.
-        fresh_likely: (f,) probability of each, the share of fresh choices included.
+        fresh: Also those in ``ranked``.
         worth: 0 lets none in.
         budget: Share of the list's expected NDCG that what makes way may cost where ``worth`` alone lets none in.
     """
-    return _with_reserved(ranked, likely, fresh, fresh_likely, n, worth, budget) if worth > 0 else (ranked, 0)
+    return _with_reserved(ranked, likely, *fresh, n, worth, budget) if worth > 0 else (ranked, 0)
 
 
 @numba.njit(cache=True)

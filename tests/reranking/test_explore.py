@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_rec.reranking.explore import PARTICLES, PRIOR, certain, explore, particle_grid, posterior_particles
+from stream_rec.reranking.explore import PARTICLES, PRIOR, Arms, certain, explore, particle_grid, posterior_particles
 
 RANKED = np.arange(30)
 RESERVED = np.array([40, 41])
 ARMS = np.array([100, 101, 102, 103, 104, 105])
 SUCCESSES = np.array([0.0, 1.0, 0.0, 2.0, 9.0, 0.0])
 EXPOSURES = np.array([0.0, 4.0, 60.0, 30.0, 9.0, 2.0])
+ALL = Arms(ARMS, SUCCESSES, EXPOSURES)
 
 
 def shown(draws: int, n: int, share: float, *, ranked=RANKED, arms=ARMS, seed: int = 0) -> tuple[Counter, dict]:
@@ -21,9 +22,10 @@ def shown(draws: int, n: int, share: float, *, ranked=RANKED, arms=ARMS, seed: i
     rng = np.random.default_rng(seed)
     counts: Counter = Counter()
     recorded: dict[int, set] = {}
+    some = Arms(arms, SUCCESSES[: len(arms)], EXPOSURES[: len(arms)])
     for _ in range(draws):
         drawn = tuple(rng.random(2).tolist())
-        explored = explore(ranked, RESERVED, arms, SUCCESSES[: len(arms)], EXPOSURES[: len(arms)], n, share, drawn)
+        explored = explore(ranked, RESERVED, some, n, share, drawn)
         for place, propensity in zip(explored.places.tolist(), explored.propensities.tolist()):
             counts[place] += 1
             recorded.setdefault(place, set()).add(propensity)
@@ -62,9 +64,7 @@ def test_each_slot_explores_with_probability_share():
     """In 5,000 lists, and never more than one slot more in one list than in another."""
     rng = np.random.default_rng(1)
     draws = rng.random((5000, 2)).tolist()
-    slots = np.array(
-        [explore(RANKED, RESERVED, ARMS, SUCCESSES, EXPOSURES, 10, 0.23, (u, v)).is_exploring[:10] for u, v in draws]
-    )
+    slots = np.array([explore(RANKED, RESERVED, ALL, 10, 0.23, (u, v)).is_exploring[:10] for u, v in draws])
 
     assert slots.mean(axis=0) == pytest.approx(np.full(10, 0.23), abs=4.5 * np.sqrt(0.23 * 0.77 / 5000))
     assert set(slots.sum(axis=1).tolist()) == {2, 3}
@@ -82,7 +82,7 @@ def test_what_is_certain_is_shown_as_it_stands():
 def test_reserved_places_end_every_list():
     """Whether it explores (u at the top of its range) or not; nothing is drawn for them."""
     for u in (0.0, 0.999):
-        explored = explore(RANKED, RESERVED, ARMS, SUCCESSES, EXPOSURES, 10, 0.01, (u, 0.5))
+        explored = explore(RANKED, RESERVED, ALL, 10, 0.01, (u, 0.5))
         assert explored.is_exploring.any() == (u > 0)
         assert explored.places[10:].tolist() == RESERVED.tolist()
         assert explored.propensities[10:].tolist() == [1.0, 1.0]
@@ -92,7 +92,7 @@ def test_reserved_places_end_every_list():
 def test_the_largest_draw_shows_no_more_than_there_is():
     """The sum of a whole number of slots and the largest number below 1 is rounded up: one slot too many explores."""
     largest = 1.0 - 2.0**-53
-    explored = explore(RANKED, RESERVED, ARMS, SUCCESSES, EXPOSURES, 10, 0.1, (largest, largest))
+    explored = explore(RANKED, RESERVED, ALL, 10, 0.1, (largest, largest))
 
     assert np.count_nonzero(explored.is_exploring) == 1
 
@@ -111,7 +111,7 @@ def test_a_list_repeats_nothing_and_keeps_the_order(m, arms, n, share, seed):
     exposures = rng.integers(0, 50, len(arms)).astype(float)
     successes = np.floor(exposures * rng.random(len(arms)))
     drawn = tuple(rng.random(2).tolist())
-    explored = explore(np.arange(m), RESERVED, np.array(arms), successes, exposures, n, share, drawn)
+    explored = explore(np.arange(m), RESERVED, Arms(np.array(arms), successes, exposures), n, share, drawn)
 
     assert explored.places[-2:].tolist() == RESERVED.tolist()
     places, is_exploring = explored.places[:-2].tolist(), explored.is_exploring[:-2]
@@ -128,7 +128,7 @@ def test_equal_arms_are_equally_likely():
     for n_arms in (1, 2, 7, 50, 200):
         arms = np.arange(1000, 1000 + n_arms)
         drawn = tuple(np.random.default_rng(n_arms).random(2).tolist())
-        explored = explore(RANKED, RESERVED, arms, np.zeros(n_arms), np.zeros(n_arms), 10, 0.1, drawn)
+        explored = explore(RANKED, RESERVED, Arms(arms, np.zeros(n_arms), np.zeros(n_arms)), 10, 0.1, drawn)
         assert explored.propensities[explored.is_exploring].tolist() == pytest.approx([1 / n_arms])
 
 

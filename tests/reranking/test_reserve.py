@@ -11,6 +11,7 @@ from stream_rec.reranking.reserve import (
     HALF_LIFE_EVENTS,
     PRIOR,
     SLOTS,
+    Fresh,
     ReserveState,
     fresh_share,
     merge,
@@ -34,8 +35,7 @@ def listed(
     places, n_let_in = with_reserved(
         np.array(ranked, dtype=np.int64),
         LIKELY,
-        np.array(fresh, dtype=np.int64),
-        np.array(fresh_likely),
+        Fresh(np.array(fresh, dtype=np.int64), np.array(fresh_likely)),
         n,
         worth,
         budget,
@@ -110,7 +110,8 @@ def test_no_repeats_at_most_n_and_at_most_so_many_slots(n, m, fresh, worth, budg
     rng = np.random.default_rng(seed)
     ranked = rng.permutation(20)[: min(n, m)]
     likely, fresh_likely = rng.random(20), np.sort(rng.random(len(fresh)))[::-1].copy()
-    made, n_let_in = with_reserved(ranked, likely, np.array(fresh, dtype=np.int64), fresh_likely, n, worth, budget)
+    candidates = Fresh(np.array(fresh, dtype=np.int64), fresh_likely)
+    made, n_let_in = with_reserved(ranked, likely, candidates, n, worth, budget)
     places = made.tolist()
 
     assert len(set(places)) == len(places) <= n

@@ -18,7 +18,7 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import EVERYBODY, AsOf, Slate, SlateItem
 from stream_rec.ranking.drift import FACTOR, DriftWatch
 from stream_rec.ranking.exposures import Exposures
-from stream_rec.ranking.head import AnyHead, HeadConfig
+from stream_rec.ranking.head import Head, HeadConfig
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.recommend import Ranked, learn, policy_name, rank, recommend, slate
 from stream_rec.retrieval.candidates import Workspace
@@ -29,25 +29,25 @@ class KeptHead(Protocol):
     """Where a recommender's head is kept: alone, or as ``SharedHead``, put together with those of other workers."""
 
     @property
-    def head(self) -> AnyHead: ...
+    def head(self) -> Head: ...
 
-    def learned(self, head: AnyHead) -> None: ...
+    def learned(self, head: Head) -> None: ...
     def relaxed(self, factor: float) -> None: ...
 
 
 class LocalHead:
     """A head that nobody else has a part in."""
 
-    def __init__(self, cold: AnyHead) -> None:
+    def __init__(self, cold: Head) -> None:
         """Begin with nothing learned."""
         self.head = cold
 
-    def learned(self, head: AnyHead) -> None:
+    def learned(self, head: Head) -> None:
         """Take the head after one group of choices as the present one."""
         self.head = head
 
     def relaxed(self, factor: float) -> None:
-        """Let the head learn faster: see ``Head.relaxed``."""
+        """Let the head learn faster: see ``MixtureHead.relaxed``."""
         self.head = self.head.relaxed(factor)
 
 
@@ -72,7 +72,7 @@ class Recommender:
         self._workspace = Workspace()
 
     @property
-    def head(self) -> AnyHead:
+    def head(self) -> Head:
         """The head as it is now."""
         return self._head.head
 

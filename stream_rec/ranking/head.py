@@ -41,8 +41,8 @@ class Scored:
     """(k, h) the network's hidden layer, for learning."""
 
 
-class AnyHead(Protocol):
-    """What ranking, learning and explaining need of a head. Arguments and results as of ``Head``.
+class Head(Protocol):
+    """What ranking, learning and explaining need of a head. Arguments and results as of ``MixtureHead``.
 
     It is a msgspec struct too, so that ``teach`` can put another ``reserve`` into it.
     """
@@ -58,8 +58,8 @@ class AnyHead(Protocol):
     def relaxed(self, factor: float) -> Self: ...
 
 
-class Head(Struct, frozen=True):
-    """All that was learned. Learning returns a new one."""
+class MixtureHead(Struct, frozen=True):
+    """Our own head: a linear expert mixed with a network, and one for fresh items. Learning makes a new one."""
 
     linear: LinearHead
     network: NetworkHead
@@ -91,7 +91,7 @@ class Head(Struct, frozen=True):
         items = scored.inputs.items
         return (items[places] - average(items)) * linear_head.effective(self.linear, scored.inputs.history)
 
-    def learned(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> Head:
+    def learned(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> MixtureHead:
         """Return the head after one group of choices.
 
         Args:
@@ -128,7 +128,7 @@ class Head(Struct, frozen=True):
             n_choices=self.n_choices + 1,
         )
 
-    def learned_fresh(self, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> Head:
+    def learned_fresh(self, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> MixtureHead:
         """Return the head after choices of fresh items, learned against the other fresh candidates.
 
         Args:
@@ -139,7 +139,7 @@ class Head(Struct, frozen=True):
         fresh = linear_head.learned(self.fresh, inputs.items, inputs.history, errors, rate=config.rate)
         return msgspec.structs.replace(self, fresh=fresh)
 
-    def relaxed(self, factor: float) -> Head:
+    def relaxed(self, factor: float) -> MixtureHead:
         """Return the head that learns faster, for when choices have changed: see ``drift``.
 
         Args:
@@ -154,10 +154,10 @@ class Head(Struct, frozen=True):
         )
 
 
-def cold(config: HeadConfig, seed: int) -> Head:
+def cold(config: HeadConfig, seed: int) -> MixtureHead:
     """Return the head that has learned nothing."""
     n_histories = len(HISTORY) + 1
-    return Head(
+    return MixtureHead(
         linear=linear_head.cold(INPUTS, n_histories),
         network=network_head.cold(INPUTS, CONTEXT, config.hidden, seed),
         fresh=linear_head.cold(INPUTS, n_histories),

@@ -30,7 +30,7 @@ from msgspec import Struct
 from stream_rec.errors import SettingsError, StateVersionError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUT_NAMES
-from stream_rec.ranking.head import Head, HeadConfig
+from stream_rec.ranking.head import HeadConfig, MixtureHead
 from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.reranking.reserve import HALF_LIFE_EVENTS, NOTHING, ReserveState
@@ -79,7 +79,7 @@ class SharedHead:
             )
         return SharedHead(heads.cold(config, seed), config)
 
-    def __init__(self, cold: Head, config: HeadConfig) -> None:
+    def __init__(self, cold: MixtureHead, config: HeadConfig) -> None:
         """Begin with nothing learned."""
         self.head = cold
         self.has_learned = False
@@ -91,14 +91,14 @@ class SharedHead:
         self._others: dict[str, Contribution] = {}
         self._arrived: dict[str, Contribution] = {}
 
-    def learned(self, head: Head) -> None:
+    def learned(self, head: MixtureHead) -> None:
         """Take the head after one ``teach`` as the present one."""
         if head is not self.head:
             self.head = head
             self.has_learned = True
 
     def relaxed(self, factor: float) -> None:
-        """Let the head learn faster: see ``Head.relaxed``.
+        """Let the head learn faster: see ``MixtureHead.relaxed``.
 
         Of what is shared only the worker's own part is relaxed. Others relax theirs when they notice the change.
         """
@@ -154,7 +154,7 @@ class SharedHead:
         self.head = together(self._cold, [own, *self._others.values()])
         self._begin(self.head, own)
 
-    def _begin(self, head: Head, own: Contribution) -> None:
+    def _begin(self, head: MixtureHead, own: Contribution) -> None:
         self._begun, self._own = head, own
 
     def _fade(self) -> np.ndarray:
@@ -177,7 +177,7 @@ def share_of_way(n_before: int, n_own: int, n_others: int) -> float:
     return (settled + n_own) / (settled + n_own + max(0, n_others)) if n_own else 1.0
 
 
-def nothing(cold: Head) -> Contribution:
+def nothing(cold: MixtureHead) -> Contribution:
     """Return the contribution of a worker that has learned nothing."""
     zeros = np.zeros(len(_flat(cold)[0]))
     return Contribution(zeros, zeros, np.zeros(N_SUMS), 0)
@@ -193,7 +193,7 @@ def added(first: Contribution, second: Contribution) -> Contribution:
     )
 
 
-def together(cold: Head, contributions: Iterable[Contribution]) -> Head:
+def together(cold: MixtureHead, contributions: Iterable[Contribution]) -> MixtureHead:
     """Return the head that has learned all of the contributions, one of each worker."""
     total = nothing(cold)
     for contribution in contributions:
@@ -202,7 +202,7 @@ def together(cold: Head, contributions: Iterable[Contribution]) -> Head:
     return _head(cold, weights + total.moved, squares + total.squares, total.sums, total.n_choices)
 
 
-def fingerprint(cold: Head) -> bytes:
+def fingerprint(cold: MixtureHead) -> bytes:
     """Return 16 bytes that differ where contributions do not fit: other features, sizes, or another beginning."""
     hasher = hashlib.blake2b(repr((INPUT_NAMES, CONTEXT, HISTORY)).encode(), digest_size=16)
     for array in _flat(cold):
@@ -226,7 +226,7 @@ def encode(contribution: Contribution, of: bytes) -> bytes:
     return header + contribution.sums.astype("<f8").tobytes() + numbers.tobytes()
 
 
-def decode(data: bytes, cold: Head, of: bytes) -> Contribution:
+def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
     """Return the contribution in a record's value.
 
     Raises:
@@ -262,7 +262,7 @@ def _require_numbers(*arrays: np.ndarray) -> None:
         raise MalformedContribution("a number is not finite")
 
 
-def _flat(head: Head) -> tuple[np.ndarray, np.ndarray]:
+def _flat(head: MixtureHead) -> tuple[np.ndarray, np.ndarray]:
     """Return all weights and all sums of squares in one row each, float64. ``_head`` turns it round."""
     linear, fresh, network = head.linear, head.fresh, head.network
     weights = (linear.weights, fresh.weights, network.of_items, network.of_context, network.output)
@@ -273,7 +273,7 @@ def _flat(head: Head) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.concatenate([array.ravel() for array in arrays], dtype=np.float64) for arrays in (weights, squares))
 
 
-def _head(like: Head, weights: np.ndarray, squares: np.ndarray, sums: np.ndarray, n_choices: int) -> Head:
+def _head(like: MixtureHead, weights: np.ndarray, squares: np.ndarray, sums: np.ndarray, n_choices: int) -> MixtureHead:
     shaped = (like.linear.weights, like.fresh.weights, like.network.of_items, like.network.of_context)
     ends = np.cumsum([array.size for array in shaped])
 
@@ -284,7 +284,7 @@ def _head(like: Head, weights: np.ndarray, squares: np.ndarray, sums: np.ndarray
     (linear, fresh, items, context, output), of_squares = cut(weights), cut(squares)
     output, output_squares = (part.astype(like.network.output.dtype) for part in (output, of_squares[4]))
     counts = tuple(sums[2:].tolist())
-    return Head(
+    return MixtureHead(
         linear=LinearHead(linear, of_squares[0]),
         network=NetworkHead(items, context, output, of_squares[2], of_squares[3], output_squares),
         fresh=LinearHead(fresh, of_squares[1]),
@@ -294,7 +294,7 @@ def _head(like: Head, weights: np.ndarray, squares: np.ndarray, sums: np.ndarray
     )
 
 
-def _sums(head: Head) -> np.ndarray:
+def _sums(head: MixtureHead) -> np.ndarray:
     return np.array([*head.record, *head.reserve.fresh, *head.reserve.choices])
 
 

@@ -5,8 +5,8 @@ drawn with a seed: the same stream gives the same head. The odds it gives rank; 
 the probabilities. Candidates not chosen are only sampled, which changes all odds by the same factor, so that the
 normalized ones are right.
 
-River's models learn in place. So, unlike ``Head``, the head before ``learned`` shares its model with the head after;
-learning must follow the scoring it belongs to; nothing can be merged between workers, or stored. For replay and
+River's models learn in place. So, unlike ``MixtureHead``, the head before ``learned`` shares its model with the head
+after; learning must follow the scoring it belongs to; nothing can be merged between workers, or stored. For replay and
 experiments. River forgets in its own ways, so ``relaxed`` changes nothing.
 
 Source:
@@ -26,7 +26,7 @@ from msgspec import Struct
 from stream_rec.errors import SettingsError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
-from stream_rec.ranking.head import AnyHead, HeadConfig, Scored, average, log_softmax
+from stream_rec.ranking.head import Head, HeadConfig, Scored, average, log_softmax
 from stream_rec.reranking.reserve import ReserveState
 
 LEAST_PROBABILITY = 1e-6
@@ -95,7 +95,7 @@ class RiverHead(Struct, frozen=True, eq=False):
             model.learn_one(x, y)
 
 
-def cold(config: HeadConfig, seed: int) -> AnyHead:
+def cold(config: HeadConfig, seed: int) -> Head:
     """Return the head that the settings ask for, our own or River's, that has learned nothing.
 
     Raises:

@@ -15,7 +15,7 @@ from mode import Service
 from stream_rec.config import Settings
 from stream_rec.errors import StateVersionError
 from stream_rec.ranking import merge
-from stream_rec.ranking.head import Head
+from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.merge import MalformedContribution, SharedHead
 from stream_rec.wiring.clock import named_clock
 
@@ -36,7 +36,7 @@ class HeadExchange(Service):
         self._topic = settings.kafka.topic("head-weights")
         self._cold = shared.head
         self._fingerprint = merge.fingerprint(self._cold)
-        self._sent: Head = self._cold
+        self._sent: MixtureHead = self._cold
         """The head as it was when this worker's contribution was sent last, or nothing new was in it."""
 
     def take(self, record: ConsumerRecord) -> None:

@@ -27,7 +27,7 @@ from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge import visits
 from stream_rec.knowledge.signal import Signal
 from stream_rec.ranking import merge
-from stream_rec.ranking.head import Head
+from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.merge import MalformedContribution
 from stream_rec.ranking.network_head import NetworkHead
@@ -48,7 +48,7 @@ def small(*shape: int) -> np.ndarray:
     return np.zeros(shape, dtype=np.float32)
 
 
-SEVEN = Head(
+SEVEN = MixtureHead(
     linear=LinearHead(small(1, 2), small(1, 2)),
     fresh=LinearHead(small(1, 2), small(1, 2)),
     network=NetworkHead(small(1, 1), small(1, 1), small(1), small(1, 1), small(1, 1), small(1)),

@@ -15,7 +15,7 @@ from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.events.item import Item
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.ranking import merge
-from stream_rec.ranking.head import Head
+from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.merge import SharedHead
 from stream_rec.recommend import Ranked, teach
 from stream_rec.replay.log import LoggedEvent, read_events, read_items, usable
@@ -61,7 +61,7 @@ def ndcg(
     return {name: float(gains(np.array(r[warmup:]), SETTINGS.ranking.n).mean()) for name, r in ranks.items()}
 
 
-def exchange(heads: Sequence[SharedHead], topic: dict[str, bytes], who: int, cold: Head, of: bytes) -> None:
+def exchange(heads: Sequence[SharedHead], topic: dict[str, bytes], who: int, cold: MixtureHead, of: bytes) -> None:
     """Let one worker take what the others have told until now, and tell what it has learned; each has its turn."""
     for worker, record in topic.items():
         if worker != str(who):
@@ -70,7 +70,7 @@ def exchange(heads: Sequence[SharedHead], topic: dict[str, bytes], who: int, col
     topic[str(who)] = merge.encode(heads[who].own(), of)
 
 
-def scored_by(head: Head, ranked: Ranked) -> Ranked:
+def scored_by(head: MixtureHead, ranked: Ranked) -> Ranked:
     """Return the same candidates as another head ranks them."""
     scored = head.score(ranked.scored.inputs)
     fresh_best = ranked.fresh[np.argsort(-head.score_fresh(ranked.fresh_inputs), kind="stable")]

@@ -9,7 +9,7 @@ from river.drift import ADWIN
 from stream_rec.ranking import drift
 from stream_rec.ranking.drift import FACTOR, LEAST_CHOICES, DriftWatch
 from stream_rec.ranking.features import HISTORY, INPUTS, Inputs
-from stream_rec.ranking.head import Head, HeadConfig, cold
+from stream_rec.ranking.head import HeadConfig, MixtureHead, cold
 from stream_rec.ranking.linear_head import EPSILON
 from tests.ranking.worlds import drawn
 
@@ -32,7 +32,7 @@ def with_new_taste(inputs: Inputs, sign: float) -> int:
     return int((sign * inputs.items[:, 0]).argmax())
 
 
-def taught(head: Head, sign: float, seeds: range) -> tuple[Head, float]:
+def taught(head: MixtureHead, sign: float, seeds: range) -> tuple[MixtureHead, float]:
     """Return the head after so many choices, and their mean log-loss before it learned from each."""
     total = 0.0
     for seed in seeds:

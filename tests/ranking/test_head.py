@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stream_rec.ranking import linear_head
 from stream_rec.ranking.features import INPUTS, NAMES, Inputs
-from stream_rec.ranking.head import Head, HeadConfig, cold, log_softmax
+from stream_rec.ranking.head import HeadConfig, MixtureHead, cold, log_softmax
 from tests.ranking.worlds import drawn
 
 CONFIG = HeadConfig(hidden=6)
@@ -45,11 +45,11 @@ def test_no_scores_are_no_probabilities():
     assert log_softmax(np.zeros(0)).tolist() == []
 
 
-def recorded(linear: float, network: float, head: Head | None = None) -> Head:
+def recorded(linear: float, network: float, head: MixtureHead | None = None) -> MixtureHead:
     return msgspec.structs.replace(head or taught(), record=(linear, network))
 
 
-def taught(n: int = 30) -> Head:
+def taught(n: int = 30) -> MixtureHead:
     """Return a head whose experts differ."""
     head = cold(CONFIG, 0)
     for seed in range(n):

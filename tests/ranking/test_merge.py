@@ -14,7 +14,7 @@ from stream_rec.errors import StateVersionError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking import merge
 from stream_rec.ranking.features import CONTEXT, INPUTS, Inputs
-from stream_rec.ranking.head import Head, HeadConfig
+from stream_rec.ranking.head import HeadConfig, MixtureHead
 from stream_rec.ranking.merge import Contribution, MalformedContribution, SharedHead
 from stream_rec.reranking import reserve
 from tests.ranking.partitions import Workers, ndcg, read
@@ -43,7 +43,7 @@ def chooses(shared: SharedHead, *seeds: int) -> SharedHead:
     return shared
 
 
-def arrays(head: Head) -> list[np.ndarray]:
+def arrays(head: MixtureHead) -> list[np.ndarray]:
     """All that a head holds, wherever it stands."""
 
     def within(value: object) -> list[np.ndarray]:
@@ -54,11 +54,11 @@ def arrays(head: Head) -> list[np.ndarray]:
     return within(head)
 
 
-def same(first: Head, second: Head, rtol: float = 1e-5) -> bool:
+def same(first: MixtureHead, second: MixtureHead, rtol: float = 1e-5) -> bool:
     return all(np.allclose(a, b, rtol=rtol, atol=1e-6) for a, b in zip(arrays(first), arrays(second), strict=True))
 
 
-def identical(first: Head, second: Head) -> bool:
+def identical(first: MixtureHead, second: MixtureHead) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(arrays(first), arrays(second), strict=True))
 
 
@@ -144,7 +144,7 @@ def tell(workers: list[SharedHead], told: list[int] | None = None) -> None:
         workers[number].merge()
 
 
-def weights(head: Head) -> np.ndarray:
+def weights(head: MixtureHead) -> np.ndarray:
     return np.concatenate([array.ravel() for array in arrays(head)[:10]])
 
 

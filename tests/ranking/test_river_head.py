@@ -128,7 +128,7 @@ def test_it_carries_what_the_rest_of_the_core_needs():
 
 def test_no_setting_is_our_own_head():
     """River is tried, never assumed."""
-    assert isinstance(cold(HeadConfig(), 0), heads.Head)
+    assert isinstance(cold(HeadConfig(), 0), heads.MixtureHead)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,12 @@ SHARED = Workspace()
 
 
 def ranked_for(
-    user: UserState, catalog: Catalog, head: Head = USUAL, *, user_id: str = "u", workspace: Workspace | None = None
+    user: UserState,
+    catalog: Catalog,
+    head: Head = USUAL,
+    *,
+    user_id: str = "u",
+    workspace: Workspace | None = None,
 ) -> Ranked:
     return rank(user_id, user, catalog, head, workspace or Workspace(), now_ms=NOW_MS)
 

@@ -10,7 +10,7 @@ from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
 from stream_rec.events.slate import Reason, SlateItem
 from stream_rec.ranking.features import GROUPS
-from stream_rec.ranking.head import Head
+from stream_rec.ranking.head import MixtureHead
 from stream_rec.recommend import Ranked, rank
 from stream_rec.reranking.explain import explained
 from stream_rec.reranking.explore import Explored
@@ -30,11 +30,11 @@ def viewer(*item_ids: str) -> UserState:
     return folded(arrivals(events), UserConfig(ring=64, tally=512))
 
 
-def ranked_for(user: UserState, catalog: Catalog, head: Head) -> Ranked:
+def ranked_for(user: UserState, catalog: Catalog, head: MixtureHead) -> Ranked:
     return rank("u", user, catalog, head, Workspace(), now_ms=NOW_MS)
 
 
-def items_for(user: UserState, catalog: Catalog, head: Head) -> dict[str, SlateItem]:
+def items_for(user: UserState, catalog: Catalog, head: MixtureHead) -> dict[str, SlateItem]:
     """Return all candidates as items of a list, nothing explored."""
     ranked = ranked_for(user, catalog, head)
     n = len(ranked.candidates)

@@ -14,7 +14,7 @@ from stream_rec.events.item import Item
 from stream_rec.events.slate import Slate
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as knowledge
-from stream_rec.ranking.head import Head
+from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.merge import SharedHead
 from stream_rec.recommender import Recommender
 from stream_rec.wiring.apps import new_app
@@ -116,7 +116,7 @@ class Stage:
         return batch
 
     @property
-    def head(self) -> Head:
+    def head(self) -> MixtureHead:
         return self.recommender.head
 
 

@@ -114,7 +114,7 @@ def test_a_worker_goes_on_from_what_it_told():
     assert merge.decode(topic.records[-1].value, *cold()).n_choices == 4
 
 
-def cold() -> tuple[heads.Head, bytes]:
+def cold() -> tuple[heads.MixtureHead, bytes]:
     made = heads.cold(SETTINGS.head, 1)
     return made, merge.fingerprint(made)
 

@@ -13,7 +13,7 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.ranking.drift import DriftWatch
-from stream_rec.ranking.head import Head, HeadConfig
+from stream_rec.ranking.head import HeadConfig, MixtureHead
 from stream_rec.ranking.merge import SharedHead
 from stream_rec.recommend import policy_name
 from stream_rec.recommender import LocalHead, Recommender
@@ -28,7 +28,7 @@ from stream_rec.wiring.user_stage import Summary
 from tests.wiring.stage import ITEMS, SETTINGS, Message, Stage, event, message
 
 
-def same(first: Head, second: Head) -> bool:
+def same(first: MixtureHead, second: MixtureHead) -> bool:
     return msgspec.msgpack.encode(first, enc_hook=np.ndarray.tolist) == msgspec.msgpack.encode(
         second, enc_hook=np.ndarray.tolist
     )

@@ -24,7 +24,8 @@ import psutil
 from pipeline import send
 
 from stream_rec.config import Settings, overridden
-from stream_rec.replay.log import BadLine, LoggedEvent, read_events, read_items
+from stream_rec.events.interaction import LoggedEvent
+from stream_rec.logs.log import BadLine, read_events, read_items
 from stream_rec.testing.arrivals import Arrivals, Latency
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline

@@ -16,8 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stream_rec.replay.baselines.choice import in_words
-from stream_rec.replay.losses import markdown
+from stream_rec.evaluation.baselines.choice import in_words
+from stream_rec.evaluation.losses import markdown
 
 LIMITS = {"online_retail": 150_000, "entree_chicago": 150_000, "movietweetings": 60_000}
 """Events taken of each log, as in the published figures that these are compared with."""

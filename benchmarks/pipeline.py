@@ -21,7 +21,7 @@ import psutil
 
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings, overridden
-from stream_rec.replay.log import BadLine, read_events, read_items
+from stream_rec.logs.log import BadLine, read_events, read_items
 from stream_rec.testing.arrivals import Arrivals, Latency
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline

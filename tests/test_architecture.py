@@ -16,8 +16,10 @@ LAYERS = (
     ("knowledge", "user", "embedding", "catalog", "ranking", "retrieval", "reranking", "config", "explain"),
     ("recommend",),
     ("recommender",),
-    ("upkeep",),
+    ("pipeline", "upkeep"),
+    ("kernels", "logs"),
     ("topics", "broker", "client", "replay"),
+    ("evaluation",),
     ("snapshot",),
     ("wiring", "dashboard", "testing"),
     ("cli",),
@@ -27,8 +29,7 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
-    "recommender",
-    *("upkeep", "changelog", "replay"),
+    *("recommender", "pipeline", "kernels", "upkeep", "changelog", "logs", "replay", "evaluation"),
 )
 HEAVY = ("faust", "kafka", "aiokafka", "torch", "transformers", "rocksdict", "aiohttp", "rich", "click")
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
@@ -75,6 +76,19 @@ def needed_modules(path: Path) -> set[str]:
     known = {name_of(module) for module in MODULES}
     names = {name.removeprefix("stream_rec.") for name in imported(path) if name.startswith("stream_rec.")}
     return {part for name in names for part in (name, name.rpartition(".")[0]) if part in known}
+
+
+@pytest.mark.parametrize("production", ["wiring", "client"])
+def test_production_needs_no_replay_and_no_evaluation(production: str):
+    """Nor what only tests, developers and logs need: whatever a worker, an embedder or the SDK imports, and so on."""
+    graph = {name_of(path): needed_modules(path) for path in MODULES}
+    needed, todo = set(), {name for name in graph if name.split(".")[0] == production}
+    while todo:
+        needed |= todo
+        todo = {need for name in todo for need in graph[name]} - needed
+
+    tops = {name.split(".")[0] for name in needed}
+    assert tops & {"replay", "evaluation", "logs", "testing", "broker", "cli"} == set()
 
 
 def test_a_worker_can_say_how_many_threads_numpy_may_have():

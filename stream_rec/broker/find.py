@@ -1,32 +1,17 @@
-"""Which Kafka to use, and whether it answers."""
+"""Which Kafka to use: the one that is named, else the one that we started for development."""
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-import threading
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
-from aiokafka.conn import create_conn
-from aiokafka.errors import (
-    AuthenticationFailedError,
-    KafkaConnectionError,
-    KafkaError,
-    SaslAuthenticationFailed,
-    UnsupportedSaslMechanismError,
-)
-from aiokafka.protocol.metadata import MetadataRequest
 
-from stream_rec.addresses import Address, AddressError, addresses
+from stream_rec.addresses import AddressError, addresses
 from stream_rec.broker.state import is_running, read_state
-from stream_rec.config import KafkaSettings, Settings
-from stream_rec.errors import BrokerUnavailable, LoginRefused, SettingsError
-
-REMEDY = "start one with `stream-rec broker start`, or set KAFKA_BOOTSTRAP"
+from stream_rec.client.reachable import REMEDY, require_answering
+from stream_rec.config import Settings
+from stream_rec.errors import BrokerUnavailable, SettingsError
 
 
 def external_bootstrap(settings: Settings, environ: Mapping[str, str]) -> str:
@@ -71,112 +56,3 @@ def reached(settings: Settings, environ: Mapping[str, str]) -> Settings:
     settings = connected(settings, environ)
     require_answering(settings.kafka)
     return settings
-
-
-def require_answering(kafka: KafkaSettings, timeout_s: float = 8.0) -> None:
-    """Return when a broker of ``kafka.bootstrap`` has answered as Kafka, with the protocol and login of the settings.
-
-    A refused connection fails at once; nothing takes longer than ``timeout_s``, name lookups included.
-
-    Raises:
-        BrokerUnavailable: nothing answers; the message says what did happen at each address.
-        LoginRefused: one answers, and the login or its certificate is wrong.
-        SettingsError: a certificate file cannot be read, or the addresses are none.
-    """
-    servers = list(kafka.addresses())
-    login = {key: value for key, value in kafka.client_options().items() if key != "bootstrap_servers"}
-    failures = _within(timeout_s, _failures, servers, login, timeout_s)
-    if refused := [failure for failure in failures if isinstance(failure, Refusal)]:
-        raise LoginRefused(f"the Kafka broker at {kafka.bootstrap} cannot be used: {'; '.join(refused)}")
-    if failures:
-        raise BrokerUnavailable(f"no Kafka broker answers at {kafka.bootstrap} ({'; '.join(failures)}): {REMEDY}")
-
-
-class Refusal(str):
-    """Why a broker that is there does not let us in, or is not trusted, and which setting to correct."""
-
-
-def answers(bootstrap: str, timeout_s: float) -> bool:
-    """Whether a broker without passwords answers at ``bootstrap``."""
-    try:
-        require_answering(KafkaSettings(bootstrap=bootstrap), timeout_s)
-    except BrokerUnavailable:
-        return False
-    return True
-
-
-async def _failures(servers: list[Address], login: dict[str, Any], timeout_s: float) -> list[str]:
-    """Ask one server after the other; return an empty list when one answers, else what came instead, one each.
-
-    It speaks through aiokafka's single connections: kafka-python's clients retry for ever where the login is refused,
-    and hang where something that is no Kafka answers (3.0.12).
-    """
-    failures = []
-    share_s = 0.8 * timeout_s / len(servers)  # 0.8: back before the thread that asks is given up
-    for address in servers:
-        try:
-            async with asyncio.timeout(share_s):
-                await _ask(address.host, address.port, login)
-            return []
-        except TimeoutError:
-            failures.append(f"{address} said nothing that Kafka says for {share_s:.1f} s")
-        except (OSError, KafkaError) as error:
-            failures.append(_refusal(error, login) or f"{address}: {error}")
-    if login["security_protocol"] != "PLAINTEXT":
-        failures.append(f"asked with [kafka] security_protocol {login['security_protocol']}")
-    return failures
-
-
-def _refusal(error: Exception, login: dict[str, Any]) -> Refusal | None:
-    """Return what is wrong with the login or the trust, None where it is something else. Never the password."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Refusal(
-            f"its certificate is not trusted ({error.verify_message}); correct [kafka] ssl_cafile, or the host name in "
-            "kafka.bootstrap"
-        )
-    if isinstance(error, UnsupportedSaslMechanismError):
-        return Refusal(f"it takes no logins by [kafka] sasl_mechanism {login['sasl_mechanism']}; set one that it takes")
-    if isinstance(error, (SaslAuthenticationFailed, AuthenticationFailedError)):
-        return Refusal(
-            f"it refused the login of user {login['sasl_plain_username']!r} by {login['sasl_mechanism']}; correct "
-            "[kafka] sasl_username and sasl_password"
-        )
-    return None
-
-
-async def _ask(host: str, port: int, login: dict[str, Any]) -> None:
-    """Connect, log in, and reach a broker at the address that the cluster tells its clients to use."""
-    connection = await create_conn(host, port, **login)
-    try:
-        cluster = await connection.send(MetadataRequest([]))
-    finally:
-        connection.close()
-    if not cluster.brokers:
-        raise KafkaConnectionError("it has no brokers yet")
-    _, advertised_host, advertised_port, *_ = cluster.brokers[0]
-    try:
-        _, writer = await asyncio.open_connection(advertised_host, advertised_port)
-        writer.close()
-    except OSError as error:
-        raise OSError(f"it sends clients on to {advertised_host}:{advertised_port}: {error}") from error
-
-
-def _within(limit_s: float, ask: Callable[..., Awaitable[list[str]]], *args: Any) -> list[str]:
-    """Return what ``ask`` returns, or a failure where it takes longer than ``limit_s`` seconds.
-
-    In a thread of its own, so that it works where an event loop runs already, and because a name lookup can take
-    30 s and cannot be stopped: the thread is then left behind.
-    """
-    results: Future[list[str]] = Future()
-
-    def run() -> None:
-        try:
-            results.set_result(asyncio.run(ask(*args)))
-        except BaseException as error:
-            results.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    try:
-        return results.result(limit_s)
-    except TimeoutError:
-        return [f"no answer within {limit_s:g} s"]

@@ -16,7 +16,6 @@ from pathlib import Path
 import psutil
 
 from stream_rec.broker.certificates import REMEDY, is_about_trust, trusting_the_system
-from stream_rec.broker.find import answers
 from stream_rec.broker.state import (
     HOST,
     BrokerState,
@@ -27,6 +26,7 @@ from stream_rec.broker.state import (
     only_one,
     write_state,
 )
+from stream_rec.client.reachable import answers
 from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable
 from stream_rec.private_folder import make_private, shut_others_out

@@ -19,7 +19,8 @@ from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client.backfill import Backfill, Fate
 from stream_rec.client.silence import Silence
 from stream_rec.config import Settings
-from stream_rec.replay.log import BadLine, Log, LoggedEvent, read_events
+from stream_rec.events.interaction import LoggedEvent
+from stream_rec.logs.log import BadLine, Log, read_events
 
 SHOW_S = 0.1
 

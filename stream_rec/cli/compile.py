@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
+from stream_rec import kernels
 from stream_rec.cli.bars import bars
-from stream_rec.replay import kernels
-from stream_rec.replay.kernels import Step
+from stream_rec.kernels import Step
 
 
 @click.command("compile")

@@ -27,11 +27,11 @@ from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings, overridden
 from stream_rec.errors import FileProblem
-from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.slate import Slate
 from stream_rec.explain import PAST_TENSE, why
-from stream_rec.replay.log import BadLine, LoggedEvent, read_events, read_items, usable
+from stream_rec.logs.log import BadLine, read_events, read_items, usable
 from stream_rec.testing.arrivals import Arrivals, Latency
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline

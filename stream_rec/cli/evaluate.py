@@ -28,14 +28,14 @@ from stream_rec.cli.interrupt import raised, stopped_by_interrupt
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden, shown
 from stream_rec.errors import FileProblem
-from stream_rec.replay.baselines.choice import in_words
+from stream_rec.evaluation.baselines.choice import in_words
+from stream_rec.evaluation.engine import Engine
+from stream_rec.evaluation.evaluation import ENGINE, Evaluation
+from stream_rec.evaluation.observation import EngineObserver
+from stream_rec.evaluation.prequential import schedule
+from stream_rec.evaluation.scan import ScannedLog, scan
+from stream_rec.evaluation.trials import Factory, run, world_of
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
-from stream_rec.replay.engine import Engine
-from stream_rec.replay.evaluation import ENGINE, Evaluation
-from stream_rec.replay.observation import EngineObserver
-from stream_rec.replay.prequential import schedule
-from stream_rec.replay.scan import ScannedLog, scan
-from stream_rec.replay.trials import Factory, run, world_of
 
 SECTIONS = ("embedder", "limits", "user", "knowledge", "ranking", "head")
 """Of the settings: what lists depend on."""
@@ -156,7 +156,7 @@ def evaluate(
         json_file.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     if report_dir:
         logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its fonts
-        from stream_rec.replay.report import page
+        from stream_rec.evaluation.report import page
 
         (report_dir / "index.html").write_text(page(said), encoding="utf-8")
     _print(said)
@@ -168,7 +168,7 @@ def evaluate(
 
 def _chosen(wanted: str) -> dict[str, Factory]:
     """Return the baselines that were asked for."""
-    from stream_rec.replay.baselines import BASELINES
+    from stream_rec.evaluation.baselines import BASELINES
 
     if wanted in ("all", "none"):
         return dict(BASELINES) if wanted == "all" else {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stream_rec.replay.log import BadLine
+from stream_rec.logs.log import BadLine
 
 FORMATS = """\b
 Files are JSON lines or CSV, plain or gzipped; docs/formats.md has every

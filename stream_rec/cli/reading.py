@@ -8,8 +8,8 @@ from rich.progress import Progress
 
 from stream_rec.cli.files import Skipped
 from stream_rec.config import Settings
+from stream_rec.logs.log import read_items, usable
 from stream_rec.replay.embedded import EmbeddedItems, embedded
-from stream_rec.replay.log import read_items, usable
 
 
 def load_items(file: Path, settings: Settings, cache: Path, skipped: Skipped, progress: Progress) -> EmbeddedItems:

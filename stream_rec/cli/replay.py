@@ -19,9 +19,9 @@ from stream_rec.cli.interrupt import raised, stopped_by_interrupt
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden
 from stream_rec.errors import FileProblem
+from stream_rec.logs.log import read_events, usable
+from stream_rec.pipeline import Pipeline
 from stream_rec.replay.embedded import CACHE
-from stream_rec.replay.log import read_events, usable
-from stream_rec.replay.pipeline import Pipeline
 
 SHOWN = 50
 """Events between two looks at the progress bar."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from stream_rec.broker.find import require_answering
+from stream_rec.client.reachable import require_answering
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, LoginRefused
 from stream_rec.stop_signals import end_with_0

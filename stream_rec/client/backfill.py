@@ -27,9 +27,8 @@ from stream_rec.client.throttle import Throttle
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, DeliveryFailed
 from stream_rec.events import validate
-from stream_rec.events.interaction import TOPIC_OF_KIND
+from stream_rec.events.interaction import TOPIC_OF_KIND, LoggedEvent
 from stream_rec.events.validate import Rejection
-from stream_rec.replay.log import LoggedEvent
 
 HEADER = "backfill"
 """Header of every event sent from a log; its value is the log's name."""

@@ -32,7 +32,7 @@ def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
     if not kafka.bootstrap:
         raise BrokerUnavailable("no Kafka broker is named; give host:port, or set kafka.bootstrap")
     if kafka.security_protocol != "PLAINTEXT":  # a refused login kafka-python tries again until its time is over
-        from stream_rec.broker.find import require_answering  # brings aiokafka, which an app may not need
+        from stream_rec.client.reachable import require_answering  # brings aiokafka, which an app may not need
 
         require_answering(kafka, BOOTSTRAP_TIMEOUT_MS / 1000)
     expect_closing()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta, Struct
 
@@ -47,3 +47,10 @@ class Interaction(Struct, frozen=True, omit_defaults=True):
     value: float | None = None
     """What it was worth: price paid, rating given, seconds watched."""
     context: Context = {}
+
+
+class LoggedEvent(NamedTuple):
+    """An interaction and its kind, which on Kafka is its topic."""
+
+    kind: Kind
+    event: Interaction

@@ -1,1 +1,1 @@
-"""The same core without a broker: logs in, lists and states out."""
+"""What a replay of a log needs besides the pipeline: its items with their embeddings, and its pace."""

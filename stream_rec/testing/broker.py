@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from stream_rec.broker.find import require_answering
 from stream_rec.broker.lifecycle import start_broker, stop_broker
+from stream_rec.client.reachable import require_answering
 from stream_rec.config import KafkaSettings, Settings, load
 
 

@@ -12,8 +12,8 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError
 from msgspec import Struct
 
-from stream_rec.broker.find import require_answering
 from stream_rec.client.connect import expect_closing
+from stream_rec.client.reachable import require_answering
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, NotAllowed, SettingsError, StreamRecError, TopicMismatch
 from stream_rec.topics.definition import TopicSpec, all_topics

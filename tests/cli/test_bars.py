@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from stream_rec.cli import bars as bars_module
 from stream_rec.cli import cli
 from stream_rec.cli.bars import LINE_EVERY_S, Lines, Rate, bars
-from tests.replay.logs import many_rows, write_events, write_items
+from tests.evaluation.logs import many_rows, write_events, write_items
 
 COLUMNS = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate())
 

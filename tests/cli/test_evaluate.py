@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 
 from stream_rec.cli import cli
 from stream_rec.errors import FileProblem
+from stream_rec.evaluation.baselines import BASELINES
 from stream_rec.events.item import Item
-from stream_rec.replay.baselines import BASELINES
-from tests.replay.logs import Popular, broken, first_items, many_rows, write_events, write_items
+from tests.evaluation.logs import Popular, broken, first_items, many_rows, write_events, write_items
 
 ITEM_IDS = [f"i{n}" for n in range(6)]
 
@@ -21,7 +21,7 @@ ITEM_IDS = [f"i{n}" for n in range(6)]
 def baselines(monkeypatch):
     """Four methods instead of the real baselines."""
     made = {"popular": Popular, "first": first_items, "broken": broken, "choosing": BASELINES["popularity"]}
-    monkeypatch.setattr("stream_rec.replay.baselines.BASELINES", made)
+    monkeypatch.setattr("stream_rec.evaluation.baselines.BASELINES", made)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.command import CLEAN
-from tests.replay.logs import many_rows, write_events, write_items
+from tests.evaluation.logs import many_rows, write_events, write_items
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -10,8 +10,7 @@ import pytest
 from stream_rec.client import EventProducer
 from stream_rec.client.backfill import SLICE, Backfill, Fate
 from stream_rec.config import KafkaSettings, Settings
-from stream_rec.events.interaction import Interaction, Kind
-from stream_rec.replay.log import LoggedEvent
+from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from tests.kafka.outcome import wait_until
 
 pytestmark = pytest.mark.kafka

@@ -8,7 +8,7 @@ import confluent_kafka
 import msgspec
 
 from stream_rec.config import KafkaSettings
-from stream_rec.replay.log import LoggedEvent
+from stream_rec.events.interaction import LoggedEvent
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 TIMEOUT_S = 120.0

@@ -14,8 +14,7 @@ import msgspec
 from stream_rec.embedding import codec
 from stream_rec.embedding.encoder import build
 from stream_rec.embedding.text import HASH_BYTES
-from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind
-from stream_rec.replay.log import LoggedEvent
+from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind, LoggedEvent
 from stream_rec.topics import admin as topics
 from tests.crash.foreign import CODECS, TIMEOUT_S, ForeignProducer
 from tests.crash.load import N_ITEMS, Record

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from kafka.consumer.fetcher import ConsumerRecord
 
-from stream_rec.replay.log import LoggedEvent
+from stream_rec.events.interaction import LoggedEvent
 
 WEEK_MS = 7 * 24 * 3600 * 1000
 A_WEEK = 10

@@ -21,7 +21,7 @@ from kafka.errors import KafkaError
 from stream_rec.client.connect import connect
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable
-from stream_rec.replay.log import LoggedEvent
+from stream_rec.events.interaction import LoggedEvent
 from stream_rec.testing.pipeline import Child
 from tests.crash.broker import Broker, SecondBroker
 from tests.crash.lists import Absence, Lists

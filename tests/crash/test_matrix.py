@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from stream_rec.config import load
-from stream_rec.replay.kernels import compile_kernels
+from stream_rec.kernels import compile_kernels
 from tests.crash import trial
 from tests.crash.broker import Broker
 from tests.crash.faults import all_faults

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
-from stream_rec.events.interaction import Interaction, Kind
-from stream_rec.replay.log import LoggedEvent
+from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from tests.crash import oracle
 
 

@@ -17,8 +17,8 @@ from stream_rec.config import Settings, as_toml, load
 from stream_rec.errors import FileProblem, SettingsError
 from stream_rec.events import validate
 from stream_rec.events.item import Item
+from stream_rec.logs.log import BadLine, content, read_events, read_items
 from stream_rec.replay import embedded as cache
-from stream_rec.replay.log import BadLine, content, read_events, read_items
 from stream_rec.topics import definition
 from tests.fuzz.damage import TEXTS, damaged_bytes, odd
 from tests.fuzz.records import json_bytes

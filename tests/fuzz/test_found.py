@@ -20,10 +20,10 @@ from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.bounds import MOST_VISITORS
+from stream_rec.logs.log import read_events
 from stream_rec.ranking import merge
 from stream_rec.ranking.merge import MalformedContribution
 from stream_rec.replay import embedded
-from stream_rec.replay.log import read_events
 from stream_rec.topics import definition
 from stream_rec.user import state as user_state
 from tests.catalog.stock import taught

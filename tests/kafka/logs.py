@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from stream_rec.client import EventProducer
-from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
-from stream_rec.replay.log import LoggedEvent
 
 ALL_KINDS = (Kind.VIEW, Kind.CLICK, Kind.PURCHASE)
 MINUTE_MS = 60_000

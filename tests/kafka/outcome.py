@@ -17,14 +17,13 @@ from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings
 from stream_rec.embedding import codec
 from stream_rec.embedding.text import canonical_text, content_hash
-from stream_rec.events.interaction import KIND_OF_TOPIC
+from stream_rec.events.interaction import KIND_OF_TOPIC, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.rejected import Rejected
 from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.state import ItemState
-from stream_rec.replay.log import LoggedEvent
-from stream_rec.replay.pipeline import Pipeline
+from stream_rec.pipeline import Pipeline
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream_rec.events.interaction import KIND_OF_TOPIC
-from stream_rec.replay.log import LoggedEvent
+from stream_rec.events.interaction import KIND_OF_TOPIC, LoggedEvent
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.kafka.logs import send, zipf_log
 from tests.kafka.outcome import assert_same_as_replay, read, wait_until

@@ -12,8 +12,7 @@ from click.testing import CliRunner
 
 from stream_rec.cli import cli
 from stream_rec.config import Settings
-from stream_rec.events.interaction import Interaction, Kind
-from stream_rec.replay.log import LoggedEvent
+from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.topics.admin import create
 from stream_rec.user import seen

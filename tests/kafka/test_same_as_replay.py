@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from stream_rec.config import Settings
-from stream_rec.events.interaction import Kind
-from stream_rec.replay.log import LoggedEvent, read_events
+from stream_rec.events.interaction import Kind, LoggedEvent
+from stream_rec.logs.log import read_events
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.kafka.logs import ALL_KINDS, send, zipf_log
 from tests.kafka.outcome import Count, assert_same_as_replay

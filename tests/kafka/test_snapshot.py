@@ -11,9 +11,8 @@ from click.testing import CliRunner, Result
 from stream_rec.cli import cli
 from stream_rec.config import Settings
 from stream_rec.errors import NotAtRest, StreamRecError, TopicMismatch, TopicsInUse
-from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.slate import EVERYBODY, Slate
-from stream_rec.replay.log import LoggedEvent
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.topics.admin import create
 from stream_rec.user import seen

@@ -13,11 +13,10 @@ from stream_rec.cli import cli
 from stream_rec.client.connect import connect
 from stream_rec.embedding import codec
 from stream_rec.embedding.text import content_hash
-from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.partition import partition_of
 from stream_rec.events.receipt import Receipt
 from stream_rec.events.rejected import Rejected
-from stream_rec.replay.log import LoggedEvent
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.kafka.outcome import assert_same_as, read, replayed, wait_until
 from tests.kafka.settings import quick_settings

@@ -12,15 +12,16 @@ import numpy as np
 from stream_rec.config import Settings
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.stage import ItemRecord, embed
+from stream_rec.evaluation.metrics import gains
+from stream_rec.events.interaction import LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.knowledge.visits import visitor_of
+from stream_rec.logs.log import read_events, read_items, usable
+from stream_rec.pipeline import Pipeline
 from stream_rec.ranking import merge
 from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.merge import SharedHead
 from stream_rec.recommend import Ranked, teach
-from stream_rec.replay.log import LoggedEvent, read_events, read_items, usable
-from stream_rec.replay.metrics import gains
-from stream_rec.replay.pipeline import Pipeline
 
 SETTINGS = Settings()
 LATER_MS = 2_000_000_000_000

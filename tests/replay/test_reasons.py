@@ -10,9 +10,9 @@ import pytest
 
 from stream_rec.config import EmbedderSettings, Settings
 from stream_rec.events.slate import Slate
+from stream_rec.logs.log import read_events, read_items
+from stream_rec.pipeline import Pipeline
 from stream_rec.replay.embedded import embedded
-from stream_rec.replay.log import read_events, read_items
-from stream_rec.replay.pipeline import Pipeline
 
 EXAMPLE = Path(__file__).parents[2] / "examples/entree_chicago"
 COLD, ALL = 50, 400

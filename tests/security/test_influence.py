@@ -20,10 +20,10 @@ from stream_rec.config import Settings
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.text import canonical_text
-from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.logs.log import read_events, read_items
+from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.bpr import FARTHEST
-from stream_rec.replay.log import LoggedEvent, read_events, read_items
-from stream_rec.replay.pipeline import Pipeline
 
 LOG = Path(__file__).parents[2] / "examples" / "entree_chicago"
 LATER_MS = 2_000_000_000_000

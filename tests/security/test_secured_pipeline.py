@@ -16,11 +16,11 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
-from stream_rec.broker.find import require_answering
 from stream_rec.client import EventProducer, RecommendationsView
 from stream_rec.client.answers import Answers
 from stream_rec.client.connect import connect
 from stream_rec.client.originals import OriginalReader
+from stream_rec.client.reachable import require_answering
 from stream_rec.client.reader import RecordLookup
 from stream_rec.errors import LoginRefused, NotAllowed, TopicMismatch
 from stream_rec.events.item import Item

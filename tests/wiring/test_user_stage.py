@@ -12,12 +12,12 @@ from stream_rec.errors import SettingsError
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.head import HeadConfig, MixtureHead
 from stream_rec.ranking.merge import SharedHead
 from stream_rec.recommend import policy_name
 from stream_rec.recommender import LocalHead, Recommender
-from stream_rec.replay.pipeline import Pipeline
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.wiring import user_stage

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 
-from stream_rec.replay import kernels
-from stream_rec.replay.kernels import Step
+from stream_rec import kernels
+from stream_rec.kernels import Step
 from stream_rec.wiring import warm_up
 
 

@@ -1,0 +1,84 @@
+"""The production core as a ``Method``: ``Pipeline`` and its recommender learn and make lists, as for any event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from stream_rec.config import Settings
+from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.evaluation.method import Group, World
+from stream_rec.events.item import Item
+from stream_rec.kernels import compile_kernels
+from stream_rec.pipeline import Pipeline
+from stream_rec.ranking.policy import RankingConfig
+from stream_rec.recommend import Ranked
+from stream_rec.retrieval.candidates import Candidates
+
+NOBODY = "\0"
+"""No user's id: for one who has not been seen yet."""
+NO_HASH = b"\0" * 16
+"""The catalog does not look at an embedding's content hash."""
+
+
+class Engine:
+    """One pipeline over one log."""
+
+    def __init__(self, world: World, seed: int, *, settings: Settings, items: Sequence[Item], encoder: str) -> None:
+        """Put the items and their vectors into the catalog.
+
+        Args:
+            items: Those of the item file, in the order of ``world.item_ids``.
+            encoder: Identity of the encoder that made ``world.vectors``.
+        """
+        compile_kernels()  # here, where no list is timed
+        ranking = msgspec.structs.replace(settings.ranking, seed=seed)
+        self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking))
+        self._ranked: Ranked | None = None
+        self._id_of_user: dict[int, str] = {}
+        has_vector = world.vectors.any(axis=1)
+        for number, item in enumerate(items):
+            self._pipeline.catalog.put_item(item)
+            if has_vector[number]:
+                embedding = ItemEmbedding(encoder, NO_HASH, np.array(world.vectors[number]))
+                self._pipeline.catalog.put_embedding(item.item_id, embedding)
+
+    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+        """Return the list that the user would get now."""
+        pipeline = self._pipeline
+        user_id = self._id_of_user.get(user, NOBODY)
+        self._ranked = pipeline.rank(user_id, now_ms)
+        config = msgspec.structs.replace(pipeline.settings.ranking, n=n)
+        rows = self._listed(config, f"{user_id}/{now_ms}")
+        pipeline.recommender.count_shown(rows)
+        return rows
+
+    def candidates(self) -> Candidates:
+        """Return what the last list was made from, until its group is learned."""
+        return self._ranked.candidates
+
+    def varied(self, diversity: float, n: int) -> np.ndarray:
+        """Return what the last list would have been at another diversity, no slot explored nor given to the unseen.
+
+        Leaves no trace: nobody has seen it.
+        """
+        plain = {"diversity": diversity, "n": n, "explore_share": 0.0, "tail_every": 0}
+        config = msgspec.structs.replace(self._pipeline.settings.ranking, **plain)
+        return self._listed(config, NOBODY)
+
+    def learn(self, group: Group) -> None:
+        """Teach the head the group as one, then take each event as it would come from its topic."""
+        pipeline = self._pipeline
+        user_id = self._id_of_user[group.user] = group.events[0].event.user_id
+        ranked, self._ranked = self._ranked, None
+        if ranked is None:  # in the warm-up nobody asked for a list
+            ranked = pipeline.rank(user_id, group.now_ms)
+        pipeline.take(ranked, group.events)
+
+    def _listed(self, config: RankingConfig, request: str) -> np.ndarray:
+        """Return the items' numbers: rows are given in the order of the items, and only they are ever listed."""
+        pipeline = self._pipeline
+        shown = pipeline.recommender.items(self._ranked, request, config)
+        return np.array([pipeline.catalog.find(item.item_id) for item in shown], np.int64)

@@ -1,0 +1,69 @@
+"""What the evaluation judges: anything that makes a list before a group of events and learns from the group after it.
+
+Users and items are numbers here, given by the log (``replay/prequential.py``): items in the order of the item file,
+then items that only events name, in the order of their first event; users in the order of their first event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from stream_rec.events.interaction import LoggedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What every method may know before the first event."""
+
+    n_users: int
+    n_items: int
+    item_ids: list[str]
+    """By item number."""
+    is_listed: np.ndarray
+    """(n_items,) bool: the item file has it. Only these may be recommended, and all of them from the start."""
+    vectors: np.ndarray
+    """(n_items, d) float32 text embeddings, unit rows; zero where an item has no text."""
+    n_warm_groups: int
+    """How many groups only teach: a method may choose its own settings on them, and on nothing later."""
+    n_events_between_trainings: int
+    """How often a batch model is trained again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Consecutive events of one user at one time: an order, or a single event."""
+
+    user: int
+    now_ms: int
+    items: np.ndarray
+    """(e,) int64 item numbers, in the order of the log; an item may stand there twice."""
+    kinds: np.ndarray
+    """(e,) int8 ``Kind`` of each event."""
+    events: list[LoggedEvent]
+    """The same as they stand in the log."""
+
+
+class Method(Protocol):
+    """The engine or a baseline. One instance sees one log, in order, once."""
+
+    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+        """Return at most ``n`` different listed item numbers, best first, from what was learned so far. Changes nothing
+        that a list depends on."""
+
+    def learn(self, group: Group) -> None:
+        """Take one group. In the warm-up it comes without ``recommend`` before it."""
+
+
+class Observer(Protocol):
+    """Looks at one method while it is judged: at more than its lists, and in time that is not the method's."""
+
+    def observe(self, group: Group) -> None:
+        """Look: the last list was made for this group and is scored, and the group is not learned yet. Changes nothing
+        that a list depends on."""
+
+    def found(self) -> Mapping[str, np.ndarray]:
+        """Return what was seen, by name."""

@@ -1,0 +1,168 @@
+"""A log of any size in the order of time: arrays of who did what when, and the events themselves, read one by one.
+
+The first pass numbers users and items and keeps 17 bytes an event; the arrays lie in a folder and are mapped, so that
+several processes share them. The second pass reads the log again. Where events are out of order, they are copied to one
+file in the folder, from which the second pass takes them in order.
+"""
+
+from __future__ import annotations
+
+import mmap
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from stream_rec.errors import FileProblem
+from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.validate import InputLimits
+from stream_rec.logs.log import BadLine, read_events, usable
+
+ARRAYS = ("times_ms", "users", "items", "kinds")
+
+
+class _Facts(Struct, frozen=True):
+    """What the folder says of the log besides the arrays."""
+
+    path: str
+    limits: InputLimits
+    received_ms: int
+    item_ids: list[str]
+    n_users: int
+    n_late: int
+
+
+class ScannedLog:
+    """The usable events of a log by time, ties as they stand in the file. Opened again from its folder when pickled."""
+
+    def __init__(self, folder: Path) -> None:
+        facts = msgspec.msgpack.decode((folder / "log.msgpack").read_bytes(), type=_Facts)
+        # asarray: elements of np.memmap itself cost ten times as much to take.
+        arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}
+        self.folder = folder
+        self.item_ids = facts.item_ids
+        """By item number: those that were given, then others in the order of their first event."""
+        self.n_users = facts.n_users
+        self.n_late = facts.n_late
+        """Events that stand after a later one in the file."""
+        self.times_ms, self.users, self.items, self.kinds = (arrays[name] for name in ARRAYS)
+        """(n,) int64, int32, int32 and int8. Users are numbered in the order of their first event."""
+        self._facts = facts
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return len(self.times_ms)
+
+    def __reduce__(self) -> tuple[type[ScannedLog], tuple[Path]]:
+        return ScannedLog, (self.folder,)
+
+    def events(self) -> Iterator[LoggedEvent]:
+        """Yield the events in the order of the arrays, one in memory at a time.
+
+        Raises:
+            FileProblem: the file is not what it was.
+        """
+        spool = self.folder / "events.spool"
+        n = 0
+        for event in self._spooled(spool) if spool.exists() else self._as_they_stand():
+            n += 1
+            yield event
+        if n != len(self):
+            raise FileProblem(f"{self._facts.path} has changed: {n} of {len(self)} events are left; start again")
+
+    def _as_they_stand(self) -> Iterator[LoggedEvent]:
+        facts = self._facts
+        log = read_events(Path(facts.path), limits=facts.limits, received_ms=facts.received_ms)
+        return islice(usable(log, lambda line: None), len(self))
+
+    def _spooled(self, spool: Path) -> Iterator[LoggedEvent]:
+        bounds = np.load(self.folder / "bounds.npy", mmap_mode="r")
+        with spool.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            for start, end in bounds:
+                yield LoggedEvent(*_SPOOL.decode(content[start:end]))
+
+
+def scan(
+    path: Path,
+    folder: Path,
+    *,
+    item_ids: Sequence[str],
+    limits: InputLimits,
+    received_ms: int,
+    on_bad: Callable[[BadLine], None],
+    limit: int | None = None,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> ScannedLog:
+    """Read a log for the first time, and leave what was learned of it in ``folder``, which must be empty.
+
+    Args:
+        item_ids: Items that have their numbers whatever the log says.
+        limit: Take the first so many usable lines of the file.
+        on_progress: Called now and then with the share of the file that was read.
+
+    Raises:
+        FileProblem: as of ``read_events``, or there is no usable event.
+    """
+    number_of_item = {item_id: number for number, item_id in enumerate(item_ids)}
+    number_of_user: dict[str, int] = {}
+    times_ms, users, items, kinds = array("q"), array("i"), array("i"), array("b")
+    log = read_events(path, limits=limits, received_ms=received_ms)
+    for kind, event in islice(usable(log, on_bad), limit):
+        times_ms.append(event.timestamp_ms)
+        users.append(number_of_user.setdefault(event.user_id, len(number_of_user)))
+        items.append(number_of_item.setdefault(event.item_id, len(number_of_item)))
+        kinds.append(kind)
+        if not len(times_ms) % 1000:
+            on_progress(log.bytes_read / max(1, log.bytes_total))
+    if not times_ms:
+        raise FileProblem(f"{path} has no event that can be used; docs/formats.md says what is read")
+    times = np.frombuffer(times_ms, np.int64)
+    order = np.argsort(times, kind="stable")
+    n_late = int(np.count_nonzero(times < np.maximum.accumulate(times)))
+    if n_late:
+        _spool(path, folder, order, limits, received_ms)
+    known = len(item_ids)
+    by_user, _ = _by_first(np.frombuffer(users, np.int32)[order], 0)
+    by_item, others = _by_first(np.frombuffer(items, np.int32)[order], known)
+    columns = (times[order], by_user, by_item, np.frombuffer(kinds, np.int8)[order])
+    for name, values in zip(ARRAYS, columns):
+        np.save(folder / f"{name}.npy", values)
+    names = list(number_of_item)
+    facts = _Facts(
+        path=str(path),
+        limits=limits,
+        received_ms=received_ms,
+        item_ids=[*item_ids, *(names[old] for old in others)],
+        n_users=len(number_of_user),
+        n_late=n_late,
+    )
+    (folder / "log.msgpack").write_bytes(msgspec.msgpack.encode(facts))
+    return ScannedLog(folder)
+
+
+def _by_first(numbers: np.ndarray, known: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``numbers`` with those from ``known`` on counted in the order in which they come, and their old ones."""
+    old, first = np.unique(numbers, return_index=True)
+    is_new = old >= known
+    others = old[is_new][np.argsort(first[is_new])]
+    renumbered = np.arange(max(known, int(old[-1]) + 1), dtype=np.int32)
+    renumbered[others] = np.arange(known, known + len(others))
+    return renumbered[numbers], others
+
+
+def _spool(path: Path, folder: Path, order: np.ndarray, limits: InputLimits, received_ms: int) -> None:
+    """Copy the events to one file, as they stand, and where each begins and ends to another, in order of time."""
+    ends = array("q", [0])
+    log = read_events(path, limits=limits, received_ms=received_ms)
+    with (folder / "events.spool").open("wb") as sink:
+        for logged in islice(usable(log, lambda line: None), len(order)):
+            ends.append(ends[-1] + sink.write(msgspec.msgpack.encode((int(logged.kind), logged.event))))
+    starts_and_ends = np.frombuffer(ends, np.int64)
+    np.save(folder / "bounds.npy", np.stack([starts_and_ends[:-1], starts_and_ends[1:]], axis=1)[order])
+
+
+_SPOOL = msgspec.msgpack.Decoder(tuple[Kind, Interaction])

@@ -1,0 +1,159 @@
+"""Kernels are compiled at their first use, which takes tens of seconds on a new machine: here it is done beforehand.
+
+``stream-rec compile`` does nothing else. What was compiled is in numba's cache: in ``__pycache__`` beside each
+kernel, else in the user's cache directory, or in ``NUMBA_CACHE_DIR``. Where it is one of these two, what lies beside
+the kernels (from a wheel, or from ``compile`` in an image) is copied there: numba looks in one place only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numba.core import event as numba_event
+from numba.core.registry import CPUDispatcher
+
+from stream_rec.config import Settings
+from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.item import Item
+from stream_rec.knowledge.state import KnowledgeConfig
+from stream_rec.pipeline import Pipeline
+from stream_rec.ranking.policy import RankingConfig
+
+ITEMS, USERS, EVENTS = 12, 20, 80
+SETTINGS = Settings(
+    knowledge=KnowledgeConfig(visitors=8),  # so few an item that some leave it again
+    ranking=RankingConfig(n=4, diversity=0.5, explore_share=0.5),
+)
+"""Under which everything happens that can happen."""
+
+
+LOCK = "stream-rec-compiles.lock"
+"""Beside what is compiled: its holder compiles, and others load what it has done."""
+
+
+class Step(NamedTuple):
+    """What is being compiled."""
+
+    number: int
+    """Counted from 1; 0: another process compiles, and this one waits for it."""
+    of: int
+    name: str
+
+
+def compile_kernels(tell: Callable[[Step], None] = lambda step: None) -> None:
+    """Run every kernel once, on a small world of its own: compiled, or loaded from numba's cache.
+
+    Once a process: a second call does nothing. Of several processes one compiles.
+
+    Args:
+        tell: Told of each kernel before it is compiled, and of nothing where all are in the cache.
+    """
+    copy_compiled()
+    with _Compiling(tell):
+        run_kernels()
+
+
+@cache
+def run_kernels() -> None:
+    """Run every kernel once, once a process."""
+    of_empty_catalog, pipeline = Pipeline(SETTINGS), Pipeline(SETTINGS)
+    vectors = np.eye(ITEMS, 16, dtype=np.float32)
+    for number in range(ITEMS):
+        pipeline.catalog.put_item(Item(f"i{number}", category="ab"[number % 2]))
+        if number % 4:
+            pipeline.catalog.put_embedding(f"i{number}", ItemEmbedding("warm-up", bytes(16), vectors[number]))
+    for number in range(EVENTS):
+        event = Interaction(f"e{number}", f"u{number % USERS}", f"i{7 * number // 3 % (ITEMS - 2)}", 1000 * number)
+        for one in (of_empty_catalog, pipeline) if number < 3 else (pipeline,):
+            one.list_for(Kind.VIEW, event, one.learn(Kind.VIEW, event))
+
+
+def copy_compiled() -> None:
+    """Copy what is compiled beside the kernels to where numba looks, if that is elsewhere and has none, or older.
+
+    Whether it fits (the source's digest, Python's and numba's versions, the CPU) is for numba to say.
+    """
+    folders = {(Path(one.py_func.__code__.co_filename).parent, one.stats.cache_path) for one in dispatchers().values()}
+    with suppress(OSError):  # what is not copied is compiled
+        for program, used in sorted(folders):
+            for index in sorted((program / "__pycache__").glob("*.nbi")):
+                _copy_if_newer(index, Path(used))
+
+
+def _copy_if_newer(index: Path, folder: Path) -> None:
+    """Copy one kernel's index and before it the code that it names: numba believes an index."""
+    there = folder / index.name
+    if there.exists() and there.stat().st_mtime >= index.stat().st_mtime:
+        return
+    for file in (*index.parent.glob(f"{index.stem}.*.nbc"), index):
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as copy:
+            copy.write(file.read_bytes())
+        os.replace(copy.name, folder / file.name)  # at once, as numba does: other processes read
+
+
+def dispatchers() -> dict[str, CPUDispatcher]:
+    """Return all kernels that are loaded, by module and name."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("stream_rec.")]
+    kernels = [value for module in modules for value in vars(module).values() if isinstance(value, CPUDispatcher)]
+    found = {f"{kernel.py_func.__module__}.{kernel.py_func.__qualname__}": kernel for kernel in kernels}
+    return dict(sorted(found.items()))
+
+
+def cache_path() -> Path:
+    """Return where the first kernel is kept when it is compiled; others may be elsewhere."""
+    kernel = next(iter(dispatchers().values()), None)  # none with NUMBA_DISABLE_JIT
+    return Path(kernel.stats.cache_path) if kernel is not None else Path(__file__).parent
+
+
+class _Compiling(numba_event.Listener):
+    """While this lasts whoever compiles is told of, and one process at a time does it."""
+
+    def __init__(self, tell: Callable[[Step], None]) -> None:
+        self._tell = tell
+        self._has_asked = False
+        self._lock: int | None = None
+        self._number = 0
+        self._of = len(dispatchers())
+
+    def __enter__(self) -> _Compiling:
+        numba_event.register("numba:compile", self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        numba_event.unregister("numba:compile", self)
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def on_start(self, event: numba_event.Event) -> None:
+        """Hear that a kernel is about to be compiled, because it is not in the cache."""
+        kernel = event.data["dispatcher"].py_func
+        if not kernel.__module__.startswith("stream_rec."):
+            return  # numba's own, which some kernels are made of
+        if not self._has_asked:
+            self._wait_for_lock()  # of what another has compiled meanwhile this one kernel is compiled again
+        self._number += 1
+        self._of = max(self._of, self._number)  # one of several types is compiled for each
+        self._tell(Step(self._number, self._of, kernel.__name__))
+
+    def on_end(self, event: numba_event.Event) -> None:
+        """Hear that it is done."""
+
+    def _wait_for_lock(self) -> None:
+        self._has_asked = True
+        with suppress(OSError):  # without a lock several may compile: a waste, and no fault
+            self._lock = os.open(cache_path() / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._tell(Step(0, self._of, "another process compiles"))
+                fcntl.flock(self._lock, fcntl.LOCK_EX)

@@ -1,0 +1,1 @@
+"""Reading logs: files of events and items in whatever format, line by line."""

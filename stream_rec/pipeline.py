@@ -1,0 +1,89 @@
+"""The whole pipeline in one process without a broker: the same core, event by event, state in dictionaries.
+
+There is no time of arrival: a log is one moment, in which each event counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.config import Settings
+from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.slate import Slate
+from stream_rec.knowledge import state as knowledge
+from stream_rec.knowledge.signal import Signal
+from stream_rec.knowledge.state import ItemState
+from stream_rec.ranking import river_head
+from stream_rec.recommend import Ranked
+from stream_rec.recommender import LocalHead, Recommender
+from stream_rec.user.advance import Advance, Arrival, advance
+from stream_rec.user.seen import Chunk
+from stream_rec.user.state import COLD, UserState
+
+
+class Pipeline:
+    """User stage, item stage and catalog as plain values. Every event is its topic's next offset in partition 0."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.users: dict[str, UserState] = {}
+        self.seen: dict[str, dict[int, Chunk]] = {}
+        """By user, the archive."""
+        self.items: dict[str, ItemState] = {}
+        cold = LocalHead(river_head.cold(settings.head, settings.ranking.seed))
+        self.recommender = Recommender(Catalog(), cold, settings.ranking, settings.head)
+        self._last_offset: dict[int, int] = {}
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is known of items."""
+        return self.recommender.catalog
+
+    def learn(self, kind: Kind, event: Interaction) -> UserState:
+        """Take one event: the head first, then the user's state and what is known of items. Return the new state."""
+        return self.take(self.rank(event.user_id, event.timestamp_ms), [LoggedEvent(kind, event)])
+
+    def take(self, ranked: Ranked, events: Sequence[LoggedEvent]) -> UserState:
+        """Take one user's events, which ``ranked`` came just before, all at once; return the user's state."""
+        advanced = self._advanced(events)
+        self.recommender.learn_from(ranked, [(lesson.kind, lesson.event) for lesson in advanced.lessons])
+        self._spread(advanced.signals)
+        return advanced.state
+
+    def rank(self, user_id: str, now_ms: int) -> Ranked:
+        """Return what could be shown to a user now."""
+        return self.recommender.rank(user_id, self.users.get(user_id, COLD), now_ms=now_ms)
+
+    def fold(self, kind: Kind, event: Interaction) -> UserState:
+        """Take one event to the user's state and to what is known of items; return the user's state after it."""
+        advanced = self._advanced([LoggedEvent(kind, event)])
+        self._spread(advanced.signals)
+        return advanced.state
+
+    def list_for(self, kind: Kind, event: Interaction, user: UserState) -> Slate:
+        """Return the list that goes out on ``event``, which ``user`` has learned."""
+        arrival = Arrival(event, kind, 0, user.offsets[kind])
+        return self.recommender.recommend(event.user_id, user, arrival.as_of)
+
+    def _advanced(self, events: Sequence[LoggedEvent]) -> Advance:
+        """Take one user's events to the user's state alone."""
+        safe = dict(self._last_offset)
+        arrivals = []
+        for kind, event in events:
+            offset = self._last_offset[kind] = self._last_offset.get(kind, -1) + 1
+            arrivals.append(Arrival(event, kind, 0, offset))
+        user_id = arrivals[0].event.user_id
+        chunks = self.seen.get(user_id, {})
+        advanced = advance(self.users.get(user_id, COLD), arrivals, self.settings.user, safe, chunks.get)
+        self.users[user_id] = advanced.state
+        if advanced.chunks:
+            self.seen[user_id] = chunks | advanced.chunks
+        return advanced
+
+    def _spread(self, signals: Iterable[Signal]) -> None:
+        """Take signals to what is known of items."""
+        for signal in signals:
+            known = knowledge.apply(self.items.get(signal.item_id, knowledge.UNSEEN), [signal], self.settings.knowledge)
+            self.items[signal.item_id] = known
+            self.catalog.put_knowledge(signal.item_id, known)

@@ -1,0 +1,185 @@
+"""From ranks and lists to what is said of a method."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stream_rec.evaluation.evaluation import Evaluation, genres
+from stream_rec.evaluation.observation import Observation
+from stream_rec.evaluation.prequential import Trial, schedule
+from stream_rec.evaluation.trials import Failed, Finished, world_of
+from stream_rec.events.item import Item
+from stream_rec.retrieval.candidates import FRESH, TRENDING
+from tests.evaluation.logs import scanned
+
+ROWS = [("u", "a", 0), ("v", "b", 1), ("u", "a", 2), ("u", "x", 2), ("v", "a", 3), ("w", "b", 4)]
+ITEMS = [Item("a", category="k"), Item("b", category="l"), Item("c", category="l")]
+
+
+def evaluation(tmp_path, rows=ROWS, items=ITEMS, warmup=0.3, n=10) -> Evaluation:
+    """Return an evaluation of which the first two events are the warm-up."""
+    log = scanned(tmp_path, rows, [item.item_id for item in items])
+    plan = schedule(log, warmup)
+    world = world_of(log, plan, np.ones(len(items), bool), np.eye(len(items), dtype=np.float32))
+    return Evaluation(log, plan, world, items, n=n, seed=0)
+
+
+def padded(lists, n=10) -> np.ndarray:
+    """Return lists as a trial keeps them."""
+    rows = np.full((len(lists), n), -1, np.int32)
+    for row, shown in zip(rows, lists):
+        row[: len(shown)] = shown
+    return rows
+
+
+def finished(ranks, lists, n=10, observed=None, chosen=None) -> Finished:
+    """Return a trial with these ranks and lists; its two warm groups were learned in 1 and 250 ms."""
+    times = np.arange(1, len(lists) + 1) * 1_000_000
+    trial = Trial(np.array(ranks, np.uint16), times, times, np.array([1_000_000, 250_000_000]))
+    return Finished(trial, padded(lists, n), 0.5, 2.0, 50.0, observed, chosen)
+
+
+LISTS = [[0, 1], [1, 0], [0]]
+GOOD = finished([1, 0, 2, 0], LISTS)
+SEEN = Observation(
+    sources=np.array([1 << TRENDING, 0, 1 << TRENDING | 1 << FRESH, 0], np.uint16),
+    n_candidates=np.array([2, 2, 1], np.int32),
+    diversities=np.array([0.0, 1.0]),
+    lists=np.stack([padded(LISTS), padded([[2, 0], [1, 0], [1]])]),
+)._asdict()
+CHOSEN = {"settings": {"half_life_days": None, "rate": 0.5}, "warm_up_ndcg": 0.25, "n_trials": 7}
+OBSERVED = finished([1, 0, 2, 0], LISTS, observed=SEEN)
+
+
+def test_a_result_by_hand(tmp_path):
+    """Four scored events in three groups: first, missed (not listed), second, missed."""
+    made, comparison = evaluation(tmp_path).of_all({"stream_rec": GOOD})
+    result = made["stream_rec"]
+    second = 1 / np.log2(3)
+
+    assert (result["hr"], result["ndcg"], result["mrr"]) == pytest.approx((0.5, (1 + second) / 4, 1.5 / 4))
+    assert result["hr@10"] == result["hr"]
+    assert {name: part["n"] for name, part in result["slices"].items() if part["n"]} == {
+        "user<5": 4, "user=0": 1, "user=1-4": 3, "item<5": 4, "item=0": 1, "item=1-4": 3,
+        "pair=seen": 1, "pair=new": 3, "kind=view": 4, "item=unlisted": 1,
+    }  # fmt: skip
+    assert result["slices"]["pair=seen"] == {"n": 1, "share": 0.25, "hr": 1, "ndcg": 1, "mrr": 1}
+    assert result["slices"]["user=0"] == {"n": 1, "share": 0.25, "hr": 0, "ndcg": 0, "mrr": 0}
+    assert result["slices"]["user=20+"] == {"n": 0, "share": 0, "hr": None, "ndcg": None, "mrr": None}
+    assert [result["halves"][half]["ndcg"] for half in ("first", "second")] == pytest.approx([0.5, second / 2])
+    assert (result["coverage"], result["list_length"]) == (2 / 3, 5 / 3)
+    assert result["intra_list_similarity"] == pytest.approx(0)
+    assert result["ci"]["ndcg"]["low"] <= result["ndcg"] <= result["ci"]["ndcg"]["high"]
+    assert result["curves"]["over_time"]["hr"][-1] == 0
+    assert result["curves"]["item_age"]["none"]["n"] == 1
+    assert comparison is None
+
+
+def test_candidate_recall_is_of_the_same_slices(tmp_path):
+    """Four events, two of them candidates: of the two that follow a first event in time, one."""
+    result = evaluation(tmp_path).of_all({"stream_rec": OBSERVED})[0]["stream_rec"]
+    recall = result["candidates"]
+
+    assert (recall["recall"], recall["per_list"]["mean"]) == (0.5, 5 / 3)
+    assert recall["sources"]["trending"] == {"covers": 0.5, "only": 0.25}
+    assert {name: part["n"] for name, part in recall["slices"].items()} == {
+        name: part["n"] for name, part in result["slices"].items()
+    }
+    assert (recall["slices"]["pair=seen"]["recall"], recall["slices"]["item=unlisted"]["recall"]) == (1, 0)
+    assert recall["slices"]["pair=new"]["recall"] == pytest.approx(1 / 3)
+
+
+def test_a_frontier_by_hand(tmp_path):
+    """Three groups at two diversities; at the second the first event's item has rank 2, and the last event's 1."""
+    frontier = evaluation(tmp_path).of_all({"stream_rec": OBSERVED})[0]["stream_rec"]["frontier"]
+    second = 1 / np.log2(3)
+
+    assert [point["diversity"] for point in frontier] == [0, 1]
+    assert [point["ndcg"] for point in frontier] == pytest.approx([(1 + second) / 4, (second + second + 1) / 4])
+    assert [point["hr"] for point in frontier] == [0.5, 0.75]
+    assert [point["coverage"] for point in frontier] == pytest.approx([2 / 3, 1])
+    assert [point["n_lists"] for point in frontier] == [3, 3]
+    assert frontier[1]["ndcg_change"]["mean"] == pytest.approx(second / 4)
+    assert frontier[0]["miscalibration"] == pytest.approx(np.log(1 / (0.99 * 0.5 + 0.01)))
+
+
+def test_who_was_not_observed_has_neither_candidates_nor_a_frontier(tmp_path):
+    """As the baselines are not."""
+    made = evaluation(tmp_path).of_all({"stream_rec": OBSERVED, "other": GOOD})[0]
+
+    assert {"candidates", "frontier"} <= made["stream_rec"].keys()
+    assert made["stream_rec"].keys() - made["other"].keys() == {"candidates", "frontier"}
+
+
+def test_cost_by_hand(tmp_path):
+    """Lists of 1, 2 and 3 ms; groups of two, one and one events learned in 1, 2 and 3 ms."""
+    cost = evaluation(tmp_path).of_all({"stream_rec": GOOD})[0]["stream_rec"]["cost"]
+
+    assert (cost["list_ms"]["mean"], cost["list_ms"]["p50"]) == (2, 2)
+    assert (cost["learn_ms"]["mean"], cost["learn_ms"]["p50"]) == (1.5, 1.25)
+    assert (cost["event_ms"], cost["setup_s"], cost["total_s"], cost["peak_mb"]) == (3, 0.5, 2.0, 50)
+
+
+def test_what_a_baseline_chose_is_said_with_what_choosing_took(tmp_path):
+    """The last warm group was learned in 250 ms; the engine chooses nothing."""
+    results, _ = evaluation(tmp_path).of_all({"stream_rec": GOOD, "other": finished([1] * 4, LISTS, chosen=CHOSEN)})
+
+    assert (results["other"]["chosen"], results["other"]["cost"]["choosing_s"]) == (CHOSEN, 0.25)
+    assert (results["stream_rec"]["chosen"], results["stream_rec"]["cost"]["choosing_s"]) == (None, None)
+
+
+def test_a_list_is_calibrated_to_what_was_before_it(tmp_path):
+    """u did k and gets k and l; v did l and gets both; w did nothing."""
+    result = evaluation(tmp_path).of_all({"m": GOOD})[0]["m"]
+
+    assert result["miscalibration"] == pytest.approx(np.log(1 / (0.99 * 0.5 + 0.01)))
+
+
+def test_the_engine_is_compared_with_the_best_other(tmp_path):
+    """Method for method the same users are drawn; what failed is not among them."""
+    outcomes = {
+        "stream_rec": GOOD,
+        "worse": finished([0, 0, 0, 0], LISTS),
+        "better": finished([2, 0, 3, 0], LISTS),
+        "failed": Failed("no"),
+    }
+    results, comparison = evaluation(tmp_path).of_all(outcomes)
+
+    assert list(results) == list(outcomes)
+    assert results["failed"] == {"error": "no"}
+    assert comparison["baseline"] == "better"
+    assert comparison["ndcg"]["mean"] == pytest.approx(results["stream_rec"]["ndcg"] - results["better"]["ndcg"])
+    assert comparison["hr"] == {"mean": 0, "low": 0, "high": 0}
+
+
+def test_one_user_gives_no_interval(tmp_path):
+    """All else is there."""
+    rows = [("u", item, at) for at, (_, item, _) in enumerate(ROWS)]
+    made, comparison = evaluation(tmp_path, rows).of_all(
+        {"stream_rec": finished([1, 0, 2, 0], LISTS[:1] * 4), "other": finished([1, 1, 1, 1], LISTS[:1] * 4)}
+    )
+
+    assert made["stream_rec"]["ci"] is None
+    assert comparison["ndcg"] == {"mean": pytest.approx((1 + 1 / np.log2(3)) / 4 - 1)}
+
+
+def test_lists_shorter_than_ten_have_no_measure_at_ten(tmp_path):
+    """It would be the same number under another name."""
+    result = evaluation(tmp_path, n=5).of_all({"m": finished([1, 0, 2, 0], LISTS, n=5)})[0]["m"]
+
+    assert result["hr@10"] is result["ndcg@10"] is None
+
+
+def test_genres_come_from_categories_else_from_tags(tmp_path):
+    """One category among the items with events is none; neither is a tag that all have."""
+    log = scanned(tmp_path, [("u", "a", 0), ("u", "b", 1), ("u", "x", 2)], ["a", "b", "c"])
+
+    def of(*pairs):
+        return genres([Item(i, category=category, tags=tags) for i, (category, tags) in zip("abc", pairs)], log)
+
+    numbers, n, source = of(("k", []), ("l", []), ("", []))
+    assert ([one.tolist() for one in numbers], n, source) == ([[0], [1], [], []], 2, "category")
+    numbers, n, source = of(("k", ["s", "t"]), ("k", ["t", "t"]), ("l", []))
+    assert ([one.tolist() for one in numbers], n, source) == ([[0, 1], [1], [], []], 2, "tags")
+    assert of(("", ["s"]), ("", ["s"]), ("", [])) == ([], 0, None)

@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from kafka import KafkaAdminClient
 
 from stream_rec.client.connect import connect
-from stream_rec.client.lag import open_records
 from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind
 from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import Slate
+from stream_rec.operations.lag import open_records
 from stream_rec.testing.pipeline import RunningPipeline
 
 TICK_S = 0.05

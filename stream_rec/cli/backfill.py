@@ -16,11 +16,11 @@ from stream_rec.broker.find import reached
 from stream_rec.cli.bars import bars
 from stream_rec.cli.files import FORMATS, Skipped
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
-from stream_rec.client.backfill import Backfill, Fate
-from stream_rec.client.silence import Silence
 from stream_rec.config import Settings
 from stream_rec.events.interaction import LoggedEvent
 from stream_rec.logs.log import BadLine, Log, read_events
+from stream_rec.operations.backfill import Backfill, Fate
+from stream_rec.operations.silence import Silence
 
 SHOW_S = 0.1
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stream_rec.client.rejections import Counts, DeadLetter, RejectionReader, path_of
-from stream_rec.client.verdict import REPLAY_OF, Chosen, Held
 from stream_rec.config import KafkaSettings
+from stream_rec.operations.rejections import Counts, DeadLetter, RejectionReader, path_of
+from stream_rec.operations.verdict import REPLAY_OF, Chosen, Held
 
 NAMED_HELD = 10
 """How many records that are not sent are named one by one; all are counted."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from stream_rec.client.rejections import origin_of
 from stream_rec.events.rejected import Origin
+from stream_rec.operations.rejections import origin_of
 from stream_rec.topics.definition import load
 
 UNIT_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}

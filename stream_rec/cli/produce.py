@@ -21,12 +21,12 @@ from stream_rec.cli.bars import bars
 from stream_rec.cli.files import FORMATS, Skipped
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer, InvalidEventError
-from stream_rec.client.rights import require_rights
 from stream_rec.config import Settings
 from stream_rec.events.interaction import TOPIC_OF_KIND, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
 from stream_rec.logs.log import BadLine, Log, content, read_events, read_items
+from stream_rec.operations.rights import require_rights
 from stream_rec.replay import pace as paces
 from stream_rec.replay.pace import Pace, in_words
 

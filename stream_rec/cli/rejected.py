@@ -37,14 +37,14 @@ from stream_rec.cli.letters import (
     say_unreadable,
 )
 from stream_rec.cli.parameters import Moment, OriginParam, TopicParam
-from stream_rec.client.originals import OriginalReader
-from stream_rec.client.rejections import DeadLetter, Filter, RejectionReader, path_of
-from stream_rec.client.repaired import read_repaired
-from stream_rec.client.resend import BATCH, Resender
-from stream_rec.client.rights import require_rights
-from stream_rec.client.verdict import Chosen, Held, Resend, check, choose, judged
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.events.rejected import Origin
+from stream_rec.operations.originals import OriginalReader
+from stream_rec.operations.rejections import DeadLetter, Filter, RejectionReader, path_of
+from stream_rec.operations.repaired import read_repaired
+from stream_rec.operations.resend import BATCH, Resender
+from stream_rec.operations.rights import require_rights
+from stream_rec.operations.verdict import Chosen, Held, Resend, check, choose, judged
 
 T = TypeVar("T")
 

@@ -15,10 +15,10 @@ from stream_rec.cli.group import Commands
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
-from stream_rec.client.rights import require_rights
 from stream_rec.config import Settings
 from stream_rec.events import validate
 from stream_rec.events.receipt import Receipt
+from stream_rec.operations.rights import require_rights
 
 _RECEIPT = msgspec.json.Decoder(Receipt)
 

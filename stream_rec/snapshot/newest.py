@@ -13,10 +13,10 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.changelog import Reading
 from stream_rec.client.reader import TopicReader
-from stream_rec.client.silence import Silence
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import StateVersionError
 from stream_rec.events.partition import partition_of
+from stream_rec.operations.silence import Silence
 from stream_rec.rocks import batch_of
 from stream_rec.snapshot.sections import Portable, is_kept
 

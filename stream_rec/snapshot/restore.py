@@ -11,11 +11,12 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, idempotent_producer
-from stream_rec.client.lag import has_committed, kept_records, members
-from stream_rec.client.rights import require_rights
+from stream_rec.client.groups import members
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.errors import BrokerUnavailable, DeliveryFailed, NotAtRest, TopicMismatch, TopicsInUse
 from stream_rec.events.partition import partition_of
+from stream_rec.operations.lag import has_committed, kept_records
+from stream_rec.operations.rights import require_rights
 from stream_rec.snapshot.file import Manifest, Snapshot
 from stream_rec.snapshot.sections import ITEM_STATES, KNOWLEDGE, SECTIONS, owner_of, require_readable
 from stream_rec.snapshot.take import topic_of

@@ -12,11 +12,12 @@ from kafka.errors import KafkaError
 
 from stream_rec import __version__
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect
-from stream_rec.client.lag import members, open_records, unreadable_records
-from stream_rec.client.rights import require_rights
+from stream_rec.client.groups import members
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, NotAtRest
 from stream_rec.events.interaction import TOPIC_OF_KIND
+from stream_rec.operations.lag import open_records, unreadable_records
+from stream_rec.operations.rights import require_rights
 from stream_rec.snapshot.file import Manifest, Source, Writer
 from stream_rec.snapshot.newest import newest
 from stream_rec.snapshot.sections import ITEM_STATES, SECTIONS, USERS, portable

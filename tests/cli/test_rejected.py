@@ -16,10 +16,10 @@ from kafka.consumer.fetcher import ConsumerRecord
 from stream_rec.cli import cli
 from stream_rec.client.connect import connect
 from stream_rec.client.reader import TopicReader
-from stream_rec.client.rejections import path_of
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import FileProblem, TopicMismatch
 from stream_rec.events.rejected import Origin, Rejected
+from stream_rec.operations.rejections import path_of
 from tests.client import fresh_topics
 
 NOW_MS = time.time_ns() // 1_000_000

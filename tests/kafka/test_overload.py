@@ -17,8 +17,8 @@ from kafka import KafkaAdminClient
 
 from stream_rec.client import EventProducer
 from stream_rec.client.connect import connect
-from stream_rec.client.lag import open_records
 from stream_rec.events.interaction import TOPIC_OF_KIND, LoggedEvent
+from stream_rec.operations.lag import open_records
 from stream_rec.testing.pipeline import Child, RunningPipeline
 from tests.kafka.logs import send, zipf_log
 from tests.kafka.outcome import Count, assert_committed_to_the_end, assert_same_as, replayed, wait_until

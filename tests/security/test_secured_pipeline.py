@@ -17,14 +17,14 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
 from stream_rec.client import EventProducer, RecommendationsView
-from stream_rec.client.answers import Answers
 from stream_rec.client.connect import connect
-from stream_rec.client.originals import OriginalReader
 from stream_rec.client.reachable import require_answering
 from stream_rec.client.reader import RecordLookup
 from stream_rec.errors import LoginRefused, NotAllowed, TopicMismatch
 from stream_rec.events.item import Item
 from stream_rec.events.rejected import Origin
+from stream_rec.operations.answers import Answers
+from stream_rec.operations.originals import OriginalReader
 from stream_rec.topics.acls import (
     ADMIN,
     CATALOG,

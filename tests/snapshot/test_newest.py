@@ -9,9 +9,9 @@ import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.changelog import OWNER_HEADER, Claim
-from stream_rec.client import silence
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, NewerVersion
+from stream_rec.operations import silence
 from stream_rec.snapshot import newest as module
 from stream_rec.snapshot.newest import Newest, newest
 from stream_rec.user import seen

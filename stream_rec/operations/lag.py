@@ -1,26 +1,13 @@
-"""How far a consumer group is behind, whether it is at work, and what topics hold: all of it asked of the broker."""
+"""How far a consumer group is behind, and what topics hold: all of it asked of the broker."""
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from collections.abc import Collection
 
-import kafka.errors
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.errors import (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    GroupIdNotFoundError,
-    NotCoordinatorError,
-)
 from kafka.protocol.consumer import IsolationLevel, OffsetSpec
 
-T = TypeVar("T")
-
-COORDINATOR_S = 15.0
-"""How long a cluster may take to make a group's coordinator known."""
+from stream_rec.client.groups import answered
 
 
 def open_records(client: KafkaAdminClient, group: str, topics: Collection[str], n_partitions: int) -> dict[str, int]:
@@ -62,7 +49,7 @@ def committed(client: KafkaAdminClient, group: str, partitions: list[TopicPartit
     Raises:
         KafkaError: the broker did not say.
     """
-    answer = _answered(lambda: client.list_group_offsets({group: partitions}))[group]
+    answer = answered(lambda: client.list_group_offsets({group: partitions}))[group]
     return {tp: found.offset for tp, found in answer.items() if found.offset >= 0}
 
 
@@ -88,46 +75,14 @@ def kept_records(client: KafkaAdminClient, topics: Collection[str], n_partitions
     return _between(begins, ends)
 
 
-def members(client: KafkaAdminClient, group: str) -> list[str]:
-    """Return the names of the processes that are in a group now: what static members are called, else client ids.
-
-    Raises:
-        KafkaError: the broker did not say.
-    """
-    found = _answered(lambda: _described(client, group))
-    return sorted(str(member.get("group_instance_id") or member.get("client_id")) for member in found["members"])
-
-
 def has_committed(client: KafkaAdminClient, group: str) -> bool:
     """Return whether a group of this name has ever committed an offset that is still known.
 
     Raises:
         KafkaError: the broker did not say.
     """
-    answer = _answered(lambda: client.list_group_offsets({group: None}))[group]
+    answer = answered(lambda: client.list_group_offsets({group: None}))[group]
     return any(found.offset >= 0 for found in answer.values())
-
-
-def _described(client: KafkaAdminClient, group: str) -> dict[str, Any]:
-    """Return a group as the broker describes it; raise what it says instead, which kafka-python only notes."""
-    found = client.describe_groups([group])[group]
-    if said := re.match(r"\[Error (-?\d+)\]", found.get("error") or ""):
-        error = kafka.errors.for_code(int(said[1]))
-        if error is not GroupIdNotFoundError:  # nobody was ever in it
-            raise error(found["error"])
-    return found
-
-
-def _answered(ask: Callable[[], T]) -> T:
-    """Return what a group's coordinator says, once there is one: a new cluster has none until it is first asked."""
-    deadline = time.monotonic() + COORDINATOR_S
-    while True:
-        try:
-            return ask()
-        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.1)
 
 
 def _between(begins: dict[TopicPartition, int], ends: dict[TopicPartition, int]) -> dict[str, int]:

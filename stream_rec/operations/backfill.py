@@ -18,17 +18,17 @@ import msgspec
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from stream_rec.client.answers import Answers
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, idempotent_producer
-from stream_rec.client.lag import committed, open_by_partition
-from stream_rec.client.present import Present
-from stream_rec.client.rights import require_rights
-from stream_rec.client.throttle import Throttle
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, DeliveryFailed
 from stream_rec.events import validate
 from stream_rec.events.interaction import TOPIC_OF_KIND, LoggedEvent
 from stream_rec.events.validate import Rejection
+from stream_rec.operations.answers import Answers
+from stream_rec.operations.lag import committed, open_by_partition
+from stream_rec.operations.present import Present
+from stream_rec.operations.rights import require_rights
+from stream_rec.operations.throttle import Throttle
 
 HEADER = "backfill"
 """Header of every event sent from a log; its value is the log's name."""

@@ -8,9 +8,9 @@ from contextlib import closing
 import pytest
 
 from stream_rec.client import EventProducer
-from stream_rec.client.backfill import SLICE, Backfill, Fate
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.operations.backfill import SLICE, Backfill, Fate
 from tests.kafka.outcome import wait_until
 
 pytestmark = pytest.mark.kafka

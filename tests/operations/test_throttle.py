@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream_rec.client.throttle import Throttle
+from stream_rec.operations.throttle import Throttle
 
 
 def throttle(**changed: float) -> Throttle:

@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import GroupAuthorizationFailedError, KafkaError
 
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, absent, connect
-from stream_rec.client.lag import members
+from stream_rec.client.groups import members
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, NotAllowed
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from stream_rec.client.rejections import origin_of, path_of
 from stream_rec.errors import FileProblem
 from stream_rec.events.rejected import Origin
+from stream_rec.operations.rejections import origin_of, path_of
 
 FILE_BYTES = 64 << 20
 """Largest file of repaired records; it is held in memory."""

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from stream_rec.client.rejections import DeadLetter, Replays, origin_of, path_of
-from stream_rec.client.verdict import Held, Resend, choose, judged
 from stream_rec.config import KafkaSettings
 from stream_rec.events.rejected import Origin, Rejected
 from stream_rec.events.validate import InputLimits
-from tests.client.test_rejections import record
+from stream_rec.operations.rejections import DeadLetter, Replays, origin_of, path_of
+from stream_rec.operations.verdict import Held, Resend, choose, judged
+from tests.operations.test_rejections import record
 
 KAFKA = KafkaSettings(topic_prefix="p-")
 NOW_MS = 1_800_000_000_000

@@ -16,10 +16,11 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
-from stream_rec.client import lag
+from stream_rec.client import groups
 from stream_rec.client.connect import connect
-from stream_rec.client.lag import has_committed, kept_records, members, open_by_partition, open_records
+from stream_rec.client.groups import members
 from stream_rec.config import KafkaSettings
+from stream_rec.operations.lag import has_committed, kept_records, open_by_partition, open_records
 
 
 class NewCluster:
@@ -44,7 +45,7 @@ def test_a_new_cluster_is_asked_again():
 
 def test_a_cluster_that_never_answers(monkeypatch: pytest.MonkeyPatch):
     """After a while the error comes out."""
-    monkeypatch.setattr(lag, "COORDINATOR_S", 0.0)
+    monkeypatch.setattr(groups, "COORDINATOR_S", 0.0)
     client = NewCluster()
     client.n_asked = -100
 
@@ -71,7 +72,7 @@ def test_who_may_not_see_a_group_is_not_told_that_it_is_empty(error: KafkaError)
 
 def test_a_coordinator_that_still_loads_is_asked_again(monkeypatch: pytest.MonkeyPatch):
     """It knows of no members yet."""
-    monkeypatch.setattr(lag, "COORDINATOR_S", 0.0)
+    monkeypatch.setattr(groups, "COORDINATOR_S", 0.0)
     with pytest.raises(CoordinatorLoadInProgressError):
         members(Noted(CoordinatorLoadInProgressError()), "g")
 

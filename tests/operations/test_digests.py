@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_rec.client import digests
-from stream_rec.client.digests import Digests, digest_of
+from stream_rec.operations import digests
+from stream_rec.operations.digests import Digests, digest_of
 
 
 def test_it_is_a_set(monkeypatch: pytest.MonkeyPatch):

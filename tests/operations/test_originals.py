@@ -10,9 +10,9 @@ from kafka import KafkaProducer
 from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.client.connect import connect
-from stream_rec.client.originals import OriginalReader
 from stream_rec.config import KafkaSettings
 from stream_rec.events.rejected import Origin
+from stream_rec.operations.originals import OriginalReader
 
 pytestmark = pytest.mark.kafka
 

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
-from stream_rec.client import rejections
-from stream_rec.client.rejections import REPLAYED_TO, DeadLetter, Filter, Rejections, origin_of, path_of
 from stream_rec.events.rejected import Origin, Rejected
+from stream_rec.operations import rejections
+from stream_rec.operations.rejections import REPLAYED_TO, DeadLetter, Filter, Rejections, origin_of, path_of
 
 
 def record(value: Any, *, offset: int = 0, timestamp: int = 0, key: bytes | None = b"ann", **headers: str) -> Any:

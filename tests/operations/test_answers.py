@@ -9,10 +9,10 @@ from contextlib import closing
 import pytest
 from kafka import KafkaProducer, TopicPartition
 
-from stream_rec.client.answers import Answers
 from stream_rec.client.connect import connect
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import TopicMismatch
+from stream_rec.operations.answers import Answers
 
 pytestmark = pytest.mark.kafka
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stream_rec.client.rights import require_rights
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import TopicMismatch
+from stream_rec.operations.rights import require_rights
 
 pytestmark = pytest.mark.kafka
 

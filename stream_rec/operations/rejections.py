@@ -15,9 +15,9 @@ from kafka.consumer.fetcher import ConsumerRecord
 from msgspec import Struct
 
 from stream_rec.client.reader import TopicReader
-from stream_rec.client.silence import Silence
 from stream_rec.config import KafkaSettings
 from stream_rec.events.rejected import Origin, Rejected
+from stream_rec.operations.silence import Silence
 
 REPLAYED_TO = "replayed-to"
 """Header of the second record of a rejection on ``rejected``: where its record was sent again, as an origin."""

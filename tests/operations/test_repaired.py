@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.client import repaired
-from stream_rec.client.repaired import read_repaired
 from stream_rec.errors import FileProblem
 from stream_rec.events.rejected import Origin
+from stream_rec.operations import repaired
+from stream_rec.operations.repaired import read_repaired
 
 
 def test_values_are_sent_as_they_are_written(tmp_path: Path):

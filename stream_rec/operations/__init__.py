@@ -1,0 +1,1 @@
+"""What an operator does with a running system: dead letters, backfill, lag, permissions."""

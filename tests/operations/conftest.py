@@ -1,0 +1,3 @@
+"""What tests of operations share with those of the SDK."""
+
+from tests.client.conftest import kafka  # noqa: F401

@@ -355,9 +355,10 @@ def _svg(name: str, width: float, height: float, draw: Callable[[Figure], None])
         written = io.StringIO()
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     text = written.getvalue()
-    return (
+    picture = (
         text[text.index("<svg") :]
         .replace('id="', f'id="{name}-')
         .replace("url(#", f"url(#{name}-")
         .replace('href="#', f'href="#{name}-')
     )
+    return f'<div class="wide">{picture}</div>'

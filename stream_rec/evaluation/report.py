@@ -24,7 +24,8 @@ p { margin: 4px 0 14px; max-width: 76ch } .note { color: #59626e; font-size: 14p
 .key div { flex: 1 1 170px; border: 1px solid #e6e8eb; border-radius: 8px; padding: 12px 16px }
 .key b { display: block; font-size: 23px; letter-spacing: -.02em; font-variant-numeric: tabular-nums }
 .key span { color: #59626e; font-size: 13px; display: block; line-height: 1.35 }
-.wide { overflow-x: auto } svg { display: block; width: 100%; height: auto; margin: 6px 0 10px }
+.wide { overflow-x: auto }
+svg { display: block; width: 100%; min-width: 620px; height: auto; margin: 6px 0 10px }
 svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif !important }
 table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums }
 th { text-align: right; font-weight: 600; color: #59626e; border-bottom: 1.5px solid #c9ced4; padding: 6px 6px;
@@ -39,7 +40,7 @@ pre { background: #f6f7f9; border-radius: 8px; padding: 14px 16px; font-size: 12
   overflow-x: auto }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 3px 22px; font-size: 14px } dt { color: #59626e }
 dd { margin: 0; font-variant-numeric: tabular-nums }
-@media print { h2 { break-after: avoid } svg, table { break-inside: avoid } }
+@media print { h2 { break-after: avoid } svg { min-width: 0 } svg, table { break-inside: avoid } }
 """
 
 Column = tuple[str, Callable[[Mapping[str, Any]], Any], str, Callable[..., float] | None]

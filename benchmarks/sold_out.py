@@ -3,7 +3,8 @@
     python benchmarks/sold_out.py [--users 10000] [--rate 100] [--seconds 20]
 
 Every user has a list with the item and is quiet from then on, but for a few whose events come at a steady rate, before
-and while the item leaves the lists. Everything runs on this machine, the broker and the load generator included.
+and while the item leaves the lists. Everything runs on this machine: the broker, the load, and a process of its own
+that reads all lists, as an app would that keeps them.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import multiprocessing
 import os
 import re
 import sys
 import threading
 import time
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
 
 import msgspec
 import psutil
@@ -36,42 +40,44 @@ PATIENCE_S = 120.0
 _SETTLED_S = 3.0
 
 
-class Showing(threading.Thread):
-    """Who is shown the item, by the newest list of each user on the topic."""
+class Showing:
+    """How many users are shown the item, by the newest list of each on the topic; read by a process of its own."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        super().__init__(daemon=True)
-        self._reader = TopicReader(kafka, "recommendations")
-        self._is_over = threading.Event()
-        self._needle = json.dumps(GONE).encode()
-        self.users: set[bytes] = set()
-        self.lists = 0
+        start = multiprocessing.get_context("spawn")
+        self._n_users = start.Value("q", 0)
+        self._is_over = start.Event()
+        self._process = start.Process(target=_watch, args=(kafka, self._n_users, self._is_over), daemon=True)
+        self._process.start()
 
-    def run(self) -> None:
-        """Read until told to stop."""
-        in_list = re.compile(rb'"item_id":' + self._needle + rb',"score"')
-        while not self._is_over.is_set():
-            for record in self._reader.poll(0.05):
-                self.lists += 1
-                if in_list.search(record.value or b""):
-                    self.users.add(record.key)
-                else:
-                    self.users.discard(record.key)
+    @property
+    def n_users(self) -> int:
+        """How many are shown it now."""
+        return self._n_users.value
 
     def wait_until(self, n: int, timeout_s: float) -> float:
         """Return after how many seconds at most ``n`` users are shown it."""
         began = time.monotonic()
-        while len(self.users) > n:
+        while self.n_users > n:
             if time.monotonic() - began > timeout_s:
-                sys.exit(f"{len(self.users)} users are still shown the item after {timeout_s:g} s")
+                sys.exit(f"{self.n_users} users are still shown the item after {timeout_s:g} s")
             time.sleep(0.01)
         return time.monotonic() - began
 
     def close(self) -> None:
         """Read no more."""
         self._is_over.set()
-        self.join()
-        self._reader.close()
+        self._process.join()
+
+
+def _watch(kafka: KafkaSettings, n_users: Synchronized, is_over: Event) -> None:
+    in_list = re.compile(rb'"item_id":' + json.dumps(GONE).encode() + rb',"score"')
+    reader, users = TopicReader(kafka, "recommendations"), set()
+    while not is_over.is_set():
+        for record in reader.poll(0.05):
+            (users.add if in_list.search(record.value or b"") else users.discard)(record.key)
+        n_users.value = len(users)
+    reader.close()
 
 
 class Live(threading.Thread):
@@ -117,7 +123,6 @@ def main() -> None:
         pipeline.producer() as producer,
     ):
         showing = Showing(pipeline.settings.kafka)
-        showing.start()
         fill(pipeline, producer, arguments.users)
         with Arrivals(pipeline.settings.kafka) as arrivals:
             live = Live(arrivals, arguments.rate)
@@ -125,7 +130,7 @@ def main() -> None:
             time.sleep(_SETTLED_S)
             arrivals.took_ms.clear()
             time.sleep(arguments.seconds)
-            before, n_showing = Latency.of(list(arrivals.took_ms)), len(showing.users)
+            before, n_showing = Latency.of(list(arrivals.took_ms)), showing.n_users
             arrivals.took_ms.clear()
             began = time.monotonic()
             producer.item(Item(GONE, title="thing 0", available=False))
@@ -178,7 +183,7 @@ def restart(pipeline: RunningPipeline, showing: Showing, producer: EventProducer
     producer.flush()
     click(pipeline, producer, n_users)
     time.sleep(_SETTLED_S)
-    n_showing = len(showing.users)
+    n_showing = showing.n_users
     pipeline.children["worker-1"].kill()
     producer.item(Item(GONE, title="thing 0", available=False))
     producer.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
 
@@ -11,6 +12,7 @@ import pytest
 from stream_rec.cli.cpu import name_cpu
 from stream_rec.testing.broker import kafka_broker
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored, in the commands that tests start too
 name_cpu(os.environ)  # tests load what commands have compiled, and the other way round
 
 

@@ -63,13 +63,14 @@ class Tail(Service):
             for partition in self._consumer.partitions_for_topic(topic) or range(self._kafka.partitions)
         ]
         self._consumer.assign(partitions)
+        begins = await self._consumer.beginning_offsets(partitions)
         ends = await self._consumer.end_offsets(partitions)
-        await self._consumer.seek_to_beginning(*partitions)
         n_mirrored = 0
-        if self._mirror is not None and self._mirror.fits(await self._consumer.beginning_offsets(partitions), ends):
+        if self._mirror is not None and self._mirror.fits(begins, ends):
             n_mirrored = await self._take_mirrored(self._mirror)
-            for tp, offset in self._mirror.next_offsets.items():
-                self._consumer.seek(tp, offset)
+            begins |= self._mirror.next_offsets
+        for tp, offset in begins.items():
+            self._consumer.seek(tp, offset)
         await self._catch_up(ends)
         log.info(
             "caught_up topics=%s mirrored=%d records=%d took_ms=%d",

@@ -83,9 +83,6 @@ class FakeReader:
             ends[TopicPartition(one.topic, one.partition)] = one.offset + 1
         return ends
 
-    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
-        self.positions |= {tp: self.begins.get(tp, 0) for tp in partitions}
-
     def seek(self, tp: TopicPartition, offset: int) -> None:
         self.positions[tp] = offset
 

@@ -1,6 +1,6 @@
 """What the evaluation judges: anything that makes a list before a group of events and learns from the group after it.
 
-Users and items are numbers here, given by the log (``replay/prequential.py``): items in the order of the item file,
+Users and items are numbers here, given by the log (``prequential.py``): items in the order of the item file,
 then items that only events name, in the order of their first event; users in the order of their first event.
 """
 

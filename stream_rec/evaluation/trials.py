@@ -1,6 +1,6 @@
 """Trials of several methods over one log, each in a process of its own: its memory and its time are its own.
 
-What goes between the processes lies in one folder: the log (``replay/scan.py``), the world, and what each method did.
+What goes between the processes lies in one folder: the log (``scan.py``), the world, and what each method did.
 """
 
 from __future__ import annotations

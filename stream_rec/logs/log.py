@@ -1,6 +1,6 @@
 """A log: a file of events or items, read line by line. One JSON object a line, or a table (CSV); plain or gzipped.
 
-What the fields mean is said in ``replay/fields.py``. A line that cannot be used is data too: a ``BadLine`` says which
+What the fields mean is said in ``logs/fields.py``. A line that cannot be used is data too: a ``BadLine`` says which
 it is and why, and reading goes on. A file that is no log at all is a ``FileProblem``.
 """
 

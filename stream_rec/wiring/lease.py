@@ -20,6 +20,7 @@ from typing import Any
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.errors import IllegalGenerationError, NoError, UnknownMemberIdError
+from aiokafka.protocol.commit import OffsetCommitRequest
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 
 from stream_rec.wiring import twin
@@ -96,6 +97,9 @@ class Lease:
                     finally:
                         self._is_explained.set()
                 # "Rebalancing" prolongs nothing: the others do not wait for us for ever.
+            elif isinstance(request, OffsetCommitRequest) and UnknownMemberIdError.errno in _commit_errors(response):
+                # Often heard before a heartbeat is: aiokafka joins again then, and would throw the twin out.
+                await self._end_where_a_twin_runs(coordinator, send)
             return response
 
         coordinator._send_req = noting
@@ -119,3 +123,7 @@ class Lease:
             return await send(node_id, request, group=group)
 
         client.send = leased
+
+
+def _commit_errors(response: Any) -> set[int]:
+    return {error_code for _, partitions in response.topics for _, error_code in partitions}

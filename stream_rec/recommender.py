@@ -148,14 +148,15 @@ class Recommender:
     def _listed(
         self, user_id: str, user: UserState, as_of: AsOf, ranking: RankingConfig, generated_at_ms: int | None
     ) -> Slate:
-        now_ms = self.catalog.knowledge.now_ms(as_of.timestamp_ms)
-        ranked = self.rank(user_id, user, now_ms=now_ms)
+        ranked = self.rank(user_id, user, now_ms=as_of.timestamp_ms)
+        if generated_at_ms is None:
+            generated_at_ms = self.catalog.knowledge.now_ms(as_of.timestamp_ms)
         request = f"{as_of.topic}/{as_of.partition}/{as_of.offset}/{user_id}"
         return slate(
             user_id,
             self.items(ranked, request, ranking),
             policy=self.policy,
-            generated_at_ms=now_ms if generated_at_ms is None else generated_at_ms,
+            generated_at_ms=generated_at_ms,
             as_of=as_of,
             seen={Kind(source).topic: offset for source, offset in sorted(user.offsets.items())},
         )

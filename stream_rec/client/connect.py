@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from kafka.errors import Cancelled, KafkaError, UnsupportedCodecError
+from kafka.errors import Cancelled, KafkaConnectionError, KafkaError, UnsupportedCodecError
 from kafka.net.compat import KafkaNetClient
 
 from stream_rec.config import KafkaSettings
@@ -56,12 +56,21 @@ def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
 
 
 def expect_closing() -> None:
-    """Have kafka-python not call it an error that a client is closed while it asks for metadata, as it always may."""
-    logging.getLogger("kafka.cluster").addFilter(_is_no_closing)  # the same filter again changes nothing
+    """Have kafka-python not call it an error that a client is closed while it connects or asks for metadata.
+
+    It does both in its own time, so any closing may meet them.
+    """
+    for logger in ("kafka.cluster", "kafka.net.connection", "kafka.net.transport"):
+        logging.getLogger(logger).addFilter(_is_no_closing)  # the same filter again changes nothing
 
 
 def _is_no_closing(record: logging.LogRecord) -> bool:
-    return not (isinstance(record.args, tuple) and any(isinstance(value, Cancelled) for value in record.args))
+    return not (isinstance(record.args, tuple) and any(map(_means_closing, record.args)))
+
+
+def _means_closing(value: object) -> bool:
+    """Whether an error comes of our own ``close``: a connection that is lost says in its arguments how (3.0.12)."""
+    return isinstance(value, Cancelled) or (type(value) is KafkaConnectionError and not value.args)
 
 
 class ReadingConsumer(KafkaConsumer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import logging
+import select
 import socket
 import subprocess
 import sys
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
-from kafka.errors import Cancelled, KafkaTimeoutError
+from kafka.errors import Cancelled, KafkaConnectionError, KafkaTimeoutError
+from kafka.net.compat import KafkaNetClient
 
 import stream_rec.client
 from stream_rec.client import EventProducer, RecommendationsView
-from stream_rec.client.connect import connect
+from stream_rec.client.connect import connect, expect_closing
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, SettingsError, UnreadableRecords
@@ -105,6 +107,25 @@ def test_a_client_that_is_closed_is_no_error(caplog: pytest.LogCaptureFixture):
 
     assert [record.getMessage() for record in caplog.records] == [
         "Metadata refresh: failed KafkaTimeoutError: no answer"
+    ]
+
+
+def test_a_client_that_is_closed_while_it_connects_is_no_error(caplog: pytest.LogCaptureFixture):
+    """As one that has found its broker, and opens its connection to a second node; a lost connection stays an error."""
+    expect_closing()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = KafkaNetClient(bootstrap_servers=f"127.0.0.1:{silent.getsockname()[1]}")
+        client.maybe_connect("bootstrap-0")
+        while not select.select([silent], [], [], 0)[0]:
+            client.poll(timeout_ms=10)
+        with silent.accept()[0] as accepted:
+            while not select.select([accepted], [], [], 0)[0]:  # until its first request is here, never answered
+                client.poll(timeout_ms=10)
+            client.close()
+    logging.getLogger("kafka.net.connection").error("Lost: %s", KafkaConnectionError("socket disconnected"))
+
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
+        "Lost: KafkaConnectionError: socket disconnected"
     ]
 
 

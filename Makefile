@@ -39,7 +39,7 @@ setup: $(READY)  ## make .venv with everything in it
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,bench,test]' || $(INSTALL_FAILED)
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,bench,docs,test]' || $(INSTALL_FAILED)
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
 

@@ -21,9 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 
 from stream_rec.broker.find import reached
 from stream_rec.cli.bars import bars
-from stream_rec.cli.group import Commands
-from stream_rec.cli.interrupt import interrupt_flag, stop_if
-from stream_rec.cli.letters import (
+from stream_rec.cli.dead_letters import (
     NAMED_HELD,
     facts_of,
     facts_of_original,
@@ -36,6 +34,8 @@ from stream_rec.cli.letters import (
     say_plan,
     say_unreadable,
 )
+from stream_rec.cli.group import Commands
+from stream_rec.cli.interrupt import interrupt_flag, stop_if
 from stream_rec.cli.parameters import Moment, OriginParam, TopicParam
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.events.rejected import Origin
@@ -88,16 +88,16 @@ def list_(
     kafka = reached(settings, os.environ).kafka
     which = _filter(kafka, topic, reason, since, until)
     with interrupt_flag() as interrupted, closing(RejectionReader(kafka, which)) as reader:
-        letters = _read(reader, interrupted)
-        newest = heapq.nlargest(limit, letters, key=lambda letter: letter.rejected_ms)
+        dead_letters = _read(reader, interrupted)
+        newest = heapq.nlargest(limit, dead_letters, key=lambda dead_letter: dead_letter.rejected_ms)
     say_unreadable(reader)
     if not newest:
         say_none(reader, kafka)
     elif summary:
         print_counts(reader.found.counts, as_json)
     elif as_json:
-        for letter in newest:
-            facts = facts_of(letter, is_replayed=letter.origin in reader.found.replays)
+        for dead_letter in newest:
+            facts = facts_of(dead_letter, is_replayed=dead_letter.origin in reader.found.replays)
             click.echo(json.dumps(facts, ensure_ascii=False))
     else:
         print_newest(newest, reader)
@@ -118,14 +118,14 @@ def show(settings: Settings, origin: Origin, as_json: bool) -> None:
         closing(RejectionReader(kafka, Filter(origins={origin}))) as reader,
         closing(OriginalReader(kafka)) as originals,
     ):
-        letter = next(iter(list(_read(reader, interrupted))), None)
-        if letter is None:
+        dead_letter = next(iter(list(_read(reader, interrupted))), None)
+        if dead_letter is None:
             click.echo(
                 f"{path_of(origin)} is not on {kafka.topic('rejected')}: it was not rejected, or is no longer kept"
             )
             sys.exit(1)
         original = originals.find(origin)
-    facts = facts_of(letter, is_replayed=origin in reader.found.replays)
+    facts = facts_of(dead_letter, is_replayed=origin in reader.found.replays)
     facts["replayed_to"] = None if reader.found.replayed_to is None else path_of(reader.found.replayed_to)
     if original is not None:
         facts |= facts_of_original(original)
@@ -191,9 +191,9 @@ def replay(
         chosen, unknown = _chosen(kafka, which, limit, again, interrupted)
         held: Counter[str] = Counter()
         ready: list[DeadLetter] = []
-        for verdict in _verdicts(chosen.letters, repaired, settings, again, interrupted):
+        for verdict in _verdicts(chosen.dead_letters, repaired, settings, again, interrupted):
             if isinstance(verdict, Resend):
-                ready.append(verdict.letter)
+                ready.append(verdict.dead_letter)
             else:
                 say_held(held, verdict)
     for origin in unknown:
@@ -236,10 +236,10 @@ def _chosen(
         replayed = reader.found.replays
     missing = set(which.origins or ())
 
-    def noted(letters: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
-        for letter in letters:
-            missing.discard(letter.origin)
-            yield letter
+    def noted(dead_letters: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
+        for dead_letter in dead_letters:
+            missing.discard(dead_letter.origin)
+            yield dead_letter
 
     with closing(RejectionReader(kafka, which)) as reader:
         chosen = choose(noted(_read(reader, interrupted)), replayed, limit)
@@ -250,7 +250,7 @@ def _chosen(
 
 
 def _verdicts(
-    letters: list[DeadLetter],
+    dead_letters: list[DeadLetter],
     repaired: dict[Origin, bytes | None] | None,
     settings: Settings,
     again: bool,
@@ -263,11 +263,15 @@ def _verdicts(
         origin = Origin(record.topic, record.partition, record.offset)
         return check(origin, record.key, record.value, now_ms=now_ms, kafka=kafka, limits=settings.limits) is None
 
-    items = [(letter.origin, letter.key) for letter in letters if letter.origin.topic == kafka.topic("items")]
+    items = [
+        (dead_letter.origin, dead_letter.key)
+        for dead_letter in dead_letters
+        if dead_letter.origin.topic == kafka.topic("items")
+    ]
     with closing(OriginalReader(kafka)) as originals:
         superseded = originals.replaced(items, is_good) if repaired is None else ()
         verdicts = judged(
-            letters,
+            dead_letters,
             repaired,
             originals.find,
             superseded=superseded,
@@ -276,7 +280,7 @@ def _verdicts(
             kafka=kafka,
             limits=settings.limits,
         )
-        with _progress("checking", len(letters)) as advance:
+        with _progress("checking", len(dead_letters)) as advance:
             for verdict in verdicts:
                 stop_if(interrupted)
                 advance(1)
@@ -288,7 +292,7 @@ def _send(
 ) -> bool:
     """Send records again, read and checked once more; return whether all were sent."""
     kafka = settings.kafka
-    sent_to = sorted({letter.origin.topic.removeprefix(kafka.topic_prefix) for letter in ready})
+    sent_to = sorted({dead_letter.origin.topic.removeprefix(kafka.topic_prefix) for dead_letter in ready})
     require_rights(kafka, write=[*sent_to, "rejected"])
     held: Counter[str] = Counter()
     resender = Resender(kafka, limits=settings.limits)
@@ -303,7 +307,7 @@ def _send(
                 places = resender.send(sends)
                 if len(ready) <= NAMED_HELD:
                     for sent, place in zip(sends, places):
-                        click.echo(f"{path_of(sent.letter.origin)} sent again as {path_of(place)}")
+                        click.echo(f"{path_of(sent.dead_letter.origin)} sent again as {path_of(place)}")
     finally:
         resender.close()
         per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(resender.sent.items()))

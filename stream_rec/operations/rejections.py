@@ -54,14 +54,14 @@ class Filter(Struct, frozen=True, kw_only=True):
     """First moment that is too late."""
     origins: Collection[Origin] | None = None
 
-    def takes(self, letter: DeadLetter) -> bool:
+    def takes(self, dead_letter: DeadLetter) -> bool:
         """Say whether a rejection is meant."""
         return (
-            self.topic in (None, letter.origin.topic)
-            and self.reason in (None, letter.rejected.reason)
-            and (self.since_ms is None or letter.rejected_ms >= self.since_ms)
-            and (self.until_ms is None or letter.rejected_ms < self.until_ms)
-            and (self.origins is None or letter.origin in self.origins)
+            self.topic in (None, dead_letter.origin.topic)
+            and self.reason in (None, dead_letter.rejected.reason)
+            and (self.since_ms is None or dead_letter.rejected_ms >= self.since_ms)
+            and (self.until_ms is None or dead_letter.rejected_ms < self.until_ms)
+            and (self.origins is None or dead_letter.origin in self.origins)
         )
 
 
@@ -89,10 +89,10 @@ class Counts:
         self.rejected: Counter[tuple[str, str]] = Counter()
         self.replayed: Counter[tuple[str, str]] = Counter()
 
-    def add(self, letter: DeadLetter, *, is_replay: bool) -> None:
+    def add(self, dead_letter: DeadLetter, *, is_replay: bool) -> None:
         """Count one record of ``rejected``."""
         counter = self.replayed if is_replay else self.rejected
-        counter[letter.origin.topic, letter.rejected.reason] += 1
+        counter[dead_letter.origin.topic, dead_letter.rejected.reason] += 1
 
 
 class Rejections:
@@ -117,20 +117,20 @@ class Rejections:
     def take(self, record: ConsumerRecord) -> DeadLetter | None:
         """Take in one record of the topic; return the rejection if it is a new one that passes the filter."""
         self.n_records += 1
-        letter = read(record)
-        if letter is None:
+        dead_letter = read(record)
+        if dead_letter is None:
             self.n_unreadable += 1
             return None
-        is_meant = self._filter.takes(letter)
-        if letter.replayed_to is not None:
-            is_new = self.replays.add(letter.origin)
+        is_meant = self._filter.takes(dead_letter)
+        if dead_letter.replayed_to is not None:
+            is_new = self.replays.add(dead_letter.origin)
             if is_meant:
-                self.replayed_to = letter.replayed_to
+                self.replayed_to = dead_letter.replayed_to
                 if is_new:
-                    self.counts.add(letter, is_replay=True)
-        elif is_meant and self._is_new(letter.origin):
-            self.counts.add(letter, is_replay=False)
-            return letter
+                    self.counts.add(dead_letter, is_replay=True)
+        elif is_meant and self._is_new(dead_letter.origin):
+            self.counts.add(dead_letter, is_replay=False)
+            return dead_letter
         return None
 
     def _is_new(self, origin: Origin) -> bool:
@@ -165,7 +165,7 @@ class RejectionReader:
         """
         records = self._reader.poll(0.2)
         self._silence.check(self._reader.reached)
-        return [letter for record in records if (letter := self.found.take(record))]
+        return [dead_letter for record in records if (dead_letter := self.found.take(record))]
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -59,7 +59,8 @@ class Resender:
         failures: list[str] = []
         arrived: list[tuple[Resend, Origin]] = []
         futures = [
-            self._send(failures, r.letter.origin.topic, key=r.key, value=r.value, headers=r.headers) for r in resends
+            self._send(failures, r.dead_letter.origin.topic, key=r.key, value=r.value, headers=r.headers)
+            for r in resends
         ]
         for resend, future in zip(resends, futures):
             if metadata := _outcome(future, failures):
@@ -89,11 +90,11 @@ class Resender:
             self._send(
                 failures,
                 self._kafka.topic("rejected"),
-                key=resend.letter.key,
-                value=resend.letter.value,
+                key=resend.dead_letter.key,
+                value=resend.dead_letter.value,
                 headers=[(REPLAYED_TO, path_of(origin).encode())],
-                partition=resend.letter.partition,
-                timestamp_ms=resend.letter.rejected_ms,
+                partition=resend.dead_letter.partition,
+                timestamp_ms=resend.dead_letter.rejected_ms,
             )
             for resend, origin in arrived
         ]

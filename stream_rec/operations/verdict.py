@@ -24,7 +24,7 @@ REPLAY_OF = "replay-of"
 class Resend(Struct, frozen=True):
     """One record to send again."""
 
-    letter: DeadLetter
+    dead_letter: DeadLetter
     key: bytes
     value: bytes | None
     headers: list[tuple[str, bytes]]
@@ -38,14 +38,14 @@ class Held(Struct, frozen=True):
     ``not_replayable``: it is on no topic that apps write and workers read.
     """
 
-    letter: DeadLetter
+    dead_letter: DeadLetter
     rejection: Rejection
 
 
 class Chosen(Struct, frozen=True):
     """The rejections to look at."""
 
-    letters: list[DeadLetter]
+    dead_letters: list[DeadLetter]
     """In the order of their origins."""
     n_replayed: int
     """Left out because they were sent again before."""
@@ -53,26 +53,28 @@ class Chosen(Struct, frozen=True):
     """Left out because there are more than were asked for."""
 
 
-def choose(letters: Iterable[DeadLetter], replayed: Container[Origin], limit: int) -> Chosen:
+def choose(dead_letters: Iterable[DeadLetter], replayed: Container[Origin], limit: int) -> Chosen:
     """Return the ``limit`` oldest rejections that were not sent again before; no more than these are held."""
     n_replayed = n_open = 0
 
     def not_replayed() -> Iterator[DeadLetter]:
         nonlocal n_replayed, n_open
-        for letter in letters:
-            if letter.origin in replayed:
+        for dead_letter in dead_letters:
+            if dead_letter.origin in replayed:
                 n_replayed += 1
             else:
                 n_open += 1
-                yield letter
+                yield dead_letter
 
-    oldest = heapq.nsmallest(limit, not_replayed(), key=lambda letter: letter.rejected_ms)
-    oldest.sort(key=lambda letter: (letter.origin.topic, letter.origin.partition, letter.origin.offset))
+    oldest = heapq.nsmallest(limit, not_replayed(), key=lambda dead_letter: dead_letter.rejected_ms)
+    oldest.sort(
+        key=lambda dead_letter: (dead_letter.origin.topic, dead_letter.origin.partition, dead_letter.origin.offset)
+    )
     return Chosen(oldest, n_replayed, n_open - len(oldest))
 
 
 def judged(
-    letters: Iterable[DeadLetter],
+    dead_letters: Iterable[DeadLetter],
     repaired: Mapping[Origin, bytes | None] | None,
     find: Callable[[Origin], ConsumerRecord | None],
     *,
@@ -90,13 +92,15 @@ def judged(
         superseded: Origins of items that were replaced since.
         again: Whether a record that was itself sent again, and rejected again, is sent once more.
     """
-    for letter in letters:
+    for dead_letter in dead_letters:
         if repaired is not None:
-            yield judge_repaired(letter, repaired[letter.origin], now_ms=now_ms, kafka=kafka, limits=limits)
+            yield judge_repaired(dead_letter, repaired[dead_letter.origin], now_ms=now_ms, kafka=kafka, limits=limits)
         else:
-            original = find(letter.origin)
-            is_old = letter.origin in superseded
-            yield judge(letter, original, superseded=is_old, again=again, now_ms=now_ms, kafka=kafka, limits=limits)
+            original = find(dead_letter.origin)
+            is_old = dead_letter.origin in superseded
+            yield judge(
+                dead_letter, original, superseded=is_old, again=again, now_ms=now_ms, kafka=kafka, limits=limits
+            )
 
 
 def check(
@@ -121,7 +125,7 @@ def check(
 
 
 def judge(
-    letter: DeadLetter,
+    dead_letter: DeadLetter,
     original: ConsumerRecord | None,
     *,
     superseded: bool,
@@ -132,36 +136,38 @@ def judge(
 ) -> Resend | Held:
     """Return the original record, its key, value and headers as they are, or why it is not sent."""
     if original is None:
-        return Held(letter, Rejection("gone", "not on its topic any more: retention or compaction took it"))
-    if problem := check(letter.origin, original.key, original.value, now_ms=now_ms, kafka=kafka, limits=limits):
-        return Held(letter, problem)
+        return Held(dead_letter, Rejection("gone", "not on its topic any more: retention or compaction took it"))
+    if problem := check(dead_letter.origin, original.key, original.value, now_ms=now_ms, kafka=kafka, limits=limits):
+        return Held(dead_letter, problem)
     if superseded:
-        return Held(letter, Rejection("superseded", "a newer record of this item came since; this one would undo it"))
+        return Held(
+            dead_letter, Rejection("superseded", "a newer record of this item came since; this one would undo it")
+        )
     if not again and (first := dict(original.headers).get(REPLAY_OF)):  # else every run would send one more
         return Held(
-            letter,
+            dead_letter,
             Rejection(
                 "rejected_again",
                 f"it was sent again, for {first.decode(errors='replace')}, and rejected all the same: see that the "
                 "worker has the settings that this command has; --again sends it once more",
             ),
         )
-    return Resend(letter, original.key or b"", original.value, _headers(letter, original.headers))
+    return Resend(dead_letter, original.key or b"", original.value, _headers(dead_letter, original.headers))
 
 
 def judge_repaired(
-    letter: DeadLetter, value: bytes | None, *, now_ms: int, kafka: KafkaSettings, limits: InputLimits
+    dead_letter: DeadLetter, value: bytes | None, *, now_ms: int, kafka: KafkaSettings, limits: InputLimits
 ) -> Resend | Held:
     """Return the record with a value given by hand, keyed with the id that the value names, or why it is not sent."""
-    key = letter.key if value is None else _id_in(value, is_item=letter.origin.topic == kafka.topic("items"))
-    if problem := check(letter.origin, key, value, now_ms=now_ms, kafka=kafka, limits=limits):
-        return Held(letter, problem)
-    return Resend(letter, key or b"", value, _headers(letter, []))
+    key = dead_letter.key if value is None else _id_in(value, is_item=dead_letter.origin.topic == kafka.topic("items"))
+    if problem := check(dead_letter.origin, key, value, now_ms=now_ms, kafka=kafka, limits=limits):
+        return Held(dead_letter, problem)
+    return Resend(dead_letter, key or b"", value, _headers(dead_letter, []))
 
 
-def _headers(letter: DeadLetter, headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+def _headers(dead_letter: DeadLetter, headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
     kept = [(name, value) for name, value in headers if name != REPLAY_OF and value is not None]
-    return [*kept, (REPLAY_OF, path_of(letter.origin).encode())]
+    return [*kept, (REPLAY_OF, path_of(dead_letter.origin).encode())]
 
 
 def _not_replayable(origin: Origin, kafka: KafkaSettings) -> Rejection | None:

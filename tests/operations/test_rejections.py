@@ -24,9 +24,9 @@ def rejected(path: str, reason: str = "empty") -> bytes:
     return msgspec.json.encode(Rejected(origin_of(path), reason, "detail", b"head"))
 
 
-def paths(letters: list[DeadLetter | None]) -> list[str | None]:
+def paths(dead_letters: list[DeadLetter | None]) -> list[str | None]:
     """Return the origins."""
-    return [letter and path_of(letter.origin) for letter in letters]
+    return [dead_letter and path_of(dead_letter.origin) for dead_letter in dead_letters]
 
 
 @pytest.mark.parametrize("text", ["pre-views/3/17", "pre-views[3]@17"])
@@ -105,6 +105,6 @@ def test_a_filter_takes_what_meets_all_it_says(which: Filter, expected: list[str
     """A moment itself is since it, and not before it."""
     found = Rejections(which)
     came = [("views/0/1", "empty", 10), ("clicks/0/2", "bad_id", 20), ("views/0/3", "bad_id", 30)]
-    letters = [found.take(record(rejected(path, reason), timestamp=ms)) for path, reason, ms in came]
+    dead_letters = [found.take(record(rejected(path, reason), timestamp=ms)) for path, reason, ms in came]
 
-    assert paths([letter for letter in letters if letter]) == expected
+    assert paths([dead_letter for dead_letter in dead_letters if dead_letter]) == expected

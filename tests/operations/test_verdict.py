@@ -19,7 +19,7 @@ NOW_MS = 1_800_000_000_000
 DAY_MS = 86_400_000
 
 
-def letter(path: str, *, key: bytes | None = b"ann", rejected_ms: int = 0) -> DeadLetter:
+def dead_letter(path: str, *, key: bytes | None = b"ann", rejected_ms: int = 0) -> DeadLetter:
     """Return a rejection."""
     return DeadLetter(Rejected(origin_of(path), "empty", "", b""), key, rejected_ms, 0, b"{}", None)
 
@@ -42,7 +42,7 @@ def verdict(
     """Judge one rejection."""
     origin = origin_of(path)
     (found,) = judged(
-        [letter(path, key=key)],
+        [dead_letter(path, key=key)],
         None if repaired is ... else {origin: repaired},
         {origin: original}.get,
         superseded={origin} if superseded else (),
@@ -142,7 +142,7 @@ def test_the_oldest_are_chosen_and_the_rest_is_counted():
     replayed = Replays()
     replayed.add(Origin("v", 0, 1))
     times = {"v/0/1": 1, "v/1/2": 2, "v/0/30": 3, "v/0/4": 4, "v/0/5": 5}
-    chosen = choose([letter(path, rejected_ms=ms) for path, ms in reversed(times.items())], replayed, 3)
+    chosen = choose([dead_letter(path, rejected_ms=ms) for path, ms in reversed(times.items())], replayed, 3)
 
-    assert [path_of(each.origin) for each in chosen.letters] == ["v/0/4", "v/0/30", "v/1/2"]
+    assert [path_of(each.origin) for each in chosen.dead_letters] == ["v/0/4", "v/0/30", "v/1/2"]
     assert (chosen.n_replayed, chosen.n_more) == (1, 1)

@@ -21,23 +21,23 @@ NAMED_HELD = 10
 """How many records that are not sent are named one by one; all are counted."""
 
 
-def print_newest(letters: list[DeadLetter], reader: RejectionReader) -> None:
+def print_newest(dead_letters: list[DeadLetter], reader: RejectionReader) -> None:
     """Print a table of some of the rejections that were read."""
     n_all = reader.found.counts.rejected.total()
-    table = Table(title=f"{len(letters):,} of {n_all:,} rejected records, the newest first", title_justify="left")
+    table = Table(title=f"{len(dead_letters):,} of {n_all:,} rejected records, the newest first", title_justify="left")
     table.add_column("rejected", no_wrap=True)
     table.add_column("origin", overflow="fold")
     table.add_column("reason", no_wrap=True)
     table.add_column("detail", overflow="fold")
     table.add_column("replayed")
-    for letter in letters:
+    for dead_letter in dead_letters:
         table.add_row(
-            _time(letter.rejected_ms)[:19],
-            path_of(letter.origin),
+            _time(dead_letter.rejected_ms)[:19],
+            path_of(dead_letter.origin),
             # Text, not str: what comes from outside may hold what rich takes for markup.
-            Text(printable(letter.rejected.reason)),
-            Text(printable(letter.rejected.detail)),
-            "yes" if letter.origin in reader.found.replays else "",
+            Text(printable(dead_letter.rejected.reason)),
+            Text(printable(dead_letter.rejected.detail)),
+            "yes" if dead_letter.origin in reader.found.replays else "",
         )
     Console().print(table)
 
@@ -63,7 +63,7 @@ def say_none(reader: RejectionReader, kafka: KafkaSettings) -> None:
 def say_held(held: Counter[str], verdict: Held) -> None:
     """Count a record that is not sent, and name it if it is one of the first."""
     if held.total() < NAMED_HELD:
-        where, why = path_of(verdict.letter.origin), verdict.rejection
+        where, why = path_of(verdict.dead_letter.origin), verdict.rejection
         click.secho(f"not sent: {where}: {why.reason}: {printable(why.detail)}", fg="yellow", err=True)
     held[verdict.rejection.reason] += 1
 
@@ -103,15 +103,15 @@ def print_counts(counts: Counts, as_json: bool) -> None:
     Console().print(table)
 
 
-def facts_of(letter: DeadLetter, *, is_replayed: bool) -> dict[str, Any]:
+def facts_of(dead_letter: DeadLetter, *, is_replayed: bool) -> dict[str, Any]:
     """Return one rejection as JSON."""
     return {
-        "origin": path_of(letter.origin),
-        "reason": letter.rejected.reason,
-        "detail": letter.rejected.detail,
-        "key": _text(letter.key),
-        "rejected_ms": letter.rejected_ms,
-        "first_bytes": _text(letter.rejected.head),
+        "origin": path_of(dead_letter.origin),
+        "reason": dead_letter.rejected.reason,
+        "detail": dead_letter.rejected.detail,
+        "key": _text(dead_letter.key),
+        "rejected_ms": dead_letter.rejected_ms,
+        "first_bytes": _text(dead_letter.rejected.head),
         "is_replayed": is_replayed,
     }
 

@@ -22,13 +22,24 @@ def ranks(lists: np.ndarray, items: np.ndarray) -> np.ndarray:
     Args:
         lists: (events, n) the list of each event.
         items: (events,) item numbers.
+
+    Example:
+        >>> ranks(np.array([[7, 3, 5], [7, 3, 5]]), np.array([3, 9]))
+        array([2, 0])
     """
     is_item = lists == items[:, None]
     return np.where(is_item.any(axis=1), is_item.argmax(axis=1) + 1, 0)
 
 
 def hits(ranks: np.ndarray, k: int) -> np.ndarray:
-    """Return 1.0 where the item is among the first ``k``, else 0.0; their mean is HR@k."""
+    """Return 1.0 where the item is among the first ``k``, else 0.0; their mean is the hit rate at k.
+
+    Example:
+        Items at ranks 1, 3 and 30, and one that is not in its list: two of four are among the first 20.
+
+        >>> float(hits(np.array([1, 3, 30, 0]), k=20).mean())
+        0.5
+    """
     return ((ranks > 0) & (ranks <= k)).astype(np.float64)
 
 
@@ -37,6 +48,12 @@ def gains(ranks: np.ndarray, k: int) -> np.ndarray:
 
     With one relevant item the ideal list has gain 1, so that nothing is left to be normalized.
 
+    Example:
+        (1 / log2(2) + 1 / log2(4)) / 4.
+
+        >>> float(gains(np.array([1, 3, 30, 0]), k=20).mean())
+        0.375
+
     Source:
         Järvelin, Kekäläinen. Cumulated gain-based evaluation of IR techniques. TOIS 20, 2002.
     """
@@ -44,12 +61,24 @@ def gains(ranks: np.ndarray, k: int) -> np.ndarray:
 
 
 def reciprocals(ranks: np.ndarray, k: int) -> np.ndarray:
-    """Return 1 / rank where the item is among the first ``k``, else 0.0; their mean is MRR@k."""
+    """Return 1 / rank where the item is among the first ``k``, else 0.0; their mean is MRR@k.
+
+    Example:
+        (1 / 1 + 1 / 4) / 4.
+
+        >>> float(reciprocals(np.array([1, 4, 30, 0]), k=20).mean())
+        0.3125
+    """
     return hits(ranks, k) / np.maximum(ranks, 1)
 
 
 def exposures(lists: np.ndarray, n_items: int) -> np.ndarray:
-    """Return (n_items,) in how many lists each item was shown."""
+    """Return (n_items,) in how many lists each item was shown.
+
+    Example:
+        >>> exposures(np.array([[0, 1], [1, -1]]), n_items=3)
+        array([1, 2, 0])
+    """
     shown = np.zeros(n_items, np.int64)
     for at in range(0, len(lists), CHUNK):
         part = lists[at : at + CHUNK]
@@ -58,7 +87,12 @@ def exposures(lists: np.ndarray, n_items: int) -> np.ndarray:
 
 
 def coverage(shown: np.ndarray) -> float | None:
-    """Return the share of items shown at least once; None of no items."""
+    """Return the share of items shown at least once; None of no items.
+
+    Example:
+        >>> coverage(np.array([4, 0, 1, 0]))
+        0.5
+    """
     return float(np.count_nonzero(shown) / len(shown)) if len(shown) else None
 
 
@@ -66,6 +100,10 @@ def gini(shown: np.ndarray) -> float | None:
     """Return how unequally exposure is spread: 0 where all items are shown equally often, (n - 1) / n for one only.
 
     G = sum of (2 i - n - 1) x_i / (n sum of x), x ascending, i counted from 1. None where nothing was shown.
+
+    Example:
+        >>> gini(np.array([5, 5, 5, 5])), gini(np.array([0, 0, 0, 20]))
+        (0.0, 0.75)
     """
     total, n = shown.sum(), len(shown)
     if not total:
@@ -81,6 +119,13 @@ def intra_list_similarity(lists: np.ndarray, vectors: np.ndarray) -> float | Non
     Args:
         vectors: (n_items, d) unit rows, or zero.
 
+    Example:
+        Two items at an angle of 60 degrees, and two that are the same.
+
+        >>> vectors = np.array([[1.0, 0.0], [0.5, 0.75**0.5], [1.0, 0.0]])
+        >>> round(intra_list_similarity(np.array([[0, 1], [0, 2]]), vectors), 6)
+        0.75
+
     Source:
         Ziegler et al. Improving recommendation lists through topic diversification. WWW 2005.
     """
@@ -94,7 +139,7 @@ def intra_list_similarity(lists: np.ndarray, vectors: np.ndarray) -> float | Non
             summed = vectors[known].sum(axis=0, dtype=np.float64)
             total += (summed @ summed - len(known)) / (len(known) * (len(known) - 1))
             n_lists += 1
-    return total / n_lists if n_lists else None
+    return float(total / n_lists) if n_lists else None
 
 
 def novelty(lists: np.ndarray, starts: np.ndarray, items: np.ndarray, n_items: int) -> float | None:
@@ -105,6 +150,12 @@ def novelty(lists: np.ndarray, starts: np.ndarray, items: np.ndarray, n_items: i
     Args:
         starts: (lists,) how many events came before each list.
         items: (events,) item number of each event of the log.
+
+    Example:
+        Before the list item 0 had three of four events, item 1 had one: -log2(4 / 8) and -log2(2 / 8), on average.
+
+        >>> novelty(np.array([[0, 1]]), starts=np.array([4]), items=np.array([0, 0, 1, 0]), n_items=4)
+        1.5
 
     Source:
         Zhou et al. Solving the apparent diversity-accuracy dilemma of recommender systems. PNAS 107, 2010.
@@ -134,6 +185,16 @@ def miscalibration(
     Args:
         histories: Item numbers of what each list's user did before it.
         genres: Genre numbers of each item, may be empty.
+
+    Example:
+        A user of whose history half is of genre 0 and half of genre 1. A list of the same mixture, and one of genre 0
+        only: ln(0.5 / 0.995) / 2 + ln(0.5 / 0.005) / 2.
+
+        >>> genres, history = [np.array([0]), np.array([1]), np.array([0])], np.array([0, 1])
+        >>> miscalibration(np.array([[0, 1]]), [history], genres, n_genres=2)
+        0.0
+        >>> round(miscalibration(np.array([[0, 2]]), [history], genres, n_genres=2), 4)
+        1.9585
 
     Source:
         Steck. Calibrated recommendations. RecSys 2018 (formulas 2, 3, 5 and 7, without weights by time or rank).

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "stream_rec"
 LAYERS = (
-    ("errors", "changelog", "rocks", "addresses", "stop_signals", "private_folder"),
+    ("errors", "changelog", "rocks", "addresses", "stop_signals", "private_folder", "package_data"),
     ("events",),
     ("knowledge", "user", "embedding", "catalog", "ranking", "retrieval", "reranking", "config", "explain"),
     ("recommend",),

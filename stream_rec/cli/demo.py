@@ -19,7 +19,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-import stream_rec
 from stream_rec.broker.find import external_bootstrap
 from stream_rec.cli.compile import compiled
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
@@ -32,12 +31,12 @@ from stream_rec.events.item import Item
 from stream_rec.events.slate import Slate
 from stream_rec.explain import PAST_TENSE, why
 from stream_rec.logs.log import BadLine, read_events, read_items, usable
+from stream_rec.package_data import find_folder
 from stream_rec.testing.arrivals import Arrivals, Latency
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline
 
-EXAMPLE = Path(stream_rec.__file__).with_name("examples") / "entree_chicago"
-"""A link to the repository's ``examples/``; in a wheel the files themselves."""
+EXAMPLE = find_folder("examples/entree_chicago")
 BUNDLED = "of the bundled log"
 SHOWN_USERS = 3
 SHOWN_EVENTS = 4

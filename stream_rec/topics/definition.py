@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.errors import FileProblem
+from stream_rec.package_data import find_folder
 
-FOLDER = Path(__file__).with_name("files")
-"""The TOML files and ``schemas/``. A link to the repository's ``topics/``; in a wheel the files themselves."""
+FOLDER = find_folder("topics")
+"""The TOML files and ``schemas/``."""
 
 BINARY = "binary"
 """In place of a schema's name: an internal format that only this program reads."""
@@ -90,10 +91,7 @@ def load(folder: Path = FOLDER) -> tuple[TopicDefinition, ...]:
     """
     files = sorted(folder.glob("*.toml"))
     if not files:
-        raise FileProblem(
-            f"no topic definitions in {folder}: it is a link to topics/ of the repository; "
-            "copy the whole repository, or install the wheel"
-        )
+        raise FileProblem(f"no topic definitions in {folder}: copy the whole repository, or install the wheel")
     return tuple(_read(file) for file in files)
 
 

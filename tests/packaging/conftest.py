@@ -1,4 +1,4 @@
-"""What a wheel is built from."""
+"""What a wheel and an sdist are built from."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-SOURCES = ("stream_rec", "topics", "examples", "deploy", "pyproject.toml", "README.md", "LICENSE")
+from tests.packaging.environment import ROOT
+
+SOURCES = (
+    *("stream_rec", "topics", "examples", "deploy"),
+    *("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"),
+)
 
 
 @pytest.fixture(scope="module")

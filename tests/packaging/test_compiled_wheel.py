@@ -6,18 +6,15 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
-import venv
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from stream_rec.cli.cpu import name_cpu
-from tests.command import CLEAN
+from tests.packaging.environment import AS_A_USER, ROOT, install
 
-ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests/data"
-AS_A_USER = {name: value for name, value in CLEAN.items() if not name.startswith(("NUMBA_", "PYTHON"))}
 
 pytestmark = [
     pytest.mark.timeout(900),  # every kernel is compiled, once
@@ -27,18 +24,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def installed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new environment's folder, with nothing but the wheel in it; what it needs is read from this one."""
+    """A new environment's folder, with nothing but the wheel in it."""
     folder, cpu = tmp_path_factory.mktemp("environment"), dict[str, str]()
     name_cpu(cpu)
     build = [sys.executable, "deploy/wheel.py", "--out", folder, "--cpu", cpu["NUMBA_CPU_NAME"]]
     subprocess.run(build, cwd=source, env=AS_A_USER | {"PYTHONPATH": str(source)}, check=True)
     (wheel,) = folder.glob("*.whl")
-    venv.create(folder / "venv", symlinks=True)
-    pip = [sys.executable, "-m", "pip", "--python", folder / "venv/bin/python", "install", "--quiet"]
-    subprocess.run([*pip, "--no-index", "--no-deps", wheel], check=True)
-    (site,) = (folder / "venv/lib").glob("python*/site-packages")
-    (site / "needed.pth").write_text(sysconfig.get_path("purelib"))
-    return folder / "venv"
+    return install(wheel, folder / "venv")
 
 
 def start(installed: Path, folder: Path, **environ: str) -> str:

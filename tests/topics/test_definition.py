@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ from stream_rec.events.interaction import TOPIC_OF_KIND
 from stream_rec.topics.definition import all_topics, changelogs, load
 from stream_rec.topics.schema import MESSAGES
 
-REPOSITORY = Path(__file__).parents[2]
 TOPICS = {topic.name: topic for topic in load()}
 
 MINIMAL = 'name = "t"\ndescription = ""\nkey = "k"\nwritten_by = []\nread_by = []\nschema = "binary"\n'
@@ -116,33 +113,3 @@ def test_a_missing_folder_says_what_to_do(tmp_path: Path):
     """A copy without the repository's topics/ is no installation."""
     with pytest.raises(FileProblem, match="install the wheel"):
         load(tmp_path / "files")
-
-
-def test_an_installed_wheel_has_the_definitions(tmp_path: Path):
-    """The repository's topics/ is not there where stream-rec is installed: the wheel carries the files."""
-    source = tmp_path / "source"
-    source.mkdir()
-    copied = ["pyproject.toml", "stream_rec", "topics"]
-    subprocess.run(["cp", "-a", *(str(REPOSITORY / name) for name in copied), str(source)], check=True)
-    (source / "README.md").touch()
-    # The build backend itself, as pip calls it: pip would first fetch setuptools from an index.
-    build = "import setuptools.build_meta as backend; print(backend.build_wheel('..'))"
-    run = subprocess.run([sys.executable, "-c", build], cwd=source, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    wheel = tmp_path / run.stdout.split()[-1]
-    load_it = "from stream_rec.topics.definition import FOLDER, load; print(FOLDER, len(load()))"
-
-    # A wheel is a zip file; unpacking it is all that installing pure Python does.
-    subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(tmp_path / "site")], check=True)
-    loaded = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, 'site'); {load_it}"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    folder, n_topics = loaded.stdout.split()
-    assert (tmp_path / folder).is_relative_to(tmp_path / "site")
-    assert not (tmp_path / folder).is_symlink()
-    assert int(n_topics) == len(TOPICS)

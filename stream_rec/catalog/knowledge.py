@@ -10,7 +10,7 @@ import numpy as np
 
 from stream_rec.catalog.arrays import grown
 from stream_rec.catalog.followers import Followers
-from stream_rec.catalog.leaders import Leaders
+from stream_rec.catalog.trending import Trending
 from stream_rec.catalog.visitors import Visitors
 from stream_rec.knowledge import popularity
 from stream_rec.knowledge.state import UNSEEN, ItemState
@@ -40,7 +40,7 @@ class Knowledge:
         self.n_repeats = 0
         self.followers = Followers()
         self.visitors = Visitors()
-        self._leaders = Leaders(HALF_LIVES)
+        self._trending = Trending(HALF_LIVES)
         self._states: dict[int, ItemState] = {}
 
     def reserve(self, n_rows: int) -> None:
@@ -84,19 +84,19 @@ class Knowledge:
         """Return how often an item was interacted with."""
         return sum(self._states.get(row, UNSEEN).counts)
 
-    def leaders(self, is_listed: np.ndarray) -> np.ndarray:
+    def trending(self, is_listed: np.ndarray) -> np.ndarray:
         """Return (half-lives, k) the listed rows most popular at each of ``HALF_LIVES_MS``, the best first."""
-        return self._leaders.of(self.levels, is_listed)
+        return self._trending.of(self.levels, is_listed)
 
     def relisted(self) -> None:
         """Take notice that other items are listed than before."""
-        self._leaders.forget()
+        self._trending.forget()
 
     def _put_popularity(self, row: int, state: ItemState, is_listed: bool) -> None:
         if state.last_ms is None or state.first_ms is None:
             self.first_ms[row] = self.last_ms[row] = 0
             self.levels[row] = -np.inf
-            self._leaders.forget()
+            self._trending.forget()
             return
         self.first_ms[row], self.last_ms[row] = state.first_ms, state.last_ms
         self.newest_ms = max(self.newest_ms, state.last_ms)
@@ -104,9 +104,9 @@ class Knowledge:
         has_sunk = any(map(gt, self.levels[row].tolist(), levels))
         self.levels[row] = levels
         if has_sunk:
-            self._leaders.forget()
+            self._trending.forget()
         elif is_listed:
-            self._leaders.raised(row, self.levels)
+            self._trending.raised(row, self.levels)
 
     def _put_predecessors(
         self, row: int, before: dict[str, int], after: dict[str, int], rows_of: Callable[[Collection[str]], list[int]]

@@ -29,7 +29,7 @@ BEST = (
     (TEXT, 30, SIMILAR),
 )
 """Candidates taken from each column, and for which source."""
-LEADERS = 30
+MOST_TRENDING = 30
 """Candidates taken at each half-life of popularity."""
 TASTE_ITEMS, TASTE_DECAY = 20, 0.8
 """Recent items whose vectors make the user's taste, and how much less each earlier one counts."""
@@ -80,7 +80,7 @@ def retrieve(past: Past, catalog: Catalog, workspace: Workspace, *, own_slot: in
         scratch.choose_best(BEST, is_listed)
         scratch.choose(repeated(past, now_ms), REPEAT, is_listed)
         scratch.choose(fresh_by_text(catalog, taste, last), FRESH, is_listed)
-    scratch.choose(knowledge.leaders(is_listed)[:, :LEADERS].ravel(), TRENDING, is_listed)
+    scratch.choose(knowledge.trending(is_listed)[:, :MOST_TRENDING].ravel(), TRENDING, is_listed)
     scratch.choose(newcomers(catalog), FRESH, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
     user = bpr.folded_in(past, catalog.factors)

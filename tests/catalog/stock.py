@@ -75,7 +75,7 @@ def contents(catalog: Catalog) -> list:
         [[a.tolist() for a in catalog.similar.of(row)] for row in rows],
         [[a.tolist() for a in knowledge.followers.of(row)] for row in rows],
         knowledge.followers.total[: len(catalog)].tolist(),
-        knowledge.leaders(catalog.is_listed).tolist(),
+        knowledge.trending(catalog.is_listed).tolist(),
         knowledge.counts[: len(catalog)].tolist(),
         knowledge.repeats[: len(catalog)].tolist(),
         knowledge.visitors.of_item[: len(catalog)].tolist(),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.followers import FOLLOWERS
 from stream_rec.catalog.knowledge import NEWCOMERS
-from stream_rec.catalog.leaders import LEADERS
+from stream_rec.catalog.trending import TOP
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.knowledge.state import UNSEEN
 from tests.catalog.stock import stocked, taught
@@ -28,7 +28,7 @@ def followers(catalog: Catalog, item_id: str) -> dict[str, float]:
 
 
 def trending(catalog: Catalog, half_life: int) -> list[str]:
-    return [catalog.item_ids[row] for row in catalog.knowledge.leaders(catalog.is_listed)[half_life]]
+    return [catalog.item_ids[row] for row in catalog.knowledge.trending(catalog.is_listed)[half_life]]
 
 
 predecessors = st.dictionaries(st.sampled_from("abcdef"), st.integers(-5, 20), max_size=6)
@@ -124,8 +124,8 @@ def test_trending_is_bounded():
     for n in range(70):
         catalog.put_knowledge(f"i{n}", taught(NOW_MS + n))
 
-    assert trending(catalog, 0) == [f"i{n}" for n in range(69, 69 - LEADERS, -1)]
-    assert catalog.knowledge.leaders(catalog.is_listed).shape == (len(HALF_LIVES_MS), LEADERS)
+    assert trending(catalog, 0) == [f"i{n}" for n in range(69, 69 - TOP, -1)]
+    assert catalog.knowledge.trending(catalog.is_listed).shape == (len(HALF_LIVES_MS), TOP)
 
 
 def test_an_item_nobody_saw_is_not_trending():

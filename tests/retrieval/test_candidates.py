@@ -11,7 +11,7 @@ from stream_rec.knowledge.visits import visitor_of
 from stream_rec.retrieval.candidates import (
     FOLLOWERS,
     FRESH,
-    LEADERS,
+    MOST_TRENDING,
     NEIGHBOURS,
     REPEAT,
     SIMILAR,
@@ -126,7 +126,7 @@ def test_a_stranger_gets_the_popular_and_the_new():
     sources = by_source(candidates, catalog)
 
     assert set().union(*sources.values()) == {"trending", "fresh"}
-    assert {item_id for item_id, by in sources.items() if "trending" in by} == {f"p{n}" for n in range(LEADERS)}
+    assert {item_id for item_id, by in sources.items() if "trending" in by} == {f"p{n}" for n in range(MOST_TRENDING)}
     assert not candidates.values.any() and not candidates.taste.any()
 
 

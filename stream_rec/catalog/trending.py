@@ -9,16 +9,16 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-LEADERS = 64
+TOP = 64
 """Items kept for each half-life."""
 
 
-class Leaders:
+class Trending:
     """Rows by half-life, the most popular first."""
 
     def __init__(self, half_lives: int) -> None:
-        self.rows = np.zeros((half_lives, LEADERS), dtype=np.int64)
-        """(half-lives, LEADERS) the first ``n`` count."""
+        self.rows = np.zeros((half_lives, TOP), dtype=np.int64)
+        """(half-lives, TOP) the first ``n`` count."""
         self.n = 0
         self._is_stale = True
 
@@ -45,7 +45,7 @@ class Leaders:
 
     def _search(self, levels: np.ndarray, is_listed: np.ndarray) -> None:
         rows = np.flatnonzero(is_listed & (levels[: len(is_listed), 0] > -np.inf))
-        self.n = min(LEADERS, len(rows))
+        self.n = min(TOP, len(rows))
         for half_life in range(len(self.rows)):
             found = levels[rows, half_life]
             least = np.partition(found, -self.n)[-self.n] if self.n else np.inf
@@ -55,32 +55,32 @@ class Leaders:
 
 
 @numba.njit(cache=True)
-def _raise(leaders, n, row, levels):
-    """Move ``row`` to its place at each half-life; return how many leaders there are now. Ties go to the lower row."""
-    room = leaders.shape[1]
+def _raise(trending, n, row, levels):
+    """Move ``row`` to its place at each half-life; return how many are kept now. Ties go to the lower row."""
+    room = trending.shape[1]
     is_new = n < room
     if is_new:
         for at in range(n):
-            if leaders[0, at] == row:
+            if trending[0, at] == row:
                 is_new = False
-    for h in range(leaders.shape[0]):
+    for h in range(trending.shape[0]):
         at = n
         for place in range(n):
-            if leaders[h, place] == row:
+            if trending[h, place] == row:
                 at = place
                 break
         if at == n:
             if n == room:
                 at = n - 1
-                last, level = leaders[h, at], levels[row, h]
+                last, level = trending[h, at], levels[row, h]
                 if level < levels[last, h] or (level == levels[last, h] and row > last):
                     continue
-            leaders[h, at] = row
+            trending[h, at] = row
         while at > 0:
-            above = leaders[h, at - 1]
+            above = trending[h, at - 1]
             if levels[above, h] > levels[row, h] or (levels[above, h] == levels[row, h] and above < row):
                 break
-            leaders[h, at] = above
-            leaders[h, at - 1] = row
+            trending[h, at] = above
+            trending[h, at - 1] = row
             at -= 1
     return n + 1 if is_new else n

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_rec.catalog.leaders import LEADERS, Leaders
+from stream_rec.catalog.trending import TOP, Trending
 
 HALF_LIVES = 2
 
 
 class World:
-    """Leaders, and all levels as they are."""
+    """Trending rows, and all levels as they are."""
 
     def __init__(self, n_rows: int) -> None:
-        self.leaders = Leaders(HALF_LIVES)
+        self.trending = Trending(HALF_LIVES)
         self.levels = np.full((n_rows, HALF_LIVES), -np.inf)
         self.is_listed = np.ones(n_rows, dtype=bool)
 
@@ -25,21 +25,21 @@ class World:
         has_sunk = (self.levels[row] > levels).any()
         self.levels[row] = levels
         if has_sunk:
-            self.leaders.forget()
+            self.trending.forget()
         elif self.is_listed[row]:
-            self.leaders.raised(row, self.levels)
+            self.trending.raised(row, self.levels)
 
     def switch(self, row: int) -> None:
         """List an item, or take it off."""
         self.is_listed[row] = not self.is_listed[row]
-        self.leaders.forget()
+        self.trending.forget()
 
     def check(self) -> None:
         """Compare with a full sort: ties go to the lower row."""
         rows = np.flatnonzero(self.is_listed & (self.levels[:, 0] > -np.inf))
         for half_life in range(HALF_LIVES):
-            expected = rows[np.argsort(-self.levels[rows, half_life], kind="stable")][:LEADERS]
-            assert self.leaders.of(self.levels, self.is_listed)[half_life].tolist() == expected.tolist()
+            expected = rows[np.argsort(-self.levels[rows, half_life], kind="stable")][:TOP]
+            assert self.trending.of(self.levels, self.is_listed)[half_life].tolist() == expected.tolist()
 
 
 changes = st.tuples(st.integers(0, 99), st.sampled_from("rrrrrrrrrsx"), st.integers(0, 4), st.integers(0, 4))
@@ -47,7 +47,7 @@ changes = st.tuples(st.integers(0, 99), st.sampled_from("rrrrrrrrrsx"), st.integ
 
 @settings(max_examples=60, deadline=None)
 @given(
-    n=st.sampled_from([3, LEADERS, LEADERS + 6, 100]),
+    n=st.sampled_from([3, TOP, TOP + 6, 100]),
     first=st.integers(0, 3),
     sequence=st.lists(changes, max_size=60),
     looks=st.sets(st.integers(0, 60)),
@@ -76,33 +76,33 @@ def test_the_half_lives_have_orders_of_their_own():
     world.put(0, [5.0, 1.0])
     world.put(1, [1.0, 5.0])
 
-    assert world.leaders.of(world.levels, world.is_listed)[0].tolist() == [0, 1]
-    assert world.leaders.of(world.levels, world.is_listed)[1].tolist() == [1, 0]
+    assert world.trending.of(world.levels, world.is_listed)[0].tolist() == [0, 1]
+    assert world.trending.of(world.levels, world.is_listed)[1].tolist() == [1, 0]
 
 
 def test_a_tie_for_the_last_place_goes_to_the_lower_row():
     """As a search would find: row 80 stays out, row 5 drives row 73 out."""
     world = World(90)
-    for row in range(10, 10 + LEADERS):
+    for row in range(10, 10 + TOP):
         world.put(row, [1.0, 1.0])
     world.check()
     world.put(80, [1.0, 1.0])
-    assert world.leaders.of(world.levels, world.is_listed)[0][-1] == 9 + LEADERS
+    assert world.trending.of(world.levels, world.is_listed)[0][-1] == 9 + TOP
     world.put(5, [1.0, 1.0])
-    assert world.leaders.of(world.levels, world.is_listed)[0][[0, -1]].tolist() == [5, 8 + LEADERS]
+    assert world.trending.of(world.levels, world.is_listed)[0][[0, -1]].tolist() == [5, 8 + TOP]
 
 
 def test_an_item_that_rises_is_moved_without_a_search():
-    """What is not among the leaders and was not announced is not seen: nobody looked."""
-    world = World(LEADERS + 10)
-    for row in range(LEADERS + 10):
+    """What is not among the trending and was not announced is not seen: nobody looked."""
+    world = World(TOP + 10)
+    for row in range(TOP + 10):
         world.put(row, [float(row), float(row)])
     world.check()
     world.levels[0] = 1000.0  # behind its back
     world.put(20, [500.0, 20.0])
 
-    assert world.leaders.of(world.levels, world.is_listed)[0][0] == 20
-    assert world.leaders.of(world.levels, world.is_listed)[1][0] == LEADERS + 9
+    assert world.trending.of(world.levels, world.is_listed)[0][0] == 20
+    assert world.trending.of(world.levels, world.is_listed)[1][0] == TOP + 9
 
 
 @pytest.mark.parametrize("n", [0, 5])
@@ -110,4 +110,4 @@ def test_nothing_popular_leads_nothing(n):
     """No items, or none with events."""
     world = World(n)
 
-    assert world.leaders.of(world.levels, world.is_listed)[0].tolist() == []
+    assert world.trending.of(world.levels, world.is_listed)[0].tolist() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from stream_rec.events.slate import Reason
+from stream_rec.events.slate import RENAMED_REASONS, Reason
 
 PAST_TENSE = {"view": "viewed", "click": "clicked", "purchase": "bought"}
 WITHOUT_EVIDENCE = {
@@ -29,10 +29,10 @@ def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
     if reason.item_id is None:
         return WITHOUT_EVIDENCE.get(reason.kind, "recommended for you")
     title = title_of(reason.item_id) or reason.item_id
-    match reason.kind:
+    match RENAMED_REASONS.get(reason.kind, reason.kind):
         case "similar":
             return f"similar to {title}, which you {verb}" if verb else f"similar to {title}"
-        case "followers":
+        case "successors":
             return f"people who {verb or 'chose'} {title} went on to this"
         case "neighbours":
             return f"people like you, who {verb or 'chose'} things such as {title}, came to this"

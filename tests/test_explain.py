@@ -15,8 +15,9 @@ NOON_MS = 1_714_564_800_000
     [
         (Reason("similar", "i1", "e1", "view"), "similar to The Rink, which you viewed"),
         (Reason("similar", "i1"), "similar to The Rink"),
-        (Reason("followers", "i1", "e1", "click"), "people who clicked The Rink went on to this"),
-        (Reason("followers", "i1"), "people who chose The Rink went on to this"),
+        (Reason("successors", "i1", "e1", "click"), "people who clicked The Rink went on to this"),
+        (Reason("successors", "i1"), "people who chose The Rink went on to this"),
+        (Reason("followers", "i1", "e1", "click"), "people who clicked The Rink went on to this"),  # as it was called
         (Reason("repeat", "i1", "e1", "purchase", 1, NOON_MS), "again: you bought this on 2024-05-01"),
         (Reason("repeat", "i1", "e1", "purchase", 3, NOON_MS), "again: you bought this 3 times, last on 2024-05-01"),
         (Reason("repeat", "i1", times=2, last_ms=NOON_MS), "again: you chose this 2 times, last on 2024-05-01"),

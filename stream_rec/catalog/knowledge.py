@@ -9,7 +9,7 @@ from operator import gt, ne
 import numpy as np
 
 from stream_rec.catalog.arrays import grown
-from stream_rec.catalog.followers import Followers
+from stream_rec.catalog.successors import Successors
 from stream_rec.catalog.trending import Trending
 from stream_rec.catalog.visitors import Visitors
 from stream_rec.knowledge import popularity
@@ -20,7 +20,7 @@ NEWCOMERS = 64
 
 
 class Knowledge:
-    """Counts, popularity, who follows whom, and who came last."""
+    """Counts, popularity, successors, and who came last."""
 
     def __init__(self) -> None:
         self.counts = np.zeros((0, 3), dtype=np.int64)
@@ -38,7 +38,7 @@ class Knowledge:
         """Rows by their first event's arrival, the newest last; the last ``NEWCOMERS`` of them at least."""
         self.n_events = 0
         self.n_repeats = 0
-        self.followers = Followers()
+        self.successors = Successors()
         self.visitors = Visitors()
         self._trending = Trending(HALF_LIVES)
         self._states: dict[int, ItemState] = {}
@@ -50,7 +50,7 @@ class Knowledge:
         self.levels = grown(self.levels, n_rows, fill=-np.inf)
         self.first_ms = grown(self.first_ms, n_rows)
         self.last_ms = grown(self.last_ms, n_rows)
-        self.followers.reserve(n_rows)
+        self.successors.reserve(n_rows)
         self.visitors.reserve(n_rows)
 
     def put(
@@ -115,12 +115,12 @@ class Knowledge:
             rows = np.array(rows_of(after), dtype=np.int64)
             weights = np.array(list(after.values()), dtype=np.float64)
             if after:
-                self.followers.put(row, rows, weights, np.zeros(len(rows)))
+                self.successors.put(row, rows, weights, np.zeros(len(rows)))
             return
         changed = _changed(before, after)
         if changed:
             rows = np.array(rows_of(changed))
-            self.followers.put(
+            self.successors.put(
                 row,
                 rows,
                 np.array([after.get(item_id, 0) for item_id in changed], dtype=np.float64),

@@ -10,6 +10,10 @@ EVERYBODY = "*"
 """The key whose slate is for everybody without one of their own."""
 
 
+RENAMED_REASONS = {"followers": "successors"}
+"""Kinds of reasons by the names that lists published by older versions have for them."""
+
+
 class Reason(Struct, frozen=True, omit_defaults=True):
     """Why an item is in the slate: what found it, and the user's own event behind that.
 
@@ -19,7 +23,7 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     kind: Annotated[
         str,
         Meta(
-            description="similar | followers | neighbours | category | trending | fresh | repeat | explore | catalog; "
+            description="similar | successors | neighbours | category | trending | fresh | repeat | explore | catalog; "
             "a reader takes kinds that it does not know for `catalog`, which says nothing"
         ),
     ]

@@ -34,7 +34,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "repeat_rate",
     ),
     "fresh": ("age_6h", "age_2d", "age_14d", "age_60d", "unseen", "few_events"),
-    "followers": ("follows_last", "follows_recent", "precedes_last", "follows_recent_cosine", "follows_wide_cosine"),
+    "successors": ("follows_last", "follows_recent", "precedes_last", "follows_recent_cosine", "follows_wide_cosine"),
     "neighbours": ("stan", "stan_after", "affinity"),
     "similar": ("text_last", "text_taste"),
     "repeat": (
@@ -102,16 +102,16 @@ def inputs(candidates: Candidates, past: Past, catalog: Catalog, now_ms: int) ->
         float(now_ms),
     )
     last_row = int(past.recent_rows[0]) if len(past.recent_rows) else -1
-    followers = knowledge.followers
+    successors = knowledge.successors
     _of_sources(
         items,
         candidates.rows,
         candidates.values,
-        followers.rows,
-        followers.weights,
-        followers.n,
-        followers.total,
-        followers.total_before,
+        successors.rows,
+        successors.weights,
+        successors.n,
+        successors.total,
+        successors.total_before,
         last_row,
         space.vectors if space is not None else _NO_VECTORS,
         candidates.last,
@@ -196,7 +196,7 @@ def _of_item(items, rows, levels, counts, repeats, first_ms, last_ms, half_lives
 
 
 @numba.njit(cache=True, fastmath=True)
-def _of_sources(items, rows, values, follower_rows, weights, n, total, total_before, last_row, vectors, last, taste):
+def _of_sources(items, rows, values, successor_rows, weights, n, total, total_before, last_row, vectors, last, taste):
     """Co-visits, session kNN and text."""
     for place in range(len(rows)):
         row = rows[place]
@@ -205,7 +205,7 @@ def _of_sources(items, rows, values, follower_rows, weights, n, total, total_bef
         items[place, _FOLLOWS_LAST + 1] = values[place, RECENT]
         if last_row >= 0 and total[row] > 0.0:
             for at in range(n[row]):
-                if follower_rows[row, at] == last_row:
+                if successor_rows[row, at] == last_row:
                     items[place, _FOLLOWS_LAST + 2] = weights[row, at] / total[row]
                     break
         items[place, _FOLLOWS_LAST + 3] = values[place, RECENT] / popular

@@ -31,7 +31,7 @@ _OF_GROUP = (INPUT_GROUP[:, None] == np.arange(len(KINDS))).astype(np.float32)
 _NAMES = (*KINDS, "explore", "category", "catalog")
 """Of all kinds of reasons, by number."""
 _NUMBERS = (
-    *map(_NAMES.index, ("trending", "fresh", "followers", "neighbours", "similar", "repeat")),
+    *map(_NAMES.index, ("trending", "fresh", "successors", "neighbours", "similar", "repeat")),
     *map(_NAMES.index, ("explore", "category", "catalog")),
     *map(NAMES.index, ("stan", "own", "unseen")),
 )
@@ -49,7 +49,7 @@ def explained(
         return []
     rows = candidates.rows[places]
     parts = (head.contributions(scored, places) @ _OF_GROUP).astype(np.float64)
-    followers, space = catalog.knowledge.followers, catalog.embeddings.active
+    successors, space = catalog.knowledge.successors, catalog.embeddings.active
     kinds, evidence = _kinds(
         parts,
         scored.inputs.items,
@@ -57,10 +57,10 @@ def explained(
         shown.is_exploring,
         rows,
         past.recent_rows,
-        followers.rows,
-        followers.weights,
-        followers.n,
-        followers.total,
+        successors.rows,
+        successors.weights,
+        successors.n,
+        successors.total,
         space.vectors if space is not None else _NO_VECTORS,
         catalog.categories.first_of(rows),
         catalog.categories.first_of(past.recent_rows[:RECENT]),
@@ -115,9 +115,9 @@ def _kinds(
     is_exploring,
     rows,
     recent,
-    follower_rows,
+    successor_rows,
     weights,
-    n_followers,
+    n_successors,
     total,
     vectors,
     categories,
@@ -131,13 +131,13 @@ def _kinds(
     what is true of the item alone. Texts are compared only where their similarity would be said. ``numbers`` is an
     argument because numba's cache would keep it as it was when another file has changed it.
     """
-    trending, fresh, followers, neighbours, similar, repeat, explore, category, nothing, stan, own, unseen = numbers
+    trending, fresh, successors, neighbours, similar, repeat, explore, category, nothing, stan, own, unseen = numbers
     kinds, evidence = np.full(len(rows), explore), np.full(len(rows), -1)
     for at in range(len(rows)):
         if is_exploring[at]:
             continue
         item = items[places[at]]
-        led = _heaviest_lead(rows[at], recent[:RECENT], follower_rows, weights, n_followers, total)
+        led = _heaviest_lead(rows[at], recent[:RECENT], successor_rows, weights, n_successors, total)
         said = parts[at].copy()
         is_own = item[own] > 0.0
         if item[unseen] != 0.0:
@@ -145,7 +145,7 @@ def _kinds(
         if (item[unseen] == 0.0 and item[unseen + 1] == 0.0) or is_own or not is_news:
             said[fresh] = -np.inf
         if led < 0:
-            said[followers] = -np.inf
+            said[successors] = -np.inf
         if item[stan] <= 0.0:
             said[neighbours] = -np.inf
         if not is_own:
@@ -172,7 +172,7 @@ def _kinds(
                 if kind == nothing and max(alone[trending], alone[fresh]) > -np.inf:
                     kind = trending if alone[trending] >= alone[fresh] else fresh
         kinds[at] = kind
-        if kind == followers:
+        if kind == successors:
             evidence[at] = led
         elif kind == neighbours:
             evidence[at] = led if led >= 0 else _newest_other(rows[at], recent)
@@ -196,7 +196,7 @@ def _newest_other(row, recent):
 
 
 @numba.njit(cache=True)
-def _heaviest_lead(row, recent, follower_rows, weights, n_followers, total):
+def _heaviest_lead(row, recent, successor_rows, weights, n_successors, total):
     """Return the place of the recent item that most often leads to ``row``, the newer ones counting more; or -1.
 
     No item leads to itself.
@@ -206,8 +206,8 @@ def _heaviest_lead(row, recent, follower_rows, weights, n_followers, total):
         if recent[place] == row:
             decay *= 0.8
             continue
-        for at in range(n_followers[recent[place]]):
-            if follower_rows[recent[place], at] == row:
+        for at in range(n_successors[recent[place]]):
+            if successor_rows[recent[place], at] == row:
                 share = decay * weights[recent[place], at] / total[recent[place]]
                 if share > heaviest:
                     led, heaviest = place, share

@@ -9,21 +9,21 @@ import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.ranking import bpr
-from stream_rec.retrieval.followers import add_followers
 from stream_rec.retrieval.fresh import fresh_by_text, newcomers
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
 from stream_rec.retrieval.repeat import repeated
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, TEXT, WIDE, Scratch
 from stream_rec.retrieval.similar import add_similar
+from stream_rec.retrieval.successors import add_successors
 from stream_rec.user.past import Past
 
-SOURCES = ("followers", "neighbours", "similar", "trending", "repeat", "fresh")
+SOURCES = ("successors", "neighbours", "similar", "trending", "repeat", "fresh")
 """Bit ``1 << place`` of ``Candidates.sources`` stands for a source."""
-FOLLOWERS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH = range(len(SOURCES))
+SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH = range(len(SOURCES))
 BEST = (
-    (LAST, 40, FOLLOWERS),
-    (RECENT, 40, FOLLOWERS),
-    (WIDE, 40, FOLLOWERS),
+    (LAST, 40, SUCCESSORS),
+    (RECENT, 40, SUCCESSORS),
+    (WIDE, 40, SUCCESSORS),
     (STAN, 40, NEIGHBOURS),
     (AFTER, 40, NEIGHBOURS),
     (TEXT, 30, SIMILAR),
@@ -74,7 +74,7 @@ def retrieve(past: Past, catalog: Catalog, workspace: Workspace, *, own_slot: in
     scratch.begin(len(catalog))
     taste, last = tastes(past.recent_rows, catalog)
     if len(past.recent_rows):
-        add_followers(scratch, past.recent_rows, knowledge.followers)
+        add_successors(scratch, past.recent_rows, knowledge.successors)
         add_neighbours(scratch, workspace.meeting, past.recent_rows, knowledge.visitors, own_slot, now_ms)
         add_similar(scratch, past.recent_rows, catalog.similar)
         scratch.choose_best(BEST, is_listed)

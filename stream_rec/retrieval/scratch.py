@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 LAST, RECENT, WIDE, STAN, AFTER, TEXT = range(6)
-"""Columns: followers of the last item, of recent items, of more items; two kinds of session kNN; text neighbours."""
+"""Columns: successors of the last item, of recent items, of more items; two kinds of session kNN; text neighbours."""
 COLUMNS = 6
 
 

@@ -86,5 +86,5 @@ def test_any_number_of_items_has_room(n):
 
     assert catalog.n_listed == n
     assert catalog.similar.of(n - 1)[0].tolist() == []
-    assert catalog.knowledge.followers.of(0)[0].tolist() == [n - 1]
+    assert catalog.knowledge.successors.of(0)[0].tolist() == [n - 1]
     assert catalog.knowledge.trending(catalog.is_listed)[0].tolist() == [n - 1]

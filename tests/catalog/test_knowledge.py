@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.followers import FOLLOWERS
 from stream_rec.catalog.knowledge import NEWCOMERS
+from stream_rec.catalog.successors import SUCCESSORS
 from stream_rec.catalog.trending import TOP
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.knowledge.state import UNSEEN
@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[2]
 NOW_MS = 1_700_000_000_000
 
 
-def followers(catalog: Catalog, item_id: str) -> dict[str, float]:
-    rows, weights = catalog.knowledge.followers.of(catalog.find(item_id))
+def successors(catalog: Catalog, item_id: str) -> dict[str, float]:
+    rows, weights = catalog.knowledge.successors.of(catalog.find(item_id))
     assert weights.tolist() == sorted(weights.tolist(), reverse=True)
     return {catalog.item_ids[row]: weight for row, weight in zip(rows, weights)}
 
@@ -40,12 +40,12 @@ def test_a_predecessor_that_is_gone_is_missed_even_where_another_came_with_nothi
     catalog.put_knowledge("a", taught(predecessors={"b": 1, "d": 1}))
     catalog.put_knowledge("a", taught(predecessors={"d": 1, "c": 0}))
 
-    assert followers(catalog, "b") == {}
+    assert successors(catalog, "b") == {}
 
 
 @settings(max_examples=100, deadline=None)
 @given(updates=st.lists(st.tuples(st.sampled_from("abcdefgh"), predecessors), max_size=25), data=st.data())
-def test_followers_are_the_predecessors_turned_round(updates, data):
+def test_successors_are_the_predecessors_turned_round(updates, data):
     """After any sequence of updates; weights that are not above 0 count as none."""
     catalog = Catalog()
     now: dict[str, dict[str, int]] = {}
@@ -53,15 +53,15 @@ def test_followers_are_the_predecessors_turned_round(updates, data):
         catalog.put_knowledge(item_id, taught(predecessors=weights))
         now[item_id] = weights
         asked = data.draw(st.sampled_from(catalog.item_ids))
-        followers(catalog, asked)  # an answer given before must not outlive the update
+        successors(catalog, asked)  # an answer given before must not outlive the update
     for earlier in catalog.item_ids:
         expected = {later: weights[earlier] for later, weights in now.items() if weights.get(earlier, 0) > 0}
-        assert followers(catalog, earlier) == expected
+        assert successors(catalog, earlier) == expected
 
 
 @settings(max_examples=100, deadline=None)
 @given(changes=st.lists(st.dictionaries(st.sampled_from("bcdefg"), st.integers(-3, 3), max_size=3), max_size=12))
-def test_followers_are_the_same_however_predecessors_are_ordered(changes):
+def test_successors_are_the_same_however_predecessors_are_ordered(changes):
     """As the item stage leaves them, newcomers last; and as they are read from bytes, by name."""
     by_arrival, by_name, now = Catalog(), Catalog(), {}
     for change in changes:
@@ -72,19 +72,19 @@ def test_followers_are_the_same_however_predecessors_are_ordered(changes):
         for catalog in (by_arrival, by_name):
             for item_id in set(catalog.item_ids) - {"a"}:
                 weight = max(0, now.get(item_id, 0))
-                assert followers(catalog, item_id) == ({"a": weight} if weight else {})
-                assert catalog.knowledge.followers.total[catalog.find(item_id)] == weight
+                assert successors(catalog, item_id) == ({"a": weight} if weight else {})
+                assert catalog.knowledge.successors.total[catalog.find(item_id)] == weight
 
 
-def test_only_the_heaviest_followers_are_proposed():
+def test_only_the_heaviest_successors_are_proposed():
     """120 items came after a; the 100 heaviest remain, in order."""
     catalog = Catalog()
     for n in range(120):
         catalog.put_knowledge(f"i{n}", taught(predecessors={"a": n + 1}))
 
-    rows, weights = catalog.knowledge.followers.of(catalog.find("a"))
+    rows, weights = catalog.knowledge.successors.of(catalog.find("a"))
     assert weights.tolist() == list(range(120, 20, -1))
-    assert len(rows) == FOLLOWERS
+    assert len(rows) == SUCCESSORS
 
 
 @settings(max_examples=60, deadline=None)
@@ -137,7 +137,7 @@ def test_an_item_nobody_saw_is_not_trending():
 
     catalog.put_knowledge("a", UNSEEN)
     assert trending(catalog, 0) == []
-    assert followers(catalog, "b") == {}
+    assert successors(catalog, "b") == {}
 
 
 def test_the_newest_event_time_never_goes_back():

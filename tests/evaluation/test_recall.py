@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from stream_rec.evaluation.recall import candidate_recall
-from stream_rec.retrieval.candidates import FOLLOWERS, REPEAT, SOURCES, TRENDING
+from stream_rec.retrieval.candidates import REPEAT, SOURCES, SUCCESSORS, TRENDING
 
-SOURCES_OF = np.array([1 << TRENDING, 1 << TRENDING | 1 << REPEAT, 0, 1 << FOLLOWERS, 1 << TRENDING], np.uint16)
+SOURCES_OF = np.array([1 << TRENDING, 1 << TRENDING | 1 << REPEAT, 0, 1 << SUCCESSORS, 1 << TRENDING], np.uint16)
 SLICES = {
     "first": np.array([True, True, True, False, False]),
     "last": np.array([False, False, False, True, True]),
@@ -17,14 +17,14 @@ SLICES = {
 
 
 def test_recall_and_what_each_source_adds_by_hand():
-    """Five events: trending, trending and repeat, none, followers, trending."""
+    """Five events: trending, trending and repeat, none, successors, trending."""
     made = candidate_recall(SOURCES_OF, np.array([1, 3]), SLICES)
 
     assert made["recall"] == 4 / 5
     assert list(made["sources"]) == list(SOURCES)
     assert made["sources"]["trending"] == {"covers": 3 / 5, "only": 2 / 5}
     assert made["sources"]["repeat"] == {"covers": 1 / 5, "only": 0}
-    assert made["sources"]["followers"] == {"covers": 1 / 5, "only": 1 / 5}
+    assert made["sources"]["successors"] == {"covers": 1 / 5, "only": 1 / 5}
     assert made["sources"]["similar"] == {"covers": 0, "only": 0}
 
 
@@ -38,7 +38,7 @@ def test_slices_are_measured_each_by_itself():
         "none": (0, None),
     }
     assert made["first"]["sources"]["trending"] == {"covers": 2 / 3, "only": 1 / 3}
-    assert made["last"]["sources"]["followers"] == {"covers": 1 / 2, "only": 1 / 2}
+    assert made["last"]["sources"]["successors"] == {"covers": 1 / 2, "only": 1 / 2}
     assert made["none"]["sources"]["trending"] == {"covers": None, "only": None}
 
 

@@ -64,7 +64,7 @@ def test_items_come_and_go_and_encoders_change(bootstrap: str) -> None:
         producer.flush()
         wait_until(lambda: "teapot" in in_list(view, "bob"))
         contributions = {item.item_id: item.sources for item in view.own("bob").items}
-        assert contributions["teapot"]["followers"] > contributions["mug"].get("followers", 0)
+        assert contributions["teapot"]["successors"] > contributions["mug"].get("successors", 0)
         assert in_list(view, "bob").index("teapot") < in_list(view, "bob").index("mug")
 
         # Deleted, or out of stock: gone from the next lists.

@@ -126,7 +126,7 @@ def test_an_event_later_than_now_counts_as_if_it_were_now():
     assert found["b"]["popularity_1h"] == pytest.approx(1)
 
 
-def test_followers_by_share_and_by_what_their_popularity_would_give():
+def test_successors_by_share_and_by_what_their_popularity_would_give():
     """b came after a in 3 of 4 pairs, c in 1; b led to a in all of its 2. The user's last item is a."""
     catalog = stocked("a", "b", "c")
     catalog.put_knowledge("a", taught(NOW_MS, predecessors={"b": 2}))

@@ -80,8 +80,8 @@ def assert_reasons_hold(items: list[SlateItem], user: UserState, catalog: Catalo
                 assert item.item_id in own and reason.item_id == item.item_id
                 assert 1 <= reason.times <= sum(sum(t.counts) for t in user.tally if t.item_id == item.item_id)
                 assert reason.last_ms <= max(t.last_ms for t in user.tally if t.item_id == item.item_id)
-            case "followers":
-                assert row in catalog.knowledge.followers.of(catalog.find(reason.item_id))[0]
+            case "successors":
+                assert row in catalog.knowledge.successors.of(catalog.find(reason.item_id))[0]
             case "similar":
                 one, other = catalog.embeddings.of(np.array([row, catalog.find(reason.item_id)]))
                 assert one @ other >= LEAST_SIMILARITY - 1e-6 and reason.item_id != item.item_id
@@ -148,7 +148,7 @@ def test_an_item_without_text_is_recommended_all_the_same():
     items = made(viewer("a"), catalog, head=preferring(follows_last=1))
 
     assert items[0].item_id == "b"
-    assert (items[0].reason.kind, items[0].reason.item_id) == ("followers", "a")
+    assert (items[0].reason.kind, items[0].reason.item_id) == ("successors", "a")
 
 
 def test_text_alone_is_enough_for_a_new_item():

@@ -55,7 +55,7 @@ def test_the_first_lists_speak_of_texts_and_later_ones_of_people(lists: list[Sla
     first, later = shares(lists[:COLD]), shares(lists[-100:])
 
     assert first["similar"] + first["trending"] > 0.5
-    assert later["followers"] + later.get("neighbours", 0) > 2 * first.get("followers", 0) > 0
+    assert later["successors"] + later.get("neighbours", 0) > 2 * first.get("successors", 0) > 0
     assert max(first.get("catalog", 0), later.get("catalog", 0)) < 0.05
 
 

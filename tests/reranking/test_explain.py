@@ -48,12 +48,12 @@ def test_the_group_that_speaks_most_is_the_reason():
     catalog = stocked("a", "b", "c")
     catalog.put_knowledge("b", taught(*MANY, predecessors={"a": 5}))
     catalog.put_knowledge("c", taught(*MANY[:5]))
-    by_followers = items_for(viewer("a"), catalog, preferring(follows_last=2, popularity=1))["b"]
+    by_successors = items_for(viewer("a"), catalog, preferring(follows_last=2, popularity=1))["b"]
     by_popularity = items_for(viewer("a"), catalog, preferring(follows_last=0.1, popularity=1))["b"]
 
-    assert by_followers.reason == Reason("followers", "a", "e0", "click")
+    assert by_successors.reason == Reason("successors", "a", "e0", "click")
     assert by_popularity.reason == Reason("trending")
-    assert by_followers.sources["followers"] == pytest.approx(2 * (1 - 1 / 3), abs=1e-4)
+    assert by_successors.sources["successors"] == pytest.approx(2 * (1 - 1 / 3), abs=1e-4)
 
 
 def test_sources_are_what_speaks_for_it_over_the_average():
@@ -103,15 +103,15 @@ def test_a_repeat_says_how_often_and_when_last():
     assert items["a"].reason == Reason("repeat", "a", "e2", "purchase", 2, NOW_MS + 2)
 
 
-def test_followers_name_the_item_that_led_there_most_often():
+def test_successors_name_the_item_that_led_there_most_often():
     """c followed a in all of a's pairs, and b in a tenth of b's, though b is newer."""
     catalog = stocked("a", "b", "c", "d")
     catalog.put_knowledge("c", taught(*MANY, predecessors={"a": 5, "b": 1}))
     catalog.put_knowledge("d", taught(*MANY, predecessors={"b": 9}))
     items = items_for(viewer("a", "b"), catalog, preferring(follows_recent=1))
 
-    assert items["c"].reason == Reason("followers", "a", "e0", "click")
-    assert items["d"].reason == Reason("followers", "b", "e1", "click")
+    assert items["c"].reason == Reason("successors", "a", "e0", "click")
+    assert items["d"].reason == Reason("successors", "b", "e1", "click")
 
 
 def test_neighbours_are_said_where_users_alike_came():
@@ -249,7 +249,7 @@ def test_an_own_item_is_not_new():
     assert items["f1"].reason == Reason("fresh")
 
 
-@pytest.mark.parametrize("group", ["followers", "neighbours", "similar"])
+@pytest.mark.parametrize("group", ["successors", "neighbours", "similar"])
 def test_no_item_is_the_evidence_for_itself(group):
     """a follows itself, users alike came back to it, and its text is its own: b is named, or that it is a repeat."""
     catalog = stocked("a", "b")

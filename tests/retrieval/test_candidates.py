@@ -9,13 +9,13 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.item import Item
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.retrieval.candidates import (
-    FOLLOWERS,
     FRESH,
     MOST_TRENDING,
     NEIGHBOURS,
     REPEAT,
     SIMILAR,
     SOURCES,
+    SUCCESSORS,
     TASTE_DECAY,
     TRENDING,
     Candidates,
@@ -51,11 +51,11 @@ def by_source(candidates: Candidates, catalog: Catalog) -> dict[str, set[str]]:
 
 def one_of_each() -> Catalog:
     """Return a catalog in which each source finds an item of its own for a user whose last item is a."""
-    catalog = stocked("fresh", "a", "follower", "similar", "neighbour", "off")
+    catalog = stocked("fresh", "a", "successor", "similar", "neighbour", "off")
     catalog.put_embedding("a", embedded([1, 0]))
     catalog.put_embedding("similar", embedded([1, 1]))
     catalog.put_knowledge("a", taught(*FIVE, users={"v": NOW_MS, "me": NOW_MS}))
-    catalog.put_knowledge("follower", taught(*FIVE, predecessors={"a": 4}))
+    catalog.put_knowledge("successor", taught(*FIVE, predecessors={"a": 4}))
     catalog.put_knowledge("similar", taught(*FIVE))
     catalog.put_knowledge("neighbour", taught(*FIVE, users={"v": NOW_MS + 5}))
     catalog.put_knowledge("off", taught(*FIVE, predecessors={"a": 4}, users={"v": NOW_MS + 5}))
@@ -73,7 +73,7 @@ def test_every_source_proposes_its_own():
     catalog = one_of_each()
     sources = by_source(found(catalog, "a"), catalog)
 
-    assert sources["follower"] == {"followers"}
+    assert sources["successor"] == {"successors"}
     assert sources["neighbour"] == {"neighbours"}
     assert sources["similar"] == {"similar"}
     assert sources["a"] == {"repeat", "neighbours"}  # v came to it too
@@ -81,7 +81,7 @@ def test_every_source_proposes_its_own():
     assert sources["p0"] == {"trending"}
     assert sources["p39"] == {"fresh"}  # a newcomer
     assert "off" not in sources
-    assert [SOURCES[n] for n in (FOLLOWERS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH)] == list(SOURCES)
+    assert [SOURCES[n] for n in (SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH)] == list(SOURCES)
 
 
 def test_rows_ascend_and_are_listed():
@@ -109,8 +109,8 @@ def test_a_candidate_of_one_source_has_the_values_of_all():
     assert by_source(candidates, catalog)["p3"] == {"trending"}
     assert candidates.values[place, TEXT] == pytest.approx(np.sqrt(0.5))
     assert candidates.values[place, [LAST, RECENT, WIDE, STAN, AFTER]].tolist() == [0] * 5
-    follower = candidates.rows.tolist().index(catalog.find("follower"))
-    assert candidates.values[follower, [LAST, RECENT, WIDE, TEXT]].tolist() == [
+    successor = candidates.rows.tolist().index(catalog.find("successor"))
+    assert candidates.values[successor, [LAST, RECENT, WIDE, TEXT]].tolist() == [
         0.5,
         0.5,
         0.5,
@@ -142,7 +142,7 @@ def test_an_empty_catalog_has_no_candidates(item_ids):
 def test_users_one_after_the_other_are_as_each_alone():
     """In one workspace: nothing of the one is left for the other, in the catalog's growth too."""
     catalog = one_of_each()
-    users = [("me", ("a",)), ("v", ("follower", "a")), ("w", ()), ("me", ("similar", "p3")), ("w", ("?",))]
+    users = [("me", ("a",)), ("v", ("successor", "a")), ("w", ()), ("me", ("similar", "p3")), ("w", ("?",))]
     workspace = Workspace()
     for _ in range(2):
         for user_id, item_ids in users:

@@ -1,23 +1,23 @@
-"""Source `followers`, on a catalog small enough to check by hand."""
+"""Source `successors`, on a catalog small enough to check by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from stream_rec.retrieval.followers import FAR, FAR_DECAY, NEAR, NEAR_DECAY, add_followers
 from stream_rec.retrieval.scratch import LAST, RECENT, WIDE
+from stream_rec.retrieval.successors import FAR, FAR_DECAY, NEAR, NEAR_DECAY, add_successors
 from tests.catalog.stock import stocked, taught
 from tests.retrieval.columns import column, rows_of, scratch_for
 
 
-def test_followers_count_by_their_share_the_newer_the_heavier():
+def test_successors_count_by_their_share_the_newer_the_heavier():
     """c came after a in three of four pairs, and in all that came after b; a is the last item, b the one before."""
     catalog = stocked("a", "b", "c", "d")
     catalog.put_knowledge("c", taught(1, predecessors={"a": 3, "b": 7}))
     catalog.put_knowledge("d", taught(1, predecessors={"a": 1}))
     scratch = scratch_for(catalog)
-    add_followers(scratch, rows_of(catalog, "a", "b"), catalog.knowledge.followers)
+    add_successors(scratch, rows_of(catalog, "a", "b"), catalog.knowledge.successors)
 
     assert column(scratch, catalog, LAST) == pytest.approx({"c": 0.75, "d": 0.25})
     assert column(scratch, catalog, RECENT) == pytest.approx({"c": 0.75 + NEAR_DECAY, "d": 0.25})
@@ -25,13 +25,13 @@ def test_followers_count_by_their_share_the_newer_the_heavier():
 
 
 def test_two_columns_look_back_differently_far():
-    """Each of 40 recent items has one follower: the last 12 count as near, the last 30 at all."""
+    """Each of 40 recent items has one successor: the last 12 count as near, the last 30 at all."""
     recent = [f"r{n}" for n in range(40)]
     catalog = stocked(*recent, *(f"f{n}" for n in range(40)))
     for n in range(40):
         catalog.put_knowledge(f"f{n}", taught(1, predecessors={f"r{n}": 2}))
     scratch = scratch_for(catalog)
-    add_followers(scratch, rows_of(catalog, *recent), catalog.knowledge.followers)
+    add_successors(scratch, rows_of(catalog, *recent), catalog.knowledge.successors)
 
     assert column(scratch, catalog, LAST) == {"f0": 1.0}
     assert column(scratch, catalog, RECENT) == pytest.approx({f"f{n}": NEAR_DECAY**n for n in range(NEAR)})
@@ -42,7 +42,7 @@ def test_an_item_that_nothing_followed_adds_nothing():
     """Nor do no recent items at all."""
     catalog = stocked("a", "b")
     scratch = scratch_for(catalog)
-    add_followers(scratch, rows_of(catalog, "a"), catalog.knowledge.followers)
-    add_followers(scratch, np.zeros(0, np.int64), catalog.knowledge.followers)
+    add_successors(scratch, rows_of(catalog, "a"), catalog.knowledge.successors)
+    add_successors(scratch, np.zeros(0, np.int64), catalog.knowledge.successors)
 
     assert scratch.n_touched == 0

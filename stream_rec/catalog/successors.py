@@ -1,7 +1,7 @@
-"""Who follows whom: the predecessors of all items, turned round for looking up.
+"""Successors: which items users came to after which, the predecessors of all items turned round for looking up.
 
-An item keeps its heaviest followers only. One that is pushed out comes back when its weight changes next and is heavy
-enough; the sum over all followers, which shares are taken of, is exact.
+An item keeps its heaviest successors only. One that is pushed out comes back when its weight changes next and is heavy
+enough; the sum over all successors, which shares are taken of, is exact.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import numpy as np
 
 from stream_rec.catalog.arrays import grown
 
-FOLLOWERS = 100
-"""Heaviest followers kept for one item."""
+SUCCESSORS = 100
+"""Heaviest successors kept for one item."""
 
 
-class Followers:
-    """Followers by row, with the summed pair weights."""
+class Successors:
+    """Successors by row, with the summed pair weights."""
 
     def __init__(self) -> None:
-        self.rows = np.zeros((0, FOLLOWERS), dtype=np.int32)
-        """(>= n, FOLLOWERS) in no order; the first ``n`` count."""
-        self.weights = np.zeros((0, FOLLOWERS), dtype=np.float32)
+        self.rows = np.zeros((0, SUCCESSORS), dtype=np.int32)
+        """(>= n, SUCCESSORS) in no order; the first ``n`` count."""
+        self.weights = np.zeros((0, SUCCESSORS), dtype=np.float32)
         self.n = np.zeros(0, dtype=np.int32)
         self.total = np.zeros(0)
-        """(>= n,) sum of the weights of all followers, those not kept included."""
+        """(>= n,) sum of the weights of all successors, those not kept included."""
         self.total_before = np.zeros(0)
         """(>= n,) sum of the weights of all predecessors: how often users came here from anywhere."""
 
@@ -36,34 +36,34 @@ class Followers:
         self.total = grown(self.total, n_rows)
         self.total_before = grown(self.total_before, n_rows)
 
-    def put(self, follower: int, rows: np.ndarray, weights: np.ndarray, before: np.ndarray) -> None:
-        """Set the weights of the pairs of some items with one follower.
+    def put(self, successor: int, rows: np.ndarray, weights: np.ndarray, before: np.ndarray) -> None:
+        """Set the weights of the pairs of some items with one successor.
 
         Args:
             rows: (k,) int64 the items that came before it.
             weights: (k,) float64 the new weights; 0 or less takes the pair away.
             before: (k,) float64 the weights until now.
         """
-        _put(self.rows, self.weights, self.n, self.total, self.total_before, follower, rows, weights, before)
+        _put(self.rows, self.weights, self.n, self.total, self.total_before, successor, rows, weights, before)
 
     def of(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the followers of one item and their weights, the heaviest first."""
+        """Return the successors of one item and their weights, the heaviest first."""
         n = self.n[row]
         heaviest = np.lexsort((self.rows[row, :n], -self.weights[row, :n]))
         return self.rows[row, :n][heaviest], self.weights[row, :n][heaviest]
 
 
 @numba.njit(cache=True)
-def _put(all_rows, all_weights, n, total, total_before, follower, rows, weights, before):
+def _put(all_rows, all_weights, n, total, total_before, successor, rows, weights, before):
     for k in range(len(rows)):
         row = rows[k]
         weight = max(weights[k], 0.0)
         change = weight - max(before[k], 0.0)
         total[row] += change
-        total_before[follower] += change
+        total_before[successor] += change
         place, lightest = -1, 0
         for at in range(n[row]):
-            if all_rows[row, at] == follower:
+            if all_rows[row, at] == successor:
                 place = at
                 break
             if all_weights[row, at] < all_weights[row, lightest]:
@@ -82,5 +82,5 @@ def _put(all_rows, all_weights, n, total, total_before, follower, rows, weights,
             elif all_weights[row, lightest] < weight:
                 place = lightest
             if place >= 0:
-                all_rows[row, place] = follower
+                all_rows[row, place] = successor
                 all_weights[row, place] = weight

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from stream_rec.broker.find import reached
 from stream_rec.cli.bars import bars
-from stream_rec.cli.files import FORMATS, Skipped
+from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.config import Settings
 from stream_rec.events.interaction import LoggedEvent
@@ -49,7 +49,7 @@ def backfill(settings: Settings, file: Path, limit: int | None, behind: int, rat
     """
     records = read_events(file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
     settings = reached(settings, os.environ)
-    skipped = Skipped()
+    skipped = SkippedLines()
     began = time.monotonic()
     sender = Backfill(settings, file.name, most_behind=behind, most_per_s=rate or float("inf"), is_dry=dry_run)
     with interrupt_flag() as interrupted, closing(sender):
@@ -92,7 +92,7 @@ def _send_all(
     records: Log[LoggedEvent],
     limit: int | None,
     file: Path,
-    skipped: Skipped,
+    skipped: SkippedLines,
     progress: Progress,
     interrupted: threading.Event,
 ) -> None:
@@ -129,7 +129,7 @@ def _send_all(
         sender.flush(wait)
 
 
-def _summarize(sender: Backfill, skipped: Skipped, took_s: float, *, is_dry: bool, is_interrupted: bool) -> None:
+def _summarize(sender: Backfill, skipped: SkippedLines, took_s: float, *, is_dry: bool, is_interrupted: bool) -> None:
     n_sent = sender.fates[Fate.SENT]
     per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(sender.sent.items()))
     what = "stopped by Ctrl-C; " if is_interrupted else ""

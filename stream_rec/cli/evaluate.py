@@ -23,7 +23,7 @@ from rich.table import Table
 
 from stream_rec.cli.bars import Rate, bars
 from stream_rec.cli.compile import compiled
-from stream_rec.cli.files import FORMATS, Skipped
+from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import raised, stopped_by_interrupt
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden, shown
@@ -90,7 +90,7 @@ def evaluate(
     for file in filter(None, (json_file, report_dir and report_dir / "index.html")):
         _require_writable(file)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the methods' processes: each has one core, as a worker has
-    skipped = Skipped()
+    skipped = SkippedLines()
     n, seed = settings.ranking.n, settings.ranking.seed
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     compiled()  # once, here, where it can be seen: each method runs in a process of its own
@@ -200,7 +200,7 @@ def _scanned(
     made: EmbeddedItems,
     settings: Settings,
     limit: int | None,
-    skipped: Skipped,
+    skipped: SkippedLines,
     progress: Progress,
 ) -> ScannedLog:
     task = progress.add_task("reading events (%)", total=100, has_rate=False)

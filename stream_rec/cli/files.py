@@ -22,7 +22,7 @@ NAMED = 5
 """So many are named one by one, and besides the first of each reason."""
 
 
-class Skipped:
+class SkippedLines:
     """Counts what was skipped, over all files of a command, and names the first on stderr."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from rich.progress import TimeRemainingColumn as TimeRemaining
 
 from stream_rec.broker.find import reached
 from stream_rec.cli.bars import bars
-from stream_rec.cli.files import FORMATS, Skipped
+from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer, InvalidEventError
 from stream_rec.config import Settings
@@ -105,7 +105,7 @@ def produce(
             shift_ms = _now_ms() - span.last_ms
 
     sent: Counter[str] = Counter()
-    skipped = Skipped()
+    skipped = SkippedLines()
     on_bad = skipped.lines_of(file)
     started = time.monotonic()
     with interrupt_flag() as interrupted, EventProducer(settings.kafka, limits=limits) as producer:
@@ -194,7 +194,7 @@ def _say_how_long(span: paces.Span, speed: float) -> None:
     click.echo(said, err=True)
 
 
-def _summarize(sent: Counter[str], skipped: Skipped, took_s: float, *, is_interrupted: bool) -> None:
+def _summarize(sent: Counter[str], skipped: SkippedLines, took_s: float, *, is_interrupted: bool) -> None:
     per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(sent.items()))
     what = "stopped by Ctrl-C; delivered" if is_interrupted else "delivered"
     click.echo(

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 
 from stream_rec.cli.bars import bars
 from stream_rec.cli.compile import compiled
-from stream_rec.cli.files import FORMATS, Skipped
+from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import raised, stopped_by_interrupt
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden
@@ -56,7 +56,7 @@ def replay(
     settings = overridden(settings, {"ranking.seed": seed, "embedder.encoder": encoder})
     compiled()
     pipeline = Pipeline(settings)
-    skipped = Skipped()
+    skipped = SkippedLines()
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[done]}"),
         TimeRemainingColumn(),

@@ -116,35 +116,35 @@ def facts_of(dead_letter: DeadLetter, *, is_replayed: bool) -> dict[str, Any]:
     }
 
 
-def facts_of_original(original: ConsumerRecord) -> dict[str, Any]:
+def facts_of_source(source: ConsumerRecord) -> dict[str, Any]:
     """Return what there is to say of the record itself, as JSON."""
-    replay_of = next((value for name, value in original.headers if name == REPLAY_OF), None)
-    facts: dict[str, Any] = {"received_ms": original.timestamp, "replay_of": _text(replay_of)}
+    replay_of = next((value for name, value in source.headers if name == REPLAY_OF), None)
+    facts: dict[str, Any] = {"received_ms": source.timestamp, "replay_of": _text(replay_of)}
     try:
-        facts["value"] = None if original.value is None else original.value.decode()
+        facts["value"] = None if source.value is None else source.value.decode()
     except UnicodeDecodeError:
-        facts["value_bytes"] = original.value.decode(errors="backslashreplace")  # not `value`: it would be sent so
+        facts["value_bytes"] = source.value.decode(errors="backslashreplace")  # not `value`: it would be sent so
     return facts
 
 
-def print_facts(facts: dict[str, Any], original: ConsumerRecord | None) -> None:
+def print_facts(facts: dict[str, Any], source: ConsumerRecord | None) -> None:
     """Print one rejection, and the record itself if it is still there."""
     names = ("origin", "reason", "detail", "key")
     rows = {name: facts[name] for name in names} | {"rejected": _time(facts["rejected_ms"])}
     if facts["is_replayed"]:
         rows["replayed to"] = facts["replayed_to"]
-    if original is None:
+    if source is None:
         rows |= {"first bytes": facts["first_bytes"]}
         rows |= {"value": "not on its topic any more: retention or compaction took it"}
     else:
         if facts["replay_of"]:
             rows["replay of"] = facts["replay_of"]
-        rows |= {"received": _time(original.timestamp), "if it came now": facts["now"]}
-        n_bytes = "null" if original.value is None else f"{len(original.value):,} bytes"
+        rows |= {"received": _time(source.timestamp), "if it came now": facts["now"]}
+        n_bytes = "null" if source.value is None else f"{len(source.value):,} bytes"
         rows |= {"first bytes": facts["first_bytes"], "value": n_bytes}
     for name, value in rows.items():
         click.echo(f"{name + ':':16}{printable('null' if value is None else value)}")
-    if original is not None and original.value is not None:
+    if source is not None and source.value is not None:
         click.echo(printable(facts.get("value", facts.get("value_bytes"))))
 
 

@@ -24,7 +24,7 @@ from stream_rec.cli.bars import bars
 from stream_rec.cli.dead_letters import (
     NAMED_HELD,
     facts_of,
-    facts_of_original,
+    facts_of_source,
     print_counts,
     print_facts,
     print_newest,
@@ -39,11 +39,11 @@ from stream_rec.cli.interrupt import interrupt_flag, stop_if
 from stream_rec.cli.parameters import Moment, OriginParam, TopicParam
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.events.rejected import Origin
-from stream_rec.operations.originals import OriginalReader
 from stream_rec.operations.rejections import DeadLetter, Filter, RejectionReader, path_of
 from stream_rec.operations.repaired import read_repaired
 from stream_rec.operations.resend import BATCH, Resender
 from stream_rec.operations.rights import require_rights
+from stream_rec.operations.source_records import SourceRecordReader
 from stream_rec.operations.verdict import Chosen, Held, Resend, check, choose, judged
 
 T = TypeVar("T")
@@ -116,7 +116,7 @@ def show(settings: Settings, origin: Origin, as_json: bool) -> None:
     with (
         interrupt_flag() as interrupted,
         closing(RejectionReader(kafka, Filter(origins={origin}))) as reader,
-        closing(OriginalReader(kafka)) as originals,
+        closing(SourceRecordReader(kafka)) as source_records,
     ):
         dead_letter = next(iter(list(_read(reader, interrupted))), None)
         if dead_letter is None:
@@ -124,15 +124,15 @@ def show(settings: Settings, origin: Origin, as_json: bool) -> None:
                 f"{path_of(origin)} is not on {kafka.topic('rejected')}: it was not rejected, or is no longer kept"
             )
             sys.exit(1)
-        original = originals.find(origin)
+        source = source_records.find(origin)
     facts = facts_of(dead_letter, is_replayed=origin in reader.found.replays)
     facts["replayed_to"] = None if reader.found.replayed_to is None else path_of(reader.found.replayed_to)
-    if original is not None:
-        facts |= facts_of_original(original)
+    if source is not None:
+        facts |= facts_of_source(source)
         now = check(
             origin,
-            original.key,
-            original.value,
+            source.key,
+            source.value,
             now_ms=time.time_ns() // 1_000_000,
             kafka=kafka,
             limits=settings.limits,
@@ -141,7 +141,7 @@ def show(settings: Settings, origin: Origin, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
     else:
-        print_facts(facts, original)
+        print_facts(facts, source)
 
 
 @rejected.command()
@@ -268,12 +268,12 @@ def _verdicts(
         for dead_letter in dead_letters
         if dead_letter.origin.topic == kafka.topic("items")
     ]
-    with closing(OriginalReader(kafka)) as originals:
-        superseded = originals.replaced(items, is_good) if repaired is None else ()
+    with closing(SourceRecordReader(kafka)) as source_records:
+        superseded = source_records.replaced(items, is_good) if repaired is None else ()
         verdicts = judged(
             dead_letters,
             repaired,
-            originals.find,
+            source_records.find,
             superseded=superseded,
             again=again,
             now_ms=now_ms,

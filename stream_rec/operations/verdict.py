@@ -87,8 +87,8 @@ def judged(
     """Yield for each rejection what to send, or why nothing.
 
     Args:
-        repaired: Values given by hand, to be sent instead of the original ones.
-        find: Returns the original record.
+        repaired: Values given by hand, to be sent instead of those of their source records.
+        find: Returns the source record.
         superseded: Origins of items that were replaced since.
         again: Whether a record that was itself sent again, and rejected again, is sent once more.
     """
@@ -96,11 +96,9 @@ def judged(
         if repaired is not None:
             yield judge_repaired(dead_letter, repaired[dead_letter.origin], now_ms=now_ms, kafka=kafka, limits=limits)
         else:
-            original = find(dead_letter.origin)
+            source = find(dead_letter.origin)
             is_old = dead_letter.origin in superseded
-            yield judge(
-                dead_letter, original, superseded=is_old, again=again, now_ms=now_ms, kafka=kafka, limits=limits
-            )
+            yield judge(dead_letter, source, superseded=is_old, again=again, now_ms=now_ms, kafka=kafka, limits=limits)
 
 
 def check(
@@ -126,7 +124,7 @@ def check(
 
 def judge(
     dead_letter: DeadLetter,
-    original: ConsumerRecord | None,
+    source: ConsumerRecord | None,
     *,
     superseded: bool,
     again: bool,
@@ -134,16 +132,16 @@ def judge(
     kafka: KafkaSettings,
     limits: InputLimits,
 ) -> Resend | Held:
-    """Return the original record, its key, value and headers as they are, or why it is not sent."""
-    if original is None:
+    """Return the source record, its key, value and headers as they are, or why it is not sent."""
+    if source is None:
         return Held(dead_letter, Rejection("gone", "not on its topic any more: retention or compaction took it"))
-    if problem := check(dead_letter.origin, original.key, original.value, now_ms=now_ms, kafka=kafka, limits=limits):
+    if problem := check(dead_letter.origin, source.key, source.value, now_ms=now_ms, kafka=kafka, limits=limits):
         return Held(dead_letter, problem)
     if superseded:
         return Held(
             dead_letter, Rejection("superseded", "a newer record of this item came since; this one would undo it")
         )
-    if not again and (first := dict(original.headers).get(REPLAY_OF)):  # else every run would send one more
+    if not again and (first := dict(source.headers).get(REPLAY_OF)):  # else every run would send one more
         return Held(
             dead_letter,
             Rejection(
@@ -152,7 +150,7 @@ def judge(
                 "worker has the settings that this command has; --again sends it once more",
             ),
         )
-    return Resend(dead_letter, original.key or b"", original.value, _headers(dead_letter, original.headers))
+    return Resend(dead_letter, source.key or b"", source.value, _headers(dead_letter, source.headers))
 
 
 def judge_repaired(

@@ -31,7 +31,7 @@ def event(**changed: Any) -> bytes:
 
 def verdict(
     path: str,
-    original: Any,
+    source: Any,
     *,
     repaired: Any = ...,
     superseded: bool = False,
@@ -44,7 +44,7 @@ def verdict(
     (found,) = judged(
         [dead_letter(path, key=key)],
         None if repaired is ... else {origin: repaired},
-        {origin: original}.get,
+        {origin: source}.get,
         superseded={origin} if superseded else (),
         again=again,
         now_ms=NOW_MS,
@@ -70,7 +70,7 @@ def test_a_record_that_is_good_now_is_sent_unchanged():
 
 
 @pytest.mark.parametrize(
-    ("path", "original", "reason"),
+    ("path", "source", "reason"),
     [
         ("p-views/0/1", record(event(timestamp_ms=NOW_MS + DAY_MS + 1)), "bad_timestamp"),
         ("p-clicks/0/1", record(b"click!"), "not_json"),
@@ -86,33 +86,33 @@ def test_a_record_that_is_good_now_is_sent_unchanged():
         ("views/0/1", record(event()), "not_replayable"),
     ],
 )
-def test_what_the_worker_would_reject_is_not_sent(path: str, original: Any, reason: str):
+def test_what_the_worker_would_reject_is_not_sent(path: str, source: Any, reason: str):
     """By its own checks and with its reasons; what belongs to another pipeline, or is internal, is left alone."""
-    assert why(verdict(path, original)) == reason
+    assert why(verdict(path, source)) == reason
 
 
 def test_the_present_limits_decide():
     """A record that was too large is sent when the limit was raised, and only then."""
-    original = record(event(context={"note": "x" * 1000}))
+    source = record(event(context={"note": "x" * 1000}))
 
-    assert why(verdict("p-views/0/1", original, limits=InputLimits(record_bytes=1000))) == "too_large"
-    assert why(verdict("p-views/0/1", original, limits=InputLimits(record_bytes=2000))) == ""
+    assert why(verdict("p-views/0/1", source, limits=InputLimits(record_bytes=1000))) == "too_large"
+    assert why(verdict("p-views/0/1", source, limits=InputLimits(record_bytes=2000))) == ""
 
 
 def test_an_item_that_was_replaced_since_is_not_brought_back():
     """The old description would undo the new one; a repaired one is what its owner says now."""
-    original = record(b'{"item_id":"i"}', key=b"i")
+    source = record(b'{"item_id":"i"}', key=b"i")
 
-    assert why(verdict("p-items/0/1", original, superseded=True)) == "superseded"
-    assert why(verdict("p-items/0/1", original, superseded=True, repaired=b'{"item_id":"i"}')) == ""
+    assert why(verdict("p-items/0/1", source, superseded=True)) == "superseded"
+    assert why(verdict("p-items/0/1", source, superseded=True, repaired=b'{"item_id":"i"}')) == ""
 
 
 def test_a_second_sending_that_was_rejected_too_is_not_sent_without_end():
     """Each run would add one more, where this command's settings are not the worker's."""
-    original = record(event(), replay_of="p-views/0/1")
+    source = record(event(), replay_of="p-views/0/1")
 
-    assert why(verdict("p-views/0/5", original)) == "rejected_again"
-    once_more = verdict("p-views/0/5", original, again=True)
+    assert why(verdict("p-views/0/5", source)) == "rejected_again"
+    once_more = verdict("p-views/0/5", source, again=True)
     assert isinstance(once_more, Resend)
     assert once_more.headers == [("replay-of", b"p-views/0/5")]
 

@@ -24,7 +24,7 @@ from stream_rec.errors import LoginRefused, NotAllowed, TopicMismatch
 from stream_rec.events.item import Item
 from stream_rec.events.rejected import Origin
 from stream_rec.operations.answers import Answers
-from stream_rec.operations.originals import OriginalReader
+from stream_rec.operations.source_records import SourceRecordReader
 from stream_rec.topics.acls import (
     ADMIN,
     CATALOG,
@@ -356,8 +356,8 @@ def test_a_right_that_goes_while_something_runs_is_named(installation: Installat
     lists = closing(Answers(installation.kafka(ADMIN)))
     with lists as answers, pytest.raises(TopicMismatch, match=r"recommendations .*rights"):
         wait_until(lambda: answers.poll(0.1), ANSWER_S)
-    originals = closing(OriginalReader(installation.kafka(EMBEDDER)))
-    with originals as reader, pytest.raises(TopicMismatch, match=r"views .*rights"):
+    source_records = closing(SourceRecordReader(installation.kafka(EMBEDDER)))
+    with source_records as reader, pytest.raises(TopicMismatch, match=r"views .*rights"):
         reader.find(Origin("views", 0, 0))
     records = closing(RecordLookup(installation.kafka(EMBEDDER)))
     with records as lookup, pytest.raises(TopicMismatch, match=r"views .*rights"):

@@ -12,20 +12,20 @@ from kafka.consumer.fetcher import ConsumerRecord
 from stream_rec.client.connect import connect
 from stream_rec.config import KafkaSettings
 from stream_rec.events.rejected import Origin
-from stream_rec.operations.originals import OriginalReader
+from stream_rec.operations.source_records import SourceRecordReader
 
 pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-def reader(kafka: KafkaSettings) -> Iterator[OriginalReader]:
+def reader(kafka: KafkaSettings) -> Iterator[SourceRecordReader]:
     """A reader to be closed."""
-    reader = OriginalReader(kafka)
+    reader = SourceRecordReader(kafka)
     yield reader
     reader.close()
 
 
-def test_a_record_is_found_where_it_stands_and_nowhere_else(kafka: KafkaSettings, reader: OriginalReader):
+def test_a_record_is_found_where_it_stands_and_nowhere_else(kafka: KafkaSettings, reader: SourceRecordReader):
     """An offset without a record (here the end of a transaction), past the end, or of no partition, is None at once."""
     producer = connect(KafkaProducer, kafka, transactional_id=kafka.topic_prefix)
     producer.init_transactions()
@@ -45,7 +45,7 @@ def test_a_record_is_found_where_it_stands_and_nowhere_else(kafka: KafkaSettings
     assert value(kafka.topic("nothing"), 0, 0) is None
 
 
-def test_a_record_is_replaced_by_a_good_newer_one_with_its_key(kafka: KafkaSettings, reader: OriginalReader):
+def test_a_record_is_replaced_by_a_good_newer_one_with_its_key(kafka: KafkaSettings, reader: SourceRecordReader):
     """However far behind it stands; a bad one, an older one and one in another partition replace nothing.
 
     But in the partition of the key, 0 of 2 for both, one that came later than what stands in the other does.

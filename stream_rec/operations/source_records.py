@@ -21,7 +21,7 @@ READ_TIMEOUT_S = 30.0
 """How long the broker may take for one record."""
 
 
-class OriginalReader:
+class SourceRecordReader:
     """Reads single records by where they stand; fast when they are asked for in the order of their offsets.
 
     Unlike ``RecordLookup`` it never takes a slow broker for a record that is gone.
@@ -96,11 +96,11 @@ class OriginalReader:
     def _place_of(self, origin: Origin, key: bytes) -> Origin | None:
         """Return where the records of this key begin that are not older, or None if that is this very partition."""
         partition = partition_of(key, len(self._consumer.partitions_for_topic(origin.topic) or ()) or 1)
-        if partition == origin.partition or (original := self.find(origin)) is None:
+        if partition == origin.partition or (source := self.find(origin)) is None:
             return None
         tp = TopicPartition(origin.topic, partition)
         try:
-            found = self._consumer.offsets_for_times({tp: original.timestamp})[tp]
+            found = self._consumer.offsets_for_times({tp: source.timestamp})[tp]
         except KafkaError as error:
             raise BrokerUnavailable(f"the records after {origin} cannot be read: {error}") from error
         return found and Origin(origin.topic, partition, found.offset)

@@ -40,7 +40,7 @@ from stream_rec.cli.parameters import Moment, OriginParam, TopicParam
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.events.rejected import Origin
 from stream_rec.operations.rejections import DeadLetter, Filter, RejectionReader, path_of
-from stream_rec.operations.repaired import read_repaired
+from stream_rec.operations.repairs import read_repairs
 from stream_rec.operations.resend import BATCH, Resender
 from stream_rec.operations.rights import require_rights
 from stream_rec.operations.source_records import SourceRecordReader
@@ -180,18 +180,18 @@ def replay(
         raise click.UsageError("ORIGIN, --file and a filter (--topic, --reason, --since, --until) exclude each other")
     if value is not None and len(origins) != 1:
         raise click.UsageError("--value is for exactly one ORIGIN; --file gives values for several")
-    repaired, n_bad_lines = _repaired(file, value, origins)
+    repairs, n_bad_lines = _read_repairs(file, value, origins)
     settings = reached(settings, os.environ)
     kafka = settings.kafka
     which = _filter(kafka, topic, reason, since, until)
-    if repaired is not None or origins:
-        which = Filter(origins=set(origins if repaired is None else repaired))
+    if repairs is not None or origins:
+        which = Filter(origins=set(origins if repairs is None else repairs))
 
     with interrupt_flag() as interrupted:
         chosen, unknown = _chosen(kafka, which, limit, again, interrupted)
         held: Counter[str] = Counter()
         ready: list[DeadLetter] = []
-        for verdict in _verdicts(chosen.dead_letters, repaired, settings, again, interrupted):
+        for verdict in _verdicts(chosen.dead_letters, repairs, settings, again, interrupted):
             if isinstance(verdict, Resend):
                 ready.append(verdict.dead_letter)
             else:
@@ -203,12 +203,12 @@ def replay(
     if ready and not dry_run:
         if not yes:
             click.confirm(f"send {len(ready):,} records again?", abort=True, err=True)
-        is_partial |= not _send(ready, repaired, settings, again)
+        is_partial |= not _send(ready, repairs, settings, again)
     if is_partial:
         sys.exit(1)
 
 
-def _repaired(
+def _read_repairs(
     file: Path | None, value: str | None, origins: tuple[Origin, ...]
 ) -> tuple[dict[Origin, bytes | None] | None, int]:
     """Return the values given by hand, None where none is, and how many lines cannot be used, after naming some."""
@@ -216,12 +216,12 @@ def _repaired(
         return {origins[0]: value.encode("utf-8", "surrogateescape")}, 0
     if file is None:
         return None, 0
-    repaired, bad = read_repaired(file)
+    repairs, bad = read_repairs(file)
     for line in bad[:NAMED_HELD]:
         click.secho(f"skipped {file}:{line.line}: {printable(line.detail)}", fg="yellow", err=True)
     if bad:
         click.secho(f"skipped {len(bad):,} bad lines", fg="yellow", err=True)
-    return repaired, len(bad)
+    return repairs, len(bad)
 
 
 def _chosen(
@@ -251,7 +251,7 @@ def _chosen(
 
 def _verdicts(
     dead_letters: list[DeadLetter],
-    repaired: dict[Origin, bytes | None] | None,
+    repairs: dict[Origin, bytes | None] | None,
     settings: Settings,
     again: bool,
     interrupted: threading.Event,
@@ -269,10 +269,10 @@ def _verdicts(
         if dead_letter.origin.topic == kafka.topic("items")
     ]
     with closing(SourceRecordReader(kafka)) as source_records:
-        superseded = source_records.replaced(items, is_good) if repaired is None else ()
+        superseded = source_records.replaced(items, is_good) if repairs is None else ()
         verdicts = judged(
             dead_letters,
-            repaired,
+            repairs,
             source_records.find,
             superseded=superseded,
             again=again,
@@ -287,9 +287,7 @@ def _verdicts(
                 yield verdict
 
 
-def _send(
-    ready: list[DeadLetter], repaired: dict[Origin, bytes | None] | None, settings: Settings, again: bool
-) -> bool:
+def _send(ready: list[DeadLetter], repairs: dict[Origin, bytes | None] | None, settings: Settings, again: bool) -> bool:
     """Send records again, read and checked once more; return whether all were sent."""
     kafka = settings.kafka
     sent_to = sorted({dead_letter.origin.topic.removeprefix(kafka.topic_prefix) for dead_letter in ready})
@@ -298,7 +296,7 @@ def _send(
     resender = Resender(kafka, limits=settings.limits)
     try:
         with interrupt_flag() as interrupted:
-            verdicts = _verdicts(ready, repaired, settings, again, interrupted)
+            verdicts = _verdicts(ready, repairs, settings, again, interrupted)
             while batch := list(islice(verdicts, BATCH)):
                 for verdict in batch:
                     if isinstance(verdict, Held):

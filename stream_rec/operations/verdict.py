@@ -1,4 +1,4 @@
-"""Which rejected records can be sent again now: unchanged, or with a value repaired by hand. No Kafka, no clock."""
+"""Which rejected records can be sent again now: unchanged, or with a value given by hand. No Kafka, no clock."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def choose(dead_letters: Iterable[DeadLetter], replayed: Container[Origin], limi
 
 def judged(
     dead_letters: Iterable[DeadLetter],
-    repaired: Mapping[Origin, bytes | None] | None,
+    repairs: Mapping[Origin, bytes | None] | None,
     find: Callable[[Origin], ConsumerRecord | None],
     *,
     superseded: Container[Origin],
@@ -87,14 +87,14 @@ def judged(
     """Yield for each rejection what to send, or why nothing.
 
     Args:
-        repaired: Values given by hand, to be sent instead of those of their source records.
+        repairs: Values given by hand, to be sent instead of those of their source records.
         find: Returns the source record.
         superseded: Origins of items that were replaced since.
         again: Whether a record that was itself sent again, and rejected again, is sent once more.
     """
     for dead_letter in dead_letters:
-        if repaired is not None:
-            yield judge_repaired(dead_letter, repaired[dead_letter.origin], now_ms=now_ms, kafka=kafka, limits=limits)
+        if repairs is not None:
+            yield judge_repair(dead_letter, repairs[dead_letter.origin], now_ms=now_ms, kafka=kafka, limits=limits)
         else:
             source = find(dead_letter.origin)
             is_old = dead_letter.origin in superseded
@@ -153,7 +153,7 @@ def judge(
     return Resend(dead_letter, source.key or b"", source.value, _headers(dead_letter, source.headers))
 
 
-def judge_repaired(
+def judge_repair(
     dead_letter: DeadLetter, value: bytes | None, *, now_ms: int, kafka: KafkaSettings, limits: InputLimits
 ) -> Resend | Held:
     """Return the record with a value given by hand, keyed with the id that the value names, or why it is not sent."""

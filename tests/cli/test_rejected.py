@@ -190,12 +190,12 @@ def test_what_is_good_now_is_sent_again_once(bootstrap: str):
 
 
 @pytest.mark.kafka
-def test_repaired_values_are_sent_where_they_belong(bootstrap: str, tmp_path: Path):
+def test_repairs_are_sent_where_they_belong(bootstrap: str, tmp_path: Path):
     """To the topic of the rejected record, keyed with their own id; lines and origins that nobody knows are named."""
     kafka = fresh_topics(bootstrap)
     wrong_key = reject(kafka, "purchases", "key_mismatch", event(), key=b"bob")
     wrong_type = reject(kafka, "clicks", "wrong_type", event(item_id=7))
-    file = tmp_path / "repaired.jsonl"
+    file = tmp_path / "repairs.jsonl"
     shown = run("show", path_of(wrong_key), "--json", kafka=kafka).stdout
     file.write_text(shown + f'nonsense\n{{"origin":"{kafka.topic("views")}/0/9","value":{{}}}}\n')
     result = run("replay", "--file", file, "--yes", kafka=kafka)

@@ -1,4 +1,4 @@
-"""A rejected record that is repaired and sent again counts, once."""
+"""A rejected record that is sent again with a repair counts, once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.kafka.settings import quick_settings
 pytestmark = pytest.mark.kafka
 
 
-def test_a_repaired_event_reaches_its_user_once(bootstrap: str) -> None:
+def test_a_repair_reaches_its_user_once(bootstrap: str) -> None:
     """Through the running pipeline: rejected for its key, sent twice under the right one, counted once."""
     value = json.dumps({"event_id": "e1", "user_id": "ann", "item_id": "teapot", "timestamp_ms": 1}).encode()
     with RunningPipeline(bootstrap, quick_settings(), embedder=False) as running:

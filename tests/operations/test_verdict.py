@@ -33,7 +33,7 @@ def verdict(
     path: str,
     source: Any,
     *,
-    repaired: Any = ...,
+    repair: Any = ...,
     superseded: bool = False,
     again: bool = False,
     key: bytes | None = b"ann",
@@ -43,7 +43,7 @@ def verdict(
     origin = origin_of(path)
     (found,) = judged(
         [dead_letter(path, key=key)],
-        None if repaired is ... else {origin: repaired},
+        None if repair is ... else {origin: repair},
         {origin: source}.get,
         superseded={origin} if superseded else (),
         again=again,
@@ -100,11 +100,11 @@ def test_the_present_limits_decide():
 
 
 def test_an_item_that_was_replaced_since_is_not_brought_back():
-    """The old description would undo the new one; a repaired one is what its owner says now."""
+    """The old description would undo the new one; a repair is what its owner says now."""
     source = record(b'{"item_id":"i"}', key=b"i")
 
     assert why(verdict("p-items/0/1", source, superseded=True)) == "superseded"
-    assert why(verdict("p-items/0/1", source, superseded=True, repaired=b'{"item_id":"i"}')) == ""
+    assert why(verdict("p-items/0/1", source, superseded=True, repair=b'{"item_id":"i"}')) == ""
 
 
 def test_a_second_sending_that_was_rejected_too_is_not_sent_without_end():
@@ -117,11 +117,11 @@ def test_a_second_sending_that_was_rejected_too_is_not_sent_without_end():
     assert once_more.headers == [("replay-of", b"p-views/0/5")]
 
 
-def test_a_repaired_value_is_keyed_with_its_id():
+def test_a_repair_is_keyed_with_its_id():
     """As the SDK does: the key of the rejected record may be what was wrong. It need not be there any more."""
-    found = verdict("p-views/0/1", None, repaired=event(), key=b"bob")
-    item = verdict("p-items/0/1", None, repaired=b'{"item_id":"i","user_id":5}', key=b"j")
-    deletion = verdict("p-items/0/1", None, repaired=None, key=b"j")
+    found = verdict("p-views/0/1", None, repair=event(), key=b"bob")
+    item = verdict("p-items/0/1", None, repair=b'{"item_id":"i","user_id":5}', key=b"j")
+    deletion = verdict("p-items/0/1", None, repair=None, key=b"j")
 
     assert isinstance(found, Resend) and (found.key, found.value) == (b"ann", event())
     assert isinstance(item, Resend) and item.key == b"i"
@@ -134,7 +134,7 @@ def test_a_repaired_value_is_keyed_with_its_id():
 )
 def test_a_repair_that_repairs_nothing_is_not_sent(value: bytes, reason: str):
     """The reason is that of the value, not of a key that could not be made from it."""
-    assert why(verdict("p-views/0/1", None, repaired=value)) == reason
+    assert why(verdict("p-views/0/1", None, repair=value)) == reason
 
 
 def test_the_oldest_are_chosen_and_the_rest_is_counted():

@@ -118,8 +118,8 @@ def test_what_was_rejected_is_the_operators(running: Installation):
     wait_until(lambda: f'"{origin}", "reason": "not_json"' in said("list", "--json"))
     assert '"value": "no event"' in said("show", origin, "--json")
     event = {"event_id": "e1", "user_id": "ann", "item_id": "hose", "timestamp_ms": time.time_ns() // 1_000_000}
-    repaired = msgspec.json.encode(event).decode()
-    assert "sent 1 of 1 records again" in said("replay", origin, "--value", repaired, "--yes")
+    repair = msgspec.json.encode(event).decode()
+    assert "sent 1 of 1 records again" in said("replay", origin, "--value", repair, "--yes")
 
 
 @pytest.mark.parametrize(

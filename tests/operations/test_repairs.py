@@ -1,4 +1,4 @@
-"""A file of repaired records."""
+"""A file of repairs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from stream_rec.errors import FileProblem
 from stream_rec.events.rejected import Origin
-from stream_rec.operations import repaired
-from stream_rec.operations.repaired import read_repaired
+from stream_rec.operations import repairs
+from stream_rec.operations.repairs import read_repairs
 
 
 def test_values_are_sent_as_they_are_written(tmp_path: Path):
@@ -22,7 +22,7 @@ def test_values_are_sent_as_they_are_written(tmp_path: Path):
     ]
     (tmp_path / "file").write_text("\n".join(lines), encoding="utf-8")
 
-    assert read_repaired(tmp_path / "file") == (
+    assert read_repairs(tmp_path / "file") == (
         {
             Origin("views", 0, 1): b'{"a": 1.50}',
             Origin("views", 0, 2): '{"b":"é"}'.encode(),
@@ -43,7 +43,7 @@ def test_lines_that_cannot_be_used_are_named(tmp_path: Path):
         '{"origin":"views/0/2","value":"\\ud800"}',
     ]
     (tmp_path / "file").write_text("\n".join(lines))
-    values, bad = read_repaired(tmp_path / "file")
+    values, bad = read_repairs(tmp_path / "file")
 
     assert values == {Origin("views", 0, 1): b"1"}
     assert [line.line for line in bad] == [1, 2, 3, 5, 6]
@@ -53,8 +53,8 @@ def test_lines_that_cannot_be_used_are_named(tmp_path: Path):
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Missing, or too large to be held."""
     with pytest.raises(FileProblem, match="cannot be read"):
-        read_repaired(tmp_path / "nothing")
+        read_repairs(tmp_path / "nothing")
     (tmp_path / "file").write_text("{}\n" * 10)
-    monkeypatch.setattr(repaired, "FILE_BYTES", 29)
+    monkeypatch.setattr(repairs, "FILE_BYTES", 29)
     with pytest.raises(FileProblem, match="split it"):
-        read_repaired(tmp_path / "file")
+        read_repairs(tmp_path / "file")

@@ -1,4 +1,4 @@
-"""A file of repaired records: which rejected record each line stands for, and what to send instead."""
+"""A file of repairs: which rejected record each line stands for, and what to send instead."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from stream_rec.events.rejected import Origin
 from stream_rec.operations.rejections import origin_of, path_of
 
 FILE_BYTES = 64 << 20
-"""Largest file of repaired records; it is held in memory."""
+"""Largest file of repairs; it is held in memory."""
 
 
 class BadRepair(Struct, frozen=True):
-    """A line of a file of repaired records that cannot be used."""
+    """A line of a file of repairs that cannot be used."""
 
     line: int
     """Counted from 1."""
     detail: str
 
 
-def read_repaired(path: Path) -> tuple[dict[Origin, bytes | None], list[BadRepair]]:
-    """Return the repaired values of a file by origin, and the lines that cannot be used.
+def read_repairs(path: Path) -> tuple[dict[Origin, bytes | None], list[BadRepair]]:
+    """Return the values of a file by origin, and the lines that cannot be used.
 
     A line is an object with ``origin`` and ``value``, as `rejected show --json` prints it; its other fields are
     ignored. A ``value`` that is a string is sent as that text, anything else as the JSON that it is, ``null`` as null.
@@ -44,9 +44,9 @@ def read_repaired(path: Path) -> tuple[dict[Origin, bytes | None], list[BadRepai
         if not line.strip():
             continue
         try:
-            repaired = _REPAIRED.decode(line)
-            origin = origin_of(repaired.origin)
-            value = bytes_of(repaired.value)
+            repair = _REPAIR.decode(line)
+            origin = origin_of(repair.origin)
+            value = bytes_of(repair.value)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             bad.append(BadRepair(number, str(error)))
             continue
@@ -65,9 +65,9 @@ def bytes_of(value: msgspec.Raw) -> bytes | None:
     return msgspec.json.decode(raw, type=str).encode() if raw.startswith(b'"') else raw
 
 
-class _Repaired(Struct):
+class _Repair(Struct):
     origin: str
     value: msgspec.Raw
 
 
-_REPAIRED = msgspec.json.Decoder(_Repaired)
+_REPAIR = msgspec.json.Decoder(_Repair)

@@ -20,7 +20,7 @@ from stream_rec.config import Settings
 from stream_rec.events.interaction import LoggedEvent
 from stream_rec.logs.log import BadLine, Log, read_events
 from stream_rec.operations.backfill import Backfill, Fate
-from stream_rec.operations.silence import Silence
+from stream_rec.operations.stall_timeout import StallTimeout
 
 SHOW_S = 0.1
 
@@ -79,10 +79,10 @@ def _read_topics(sender: Backfill, progress: Progress, interrupted: threading.Ev
         BrokerUnavailable: reading came no further for 30 s.
     """
     task = progress.add_task("reading topics", total=None, done="")
-    silence = Silence("the topics of events", "their")
+    stall_timeout = StallTimeout("the topics of events", "their")
     while not sender.present.is_ready and not interrupted.is_set():
         sender.present.follow(0.2)
-        silence.check(sender.present.reached)
+        stall_timeout.check(sender.present.reached)
         progress.update(task, done=f"{len(sender.present):,} events")
     progress.remove_task(task)
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import KafkaSettings
 from stream_rec.events.rejected import Origin, Rejected
-from stream_rec.operations.silence import Silence
+from stream_rec.operations.stall_timeout import StallTimeout
 
 REPLAYED_TO = "replayed-to"
 """Header of the second record of a rejection on ``rejected``: where its record was sent again, as an origin."""
@@ -148,7 +148,7 @@ class RejectionReader:
     def __init__(self, kafka: KafkaSettings, which: Filter) -> None:
         """Connect; raises what ``TopicReader`` raises."""
         self._reader = TopicReader(kafka, "rejected")
-        self._silence = Silence(f"topic {self._reader.topic}")
+        self._stall_timeout = StallTimeout(f"topic {self._reader.topic}")
         self.found = Rejections(which)
 
     @property
@@ -164,7 +164,7 @@ class RejectionReader:
             TopicMismatch, UnreadableRecords: as of ``TopicReader.poll``.
         """
         records = self._reader.poll(0.2)
-        self._silence.check(self._reader.reached)
+        self._stall_timeout.check(self._reader.reached)
         return [dead_letter for record in records if (dead_letter := self.found.take(record))]
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from stream_rec.client.reader import TopicReader
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import StateVersionError
 from stream_rec.events.partition import partition_of
-from stream_rec.operations.silence import Silence
+from stream_rec.operations.stall_timeout import StallTimeout
 from stream_rec.rocks import batch_of
 from stream_rec.snapshot.sections import Portable, is_kept
 
@@ -80,11 +80,11 @@ def newest(
         closing(Newest(Path(folder))) as values,
         closing(TopicReader(kafka, topic)) as reader,
     ):
-        silence = Silence(f"topic {reader.topic}")
+        stall_timeout = StallTimeout(f"topic {reader.topic}")
         while not reader.is_ready:
             records = reader.poll(0.2)
             on_read(len(records))
-            silence.check(reader.reached)
+            stall_timeout.check(reader.reached)
             for record in records:
                 if record.key is None:
                     continue

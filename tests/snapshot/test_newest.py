@@ -11,7 +11,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from stream_rec.changelog import OWNER_HEADER, Claim
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, NewerVersion
-from stream_rec.operations import silence
+from stream_rec.operations import stall_timeout
 from stream_rec.snapshot import newest as module
 from stream_rec.snapshot.newest import Newest, newest
 from stream_rec.user import seen
@@ -106,16 +106,16 @@ def test_a_state_that_cannot_be_read_says_where_it_stands(monkeypatch: pytest.Mo
 
 def test_a_topic_that_goes_silent(monkeypatch: pytest.MonkeyPatch):
     """Reading fails instead of taking a part for the whole."""
-    monkeypatch.setattr(silence, "SILENCE_S", 0.0)
+    monkeypatch.setattr(stall_timeout, "STALL_TIMEOUT_S", 0.0)
     monkeypatch.setattr(FakeReader, "poll", lambda self, timeout_s: [])
 
-    with pytest.raises(BrokerUnavailable, match="went silent for 0 s before its end"):
+    with pytest.raises(BrokerUnavailable, match="stalled for 0 s before its end"):
         held(monkeypatch, [record(0, b"a", b"1")], is_changelog=False)
 
 
-def test_what_was_aborted_is_no_silence(monkeypatch: pytest.MonkeyPatch):
+def test_what_was_aborted_is_no_stall(monkeypatch: pytest.MonkeyPatch):
     """However long nothing comes of it: the position goes on."""
-    monkeypatch.setattr(silence, "SILENCE_S", 0.0)
+    monkeypatch.setattr(stall_timeout, "STALL_TIMEOUT_S", 0.0)
 
     def poll(self: FakeReader, timeout_s: float) -> list[Any]:
         self.reached += 1

@@ -10,23 +10,23 @@ from confluent_kafka import Producer
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable
-from stream_rec.operations import silence
-from stream_rec.operations.silence import Silence
+from stream_rec.operations import stall_timeout
+from stream_rec.operations.stall_timeout import StallTimeout
 
 
-def test_no_further_for_too_long_is_silence(monkeypatch: pytest.MonkeyPatch):
+def test_no_further_for_too_long_is_a_stall(monkeypatch: pytest.MonkeyPatch):
     """The same place twice; a place further on, also the first, is none."""
-    monkeypatch.setattr(silence, "SILENCE_S", 0.0)
-    listening = Silence("topic t")
+    monkeypatch.setattr(stall_timeout, "STALL_TIMEOUT_S", 0.0)
+    listening = StallTimeout("topic t")
     for reached in (0, 1, 7):
         listening.check(reached)
 
-    with pytest.raises(BrokerUnavailable, match="topic t went silent for 0 s before its end"):
+    with pytest.raises(BrokerUnavailable, match="topic t stalled for 0 s before its end"):
         listening.check(7)
 
 
 @pytest.mark.kafka
-def test_aborted_records_are_read_past_without_silence(kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch):
+def test_aborted_records_are_read_past_without_a_stall(kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch):
     """On a real broker: no record of 7 MB comes, and reading them comes to the end."""
     producer = Producer(
         {
@@ -42,10 +42,10 @@ def test_aborted_records_are_read_past_without_silence(kafka: KafkaSettings, mon
         producer.produce(kafka.topic("views"), key=b"ann", value=b"%09d" % number * 200, partition=0)
     producer.flush(30)
     producer.abort_transaction(20)
-    monkeypatch.setattr(silence, "SILENCE_S", 1.0)
+    monkeypatch.setattr(stall_timeout, "STALL_TIMEOUT_S", 1.0)
 
     with closing(TopicReader(kafka, "views")) as reader:
-        listening, places = Silence("topic views"), []
+        listening, places = StallTimeout("topic views"), []
         while not reader.is_ready:
             assert reader.poll(0.01) == []
             listening.check(reader.reached)

@@ -6,11 +6,11 @@ import time
 
 from stream_rec.errors import BrokerUnavailable
 
-SILENCE_S = 30.0
+STALL_TIMEOUT_S = 30.0
 """After so long without coming further, and without the end, reading has failed."""
 
 
-class Silence:
+class StallTimeout:
     """How long reading has not come further."""
 
     def __init__(self, what: str, whose: str = "its") -> None:
@@ -32,5 +32,5 @@ class Silence:
         """
         if reached > self._reached:
             self._heard, self._reached = time.monotonic(), reached
-        elif time.monotonic() - self._heard > SILENCE_S:
-            raise BrokerUnavailable(f"{self._what} went silent for {SILENCE_S:g} s before {self._whose} end")
+        elif time.monotonic() - self._heard > STALL_TIMEOUT_S:
+            raise BrokerUnavailable(f"{self._what} stalled for {STALL_TIMEOUT_S:g} s before {self._whose} end")

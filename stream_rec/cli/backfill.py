@@ -13,9 +13,9 @@ import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_rec.broker.find import reached
-from stream_rec.cli.bars import bars
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
+from stream_rec.cli.progress import show_progress
 from stream_rec.config import Settings
 from stream_rec.events.interaction import LoggedEvent
 from stream_rec.logs.log import BadLine, Log, read_events
@@ -66,7 +66,7 @@ def backfill(settings: Settings, file: Path, limit: int | None, behind: int, rat
 
 
 def _progress() -> Progress:
-    return bars(
+    return show_progress(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
         TextColumn("{task.fields[done]}"), TimeRemainingColumn(),
     )  # fmt: skip

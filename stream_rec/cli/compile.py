@@ -6,7 +6,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from stream_rec import kernels
-from stream_rec.cli.bars import bars
+from stream_rec.cli.progress import show_progress
 from stream_rec.kernels import Step
 
 
@@ -22,7 +22,9 @@ def compile_() -> None:
 
 def compiled() -> None:
     """Return when all kernels are compiled, and show how far that is; a second time nothing is shown."""
-    with bars(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as progress:
+    with show_progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    ) as progress:
         task = progress.add_task("compiling, once", total=None, visible=False)
 
         def show(step: Step) -> None:

@@ -21,10 +21,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from stream_rec.cli.bars import Rate, bars
 from stream_rec.cli.compile import compiled
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import raised, stopped_by_interrupt
+from stream_rec.cli.progress import Rate, show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden, shown
 from stream_rec.errors import FileProblem
@@ -96,7 +96,7 @@ def evaluate(
     compiled()  # once, here, where it can be seen: each method runs in a process of its own
     folder = Path(tempfile.mkdtemp(prefix="stream-rec-"))
     try:
-        with bars(*columns, is_kept=True) as progress:
+        with show_progress(*columns, is_kept=True) as progress:
             made = load_items(items_file, settings, cache, skipped, progress)
             if not made.items:
                 raise FileProblem(f"{items_file} has no item that can be used: there is nothing to recommend")

@@ -17,9 +17,9 @@ from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColu
 from rich.progress import TimeRemainingColumn as TimeRemaining
 
 from stream_rec.broker.find import reached
-from stream_rec.cli.bars import bars
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
+from stream_rec.cli.progress import show_progress
 from stream_rec.client import EventProducer, InvalidEventError
 from stream_rec.config import Settings
 from stream_rec.events.interaction import TOPIC_OF_KIND, LoggedEvent
@@ -135,7 +135,7 @@ def _paced(
         TextColumn("{task.fields[records]:,} records"), TimeRemaining(),
     )  # fmt: skip
     place = 0
-    with bars(*columns) as progress:
+    with show_progress(*columns) as progress:
         task = progress.add_task("sending", total=limit or records.bytes_total, records=0)
 
         def show(description: str) -> None:

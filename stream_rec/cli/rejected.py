@@ -20,7 +20,6 @@ from kafka.consumer.fetcher import ConsumerRecord
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
 from stream_rec.broker.find import reached
-from stream_rec.cli.bars import bars
 from stream_rec.cli.dead_letters import (
     NAMED_HELD,
     facts_of,
@@ -37,6 +36,7 @@ from stream_rec.cli.dead_letters import (
 from stream_rec.cli.group import Commands
 from stream_rec.cli.interrupt import interrupt_flag, stop_if
 from stream_rec.cli.parameters import Moment, OriginParam, TopicParam
+from stream_rec.cli.progress import show_progress
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.events.rejected import Origin
 from stream_rec.operations.rejections import DeadLetter, Filter, RejectionReader, path_of
@@ -328,7 +328,9 @@ def _read(reader: RejectionReader, interrupted: threading.Event) -> Iterator[Dea
 @contextmanager
 def _progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on a terminal's stderr; yield what moves it on."""
-    with bars(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress:
+    with show_progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    ) as progress:
         task = progress.add_task(description, total=total)
         yield lambda n: progress.advance(task, n)
 

@@ -12,10 +12,10 @@ import click
 import msgspec
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from stream_rec.cli.bars import bars
 from stream_rec.cli.compile import compiled
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import raised, stopped_by_interrupt
+from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden
 from stream_rec.errors import FileProblem
@@ -61,7 +61,7 @@ def replay(
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[done]}"),
         TimeRemainingColumn(),
     )  # fmt: skip
-    with bars(*columns, is_kept=True) as progress:
+    with show_progress(*columns, is_kept=True) as progress:
         made = load_items(items_file, settings, cache, skipped, progress)
         for item in made.items:
             pipeline.catalog.put_item(item)

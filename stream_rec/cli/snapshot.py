@@ -13,9 +13,9 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from stream_rec.broker.find import reached
-from stream_rec.cli.bars import bars
 from stream_rec.cli.group import Commands
 from stream_rec.cli.interrupt import interrupt_flag, stop_if
+from stream_rec.cli.progress import show_progress
 from stream_rec.config import Settings
 from stream_rec.snapshot.file import Manifest, Section
 from stream_rec.snapshot.restore import AGAIN, check, require_empty, restore
@@ -90,7 +90,7 @@ Step = Callable[[str, int], None]
 def _steps() -> Iterator[Callable[[str, dict[str, Section] | None], contextmanager[Step]]]:
     """Show progress on a terminal's stderr, and end at Ctrl-C."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with interrupt_flag() as interrupted, bars(*columns) as progress:
+    with interrupt_flag() as interrupted, show_progress(*columns) as progress:
 
         @contextmanager
         def step(what: str, sections: dict[str, Section] | None) -> Iterator[Step]:

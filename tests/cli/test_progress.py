@@ -8,9 +8,8 @@ import pytest
 from click.testing import CliRunner
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from stream_rec.cli import bars as bars_module
-from stream_rec.cli import cli
-from stream_rec.cli.bars import LINE_EVERY_S, Lines, Rate, bars
+from stream_rec.cli import cli, progress
+from stream_rec.cli.progress import LINE_EVERY_S, Lines, Rate, show_progress
 from tests.evaluation.logs import many_rows, write_events, write_items
 
 COLUMNS = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate())
@@ -83,13 +82,13 @@ def test_each_task_that_went_on_has_its_line(lines: Lines, clock: Clock, said: l
 
 def test_without_a_terminal_bars_are_lines(capsys: pytest.CaptureFixture[str]):
     """What a test captures is no terminal."""
-    assert isinstance(bars(*COLUMNS), Lines)
+    assert isinstance(show_progress(*COLUMNS), Lines)
 
 
 @pytest.mark.parametrize("command", ["evaluate", "replay"])
 def test_a_long_run_without_a_terminal_is_not_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str):
     """Lines on stderr name what runs and how far it is; stdout is for the results."""
-    monkeypatch.setattr(bars_module, "LINE_EVERY_S", 0.0)
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
     items = write_items(tmp_path / "items.jsonl", [f"i{n}" for n in range(6)])
     events = write_events(tmp_path / "events.jsonl", many_rows())
     more = ["--baselines", "none"] if command == "evaluate" else ["--out", str(tmp_path / "lists")]

@@ -26,7 +26,7 @@ LINE_EVERY_S = 5.0
 """Between two looks at what went on, where it is said in lines."""
 
 
-def bars(*columns: ProgressColumn, is_kept: bool = False) -> Progress:
+def show_progress(*columns: ProgressColumn, is_kept: bool = False) -> Progress:
     """Return progress bars with these columns; without a terminal they are lines.
 
     Args:

@@ -80,10 +80,10 @@ def _read_topics(sender: Backfill, progress: Progress, interrupted: threading.Ev
     """
     task = progress.add_task("reading topics", total=None, done="")
     stall_timeout = StallTimeout("the topics of events", "their")
-    while not sender.present.is_ready and not interrupted.is_set():
-        sender.present.follow(0.2)
-        stall_timeout.check(sender.present.reached)
-        progress.update(task, done=f"{len(sender.present):,} events")
+    while not sender.existing.is_ready and not interrupted.is_set():
+        sender.existing.follow(0.2)
+        stall_timeout.check(sender.existing.reached)
+        progress.update(task, done=f"{len(sender.existing):,} events")
     progress.remove_task(task)
 
 
@@ -135,7 +135,7 @@ def _summarize(sender: Backfill, skipped: SkippedLines, took_s: float, *, is_dry
     what = "stopped by Ctrl-C; " if is_interrupted else ""
     what += f"would send {n_sent:,} events" if is_dry else f"sent {n_sent:,} events in {took_s:.1f} s"
     parts = [f"{what}{': ' if per_topic else ''}{per_topic}"]
-    parts += [f"{sender.fates[Fate.PRESENT]:,} were already there"]
+    parts += [f"{sender.fates[Fate.EXISTING]:,} were already there"]
     if n_forgotten := sender.fates[Fate.FORGOTTEN]:
         parts += [f"{n_forgotten:,} left out, of users who were forgotten"]
     click.echo("; ".join(parts))

@@ -1,4 +1,4 @@
-"""A log of the past sent beside live events: what is on the topics already is left out, live lists keep their latency.
+"""A history sent beside live events: what is on the topics already is left out, live lists keep their latency.
 
 An event counts once, whoever sent it first: by user and ``event_id``. What the topics hold is known before the first
 event is sent, and followed meanwhile. What is left is a live event that comes in the moment after the same one was sent
@@ -25,8 +25,8 @@ from stream_rec.events import validate
 from stream_rec.events.interaction import TOPIC_OF_KIND, LoggedEvent
 from stream_rec.events.validate import Rejection
 from stream_rec.operations.answers import Answers
+from stream_rec.operations.existing_events import ExistingEvents
 from stream_rec.operations.lag import committed, open_by_partition
-from stream_rec.operations.present import Present
 from stream_rec.operations.rights import require_rights
 from stream_rec.operations.throttle import Throttle
 
@@ -44,7 +44,7 @@ class Fate(Enum):
     """What became of one event of the log."""
 
     SENT = "sent"
-    PRESENT = "present"
+    EXISTING = "existing"
     FORGOTTEN = "forgotten"
 
 
@@ -90,7 +90,7 @@ class Backfill:
         self.sent: Counter[str] = Counter()
         """By topic, without prefix."""
         with ExitStack() as opened:
-            self.present = opened.enter_context(closing(Present(kafka, settings.limits)))
+            self.existing = opened.enter_context(closing(ExistingEvents(kafka, settings.limits)))
             self._answers = opened.enter_context(closing(Answers(kafka)))
             self._client = opened.enter_context(
                 closing(connect(KafkaAdminClient, kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS))
@@ -140,11 +140,11 @@ class Backfill:
         """Send what is pending, as of ``take``."""
         if self._pending and not self._is_dry and self._has_to_stop(wait):
             return
-        self.present.follow()
+        self.existing.follow()
         fresh = []
         for logged in self._pending:
             if (fate := self._fate(logged)) is None:
-                self.present.add(logged.event)
+                self.existing.add(logged.event)
                 fresh.append(logged)
             else:
                 self.fates[fate] += 1
@@ -159,9 +159,9 @@ class Backfill:
 
     def _fate(self, logged: LoggedEvent) -> Fate | None:
         """Return what becomes of an event that is not to be sent, None for one that is."""
-        if self.present.has(logged.event):
-            return Fate.PRESENT
-        return Fate.FORGOTTEN if self.present.is_forgotten(logged.event) else None
+        if self.existing.has(logged.event):
+            return Fate.EXISTING
+        return Fate.FORGOTTEN if self.existing.is_forgotten(logged.event) else None
 
     def _has_to_stop(self, wait: Callable[[float], bool]) -> bool:
         """Return False when there is room for the pending events, True if ``wait`` says so first."""

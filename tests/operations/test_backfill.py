@@ -19,8 +19,8 @@ pytestmark = pytest.mark.kafka
 @pytest.fixture
 def backfill(kafka: KafkaSettings) -> Iterator[Backfill]:
     with closing(Backfill(Settings(kafka=kafka), "log", most_behind=0)) as made:
-        while not made.present.is_ready:
-            made.present.follow(0.2)
+        while not made.existing.is_ready:
+            made.existing.follow(0.2)
         yield made
 
 
@@ -38,12 +38,12 @@ def test_a_live_event_that_comes_meanwhile_is_not_sent_again(kafka: KafkaSetting
         producer.send_interaction(*event(2))
         producer.forget("bob")
         producer.click("eve", "i", event_id="e9")
-    wait_until(lambda: backfill.flush(never) is None and len(backfill.present) == 2, 20)
+    wait_until(lambda: backfill.flush(never) is None and len(backfill.existing) == 2, 20)
     backfill.take(event(1), never)
     backfill.take(event(2), never)
     backfill.flush(never)
 
-    assert backfill.fates == {Fate.SENT: 1, Fate.PRESENT: 1}
+    assert backfill.fates == {Fate.SENT: 1, Fate.EXISTING: 1}
     assert backfill.sent == {"clicks": 1}
 
 
@@ -63,7 +63,7 @@ def test_its_own_events_are_known(backfill: Backfill):
         backfill.take(event(number), never)
     backfill.flush(never)
 
-    assert backfill.fates == {Fate.SENT: SLICE + 1, Fate.PRESENT: 3}
+    assert backfill.fates == {Fate.SENT: SLICE + 1, Fate.EXISTING: 3}
 
 
 def test_an_event_that_cannot_be_a_record(backfill: Backfill):

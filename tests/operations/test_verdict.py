@@ -91,7 +91,7 @@ def test_what_the_worker_would_reject_is_not_sent(path: str, source: Any, reason
     assert why(verdict(path, source)) == reason
 
 
-def test_the_present_limits_decide():
+def test_the_limits_of_now_decide():
     """A record that was too large is sent when the limit was raised, and only then."""
     source = record(event(context={"note": "x" * 1000}))
 

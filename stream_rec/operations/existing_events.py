@@ -17,7 +17,7 @@ from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.operations.digests import Digests, digest_of
 
 
-class Present:
+class ExistingEvents:
     """Events by user and ``event_id``, whatever their kind: as a user's state tells them apart. For one thread.
 
     A record that the pipeline rejects is no event. Memory: ``Digests``, for each event that the topics keep.

@@ -41,7 +41,7 @@ class TopicMismatch(StreamRecError):
 
 
 class NotAllowed(TopicMismatch):
-    """The broker does not let this user do what a command needs: grant the rights that the message names."""
+    """The broker does not let this user do what a command needs: grant the permissions that the message names."""
 
 
 class EncoderUnavailable(StreamRecError):

@@ -27,7 +27,7 @@ def make_private(folder: Path) -> None:
 
 
 def shut_others_out(path: Path) -> None:
-    """Take the rights of all others on a file or folder away, and say so; warn where it is not ours to do."""
+    """Take the permissions of all others on a file or folder away, and say so; warn where it is not ours to do."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if not mode & OTHERS:
         return

@@ -25,7 +25,7 @@ def _a_usual_umask():
 
 
 def test_a_data_directory_is_its_owners(tmp_path: Path):
-    """With all that is made above it; what was there before keeps its rights."""
+    """With all that is made above it; what was there before keeps its permissions."""
     above = mode_of(tmp_path)
 
     with held_directory(str(tmp_path / ".stream-rec" / "worker"), "worker-1") as directory:

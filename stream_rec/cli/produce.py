@@ -26,7 +26,7 @@ from stream_rec.events.interaction import TOPIC_OF_KIND, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
 from stream_rec.logs.log import BadLine, Log, content, read_events, read_items
-from stream_rec.operations.rights import require_rights
+from stream_rec.operations.permissions import require_permissions
 from stream_rec.replay import pace as paces
 from stream_rec.replay.pace import Pace, in_words
 
@@ -91,7 +91,7 @@ def produce(
     records: Log[LoggedEvent] | Log[Item]
     records = read_items(file, limits=limits) if is_items else read_events(file, limits=limits, received_ms=_now_ms())
     settings = reached(settings, os.environ)
-    require_rights(settings.kafka, write=["items"] if is_items else TOPIC_OF_KIND.values())
+    require_permissions(settings.kafka, write=["items"] if is_items else TOPIC_OF_KIND.values())
 
     is_paced = rate is not None or speed is not None
     shift_ms = 0

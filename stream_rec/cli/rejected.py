@@ -39,10 +39,10 @@ from stream_rec.cli.parameters import Moment, OriginParam, TopicParam
 from stream_rec.cli.progress import show_progress
 from stream_rec.config import KafkaSettings, Settings
 from stream_rec.events.rejected import Origin
+from stream_rec.operations.permissions import require_permissions
 from stream_rec.operations.rejections import DeadLetter, Filter, RejectionReader, path_of
 from stream_rec.operations.repairs import read_repairs
 from stream_rec.operations.resend import BATCH, Resender
-from stream_rec.operations.rights import require_rights
 from stream_rec.operations.source_records import SourceRecordReader
 from stream_rec.operations.verdict import Chosen, Held, Resend, check, choose, judged
 
@@ -291,7 +291,7 @@ def _send(ready: list[DeadLetter], repairs: dict[Origin, bytes | None] | None, s
     """Send records again, read and checked once more; return whether all were sent."""
     kafka = settings.kafka
     sent_to = sorted({dead_letter.origin.topic.removeprefix(kafka.topic_prefix) for dead_letter in ready})
-    require_rights(kafka, write=[*sent_to, "rejected"])
+    require_permissions(kafka, write=[*sent_to, "rejected"])
     held: Counter[str] = Counter()
     resender = Resender(kafka, limits=settings.limits)
     try:

@@ -18,7 +18,7 @@ from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings
 from stream_rec.events import validate
 from stream_rec.events.receipt import Receipt
-from stream_rec.operations.rights import require_rights
+from stream_rec.operations.permissions import require_permissions
 
 _RECEIPT = msgspec.json.Decoder(Receipt)
 
@@ -44,7 +44,7 @@ def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool) -> Non
     if not yes and not sys.stdin.isatty():
         raise click.UsageError(f"deleting user {user_id!r} must be confirmed: at a terminal, or with --yes")
     kafka = reached(settings, os.environ).kafka
-    require_rights(kafka, read=["receipts"], write=["forget"])
+    require_permissions(kafka, read=["receipts"], write=["forget"])
     if not yes:
         click.confirm(f"Delete all that is known of user {user_id!r}? It cannot be undone", abort=True, err=True)
     with interrupt_flag() as interrupted, closing(TopicReader(kafka, "receipts")) as receipts:

@@ -354,7 +354,7 @@ class EventProducer:
         except KafkaError as error:
             raise TopicMismatch(
                 f"topic {topic} cannot be written to at {self._kafka.bootstrap} ({error}); if it is missing, create it "
-                "with `stream-rec topics create`, and if this user has no rights, see `stream-rec topics acls`"
+                "with `stream-rec topics create`, and if this user has no permissions, see `stream-rec topics acls`"
             ) from error
         self._known_topics.add(topic)
 

@@ -49,7 +49,7 @@ class RecommendationsView:
             kafka: Settings, or just the brokers: ``host:port,...``.
             users: Keep only these users' lists, and the one for everybody: a set, or anything that knows ``in``.
             hide_gone: Follow ``items`` and leave out what is gone. False gives lists as they are on the topic, and
-                needs no right to read ``items``.
+                needs no permission to read ``items``.
 
         Raises:
             BrokerUnavailable: no broker answered within 10 s.

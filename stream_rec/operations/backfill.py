@@ -27,7 +27,7 @@ from stream_rec.events.validate import Rejection
 from stream_rec.operations.answers import Answers
 from stream_rec.operations.existing_events import ExistingEvents
 from stream_rec.operations.lag import committed, open_by_partition
-from stream_rec.operations.rights import require_rights
+from stream_rec.operations.permissions import require_permissions
 from stream_rec.operations.throttle import Throttle
 
 HEADER = "backfill"
@@ -65,13 +65,13 @@ class Backfill:
             BrokerUnavailable: no broker answered.
             LoginRefused: one did, and the login or its certificate is wrong.
             SettingsError: an address is none, or a certificate file cannot be read.
-            NotAllowed: this user lacks rights.
+            NotAllowed: this user lacks permissions.
             TopicMismatch: a topic is missing.
         """
         kafka = settings.kafka
         self._kafka, self._limits = kafka, settings.limits
         self._group = kafka.topic(settings.worker.app_id)
-        require_rights(
+        require_permissions(
             kafka,
             describe=["item-signals"],
             read=[*TOPIC_OF_KIND.values(), "forget", "recommendations"],

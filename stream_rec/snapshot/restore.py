@@ -16,7 +16,7 @@ from stream_rec.config import KafkaSettings, Settings
 from stream_rec.errors import BrokerUnavailable, DeliveryFailed, NotAtRest, TopicMismatch, TopicsInUse
 from stream_rec.events.partition import partition_of
 from stream_rec.operations.lag import has_committed, kept_records
-from stream_rec.operations.rights import require_rights
+from stream_rec.operations.permissions import require_permissions
 from stream_rec.snapshot.file import Manifest, Snapshot
 from stream_rec.snapshot.sections import ITEM_STATES, KNOWLEDGE, SECTIONS, owner_of, require_readable
 from stream_rec.snapshot.take import topic_of
@@ -50,7 +50,7 @@ def require_empty(settings: Settings) -> None:
     Events may be there: the first worker takes them.
 
     Raises:
-        NotAllowed: this user lacks rights.
+        NotAllowed: this user lacks permissions.
         TopicMismatch: some are missing, or differ.
         TopicsInUse: some are not empty, or workers of this name have read them before.
         NotAtRest: workers run.
@@ -58,7 +58,7 @@ def require_empty(settings: Settings) -> None:
     """
     kafka, group = settings.kafka, settings.kafka.topic(settings.worker.app_id)
     every = [*(topic.name for topic in load()), *(topic.name for topic in changelogs(settings.worker.app_id))]
-    require_rights(kafka, describe=every, describe_configs=every, write=_written(settings), group=group)
+    require_permissions(kafka, describe=every, describe_configs=every, write=_written(settings), group=group)
     if found := admin.differences(settings):
         raise TopicMismatch("\n".join(["topics are not as needed:", *(f"  {difference}" for difference in found)]))
     topics = [kafka.topic(name) for name in (*_written(settings), "item-signals")]

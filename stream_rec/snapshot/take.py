@@ -17,7 +17,7 @@ from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, NotAtRest
 from stream_rec.events.interaction import TOPIC_OF_KIND
 from stream_rec.operations.lag import open_records, unreadable_records
-from stream_rec.operations.rights import require_rights
+from stream_rec.operations.permissions import require_permissions
 from stream_rec.snapshot.file import Manifest, Source, Writer
 from stream_rec.snapshot.newest import newest
 from stream_rec.snapshot.sections import ITEM_STATES, SECTIONS, USERS, portable
@@ -40,11 +40,11 @@ def take(
     Raises:
         NotAtRest: workers run, or records are open, and not ``is_live``.
         FileProblem: the file cannot be written.
-        NotAllowed: this user lacks rights.
+        NotAllowed: this user lacks permissions.
         BrokerUnavailable, TopicMismatch, StateVersionError: the topics cannot be read.
     """
     kafka, app_id = settings.kafka, settings.worker.app_id
-    require_rights(
+    require_permissions(
         kafka,
         describe=() if is_live else READ_BY_WORKERS,
         read=[topic_of(section, app_id) for section in SECTIONS],

@@ -184,7 +184,7 @@ def _describe(admin: KafkaAdminClient, topics: Iterable[TopicSpec]) -> dict[str,
         if error not in (kafka.errors.NoError, kafka.errors.LeaderNotAvailableError):
             raise TopicMismatch(
                 f"the broker does not describe topic {metadata['name']}: {error.__name__}; "
-                "correct [kafka] topic_prefix, or the rights of this user on the broker"
+                "correct [kafka] topic_prefix, or the permissions of this user on the broker"
             )
         found[metadata["name"]] = metadata
     return found
@@ -238,5 +238,5 @@ def _refusal(error: type[KafkaError], answer: dict[str, Any], asked: dict[str, A
         )
     return TopicMismatch(
         f"the broker refuses to create topic {answer['name']}: {error.__name__}: {answer['error_message']}; "
-        "correct the [kafka] settings, or the rights of this user on the broker"
+        "correct the [kafka] settings, or the permissions of this user on the broker"
     )

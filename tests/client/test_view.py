@@ -150,7 +150,7 @@ def test_a_record_that_is_no_item_changes_nothing(topic: FakeReader):
 
 
 def test_a_view_of_lists_alone_reads_nothing_else(monkeypatch: pytest.MonkeyPatch):
-    """Where an app has no right to read items, or wants lists as they are on the topic."""
+    """Where an app has no permission to read items, or wants lists as they are on the topic."""
     read: list[tuple[str, ...]] = []
     monkeypatch.setattr(view, "TopicReader", lambda kafka, *topics: read.append(topics) or FakeReader())
     RecommendationsView("x", follow=False)

@@ -202,7 +202,7 @@ class Rig:
             NotHere: no disk of its own could be made for it.
         """
         if worker not in self._disks:
-            raise NotHere("mount refused: a small disk needs root and the right to mount")
+            raise NotHere("mount refused: a small disk needs root and the permission to mount")
         _mount("-o", f"remount,size={n_bytes}", str(self._disks[worker]))
 
     def fill_disk(self, worker: str) -> None:

@@ -88,7 +88,7 @@ def running(installation: Installation) -> Iterator[Installation]:
 
 
 def test_events_become_lists(running: Installation):
-    """Each program with its own login and no more rights than it needs: items and events in, lists out."""
+    """Each program with its own login and no more permissions than it needs: items and events in, lists out."""
     with EventProducer(running.kafka(CATALOG)) as catalog:
         for item_id, title in (("teapot", "Blue teapot"), ("cup", "Blue cup"), ("hose", "Garden hose")):
             catalog.item(Item(item_id, title=title))
@@ -133,7 +133,7 @@ def test_what_was_rejected_is_the_operators(running: Installation):
     ids=lambda value: value.split()[0],
 )
 def test_what_else_people_run(running: Installation, principal: str, command: str):
-    """Every command that asks Kafka for something has a principal whose rights are enough."""
+    """Every command that asks Kafka for something has a principal whose permissions are enough."""
     ended = running.call(principal, *command.split())
 
     assert ended.exit_code == 0, (ended.output, repr(ended.exception))
@@ -246,10 +246,13 @@ def test_an_app_cannot_take_the_workers_place(installation: Installation):
 
 
 def test_the_sdk_says_what_is_not_allowed(installation: Installation):
-    """A producer or view with too few rights gets the error that names the topic and the rights, and no timeout."""
-    with EventProducer(installation.kafka(LISTS)) as producer, pytest.raises(TopicMismatch, match=r"views .*rights"):
+    """A producer or view with too few permissions gets the error that names the topic and the permissions, and no timeout."""
+    with (
+        EventProducer(installation.kafka(LISTS)) as producer,
+        pytest.raises(TopicMismatch, match=r"views .*permissions"),
+    ):
         producer.view("ann", "teapot")
-    with pytest.raises(TopicMismatch, match=r"recommendations .*rights"):
+    with pytest.raises(TopicMismatch, match=r"recommendations .*permissions"):
         RecommendationsView(installation.kafka(EVENTS), follow=False)
 
 
@@ -337,7 +340,7 @@ GROUP = "see group stream-rec"
     ],
     ids=lambda value: " ".join(value.split()[:2]) if isinstance(value, str) else "",
 )
-def test_a_command_names_the_rights_that_are_missing(
+def test_a_command_names_the_permissions_that_are_missing(
     installation: Installation, principal: str, command: str, lacking: list[str]
 ):
     """All of them, and what grants them; nothing has been read, sent or written then."""
@@ -349,18 +352,18 @@ def test_a_command_names_the_rights_that_are_missing(
 
 
 def test_a_right_that_goes_while_something_runs_is_named(installation: Installation):
-    """Who sees a topic and may not read it finds out when it reads: each reader names the topic and the rights."""
+    """Who sees a topic and may not read it finds out when it reads: each reader names the topic and the permissions."""
     with EventProducer(installation.kafka(EVENTS)) as events:
         events.view("ann", "teapot")
 
     lists = closing(Answers(installation.kafka(ADMIN)))
-    with lists as answers, pytest.raises(TopicMismatch, match=r"recommendations .*rights"):
+    with lists as answers, pytest.raises(TopicMismatch, match=r"recommendations .*permissions"):
         wait_until(lambda: answers.poll(0.1), ANSWER_S)
     source_records = closing(SourceRecordReader(installation.kafka(EMBEDDER)))
-    with source_records as reader, pytest.raises(TopicMismatch, match=r"views .*rights"):
+    with source_records as reader, pytest.raises(TopicMismatch, match=r"views .*permissions"):
         reader.find(Origin("views", 0, 0))
     records = closing(RecordLookup(installation.kafka(EMBEDDER)))
-    with records as lookup, pytest.raises(TopicMismatch, match=r"views .*rights"):
+    with records as lookup, pytest.raises(TopicMismatch, match=r"views .*permissions"):
         lookup.find("views", 0, 0)
 
 

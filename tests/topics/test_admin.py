@@ -222,7 +222,7 @@ def test_what_would_refuse_or_lose_records_one_day_is_a_difference(settings: Set
 
 @pytest.mark.kafka
 def test_configs_that_may_not_be_seen_are_not_said_to_differ(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """Without the right to see them the broker tells none, and all would seem to be unset."""
+    """Without the permission to see them the broker tells none, and all would seem to be unset."""
     create(settings)
     describe = KafkaAdminClient.describe_topics
     clicks = settings.kafka.topic("clicks")

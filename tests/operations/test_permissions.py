@@ -6,7 +6,7 @@ import pytest
 
 from stream_rec.config import KafkaSettings
 from stream_rec.errors import TopicMismatch
-from stream_rec.operations.rights import require_rights
+from stream_rec.operations.permissions import require_permissions
 
 pytestmark = pytest.mark.kafka
 
@@ -16,11 +16,11 @@ def test_missing_topics_are_named_with_the_remedy(bootstrap: str):
     kafka = KafkaSettings(bootstrap=bootstrap, topic_prefix="nobody-")
 
     with pytest.raises(TopicMismatch, match=r"nobody-views, nobody-clicks at .*`stream-rec topics create`"):
-        require_rights(kafka, read=["views", "clicks"], write=["clicks"])
+        require_permissions(kafka, read=["views", "clicks"], write=["clicks"])
 
 
-def test_where_nobody_needs_rights_all_may_do_all(kafka: KafkaSettings):
+def test_where_nobody_needs_permissions_all_may_do_all(kafka: KafkaSettings):
     """A broker without ACLs says so of each topic; a group that never was can be described."""
-    require_rights(
+    require_permissions(
         kafka, read=["views"], write=["views"], describe=["items"], describe_configs=["items"], group=kafka.topic("g")
     )

@@ -22,7 +22,7 @@ _IN_WORDS = {
 }
 
 
-def require_rights(
+def require_permissions(
     kafka: KafkaSettings,
     *,
     describe: Iterable[str] = (),
@@ -31,9 +31,9 @@ def require_rights(
     write: Iterable[str] = (),
     group: str | None = None,
 ) -> None:
-    """Check that topics, named without prefix, are there, and that this user has these rights on them.
+    """Check that topics, named without prefix, are there, and that this user has these permissions on them.
 
-    A right may be taken away at any time: what comes after this can still be refused.
+    A permission may be taken away at any time: what comes after this can still be refused.
 
     Args:
         group: A consumer group to be described, by its full name.
@@ -42,7 +42,7 @@ def require_rights(
         BrokerUnavailable: no broker answered.
         LoginRefused: one did, and the login or its certificate is wrong.
         SettingsError: an address is none, or a certificate file cannot be read.
-        NotAllowed: rights are missing; the message names all of them.
+        NotAllowed: permissions are missing; the message names all of them.
         TopicMismatch: topics are missing.
     """
     wanted = {"READ": read, "WRITE": write, "DESCRIBE": describe, "DESCRIBE_CONFIGS": describe_configs}

@@ -141,7 +141,7 @@ def absent(kafka: KafkaSettings, topic: str) -> TopicMismatch:
     """Return the error for a topic that is not there, or that this user may not see: the broker tells them alike."""
     if kafka.security_protocol.startswith("SASL"):
         return TopicMismatch(
-            f"there is no topic {topic} at {kafka.bootstrap}, or user {kafka.sasl_username!r} has no permissions on it; "
+            f"there is no topic {topic} at {kafka.bootstrap}, or user {kafka.sasl_username!r} lacks permissions on it; "
             "create it with `stream-rec topics create`, or grant what `stream-rec topics acls` prints"
         )
     return TopicMismatch(f"there is no topic {topic} at {kafka.bootstrap}; create it with `stream-rec topics create`")

@@ -55,7 +55,7 @@ def test_nobody_in_the_group_means_no_worker_is_ready(monkeypatch: pytest.Monkey
     [(GroupAuthorizationFailedError("p-stream-rec"), NotAllowed), (KafkaTimeoutError(), BrokerUnavailable)],
 )
 def test_what_the_broker_does_not_say(monkeypatch: pytest.MonkeyPatch, said: KafkaError, raised: type) -> None:
-    """Rights are missing, or nobody answers."""
+    """Permissions are missing, or nobody answers."""
     broker_says(monkeypatch, said)
 
     with pytest.raises(raised):

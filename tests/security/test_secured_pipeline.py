@@ -246,7 +246,7 @@ def test_an_app_cannot_take_the_workers_place(installation: Installation):
 
 
 def test_the_sdk_says_what_is_not_allowed(installation: Installation):
-    """A producer or view with too few permissions gets the error that names the topic and the permissions, and no timeout."""
+    """A producer or view without a permission gets the error that names the topic and what to grant, and no timeout."""
     with (
         EventProducer(installation.kafka(LISTS)) as producer,
         pytest.raises(TopicMismatch, match=r"views .*permissions"),

@@ -1,4 +1,4 @@
-"""Rights on the broker: each program has what it needs, no app more, and no topic is forgotten."""
+"""Permissions on the broker: each program has what it needs, no app more, and no topic is forgotten."""
 
 from __future__ import annotations
 

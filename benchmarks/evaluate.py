@@ -73,29 +73,29 @@ def main() -> None:
 
 
 def table_of_methods(results: dict[str, dict]) -> str:
-    """Return NDCG and HR of every method that ran on all logs, the highest mean NDCG first; one figure a cell."""
+    """Return NDCG and hit rate of every method that ran on all logs, the highest mean NDCG first; one figure a cell."""
     names = list(results)
     methods = [method for method in results[names[0]] if all("ndcg" in of.get(method, {}) for of in results.values())]
     methods.sort(key=lambda method: -sum(results[name][method]["ndcg"] for name in names))
-    heads = [f"{name} {metric}" for name in names for metric in ("NDCG@20", "HR@20")]
+    heads = [f"{name} {metric}" for name in names for metric in ("ndcg@20", "hit_rate@20")]
     lines = [f"| method | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     for method in methods:
-        cells = [_short(results[name][method][metric]) for name in names for metric in ("ndcg", "hr")]
+        cells = [_short(results[name][method][metric]) for name in names for metric in ("ndcg", "hit_rate")]
         lines.append(f"| {method} | {' | '.join(cells)} |")
     gains = []
     for name in names:
-        for metric in ("ndcg", "hr"):
+        for metric in ("ndcg", "hit_rate"):
             ours, best = results[name][OURS], _best(results[name], metric)
             gains.append(f"{ours[metric] / results[name][best][metric] - 1:+.1%} ({best})" if best else "")
     return "\n".join([*lines, f"| {OURS} to the best other | {' | '.join(gains)} |", ""])
 
 
 def table_of_slices(results: dict[str, dict]) -> str:
-    """Return NDCG by part of the events, HR for new items: ours, and the highest that any baseline has there."""
+    """Return NDCG by part of the events, hit rate for new items: ours, and the highest that any baseline has there."""
     heads = [f"{name} {whose}" for name in results for whose in (OURS, "best other")]
     lines = [f"| part | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     for part in ("second half", *SLICES):
-        metric = "hr" if part == "item<5" else "ndcg"
+        metric = "hit_rate" if part == "item<5" else "ndcg"
         cells = []
         for methods in results.values():
             parts = {
@@ -108,7 +108,7 @@ def table_of_slices(results: dict[str, dict]) -> str:
                 cells += ["too few"] * 2
             else:
                 cells += [_short(parts[OURS][metric]), _short(max(others)) if others else "–"]
-        lines.append(f"| {part} ({metric.upper()}@20) | {' | '.join(cells)} |")
+        lines.append(f"| {part} ({metric}@20) | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
@@ -159,13 +159,13 @@ def table_of_sources(results: dict[str, dict]) -> str:
 def table_of_diversity(results: dict[str, dict]) -> str:
     """Return what each diversity costs in NDCG, and what it gives."""
     lines = [
-        "| log | diversity | NDCG, change | intra-list similarity | coverage | miscalibration |",
+        "| log | diversity | NDCG, change | intra-list similarity | coverage | calibration |",
         "|---|---|---|---|---|---|",
     ]
     for name, methods in results.items():
         points = methods[OURS]["frontier"]
         for point in points:
-            measured = (point[key] for key in ("intra_list_similarity", "coverage", "miscalibration"))
+            measured = (point[key] for key in ("intra_list_similarity", "coverage", "calibration"))
             figures = " | ".join("–" if value is None else f"{value:.3f}" for value in measured)
             change = f"{point['ndcg'] / points[0]['ndcg'] - 1:+.1%}"
             lines.append(f"| {name} | {point['diversity']:g} | {_short(point['ndcg'])}, {change} | {figures} |")

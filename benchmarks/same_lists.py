@@ -5,6 +5,7 @@
 
 Every list is compared by its user, items and scores, and every figure of the engine and of all baselines but times and
 memory, to the last digit. Says what differs first, and ends with 1. Items have the vectors of the hashing encoder.
+Where a figure, or what it is of, got another name meanwhile, `--renamed OLD=NEW` says so.
 """
 
 from __future__ import annotations
@@ -30,7 +31,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for what was made")
     parser.add_argument("--against", type=Path, help="folder of an earlier run: compare with it")
     parser.add_argument("--limit", type=int, default=2_000, help="events of each log (%(default)s)")
+    parser.add_argument(
+        "--renamed",
+        type=renaming,
+        action="append",
+        default=[],
+        metavar="OLD=NEW",
+        help="a name of before; may be repeated",
+    )
     arguments = parser.parse_args()
+    names = dict(arguments.renamed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     differing = []
     for name in LOGS:
@@ -38,11 +48,26 @@ def main() -> None:
         said = f"{name}: {len(lists)} lists, {len(figures)} figures"
         if arguments.against:
             before = kept(arguments.against / name)
-            differences = [*compare("list", before[0], lists), *compare("figure", before[1], figures)]
+            figures_before = [(renamed(path, names), value) for path, value in before[1]]
+            differences = [*compare("list", before[0], lists), *compare("figure", figures_before, figures)]
             said += f", {len(differences)} differ" + "".join(f"\n  {each}" for each in differences[:5])
             differing += differences
         print(said, flush=True)
     sys.exit(1 if differing else 0)
+
+
+def renaming(text: str) -> tuple[str, str]:
+    """Return the old and the new name of `OLD=NEW`."""
+    old, between, new = text.partition("=")
+    if not (old and between and new):
+        raise argparse.ArgumentTypeError(f"{text} is not OLD=NEW")
+    return old, new
+
+
+def renamed(path: str, names: dict[str, str]) -> str:
+    """Return a figure's path with the names of now; `ndcg@10` has the name `ndcg`."""
+    parts = (part.partition("@") for part in path.split("/"))
+    return "/".join(names.get(name, name) + at + k for name, at, k in parts)
 
 
 def run(log: Path, out: Path, limit: int) -> tuple[list[Any], list[Any]]:

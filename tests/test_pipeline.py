@@ -213,7 +213,7 @@ def favourites(rng: random.Random) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize("pattern", [followed_cycle, favourites])
 def test_a_pattern_is_learned(pattern):
-    """Predicted before each of 900 events: NDCG@10 of the last 450 is far above that of the most popular items."""
+    """Predicted before each of 900 events: ndcg@10 of the last 450 is far above that of the most popular items."""
     pipeline = Pipeline(Settings())
     for n in range(40):
         pipeline.catalog.put_item(Item(f"i{n}"))

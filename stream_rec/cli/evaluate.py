@@ -245,9 +245,9 @@ def _print(said: Mapping[str, Any]) -> None:
     n = protocol["list_size"]
     done = {name: result for name, result in results.items() if "error" not in result}
     columns = {
-        f"NDCG@{n}": (lambda r: r["ndcg"], ".4f", max),
-        f"HR@{n}": (lambda r: r["hr"], ".4f", max),
-        f"MRR@{n}": (lambda r: r["mrr"], ".4f", max),
+        f"ndcg@{n}": (lambda r: r["ndcg"], ".4f", max),
+        f"hit_rate@{n}": (lambda r: r["hit_rate"], ".4f", max),
+        f"mrr@{n}": (lambda r: r["mrr"], ".4f", max),
         "user<5": (lambda r: r["slices"]["user<5"]["ndcg"], ".4f", max),
         "item<5": (lambda r: r["slices"]["item<5"]["ndcg"], ".4f", max),
         "pair=new": (lambda r: r["slices"]["pair=new"]["ndcg"], ".4f", max),

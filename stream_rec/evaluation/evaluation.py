@@ -51,7 +51,7 @@ class Evaluation:
         results = {
             name: {"error": outcome.message}
             if isinstance(outcome, Failed)
-            else self._of_one(outcome, bounds and {key: bounds[name, key] for key in ("hr", "ndcg")})
+            else self._of_one(outcome, bounds and {key: bounds[name, key] for key in ("hit_rate", "ndcg")})
             for name, outcome in outcomes.items()
         }
         others = [name for name in finished if not name.startswith(ENGINE)]
@@ -107,7 +107,7 @@ class Evaluation:
                 self._log.items,
                 self._world.n_items,
             ),
-            "miscalibration": self._miscalibration(sampled),
+            "calibration": self._calibration(sampled),
             "list_length": float((outcome.lists >= 0).sum() / len(outcome.lists)),
             "chosen": outcome.chosen,
             "cost": self._cost(outcome),
@@ -127,17 +127,17 @@ class Evaluation:
         place_of = np.repeat(np.arange(len(starts)), ends - starts)
         events = np.concatenate([np.arange(start, end) for start, end in zip(starts, ends)])
         ranks = [metrics.ranks(lists[place_of], self._log.items[events]) for lists in observation.lists]
-        gains = np.stack([metrics.gains(one, self._n) for one in ranks])
+        gains = np.stack([metrics.ndcg(one, self._n) for one in ranks])
         changes = intervals(self._log.users[events], gains - gains[0], seed=self._seed)
         return [
             {
                 "diversity": float(diversity),
                 "ndcg": float(gains[at].mean()),
                 "ndcg_change": changes and msgspec.to_builtins(changes[at]),
-                "hr": float(metrics.hits(ranks[at], self._n).mean()),
+                "hit_rate": float(metrics.hit_rate(ranks[at], self._n).mean()),
                 "intra_list_similarity": metrics.intra_list_similarity(lists, self._world.vectors),
                 "coverage": metrics.coverage(self._shown(lists)),
-                "miscalibration": self._miscalibration(lists),
+                "calibration": self._calibration(lists),
                 "n_lists": len(lists),
             }
             for at, (diversity, lists) in enumerate(zip(observation.diversities, observation.lists))
@@ -147,20 +147,20 @@ class Evaluation:
         """Return in how many of the lists each listed item is."""
         return metrics.exposures(lists, self._world.n_items)[self._world.is_listed]
 
-    def _miscalibration(self, sampled: np.ndarray) -> float | None:
+    def _calibration(self, sampled: np.ndarray) -> float | None:
         """Return that of the sampled lists; None where items have no genres."""
-        return metrics.miscalibration(sampled, self._histories, self._genres, self._n_genres) if self._genres else None
+        return metrics.calibration(sampled, self._histories, self._genres, self._n_genres) if self._genres else None
 
     def _accuracy(self, ranks: np.ndarray, k: int) -> dict[str, float]:
         return {
-            "hr": float(metrics.hits(ranks, k).mean()),
-            "ndcg": float(metrics.gains(ranks, k).mean()),
-            "mrr": float(metrics.reciprocals(ranks, k).mean()),
+            "hit_rate": float(metrics.hit_rate(ranks, k).mean()),
+            "ndcg": float(metrics.ndcg(ranks, k).mean()),
+            "mrr": float(metrics.mrr(ranks, k).mean()),
         }
 
     def _parts(self, ranks: np.ndarray, masks: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Return size and accuracy of each part; of an empty one there is none."""
-        nothing = {"hr": None, "ndcg": None, "mrr": None}
+        nothing = {"hit_rate": None, "ndcg": None, "mrr": None}
         return {
             name: {
                 "n": int(mask.sum()),
@@ -224,7 +224,7 @@ class Evaluation:
         return [items[begin : begin + n] for begin, n in zip(begins, counts)]
 
 
-ACCURACY = {"hr": metrics.hits, "ndcg": metrics.gains}
+ACCURACY = {"hit_rate": metrics.hit_rate, "ndcg": metrics.ndcg}
 
 
 def genres(items: Sequence[Item], log: ScannedLog) -> tuple[list[np.ndarray], int, str | None]:

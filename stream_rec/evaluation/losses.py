@@ -9,7 +9,7 @@ from typing import Any
 from stream_rec.evaluation.baselines.choice import in_words
 from stream_rec.evaluation.evaluation import ENGINE
 
-METRICS = ("ndcg", "hr")
+METRICS = ("ndcg", "hit_rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ def _has_chosen(result: Mapping[str, Any]) -> bool:
 def _parts(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return size and accuracy by part."""
     halves = {f"half={name}": half for name, half in result["halves"].items()}
-    everything = {"n": sum(half["n"] for half in halves.values()), "ndcg": result["ndcg"], "hr": result["hr"]}
+    n_events = sum(half["n"] for half in halves.values())
+    everything = {"n": n_events, **{metric: result[metric] for metric in METRICS}}
     return {"all": everything, **halves, **result["slices"]}
 
 
@@ -75,8 +76,8 @@ def markdown(results: Mapping[str, Mapping[str, Any]], *, command: str) -> str:
         "# Where a baseline is better than stream_rec, and what baselines chose",
         "",
         "Every part of the scored events (as in README; parts: `stream_rec/evaluation/slices.py`) in which at least",
-        "one baseline has a higher NDCG@20 or HR@20, with the best of them. Parts of few events are listed too; there",
-        "the best of many methods is partly luck. Made by",
+        "one baseline has a higher ndcg@20 or hit_rate@20, with the best of them. Parts of few events are listed too;",
+        "there the best of many methods is partly luck. Made by",
         "",
         f"    {command}",
         "",
@@ -95,13 +96,13 @@ def markdown(results: Mapping[str, Mapping[str, Any]], *, command: str) -> str:
             lines += ["", "| part | events | measure | stream_rec | best baseline | which | better ones |"]
             lines += ["|---" * 7 + "|"]
         lines += [
-            f"| {one.part} | {one.n:,} | {one.metric.upper()} | {one.ours:.4f} | {one.theirs:.4f} | {one.baseline} "
+            f"| {one.part} | {one.n:,} | {one.metric} | {one.ours:.4f} | {one.theirs:.4f} | {one.baseline} "
             f"| {one.n_better} |"
             for one in found
         ]
         chosen = {name: result["chosen"] for name, result in methods.items() if _has_chosen(result)}
         if chosen:
-            lines += ["", "| method | trials | NDCG@20 there | chosen |", "|---" * 4 + "|"]
+            lines += ["", "| method | trials | ndcg@20 there | chosen |", "|---" * 4 + "|"]
         lines += [
             f"| {name} | {one['n_trials']} | {one['warm_up_ndcg']:.4f} | {in_words(one['settings'])} |"
             for name, one in chosen.items()

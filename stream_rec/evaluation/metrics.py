@@ -31,45 +31,45 @@ def ranks(lists: np.ndarray, items: np.ndarray) -> np.ndarray:
     return np.where(is_item.any(axis=1), is_item.argmax(axis=1) + 1, 0)
 
 
-def hits(ranks: np.ndarray, k: int) -> np.ndarray:
+def hit_rate(ranks: np.ndarray, k: int) -> np.ndarray:
     """Return 1.0 where the item is among the first ``k``, else 0.0; their mean is the hit rate at k.
 
     Example:
         Items at ranks 1, 3 and 30, and one that is not in its list: two of four are among the first 20.
 
-        >>> float(hits(np.array([1, 3, 30, 0]), k=20).mean())
+        >>> float(hit_rate(np.array([1, 3, 30, 0]), k=20).mean())
         0.5
     """
     return ((ranks > 0) & (ranks <= k)).astype(np.float64)
 
 
-def gains(ranks: np.ndarray, k: int) -> np.ndarray:
-    """Return 1 / log2(rank + 1) where the item is among the first ``k``, else 0.0; their mean is NDCG@k.
+def ndcg(ranks: np.ndarray, k: int) -> np.ndarray:
+    """Return 1 / log2(rank + 1) where the item is among the first ``k``, else 0.0; their mean is the NDCG at k.
 
     With one relevant item the ideal list has gain 1, so that nothing is left to be normalized.
 
     Example:
         (1 / log2(2) + 1 / log2(4)) / 4.
 
-        >>> float(gains(np.array([1, 3, 30, 0]), k=20).mean())
+        >>> float(ndcg(np.array([1, 3, 30, 0]), k=20).mean())
         0.375
 
     Source:
         Järvelin, Kekäläinen. Cumulated gain-based evaluation of IR techniques. TOIS 20, 2002.
     """
-    return hits(ranks, k) / np.log2(np.maximum(ranks, 1) + 1.0)
+    return hit_rate(ranks, k) / np.log2(np.maximum(ranks, 1) + 1.0)
 
 
-def reciprocals(ranks: np.ndarray, k: int) -> np.ndarray:
-    """Return 1 / rank where the item is among the first ``k``, else 0.0; their mean is MRR@k.
+def mrr(ranks: np.ndarray, k: int) -> np.ndarray:
+    """Return 1 / rank where the item is among the first ``k``, else 0.0; their mean is the MRR at k.
 
     Example:
         (1 / 1 + 1 / 4) / 4.
 
-        >>> float(reciprocals(np.array([1, 4, 30, 0]), k=20).mean())
+        >>> float(mrr(np.array([1, 4, 30, 0]), k=20).mean())
         0.3125
     """
-    return hits(ranks, k) / np.maximum(ranks, 1)
+    return hit_rate(ranks, k) / np.maximum(ranks, 1)
 
 
 def exposures(lists: np.ndarray, n_items: int) -> np.ndarray:
@@ -174,10 +174,10 @@ def novelty(lists: np.ndarray, starts: np.ndarray, items: np.ndarray, n_items: i
     return float(total / n_shown) if n_shown else None
 
 
-def miscalibration(
+def calibration(
     lists: np.ndarray, histories: Sequence[np.ndarray], genres: Sequence[np.ndarray], n_genres: int
 ) -> float | None:
-    """Return the mean divergence KL(p || q') of a user's history from the list: 0 where they have the same genres.
+    """Return the mean divergence KL(p || q') of a user's history from the list: 0 where both have the same mix.
 
     p(g) is the mean of p(g | item) over the history, q(g) the same over the list, q' = (1 - a) q + a p with a = 0.01;
     p(g | item) is equal for all genres of the item. Lists, and histories, of which no item has a genre are left out.
@@ -191,9 +191,9 @@ def miscalibration(
         only: ln(0.5 / 0.995) / 2 + ln(0.5 / 0.005) / 2.
 
         >>> genres, history = [np.array([0]), np.array([1]), np.array([0])], np.array([0, 1])
-        >>> miscalibration(np.array([[0, 1]]), [history], genres, n_genres=2)
+        >>> calibration(np.array([[0, 1]]), [history], genres, n_genres=2)
         0.0
-        >>> round(miscalibration(np.array([[0, 2]]), [history], genres, n_genres=2), 4)
+        >>> round(calibration(np.array([[0, 2]]), [history], genres, n_genres=2), 4)
         1.9585
 
     Source:

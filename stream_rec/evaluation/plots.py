@@ -85,7 +85,7 @@ def ranking(results: Results) -> str:
         axes.set_yticks(range(len(names)), names)
         for label, name in zip(axes.get_yticklabels(), names):
             label.set(color=ACCENT if name == ENGINE else INK, weight="bold" if name == ENGINE else "normal")
-        axes.set(ylim=(-0.6, len(names) - 0.3), xlabel="NDCG, with 95 % confidence over users")
+        axes.set(ylim=(-0.6, len(names) - 0.3), xlabel="ndcg, with 95 % confidence over users")
         axes.set_xlim(left=0)
         axes.margins(x=0.08)
 
@@ -93,15 +93,15 @@ def ranking(results: Results) -> str:
 
 
 def over_time(results: Results) -> str:
-    """Return moving means of NDCG and HR along the log."""
+    """Return moving means of NDCG and hit rate along the log."""
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
-        for axes, metric in ((left, "ndcg"), (right, "hr")):
+        for axes, metric in ((left, "ndcg"), (right, "hit_rate")):
             for name, style in _styles(results):
                 curve = results[name]["curves"]["over_time"]
                 axes.plot([event / 1000 for event in curve["event"]], curve[metric], **style)
-            axes.set(title=metric.upper(), xlabel="thousand events of the log")
+            axes.set(title=metric, xlabel="thousand events of the log")
             axes.set_ylim(bottom=0)
         _legend(figure, left, results)
 
@@ -125,7 +125,7 @@ def slices(results: Results, shares: Mapping[str, Mapping[str, Any]]) -> str:
             labels = [f"{SLICES[part]}\n{shares[part]['share']:.1%}" for part in some]
             axes.set_xticks(range(len(some)), labels, size=9)
             axes.set_xlim(-0.6, half - 0.4)
-            axes.set_ylabel("NDCG")
+            axes.set_ylabel("ndcg")
             axes.grid(axis="x", visible=False)
         _legend(figure, rows[0], results)
 
@@ -152,7 +152,7 @@ def cold_start(results: Results) -> str:
             axes.set_xticks(range(len(labels)), shown, rotation=40, ha="right", size=8.5)
             axes.set(xlabel=title, xlim=(-0.3, len(labels) - 0.7))
             axes.set_ylim(bottom=0)
-        row[0].set_ylabel("NDCG")
+        row[0].set_ylabel("ndcg")
         _legend(figure, row[0], results)
 
     return _svg("cold_start", 9.4, 3.9, draw)
@@ -182,20 +182,20 @@ def cost(results: Results) -> str:
                 axes.xaxis.set_major_locator(MaxNLocator(5))
             places = {name: (result["cost"][key], result["ndcg"]) for name, result in results.items()}
             _labels(axes, places, ENGINE, ACCENT)
-        row[0].set_ylabel("NDCG")
+        row[0].set_ylabel("ndcg")
 
     return _svg("cost", 9.4, 4.4, draw)
 
 
 def candidates(result: Mapping[str, Any]) -> str:
-    """Return candidate recall of each part of the events with the HR of its lists, and what each source adds."""
+    """Return candidate recall of each part of the events with the hit rate of its lists, and what each source adds."""
     measured, parts = result["candidates"], _parts(result["slices"])
     sources = dict(sorted(measured["sources"].items(), key=lambda one: one[1]["covers"]))
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
         recalls = [measured["recall"], *(measured["slices"][part]["recall"] for part in parts)]
-        hits = [result["hr"], *(result["slices"][part]["hr"] for part in parts)]
+        hits = [result["hit_rate"], *(result["slices"][part]["hit_rate"] for part in parts)]
         names = ["all events", *(SLICES[part].replace("\n", " ") for part in parts)]
         _bars(left, names[::-1], recalls[::-1], hits[::-1], ("among the candidates", "in the list"))
         left.set_title("How far each part of the events gets", pad=26)
@@ -216,7 +216,7 @@ def frontier(points: Sequence[Mapping[str, Any]], diversity: float) -> str:
     measures = {
         "intra_list_similarity": "similarity of a list's items\n← more varied",
         "coverage": "coverage of the catalog by these lists\nmore items shown →",
-        "miscalibration": "miscalibration to the user's mix\n← closer to it",
+        "calibration": "calibration (divergence from the user's mix)\n← closer to it",
     }
     measures = {key: title for key, title in measures.items() if points[0][key] is not None}
     ndcgs = [100 * (point["ndcg"] / points[0]["ndcg"] - 1) for point in points]
@@ -240,7 +240,7 @@ def frontier(points: Sequence[Mapping[str, Any]], diversity: float) -> str:
             axes.yaxis.set_major_locator(FixedLocator(PERCENTS))
             axes.yaxis.set_major_formatter(lambda percent, _: f"{percent:+g}" if percent else "0")
             axes.yaxis.set_minor_locator(NullLocator())
-        row[0].set_ylabel("change of NDCG, %")
+        row[0].set_ylabel("change of ndcg, %")
         for axes, key in zip(row, measures):
             places = {f"{point['diversity']:g}": (point[key], ndcg) for point, ndcg in zip(points, ndcgs)}
             _labels(axes, places, f"{diversity:g}", USED)

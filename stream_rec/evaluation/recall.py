@@ -1,7 +1,7 @@
 """Candidate recall: how often what the user did next could have been in the list, and which source it came from.
 
-No list can be better than its candidates: where recall is low a source is missing, where recall is high and HR low it
-is the ranking that fails.
+No list can be better than its candidates: where recall is low a source is missing, where recall is high and
+the hit rate low it is the ranking that fails.
 """
 
 from __future__ import annotations

@@ -83,9 +83,9 @@ def _measured(said: Mapping[str, Any], done: dict[str, Any]) -> list[str]:
     parts = [_key(said)] if ENGINE in done else []
     parts += [
         "<h2>Accuracy</h2>",
-        f'<p class="note">Means over events. HR: the item was in the list of {n}. NDCG: 1 / log<sub>2</sub>(rank + 1). '
-        "MRR: 1 / rank. Between the bounds the mean lies in 95 of 100 resamples of the users. Half 1, half 2: NDCG of "
-        "the first and of the second half of the scored events.</p>",
+        f'<p class="note">Means over events. hit_rate: the item was in the list of {n}. '
+        "ndcg: 1 / log<sub>2</sub>(rank + 1). mrr: 1 / rank. Between the bounds the mean lies in 95 of 100 resamples "
+        "of the users. Half 1, half 2: ndcg of the first and of the second half of the scored events.</p>",
         plots.ranking(done),
         _table(done, _accuracy(n)),
         *_choices(done),
@@ -111,7 +111,7 @@ def _measured(said: Mapping[str, Any], done: dict[str, Any]) -> list[str]:
         "<h2>What the lists are like</h2>",
         '<p class="note">Coverage: share of the items shown at least once. Gini: 0 where all items are shown equally '
         "often, near 1 where a few take all. Similarity: mean cosine of two items of a list. Novelty: mean "
-        "-log<sub>2</sub> of the share of events that an item had. Miscalibration: KL divergence of a user's past "
+        "-log<sub>2</sub> of the share of events that an item had. Calibration: KL divergence of a user's past "
         "from the list, by category or tags; 0 is the same mixture.</p>",
         _table(done, LIKENESS),
         *_frontier(said, done),
@@ -137,7 +137,7 @@ def _choices(done: Mapping[str, Any]) -> list[str]:
         "best. "
         f"{ENGINE} has the same settings on every log.</p>",
         "<details><summary>Settings that were chosen</summary>"
-        '<div class="wide"><table><tr><th>method</th><th>trials</th><th>NDCG there</th><th>seconds</th>'
+        '<div class="wide"><table><tr><th>method</th><th>trials</th><th>ndcg there</th><th>seconds</th>'
         f'<th style="text-align:left">settings</th></tr>{rows}</table></div></details>',
     ]
 
@@ -147,7 +147,7 @@ def _losses(results: Mapping[str, Any]) -> list[str]:
     if "error" in results.get(ENGINE, {"error": ""}) or len(results) < 2:
         return []
     rows = "".join(
-        f"<tr><td>{escape(one.part)}</td><td>{one.n:,}</td><td>{one.metric.upper()}</td><td>{one.ours:.4f}</td>"
+        f"<tr><td>{escape(one.part)}</td><td>{one.n:,}</td><td>{one.metric}</td><td>{one.ours:.4f}</td>"
         f"<td>{one.theirs:.4f}</td><td>{escape(one.baseline)}</td><td>{one.n_better}</td></tr>"
         for one in losses(results)
     )
@@ -221,8 +221,8 @@ def _key(said: Mapping[str, Any]) -> str:
     result, compared = said["results"][ENGINE], said["comparison"]
     n = said["protocol"]["list_size"]
     boxes = [
-        (f"{result['ndcg']:.4f}", f"NDCG@{n} of {ENGINE}"),
-        (f"{result['hr']:.1%}", f"of events were in the list of {n}"),
+        (f"{result['ndcg']:.4f}", f"ndcg@{n} of {ENGINE}"),
+        (f"{result['hit_rate']:.1%}", f"of events were in the list of {n}"),
     ]
     if compared:
         difference = compared["ndcg"]
@@ -234,13 +234,13 @@ def _key(said: Mapping[str, Any]) -> str:
 
 def _accuracy(n: int) -> list[Column]:
     return [
-        (f"NDCG@{n}", lambda r: r["ndcg"], ".4f", max),
+        (f"ndcg@{n}", lambda r: r["ndcg"], ".4f", max),
         ("95 %", lambda r: r["ci"] and r["ci"]["ndcg"], "", None),
-        (f"HR@{n}", lambda r: r["hr"], ".4f", max),
-        ("95 %", lambda r: r["ci"] and r["ci"]["hr"], "", None),
-        (f"MRR@{n}", lambda r: r["mrr"], ".4f", max),
-        ("NDCG@10", lambda r: r["ndcg@10"], ".4f", max),
-        ("HR@10", lambda r: r["hr@10"], ".4f", max),
+        (f"hit_rate@{n}", lambda r: r["hit_rate"], ".4f", max),
+        ("95 %", lambda r: r["ci"] and r["ci"]["hit_rate"], "", None),
+        (f"mrr@{n}", lambda r: r["mrr"], ".4f", max),
+        ("ndcg@10", lambda r: r["ndcg@10"], ".4f", max),
+        ("hit_rate@10", lambda r: r["hit_rate@10"], ".4f", max),
         ("half 1", lambda r: r["halves"]["first"]["ndcg"], ".4f", max),
         ("half 2", lambda r: r["halves"]["second"]["ndcg"], ".4f", max),
     ]
@@ -263,18 +263,18 @@ LIKENESS: list[Column] = [
     ("Gini", lambda r: r["gini"], ".3f", min),
     ("similarity", lambda r: r["intra_list_similarity"], ".3f", min),
     ("novelty, bits", lambda r: r["novelty"], ".2f", max),
-    ("miscalibration", lambda r: r["miscalibration"], ".3f", min),
+    ("calibration", lambda r: r["calibration"], ".3f", min),
     ("mean length", lambda r: r["list_length"], ".1f", None),
 ]
 
 
 FRONTIER: list[tuple[str, Callable[[Mapping[str, Any], float], Any], str]] = [
-    ("NDCG", lambda p, plain: p["ndcg"], ".4f"),
+    ("ndcg", lambda p, plain: p["ndcg"], ".4f"),
     ("change", lambda p, plain: p["ndcg"] / plain - 1 if plain else None, "+.1%"),
-    ("HR", lambda p, plain: p["hr"], ".4f"),
+    ("hit_rate", lambda p, plain: p["hit_rate"], ".4f"),
     ("similarity", lambda p, plain: p["intra_list_similarity"], ".3f"),
     ("coverage", lambda p, plain: p["coverage"], ".3f"),
-    ("miscalibration", lambda p, plain: p["miscalibration"], ".3f"),
+    ("calibration", lambda p, plain: p["calibration"], ".3f"),
 ]
 """Title, value of a point of the frontier and the NDCG of its first, format."""
 
@@ -304,20 +304,20 @@ def _cell(value: Any, form: str) -> str:
 
 
 def _slice_table(done: Mapping[str, Any]) -> str:
-    """Return NDCG and HR of every part, a row a part."""
+    """Return NDCG and hit rate of every part, a row a part."""
     parts = {name: part for name, part in next(iter(done.values()))["slices"].items() if part["n"]}
     head = "".join(f"<th>{escape(name)}</th>" for name in done)
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{part['n']:,}</td><td>{part['share']:.1%}</td>"
         + "".join(
-            f"<td>{result['slices'][name]['ndcg']:.4f} <small>{result['slices'][name]['hr']:.3f}</small></td>"
+            f"<td>{result['slices'][name]['ndcg']:.4f} <small>{result['slices'][name]['hit_rate']:.3f}</small></td>"
             for result in done.values()
         )
         + "</tr>"
         for name, part in parts.items()
     )
     return (
-        "<details><summary>All parts in numbers: NDCG, and HR in small</summary>"
+        "<details><summary>All parts in numbers: ndcg, and hit_rate in small</summary>"
         f'<div class="wide"><table><tr><th>part</th><th>events</th><th>share</th>{head}</tr>{rows}</table></div>'
         "</details>"
     )

@@ -75,7 +75,7 @@ def test_the_engine_is_observed(log, tmp_path):
     text = (tmp_path / "index.html").read_text()
 
     assert [name for name, one in told["results"].items() if {"candidates", "frontier"} & one.keys()] == ["stream_rec"]
-    assert measured["candidates"]["recall"] >= measured["hr"] > 0
+    assert measured["candidates"]["recall"] >= measured["hit_rate"] > 0
     assert measured["candidates"]["slices"].keys() == measured["slices"].keys()
     assert [point["diversity"] for point in measured["frontier"]] == [0, 0.1, 0.2, 0.35, 0.5, 0.75, 1]
     assert "Candidates: what could have been in a list" in text and "What variety costs" in text
@@ -112,7 +112,7 @@ def test_a_difficult_log(tmp_path):
     assert (protocol["n_out_of_order"], protocol["n_items_without_text"]) == (1, 1)
     assert (protocol["n_scored_of_unlisted_items"], protocol["n_items_listed"]) == (2, 7)
     assert told["results"]["stream_rec"]["slices"]["item=unlisted"] == {
-        "n": 2, "share": 2 / protocol["n_scored_events"], "hr": 0, "ndcg": 0, "mrr": 0,
+        "n": 2, "share": 2 / protocol["n_scored_events"], "hit_rate": 0, "ndcg": 0, "mrr": 0,
     }  # fmt: skip
     for words in ("1 events were out of order", "1 items have no text", "2 of 9", "skipped 3 bad lines: 1 not_json"):
         assert words in result.stderr
@@ -125,8 +125,8 @@ def test_nothing_but_one_user_and_one_time_and_no_text(tmp_path):
     measured = told["results"]["stream_rec"]
 
     assert result.exit_code == 0, result.output
-    assert (told["protocol"]["n_scored_events"], measured["hr"]) == (1, 1)
-    assert measured["ci"] is measured["miscalibration"] is measured["intra_list_similarity"] is None
+    assert (told["protocol"]["n_scored_events"], measured["hit_rate"]) == (1, 1)
+    assert measured["ci"] is measured["calibration"] is measured["intra_list_similarity"] is None
     assert told["protocol"]["encoder"] == ""
 
 

@@ -58,20 +58,20 @@ def test_a_result_by_hand(tmp_path):
     result = made["stream_rec"]
     second = 1 / np.log2(3)
 
-    assert (result["hr"], result["ndcg"], result["mrr"]) == pytest.approx((0.5, (1 + second) / 4, 1.5 / 4))
-    assert result["hr@10"] == result["hr"]
+    assert (result["hit_rate"], result["ndcg"], result["mrr"]) == pytest.approx((0.5, (1 + second) / 4, 1.5 / 4))
+    assert result["hit_rate@10"] == result["hit_rate"]
     assert {name: part["n"] for name, part in result["slices"].items() if part["n"]} == {
         "user<5": 4, "user=0": 1, "user=1-4": 3, "item<5": 4, "item=0": 1, "item=1-4": 3,
         "pair=seen": 1, "pair=new": 3, "kind=view": 4, "item=unlisted": 1,
     }  # fmt: skip
-    assert result["slices"]["pair=seen"] == {"n": 1, "share": 0.25, "hr": 1, "ndcg": 1, "mrr": 1}
-    assert result["slices"]["user=0"] == {"n": 1, "share": 0.25, "hr": 0, "ndcg": 0, "mrr": 0}
-    assert result["slices"]["user=20+"] == {"n": 0, "share": 0, "hr": None, "ndcg": None, "mrr": None}
+    assert result["slices"]["pair=seen"] == {"n": 1, "share": 0.25, "hit_rate": 1, "ndcg": 1, "mrr": 1}
+    assert result["slices"]["user=0"] == {"n": 1, "share": 0.25, "hit_rate": 0, "ndcg": 0, "mrr": 0}
+    assert result["slices"]["user=20+"] == {"n": 0, "share": 0, "hit_rate": None, "ndcg": None, "mrr": None}
     assert [result["halves"][half]["ndcg"] for half in ("first", "second")] == pytest.approx([0.5, second / 2])
     assert (result["coverage"], result["list_length"]) == (2 / 3, 5 / 3)
     assert result["intra_list_similarity"] == pytest.approx(0)
     assert result["ci"]["ndcg"]["low"] <= result["ndcg"] <= result["ci"]["ndcg"]["high"]
-    assert result["curves"]["over_time"]["hr"][-1] == 0
+    assert result["curves"]["over_time"]["hit_rate"][-1] == 0
     assert result["curves"]["item_age"]["none"]["n"] == 1
     assert comparison is None
 
@@ -97,11 +97,11 @@ def test_a_frontier_by_hand(tmp_path):
 
     assert [point["diversity"] for point in frontier] == [0, 1]
     assert [point["ndcg"] for point in frontier] == pytest.approx([(1 + second) / 4, (second + second + 1) / 4])
-    assert [point["hr"] for point in frontier] == [0.5, 0.75]
+    assert [point["hit_rate"] for point in frontier] == [0.5, 0.75]
     assert [point["coverage"] for point in frontier] == pytest.approx([2 / 3, 1])
     assert [point["n_lists"] for point in frontier] == [3, 3]
     assert frontier[1]["ndcg_change"]["mean"] == pytest.approx(second / 4)
-    assert frontier[0]["miscalibration"] == pytest.approx(np.log(1 / (0.99 * 0.5 + 0.01)))
+    assert frontier[0]["calibration"] == pytest.approx(np.log(1 / (0.99 * 0.5 + 0.01)))
 
 
 def test_who_was_not_observed_has_neither_candidates_nor_a_frontier(tmp_path):
@@ -133,7 +133,7 @@ def test_a_list_is_calibrated_to_what_was_before_it(tmp_path):
     """u did k and gets k and l; v did l and gets both; w did nothing."""
     result = evaluation(tmp_path).of_all({"m": GOOD})[0]["m"]
 
-    assert result["miscalibration"] == pytest.approx(np.log(1 / (0.99 * 0.5 + 0.01)))
+    assert result["calibration"] == pytest.approx(np.log(1 / (0.99 * 0.5 + 0.01)))
 
 
 def test_the_engine_is_compared_with_the_best_other(tmp_path):
@@ -150,7 +150,7 @@ def test_the_engine_is_compared_with_the_best_other(tmp_path):
     assert results["failed"] == {"error": "no"}
     assert comparison["baseline"] == "better"
     assert comparison["ndcg"]["mean"] == pytest.approx(results["stream_rec"]["ndcg"] - results["better"]["ndcg"])
-    assert comparison["hr"] == {"mean": 0, "low": 0, "high": 0}
+    assert comparison["hit_rate"] == {"mean": 0, "low": 0, "high": 0}
 
 
 def test_one_user_gives_no_interval(tmp_path):
@@ -168,7 +168,7 @@ def test_lists_shorter_than_ten_have_no_measure_at_ten(tmp_path):
     """It would be the same number under another name."""
     result = evaluation(tmp_path, n=5).of_all({"m": finished([1, 0, 2, 0], LISTS, n=5)})[0]["m"]
 
-    assert result["hr@10"] is result["ndcg@10"] is None
+    assert result["hit_rate@10"] is result["ndcg@10"] is None
 
 
 def test_genres_come_from_categories_else_from_tags(tmp_path):

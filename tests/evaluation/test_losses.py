@@ -8,14 +8,14 @@ from stream_rec.evaluation.losses import Loss, losses, markdown
 def result(
     first: tuple[int, float, float], second: tuple[int, float, float], **parts: tuple[int, float, float]
 ) -> dict:
-    """Return a result from (events, NDCG, HR) of the halves and of some slices."""
+    """Return a result from (events, NDCG, hit rate) of the halves and of some slices."""
 
-    def part(n: int, ndcg: float, hr: float) -> dict:
-        return {"n": n, "ndcg": ndcg if n else None, "hr": hr if n else None}
+    def part(n: int, ndcg: float, hit_rate: float) -> dict:
+        return {"n": n, "ndcg": ndcg if n else None, "hit_rate": hit_rate if n else None}
 
     halves = {"first": part(*first), "second": part(*second)}
     n = first[0] + second[0]
-    whole = {metric: sum(h["n"] * h[metric] for h in halves.values()) / n for metric in ("ndcg", "hr")}
+    whole = {metric: sum(h["n"] * h[metric] for h in halves.values()) / n for metric in ("ndcg", "hit_rate")}
     return {**whole, "halves": halves, "slices": {name: part(*one) for name, one in parts.items()}}
 
 
@@ -31,9 +31,9 @@ RESULTS = {
 def test_every_part_and_measure_in_which_a_baseline_is_better():
     """With the best of them and how many there are; not where they are level, not of empty parts, not of ourselves."""
     assert losses(RESULTS) == [
-        Loss("half=first", 10, "hr", 0.6, "popular", 0.7, 2),
+        Loss("half=first", 10, "hit_rate", 0.6, "popular", 0.7, 2),
         Loss("new", 4, "ndcg", 0.1, "popular", 0.2, 2),
-        Loss("new", 4, "hr", 0.3, "nearest", 0.4, 1),
+        Loss("new", 4, "hit_rate", 0.3, "nearest", 0.4, 1),
     ]
 
 
@@ -43,7 +43,7 @@ def test_a_loss_of_all_events_is_said_first():
         **RESULTS,
         "popular": result((10, 0.6, 0.6), (10, 0.6, 0.6), **{n: (0, 0, 0) for n in ("new", "seen", "none")}),
     }
-    better["popular"]["slices"] |= {n: {"n": 1, "ndcg": 0.0, "hr": 0.0} for n in ("new", "seen")}
+    better["popular"]["slices"] |= {n: {"n": 1, "ndcg": 0.0, "hit_rate": 0.0} for n in ("new", "seen")}
 
     assert losses(better)[0] == Loss("all", 20, "ndcg", 0.5, "popular", 0.6, 1)
 
@@ -56,6 +56,6 @@ def test_the_page_has_tables_for_each_log():
 
     assert "    make it\n" in text
     assert "## a\n\nA baseline is better in 2 of 5 parts.\n\n| part |" in text
-    assert "| new | 4 | HR | 0.3000 | 0.4000 | nearest | 1 |\n" in text
+    assert "| new | 4 | hit_rate | 0.3000 | 0.4000 | nearest | 1 |\n" in text
     assert "| popular | 7 | 0.2500 | rate 0.05, window none |\n" in text
     assert text.endswith("## b\n\nA baseline is better in 0 of 5 parts.\n")

@@ -21,19 +21,19 @@ def test_ranks_by_hand():
 
 def test_accuracy_by_hand():
     """First, third, missed, fourth; of the first three, the fourth is missed too."""
-    assert metrics.hits(RANKS, 3).tolist() == [1, 1, 0, 0]
-    assert metrics.gains(RANKS, 4) == pytest.approx([1, 0.5, 0, 1 / np.log2(5)])
-    assert metrics.reciprocals(RANKS, 3) == pytest.approx([1, 1 / 3, 0, 0])
+    assert metrics.hit_rate(RANKS, 3).tolist() == [1, 1, 0, 0]
+    assert metrics.ndcg(RANKS, 4) == pytest.approx([1, 0.5, 0, 1 / np.log2(5)])
+    assert metrics.mrr(RANKS, 3) == pytest.approx([1, 1 / 3, 0, 0])
 
 
 @given(st.lists(st.integers(0, 1000), min_size=1), st.integers(1, 1000))
 def test_accuracy_stays_in_its_bounds(ranks, k):
-    """0 <= MRR <= NDCG <= HR <= 1, and more of a list never says less."""
+    """0 <= MRR <= NDCG <= hit rate <= 1, and more of a list never says less."""
     ranks = np.array(ranks, np.uint16)
-    hr, ndcg, mrr = (of(ranks, k) for of in (metrics.hits, metrics.gains, metrics.reciprocals))
+    hit_rate, ndcg, mrr = (of(ranks, k) for of in (metrics.hit_rate, metrics.ndcg, metrics.mrr))
 
-    assert (mrr >= 0).all() and (mrr <= ndcg).all() and (ndcg <= hr).all() and (hr <= 1).all()
-    assert (metrics.gains(ranks, k + 1) >= ndcg).all()
+    assert (mrr >= 0).all() and (mrr <= ndcg).all() and (ndcg <= hit_rate).all() and (hit_rate <= 1).all()
+    assert (metrics.ndcg(ranks, k + 1) >= ndcg).all()
 
 
 def test_exposure_coverage_and_gini_by_hand():
@@ -83,12 +83,12 @@ def test_miscalibration_by_hand():
     genres = [np.array([0]), np.array([1]), np.array([0, 1]), np.array([], np.int64)]
     lists = np.array([[1, -1], [0, 3], [2, -1]])
     once = [np.array([0, 0])]
-    other, same, both = (metrics.miscalibration(lists[at : at + 1], once, genres, 2) for at in range(3))
+    other, same, both = (metrics.calibration(lists[at : at + 1], once, genres, 2) for at in range(3))
 
     assert other == pytest.approx(np.log(1 / 0.01))
     assert same == pytest.approx(0)
     assert both == pytest.approx(np.log(1 / (0.99 * 0.5 + 0.01)))
-    assert metrics.miscalibration(lists, once * 3, genres, 2) == pytest.approx((other + same + both) / 3)
+    assert metrics.calibration(lists, once * 3, genres, 2) == pytest.approx((other + same + both) / 3)
 
 
 def test_nothing_can_be_calibrated_without_history_or_genres():
@@ -97,4 +97,4 @@ def test_nothing_can_be_calibrated_without_history_or_genres():
     lists = np.array([[0], [1], [-1]])
     histories = [np.array([], np.int64), np.array([0]), np.array([0])]
 
-    assert metrics.miscalibration(lists, histories, genres, 1) is None
+    assert metrics.calibration(lists, histories, genres, 1) is None

@@ -83,9 +83,9 @@ def test_lists_at_the_diversity_in_use_are_those_that_were_made(tmp_path, divers
     assert found.diversities.tolist() == sorted({*DIVERSITIES, diversity})
     assert found.lists[found.diversities == diversity][0].tolist() == outcome.lists.tolist()
     assert point["n_lists"] == len(outcome.lists)
-    for name in ("ndcg", "hr", "intra_list_similarity", "coverage"):
+    for name in ("ndcg", "hit_rate", "intra_list_similarity", "coverage"):
         assert point[name] == pytest.approx(result[name]), name
-    assert point["miscalibration"] == pytest.approx(result["miscalibration"])
+    assert point["calibration"] == pytest.approx(result["calibration"])
 
 
 def test_more_diversity_makes_lists_less_alike(tmp_path):

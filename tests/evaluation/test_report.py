@@ -135,5 +135,5 @@ def test_where_a_baseline_is_better_is_shown(tmp_path):
     """In each part; where there is none, that."""
     text = page(said(tmp_path, stream_rec=OBSERVED, other=finished([2, 0, 1, 0], LISTS)))
 
-    assert "<td>half=second</td><td>2</td><td>NDCG</td><td>0.3155</td><td>0.5000</td><td>other</td><td>1</td>" in text
+    assert "<td>half=second</td><td>2</td><td>ndcg</td><td>0.3155</td><td>0.5000</td><td>other</td><td>1</td>" in text
     assert "No baseline is better in any part" in page(said(tmp_path, stream_rec=OBSERVED, other=GOOD))

@@ -12,7 +12,7 @@ import numpy as np
 from stream_rec.config import Settings
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.stage import ItemRecord, embed
-from stream_rec.evaluation.metrics import gains
+from stream_rec.evaluation import metrics
 from stream_rec.events.interaction import LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.knowledge.visits import visitor_of
@@ -59,7 +59,7 @@ def ndcg(
             if workers.every and number % (workers.every // workers.n) == 0:
                 exchange(heads[name], topics[name], number // (workers.every // workers.n) % workers.n, cold, of)
         pipeline.fold(kind, event)
-    return {name: float(gains(np.array(r[warmup:]), SETTINGS.ranking.n).mean()) for name, r in ranks.items()}
+    return {name: float(metrics.ndcg(np.array(r[warmup:]), SETTINGS.ranking.n).mean()) for name, r in ranks.items()}
 
 
 def exchange(heads: Sequence[SharedHead], topic: dict[str, bytes], who: int, cold: MixtureHead, of: bytes) -> None:

@@ -73,7 +73,7 @@ def everybodys_list(pipeline: Pipeline) -> list[str]:
 
 
 def others(pipeline: Pipeline) -> tuple[float, float]:
-    """Return what the others had of it next: mean NDCG@20 of their lists, and the share of lists with the target."""
+    """Return what the others had of it next: mean ndcg@20 of their lists, and the share of lists with the target."""
     gains, with_target = [], 0
     pipeline = deepcopy(pipeline)
     for kind, event in log()[N_BEFORE:]:

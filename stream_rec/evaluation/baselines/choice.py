@@ -2,7 +2,7 @@
 
 The warm-up's groups are kept as they come. With its last one, the method is tried with some settings: each trial
 learns the first half of the warm-up, and on the second half makes lists as the protocol does, before a group is
-learned. The setting with the highest NDCG@20 is kept, learns the whole warm-up anew, and takes what comes. Settings
+learned. The setting with the highest ndcg@20 is kept, learns the whole warm-up anew, and takes what comes. Settings
 are tried one after the other, each with the best found before it, so that trials add up and do not multiply.
 
 What it costs is bounded: a trial makes at most JUDGED lists, evenly spread, and a batch model is trained twice in it.
@@ -86,7 +86,7 @@ def _ndcg(method: Method, groups: Sequence[Group], judged: set[int]) -> float:
     for number, group in enumerate(groups):
         if number in judged:
             ranks = places_in(method.recommend(group.user, group.now_ms, CUTOFF), group.items)
-            gain += float(metrics.gains(ranks, CUTOFF).sum())
+            gain += float(metrics.ndcg(ranks, CUTOFF).sum())
             n_events += len(ranks)
         method.learn(group)
     return gain / n_events

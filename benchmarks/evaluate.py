@@ -3,7 +3,7 @@
     python benchmarks/evaluate.py --logs ../shared/data --out evaluation
 
 For each log a report page and everything measured as JSON come to the folder `--out`; the tables, as Markdown, to
-standard output; where a baseline is better and what each chose, as `docs/evaluation.md`, to the file `--page`. About
+standard output; where a baseline is better and what each chose, as `docs/baselines.md`, to the file `--page`. About
 half an hour on two cores. Times are true only with --jobs 1. With `--only LOG` one log is run, and the others are taken
 from `--out`.
 """
@@ -67,7 +67,7 @@ def main() -> None:
         table_of_choices,
     )
     if arguments.page:
-        command = "python benchmarks/evaluate.py --logs LOGS --page docs/evaluation.md"
+        command = "python benchmarks/evaluate.py --logs LOGS --page docs/baselines.md"
         arguments.page.write_text(markdown(results, command=command), encoding="utf-8")
     print(*(table(results) for table in tables), sep="\n")
 

@@ -26,7 +26,7 @@ LAYERS = (
     ("cli",),
     ("__main__",),
 )
-"""Lowest first. A module imports from its own layer or from lower ones; see docs/architecture.md."""
+"""Lowest first. A module imports from its own layer or from lower ones; see docs/concepts/architecture.md."""
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),

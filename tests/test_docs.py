@@ -17,7 +17,7 @@ from stream_rec.topics.definition import load
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCS = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("name", [definition.name for definition in load()])
@@ -70,7 +70,7 @@ def test_the_replay_of_the_readme_runs(tmp_path):
     assert len((tmp_path / "lists.jsonl").read_bytes().splitlines()) == 200
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_named_files_exist(page):
     """Paths that the docs name are there."""
     named = set(
@@ -80,7 +80,7 @@ def test_named_files_exist(page):
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_page_has_a_gap(page):
     """No placeholder was forgotten."""
     assert not re.search(r"MEASURED\b|TODO|TBD", page.read_text())

@@ -11,7 +11,7 @@ import click
 from stream_rec.logs.log import BadLine
 
 FORMATS = """\b
-Files are JSON lines or CSV, plain or gzipped; docs/formats.md has every
+Files are JSON lines or CSV, plain or gzipped; docs/reference/formats.md has every
 field. An event and an item:
   {"event_type": "view", "user_id": "ann", "item_id": "cup-3",
    "timestamp": "2024-05-01T12:00:00Z"}        on one line

@@ -119,7 +119,7 @@ def scan(
         if not len(times_ms) % 1000:
             on_progress(log.bytes_read / max(1, log.bytes_total))
     if not times_ms:
-        raise FileProblem(f"{path} has no event that can be used; docs/formats.md says what is read")
+        raise FileProblem(f"{path} has no event that can be used; docs/reference/formats.md says what is read")
     times = np.frombuffer(times_ms, np.int64)
     order = np.argsort(times, kind="stable")
     n_late = int(np.count_nonzero(times < np.maximum.accumulate(times)))

@@ -1,6 +1,6 @@
 """What the fields of a log mean: an event or an item from a JSON line or a row of a table, or all that is wrong there.
 
-``docs/formats.md`` says the same to people. A name that is nearly right is never guessed, only named.
+``docs/reference/formats.md`` says the same to people. A name that is nearly right is never guessed, only named.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ PACKED = {
     codecs.BOM_UTF16_BE: "UTF-16: save it as UTF-8, or `iconv -f UTF-16 -t UTF-8`",
 }
 """What files of other kinds begin with, and what to do."""
-FORMATS = "docs/formats.md says what is read"
+FORMATS = "docs/reference/formats.md says what is read"
 
 
 class BadLine(NamedTuple):

@@ -1,7 +1,7 @@
 """A table: one RocksDB database for each partition that this process owns, and the changelog that outlives them all.
 
 Faust's own tables recover at a tenth of the speed, wait for ever for a last record that compaction has taken, and let a
-process that was paused overwrite its successor's states (docs/architecture.md). Here a partition is taken over so:
+process that was paused overwrite its successor's states (docs/concepts/architecture.md). So a partition is taken over:
 
 1. Write a mark to its changelog, and read up to it, from where the local database ends if that belongs to this
    changelog. The mark is a record that nothing takes away meanwhile: reading always comes to an end.

@@ -1,4 +1,4 @@
-"""docs/formats.md says what is read: its examples are, its fields and reasons are those of the code."""
+"""docs/reference/formats.md says what is read: its examples are, its fields and reasons are those of the code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stream_rec.events.validate import InputLimits
 from stream_rec.logs.fields import EventFields
 from stream_rec.logs.log import content, read_events, read_items
 
-PAGE = (Path(__file__).parents[2] / "docs/formats.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/reference/formats.md").read_text(encoding="utf-8")
 LIMITS = InputLimits()
 NOW_MS = 1_800_000_000_000
 NOON_MS = 1_714_564_800_000

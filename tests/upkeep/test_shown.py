@@ -117,7 +117,7 @@ def test_outdated_lists_come_with_the_newest_active_users_first():
 
 
 def test_what_it_takes_of_memory():
-    """The arrays' part of what docs/architecture.md says of a user; the rest is the id, in a dictionary and a list."""
+    """The arrays' part of what docs/concepts/architecture.md says of a user; the rest is the id, in two containers."""
     shown = Shown(10_000, 20)
     for number in range(1000):
         put(shown, f"u{number}", *range(20))

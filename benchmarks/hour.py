@@ -23,8 +23,8 @@ from stream_rec.events.item import Item
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.popularity import HALF_LIVES_MS
 from stream_rec.knowledge.visits import RECORD
-from stream_rec.wiring.apps import new_producer
-from stream_rec.wiring.lease import Lease
+from stream_rec.runtime.clients import new_producer
+from stream_rec.runtime.lease import Lease
 
 ITEMS = 4_000
 PREDECESSORS, VISITORS = 180, 128

@@ -22,14 +22,14 @@ import numpy as np
 from aiokafka import TopicPartition
 from burst import CALM_PER_S, Load, Probes, Watch, say
 
-from stream_rec.changelog import Reading
 from stream_rec.config import Settings, overridden
 from stream_rec.events.item import Item
+from stream_rec.runtime.changelog import Reading
+from stream_rec.runtime.clients import new_producer, new_reader
+from stream_rec.runtime.lease import Lease
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
-from stream_rec.wiring.apps import new_producer, new_reader
-from stream_rec.wiring.lease import Lease
 
 CALM_S = 15.0
 BACKLOG = 10_000

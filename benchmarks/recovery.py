@@ -30,13 +30,13 @@ from stream_rec.config import Settings, overridden
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.runtime.clients import new_producer
+from stream_rec.runtime.lease import Lease
+from stream_rec.runtime.table import State, Table
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
 from stream_rec.user.state import Entry, Tally, UserState
-from stream_rec.wiring.apps import new_producer
-from stream_rec.wiring.lease import Lease
-from stream_rec.wiring.table import State, Table
 
 EVENTS = 12
 """Of one user: about 1 KB of state."""

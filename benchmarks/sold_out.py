@@ -26,9 +26,10 @@ import psutil
 
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings, Settings, overridden
+from stream_rec.config import Settings, overridden
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.testing.arrivals import Arrivals, Latency
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline

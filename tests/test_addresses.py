@@ -6,8 +6,8 @@ import pytest
 
 from stream_rec.addresses import EXPECTED, AddressError, addresses
 from stream_rec.client import EventProducer
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import SettingsError
+from stream_rec.kafka_settings import KafkaSettings
 
 
 @pytest.mark.parametrize(

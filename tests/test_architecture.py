@@ -11,8 +11,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "stream_rec"
 LAYERS = (
-    ("errors", "changelog", "rocks", "addresses", "stop_signals", "private_folder", "package_data"),
+    ("errors", "addresses", "kafka_settings", "stop_signals", "private_folder", "package_data"),
     ("events",),
+    ("runtime",),
     ("knowledge", "user", "embedding", "catalog", "ranking", "retrieval", "reranking", "config", "explain"),
     ("recommend",),
     ("recommender",),
@@ -22,7 +23,7 @@ LAYERS = (
     ("topics", "broker"),
     ("operations", "evaluation"),
     ("snapshot",),
-    ("wiring", "dashboard", "testing"),
+    ("stages", "dashboard", "testing"),
     ("cli",),
     ("__main__",),
 )
@@ -30,7 +31,7 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
-    *("recommender", "pipeline", "kernels", "upkeep", "changelog", "logs", "replay", "evaluation"),
+    *("recommender", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
 )
 HEAVY = ("faust", "kafka", "aiokafka", "torch", "transformers", "rocksdict", "aiohttp", "rich", "click")
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
@@ -65,7 +66,7 @@ def layer_of(top: str) -> int:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_imports_run_one_way(path: Path):
-    """cli, wiring, replay, testing → recommend → the middle packages → events → errors."""
+    """cli, stages, replay, testing → recommend → the middle packages → runtime → events → errors."""
     own = layer_of(name_of(path).split(".")[0])
     needed = {name.split(".")[0] for name in needed_modules(path)}
 
@@ -79,17 +80,33 @@ def needed_modules(path: Path) -> set[str]:
     return {part for name in names for part in (name, name.rpartition(".")[0]) if part in known}
 
 
-@pytest.mark.parametrize("production", ["wiring", "client"])
-def test_production_needs_no_replay_and_no_evaluation(production: str):
-    """Nor what only tests, developers and logs need: whatever a worker, an embedder or the SDK imports, and so on."""
+def needed_by(package: str) -> set[str]:
+    """Return a package's modules and those that they import, and so on."""
     graph = {name_of(path): needed_modules(path) for path in MODULES}
-    needed, todo = set(), {name for name in graph if name.split(".")[0] == production}
+    needed: set[str] = set()
+    todo = {name for name in graph if name.split(".")[0] == package}
     while todo:
         needed |= todo
         todo = {need for name in todo for need in graph[name]} - needed
+    return needed
 
-    tops = {name.split(".")[0] for name in needed}
+
+@pytest.mark.parametrize("production", ["runtime", "stages", "client"])
+def test_production_needs_no_replay_and_no_evaluation(production: str):
+    """Nor what only tests, developers and logs need: whatever a worker, an embedder or the SDK imports, and so on."""
+    tops = {name.split(".")[0] for name in needed_by(production)}
+
     assert tops & {"replay", "evaluation", "logs", "testing", "broker", "operations", "cli"} == set()
+
+
+def test_the_runtime_knows_no_recommender():
+    """It could be lifted out and serve another job: these modules, and what they import, are all that it needs."""
+    outside = {name for name in needed_by("runtime") if name.split(".")[0] != "runtime"}
+
+    assert outside <= {
+        *("errors", "addresses", "kafka_settings", "stop_signals", "private_folder"),
+        *("events", "events.codec", "events.partition", "events.rejected"),
+    }
 
 
 def test_a_worker_can_say_how_many_threads_numpy_may_have():
@@ -117,11 +134,11 @@ def test_the_core_brings_no_kafka_and_no_model():
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
 
 
-def test_only_the_wiring_imports_faust():
+def test_only_the_runtime_and_the_stages_import_faust():
     """And only the torch encoder imports torch."""
     users = {top: {name_of(p) for p in MODULES if top in {n.split(".")[0] for n in imported(p)}} for top in HEAVY}
 
-    assert {name.split(".")[0] for name in users["faust"]} <= {"wiring"}
+    assert {name.split(".")[0] for name in users["faust"]} <= {"runtime", "stages"}
     assert users["torch"] | users["transformers"] <= {"embedding.torch_encoder"}
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.config import SECRETS, Settings, as_toml, load, overridden, secret_sources, shown
+from stream_rec.config import Settings, as_toml, load, overridden, secret_sources, shown
 from stream_rec.errors import SettingsError
+from stream_rec.kafka_settings import SECRETS
 
 
 def toml(folder: Path, text: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stream_rec.private_folder import make_private, shut_others_out
-from stream_rec.wiring.instance import held_directory
+from stream_rec.runtime.instance import held_directory
 
 
 def mode_of(path: Path) -> int:

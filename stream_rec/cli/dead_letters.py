@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stream_rec.config import KafkaSettings
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.rejections import Counts, DeadLetter, RejectionReader, path_of
 from stream_rec.operations.verdict import REPLAY_OF, Chosen, Held
 

@@ -24,7 +24,7 @@ def embedder(settings: Settings, **changed: str | None) -> None:
     settings = connected(overridden(settings, flags), os.environ)
     directory = Path(settings.embedder.data_dir).absolute() / settings.embedder.instance_id
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(directory / "torch"))  # else torch makes one in /tmp
-    from stream_rec.wiring.embedder import run
+    from stream_rec.stages.embedder import run
 
     wait_for_broker(settings.kafka)
     run(settings)

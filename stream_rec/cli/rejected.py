@@ -37,8 +37,9 @@ from stream_rec.cli.group import Commands
 from stream_rec.cli.interrupt import interrupt_flag, stop_if
 from stream_rec.cli.parameters import Moment, OriginParam, TopicParam
 from stream_rec.cli.progress import show_progress
-from stream_rec.config import KafkaSettings, Settings
+from stream_rec.config import Settings
 from stream_rec.events.rejected import Origin
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.permissions import require_permissions
 from stream_rec.operations.rejections import DeadLetter, Filter, RejectionReader, path_of
 from stream_rec.operations.repairs import read_repairs

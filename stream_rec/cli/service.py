@@ -6,8 +6,8 @@ import logging
 import time
 
 from stream_rec.client.reachable import require_answering
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, LoginRefused
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.stop_signals import end_with_0
 
 log = logging.getLogger(__name__)

@@ -19,10 +19,11 @@ from stream_rec.broker.find import reached
 from stream_rec.cli.interrupt import interrupt_flag
 from stream_rec.client import RecommendationsView
 from stream_rec.client.reader import RecordLookup, TopicReader
-from stream_rec.config import KafkaSettings, Settings
+from stream_rec.config import Settings
 from stream_rec.errors import NotAllowed
 from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.explain import why
+from stream_rec.kafka_settings import KafkaSettings
 
 READ_TIMEOUT_S = 120.0
 """How long reading a topic to its end may take at the start."""

@@ -10,8 +10,8 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import Cancelled, KafkaConnectionError, KafkaError, UnsupportedCodecError
 from kafka.net.compat import KafkaNetClient
 
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, TopicMismatch, UnreadableRecords
+from stream_rec.kafka_settings import KafkaSettings
 
 C = TypeVar("C")
 

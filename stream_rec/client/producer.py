@@ -17,7 +17,6 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from msgspec import Struct
 
 from stream_rec.client.connect import connect, settings_of
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import DeliveryFailed, TopicMismatch
 from stream_rec.events import validate
 from stream_rec.events.forget import Forget
@@ -26,6 +25,7 @@ from stream_rec.events.interaction import Context, Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
 from stream_rec.events.validate import InputLimits, Rejection
+from stream_rec.kafka_settings import KafkaSettings
 
 RECORD_OVERHEAD_BYTES = 1000
 """About what kafka-python keeps for a record under way, its bytes aside: futures, callbacks, metadata."""

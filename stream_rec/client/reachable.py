@@ -20,8 +20,8 @@ from aiokafka.errors import (
 from aiokafka.protocol.metadata import MetadataRequest
 
 from stream_rec.addresses import Address
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, LoginRefused
+from stream_rec.kafka_settings import KafkaSettings
 
 REMEDY = "start one with `stream-rec broker start`, or set KAFKA_BOOTSTRAP"
 

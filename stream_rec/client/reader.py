@@ -9,8 +9,8 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, absent, reading_consumer
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, TopicMismatch
+from stream_rec.kafka_settings import KafkaSettings
 
 
 class TopicReader:

@@ -12,12 +12,12 @@ from kafka.consumer.fetcher import ConsumerRecord
 from stream_rec.client.connect import settings_of
 from stream_rec.client.reader import TopicReader
 from stream_rec.client.workers import APP_ID, why_no_list
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, UnreadableRecords
 from stream_rec.events import validate
 from stream_rec.events.partition import Place
 from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.events.validate import InputLimits, Rejection
+from stream_rec.kafka_settings import KafkaSettings
 
 _SLATE = msgspec.json.Decoder(Slate)
 _LIMITS = InputLimits()

@@ -9,8 +9,9 @@ from kafka.errors import GroupAuthorizationFailedError, KafkaError
 
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect
 from stream_rec.client.groups import members
-from stream_rec.config import KafkaSettings, WorkerSettings
+from stream_rec.config import WorkerSettings
 from stream_rec.errors import BrokerUnavailable, NotAllowed
+from stream_rec.kafka_settings import KafkaSettings
 
 APP_ID = WorkerSettings().app_id
 

@@ -8,8 +8,8 @@ from kafka.errors import KafkaError, TopicAuthorizationFailedError
 from msgspec import Struct
 
 from stream_rec.client.connect import absent, reading_consumer
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import TopicMismatch
+from stream_rec.kafka_settings import KafkaSettings
 
 
 class Answers:

@@ -9,11 +9,11 @@ from functools import partial
 from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings
 from stream_rec.events import validate
 from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
 from stream_rec.events.partition import Place
 from stream_rec.events.validate import InputLimits, Rejection
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.digests import Digests, digest_of
 
 

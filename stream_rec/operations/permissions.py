@@ -11,8 +11,8 @@ from kafka.errors import GroupAuthorizationFailedError, KafkaError
 
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, absent, connect
 from stream_rec.client.groups import members
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, NotAllowed
+from stream_rec.kafka_settings import KafkaSettings
 
 _IN_WORDS = {
     "READ": "read",

@@ -15,8 +15,8 @@ from kafka.consumer.fetcher import ConsumerRecord
 from msgspec import Struct
 
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings
 from stream_rec.events.rejected import Origin, Rejected
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.stall_timeout import StallTimeout
 
 REPLAYED_TO = "replayed-to"

@@ -14,10 +14,10 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from stream_rec.client.connect import connect
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import DeliveryFailed
 from stream_rec.events.rejected import Origin
 from stream_rec.events.validate import InputLimits
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.rejections import REPLAYED_TO, path_of
 from stream_rec.operations.verdict import Resend
 

@@ -12,10 +12,10 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, absent, reading_consumer
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable
 from stream_rec.events.partition import partition_of
 from stream_rec.events.rejected import Origin
+from stream_rec.kafka_settings import KafkaSettings
 
 READ_TIMEOUT_S = 30.0
 """How long the broker may take for one record."""

@@ -11,13 +11,13 @@ from pathlib import Path
 import rocksdict
 from kafka.consumer.fetcher import ConsumerRecord
 
-from stream_rec.changelog import Reading
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import StateVersionError
 from stream_rec.events.partition import partition_of
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.stall_timeout import StallTimeout
-from stream_rec.rocks import batch_of
+from stream_rec.runtime.changelog import Reading
+from stream_rec.runtime.rocks import batch_of
 from stream_rec.snapshot.sections import Portable, is_kept
 
 BATCH_BYTES = 8 << 20

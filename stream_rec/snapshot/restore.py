@@ -12,9 +12,10 @@ from kafka.errors import KafkaError
 
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, idempotent_producer
 from stream_rec.client.groups import members
-from stream_rec.config import KafkaSettings, Settings
+from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, DeliveryFailed, NotAtRest, TopicMismatch, TopicsInUse
 from stream_rec.events.partition import partition_of
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.lag import has_committed, kept_records
 from stream_rec.operations.permissions import require_permissions
 from stream_rec.snapshot.file import Manifest, Snapshot

@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings
 from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import Slate
+from stream_rec.kafka_settings import KafkaSettings
 
 
 class Latency(Struct, frozen=True):

@@ -12,7 +12,8 @@ import msgspec
 
 from stream_rec.broker.lifecycle import start_broker, stop_broker
 from stream_rec.client.reachable import require_answering
-from stream_rec.config import KafkaSettings, Settings, load
+from stream_rec.config import Settings, load
+from stream_rec.kafka_settings import KafkaSettings
 
 
 @contextmanager

@@ -27,7 +27,6 @@ import msgspec
 from kafka import KafkaAdminClient
 from kafka.consumer.fetcher import ConsumerRecord
 
-from stream_rec.changelog import Reading
 from stream_rec.client import EventProducer, RecommendationsView
 from stream_rec.client.connect import connect
 from stream_rec.client.reader import TopicReader
@@ -36,6 +35,7 @@ from stream_rec.events.interaction import TOPIC_OF_KIND
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.state import ItemState
 from stream_rec.operations.lag import open_records
+from stream_rec.runtime.changelog import Reading
 from stream_rec.topics import admin as topics
 from stream_rec.user import state as user_state
 from stream_rec.user.state import UserState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stream_rec import __version__
-from stream_rec.config import KafkaSettings
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.topics.definition import TopicDefinition
 from stream_rec.topics.examples import EXAMPLES
 from stream_rec.topics.schema import MESSAGES, schema_of

@@ -10,8 +10,9 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from stream_rec.config import KafkaSettings, Settings
+from stream_rec.config import Settings
 from stream_rec.errors import FileProblem
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.package_data import find_folder
 
 FOLDER = find_folder("topics")
@@ -114,7 +115,7 @@ def changelogs(app_id: str) -> tuple[TopicDefinition, ...]:
 
 CHANGELOG_CONFIG: dict[str, str | int | float] = {
     # A worker that lost its disk reads all of it: keep it short. An active segment is never compacted.
-    # Within the hour the next owner overwrites what a worker wrote that had lost the partition: see wiring/table.py.
+    # Within the hour the next owner overwrites what a worker wrote that had lost the partition: see runtime/table.py.
     "min.compaction.lag.ms": UNIT_MS["h"],
     "message.timestamp.type": "LogAppendTime",
     "min.cleanable.dirty.ratio": 0.2,

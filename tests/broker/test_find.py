@@ -12,8 +12,9 @@ import pytest
 from stream_rec.broker.find import connected, resolve_bootstrap
 from stream_rec.broker.state import BrokerState, write_state
 from stream_rec.client.reachable import require_answering
-from stream_rec.config import BrokerSettings, KafkaSettings, Settings
+from stream_rec.config import BrokerSettings, Settings
 from stream_rec.errors import BrokerUnavailable, SettingsError
+from stream_rec.kafka_settings import KafkaSettings
 
 
 def settings(data_dir: Path, bootstrap: str = "") -> Settings:

@@ -18,9 +18,9 @@ from kafka.consumer.fetcher import ConsumerRecord
 from stream_rec.cli import cli
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import FileProblem, TopicMismatch
 from stream_rec.events.interaction import KIND_OF_TOPIC
+from stream_rec.kafka_settings import KafkaSettings
 from tests.client import fresh_topics
 
 pytestmark = pytest.mark.kafka

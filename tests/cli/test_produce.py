@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 
 from stream_rec.cli import cli
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, FileProblem, TopicMismatch
+from stream_rec.kafka_settings import KafkaSettings
 from tests.client import fresh_topics
 
 DATA = Path(__file__).parents[1] / "data"

@@ -16,9 +16,9 @@ from kafka.consumer.fetcher import ConsumerRecord
 from stream_rec.cli import cli
 from stream_rec.client.connect import connect
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import FileProblem, TopicMismatch
 from stream_rec.events.rejected import Origin, Rejected
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.rejections import path_of
 from tests.client import fresh_topics
 

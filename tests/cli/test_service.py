@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from stream_rec.cli import service
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, LoginRefused
+from stream_rec.kafka_settings import KafkaSettings
 
 KAFKA = KafkaSettings(bootstrap="one:9092")
 

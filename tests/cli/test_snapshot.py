@@ -14,8 +14,8 @@ from kafka.structs import OffsetAndMetadata
 
 from stream_rec.cli import cli
 from stream_rec.client.connect import connect
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import FileProblem, NewerVersion, NotAtRest, StreamRecError, TopicsInUse
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.snapshot import restore
 from tests.client import fresh_topics
 

@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings, Settings
+from stream_rec.config import Settings
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.topics import admin
 from tests.command import CLEAN, NOWHERE, command
 

@@ -16,10 +16,10 @@ from kafka import KafkaProducer
 from stream_rec.cli import cli
 from stream_rec.client import EventProducer
 from stream_rec.client.connect import connect
-from stream_rec.config import KafkaSettings
 from stream_rec.events.item import Item
 from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import AsOf, Reason, Slate, SlateItem
+from stream_rec.kafka_settings import KafkaSettings
 from tests.client import fresh_topics
 
 pytestmark = pytest.mark.kafka

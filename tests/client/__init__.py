@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from stream_rec.config import KafkaSettings, Settings
+from stream_rec.config import Settings
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.topics.admin import create
 
 

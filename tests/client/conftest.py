@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream_rec.config import KafkaSettings
+from stream_rec.kafka_settings import KafkaSettings
 from tests.client import fresh_topics
 
 

@@ -22,8 +22,8 @@ import stream_rec.client
 from stream_rec.client import EventProducer, RecommendationsView
 from stream_rec.client.connect import connect, expect_closing
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, SettingsError, UnreadableRecords
+from stream_rec.kafka_settings import KafkaSettings
 from tests.client import fresh_topics
 
 

@@ -14,11 +14,11 @@ from kafka.future import Future
 from kafka.partitioner.default import murmur2
 
 from stream_rec.client import EventProducer, InvalidEventError, producer
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import DeliveryFailed, TopicMismatch
 from stream_rec.events.impression import ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.kafka_settings import KafkaSettings
 from tests.client import fresh_topics
 
 DAY_MS = 86_400_000

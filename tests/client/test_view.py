@@ -11,11 +11,11 @@ import pytest
 
 from stream_rec.client import RecommendationsView, view
 from stream_rec.client.connect import connect
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, TopicMismatch
 from stream_rec.events.item import Item
 from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import Reason, Slate, SlateItem
+from stream_rec.kafka_settings import KafkaSettings
 from tests.client import fresh_topics
 
 

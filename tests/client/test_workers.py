@@ -9,8 +9,8 @@ from kafka.errors import GroupAuthorizationFailedError, GroupIdNotFoundError, Ka
 
 from stream_rec.client import workers as module
 from stream_rec.client.workers import ready_workers, why_no_list
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, NotAllowed
+from stream_rec.kafka_settings import KafkaSettings
 
 KAFKA = KafkaSettings(bootstrap="nowhere:1", topic_prefix="p-")
 

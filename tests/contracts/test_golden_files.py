@@ -14,10 +14,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream_rec import changelog
 from stream_rec.catalog import factors
 from stream_rec.catalog.factors import MalformedMove
-from stream_rec.changelog import Claim
 from stream_rec.embedding import codec
 from stream_rec.embedding.codec import MalformedEmbedding
 from stream_rec.errors import StateVersionError
@@ -31,13 +29,14 @@ from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.merge import MalformedContribution
 from stream_rec.ranking.network_head import NetworkHead
+from stream_rec.runtime import changelog, database
+from stream_rec.runtime.changelog import Claim
+from stream_rec.runtime.database import Meta
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.user.forgotten import Forgotten
 from stream_rec.user.seen import Chunk
 from stream_rec.user.state import Entry, Tally
-from stream_rec.wiring import database
-from stream_rec.wiring.database import Meta
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 T = 1_700_000_000_000

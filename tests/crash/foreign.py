@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import confluent_kafka
 import msgspec
 
-from stream_rec.config import KafkaSettings
 from stream_rec.events.interaction import LoggedEvent
+from stream_rec.kafka_settings import KafkaSettings
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 TIMEOUT_S = 120.0

@@ -11,8 +11,8 @@ from kafka.errors import KafkaError
 from msgspec import Struct
 
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings
 from stream_rec.events.partition import partition_of
+from stream_rec.kafka_settings import KafkaSettings
 
 
 @dataclass

@@ -12,9 +12,9 @@ from kafka import KafkaProducer
 
 from stream_rec.client import EventProducer
 from stream_rec.client.connect import connect
-from stream_rec.config import KafkaSettings
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
+from stream_rec.kafka_settings import KafkaSettings
 from tests.kafka.logs import catalog_of, zipf_log
 
 N_ITEMS = 150

@@ -1,7 +1,7 @@
 """Both stages against a broker in plain Python: processes die between any two steps, and nothing is lost or doubled.
 
 The broker keeps what real Kafka keeps: the sources, the user stage's changelog, the signals by item partition, and
-committed offsets, which lag behind what was acked. The stages follow the recipe of ``wiring/batch.py``.
+committed offsets, which lag behind what was acked. The stages follow the recipe of ``runtime/batch.py``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Broker:
 
 
 class UserStage:
-    """One process: ``UserStage.handle`` and ``_safe`` of the wiring, and the recipe, with a knife in between."""
+    """One process: ``UserStage.handle`` and ``_safe``, and the recipe, with a knife in between."""
 
     def __init__(self, broker: Broker, rng: random.Random, config: UserConfig, *, crash_rate: float) -> None:
         self._broker = broker

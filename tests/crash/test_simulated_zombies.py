@@ -16,10 +16,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from stream_rec import changelog
-from stream_rec.config import KafkaSettings
-from stream_rec.wiring import table as tables
-from stream_rec.wiring.table import State, Superseded, Table
+from stream_rec.kafka_settings import KafkaSettings
+from stream_rec.runtime import changelog
+from stream_rec.runtime import table as tables
+from stream_rec.runtime.table import State, Superseded, Table
 
 KEYS = [b"ann", b"bob", b"cy"]
 LAG = 40

@@ -15,7 +15,7 @@ from stream_rec.embedding import codec
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.events import validate
-from stream_rec.events.interaction import Kind
+from stream_rec.events.interaction import KIND_OF_TOPIC, Kind
 from stream_rec.events.partition import Place
 from stream_rec.events.receipt import Receipt
 from stream_rec.events.slate import Slate
@@ -23,14 +23,14 @@ from stream_rec.events.validate import Rejection
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.bounds import KnowledgeConfig
+from stream_rec.stages import catalog_feed
+from stream_rec.stages.erasure import Forgetting
+from stream_rec.stages.factor_exchange import FactorExchange, is_move
+from stream_rec.stages.head_exchange import HeadExchange
 from stream_rec.user import forgotten
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import UserConfig
-from stream_rec.wiring import catalog_feed
-from stream_rec.wiring.factor_exchange import FactorExchange, is_move
-from stream_rec.wiring.forgetting import Forgetting
-from stream_rec.wiring.head_exchange import HeadExchange
 from tests.fuzz.damage import TEXTS, damaged, damaged_bytes
 from tests.fuzz.valid import (
     LIMITS,
@@ -43,7 +43,7 @@ from tests.fuzz.valid import (
     valid_slate,
 )
 from tests.fuzz.world import World
-from tests.wiring.stage import Batch, Message
+from tests.stages.stage import Batch, Message
 
 
 def _json(tree: Any) -> bytes:
@@ -112,8 +112,8 @@ def take_wish(world: World, record: tuple[bytes | None, bytes]) -> bool:
 
 
 async def _carried_out(batch: Batch, world: World) -> bool:
-    async def offsets_after(*_: object) -> dict[Kind, int]:
-        return dict.fromkeys(Kind, 7)
+    async def offsets_after(*_: object) -> dict[str, int]:
+        return dict.fromkeys(KIND_OF_TOPIC, 7)
 
     forgetting = Forgetting(None, offsets_after, world.settings)
     wishes, rejections = await forgetting.wishes(batch)

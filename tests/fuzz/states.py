@@ -8,24 +8,23 @@ from typing import Any
 
 import msgspec
 
-from stream_rec import changelog
-from stream_rec.changelog import MOST_CLAIMS, OWNER_BYTES, OWNER_HEADER, Claim, Reading
 from stream_rec.errors import NewerVersion, StateVersionError
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.knowledge.signal import Signal
+from stream_rec.runtime import changelog, database
+from stream_rec.runtime.changelog import MOST_CLAIMS, OWNER_BYTES, OWNER_HEADER, Claim, Reading
+from stream_rec.stages.erasure import Notes
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import UserConfig
-from stream_rec.wiring import database
-from stream_rec.wiring.forgetting import Notes
 from tests.fuzz.damage import damaged, damaged_bytes, packed
 from tests.fuzz.valid import ITEMS, LIMITS, NOW_MS, valid_knowledge
 from tests.fuzz.world import World
-from tests.wiring.stage import Batch, Message
+from tests.stages.stage import Batch, Message
 
 
 def struct_bytes(encoded: Callable[[Random], bytes]) -> Callable[[Random], bytes]:

@@ -17,12 +17,12 @@ from stream_rec.knowledge.signal import Signal
 from stream_rec.ranking import head as heads
 from stream_rec.ranking import merge
 from stream_rec.ranking.head import HeadConfig
+from stream_rec.runtime import database
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.user.forgotten import Forgotten
 from stream_rec.user.seen import Chunk
 from stream_rec.user.state import UserConfig, UserState
-from stream_rec.wiring import database
 from tests.catalog.stock import taught
 from tests.fuzz.damage import TEXTS, nested
 

@@ -9,9 +9,9 @@ from kafka import KafkaAdminClient
 
 from stream_rec.client.connect import connect
 from stream_rec.events.item import Item
+from stream_rec.runtime.mirror import FOLDER
 from stream_rec.testing.pipeline import Child, RunningPipeline
 from stream_rec.topics import admin as topics
-from stream_rec.wiring.mirror import FOLDER
 from tests.kafka.logs import catalog_of, send, zipf_log
 from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings

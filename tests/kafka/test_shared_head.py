@@ -13,8 +13,8 @@ from stream_rec.config import Settings
 from stream_rec.ranking import head as heads
 from stream_rec.ranking import merge
 from stream_rec.ranking.merge import Contribution
+from stream_rec.stages.factor_exchange import BETWEEN
 from stream_rec.testing.pipeline import Child, RunningPipeline
-from stream_rec.wiring.factor_exchange import BETWEEN
 from tests.kafka.logs import catalog_of, send, zipf_log
 from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings

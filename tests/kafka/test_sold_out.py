@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings
 from stream_rec.events.item import Item
 from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings

@@ -18,7 +18,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream_rec.config import KafkaSettings, Settings
+from stream_rec.config import Settings
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.topics import admin
 from tests.command import CLEAN
 

@@ -13,10 +13,10 @@ from kafka import KafkaAdminClient
 
 from stream_rec.cli import cli
 from stream_rec.client.connect import connect
-from stream_rec.config import KafkaSettings
 from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.partition import partition_of
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.lag import open_records, unreadable_records
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import forgotten

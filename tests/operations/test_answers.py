@@ -10,8 +10,8 @@ import pytest
 from kafka import KafkaProducer, TopicPartition
 
 from stream_rec.client.connect import connect
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import TopicMismatch
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.answers import Answers
 
 pytestmark = pytest.mark.kafka

@@ -8,8 +8,9 @@ from contextlib import closing
 import pytest
 
 from stream_rec.client import EventProducer
-from stream_rec.config import KafkaSettings, Settings
+from stream_rec.config import Settings
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.backfill import SLICE, Backfill, Fate
 from tests.kafka.outcome import wait_until
 

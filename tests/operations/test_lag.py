@@ -19,7 +19,7 @@ from kafka.structs import OffsetAndMetadata
 from stream_rec.client import groups
 from stream_rec.client.connect import connect
 from stream_rec.client.groups import members
-from stream_rec.config import KafkaSettings
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.lag import has_committed, kept_records, open_by_partition, open_records
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import TopicMismatch
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.permissions import require_permissions
 
 pytestmark = pytest.mark.kafka

@@ -10,8 +10,8 @@ from kafka import KafkaProducer
 from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.client.connect import connect
-from stream_rec.config import KafkaSettings
 from stream_rec.events.rejected import Origin
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.source_records import SourceRecordReader
 
 pytestmark = pytest.mark.kafka

@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import Producer
 
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations import stall_timeout
 from stream_rec.operations.stall_timeout import StallTimeout
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from stream_rec.config import KafkaSettings
 from stream_rec.events.rejected import Origin, Rejected
 from stream_rec.events.validate import InputLimits
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.rejections import DeadLetter, Replays, origin_of, path_of
 from stream_rec.operations.verdict import Held, Resend, choose, judged
 from tests.operations.test_rejections import record

@@ -12,8 +12,9 @@ import msgspec
 from click.testing import CliRunner, Result
 
 from stream_rec.cli import cli
-from stream_rec.config import KafkaSettings, Settings, as_toml
+from stream_rec.config import Settings, as_toml
 from stream_rec.errors import StreamRecError
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.topics.acls import EMBEDDER, WORKER, user_of
 from tests.security.secured_broker import SecuredBroker
 

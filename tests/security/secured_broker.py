@@ -27,8 +27,9 @@ from stream_rec.broker.local import STOP_TIMEOUT_S, kafka_jars
 from stream_rec.broker.state import HOST, Ports, choose_ports
 from stream_rec.client.connect import connect
 from stream_rec.client.reachable import require_answering
-from stream_rec.config import BrokerSettings, KafkaSettings
+from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable
+from stream_rec.kafka_settings import KafkaSettings
 
 SUPER = "super"
 CLUSTER_ID = "aVeryCarefulOperator00"

@@ -11,7 +11,7 @@ from stream_rec.config import Settings, load, overridden
 from stream_rec.errors import SettingsError
 from stream_rec.events import validate
 from stream_rec.events.validate import Rejection
-from stream_rec.wiring.instance import held_directory
+from stream_rec.runtime.instance import held_directory
 
 PACKAGE = Path(__file__).parents[2] / "stream_rec"
 MODULES = sorted(PACKAGE.rglob("*.py"))

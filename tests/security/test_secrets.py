@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream_rec.config import SECRETS, KafkaSettings, Settings, as_toml, load, shown
+from stream_rec.config import Settings, as_toml, load, shown
 from stream_rec.errors import SettingsError
+from stream_rec.kafka_settings import SECRETS, KafkaSettings
 
 TOKEN = "Tr0ub4dor&3"
 SECRET_WORDS = ("password", "secret", "token", "credential", "passphrase")

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
-from stream_rec.changelog import OWNER_HEADER, Claim
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable, NewerVersion
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations import stall_timeout
+from stream_rec.runtime.changelog import OWNER_HEADER, Claim
 from stream_rec.snapshot import newest as module
 from stream_rec.snapshot.newest import Newest, newest
 from stream_rec.user import seen

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from kafka.errors import KafkaTimeoutError
 
-from stream_rec.config import KafkaSettings
 from stream_rec.errors import BrokerUnavailable
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.snapshot import restore
 
 

@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from stream_rec.cli import cli
-from stream_rec.config import KafkaSettings, Settings
+from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, NotAllowed, SettingsError, TopicMismatch
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.topics.admin import Difference, compare, create, differences
 from stream_rec.topics.definition import all_topics
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.config import KafkaSettings, Settings, WorkerSettings
+from stream_rec.config import Settings, WorkerSettings
 from stream_rec.errors import FileProblem
 from stream_rec.events.interaction import TOPIC_OF_KIND
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.topics.definition import all_topics, changelogs, load
 from stream_rec.topics.schema import MESSAGES
 

@@ -1,0 +1,101 @@
+"""Where Kafka is and how to get in: the one section of the settings that needs no recommender."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from stream_rec.addresses import Address, AddressError, addresses
+from stream_rec.errors import SettingsError
+
+SECRETS = frozenset({"sasl_password", "ssl_key_password"})
+HIDDEN = "(hidden)"
+"""Stands for a secret in what is shown."""
+
+Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,100}\Z")]
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class KafkaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where Kafka is, how to get in, and how topics are laid out."""
+
+    bootstrap: str = ""
+    """host:port,... of the brokers. Empty: $KAFKA_BOOTSTRAP, else the broker that `broker start` started."""
+    topic_prefix: Prefix = ""
+    """Put before every topic name and app id: several pipelines can share one cluster."""
+    partitions: Positive = 4
+    """Of every topic. At most so many workers share the work. It cannot be changed later."""
+    replication_factor: Positive = 1
+    """3 in production, with min.insync.replicas 2 on the brokers."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str = ""
+    sasl_password: str = ""
+    ssl_cafile: str = ""
+    """PEM file of the authority that signed the brokers' certificates. Empty: the system's authorities."""
+    ssl_certfile: str = ""
+    """PEM file of this client's certificate, where the brokers ask for one."""
+    ssl_keyfile: str = ""
+    ssl_key_password: str = ""
+    ssl_check_hostname: bool = True
+
+    def __repr__(self) -> str:
+        """Show everything but secrets: a repr ends in logs and tracebacks."""
+        values = hide_secrets(msgspec.structs.asdict(self))
+        return f"KafkaSettings({', '.join(f'{key}={value!r}' for key, value in values.items())})"
+
+    def topic(self, name: str) -> str:
+        """Full name of a topic of ours."""
+        return self.topic_prefix + name
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """Return the TLS settings as Python wants them, or None where the protocol has no TLS.
+
+        Raises:
+            SettingsError: a certificate file cannot be read.
+        """
+        if "SSL" not in self.security_protocol.replace("SASL_", ""):
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ssl_cafile or None)
+            if self.ssl_certfile:
+                context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile or None, self.ssl_key_password or None)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(f"[kafka] ssl_cafile, ssl_certfile or ssl_keyfile cannot be used: {error}") from error
+        context.check_hostname = self.ssl_check_hostname
+        return context
+
+    def addresses(self) -> list[Address]:
+        """Return where the brokers are; empty where none is named.
+
+        Raises:
+            SettingsError: ``bootstrap`` is no list of addresses.
+        """
+        try:
+            return addresses(self.bootstrap)
+        except AddressError as error:
+            raise SettingsError(f"[kafka] bootstrap: {error}") from error
+
+    def client_options(self) -> dict[str, Any]:
+        """Return the arguments that aiokafka's and kafka-python's clients have in common."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": [str(address) for address in self.addresses()],
+            "security_protocol": self.security_protocol,
+        }
+        if context := self.ssl_context():
+            options["ssl_context"] = context
+        if self.security_protocol.startswith("SASL"):
+            options |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.sasl_username,
+                "sasl_plain_password": self.sasl_password,
+            }
+        return options
+
+
+def hide_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    """Return one section's values with those that are secret, and there, hidden."""
+    return {key: HIDDEN if key in SECRETS and value else value for key, value in values.items()}

@@ -1,0 +1,1 @@
+"""Our stages on the runtime: what a worker and an embedder do with the records of each topic."""

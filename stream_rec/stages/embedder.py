@@ -1,0 +1,132 @@
+"""The embedder: item records in, embeddings out. Its own app and process; lists keep flowing without it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+import time
+
+import faust
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+from mode import Service
+
+from stream_rec.config import Settings
+from stream_rec.embedding import codec
+from stream_rec.embedding.codec import MalformedEmbedding
+from stream_rec.embedding.encoder import Encoder, build
+from stream_rec.embedding.stage import ItemRecord, embed
+from stream_rec.errors import StateVersionError
+from stream_rec.events.partition import Place
+from stream_rec.runtime import process
+from stream_rec.runtime.batch import Batch, Send, exactly_once_effect
+from stream_rec.runtime.clients import new_app, raw_topic
+from stream_rec.runtime.instance import held_directory
+from stream_rec.runtime.lease import Lease
+from stream_rec.runtime.mirror import mirror
+from stream_rec.runtime.topic_follower import Tail
+from stream_rec.stages.reject import reject
+from stream_rec.stages.required_topics import require_topics
+
+log = logging.getLogger(__name__)
+
+BATCH_ITEMS = 512
+BATCH_WAIT_S = 0.02
+
+
+class Known(dict[str, tuple[str, bytes]]):
+    """Encoder and content hash of each item's embedding, as read from ``item-embeddings``."""
+
+    def take(self, record: ConsumerRecord) -> None:
+        """Take one record."""
+        item_id = (record.key or b"").decode(errors="replace")
+        try:
+            embedding = codec.decode(record.value) if record.value is not None else None
+        except (MalformedEmbedding, StateVersionError):
+            embedding = None  # to be made anew
+        if embedding is None:
+            self.pop(item_id, None)
+        else:
+            self[item_id] = (embedding.encoder, embedding.content_hash)
+
+
+class EmbeddingStage:
+    """What one embedder does with the items of its partitions."""
+
+    def __init__(
+        self, app: faust.App, producer: AIOKafkaProducer, encoder: Encoder, known: Known, settings: Settings
+    ) -> None:
+        self._encoder = encoder
+        self._known = known
+        self._settings = settings
+
+        @app.agent(raw_topic(app, settings.kafka.topic("items")), name="embedding-stage")
+        async def embedding_stage(stream: faust.StreamT) -> None:
+            async for batch in exactly_once_effect(stream, producer, max_records=BATCH_ITEMS, wait_s=BATCH_WAIT_S):
+                await self.handle(batch)
+
+    async def handle(self, batch: Batch) -> None:
+        """Take one batch: encode what is new, in a thread, so that the group's business goes on; commit."""
+        began = time.monotonic()
+        n_partitions = self._settings.kafka.partitions
+        records = [ItemRecord(m.key, m.value, Place(m.partition, n_partitions)) for m in batch.messages]
+        result = await asyncio.get_running_loop().run_in_executor(
+            None, embed, records, self._known, self._encoder, self._settings.limits
+        )
+        kafka = self._settings.kafka
+        topic = kafka.topic("item-embeddings")
+        sends = [Send(topic, item_id.encode(), codec.encode(embedding)) for item_id, embedding in result.embeddings]
+        sends += [Send(topic, item_id.encode(), None) for item_id in result.tombstones]
+        sends += [reject(batch.messages[index], rejection, kafka) for index, rejection in result.rejections]
+        await batch.commit(sends=sends)
+        for item_id, embedding in result.embeddings:
+            self._known[item_id] = (embedding.encoder, embedding.content_hash)
+        for item_id in result.tombstones:
+            self._known.pop(item_id, None)
+        log.info(
+            "embedded items=%d tokens=%d known=%d deleted=%d without_text=%d rejected=%d took_ms=%d encoder=%s",
+            len(result.embeddings),
+            result.n_tokens,
+            result.n_skipped,
+            result.n_deleted,
+            len(result.without_text),
+            len(result.rejections),
+            (time.monotonic() - began) * 1000,
+            self._encoder.identity,
+        )
+
+
+def group_of(encoder: Encoder) -> str:
+    """Return the consumer group of an encoder: another encoder is another group, which reads all items again."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", encoder.name)[:64]
+    return f"embedder-{readable}-{hashlib.blake2b(encoder.identity.encode(), digest_size=4).hexdigest()}"
+
+
+def run(settings: Settings) -> None:
+    """Run one embedder until it is told to stop; ends with ``SystemExit``.
+
+    Raises:
+        StreamRecError: something that it needs is missing, taken or different; nothing was started.
+    """
+    topic_ids = require_topics(settings)
+    with held_directory(settings.embedder.data_dir, settings.embedder.instance_id) as directory:
+        encoder = build(settings.embedder)
+        log.info("encoder=%s dimensions=%d device=%s", encoder.identity, encoder.dimensions, encoder.device)
+        lease = Lease(settings.worker.session_timeout_s)
+        app = new_app(
+            group_of(encoder),
+            settings.kafka,
+            instance_id=settings.embedder.instance_id,
+            lease=lease,
+            session_timeout_s=settings.worker.session_timeout_s,
+            commit_interval_s=settings.worker.commit_interval_s,
+        )
+        known = Known()
+
+        def services(producer: AIOKafkaProducer) -> list[Service]:
+            EmbeddingStage(app, producer, encoder, known, settings)
+            topics = [settings.kafka.topic("item-embeddings")]
+            return [Tail(settings.kafka, topics, known.take, mirror(directory, topic_ids, topics))]
+
+        process.run(app, lease, settings.kafka, directory, services, ready_timeout_s=settings.worker.ready_timeout_s)

@@ -1,0 +1,112 @@
+"""How far items' factors were moved, from worker to worker through ``head-weights``: one record a worker and item.
+
+A few items at a time, those that changed first: what a popular item has moved since counts once, in its newest record.
+Like the head's, this is statistics, not bookkeeping: a crash loses what was not sent yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import islice
+
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+from mode import Service
+
+from stream_rec.catalog import factors
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.factors import MalformedMove
+from stream_rec.config import Settings
+from stream_rec.errors import StateVersionError
+from stream_rec.events import validate
+from stream_rec.events.validate import Rejection
+from stream_rec.runtime.clock import named_clock
+from stream_rec.stages.head_exchange import LAST_WORDS_S
+
+log = logging.getLogger(__name__)
+
+BETWEEN = b"/"
+"""Between worker and item in a key; no worker's name holds it."""
+RECORDS = 100
+"""Sent at a time at most: every ``worker.head_interval_s``."""
+MOST_WORKERS = 64
+"""Names of other workers that are listened to, for each costs memory for every item. Old names stay in the topic."""
+
+
+def is_move(record: ConsumerRecord) -> bool:
+    """Return whether a record of ``head-weights`` is about an item, not about a worker's head."""
+    return BETWEEN in (record.key or b"")
+
+
+class FactorExchange(Service):
+    """Takes the others' moves, and sends this worker's, every so often. Start it after the topic's ``Tail``."""
+
+    def __init__(self, producer: AIOKafkaProducer, catalog: Catalog, settings: Settings) -> None:
+        super().__init__()
+        self._producer = producer
+        self._catalog = catalog
+        self._settings = settings
+        self._own = settings.worker.instance_id.encode()
+        self._topic = settings.kafka.topic("head-weights")
+        self._heard: set[bytes] = set()
+
+    def take(self, record: ConsumerRecord) -> None:
+        """Take one record that ``is_move``. One that cannot be read is left out; a null value takes nothing back."""
+        worker, _, item = record.key.partition(BETWEEN)
+        item_id = validate.item_key(item, limits=self._settings.limits)
+        if record.value is None:
+            return
+        try:
+            if isinstance(item_id, Rejection):
+                raise MalformedMove(item_id.detail)
+            moved = factors.decode(record.value)
+            self._hear(worker)
+        except (MalformedMove, StateVersionError) as error:
+            at = f"{record.topic}[{record.partition}]@{record.offset}"
+            log.warning("ignored_move at=%s key=%r why=%s", at, record.key, str(error)[:200])
+            return
+        if worker == self._own:
+            self._catalog.restore_moved(item_id, moved)
+        else:
+            self._catalog.put_moved(worker.decode(errors="replace"), item_id, moved)
+
+    def _hear(self, worker: bytes) -> None:
+        """Take notice of a worker's name.
+
+        Raises:
+            MalformedMove: there are as many names already as there may be.
+        """
+        if worker != self._own and worker not in self._heard:
+            if len(self._heard) == MOST_WORKERS:
+                raise MalformedMove(f"of one more worker than {MOST_WORKERS}: keep instance ids from run to run")
+            self._heard.add(worker)
+
+    async def on_start(self) -> None:
+        """Begin with what all workers had told."""
+        log.info("factors own=%d others=%d", *self._catalog.factors.n_words)
+
+    async def on_stop(self) -> None:
+        """Send what is not sent yet, as far as the broker takes it at once."""
+        try:
+            await asyncio.wait_for(self.exchange(len(self._catalog.factors.changed)), LAST_WORDS_S)
+        except Exception as error:
+            log.warning("lost_last_moves why=%r", error)
+
+    @Service.task
+    async def _run(self) -> None:
+        while not self.should_stop:
+            await self.sleep(self._settings.worker.head_interval_s)
+            await self.exchange(RECORDS)
+
+    async def exchange(self, n: int) -> None:
+        """Send this worker's moves of at most ``n`` items."""
+        mine = self._catalog.factors
+        rows = list(islice(mine.changed, n))
+        for row in rows:
+            del mine.changed[row]
+        keys = [self._own + BETWEEN + self._catalog.item_ids[row].encode() for row in rows]
+        values = [factors.encode(mine.own[row]) for row in rows]
+        sent = [await self._producer.send(self._topic, value, key=key) for key, value in zip(keys, values)]
+        if sent:
+            with named_clock():
+                await asyncio.shield(asyncio.gather(*sent))

@@ -1,0 +1,249 @@
+"""The lists that this worker's users have now: who is shown what in memory, the lists themselves on the disk.
+
+``recommendations`` is their log. When a partition is taken over its lists are read from there, in small steps and
+beside live events; what is published meanwhile is newer and stands. The user stage says which users it has in hand:
+from ``begin`` until their new lists are acknowledged nobody else sends one, and no list is overwritten by an older one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from aiokafka import ConsumerRecord
+from msgspec import Struct
+
+from stream_rec.catalog import world as worlds
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.world import UNKNOWN, World
+from stream_rec.config import Settings
+from stream_rec.events.slate import EVERYBODY, AsOf, Slate
+from stream_rec.stages.cells import Cells
+from stream_rec.upkeep.edit import without
+from stream_rec.upkeep.shown import UNHEARD_OF, Shown
+
+log = logging.getLogger(__name__)
+
+WORLD_HEADER = "world"
+"""Of a record on ``recommendations``: the world that the list was made in, see ``catalog/world.py``."""
+MOST_ITEMS = 200
+"""Of a list, whatever is read: as many as ``ranking.n`` may say."""
+ITEM_BYTES = 2048
+"""Of one item of a list, as JSON, with ids of 256 bytes each. A list that has more than that is not kept."""
+
+
+class PublishedList(Struct, frozen=True):
+    """A list as it is on the topic."""
+
+    key: bytes
+    value: bytes
+    rows: np.ndarray
+    """(k,) int32 rows of its items in the catalog, ``UNHEARD_OF`` for an item without."""
+    active_ms: int
+    """When its user was last active."""
+    world: World
+
+    @staticmethod
+    def of(key: bytes, slate: Slate, world: World, catalog: Catalog) -> PublishedList:
+        """Return a list that is to be published."""
+        rows = _rows((item.item_id for item in slate.items), catalog)
+        return PublishedList(key, msgspec.json.encode(slate), rows, _active_ms(slate.as_of), world)
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Those of its record."""
+        return [(WORLD_HEADER, worlds.encode(self.world))]
+
+
+class _Item(Struct):
+    item_id: str
+
+
+class _AsOf(Struct):
+    timestamp_ms: int
+
+
+class _Outline(Struct):
+    """What is read of a list that nobody has asked for yet."""
+
+    items: list[_Item]
+    as_of: _AsOf | None
+
+
+class PublishedPartition:
+    """The lists of one partition's users."""
+
+    def __init__(self, directory: Path, catalog: Catalog, most_users: int, n: int) -> None:
+        self.shown = Shown(most_users, n)
+        self.is_loaded = False
+        """Whether all that was in the topic is here."""
+        self.n_unkept = 0
+        """Lists that could not be kept: not to be read, or too large."""
+        self._catalog = catalog
+        self._cells = Cells(directory, ITEM_BYTES * n)
+        self._forgotten: set[bytes] = set()
+        """Users who were forgotten before the reading of the topic had come to an end."""
+
+    def slate(self, number: int) -> Slate | None:
+        """Return the list of the user who has a number; None, and take it out, where it cannot be read after all."""
+        try:
+            return _SLATE.decode(self._cells.get(number))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            self._ignore(number, error)
+            return None
+
+    def cut(self, number: int, *, generated_at_ms: int) -> PublishedList | None:
+        """Return a list without what is gone by now; None where that is nothing, or it cannot be read after all."""
+        rows = self.shown.rows(number).copy()
+        is_left = self._catalog.may_be_shown(rows)
+        key = self.shown.key(number)
+        if is_left.all():
+            return None
+        try:
+            value = without(self._cells.get(number), is_left.tolist(), generated_at_ms=generated_at_ms)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            self._ignore(number, error)
+            return None
+        return PublishedList(key, value, rows[is_left], self.shown.active_ms(number), UNKNOWN)
+
+    def put(self, published: PublishedList, *, is_live: bool = True) -> None:
+        """Take a list that the broker has acknowledged; note if it shows what may not be shown by now.
+
+        Args:
+            is_live: Whether that was just now.
+        """
+        key, rows = published.key, published.rows
+        if len(published.value) > self._cells.cell_bytes or len(rows) > MOST_ITEMS:
+            self._remove(key)
+            self.n_unkept += 1
+            return
+        number, left = self.shown.put(key, rows, world=published.world, active_ms=published.active_ms, is_live=is_live)
+        self._cells.blank(left)
+        self._cells.put(number, published.value)
+        if not self._catalog.may_be_shown(rows).all():
+            self.shown.mark_one(number)
+
+    def forget(self, key: bytes) -> None:
+        """Take a user's list away, from the disk too."""
+        self._remove(key)
+        if not self.is_loaded:
+            self._forgotten.add(key)
+
+    def read(self, record: ConsumerRecord) -> None:
+        """Take the next record of the topic, which may have been overwritten since."""
+        key = record.key
+        if key is None or key == EVERYBODY.encode() or key in self._forgotten:
+            return
+        number = self.shown.find(key)
+        if number is not None and self.shown.is_live(number):
+            return
+        if record.value is None:
+            self._remove(key)
+            return
+        try:
+            outline = _OUTLINE.decode(record.value)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            at = f"{record.topic}[{record.partition}]@{record.offset}"
+            log.warning("ignored_list at=%s why=%s", at, str(error)[:200])
+            self.n_unkept += 1
+            return
+        world = next((worlds.decode(value or b"") for name, value in record.headers if name == WORLD_HEADER), UNKNOWN)
+        rows = _rows((item.item_id for item in outline.items), self._catalog)
+        self.put(PublishedList(key, record.value, rows, _active_ms(outline.as_of), world), is_live=False)
+
+    def loaded(self) -> None:
+        """Take notice that all that was in the topic is here."""
+        self.is_loaded = True
+        self._forgotten.clear()
+
+    def mark(self, gone: np.ndarray, numbers: slice) -> None:
+        """Note which lists show one of these rows of the catalog.
+
+        Args:
+            numbers: Of those lists that are looked at.
+        """
+        is_gone = np.zeros(len(self._catalog), dtype=bool)
+        is_gone[gone] = True
+        self.shown.mark(is_gone, numbers)
+
+    def close(self) -> None:
+        """Give up all of it."""
+        self._cells.close()
+
+    def _ignore(self, number: int, error: Exception) -> None:
+        key = self.shown.key(number)
+        log.warning("ignored_list user=%r why=%s", key, str(error)[:200])
+        self._remove(key)
+        self.n_unkept += 1
+
+    def _remove(self, key: bytes) -> None:
+        number = self.shown.remove(key)
+        if number is not None:
+            self._cells.blank([number])
+
+
+class Published:
+    """The lists of the users of all partitions that this process owns."""
+
+    def __init__(self, directory: Path, catalog: Catalog, settings: Settings) -> None:
+        self.partitions: dict[int, PublishedPartition] = {}
+        self.sending = asyncio.Lock()
+        """Its holder hands lists to the producer, of users whom the user stage has not in hand."""
+        self._directory = directory
+        self._catalog = catalog
+        self._n = settings.ranking.n
+        self._most_users = -(-settings.worker.watched_users // settings.kafka.partitions)
+        self._in_hand: frozenset[bytes] = frozenset()
+
+    def own(self, numbers: set[int]) -> None:
+        """Take these partitions over, give all others up."""
+        for number in set(self.partitions) - numbers:
+            self.partitions.pop(number).close()
+        for number in numbers - set(self.partitions):
+            self.partitions[number] = PublishedPartition(self._directory, self._catalog, self._most_users, self._n)
+
+    async def begin(self, keys: Iterable[bytes | None]) -> None:
+        """Take these users in hand: new lists of theirs are about to be made."""
+        in_hand = frozenset(key for key in keys if key is not None)
+        async with self.sending:
+            self._in_hand = in_hand
+
+    def end(self) -> None:
+        """Let go of the users in hand."""
+        self._in_hand = frozenset()
+
+    def is_in_hand(self, key: bytes) -> bool:
+        """Return whether a new list of this user is on its way."""
+        return key in self._in_hand
+
+    def took(self, partition: int, published: PublishedList) -> None:
+        """Take a list that the broker has acknowledged."""
+        if (owned := self.partitions.get(partition)) is not None:
+            owned.put(published)
+
+    def forget(self, partition: int, key: bytes) -> None:
+        """Take a user's list away."""
+        if (owned := self.partitions.get(partition)) is not None:
+            owned.forget(key)
+
+    def close(self) -> None:
+        """Give up all of it."""
+        self.own(set())
+
+
+def _rows(item_ids: Iterable[str], catalog: Catalog) -> np.ndarray:
+    """Return the rows of items in the catalog, (k,) int32."""
+    found = [UNHEARD_OF if (row := catalog.find(item_id)) is None else row for item_id in item_ids]
+    return np.array(found, dtype=np.int32)
+
+
+def _active_ms(as_of: AsOf | _AsOf | None) -> int:
+    return 0 if as_of is None else as_of.timestamp_ms
+
+
+_SLATE = msgspec.json.Decoder(Slate)
+_OUTLINE = msgspec.json.Decoder(_Outline)

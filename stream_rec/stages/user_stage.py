@@ -1,0 +1,202 @@
+"""The user stage: events in; facts, signals and lists out, and a head that has learned from them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import faust
+from aiokafka import AIOKafkaProducer
+from faust.types import TP, Message
+
+from stream_rec.config import Settings
+from stream_rec.events import validate
+from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
+from stream_rec.events.partition import Place
+from stream_rec.events.validate import Rejection
+from stream_rec.recommender import Recommender
+from stream_rec.runtime.batch import Batch, Send, exactly_once_effect
+from stream_rec.runtime.clients import raw_topic
+from stream_rec.runtime.table import State, Table
+from stream_rec.stages.erasure import Forgetting, Notes
+from stream_rec.stages.published import Published, PublishedList
+from stream_rec.stages.reject import reject
+from stream_rec.stages.signal_routing import signal_messages
+from stream_rec.user import seen
+from stream_rec.user import state as user_state
+from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.seen import Chunk
+
+log = logging.getLogger(__name__)
+
+SUMMARY_INTERVAL_S = 10.0
+
+
+class UserStage:
+    """What one worker does with the events of its users."""
+
+    def __init__(
+        self,
+        app: faust.App,
+        producer: AIOKafkaProducer,
+        table: Table,
+        forgetting: Forgetting,
+        published: Published,
+        recommender: Recommender,
+        settings: Settings,
+    ) -> None:
+        kafka = settings.kafka
+        self._app = app
+        self._forgetting = forgetting
+        self._published = published
+        self._recommender = recommender
+        self._settings = settings
+        self._kind_of = {kafka.topic(topic): kind for topic, kind in KIND_OF_TOPIC.items()}
+        self._sent_up_to: dict[TP, int] = {}
+        self._summary = Summary(lambda: app.consumer.open_records())
+
+        @app.agent(raw_topic(app, *self._kind_of, forgetting.topic), name="user-stage")
+        async def user_stage(stream: faust.StreamT) -> None:
+            worker = settings.worker
+            async for batch in exactly_once_effect(
+                stream, producer, table=table, max_records=worker.batch_events, wait_s=worker.batch_wait_s
+            ):
+                await self.handle(batch)
+
+    async def handle(self, batch: Batch) -> None:
+        """Take one batch: the events of before a wish to be forgotten, the wishes, the events of new lives."""
+        await self._published.begin(message.key for message in batch.messages)
+        wishes, rejections = await self._forgetting.wishes(batch)
+        notes = {(wish.message.partition, wish.message.key): wish.note for wish in wishes}
+        early, late = [], []
+        for message in batch.messages:
+            if (kind := self._kind_of.get(message.topic)) is not None:
+                note = notes.get((message.partition, message.key))
+                (late if note is not None and not note.has(kind, message.offset) else early).append(message)
+        await self._take(batch, early, rejections)
+        for wish in wishes:
+            if await self._forgetting.carry_out(batch, wish):
+                self._published.forget(wish.message.partition, wish.message.key)
+        if late:
+            await self._take(batch, late, [])
+        self._published.end()
+        self._summary.took(batch.messages)
+        self._summary.count(forgotten=len(wishes))
+        for message in batch.messages:
+            self._sent_up_to[TP(message.topic, message.partition)] = message.offset
+
+    async def _take(self, batch: Batch, messages: list[Message], sends: list[Send]) -> None:
+        """Take events: validate, and for each user teach the head, fold and recommend; commit, and ``sends`` too."""
+        arrivals: dict[tuple[int, bytes], list[Arrival]] = defaultdict(list)
+        sends = list(sends)
+        notes = Notes(batch, {message.partition for message in messages})
+        for message in messages:
+            event, kind = self._validated(message), self._kind_of[message.topic]
+            if isinstance(event, Rejection):
+                sends.append(reject(message, event, self._settings.kafka))
+            elif not notes.has(kind, message):
+                arrival = Arrival(event, kind, message.partition, message.offset, _received_ms(message))
+                arrivals[message.partition, message.key].append(arrival)
+        recommender = self._recommender
+        n_choices = recommender.head.n_choices
+        rejected = len(sends)
+        every = math.ceil(len(messages) / self._settings.worker.learn_events)
+        world = recommender.catalog.world()
+        states, taught, lists = notes.over(self._forgetting.committed, self._forgetting.wishes_committed), [], []
+        n_duplicates = 0
+        for number, ((partition, key), arrived) in enumerate(arrivals.items()):
+            stored = batch.read(partition, key)
+            before = user_state.decode(stored) if stored is not None else user_state.COLD
+            archive = partial(_chunk, batch, partition, key)
+            after = advance(before, arrived, self._settings.user, self._safe(partition), archive)
+            last = arrived[-1]
+            if after.lessons and number % every == 0:  # by place in the batch: over time each user's turn comes
+                lessons = [(lesson.kind, lesson.event) for lesson in after.lessons]
+                if recommender.learn(last.event.user_id, before, lessons):
+                    log.info("relaxed_head choices=%d", recommender.head.n_choices)
+            states += [State(partition, seen.key_of(key, n), seen.encode(chunk)) for n, chunk in after.chunks.items()]
+            if after.is_changed:  # behind its chunks: see seen.py
+                states.append(State(partition, key, user_state.encode(after.state)))
+            n_duplicates += after.n_duplicates
+            taught += after.signals
+            now_ms = time.time_ns() // 1_000_000
+            made = recommender.recommend(last.event.user_id, after.state, last.as_of, generated_at_ms=now_ms)
+            lists.append((partition, PublishedList.of(key, made, world, recommender.catalog)))
+        learned = recommender.head.n_choices - n_choices
+        self._summary.count(
+            events=len(messages), lists=len(lists), rejected=rejected, duplicates=n_duplicates, learned=learned
+        )
+        sends += signal_messages(taught, self._settings.kafka)
+        topic = self._settings.kafka.topic("recommendations")
+        sends += [Send(topic, made.key, made.value, headers=made.headers) for _, made in lists]
+        await batch.commit(states=states, sends=sends)
+        for partition, made in lists:
+            self._published.took(partition, made)
+
+    def _validated(self, message: Message) -> Interaction | Rejection:
+        return validate.interaction(
+            message.key,
+            message.value,
+            received_ms=_received_ms(message),
+            limits=self._settings.limits,
+            place=Place(message.partition, self._settings.kafka.partitions),
+        )
+
+    def _safe(self, partition: int) -> dict[int, int]:
+        """Return, by kind, the offset up to which all signals of a source partition are acknowledged."""
+        sources = {int(kind): TP(topic, partition) for topic, kind in self._kind_of.items()}
+        committed_up_to = self._app.consumer.committed_up_to
+        return {kind: max(self._sent_up_to.get(tp, -1), committed_up_to(tp)) for kind, tp in sources.items()}
+
+
+def _received_ms(message: Message) -> int:
+    return round(message.timestamp * 1000)
+
+
+def _chunk(batch: Batch, partition: int, key: bytes, number: int) -> Chunk | None:
+    """Return a chunk of a user's archive, None where there is none."""
+    stored = batch.read(partition, seen.key_of(key, number))
+    return None if stored is None else seen.decode(stored)
+
+
+class Summary:
+    """Counts of an interval and how far behind it was, logged when it is over.
+
+    ``age_p50_ms`` and ``age_max_ms``: from the broker's time of an event until all that it caused was acknowledged, its
+    list among it, by the clocks of the two. ``open_records``: what is not finished yet, as far as the last fetches say.
+    """
+
+    def __init__(self, open_records: Callable[[], int]) -> None:
+        self._open_records = open_records
+        self._began = time.monotonic()
+        self._counts: dict[str, int] = defaultdict(int)
+        self._ages_ms: list[float] = []
+
+    def took(self, messages: Iterable[Message]) -> None:
+        """Take notice that all that these records caused is acknowledged."""
+        now_s = time.time()
+        self._ages_ms += [max(0.0, 1000 * (now_s - message.timestamp)) for message in messages]
+
+    def count(self, **counts: int) -> None:
+        """Add to the counts, and log them if the interval is over."""
+        for name, count in counts.items():
+            self._counts[name] += count
+        elapsed = time.monotonic() - self._began
+        if elapsed >= SUMMARY_INTERVAL_S:
+            fields = " ".join(f"{name}={count}" for name, count in self._counts.items())
+            log.info(
+                "served %s interval_s=%.1f age_p50_ms=%.0f age_max_ms=%.0f open_records=%d",
+                fields,
+                elapsed,
+                statistics.median(self._ages_ms or [0.0]),
+                max(self._ages_ms, default=0.0),
+                self._open_records(),
+            )
+            self._counts.clear()
+            self._ages_ms.clear()
+            self._began = time.monotonic()

@@ -1,0 +1,86 @@
+"""The worker: user stage, item stage and the list for everybody around one catalog and one head."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+from mode import Service
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.config import Settings
+from stream_rec.events.interaction import KIND_OF_TOPIC
+from stream_rec.knowledge import state as item_state
+from stream_rec.ranking.merge import SharedHead
+from stream_rec.recommender import Recommender
+from stream_rec.runtime import process
+from stream_rec.runtime.assignment import follow_assignment
+from stream_rec.runtime.clients import new_app
+from stream_rec.runtime.instance import held_directory
+from stream_rec.runtime.lease import Lease
+from stream_rec.runtime.mirror import mirror
+from stream_rec.runtime.offsets import OffsetsAfter
+from stream_rec.runtime.table import Table
+from stream_rec.stages import warm_up
+from stream_rec.stages.catalog_feed import catalog_feed
+from stream_rec.stages.default_list import Everybody
+from stream_rec.stages.erasure import Forgetting
+from stream_rec.stages.expiry import Expiry
+from stream_rec.stages.factor_exchange import FactorExchange, is_move
+from stream_rec.stages.head_exchange import HeadExchange
+from stream_rec.stages.item_stage import ItemStage
+from stream_rec.stages.published import Published
+from stream_rec.stages.required_topics import require_topics
+from stream_rec.stages.upkeep import Upkeep
+from stream_rec.stages.user_stage import UserStage
+from stream_rec.user import forgotten, seen
+from stream_rec.user import state as user_state
+
+
+def run(settings: Settings) -> None:
+    """Run one worker until it is told to stop; ends with ``SystemExit``.
+
+    Raises:
+        StreamRecError: something that it needs is missing, taken or different; nothing was started.
+    """
+    worker = settings.worker
+    topic_ids = require_topics(settings)
+    with held_directory(worker.data_dir, worker.instance_id) as directory:
+        lease = Lease(settings.worker.session_timeout_s)
+        app = new_app(
+            worker.app_id,
+            settings.kafka,
+            instance_id=worker.instance_id,
+            lease=lease,
+            session_timeout_s=worker.session_timeout_s,
+            commit_interval_s=worker.commit_interval_s,
+        )
+        catalog, head = Catalog(), SharedHead.cold(settings.head, settings.ranking.seed)
+        recommender = Recommender(catalog, head, settings.ranking, settings.head)
+
+        def services(producer: AIOKafkaProducer) -> list[Service]:
+            warm_up.compile_kernels()  # here, where the watchdog is watching
+            of_users = {forgotten.PREFIX: forgotten.VERSION, seen.PREFIX: seen.VERSION, b"": user_state.VERSION}
+            users = Table("user-state", worker.app_id, directory, producer, settings.kafka, versions=of_users)
+            of_items = {b"": item_state.VERSION}
+            items = Table("item-state", worker.app_id, directory, producer, settings.kafka, versions=of_items)
+            offsets_after = OffsetsAfter(settings.kafka, KIND_OF_TOPIC)
+            published = Published(directory, catalog, settings)
+            upkeep = Upkeep(app, producer, users, published, recommender, settings)
+            user_topics = (*KIND_OF_TOPIC, "forget")
+            follow_assignment(app, settings.kafka, {users: user_topics, items: ("item-signals",), upkeep: user_topics})
+            UserStage(app, producer, users, Forgetting(app, offsets_after, settings), published, recommender, settings)
+            ItemStage(app, producer, items, settings)
+            expiry = Expiry(app, users, settings)
+            heads = HeadExchange(producer, head, settings)
+            factors = FactorExchange(producer, catalog, settings)
+
+            def take_learned(record: ConsumerRecord) -> None:
+                (factors if is_move(record) else heads).take(record)
+
+            mirror_of = partial(mirror, directory, topic_ids)
+            feed = catalog_feed(catalog, take_learned, settings, mirror_of)
+            everybody = Everybody(app, producer, recommender, settings)
+            return [users, items, expiry, offsets_after, feed, heads, factors, everybody, upkeep]
+
+        process.run(app, lease, settings.kafka, directory, services, ready_timeout_s=worker.ready_timeout_s)

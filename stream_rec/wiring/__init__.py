@@ -1,1 +1,0 @@
-"""The only Faust imports: thin agents around the core."""

@@ -1,0 +1,129 @@
+"""A user stage without a broker: records in, what it would send and keep out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from faust.types import TP
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.config import Settings, WorkerSettings
+from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction, Kind
+from stream_rec.events.item import Item
+from stream_rec.events.slate import Slate
+from stream_rec.knowledge import signal as signals
+from stream_rec.knowledge import state as knowledge
+from stream_rec.ranking.head import MixtureHead
+from stream_rec.ranking.merge import SharedHead
+from stream_rec.recommender import Recommender
+from stream_rec.runtime.clients import new_app
+from stream_rec.runtime.lease import Lease
+from stream_rec.stages.erasure import Forgetting
+from stream_rec.stages.published import Published
+from stream_rec.stages.user_stage import UserStage
+
+SETTINGS = Settings(
+    kafka=msgspec.structs.replace(Settings().kafka, bootstrap="one:9092", partitions=1),
+    worker=WorkerSettings(learn_events=10),
+)
+ITEMS = [f"i{n}" for n in range(8)]
+
+
+class Message(msgspec.Struct):
+    """What the stage sees of a record."""
+
+    key: bytes
+    value: bytes
+    offset: int
+    topic: str = "views"
+    partition: int = 0
+    timestamp: float = 2_000_000_000.0
+
+    @property
+    def tp(self) -> TP:
+        return TP(self.topic, self.partition)
+
+
+class Batch:
+    """A batch whose table is a dictionary, and which keeps what it is told to send."""
+
+    def __init__(self, messages: list[Message], table: dict[bytes, bytes]) -> None:
+        self.messages = messages
+        self._table = table
+        self.lists: list[Slate] = []
+        self.signals: list[signals.Signal] = []
+        self.kept: list[tuple[bytes, bytes | None]] = []
+        """What was written to the table, in this order."""
+        self.sent: list[tuple[str, bytes | None, bytes | None]] = []
+        self.purged: list[int] = []
+
+    def read(self, partition: int, key: bytes) -> bytes | None:
+        return self._table.get(key)
+
+    def scan(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        return [(key, value) for key, value in self._table.items() if key.startswith(prefix)]
+
+    def purge(self, partition: int) -> None:
+        self.purged.append(partition)
+
+    async def commit(self, *, states=(), sends=()) -> None:
+        for state in states:
+            self.kept.append((state.key, state.value))
+            if state.value is None:
+                self._table.pop(state.key, None)
+            else:
+                self._table[state.key] = state.value
+        for send in sends:
+            self.sent.append((send.topic, send.key, send.value))
+            if send.topic == "recommendations" and send.value is not None:
+                self.lists.append(msgspec.json.decode(send.value, type=Slate))
+            if send.topic == "item-signals":
+                self.signals += signals.decode(send.value)
+
+
+class Stage:
+    """A user stage whose signals are applied to its catalog at once, as the item stage does a little later."""
+
+    def __init__(self, directory: Path, settings: Settings = SETTINGS) -> None:
+        head = SharedHead.cold(settings.head, settings.ranking.seed)
+        self.recommender = Recommender(Catalog(), head, settings.ranking, settings.head)
+        self.table: dict[bytes, bytes] = {}
+        self._items: dict[str, knowledge.ItemState] = {}
+        app = new_app("app", settings.kafka, instance_id="w1", lease=Lease(15.0))
+        self.begins: dict[Kind, int] = {}
+        """By kind, where a new life begins for who wants to be forgotten."""
+        self.committed = app.consumer._committed_offset
+        app.consumer.open_records = lambda: 0  # on a slow machine the summary comes due, and nothing is connected
+
+        async def offsets_after(partition: int, timestamp_ms: int) -> dict[str, int]:
+            return {topic: self.begins.get(kind, 0) for topic, kind in KIND_OF_TOPIC.items()}
+
+        self.published = Published(directory, self.recommender.catalog, settings)
+        self.published.own({0})
+        forgetting = Forgetting(app, offsets_after, settings)
+        self.stage = UserStage(app, None, None, forgetting, self.published, self.recommender, settings)
+        for item_id in ITEMS:
+            self.recommender.catalog.put_item(Item(item_id))
+
+    async def handle(self, *messages: Message) -> Batch:
+        batch = Batch(list(messages), self.table)
+        await self.stage.handle(batch)
+        for signal in batch.signals:
+            known = self._items.get(signal.item_id, knowledge.UNSEEN)
+            self._items[signal.item_id] = knowledge.apply(known, [signal], SETTINGS.knowledge)
+            self.recommender.catalog.put_knowledge(signal.item_id, self._items[signal.item_id])
+        return batch
+
+    @property
+    def head(self) -> MixtureHead:
+        return self.recommender.head
+
+
+def event(number: int, user: str | None = None) -> Interaction:
+    return Interaction(f"e{number}", user or f"u{number % 5}", ITEMS[number * number % 7], 1000 * number)
+
+
+def message(number: int, user: str | None = None, *, offset: int | None = None) -> Message:
+    one = event(number, user)
+    return Message(one.user_id.encode(), msgspec.json.encode(one), number if offset is None else offset)

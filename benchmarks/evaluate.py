@@ -16,8 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stream_rec.evaluation.baselines.choice import in_words
-from stream_rec.evaluation.losses import markdown
+from stream_rec.evaluation.baselines.choice import describe_settings
+from stream_rec.evaluation.losses import write_page
 
 LIMITS = {"online_retail": 150_000, "entree_chicago": 150_000, "movietweetings": 60_000}
 """Events taken of each log, as in the published figures that these are compared with."""
@@ -68,7 +68,7 @@ def main() -> None:
     )
     if arguments.page:
         command = "python benchmarks/evaluate.py --logs LOGS --page docs/baselines.md"
-        arguments.page.write_text(markdown(results, command=command), encoding="utf-8")
+        arguments.page.write_text(write_page(results, command=command), encoding="utf-8")
     print(*(table(results) for table in tables), sep="\n")
 
 
@@ -177,7 +177,7 @@ def table_of_choices(results: dict[str, dict]) -> str:
     lines = [f"| chosen | {' | '.join(results)} |", "|---" * (len(results) + 1) + "|"]
     methods = [name for name, one in next(iter(results.values())).items() if one["chosen"]]
     for method in methods:
-        chosen = [in_words(of[method]["chosen"]["settings"]) for of in results.values()]
+        chosen = [describe_settings(of[method]["chosen"]["settings"]) for of in results.values()]
         lines.append(f"| {method} | {' | '.join(chosen)} |")
     seconds = [
         (

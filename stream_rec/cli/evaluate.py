@@ -28,13 +28,13 @@ from stream_rec.cli.progress import Rate, show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, overridden, shown
 from stream_rec.errors import FileProblem
-from stream_rec.evaluation.baselines.choice import in_words
+from stream_rec.evaluation.baselines.choice import describe_settings
 from stream_rec.evaluation.engine import Engine
 from stream_rec.evaluation.evaluation import ENGINE, Evaluation
+from stream_rec.evaluation.experiment import EvaluationSettings, Experiment
 from stream_rec.evaluation.observation import EngineObserver
-from stream_rec.evaluation.prequential import schedule
-from stream_rec.evaluation.scan import ScannedLog, scan
-from stream_rec.evaluation.trials import Factory, run, world_of
+from stream_rec.evaluation.scan import LogFile, ScannedLog, scan
+from stream_rec.evaluation.trials import Contender, Factory, run
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
 
 SECTIONS = ("embedder", "limits", "user", "knowledge", "ranking", "head")
@@ -101,36 +101,33 @@ def evaluate(
             if not made.items:
                 raise FileProblem(f"{items_file} has no item that can be used: there is nothing to recommend")
             log = _scanned(events_file, folder, made, settings, limit, skipped, progress)
-            plan = schedule(log, warmup)
-            is_listed = np.array([item.available for item in made.items])
-            world = world_of(log, plan, is_listed, made.vectors)
+            experiment = Experiment.of(
+                log,
+                EvaluationSettings(n=n, warmup=warmup, seed=seed),
+                is_listed=np.array([item.available for item in made.items]),
+                vectors=made.vectors,
+            )
             engine = partial(Engine, items=made.items, encoder=made.encoder)
-            factories = {ENGINE: partial(engine, settings=overridden(settings, {"ranking.explore_share": 0.0}))}
+            contenders = {
+                ENGINE: Contender(
+                    partial(engine, settings=overridden(settings, {"ranking.explore_share": 0.0})),
+                    partial(EngineObserver, diversity=settings.ranking.diversity),
+                )
+            }
             if exploring:
-                factories[f"{ENGINE}_exploring"] = partial(engine, settings=settings)
-            factories |= others
-            tasks = {name: progress.add_task(name, total=len(log), start=False) for name in factories}
+                contenders[f"{ENGINE}_exploring"] = Contender(partial(engine, settings=settings))
+            contenders |= {name: Contender(factory) for name, factory in others.items()}
+            tasks = {name: progress.add_task(name, total=len(log), start=False) for name in contenders}
 
             def on_progress(name: str, n_events: int) -> None:
                 if n_events and not progress.tasks[tasks[name]].started:
                     progress.start_task(tasks[name])
                 progress.update(tasks[name], completed=n_events)
 
-            outcomes = run(
-                factories,
-                log,
-                world,
-                warmup=warmup,
-                n=n,
-                seed=seed,
-                observers={ENGINE: partial(EngineObserver, n=n, diversity=settings.ranking.diversity)},
-                jobs=jobs,
-                clock=time.perf_counter_ns,
-                on_progress=on_progress,
-            )
+            outcomes = run(contenders, experiment, clock=time.perf_counter_ns, jobs=jobs, on_progress=on_progress)
             summing_up = progress.add_task("summing up", total=1, has_rate=False)
-            evaluation = Evaluation(log, plan, world, made.items, n=n, seed=seed)
-            results, comparison = evaluation.of_all(outcomes)
+            evaluation = Evaluation(experiment, made.items)
+            results, comparison = evaluation.summarize(outcomes)
             progress.update(summing_up, completed=1)
         said = {
             "protocol": {
@@ -141,7 +138,7 @@ def evaluate(
                 "list_size": n,
                 "seed": seed,
                 "encoder": made.encoder,
-                **evaluation.sizes(),
+                **evaluation.count(),
                 "n_items_without_text": made.n_without_text,
                 "not_used": dict(sorted(skipped.by_reason.items())),
             },
@@ -156,9 +153,9 @@ def evaluate(
         json_file.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     if report_dir:
         logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its fonts
-        from stream_rec.evaluation.report import page
+        from stream_rec.evaluation.report import render_page
 
-        (report_dir / "index.html").write_text(page(said), encoding="utf-8")
+        (report_dir / "index.html").write_text(render_page(said), encoding="utf-8")
     _print(said)
     failed = {name: result["error"] for name, result in results.items() if "error" in result}
     for name, message in failed.items():
@@ -205,13 +202,10 @@ def _scanned(
 ) -> ScannedLog:
     task = progress.add_task("reading events (%)", total=100, has_rate=False)
     log = scan(
-        events_file,
+        LogFile(str(events_file), settings.limits, received_ms=time.time_ns() // 1_000_000, limit=limit),
         folder,
         item_ids=[item.item_id for item in made.items],
-        limits=settings.limits,
-        received_ms=time.time_ns() // 1_000_000,
         on_bad=skipped.lines_of(events_file),
-        limit=limit,
         on_progress=lambda share: progress.update(task, completed=int(100 * share)),
     )
     progress.update(task, completed=100)
@@ -282,7 +276,8 @@ def _print(said: Mapping[str, Any]) -> None:
     console.print(table)
     for name, result in done.items():
         if result["chosen"]:
-            console.print(f"{name} chose {in_words(result['chosen']['settings'])}", highlight=False, soft_wrap=True)
+            settings = describe_settings(result["chosen"]["settings"])
+            console.print(f"{name} chose {settings}", highlight=False, soft_wrap=True)
     compared = said["comparison"]
     if compared and "low" in compared["ndcg"]:
         console.print(

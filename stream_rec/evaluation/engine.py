@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.config import Settings
 from stream_rec.embedding.codec import ItemEmbedding
@@ -38,35 +39,35 @@ class Engine:
         self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking))
         self._ranked: Ranked | None = None
         self._id_of_user: dict[int, str] = {}
-        has_vector = world.vectors.any(axis=1)
+        has_vector: NDArray[np.bool_] = np.any(world.vectors, axis=1)
         for number, item in enumerate(items):
             self._pipeline.catalog.put_item(item)
             if has_vector[number]:
                 embedding = ItemEmbedding(encoder, NO_HASH, np.array(world.vectors[number]))
                 self._pipeline.catalog.put_embedding(item.item_id, embedding)
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the list that the user would get now."""
         pipeline = self._pipeline
         user_id = self._id_of_user.get(user, NOBODY)
-        self._ranked = pipeline.rank(user_id, now_ms)
+        ranked = self._ranked = pipeline.rank(user_id, now_ms)
         config = msgspec.structs.replace(pipeline.settings.ranking, n=n)
-        rows = self._listed(config, f"{user_id}/{now_ms}")
+        rows = self._find_shown(ranked, f"{user_id}/{now_ms}", config)
         pipeline.recommender.count_shown(rows)
         return rows
 
     def candidates(self) -> Candidates:
         """Return what the last list was made from, until its group is learned."""
-        return self._ranked.candidates
+        return self._last().candidates
 
-    def varied(self, diversity: float, n: int) -> np.ndarray:
+    def recommend_again(self, diversity: float, n: int) -> NDArray[np.int64]:
         """Return what the last list would have been at another diversity, no slot explored nor given to the unseen.
 
         Leaves no trace: nobody has seen it.
         """
         plain = {"diversity": diversity, "n": n, "explore_share": 0.0, "tail_every": 0}
         config = msgspec.structs.replace(self._pipeline.settings.ranking, **plain)
-        return self._listed(config, NOBODY)
+        return self._find_shown(self._last(), NOBODY, config)
 
     def learn(self, group: Group) -> None:
         """Teach the head the group as one, then take each event as it would come from its topic."""
@@ -77,8 +78,13 @@ class Engine:
             ranked = pipeline.rank(user_id, group.now_ms)
         pipeline.take(ranked, group.events)
 
-    def _listed(self, config: RankingConfig, request: str) -> np.ndarray:
+    def _last(self) -> Ranked:
+        if self._ranked is None:
+            raise RuntimeError("no list was made since the last group was learned: call `recommend` first")
+        return self._ranked
+
+    def _find_shown(self, ranked: Ranked, request: str, config: RankingConfig) -> NDArray[np.int64]:
         """Return the items' numbers: rows are given in the order of the items, and only they are ever listed."""
         pipeline = self._pipeline
-        shown = pipeline.recommender.items(self._ranked, request, config)
+        shown = pipeline.recommender.items(ranked, request, config)
         return np.array([pipeline.catalog.find(item.item_id) for item in shown], np.int64)

@@ -7,15 +7,23 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation import metrics
-from stream_rec.evaluation.bootstrap import intervals
-from stream_rec.evaluation.method import World
+from stream_rec.evaluation.bootstrap import estimate_intervals
+from stream_rec.evaluation.experiment import Experiment
+from stream_rec.evaluation.genres import find_genres
 from stream_rec.evaluation.observation import Observation
-from stream_rec.evaluation.prequential import Schedule, Trial
-from stream_rec.evaluation.recall import candidate_recall
-from stream_rec.evaluation.scan import ScannedLog
-from stream_rec.evaluation.slices import STEPS, ages, earlier, halves, slices, steps
+from stream_rec.evaluation.prequential import Trial
+from stream_rec.evaluation.recall import measure_recall
+from stream_rec.evaluation.slices import (
+    STEPS,
+    count_earlier,
+    slice_events,
+    split_ages,
+    split_halves,
+    split_steps,
+)
 from stream_rec.evaluation.trials import Failed, Finished
 from stream_rec.events.item import Item
 
@@ -28,39 +36,44 @@ SMOOTHED = 0.05
 """Share of the scored events that each point of a curve over time is the mean of."""
 
 
+ACCURACY = {"hit_rate": metrics.hit_rate, "ndcg": metrics.ndcg}
+"""Measures that have intervals and curves."""
+Ranks = NDArray[np.uint16]
+
+
 class Evaluation:
     """What is common to all methods, worked out once."""
 
-    def __init__(
-        self, log: ScannedLog, plan: Schedule, world: World, items: Sequence[Item], *, n: int, seed: int
-    ) -> None:
-        """Take the items of the item file, in the order of ``world.item_ids``, and the length ``n`` of lists."""
-        self._log, self._plan, self._world, self._n, self._seed = log, plan, world, n, seed
+    def __init__(self, experiment: Experiment, items: Sequence[Item]) -> None:
+        """Take the items of the item file, in the order of ``experiment.world.item_ids``."""
+        log, plan, world = experiment.log, experiment.plan, experiment.world
+        self._log, self._plan, self._world = log, plan, world
+        self._n, self._seed = experiment.settings.n, experiment.settings.seed
         scored = slice(plan.first_scored, None)
         self._users = log.users[scored]
-        self._before = earlier(log, plan)
-        self._slices = slices(self._before, log.kinds[scored], world.is_listed[log.items[scored]])
+        self._before = count_earlier(log, plan)
+        self._slices = slice_events(self._before, log.kinds[scored], world.is_listed[log.items[scored]])
         self._sample = plan.sample()
-        self._genres, self._n_genres, self._genres_from = genres(items, log)
-        self._histories = self._sampled_histories()
+        self._genres = find_genres(items, log)
+        self._histories = self._find_sampled_histories()
 
-    def of_all(self, outcomes: Mapping[str, Finished | Failed]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    def summarize(self, outcomes: Mapping[str, Finished | Failed]) -> tuple[dict[str, Any], dict[str, Any] | None]:
         """Return the results by method, and how the engine compares with the best other method (None without both)."""
         finished = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, Finished)}
-        bounds = self._intervals({name: outcome.trial for name, outcome in finished.items()})
+        bounds = self._estimate_bounds({name: outcome.trial for name, outcome in finished.items()})
         results = {
             name: {"error": outcome.message}
             if isinstance(outcome, Failed)
-            else self._of_one(outcome, bounds and {key: bounds[name, key] for key in ("hit_rate", "ndcg")})
+            else self._summarize_one(outcome, bounds and bounds[name])
             for name, outcome in outcomes.items()
         }
         others = [name for name in finished if not name.startswith(ENGINE)]
         if ENGINE not in finished or not others:
             return results, None
         best = max(others, key=lambda name: results[name]["ndcg"])
-        return results, self._comparison(best, finished[ENGINE].trial, finished[best].trial)
+        return results, self._compare(best, finished[ENGINE].trial, finished[best].trial)
 
-    def sizes(self) -> dict[str, Any]:
+    def count(self) -> dict[str, Any]:
         """Return how much of everything there was."""
         log, plan, is_listed = self._log, self._plan, self._world.is_listed
         return {
@@ -76,27 +89,27 @@ class Evaluation:
             "n_out_of_order": log.n_late,
             "first_ms": int(log.times_ms[0]),
             "last_ms": int(log.times_ms[-1]),
-            "genres_from": self._genres_from,
+            "genres_from": self._genres.source,
         }
 
-    def _of_one(self, outcome: Finished, bounds: dict[str, Any] | None) -> dict[str, Any]:
+    def _summarize_one(self, outcome: Finished, bounds: dict[str, Any] | None) -> dict[str, Any]:
         ranks = outcome.trial.ranks
-        shown = self._shown(outcome.lists)
+        shown = self._count_shown(outcome.lists)
         sampled = np.asarray(outcome.lists[self._sample])
         return {
-            **self._accuracy(ranks, self._n),
+            **self._measure_accuracy(ranks, self._n),
             **{
                 f"{name}@{SHORT}": value if self._n >= SHORT else None
-                for name, value in self._accuracy(ranks, SHORT).items()
+                for name, value in self._measure_accuracy(ranks, SHORT).items()
             },
             "ci": bounds,
-            "slices": self._parts(ranks, self._slices),
-            "halves": self._parts(ranks, halves(self._plan)),
+            "slices": self._measure_parts(ranks, self._slices),
+            "halves": self._measure_parts(ranks, split_halves(self._plan)),
             "curves": {
-                "user_events": self._parts(ranks, steps(self._before.of_user, STEPS)),
-                "item_events": self._parts(ranks, steps(self._before.of_item, STEPS)),
-                "item_age": self._parts(ranks, ages(self._before.item_age_ms)),
-                "over_time": self._over_time(ranks),
+                "user_events": self._measure_parts(ranks, split_steps(self._before.of_user, STEPS)),
+                "item_events": self._measure_parts(ranks, split_steps(self._before.of_item, STEPS)),
+                "item_age": self._measure_parts(ranks, split_ages(self._before.item_age_ms)),
+                "over_time": self._measure_over_time(ranks),
             },
             "coverage": metrics.coverage(shown),
             "gini": metrics.gini(shown),
@@ -107,70 +120,71 @@ class Evaluation:
                 self._log.items,
                 self._world.n_items,
             ),
-            "calibration": self._calibration(sampled),
+            "calibration": self._measure_calibration(sampled),
             "list_length": float((outcome.lists >= 0).sum() / len(outcome.lists)),
             "chosen": outcome.chosen,
-            "cost": self._cost(outcome),
-            **(self._seen(Observation(**outcome.observed)) if outcome.observed is not None else {}),
+            "cost": self._measure_cost(outcome),
+            **(self._summarize_observation(Observation(**outcome.observed)) if outcome.observed is not None else {}),
         }
 
-    def _seen(self, observation: Observation) -> dict[str, Any]:
+    def _summarize_observation(self, observation: Observation) -> dict[str, Any]:
         """Return what is said only of a method that was observed."""
         return {
-            "candidates": candidate_recall(observation.sources, observation.n_candidates, self._slices),
-            "frontier": self._frontier(observation),
+            "candidates": measure_recall(observation.sources, observation.n_candidates, self._slices),
+            "frontier": self._measure_frontier(observation),
         }
 
-    def _frontier(self, observation: Observation) -> list[dict[str, Any]]:
+    def _measure_frontier(self, observation: Observation) -> list[dict[str, Any]]:
         """Return what each diversity gives and takes, on the sampled lists; changes are from diversity 0."""
         starts, ends = (self._plan.bounds[self._plan.n_warm_groups + self._sample + more] for more in (0, 1))
-        place_of = np.repeat(np.arange(len(starts)), ends - starts)
+        index_of = np.repeat(np.arange(len(starts)), ends - starts)
         events = np.concatenate([np.arange(start, end) for start, end in zip(starts, ends)])
-        ranks = [metrics.ranks(lists[place_of], self._log.items[events]) for lists in observation.lists]
+        ranks = [metrics.ranks(lists[index_of], self._log.items[events]) for lists in observation.lists]
         gains = np.stack([metrics.ndcg(one, self._n) for one in ranks])
-        changes = intervals(self._log.users[events], gains - gains[0], seed=self._seed)
+        changes = estimate_intervals(self._log.users[events], gains - gains[0], seed=self._seed)
         return [
             {
                 "diversity": float(diversity),
-                "ndcg": float(gains[at].mean()),
-                "ndcg_change": changes and msgspec.to_builtins(changes[at]),
-                "hit_rate": float(metrics.hit_rate(ranks[at], self._n).mean()),
+                "ndcg": float(gains[index].mean()),
+                "ndcg_change": changes and msgspec.to_builtins(changes[index]),
+                "hit_rate": float(metrics.hit_rate(ranks[index], self._n).mean()),
                 "intra_list_similarity": metrics.intra_list_similarity(lists, self._world.vectors),
-                "coverage": metrics.coverage(self._shown(lists)),
-                "calibration": self._calibration(lists),
+                "coverage": metrics.coverage(self._count_shown(lists)),
+                "calibration": self._measure_calibration(lists),
                 "n_lists": len(lists),
             }
-            for at, (diversity, lists) in enumerate(zip(observation.diversities, observation.lists))
+            for index, (diversity, lists) in enumerate(zip(observation.diversities, observation.lists))
         ]
 
-    def _shown(self, lists: np.ndarray) -> np.ndarray:
+    def _count_shown(self, lists: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return in how many of the lists each listed item is."""
         return metrics.exposures(lists, self._world.n_items)[self._world.is_listed]
 
-    def _calibration(self, sampled: np.ndarray) -> float | None:
+    def _measure_calibration(self, sampled: NDArray[np.int32]) -> float | None:
         """Return that of the sampled lists; None where items have no genres."""
-        return metrics.calibration(sampled, self._histories, self._genres, self._n_genres) if self._genres else None
+        genres = self._genres
+        return metrics.calibration(sampled, self._histories, genres.of_item, genres.n) if genres.n else None
 
-    def _accuracy(self, ranks: np.ndarray, k: int) -> dict[str, float]:
+    def _measure_accuracy(self, ranks: Ranks, k: int) -> dict[str, float]:
         return {
             "hit_rate": float(metrics.hit_rate(ranks, k).mean()),
             "ndcg": float(metrics.ndcg(ranks, k).mean()),
             "mrr": float(metrics.mrr(ranks, k).mean()),
         }
 
-    def _parts(self, ranks: np.ndarray, masks: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    def _measure_parts(self, ranks: Ranks, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
         """Return size and accuracy of each part; of an empty one there is none."""
         nothing = {"hit_rate": None, "ndcg": None, "mrr": None}
         return {
             name: {
                 "n": int(mask.sum()),
                 "share": float(mask.mean()),
-                **(self._accuracy(ranks[mask], self._n) if mask.any() else nothing),
+                **(self._measure_accuracy(ranks[mask], self._n) if mask.any() else nothing),
             }
             for name, mask in masks.items()
         }
 
-    def _over_time(self, ranks: np.ndarray) -> dict[str, list[Any]]:
+    def _measure_over_time(self, ranks: Ranks) -> dict[str, list[Any]]:
         """Return means over the last ``SMOOTHED`` of the scored events, at evenly spaced events."""
         n_events = len(ranks)
         window = max(1, round(SMOOTHED * n_events))
@@ -182,27 +196,30 @@ class Evaluation:
             **{name: ((summed[ends] - summed[ends - window]) / window).tolist() for name, summed in sums.items()},
         }
 
-    def _intervals(self, trials: Mapping[str, Trial]) -> dict[tuple[str, str], Any] | None:
+    def _estimate_bounds(self, trials: Mapping[str, Trial]) -> dict[str, dict[str, Any]] | None:
+        """Return the interval of each measure of each method; None where there are none."""
         if not trials:
             return None
-        keys = [(name, metric) for name in trials for metric in ACCURACY]
-        values = np.stack([ACCURACY[metric](trials[name].ranks, self._n) for name, metric in keys])
-        made = intervals(self._users, values, seed=self._seed)
-        return made and dict(zip(keys, map(msgspec.to_builtins, made)))
+        values = np.stack([measure(trial.ranks, self._n) for trial in trials.values() for measure in ACCURACY.values()])
+        made = estimate_intervals(self._users, values, seed=self._seed)
+        if made is None:
+            return None
+        plain = iter(map(msgspec.to_builtins, made))
+        return {name: dict(zip(ACCURACY, plain)) for name in trials}
 
-    def _comparison(self, best: str, ours: Trial, theirs: Trial) -> dict[str, Any]:
+    def _compare(self, best: str, ours: Trial, theirs: Trial) -> dict[str, Any]:
         values = np.stack([of(ours.ranks, self._n) - of(theirs.ranks, self._n) for of in ACCURACY.values()])
-        made = intervals(self._users, values, seed=self._seed)
+        made = estimate_intervals(self._users, values, seed=self._seed)
         if made is None:
             return {"baseline": best, **{name: {"mean": float(v.mean())} for name, v in zip(ACCURACY, values)}}
         return {"baseline": best, **dict(zip(ACCURACY, map(msgspec.to_builtins, made)))}
 
-    def _cost(self, outcome: Finished) -> dict[str, Any]:
+    def _measure_cost(self, outcome: Finished) -> dict[str, Any]:
         sizes = np.diff(self._plan.bounds[self._plan.n_warm_groups :])
         list_ms, learn_ms = outcome.trial.list_ns / 1e6, outcome.trial.learn_ns / 1e6
         return {
-            "list_ms": _spread(list_ms, list_ms.mean()),
-            "learn_ms": _spread(np.repeat(learn_ms / sizes, sizes), learn_ms.sum() / sizes.sum()),
+            "list_ms": _summarize_times(list_ms, list_ms.mean()),
+            "learn_ms": _summarize_times(np.repeat(learn_ms / sizes, sizes), learn_ms.sum() / sizes.sum()),
             "event_ms": float((list_ms.sum() + learn_ms.sum()) / sizes.sum()),
             "setup_s": outcome.setup_s,
             "choosing_s": float(outcome.trial.warm_up_ns[-1] / 1e9)
@@ -212,9 +229,9 @@ class Evaluation:
             "peak_mb": outcome.peak_mb,
         }
 
-    def _sampled_histories(self) -> list[np.ndarray]:
+    def _find_sampled_histories(self) -> list[NDArray[np.int32]]:
         """Return what the user of each sampled list did before it, as item numbers; nothing where it is not needed."""
-        if not self._genres:
+        if not self._genres.n:
             return []
         order = np.argsort(self._log.users, kind="stable")
         sorted_users, items = self._log.users[order], self._log.items[order]
@@ -224,27 +241,6 @@ class Evaluation:
         return [items[begin : begin + n] for begin, n in zip(begins, counts)]
 
 
-ACCURACY = {"hit_rate": metrics.hit_rate, "ndcg": metrics.ndcg}
-
-
-def genres(items: Sequence[Item], log: ScannedLog) -> tuple[list[np.ndarray], int, str | None]:
-    """Return the genre numbers of each item of the log, how many genres there are, and what they were taken from.
-
-    That is the category where the items that carry events have at least two, else the tags where those have, else
-    nothing: then there are no genres and nothing to be calibrated.
-    """
-    with_events = set(np.unique(log.items).tolist())
-    for source, words_of in (("category", lambda item: [item.category]), ("tags", lambda item: item.tags)):
-        words = [sorted({word.strip() for word in words_of(item)} - {""}) for item in items]
-        if len({word for number, of_item in enumerate(words) if number in with_events for word in of_item}) < 2:
-            continue
-        number_of = {word: number for number, word in enumerate(sorted({w for of_item in words for w in of_item}))}
-        numbers = [np.array([number_of[word] for word in of_item], np.int64) for of_item in words]
-        numbers += [np.zeros(0, np.int64)] * (len(log.item_ids) - len(items))
-        return numbers, len(number_of), source
-    return [], 0, None
-
-
-def _spread(values_ms: np.ndarray, mean_ms: float) -> dict[str, float]:
+def _summarize_times(values_ms: NDArray[np.float64], mean_ms: float) -> dict[str, float]:
     p50, p99 = np.percentile(values_ms, [50, 99])
     return {"mean": float(mean_ms), "p50": float(p50), "p99": float(p99)}

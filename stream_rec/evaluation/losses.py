@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stream_rec.evaluation.baselines.choice import in_words
+from stream_rec.evaluation.baselines.choice import describe_settings
 from stream_rec.evaluation.evaluation import ENGINE
 
 METRICS = ("ndcg", "hit_rate")
@@ -28,7 +28,7 @@ class Loss:
     """Baselines that are better than the engine."""
 
 
-def losses(results: Mapping[str, Any]) -> list[Loss]:
+def find_losses(results: Mapping[str, Any]) -> list[Loss]:
     """Return every loss in the results of one log, in the order of the parts: all, halves, slices.
 
     Args:
@@ -65,7 +65,7 @@ def _parts(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {"all": everything, **halves, **result["slices"]}
 
 
-def markdown(results: Mapping[str, Mapping[str, Any]], *, command: str) -> str:
+def write_page(results: Mapping[str, Mapping[str, Any]], *, command: str) -> str:
     """Return a page of all losses by log, and of what baselines chose.
 
     Args:
@@ -84,7 +84,7 @@ def markdown(results: Mapping[str, Mapping[str, Any]], *, command: str) -> str:
         "Each baseline chose its settings on the warm-up of each log (`stream_rec/evaluation/baselines/choice.py`).",
     ]
     for log, methods in results.items():
-        found = losses(methods)
+        found = find_losses(methods)
         n_parts = sum(part["n"] > 0 for part in _parts(methods[ENGINE]).values())
         lines += [
             "",
@@ -104,7 +104,7 @@ def markdown(results: Mapping[str, Mapping[str, Any]], *, command: str) -> str:
         if chosen:
             lines += ["", "| method | trials | ndcg@20 there | chosen |", "|---" * 4 + "|"]
         lines += [
-            f"| {name} | {one['n_trials']} | {one['warm_up_ndcg']:.4f} | {in_words(one['settings'])} |"
+            f"| {name} | {one['n_trials']} | {one['warm_up_ndcg']:.4f} | {describe_settings(one['settings'])} |"
             for name, one in chosen.items()
         ]
     return "\n".join(lines) + "\n"

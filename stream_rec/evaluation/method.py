@@ -1,6 +1,6 @@
 """What the evaluation judges: anything that makes a list before a group of events and learns from the group after it.
 
-Users and items are numbers here, given by the log (``prequential.py``): items in the order of the item file,
+Users and items are numbers here, given by the log (``scan.py``): items in the order of the item file,
 then items that only events name, in the order of their first event; users in the order of their first event.
 """
 
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.events.interaction import LoggedEvent
 
@@ -23,10 +24,10 @@ class World:
     n_items: int
     item_ids: list[str]
     """By item number."""
-    is_listed: np.ndarray
-    """(n_items,) bool: the item file has it. Only these may be recommended, and all of them from the start."""
-    vectors: np.ndarray
-    """(n_items, d) float32 text embeddings, unit rows; zero where an item has no text."""
+    is_listed: NDArray[np.bool_]
+    """(n_items,): the item file has it. Only these may be recommended, and all of them from the start."""
+    vectors: NDArray[np.float32]
+    """(n_items, d) text embeddings, unit rows; zero where an item has no text."""
     n_warm_groups: int
     """How many groups only teach: a method may choose its own settings on them, and on nothing later."""
     n_events_between_trainings: int
@@ -39,10 +40,10 @@ class Group:
 
     user: int
     now_ms: int
-    items: np.ndarray
-    """(e,) int64 item numbers, in the order of the log; an item may stand there twice."""
-    kinds: np.ndarray
-    """(e,) int8 ``Kind`` of each event."""
+    items: NDArray[np.int64]
+    """(e,) item numbers, in the order of the log; an item may stand there twice."""
+    kinds: NDArray[np.int8]
+    """(e,) ``Kind`` of each event."""
     events: list[LoggedEvent]
     """The same as they stand in the log."""
 
@@ -50,7 +51,7 @@ class Group:
 class Method(Protocol):
     """The engine or a baseline. One instance sees one log, in order, once."""
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return at most ``n`` different listed item numbers, best first, from what was learned so far. Changes nothing
         that a list depends on."""
 
@@ -65,5 +66,5 @@ class Observer(Protocol):
         """Look: the last list was made for this group and is scored, and the group is not learned yet. Changes nothing
         that a list depends on."""
 
-    def found(self) -> Mapping[str, np.ndarray]:
+    def collect(self) -> Mapping[str, NDArray[Any]]:
         """Return what was seen, by name."""

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+Numbers = NDArray[np.integer]
+"""Of items, or counts of them."""
 CHUNK = 20_000
 """Lists that are looked at together: bounds the memory."""
 MIXED_IN = 0.01
 """Share of the user's own distribution that is mixed into the list's, so that the divergence is finite (Steck)."""
 
 
-def ranks(lists: np.ndarray, items: np.ndarray) -> np.ndarray:
+def ranks(lists: Numbers, items: Numbers) -> NDArray[np.int64]:
     """Return (events,) the rank of each event's item in its list, counted from 1; 0 where it is not in it.
 
     Args:
@@ -31,7 +34,7 @@ def ranks(lists: np.ndarray, items: np.ndarray) -> np.ndarray:
     return np.where(is_item.any(axis=1), is_item.argmax(axis=1) + 1, 0)
 
 
-def hit_rate(ranks: np.ndarray, k: int) -> np.ndarray:
+def hit_rate(ranks: Numbers, k: int) -> NDArray[np.float64]:
     """Return 1.0 where the item is among the first ``k``, else 0.0; their mean is the hit rate at k.
 
     Example:
@@ -43,7 +46,7 @@ def hit_rate(ranks: np.ndarray, k: int) -> np.ndarray:
     return ((ranks > 0) & (ranks <= k)).astype(np.float64)
 
 
-def ndcg(ranks: np.ndarray, k: int) -> np.ndarray:
+def ndcg(ranks: Numbers, k: int) -> NDArray[np.float64]:
     """Return 1 / log2(rank + 1) where the item is among the first ``k``, else 0.0; their mean is the NDCG at k.
 
     With one relevant item the ideal list has gain 1, so that nothing is left to be normalized.
@@ -57,10 +60,11 @@ def ndcg(ranks: np.ndarray, k: int) -> np.ndarray:
     Source:
         Järvelin, Kekäläinen. Cumulated gain-based evaluation of IR techniques. TOIS 20, 2002.
     """
-    return hit_rate(ranks, k) / np.log2(np.maximum(ranks, 1) + 1.0)
+    gains: NDArray[np.float64] = hit_rate(ranks, k) / np.log2(np.maximum(ranks, 1) + 1.0)
+    return gains
 
 
-def mrr(ranks: np.ndarray, k: int) -> np.ndarray:
+def mrr(ranks: Numbers, k: int) -> NDArray[np.float64]:
     """Return 1 / rank where the item is among the first ``k``, else 0.0; their mean is the MRR at k.
 
     Example:
@@ -69,10 +73,11 @@ def mrr(ranks: np.ndarray, k: int) -> np.ndarray:
         >>> float(mrr(np.array([1, 4, 30, 0]), k=20).mean())
         0.3125
     """
-    return hit_rate(ranks, k) / np.maximum(ranks, 1)
+    reciprocals: NDArray[np.float64] = hit_rate(ranks, k) / np.maximum(ranks, 1)
+    return reciprocals
 
 
-def exposures(lists: np.ndarray, n_items: int) -> np.ndarray:
+def exposures(lists: Numbers, n_items: int) -> NDArray[np.int64]:
     """Return (n_items,) in how many lists each item was shown.
 
     Example:
@@ -80,13 +85,13 @@ def exposures(lists: np.ndarray, n_items: int) -> np.ndarray:
         array([1, 2, 0])
     """
     shown = np.zeros(n_items, np.int64)
-    for at in range(0, len(lists), CHUNK):
-        part = lists[at : at + CHUNK]
+    for start in range(0, len(lists), CHUNK):
+        part = lists[start : start + CHUNK]
         shown += np.bincount(part[part >= 0], minlength=n_items)
     return shown
 
 
-def coverage(shown: np.ndarray) -> float | None:
+def coverage(shown: NDArray[np.int64]) -> float | None:
     """Return the share of items shown at least once; None of no items.
 
     Example:
@@ -96,7 +101,7 @@ def coverage(shown: np.ndarray) -> float | None:
     return float(np.count_nonzero(shown) / len(shown)) if len(shown) else None
 
 
-def gini(shown: np.ndarray) -> float | None:
+def gini(shown: NDArray[np.int64]) -> float | None:
     """Return how unequally exposure is spread: 0 where all items are shown equally often, (n - 1) / n for one only.
 
     G = sum of (2 i - n - 1) x_i / (n sum of x), x ascending, i counted from 1. None where nothing was shown.
@@ -111,7 +116,7 @@ def gini(shown: np.ndarray) -> float | None:
     return float(((2 * np.arange(1, n + 1) - n - 1) * np.sort(shown)).sum() / (n * total))
 
 
-def intra_list_similarity(lists: np.ndarray, vectors: np.ndarray) -> float | None:
+def intra_list_similarity(lists: Numbers, vectors: NDArray[np.floating]) -> float | None:
     """Return the mean over lists of the mean cosine of two different items of one; None where no list has two.
 
     For unit rows the sum over all pairs is (|sum of rows|^2 - number of rows) / 2. Items without a vector are left out.
@@ -142,7 +147,7 @@ def intra_list_similarity(lists: np.ndarray, vectors: np.ndarray) -> float | Non
     return float(total / n_lists) if n_lists else None
 
 
-def novelty(lists: np.ndarray, starts: np.ndarray, items: np.ndarray, n_items: int) -> float | None:
+def novelty(lists: Numbers, starts: Numbers, items: Numbers, n_items: int) -> float | None:
     """Return the mean -log2 p over everything shown, p being the item's share of all events before the list.
 
     p = (count + 1) / (events + n_items), so that an item without events has a share too.
@@ -164,9 +169,9 @@ def novelty(lists: np.ndarray, starts: np.ndarray, items: np.ndarray, n_items: i
     # One sorted number for each event: how often an item came before a place is then a difference of two searches.
     keys = np.sort(np.asarray(items, np.int64) * n_events + np.arange(n_events))
     total, n_shown = 0.0, 0
-    for at in range(0, len(lists), CHUNK):
-        part = lists[at : at + CHUNK].astype(np.int64)
-        before = np.broadcast_to(np.asarray(starts[at : at + CHUNK], np.int64)[:, None], part.shape)[part >= 0]
+    for start in range(0, len(lists), CHUNK):
+        part = lists[start : start + CHUNK].astype(np.int64)
+        before = np.broadcast_to(np.asarray(starts[start : start + CHUNK], np.int64)[:, None], part.shape)[part >= 0]
         shown = part[part >= 0]
         counts = np.searchsorted(keys, shown * n_events + before) - np.searchsorted(keys, shown * n_events)
         total += -np.log2((counts + 1) / (before + n_items)).sum()
@@ -175,7 +180,10 @@ def novelty(lists: np.ndarray, starts: np.ndarray, items: np.ndarray, n_items: i
 
 
 def calibration(
-    lists: np.ndarray, histories: Sequence[np.ndarray], genres: Sequence[np.ndarray], n_genres: int
+    lists: Numbers,
+    histories: Sequence[Numbers],
+    genres: Sequence[Numbers],
+    n_genres: int,
 ) -> float | None:
     """Return the mean divergence KL(p || q') of a user's history from the list: 0 where both have the same mix.
 
@@ -212,7 +220,7 @@ def calibration(
     return max(0.0, total / n_lists) if n_lists else None
 
 
-def _distribution(items: np.ndarray, genres: Sequence[np.ndarray], n_genres: int) -> np.ndarray | None:
+def _distribution(items: Numbers, genres: Sequence[Numbers], n_genres: int) -> NDArray[np.float64] | None:
     """Return (n_genres,) probabilities, or None where no item has a genre."""
     of_items = [genres[item] for item in items.tolist() if len(genres[item])]
     if not of_items:

@@ -10,10 +10,11 @@ from array import array
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.engine import Engine
+from stream_rec.evaluation.experiment import Experiment
 from stream_rec.evaluation.method import Group
-from stream_rec.evaluation.prequential import Schedule
 from stream_rec.retrieval.candidates import Candidates
 
 DIVERSITIES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
@@ -23,40 +24,40 @@ DIVERSITIES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 class Observation(NamedTuple):
     """What an ``EngineObserver`` found."""
 
-    sources: np.ndarray
-    """(scored events,) uint16 bits of the sources that proposed the event's item; 0 where it was no candidate."""
-    n_candidates: np.ndarray
-    """(scored groups,) int32."""
-    diversities: np.ndarray
+    sources: NDArray[np.uint16]
+    """(scored events,) bits of the sources that proposed the event's item; 0 where it was no candidate."""
+    n_candidates: NDArray[np.int32]
+    """(scored groups,)."""
+    diversities: NDArray[np.float64]
     """(m,) ascending, the first is 0."""
-    lists: np.ndarray
-    """(m, sampled groups, n) int32 item numbers at each diversity, best first, filled up with -1."""
+    lists: NDArray[np.int32]
+    """(m, sampled groups, n) item numbers at each diversity, best first, filled up with -1."""
 
 
 class EngineObserver:
     """Looks at the candidates of every list, and makes the lists of ``Schedule.sample`` again at each diversity."""
 
-    def __init__(self, engine: Engine, plan: Schedule, *, n: int, diversity: float) -> None:
-        """Take the length of lists, and the diversity in use."""
+    def __init__(self, engine: Engine, experiment: Experiment, *, diversity: float) -> None:
+        """Take the diversity in use."""
         self._engine = engine
-        self._place_of = {group: place for place, group in enumerate(plan.sample().tolist())}
+        self._index_of = {group: index for index, group in enumerate(experiment.plan.sample().tolist())}
         self._diversities = sorted({*DIVERSITIES, diversity})
         self._sources, self._n_candidates = array("H"), array("i")
-        self._lists = np.full((len(self._diversities), len(self._place_of), n), -1, np.int32)
+        self._lists = np.full((len(self._diversities), len(self._index_of), experiment.settings.n), -1, np.int32)
 
     def observe(self, group: Group) -> None:
         """Look up where the group's items came from, and make its other lists if it is in the sample."""
         candidates = self._engine.candidates()
-        place = self._place_of.get(len(self._n_candidates))
+        index = self._index_of.get(len(self._n_candidates))
         self._n_candidates.append(len(candidates))
         self._sources.extend(_sources_of(group.items, candidates).tolist())
-        if place is None:
+        if index is None:
             return
         for lists, diversity in zip(self._lists, self._diversities):
-            made = self._engine.varied(diversity, lists.shape[1])
-            lists[place, : len(made)] = made
+            made = self._engine.recommend_again(diversity, lists.shape[1])
+            lists[index, : len(made)] = made
 
-    def found(self) -> dict[str, np.ndarray]:
+    def collect(self) -> dict[str, np.ndarray]:
         """Return the fields of an ``Observation``."""
         sources, n_candidates = np.array(self._sources), np.array(self._n_candidates)
         return Observation(sources, n_candidates, np.array(self._diversities), self._lists)._asdict()

@@ -24,7 +24,7 @@ USED = "#D55E00"
 """Colour of the setting in use."""
 PERCENTS = (-100, -50, -20, -10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10, 20, 50, 100)
 """Marks of an axis that is linear from -1 to 1 and logarithmic beyond."""
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 10,
     "text.color": INK,
@@ -67,7 +67,7 @@ def ranking(results: Results) -> str:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        names = list(reversed(results))
+        names = list(results)[::-1]
         for place, name in enumerate(names):
             result = results[name]
             colour = ACCENT if name == ENGINE else GREY
@@ -265,7 +265,7 @@ def _bars(
     longest = max(*wide, 0.01)
     axes.barh(places, wide, 0.72, color=PALE, label=labels[0])
     axes.barh(places, narrow, 0.72, color=ACCENT, label=labels[1])
-    text = {"textcoords": "offset points", "va": "center", "size": 9}
+    text: dict[str, Any] = {"textcoords": "offset points", "va": "center", "size": 9}
     for place, (whole, part) in enumerate(zip(wide, narrow)):
         axes.annotate(f"{whole:.1%}", (whole, place), (5, 0), **text)
         if part > 0.16 * longest:  # else there is no room in it
@@ -349,7 +349,7 @@ def _legend(figure: Figure, axes: Axes, results: Results) -> None:
 
 def _svg(name: str, width: float, height: float, draw: Callable[[Figure], None]) -> str:
     """Return a picture as an element of a page. The ids in it begin anew in each, told apart by ``name``."""
-    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
+    with mpl.rc_context(STYLE | {"svg.hashsalt": name}):
         figure = Figure(figsize=(width, height))
         draw(figure)
         written = io.StringIO()

@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.retrieval.candidates import SOURCES
 
 
-def candidate_recall(sources: np.ndarray, n_candidates: np.ndarray, slices: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def measure_recall(
+    sources: NDArray[np.uint16], n_candidates: NDArray[np.int32], slices: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, Any]:
     """Return the recall of all sources together and what each adds: of all events and of each slice.
 
     Args:
@@ -25,12 +28,12 @@ def candidate_recall(sources: np.ndarray, n_candidates: np.ndarray, slices: Mapp
     p50, p99 = np.percentile(n_candidates, [50, 99])
     return {
         "per_list": {"mean": float(n_candidates.mean()), "p50": float(p50), "p99": float(p99)},
-        **_of(sources),
-        "slices": {name: {"n": int(mask.sum()), **_of(sources[mask])} for name, mask in slices.items()},
+        **_measure(sources),
+        "slices": {name: {"n": int(mask.sum()), **_measure(sources[mask])} for name, mask in slices.items()},
     }
 
 
-def _of(sources: np.ndarray) -> dict[str, Any]:
+def _measure(sources: NDArray[np.uint16]) -> dict[str, Any]:
     """Return recall, and for each source the shares of the events it covers and only it covers; None of no events."""
     return {
         "recall": _share(sources > 0),
@@ -41,5 +44,5 @@ def _of(sources: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _share(claims: np.ndarray) -> float | None:
+def _share(claims: NDArray[np.bool_]) -> float | None:
     return float(claims.mean()) if len(claims) else None

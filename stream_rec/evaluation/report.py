@@ -9,9 +9,9 @@ from html import escape
 from typing import Any
 
 from stream_rec.evaluation import plots
-from stream_rec.evaluation.baselines.choice import in_words
+from stream_rec.evaluation.baselines.choice import describe_settings
 from stream_rec.evaluation.evaluation import ENGINE
-from stream_rec.evaluation.losses import losses
+from stream_rec.evaluation.losses import find_losses
 
 CSS = """
 :root { color-scheme: light }
@@ -47,7 +47,7 @@ Column = tuple[str, Callable[[Mapping[str, Any]], Any], str, Callable[..., float
 """Title, value of a result, format, and which value is best."""
 
 
-def page(said: Mapping[str, Any]) -> str:
+def render_page(said: Mapping[str, Any]) -> str:
     """Return the HTML of what ``stream-rec evaluate`` says. The same evaluation gives the same page."""
     protocol = said["protocol"]
     done = {name: result for name, result in said["results"].items() if "error" not in result}
@@ -128,7 +128,8 @@ def _choices(done: Mapping[str, Any]) -> list[str]:
         f"<tr><td>{escape(name)}</td><td>{result['chosen']['n_trials']}</td>"
         f"<td>{_cell(result['chosen']['warm_up_ndcg'], '.4f')}</td>"
         f"<td>{_cell(result['cost']['choosing_s'], '.1f')}</td>"
-        f'<td style="text-align:left;white-space:normal">{escape(in_words(result["chosen"]["settings"]))}</td></tr>'
+        '<td style="text-align:left;white-space:normal">'
+        f"{escape(describe_settings(result['chosen']['settings']))}</td></tr>"
         for name, result in chosen.items()
     )
     return [
@@ -149,7 +150,7 @@ def _losses(results: Mapping[str, Any]) -> list[str]:
     rows = "".join(
         f"<tr><td>{escape(one.part)}</td><td>{one.n:,}</td><td>{one.metric}</td><td>{one.ours:.4f}</td>"
         f"<td>{one.theirs:.4f}</td><td>{escape(one.baseline)}</td><td>{one.n_better}</td></tr>"
-        for one in losses(results)
+        for one in find_losses(results)
     )
     return [
         '<details open><summary>Where a baseline is better</summary><div class="wide"><table><tr><th>part</th>'

@@ -12,25 +12,40 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from stream_rec.errors import FileProblem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.validate import InputLimits
-from stream_rec.logs.log import BadLine, read_events, usable
+from stream_rec.logs.log import BadLine, Log, read_events, usable
 
 ARRAYS = ("times_ms", "users", "items", "kinds")
+
+
+class LogFile(Struct, frozen=True):
+    """A file of events, and how it is read: the same way each time."""
+
+    path: str
+    limits: InputLimits
+    received_ms: int
+    """The time of the evaluation: events more than ``limits.future_ms`` later are bad lines."""
+    limit: int | None = None
+    """Take the first so many usable lines."""
+
+    def open(self) -> Log[LoggedEvent]:
+        """Return all its lines; raises as ``read_events`` does."""
+        return read_events(Path(self.path), limits=self.limits, received_ms=self.received_ms)
 
 
 class _Facts(Struct, frozen=True):
     """What the folder says of the log besides the arrays."""
 
-    path: str
-    limits: InputLimits
-    received_ms: int
+    file: LogFile
     item_ids: list[str]
     n_users: int
     n_late: int
@@ -68,18 +83,16 @@ class ScannedLog:
         """
         spool = self.folder / "events.spool"
         n = 0
-        for event in self._spooled(spool) if spool.exists() else self._as_they_stand():
+        for event in self._read_spooled(spool) if spool.exists() else self._read_in_order():
             n += 1
             yield event
         if n != len(self):
-            raise FileProblem(f"{self._facts.path} has changed: {n} of {len(self)} events are left; start again")
+            raise FileProblem(f"{self._facts.file.path} has changed: {n} of {len(self)} events are left; start again")
 
-    def _as_they_stand(self) -> Iterator[LoggedEvent]:
-        facts = self._facts
-        log = read_events(Path(facts.path), limits=facts.limits, received_ms=facts.received_ms)
-        return islice(usable(log, lambda line: None), len(self))
+    def _read_in_order(self) -> Iterator[LoggedEvent]:
+        return islice(usable(self._facts.file.open(), lambda line: None), len(self))
 
-    def _spooled(self, spool: Path) -> Iterator[LoggedEvent]:
+    def _read_spooled(self, spool: Path) -> Iterator[LoggedEvent]:
         bounds = np.load(self.folder / "bounds.npy", mmap_mode="r")
         with spool.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             for start, end in bounds:
@@ -87,21 +100,17 @@ class ScannedLog:
 
 
 def scan(
-    path: Path,
+    file: LogFile,
     folder: Path,
     *,
     item_ids: Sequence[str],
-    limits: InputLimits,
-    received_ms: int,
     on_bad: Callable[[BadLine], None],
-    limit: int | None = None,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> ScannedLog:
     """Read a log for the first time, and leave what was learned of it in ``folder``, which must be empty.
 
     Args:
         item_ids: Items that have their numbers whatever the log says.
-        limit: Take the first so many usable lines of the file.
         on_progress: Called now and then with the share of the file that was read.
 
     Raises:
@@ -110,8 +119,8 @@ def scan(
     number_of_item = {item_id: number for number, item_id in enumerate(item_ids)}
     number_of_user: dict[str, int] = {}
     times_ms, users, items, kinds = array("q"), array("i"), array("i"), array("b")
-    log = read_events(path, limits=limits, received_ms=received_ms)
-    for kind, event in islice(usable(log, on_bad), limit):
+    log = file.open()
+    for kind, event in islice(usable(log, on_bad), file.limit):
         times_ms.append(event.timestamp_ms)
         users.append(number_of_user.setdefault(event.user_id, len(number_of_user)))
         items.append(number_of_item.setdefault(event.item_id, len(number_of_item)))
@@ -119,23 +128,21 @@ def scan(
         if not len(times_ms) % 1000:
             on_progress(log.bytes_read / max(1, log.bytes_total))
     if not times_ms:
-        raise FileProblem(f"{path} has no event that can be used; docs/reference/formats.md says what is read")
+        raise FileProblem(f"{file.path} has no event that can be used; docs/reference/formats.md says what is read")
     times = np.frombuffer(times_ms, np.int64)
     order = np.argsort(times, kind="stable")
     n_late = int(np.count_nonzero(times < np.maximum.accumulate(times)))
     if n_late:
-        _spool(path, folder, order, limits, received_ms)
+        _spool(file, folder, order)
     known = len(item_ids)
-    by_user, _ = _by_first(np.frombuffer(users, np.int32)[order], 0)
-    by_item, others = _by_first(np.frombuffer(items, np.int32)[order], known)
-    columns = (times[order], by_user, by_item, np.frombuffer(kinds, np.int8)[order])
+    by_user, _ = _number_by_first(np.frombuffer(users, np.int32)[order], 0)
+    by_item, others = _number_by_first(np.frombuffer(items, np.int32)[order], known)
+    columns: tuple[NDArray[Any], ...] = (times[order], by_user, by_item, np.frombuffer(kinds, np.int8)[order])
     for name, values in zip(ARRAYS, columns):
         np.save(folder / f"{name}.npy", values)
     names = list(number_of_item)
     facts = _Facts(
-        path=str(path),
-        limits=limits,
-        received_ms=received_ms,
+        file=file,
         item_ids=[*item_ids, *(names[old] for old in others)],
         n_users=len(number_of_user),
         n_late=n_late,
@@ -144,7 +151,7 @@ def scan(
     return ScannedLog(folder)
 
 
-def _by_first(numbers: np.ndarray, known: int) -> tuple[np.ndarray, np.ndarray]:
+def _number_by_first(numbers: NDArray[np.int32], known: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return ``numbers`` with those from ``known`` on counted in the order in which they come, and their old ones."""
     old, first = np.unique(numbers, return_index=True)
     is_new = old >= known
@@ -154,12 +161,11 @@ def _by_first(numbers: np.ndarray, known: int) -> tuple[np.ndarray, np.ndarray]:
     return renumbered[numbers], others
 
 
-def _spool(path: Path, folder: Path, order: np.ndarray, limits: InputLimits, received_ms: int) -> None:
+def _spool(file: LogFile, folder: Path, order: NDArray[np.int64]) -> None:
     """Copy the events to one file, as they stand, and where each begins and ends to another, in order of time."""
     ends = array("q", [0])
-    log = read_events(path, limits=limits, received_ms=received_ms)
     with (folder / "events.spool").open("wb") as sink:
-        for logged in islice(usable(log, lambda line: None), len(order)):
+        for logged in islice(usable(file.open(), lambda line: None), len(order)):
             ends.append(ends[-1] + sink.write(msgspec.msgpack.encode((int(logged.kind), logged.event))))
     starts_and_ends = np.frombuffer(ends, np.int64)
     np.save(folder / "bounds.npy", np.stack([starts_and_ends[:-1], starts_and_ends[1:]], axis=1)[order])

@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stream_rec.evaluation.prequential import Schedule
 from stream_rec.evaluation.scan import ScannedLog
+from stream_rec.evaluation.schedule import Schedule
 from stream_rec.events.interaction import Kind
 
+Masks = dict[str, NDArray[np.bool_]]
+"""Which of the scored events are in a part, by the part's name."""
 NEW = 5
 """Users and items with fewer earlier events are new."""
 BUCKETS = (0, 1, 5, 20)
@@ -35,17 +38,17 @@ AGES_MS = {
 class Earlier:
     """What had happened before each scored event's group; arrays by scored event."""
 
-    of_user: np.ndarray
+    of_user: NDArray[np.int64]
     """Events of the same user."""
-    of_item: np.ndarray
+    of_item: NDArray[np.int64]
     """Events with the same item."""
-    of_pair: np.ndarray
+    of_pair: NDArray[np.int64]
     """Events of the same user with the same item."""
-    item_age_ms: np.ndarray
+    item_age_ms: NDArray[np.int64]
     """Time since the item's first event; -1 where there is none."""
 
 
-def earlier(log: ScannedLog, plan: Schedule) -> Earlier:
+def count_earlier(log: ScannedLog, plan: Schedule) -> Earlier:
     """Count what came before each scored event."""
     users, items = log.users.astype(np.int64), log.items.astype(np.int64)
     group_of = plan.group_of_event()
@@ -62,42 +65,48 @@ def earlier(log: ScannedLog, plan: Schedule) -> Earlier:
     )
 
 
-def count_before(keys: np.ndarray, group_of: np.ndarray) -> np.ndarray:
+def count_before(keys: NDArray[np.int64], group_of: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return for each event how many events with the same key stand in earlier groups.
 
     Args:
         group_of: (events,) number of each event's group, ascending.
+
+    Example:
+        Three groups; the events of one group do not count for each other.
+
+        >>> count_before(np.array([7, 7, 7, 8, 7]), group_of=np.array([0, 0, 1, 1, 2]))
+        array([0, 0, 2, 0, 3])
     """
     order = np.argsort(keys, kind="stable")
     sorted_keys, sorted_groups = keys[order], group_of[order]
-    places = np.arange(len(keys))
+    positions = np.arange(len(keys))
     is_new_key = np.append(True, sorted_keys[1:] != sorted_keys[:-1])
     is_new_run = is_new_key | np.append(True, sorted_groups[1:] != sorted_groups[:-1])
-    first_of_key = np.maximum.accumulate(np.where(is_new_key, places, 0))
-    first_of_run = np.maximum.accumulate(np.where(is_new_run, places, 0))
+    first_of_key = np.maximum.accumulate(np.where(is_new_key, positions, 0))
+    first_of_run = np.maximum.accumulate(np.where(is_new_run, positions, 0))
     counts = np.empty(len(keys), np.int64)
     counts[order] = first_of_run - first_of_key
     return counts
 
 
-def slices(before: Earlier, kinds: np.ndarray, is_listed: np.ndarray) -> dict[str, np.ndarray]:
+def slice_events(before: Earlier, kinds: NDArray[np.int8], is_listed: NDArray[np.bool_]) -> Masks:
     """Return (scored events,) bool by the slice's name.
 
     Args:
         kinds: ``Kind`` of each scored event.
         is_listed: Whether each scored event's item may be shown at all.
     """
-    masks = {}
+    masks: Masks = {}
     for name, counts in (("user", before.of_user), ("item", before.of_item)):
         masks[f"{name}<{NEW}"] = counts < NEW
-        masks |= {f"{name}={label}": mask for label, mask in steps(counts, BUCKETS).items()}
+        masks |= {f"{name}={label}": mask for label, mask in split_steps(counts, BUCKETS).items()}
     masks["pair=seen"], masks["pair=new"] = before.of_pair > 0, before.of_pair == 0
     masks |= {f"kind={kind.label}": kinds == kind for kind in Kind}
     masks["item=unlisted"] = ~is_listed
     return masks
 
 
-def halves(plan: Schedule) -> dict[str, np.ndarray]:
+def split_halves(plan: Schedule) -> Masks:
     """Return which scored events are in the first and which in the second half; no group is split.
 
     Settings are chosen on the first half and reported on the second.
@@ -108,8 +117,13 @@ def halves(plan: Schedule) -> dict[str, np.ndarray]:
     return {"first": is_first, "second": ~is_first}
 
 
-def steps(values: np.ndarray, begins: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """Return which values lie in each step, by its label: "0", "1-4", "20+"."""
+def split_steps(values: NDArray[np.int64], begins: tuple[int, ...]) -> Masks:
+    """Return which values lie in each step, by its label.
+
+    Example:
+        >>> split_steps(np.array([0, 3, 25]), (0, 1, 5))
+        {'0': array([ True, False, False]), '1-4': array([False,  True, False]), '5+': array([False, False,  True])}
+    """
     ends = (*begins[1:], None)
     masks = {}
     for begin, end in zip(begins, ends):
@@ -118,7 +132,7 @@ def steps(values: np.ndarray, begins: tuple[int, ...]) -> dict[str, np.ndarray]:
     return masks
 
 
-def ages(age_ms: np.ndarray) -> dict[str, np.ndarray]:
+def split_ages(age_ms: NDArray[np.int64]) -> Masks:
     """Return which ages lie in each of ``AGES_MS``."""
     begins = list(AGES_MS.values())
     step_of = np.searchsorted(begins, age_ms, side="right") - 1

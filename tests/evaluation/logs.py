@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stream_rec.evaluation.experiment import EvaluationSettings, Experiment
 from stream_rec.evaluation.method import Group, World
-from stream_rec.evaluation.prequential import Schedule
-from stream_rec.evaluation.scan import ScannedLog, scan
+from stream_rec.evaluation.scan import LogFile, ScannedLog, scan
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
 from stream_rec.logs.log import BadLine
@@ -42,14 +42,23 @@ def write_items(file: Path, items: Iterable[Item | str]) -> Path:
     return file
 
 
-def scanned(tmp_path: Path, rows: Iterable[Row | str], item_ids: Sequence[str] = (), **options) -> ScannedLog:
+def scanned(
+    tmp_path: Path, rows: Iterable[Row | str], item_ids: Sequence[str] = (), *, limit: int | None = None, **options
+) -> ScannedLog:
     """Return a log of these rows."""
     bad: list[BadLine] = []
     file = write_events(tmp_path / "events.jsonl", rows)
     folder = tmp_path / "folder"
     folder.mkdir(exist_ok=True)
     options = {"on_bad": bad.append, **options}
-    return scan(file, folder, item_ids=item_ids, limits=LIMITS, received_ms=NOW_MS, **options)
+    return scan(LogFile(str(file), LIMITS, NOW_MS, limit), folder, item_ids=item_ids, **options)
+
+
+def experiment_on(log: ScannedLog, is_listed=None, vectors=None, **settings) -> Experiment:
+    """Return an experiment on a log; without ``is_listed`` all its items are in the item file, without text."""
+    is_listed = np.ones(len(log.item_ids), bool) if is_listed is None else np.asarray(is_listed)
+    vectors = np.zeros((len(is_listed), 0), np.float32) if vectors is None else vectors
+    return Experiment.of(log, EvaluationSettings(**settings), is_listed=is_listed, vectors=vectors)
 
 
 def many_rows(n_events: int = 120, n_users: int = 7, n_items: int = 12) -> list[Row]:
@@ -115,7 +124,7 @@ class Slow:
     TAKES_NS = 10**15
     now_ns = 0
 
-    def __init__(self, method: Always, plan: Schedule) -> None:
+    def __init__(self, method: Always, experiment: Experiment) -> None:
         self.items: list[int] = []
 
     def observe(self, group: Group) -> None:
@@ -123,7 +132,7 @@ class Slow:
         self.items += group.items.tolist()
         Slow.now_ns += self.TAKES_NS
 
-    def found(self) -> dict[str, np.ndarray]:
+    def collect(self) -> dict[str, np.ndarray]:
         """Return them."""
         return {"items": np.array(self.items)}
 

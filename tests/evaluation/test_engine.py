@@ -8,7 +8,7 @@ from stream_rec import recommender
 from stream_rec.config import Settings
 from stream_rec.evaluation.engine import Engine
 from stream_rec.evaluation.method import World
-from stream_rec.evaluation.prequential import groups, schedule
+from stream_rec.evaluation.schedule import read_groups, schedule
 from stream_rec.events.item import Item
 from stream_rec.kernels import run_kernels
 from stream_rec.pipeline import Pipeline
@@ -28,7 +28,7 @@ def engine_on(tmp_path, settings=SETTINGS):
     is_listed = np.zeros(len(log.item_ids), bool)
     is_listed[[0, 2, 3, 4]] = True
     world = World(log.n_users, len(log.item_ids), log.item_ids, is_listed, vectors, 0, 1)
-    return Engine(world, 0, settings=settings, items=ITEMS, encoder="test@1"), list(groups(log, schedule(log, 0)))
+    return Engine(world, 0, settings=settings, items=ITEMS, encoder="test@1"), list(read_groups(log, schedule(log, 0)))
 
 
 def test_an_engine_comes_with_its_kernels_compiled(tmp_path):

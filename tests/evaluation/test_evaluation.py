@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_rec.evaluation.evaluation import Evaluation, genres
+from stream_rec.evaluation.evaluation import Evaluation
+from stream_rec.evaluation.genres import find_genres
 from stream_rec.evaluation.observation import Observation
-from stream_rec.evaluation.prequential import Trial, schedule
-from stream_rec.evaluation.trials import Failed, Finished, world_of
+from stream_rec.evaluation.prequential import Trial
+from stream_rec.evaluation.trials import Failed, Finished
 from stream_rec.events.item import Item
 from stream_rec.retrieval.candidates import FRESH, TRENDING
-from tests.evaluation.logs import scanned
+from tests.evaluation.logs import experiment_on, scanned
 
 ROWS = [("u", "a", 0), ("v", "b", 1), ("u", "a", 2), ("u", "x", 2), ("v", "a", 3), ("w", "b", 4)]
 ITEMS = [Item("a", category="k"), Item("b", category="l"), Item("c", category="l")]
@@ -20,9 +21,8 @@ ITEMS = [Item("a", category="k"), Item("b", category="l"), Item("c", category="l
 def evaluation(tmp_path, rows=ROWS, items=ITEMS, warmup=0.3, n=10) -> Evaluation:
     """Return an evaluation of which the first two events are the warm-up."""
     log = scanned(tmp_path, rows, [item.item_id for item in items])
-    plan = schedule(log, warmup)
-    world = world_of(log, plan, np.ones(len(items), bool), np.eye(len(items), dtype=np.float32))
-    return Evaluation(log, plan, world, items, n=n, seed=0)
+    vectors = np.eye(len(items), dtype=np.float32)
+    return Evaluation(experiment_on(log, np.ones(len(items), bool), vectors, n=n, warmup=warmup), items)
 
 
 def padded(lists, n=10) -> np.ndarray:
@@ -54,7 +54,7 @@ OBSERVED = finished([1, 0, 2, 0], LISTS, observed=SEEN)
 
 def test_a_result_by_hand(tmp_path):
     """Four scored events in three groups: first, missed (not listed), second, missed."""
-    made, comparison = evaluation(tmp_path).of_all({"stream_rec": GOOD})
+    made, comparison = evaluation(tmp_path).summarize({"stream_rec": GOOD})
     result = made["stream_rec"]
     second = 1 / np.log2(3)
 
@@ -78,7 +78,7 @@ def test_a_result_by_hand(tmp_path):
 
 def test_candidate_recall_is_of_the_same_slices(tmp_path):
     """Four events, two of them candidates: of the two that follow a first event in time, one."""
-    result = evaluation(tmp_path).of_all({"stream_rec": OBSERVED})[0]["stream_rec"]
+    result = evaluation(tmp_path).summarize({"stream_rec": OBSERVED})[0]["stream_rec"]
     recall = result["candidates"]
 
     assert (recall["recall"], recall["per_list"]["mean"]) == (0.5, 5 / 3)
@@ -92,7 +92,7 @@ def test_candidate_recall_is_of_the_same_slices(tmp_path):
 
 def test_a_frontier_by_hand(tmp_path):
     """Three groups at two diversities; at the second the first event's item has rank 2, and the last event's 1."""
-    frontier = evaluation(tmp_path).of_all({"stream_rec": OBSERVED})[0]["stream_rec"]["frontier"]
+    frontier = evaluation(tmp_path).summarize({"stream_rec": OBSERVED})[0]["stream_rec"]["frontier"]
     second = 1 / np.log2(3)
 
     assert [point["diversity"] for point in frontier] == [0, 1]
@@ -106,7 +106,7 @@ def test_a_frontier_by_hand(tmp_path):
 
 def test_who_was_not_observed_has_neither_candidates_nor_a_frontier(tmp_path):
     """As the baselines are not."""
-    made = evaluation(tmp_path).of_all({"stream_rec": OBSERVED, "other": GOOD})[0]
+    made = evaluation(tmp_path).summarize({"stream_rec": OBSERVED, "other": GOOD})[0]
 
     assert {"candidates", "frontier"} <= made["stream_rec"].keys()
     assert made["stream_rec"].keys() - made["other"].keys() == {"candidates", "frontier"}
@@ -114,7 +114,7 @@ def test_who_was_not_observed_has_neither_candidates_nor_a_frontier(tmp_path):
 
 def test_cost_by_hand(tmp_path):
     """Lists of 1, 2 and 3 ms; groups of two, one and one events learned in 1, 2 and 3 ms."""
-    cost = evaluation(tmp_path).of_all({"stream_rec": GOOD})[0]["stream_rec"]["cost"]
+    cost = evaluation(tmp_path).summarize({"stream_rec": GOOD})[0]["stream_rec"]["cost"]
 
     assert (cost["list_ms"]["mean"], cost["list_ms"]["p50"]) == (2, 2)
     assert (cost["learn_ms"]["mean"], cost["learn_ms"]["p50"]) == (1.5, 1.25)
@@ -123,7 +123,7 @@ def test_cost_by_hand(tmp_path):
 
 def test_what_a_baseline_chose_is_said_with_what_choosing_took(tmp_path):
     """The last warm group was learned in 250 ms; the engine chooses nothing."""
-    results, _ = evaluation(tmp_path).of_all({"stream_rec": GOOD, "other": finished([1] * 4, LISTS, chosen=CHOSEN)})
+    results, _ = evaluation(tmp_path).summarize({"stream_rec": GOOD, "other": finished([1] * 4, LISTS, chosen=CHOSEN)})
 
     assert (results["other"]["chosen"], results["other"]["cost"]["choosing_s"]) == (CHOSEN, 0.25)
     assert (results["stream_rec"]["chosen"], results["stream_rec"]["cost"]["choosing_s"]) == (None, None)
@@ -131,7 +131,7 @@ def test_what_a_baseline_chose_is_said_with_what_choosing_took(tmp_path):
 
 def test_a_list_is_calibrated_to_what_was_before_it(tmp_path):
     """u did k and gets k and l; v did l and gets both; w did nothing."""
-    result = evaluation(tmp_path).of_all({"m": GOOD})[0]["m"]
+    result = evaluation(tmp_path).summarize({"m": GOOD})[0]["m"]
 
     assert result["calibration"] == pytest.approx(np.log(1 / (0.99 * 0.5 + 0.01)))
 
@@ -144,7 +144,7 @@ def test_the_engine_is_compared_with_the_best_other(tmp_path):
         "better": finished([2, 0, 3, 0], LISTS),
         "failed": Failed("no"),
     }
-    results, comparison = evaluation(tmp_path).of_all(outcomes)
+    results, comparison = evaluation(tmp_path).summarize(outcomes)
 
     assert list(results) == list(outcomes)
     assert results["failed"] == {"error": "no"}
@@ -156,7 +156,7 @@ def test_the_engine_is_compared_with_the_best_other(tmp_path):
 def test_one_user_gives_no_interval(tmp_path):
     """All else is there."""
     rows = [("u", item, at) for at, (_, item, _) in enumerate(ROWS)]
-    made, comparison = evaluation(tmp_path, rows).of_all(
+    made, comparison = evaluation(tmp_path, rows).summarize(
         {"stream_rec": finished([1, 0, 2, 0], LISTS[:1] * 4), "other": finished([1, 1, 1, 1], LISTS[:1] * 4)}
     )
 
@@ -166,7 +166,7 @@ def test_one_user_gives_no_interval(tmp_path):
 
 def test_lists_shorter_than_ten_have_no_measure_at_ten(tmp_path):
     """It would be the same number under another name."""
-    result = evaluation(tmp_path, n=5).of_all({"m": finished([1, 0, 2, 0], LISTS, n=5)})[0]["m"]
+    result = evaluation(tmp_path, n=5).summarize({"m": finished([1, 0, 2, 0], LISTS, n=5)})[0]["m"]
 
     assert result["hit_rate@10"] is result["ndcg@10"] is None
 
@@ -176,10 +176,10 @@ def test_genres_come_from_categories_else_from_tags(tmp_path):
     log = scanned(tmp_path, [("u", "a", 0), ("u", "b", 1), ("u", "x", 2)], ["a", "b", "c"])
 
     def of(*pairs):
-        return genres([Item(i, category=category, tags=tags) for i, (category, tags) in zip("abc", pairs)], log)
+        items = [Item(i, category=category, tags=tags) for i, (category, tags) in zip("abc", pairs)]
+        found = find_genres(items, log)
+        return [one.tolist() for one in found.of_item], found.n, found.source
 
-    numbers, n, source = of(("k", []), ("l", []), ("", []))
-    assert ([one.tolist() for one in numbers], n, source) == ([[0], [1], [], []], 2, "category")
-    numbers, n, source = of(("k", ["s", "t"]), ("k", ["t", "t"]), ("l", []))
-    assert ([one.tolist() for one in numbers], n, source) == ([[0, 1], [1], [], []], 2, "tags")
+    assert of(("k", []), ("l", []), ("", [])) == ([[0], [1], [], []], 2, "category")
+    assert of(("k", ["s", "t"]), ("k", ["t", "t"]), ("l", [])) == ([[0, 1], [1], [], []], 2, "tags")
     assert of(("", ["s"]), ("", ["s"]), ("", [])) == ([], 0, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream_rec.evaluation.losses import Loss, losses, markdown
+from stream_rec.evaluation.losses import Loss, find_losses, write_page
 
 
 def result(
@@ -30,7 +30,7 @@ RESULTS = {
 
 def test_every_part_and_measure_in_which_a_baseline_is_better():
     """With the best of them and how many there are; not where they are level, not of empty parts, not of ourselves."""
-    assert losses(RESULTS) == [
+    assert find_losses(RESULTS) == [
         Loss("half=first", 10, "hit_rate", 0.6, "popular", 0.7, 2),
         Loss("new", 4, "ndcg", 0.1, "popular", 0.2, 2),
         Loss("new", 4, "hit_rate", 0.3, "nearest", 0.4, 1),
@@ -45,14 +45,14 @@ def test_a_loss_of_all_events_is_said_first():
     }
     better["popular"]["slices"] |= {n: {"n": 1, "ndcg": 0.0, "hit_rate": 0.0} for n in ("new", "seen")}
 
-    assert losses(better)[0] == Loss("all", 20, "ndcg", 0.5, "popular", 0.6, 1)
+    assert find_losses(better)[0] == Loss("all", 20, "ndcg", 0.5, "popular", 0.6, 1)
 
 
 def test_the_page_has_tables_for_each_log():
     """What was lost, and what was chosen; a log without a loss says so by its count."""
     chosen = {"settings": {"rate": 0.05, "window": None}, "warm_up_ndcg": 0.25, "n_trials": 7}
     methods = {name: {**one, "chosen": chosen if name == "popular" else None} for name, one in RESULTS.items()}
-    text = markdown({"a": methods, "b": {"stream_rec": RESULTS["stream_rec"]}}, command="make it")
+    text = write_page({"a": methods, "b": {"stream_rec": RESULTS["stream_rec"]}}, command="make it")
 
     assert "    make it\n" in text
     assert "## a\n\nA baseline is better in 2 of 5 parts.\n\n| part |" in text

@@ -12,12 +12,12 @@ from stream_rec.config import Settings
 from stream_rec.evaluation.engine import Engine
 from stream_rec.evaluation.evaluation import Evaluation
 from stream_rec.evaluation.observation import DIVERSITIES, EngineObserver, Observation
-from stream_rec.evaluation.prequential import judge, schedule
-from stream_rec.evaluation.trials import Finished, world_of
+from stream_rec.evaluation.prequential import judge
+from stream_rec.evaluation.trials import Finished
 from stream_rec.events.item import Item
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.retrieval.candidates import FRESH, NEIGHBOURS, REPEAT, SIMILAR, TRENDING
-from tests.evaluation.logs import many_rows, scanned
+from tests.evaluation.logs import experiment_on, many_rows, scanned
 
 ITEMS = [Item(f"i{n}", category="even" if n % 2 == 0 else "odd") for n in range(30)]
 ROWS = [(user, f"i{(7 * n + 3 * int(user[1:])) % 30}", at) for n, (user, _, at) in enumerate(many_rows(150))]
@@ -29,19 +29,18 @@ EXPLORING = RankingConfig(n=N, explore_share=0.2, tail_every=2)
 def judged(tmp_path, ranking, rows=ROWS, items=ITEMS, observed=True):
     """Return what the engine did as an outcome, and its evaluation; texts come in pairs of near twins."""
     log = scanned(tmp_path, rows, [item.item_id for item in items])
-    plan = schedule(log, 0.2)
     vectors = np.repeat(np.eye(len(items), 16, dtype=np.float32), 2, axis=0)[: len(items)]
     vectors[1::2, 0] += 0.2
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    world = world_of(log, plan, np.ones(len(items), bool), vectors)
-    engine = Engine(world, 0, settings=Settings(ranking=ranking), items=items, encoder="test@1")
-    observer = EngineObserver(engine, plan, n=N, diversity=ranking.diversity)
+    experiment = experiment_on(log, np.ones(len(items), bool), vectors, n=N)
+    engine = Engine(experiment.world, 0, settings=Settings(ranking=ranking), items=items, encoder="test@1")
+    observer = EngineObserver(engine, experiment, diversity=ranking.diversity)
     observe = {"observe": observer.observe} if observed else {}
     sink = io.BytesIO()
-    trial = judge(engine, log, plan, world.is_listed, n=N, clock=count().__next__, lists=sink, **observe)
+    trial = judge(engine, experiment, clock=count().__next__, lists=sink, **observe)
     lists = np.frombuffer(sink.getvalue(), np.int32).reshape(-1, N)
-    found = observer.found() if observed else None
-    return Finished(trial, lists, 0.5, 2.0, 50.0, found), Evaluation(log, plan, world, items, n=N, seed=0)
+    found = observer.collect() if observed else None
+    return Finished(trial, lists, 0.5, 2.0, 50.0, found), Evaluation(experiment, items)
 
 
 def plain(**options) -> RankingConfig:
@@ -77,7 +76,7 @@ def test_lists_at_the_diversity_in_use_are_those_that_were_made(tmp_path, divers
     """Where no slot is explored or given to the unseen; also one that is not among the usual settings."""
     outcome, evaluation = judged(tmp_path, plain(diversity=diversity))
     found = Observation(**outcome.observed)
-    result = evaluation.of_all({"stream_rec": outcome})[0]["stream_rec"]
+    result = evaluation.summarize({"stream_rec": outcome})[0]["stream_rec"]
     point = next(point for point in result["frontier"] if point["diversity"] == diversity)
 
     assert found.diversities.tolist() == sorted({*DIVERSITIES, diversity})
@@ -91,7 +90,7 @@ def test_lists_at_the_diversity_in_use_are_those_that_were_made(tmp_path, divers
 def test_more_diversity_makes_lists_less_alike(tmp_path):
     """From the ranking alone to variety alone; without diversity nothing has changed."""
     outcome, evaluation = judged(tmp_path, plain())
-    frontier = evaluation.of_all({"stream_rec": outcome})[0]["stream_rec"]["frontier"]
+    frontier = evaluation.summarize({"stream_rec": outcome})[0]["stream_rec"]["frontier"]
 
     assert [point["diversity"] for point in frontier] == list(DIVERSITIES)
     assert frontier[-1]["intra_list_similarity"] < frontier[0]["intra_list_similarity"] - 0.01
@@ -119,11 +118,11 @@ def test_looking_changes_no_list(tmp_path):
 
 def test_only_the_sample_is_made_again(tmp_path, monkeypatch):
     """Evenly spread; of all the other lists only the candidates are looked at."""
-    monkeypatch.setattr("stream_rec.evaluation.prequential.SAMPLE", 3)
+    monkeypatch.setattr("stream_rec.evaluation.schedule.SAMPLE", 3)
     outcome, evaluation = judged(tmp_path, plain(diversity=0.0))
     found = Observation(**outcome.observed)
     last = len(outcome.lists) - 1
-    result = evaluation.of_all({"stream_rec": outcome})[0]["stream_rec"]
+    result = evaluation.summarize({"stream_rec": outcome})[0]["stream_rec"]
 
     assert found.lists[0].tolist() == [outcome.lists[place].tolist() for place in (0, last // 2, last)]
     assert len(found.n_candidates) == last + 1

@@ -12,9 +12,10 @@ from stream_rec.config import Settings
 from stream_rec.errors import FileProblem
 from stream_rec.evaluation.engine import Engine
 from stream_rec.evaluation.method import World
-from stream_rec.evaluation.prequential import groups, judge, schedule
+from stream_rec.evaluation.prequential import judge
+from stream_rec.evaluation.schedule import read_groups, schedule
 from stream_rec.events.item import Item
-from tests.evaluation.logs import Always, Spy, many_rows, scanned
+from tests.evaluation.logs import Always, Spy, experiment_on, many_rows, scanned
 
 ROWS = [("u", "a", 1), ("u", "b", 1), ("v", "a", 1), ("u", "a", 1), ("u", "c", 2), ("u", "c", 2)]
 """Four groups: u's events at 1 are two of them, parted by v's."""
@@ -22,11 +23,10 @@ ROWS = [("u", "a", 1), ("u", "b", 1), ("v", "a", 1), ("u", "a", 1), ("u", "c", 2
 
 def judged(method, log, warmup=0.0, n=3, n_listed=None, **options):
     """Return the trial and the lists."""
-    plan = schedule(log, warmup)
     is_listed = np.arange(len(log.item_ids)) < (len(log.item_ids) if n_listed is None else n_listed)
     sink = io.BytesIO()
     options = {"clock": count().__next__, **options}
-    trial = judge(method, log, plan, is_listed, n=n, lists=sink, **options)
+    trial = judge(method, experiment_on(log, is_listed, n=n, warmup=warmup), lists=sink, **options)
     return trial, np.frombuffer(sink.getvalue(), np.int32).reshape(-1, n)
 
 
@@ -41,7 +41,7 @@ def engine(log, item_ids):
 def test_groups_are_consecutive_events_of_one_user_at_one_time(tmp_path):
     """Another user between them parts them, and so does time."""
     log = scanned(tmp_path, ROWS)
-    made = [(group.user, group.now_ms, group.items.tolist()) for group in groups(log, schedule(log, 0))]
+    made = [(group.user, group.now_ms, group.items.tolist()) for group in read_groups(log, schedule(log, 0))]
 
     assert made == [(0, 1000, [0, 1]), (1, 1000, [0]), (0, 1000, [0]), (0, 2000, [2, 2])]
 

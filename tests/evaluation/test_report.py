@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 from stream_rec.config import Settings, shown
-from stream_rec.evaluation.report import page
+from stream_rec.evaluation.report import render_page
 from stream_rec.evaluation.trials import Failed
 from tests.evaluation.test_evaluation import CHOSEN, GOOD, LISTS, OBSERVED, evaluation, finished
 
@@ -16,12 +16,12 @@ VOID = {"meta", "br", "path", "use", "rect", "line"}
 def said(tmp_path, **outcomes):
     """Return a small evaluation as the command says it."""
     made = evaluation(tmp_path)
-    results, comparison = made.of_all(outcomes)
+    results, comparison = made.summarize(outcomes)
     protocol = {"items": "i", "events": "<e>.jsonl", "limit": 9, "warmup": 0.3, "list_size": 10, "seed": 0}
     more = {"encoder": "", "n_items_without_text": 0, "not_used": {"not_json": 2}}
     settings = {"ranking": shown(Settings())["ranking"] | {"diversity": 0.0}}
     return {
-        "protocol": {**protocol, **more, **made.sizes()},
+        "protocol": {**protocol, **more, **made.count()},
         "results": results,
         "comparison": comparison,
         "settings": settings,
@@ -54,7 +54,7 @@ class Balance(HTMLParser):
 
 def test_the_page_is_whole_and_needs_nothing_else(tmp_path):
     """No address is fetched, every tag is closed, no id stands there twice, every picture is there."""
-    text = page(said(tmp_path, stream_rec=OBSERVED, better=finished([1, 1, 2, 0], LISTS), bad=Failed("a < b")))
+    text = render_page(said(tmp_path, stream_rec=OBSERVED, better=finished([1, 1, 2, 0], LISTS), bad=Failed("a < b")))
     balance = Balance()
     balance.feed(text.partition("<html")[2].join(("<html", "")))
 
@@ -68,7 +68,7 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path):
 
 def test_every_reference_of_a_picture_is_in_it(tmp_path):
     """Ids begin anew in each picture, so each has its own."""
-    text = page(said(tmp_path, stream_rec=OBSERVED))
+    text = render_page(said(tmp_path, stream_rec=OBSERVED))
     named = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
 
     assert named
@@ -79,26 +79,26 @@ def test_the_same_evaluation_gives_the_same_page(tmp_path):
     """Nothing of the time or of chance is in it."""
     evaluated = said(tmp_path, stream_rec=OBSERVED, other=finished([2, 0, 1, 0], LISTS))
 
-    assert page(evaluated) == page(evaluated)
+    assert render_page(evaluated) == render_page(evaluated)
 
 
 def test_a_page_of_failures_has_no_pictures(tmp_path):
     """Still protocol and settings."""
-    text = page(said(tmp_path, stream_rec=Failed("out of luck")))
+    text = render_page(said(tmp_path, stream_rec=Failed("out of luck")))
 
     assert "out of luck" in text and "<svg" not in text and "Protocol" in text
 
 
 def test_a_page_without_the_engine(tmp_path):
     """The engine failed, a baseline did not."""
-    text = page(said(tmp_path, stream_rec=Failed("no"), popular=GOOD))
+    text = render_page(said(tmp_path, stream_rec=Failed("no"), popular=GOOD))
 
     assert text.count("<svg") == 5
 
 
 def test_candidates_and_the_cost_of_variety_are_shown_of_an_observed_engine(tmp_path):
     """How many there were and what was among them, and a row for each diversity, the one in use marked."""
-    text = page(said(tmp_path, stream_rec=OBSERVED))
+    text = render_page(said(tmp_path, stream_rec=OBSERVED))
 
     assert "made from 2 candidates on average" in text and "among them: 50.0%" in text
     assert "<td>trending</td>" not in text and "<th>trending</th>" in text
@@ -109,7 +109,7 @@ def test_candidates_and_the_cost_of_variety_are_shown_of_an_observed_engine(tmp_
 
 def test_an_engine_that_was_not_observed_has_neither(tmp_path):
     """As a baseline."""
-    text = page(said(tmp_path, stream_rec=GOOD))
+    text = render_page(said(tmp_path, stream_rec=GOOD))
 
     assert "Candidates: what" not in text and "What variety costs" not in text
 
@@ -117,23 +117,23 @@ def test_an_engine_that_was_not_observed_has_neither(tmp_path):
 def test_a_frontier_without_a_hit_has_no_picture(tmp_path):
     """Nothing can be said relative to an NDCG of 0; the table is there."""
     missed = {**OBSERVED.observed, "lists": OBSERVED.observed["lists"][:, :, ::-1] * 0 - 1}
-    text = page(said(tmp_path, stream_rec=finished([1, 0, 2, 0], LISTS, observed=missed)))
+    text = render_page(said(tmp_path, stream_rec=finished([1, 0, 2, 0], LISTS, observed=missed)))
 
     assert text.count("<svg") == 6 and "<td>0, in use</td><td>0.0000</td><td>–</td>" in text
 
 
 def test_what_baselines_chose_is_shown(tmp_path):
     """Trials, NDCG on the warm-up, seconds and settings; without a choice there is no such table."""
-    text = page(said(tmp_path, stream_rec=OBSERVED, other=finished([2, 0, 1, 0], LISTS, chosen=CHOSEN)))
+    text = render_page(said(tmp_path, stream_rec=OBSERVED, other=finished([2, 0, 1, 0], LISTS, chosen=CHOSEN)))
 
     assert "<td>other</td><td>7</td><td>0.2500</td><td>0.2</td>" in text
     assert "half_life_days none, rate 0.5" in text
-    assert "Settings that were chosen" not in page(said(tmp_path, stream_rec=OBSERVED))
+    assert "Settings that were chosen" not in render_page(said(tmp_path, stream_rec=OBSERVED))
 
 
 def test_where_a_baseline_is_better_is_shown(tmp_path):
     """In each part; where there is none, that."""
-    text = page(said(tmp_path, stream_rec=OBSERVED, other=finished([2, 0, 1, 0], LISTS)))
+    text = render_page(said(tmp_path, stream_rec=OBSERVED, other=finished([2, 0, 1, 0], LISTS)))
 
     assert "<td>half=second</td><td>2</td><td>ndcg</td><td>0.3155</td><td>0.5000</td><td>other</td><td>1</td>" in text
-    assert "No baseline is better in any part" in page(said(tmp_path, stream_rec=OBSERVED, other=GOOD))
+    assert "No baseline is better in any part" in render_page(said(tmp_path, stream_rec=OBSERVED, other=GOOD))

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream_rec.evaluation.prequential import schedule
-from stream_rec.evaluation.slices import ages, count_before, earlier, halves, slices, steps
+from stream_rec.evaluation.schedule import schedule
+from stream_rec.evaluation.slices import (
+    count_before,
+    count_earlier,
+    slice_events,
+    split_ages,
+    split_halves,
+    split_steps,
+)
 from stream_rec.events.interaction import Kind
 from tests.evaluation.logs import many_rows, scanned
 
@@ -15,7 +22,7 @@ ROWS = [("u", "a", 1), ("u", "a", 1), ("v", "a", 1), ("u", "b", 4000), ("u", "a"
 def test_earlier_is_before_the_group(tmp_path):
     """What happens in one group is not earlier than itself."""
     log = scanned(tmp_path, ROWS)
-    before = earlier(log, schedule(log, 0))
+    before = count_earlier(log, schedule(log, 0))
 
     assert before.of_user.tolist() == [0, 0, 0, 2, 2, 1]
     assert before.of_item.tolist() == [0, 0, 2, 0, 3, 1]
@@ -27,7 +34,7 @@ def test_the_warm_up_counts_but_is_not_scored(tmp_path):
     """Of six events the first three teach."""
     log = scanned(tmp_path, ROWS)
 
-    assert earlier(log, schedule(log, 0.5)).of_user.tolist() == [2, 2, 1]
+    assert count_earlier(log, schedule(log, 0.5)).of_user.tolist() == [2, 2, 1]
 
 
 def test_counting_agrees_with_counting_one_by_one(tmp_path):
@@ -43,7 +50,7 @@ def test_counting_agrees_with_counting_one_by_one(tmp_path):
 def test_slices_by_hand(tmp_path):
     """Every event is in one bucket of each row of buckets, seen or new, of one kind."""
     log = scanned(tmp_path, [*ROWS, ("v", "a", 5000)], ["a"])
-    masks = slices(earlier(log, schedule(log, 0)), np.asarray(log.kinds), np.asarray(log.items) == 0)
+    masks = slice_events(count_earlier(log, schedule(log, 0)), np.asarray(log.kinds), np.asarray(log.items) == 0)
     where = {name: np.flatnonzero(mask).tolist() for name, mask in masks.items()}
 
     assert where["user=0"] == [0, 1, 2] and where["user=1-4"] == [3, 4, 5, 6] and where["user=5-19"] == []
@@ -55,9 +62,9 @@ def test_slices_by_hand(tmp_path):
 
 def test_steps_and_ages_part_all_there_is():
     """Where each begins, and that none is left out."""
-    assert list(steps(np.arange(3), (0, 1, 3, 10))) == ["0", "1-2", "3-9", "10+"]
-    assert sum(steps(np.arange(100), (0, 1, 3, 10)).values()).tolist() == [1] * 100
-    made = ages(np.array([-1, 0, 3_599_999, 3_600_000, 10**12]))
+    assert list(split_steps(np.arange(3), (0, 1, 3, 10))) == ["0", "1-2", "3-9", "10+"]
+    assert sum(split_steps(np.arange(100), (0, 1, 3, 10)).values()).tolist() == [1] * 100
+    made = split_ages(np.array([-1, 0, 3_599_999, 3_600_000, 10**12]))
     assert {label: np.flatnonzero(mask).tolist() for label, mask in made.items() if mask.any()} == {
         "none": [0],
         "under 1 h": [1, 2],
@@ -69,7 +76,7 @@ def test_steps_and_ages_part_all_there_is():
 def test_halves_split_no_group(tmp_path):
     """The middle of four scored events lies in a group of three: all of it is in the half in which it begins."""
     log = scanned(tmp_path, [("v", "a", 0), ("u", "a", 1), ("u", "b", 1), ("u", "c", 1)])
-    made = halves(schedule(log, 0))
+    made = split_halves(schedule(log, 0))
 
     assert made["first"].tolist() == [True] * 4
     assert made["second"].tolist() == [False] * 4
@@ -78,7 +85,7 @@ def test_halves_split_no_group(tmp_path):
 def test_halves_are_of_what_is_scored(tmp_path):
     """Of ten events two teach, and four are in each half."""
     log = scanned(tmp_path, [("u", "a", at) for at in range(10)])
-    made = halves(schedule(log, 0.2))
+    made = split_halves(schedule(log, 0.2))
 
     assert made["first"].tolist() == [True] * 4 + [False] * 4
     assert (made["first"] ^ made["second"]).all()

@@ -7,18 +7,28 @@ import time
 import numpy as np
 
 from stream_rec.evaluation.baselines import BASELINES
-from stream_rec.evaluation.prequential import schedule
-from stream_rec.evaluation.trials import Failed, Finished, run, world_of
-from tests.evaluation.logs import Popular, Slow, broken, first_items, incomplete, killed, many_rows, scanned, ticking
+from stream_rec.evaluation.experiment import Experiment
+from stream_rec.evaluation.trials import Contender, Failed, Finished, run
+from tests.evaluation.logs import (
+    Popular,
+    Slow,
+    broken,
+    experiment_on,
+    first_items,
+    incomplete,
+    killed,
+    many_rows,
+    scanned,
+    ticking,
+)
 
 
-def ran(tmp_path, factories, **options):
+def ran(tmp_path, factories, observers=None, **options):
     """Return what became of the methods on a small log."""
     log = scanned(tmp_path, many_rows(), [f"i{n}" for n in range(5)])
-    plan = schedule(log, 0.2)
-    world = world_of(log, plan, np.ones(5, bool), np.zeros((5, 0), np.float32))
-    options = {"clock": time.perf_counter_ns, **options}
-    return run(factories, log, world, warmup=0.2, n=4, seed=0, **options), log, plan
+    experiment = experiment_on(log, np.ones(5, bool), n=4)
+    contenders = {name: Contender(factory, (observers or {}).get(name)) for name, factory in factories.items()}
+    return run(contenders, experiment, **{"clock": time.perf_counter_ns, **options}), log, experiment.plan
 
 
 def test_a_method_that_fails_leaves_the_others_their_results(tmp_path):
@@ -67,13 +77,27 @@ def test_what_an_observer_found_comes_back(tmp_path):
 def test_the_world_says_nothing_of_what_happens(tmp_path):
     """Items that only events name have numbers, but are not listed and have no vector."""
     log = scanned(tmp_path, [("u", "x", 1), ("u", "a", 2)], ["a", "b"])
-    world = world_of(log, schedule(log, 0.5), np.array([True, False]), np.ones((2, 3), np.float32))
+    experiment = experiment_on(log, [True, False], np.ones((2, 3), np.float32), warmup=0.5)
+    world = experiment.world
 
     assert (world.n_users, world.n_items, world.item_ids) == (1, 3, ["a", "b", "x"])
     assert world.is_listed.tolist() == [True, False, False]
     assert world.vectors.tolist() == [[1, 1, 1], [1, 1, 1], [0, 0, 0]]
     assert world.n_warm_groups == 1
     assert world.n_events_between_trainings == 1  # 2 % of 2, and at least 1
+
+
+def test_an_experiment_goes_to_another_process_as_a_folder(tmp_path):
+    """What is opened there is what was saved."""
+    log = scanned(tmp_path, [("u", "x", 1), ("u", "a", 2)], ["a", "b"])
+    saved = experiment_on(log, [True, False], np.ones((2, 3), np.float32), warmup=0.5, n=7, seed=3)
+    opened = Experiment.open(saved.save())
+
+    assert opened.settings == saved.settings
+    assert opened.plan.bounds.tolist() == saved.plan.bounds.tolist()
+    assert opened.world.is_listed.tolist() == saved.world.is_listed.tolist()
+    assert opened.world.vectors.tolist() == saved.world.vectors.tolist()
+    assert (opened.world.item_ids, opened.world.n_warm_groups) == (["a", "b", "x"], 1)
 
 
 def test_what_a_baseline_chose_comes_back(tmp_path):

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 from stream_rec.evaluation.baselines.choice import Choosing
 from stream_rec.evaluation.method import World
 
-Factory = Callable[[World, int], Choosing]
+Factory = Callable[[World, int], Choosing[Any]]
 
 
-def _lazily(module: str, family: str, world: World, seed: int) -> Choosing:
+def _lazily(module: str, family: str, world: World, seed: int) -> Choosing[Any]:
     """Import and make a baseline: SciPy and implicit are loaded for those that use them."""
     return Choosing(world, seed, getattr(import_module(f"{__name__}.{module}"), family))
 

@@ -19,8 +19,8 @@ import numpy as np
 from stream_rec.errors import StreamRecError
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN, Fallback, Filling
-from stream_rec.evaluation.baselines.lists import NEVER, best
-from stream_rec.evaluation.baselines.retraining import History, Schedule, fading
+from stream_rec.evaluation.baselines.lists import NEVER, select_best
+from stream_rec.evaluation.baselines.retraining import History, Schedule, fade
 from stream_rec.evaluation.method import Group, World
 
 ITERATIONS = 5
@@ -78,11 +78,11 @@ class Als:
         levels = self._fallback.levels(user)
         own, weights = self._history.own(user)
         if not self._is_trained or len(own) == 0:
-            return best(levels, n)
-        confidences = self._confidences(weights) * fading(self._settings.recency, len(own))
+            return select_best(levels, n)
+        confidences = self._confidences(weights) * fade(self._settings.recency, len(own))
         row = self._csr_matrix((confidences, own, [0, len(own)]), (1, self._world.n_items))
         scores = self._model.item_factors @ self._model.recalculate_user(0, row)
-        return best(np.where(levels > NEVER, scores, NEVER), n)
+        return select_best(np.where(levels > NEVER, scores, NEVER), n)
 
     def learn(self, group: Group) -> None:
         """Add the group, and train when it is time."""

@@ -12,19 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation import metrics
 from stream_rec.evaluation.method import Group, Method, World
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 CUTOFF = 20
 """Length of the lists by which settings are judged, as of those that are scored later."""
 JUDGED = 3000
 """Most lists of a trial."""
 
-Settings = TypeVar("Settings")
+Settings = TypeVar("Settings", bound="DataclassInstance")
 """A frozen dataclass."""
 
 
@@ -51,7 +55,7 @@ class Choice(Generic[Settings]):
     """Of the best trial; None where there was none."""
     n_trials: int
 
-    def said(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Return it as plain data, for the report."""
         return {"settings": asdict(self.settings), "warm_up_ndcg": self.ndcg, "n_trials": self.n_trials}
 
@@ -85,7 +89,7 @@ def _ndcg(method: Method, groups: Sequence[Group], judged: set[int]) -> float:
     gain, n_events = 0.0, 0
     for number, group in enumerate(groups):
         if number in judged:
-            ranks = places_in(method.recommend(group.user, group.now_ms, CUTOFF), group.items)
+            ranks = find_ranks(method.recommend(group.user, group.now_ms, CUTOFF), group.items)
             gain += float(metrics.ndcg(ranks, CUTOFF).sum())
             n_events += len(ranks)
         method.learn(group)
@@ -102,7 +106,7 @@ class Choosing(Generic[Settings]):
         self._n_left = world.n_warm_groups
         self._warm_up: list[Group] = []
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the method's list."""
         return self._method.recommend(user, now_ms, n)
 
@@ -125,12 +129,13 @@ class Choosing(Generic[Settings]):
             self._method.learn(group)
 
 
-def places_in(shown: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Return the place from 1 of each of ``items`` on the list ``shown``, 0 where it is not there, (e,)."""
-    return ((shown == items[:, np.newaxis]) * np.arange(1, len(shown) + 1)).sum(axis=1)
+def find_ranks(shown: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rank from 1 of each of ``items`` on the list ``shown``, 0 where it is not there, (e,)."""
+    ranks: NDArray[np.int64] = ((shown == items[:, np.newaxis]) * np.arange(1, len(shown) + 1)).sum(axis=1)
+    return ranks
 
 
-def in_words(settings: Mapping[str, Any]) -> str:
+def describe_settings(settings: Mapping[str, Any]) -> str:
     """Return settings in one line."""
     return ", ".join(f"{name} {_word(value)}" for name, value in settings.items())
 

@@ -22,7 +22,7 @@ import numpy as np
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.decayed import half_life_ms
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN, Fallback, Filling
-from stream_rec.evaluation.baselines.lists import filled
+from stream_rec.evaluation.baselines.lists import fill
 from stream_rec.evaluation.method import Group, World
 
 LAST = 50
@@ -66,7 +66,7 @@ class CoVisits:
             np.float32
         )
         scores = (shares @ self._weights[last]) / n_events**settings.popularity_taken
-        return filled(scores, self._fallback.levels(user), n)
+        return fill(scores, self._fallback.levels(user), n)
 
     def learn(self, group: Group) -> None:
         """Count events and pairs, those inside the group too."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.decayed import HALF_LIVES_DAYS, UNSEEN, DecayedCounts
-from stream_rec.evaluation.baselines.lists import NEVER, best
+from stream_rec.evaluation.baselines.lists import NEVER, select_best
 from stream_rec.evaluation.baselines.taken import Taken
 from stream_rec.evaluation.method import Group, World
 
@@ -44,7 +44,7 @@ class DecayedPopularity:
 
     def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
         """Return the ``n`` most popular items."""
-        return best(self.levels, n)
+        return select_best(self.levels, n)
 
     def learn(self, group: Group) -> None:
         """Count."""
@@ -60,7 +60,7 @@ class NewPopularity(DecayedPopularity):
 
     def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
         """Return the ``n`` most popular items that the user has not taken."""
-        return best(self._taken.without(self.levels, user), n)
+        return select_best(self._taken.without(self.levels, user), n)
 
     def learn(self, group: Group) -> None:
         """Count; then the items are taken."""

@@ -14,12 +14,13 @@ from array import array
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.errors import StreamRecError
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN, Fallback, Filling
-from stream_rec.evaluation.baselines.lists import filled
-from stream_rec.evaluation.baselines.retraining import History, Schedule, fading
+from stream_rec.evaluation.baselines.lists import fill
+from stream_rec.evaluation.baselines.retraining import History, Schedule, fade
 from stream_rec.evaluation.method import Group, World
 
 MOST_ITEMS = 3500
@@ -65,7 +66,7 @@ class Ease:
         self._items = np.zeros(0, np.int64)
         """Those that take part, in the order of the rows of ``_weights``."""
         self._place_of = np.full(world.n_items, -1)
-        self._weights = np.zeros((0, 0), np.float32)
+        self._weights: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
     def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
         """Return the items with positive scores, then popular ones."""
@@ -73,8 +74,8 @@ class Ease:
         own, _ = self._history.own(user)
         places = self._place_of[own]
         is_in = places >= 0
-        scores[self._items] = fading(self._settings.recency, len(own))[is_in] @ self._weights[places[is_in]]
-        return filled(scores, self._fallback.levels(user), n)
+        scores[self._items] = fade(self._settings.recency, len(own))[is_in] @ self._weights[places[is_in]]
+        return fill(scores, self._fallback.levels(user), n)
 
     def learn(self, group: Group) -> None:
         """Add the group, and train when it is time."""
@@ -104,16 +105,17 @@ class Ease:
         ones = np.ones(np.count_nonzero(is_in), np.float32)
         x = self._csr_matrix((ones, (rows[is_in], places[is_in])), (self._n_rows, len(self._items)))
         gram = (x.T @ x).toarray() + self._settings.regularization * np.eye(len(self._items), dtype=np.float32)
-        p = self._inverse(gram)
-        self._weights = -p / np.diag(p)
+        p = self._invert(gram)
+        self._weights = -p / p.diagonal()
         np.fill_diagonal(self._weights, 0)
 
-    def _inverse(self, gram: np.ndarray) -> np.ndarray:
+    def _invert(self, gram: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the inverse of a positive definite matrix, by Cholesky: half the work of ``np.linalg.inv``."""
         factor, _ = self._lapack.spotrf(gram, lower=True, overwrite_a=True)
         inverse, _ = self._lapack.spotri(factor, lower=True, overwrite_c=True)
-        lower = np.tril(inverse)
-        return lower + np.tril(inverse, -1).T
+        lower: NDArray[np.float32] = np.tril(inverse)
+        inverted: NDArray[np.float32] = lower + np.tril(inverse, -1).T
+        return inverted
 
 
 FAMILY = Family(

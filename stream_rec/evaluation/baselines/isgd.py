@@ -22,7 +22,7 @@ import numpy as np
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN, Fallback, Filling
-from stream_rec.evaluation.baselines.lists import best, filled
+from stream_rec.evaluation.baselines.lists import fill, select_best
 from stream_rec.evaluation.method import Group, World
 
 LONGEST = 1e3
@@ -59,9 +59,9 @@ class Isgd:
         """Return the items with products nearest to 1, then popular ones."""
         levels = self._fallback.levels(user)
         if not self._is_known[user]:
-            return best(levels, n)
+            return select_best(levels, n)
         distances = np.abs(1 - self._of_items @ self._of_users[user])
-        return filled(self._had_events / (1 + distances), levels, n)
+        return fill(self._had_events / (1 + distances), levels, n)
 
     def learn(self, group: Group) -> None:
         """Take the step of each event, those away from others before it."""

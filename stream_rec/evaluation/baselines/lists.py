@@ -8,7 +8,7 @@ NEVER = -np.inf
 """The score of an item that may not be shown."""
 
 
-def best(scores: np.ndarray, n: int) -> np.ndarray:
+def select_best(scores: np.ndarray, n: int) -> np.ndarray:
     """Return the numbers of the ``n`` items with the highest scores, best first, equal ones by their number.
 
     Args:
@@ -20,15 +20,15 @@ def best(scores: np.ndarray, n: int) -> np.ndarray:
     return items[scores[items] > NEVER]
 
 
-def filled(scores: np.ndarray, fallback: np.ndarray, n: int) -> np.ndarray:
+def fill(scores: np.ndarray, fallback: np.ndarray, n: int) -> np.ndarray:
     """Return the best of the items with a score above 0, then the best of the others by ``fallback``.
 
     Args:
         fallback: By item number, as ``scores``; ``NEVER`` keeps an item out of the list whatever its score.
     """
-    items = best(np.where((scores > 0) & (fallback > NEVER), scores, NEVER), n)
+    items = select_best(np.where((scores > 0) & (fallback > NEVER), scores, NEVER), n)
     if len(items) == n:
         return items
     others = fallback.copy()
     others[items] = NEVER
-    return np.concatenate([items, best(others, n - len(items))])
+    return np.concatenate([items, select_best(others, n - len(items))])

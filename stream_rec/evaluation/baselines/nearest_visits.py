@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream_rec.evaluation.baselines.fallback import Fallback, Filling
-from stream_rec.evaluation.baselines.lists import filled
+from stream_rec.evaluation.baselines.lists import fill
 from stream_rec.evaluation.baselines.visits import Visits
 from stream_rec.evaluation.method import Group, World
 
@@ -37,7 +37,7 @@ class NearestVisits(ABC):
 
     def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
         """Return the neighbours' items, then popular ones."""
-        return filled(self.scores(user, now_ms), self._fallback.levels(user), n)
+        return fill(self.scores(user, now_ms), self._fallback.levels(user), n)
 
     def learn(self, group: Group) -> None:
         """Add the group to the user's visit."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN, Fallback, Filling
-from stream_rec.evaluation.baselines.lists import NEVER, best
+from stream_rec.evaluation.baselines.lists import NEVER, select_best
 from stream_rec.evaluation.method import Group, World
 
 SPREAD = 0.15
@@ -56,9 +56,9 @@ class OnlineBpr:
         """Return the items with the highest scores; for a new user popular ones."""
         levels = self._fallback.levels(user)
         if not self._is_known[user]:
-            return best(levels, n)
+            return select_best(levels, n)
         scores = self._of_items @ self._of_users[user] + self._biases
-        return best(np.where(levels > NEVER, scores, NEVER), n)
+        return select_best(np.where(levels > NEVER, scores, NEVER), n)
 
     def learn(self, group: Group) -> None:
         """Take one step for each event, then put it into the pool."""

@@ -18,7 +18,7 @@ from stream_rec.evaluation.baselines import decayed_popularity
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.decayed import HALF_LIVES_DAYS, half_life_ms
 from stream_rec.evaluation.baselines.decayed_popularity import DecayedPopularity
-from stream_rec.evaluation.baselines.lists import NEVER, best
+from stream_rec.evaluation.baselines.lists import NEVER, select_best
 from stream_rec.evaluation.method import Group, World
 
 
@@ -47,7 +47,7 @@ class OwnItems:
         scores = np.where(self._is_listed, self._weight * self._popularity.shares(), NEVER)
         if own := self._own.get(user):
             scores[list(own)] += np.exp2(np.array(list(own.values())) - now_ms / self._half_life_ms)
-        return best(scores, n)
+        return select_best(scores, n)
 
     def learn(self, group: Group) -> None:
         """Count."""

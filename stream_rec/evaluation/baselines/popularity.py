@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream_rec.evaluation.baselines.choice import Family
-from stream_rec.evaluation.baselines.lists import NEVER, best
+from stream_rec.evaluation.baselines.lists import NEVER, select_best
 from stream_rec.evaluation.baselines.taken import Taken
 from stream_rec.evaluation.method import Group, World
 
@@ -32,7 +32,7 @@ class Popularity:
 
     def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
         """Return the ``n`` items with the most events."""
-        return best(self._counts if self._taken is None else self._taken.without(self._counts, user), n)
+        return select_best(self._counts if self._taken is None else self._taken.without(self._counts, user), n)
 
     def learn(self, group: Group) -> None:
         """Count the group's events; what is not listed stays at ``NEVER``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 NOBODY = -1
 """Fills what is not used yet."""
@@ -12,18 +13,19 @@ class Recent:
     """Rows of at most ``length`` different numbers, oldest first, right-aligned; rows are added as needed."""
 
     def __init__(self, n_rows: int, length: int) -> None:
-        self._numbers = np.full((max(n_rows, 1), length), NOBODY, np.int32)
+        self._numbers: NDArray[np.int32] = np.full((max(n_rows, 1), length), NOBODY, np.int32)
 
-    def row(self, row: int) -> np.ndarray:
+    def row(self, row: int) -> NDArray[np.int32]:
         """Return a row's numbers, oldest first."""
         if row >= len(self._numbers):
             return np.zeros(0, np.int32)
-        numbers = self._numbers[row]
+        numbers: NDArray[np.int32] = self._numbers[row]
         return numbers[np.searchsorted(numbers >= 0, True) :]
 
-    def rows(self, rows: np.ndarray) -> np.ndarray:
+    def rows(self, rows: NDArray[np.integer]) -> NDArray[np.int32]:
         """Return (rows, length) numbers, ``NOBODY`` at the left."""
-        return self._numbers[rows]
+        numbers: NDArray[np.int32] = self._numbers[rows]
+        return numbers
 
     def put(self, row: int, number: int) -> None:
         """Make ``number`` the newest of a row; the oldest leaves where there is no room."""

@@ -68,6 +68,6 @@ class History:
         return users, items, weights
 
 
-def fading(recency: float, n: int) -> np.ndarray:
+def fade(recency: float, n: int) -> np.ndarray:
     """Return recency ** place of ``n`` items, the newest last, (n,) float32."""
     return (recency ** np.arange(n)[::-1]).astype(np.float32)

@@ -21,7 +21,7 @@ from stream_rec.evaluation.baselines.decayed import DAY_MS
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN
 from stream_rec.evaluation.baselines.nearest_visits import NearestVisits, VisitSettings
 from stream_rec.evaluation.baselines.recent import NOBODY
-from stream_rec.evaluation.baselines.visits import nearest, places_from_newest, summed
+from stream_rec.evaluation.baselines.visits import find_ages, select_nearest, sum_by_item
 from stream_rec.evaluation.method import World
 
 SAMPLE = 1000
@@ -58,11 +58,11 @@ class Stan(NearestVisits):
         lengths = (visits.items_of(found.visits) != NOBODY).sum(axis=1)
         ages_ms = now_ms - visits.last_ms(found.visits)
         similarities = found.overlaps / np.sqrt(len(items) * lengths) * np.exp(-ages_ms / self._age_ms)
-        neighbours, similarities = nearest(found, similarities, settings.neighbours)
+        neighbours, similarities = select_nearest(found, similarities, settings.neighbours)
         theirs = visits.items_of(neighbours)
-        shared = places_from_newest(items, theirs, self._n_items).argmin(axis=1)
+        shared = find_ages(items, theirs, self._n_items).argmin(axis=1)
         distances = np.abs(np.arange(theirs.shape[1]) - shared[:, np.newaxis])
-        return summed(theirs, similarities[:, np.newaxis] * np.exp(-distances / settings.spread), self._n_items)
+        return sum_by_item(theirs, similarities[:, np.newaxis] * np.exp(-distances / settings.spread), self._n_items)
 
 
 FAMILY = Family(

@@ -14,7 +14,7 @@ import numpy as np
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN, Fallback, Filling
-from stream_rec.evaluation.baselines.lists import NEVER, best
+from stream_rec.evaluation.baselines.lists import NEVER, select_best
 from stream_rec.evaluation.baselines.recent import Recent
 from stream_rec.evaluation.method import Group, World
 
@@ -44,9 +44,9 @@ class TextSimilarity:
         taste = (self._settings.recency ** np.arange(len(last))[::-1]).astype(np.float32) @ self._vectors[last]
         length = np.linalg.norm(taste)
         if length == 0:
-            return best(levels, n)
+            return select_best(levels, n)
         scores = self._vectors @ (taste / length) + self._settings.popularity * self._fallback.shares()
-        return best(np.where(levels > NEVER, scores, NEVER), n)
+        return select_best(np.where(levels > NEVER, scores, NEVER), n)
 
     def learn(self, group: Group) -> None:
         """Add the group's items to the user's last."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.recent import NOBODY, Recent
 from stream_rec.evaluation.method import Group, World
@@ -65,7 +66,8 @@ class Visits:
 
     def last_ms(self, visits: np.ndarray) -> np.ndarray:
         """Return the time of the latest event of each visit, (visits,)."""
-        return self._last_ms[visits]
+        times: NDArray[np.float64] = self._last_ms[visits]
+        return times
 
     def idf(self) -> np.ndarray:
         """Return log(visits / visits with the item), (n_items,); 0 for items that no visit had."""
@@ -104,7 +106,7 @@ class Visits:
             self._visitors.put(item, visit)
 
 
-def nearest(neighbours: Neighbours, similarities: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def select_nearest(neighbours: Neighbours, similarities: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the ``k`` visits with the highest similarities, and these."""
     if len(similarities) <= k:
         return neighbours.visits, similarities
@@ -112,7 +114,7 @@ def nearest(neighbours: Neighbours, similarities: np.ndarray, k: int) -> tuple[n
     return neighbours.visits[best], similarities[best]
 
 
-def summed(items: np.ndarray, weights: np.ndarray, n_items: int) -> np.ndarray:
+def sum_by_item(items: np.ndarray, weights: np.ndarray, n_items: int) -> np.ndarray:
     """Return the sum of the weights of each item, (n_items,).
 
     Args:
@@ -123,7 +125,7 @@ def summed(items: np.ndarray, weights: np.ndarray, n_items: int) -> np.ndarray:
     return np.bincount(items[is_one], weights[is_one], minlength=n_items)
 
 
-def places_from_newest(items: np.ndarray, theirs: np.ndarray, n_items: int) -> np.ndarray:
+def find_ages(items: np.ndarray, theirs: np.ndarray, n_items: int) -> np.ndarray:
     """Return the place of each of ``theirs`` in ``items``: 0 the newest (last), ``len(items)`` if it is not there.
 
     Args:
@@ -131,4 +133,5 @@ def places_from_newest(items: np.ndarray, theirs: np.ndarray, n_items: int) -> n
     """
     places = np.full(n_items + 1, len(items))  # one more: NOBODY is -1, the last
     places[items] = np.arange(len(items))[::-1]
-    return places[theirs]
+    of_theirs: NDArray[np.int64] = places[theirs]
+    return of_theirs

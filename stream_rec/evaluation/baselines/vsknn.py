@@ -18,7 +18,7 @@ import numpy as np
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN
 from stream_rec.evaluation.baselines.nearest_visits import NearestVisits, VisitSettings
-from stream_rec.evaluation.baselines.visits import nearest, places_from_newest, summed
+from stream_rec.evaluation.baselines.visits import find_ages, select_nearest, sum_by_item
 from stream_rec.evaluation.method import World
 
 LAST = 50
@@ -50,11 +50,11 @@ class VSkNN(NearestVisits):
         items = visits.recent_items(user, now_ms, LAST)
         weights = np.exp(-np.arange(len(items))[::-1] / settings.decay)
         found = visits.sharing(items, weights, besides=visits.current(user, now_ms), sample=settings.sample)
-        neighbours, similarities = nearest(found, found.overlaps, settings.neighbours)
+        neighbours, similarities = select_nearest(found, found.overlaps, settings.neighbours)
         theirs = visits.items_of(neighbours)
         if settings.score_decay:
-            similarities = similarities / (1 + places_from_newest(items, theirs, self._n_items).min(axis=1))
-        scores = summed(theirs, np.broadcast_to(similarities[:, np.newaxis], theirs.shape), self._n_items)
+            similarities = similarities / (1 + find_ages(items, theirs, self._n_items).min(axis=1))
+        scores = sum_by_item(theirs, np.broadcast_to(similarities[:, np.newaxis], theirs.shape), self._n_items)
         return scores * (1 + settings.idf * visits.idf()) if settings.idf else scores
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stream_rec.evaluation.baselines import BASELINES, choice
-from stream_rec.evaluation.baselines.choice import Choosing, Family, choose, in_words, places_in
+from stream_rec.evaluation.baselines.choice import Choosing, Family, choose, describe_settings, find_ranks
 from stream_rec.evaluation.method import Group, World
 from tests.evaluation.baselines.worlds import group, taught, world
 
@@ -143,11 +143,11 @@ def test_no_choice_sees_what_comes_after_the_warm_up(name: str):
 @pytest.mark.parametrize(("items", "places"), [([8, 6], [2, 0]), ([7, 7], [1, 1]), ([], [])])
 def test_places_in_a_list_count_from_1(items: list[int], places: list[int]):
     """0: not there."""
-    assert places_in(np.array([7, 8, 9]), np.array(items, np.int64)).tolist() == places
+    assert find_ranks(np.array([7, 8, 9]), np.array(items, np.int64)).tolist() == places
 
 
 def test_settings_in_words():
     """Numbers are short, nothing and truth are words."""
-    assert in_words({"a": 1 / 96, "b": None, "c": True, "d": "pairs", "e": 30.0, "f": 7}) == (
+    assert describe_settings({"a": 1 / 96, "b": None, "c": True, "d": "pairs", "e": 30.0, "f": 7}) == (
         "a 0.0104, b none, c yes, d pairs, e 30, f 7"
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stream_rec.evaluation.baselines.retraining import History, Schedule, fading
+from stream_rec.evaluation.baselines.retraining import History, Schedule, fade
 from tests.evaluation.baselines.worlds import group, world
 
 SIZES = (10, 10, 1, 1, 1, 1, 5, 1, 1)
@@ -41,5 +41,5 @@ def test_a_history_has_each_listed_item_once_the_latest_last():
 
 def test_the_newest_of_a_row_counts_1():
     """And those before it less and less."""
-    assert fading(0.5, 3).tolist() == [0.25, 0.5, 1.0]
-    assert fading(0.5, 0).tolist() == []
+    assert fade(0.5, 3).tolist() == [0.25, 0.5, 1.0]
+    assert fade(0.5, 0).tolist() == []

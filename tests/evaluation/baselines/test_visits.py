@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_rec.evaluation.baselines.visits import Visits, nearest, places_from_newest, summed
+from stream_rec.evaluation.baselines.visits import Visits, find_ages, select_nearest, sum_by_item
 from tests.evaluation.baselines.worlds import HOUR_MS, group, taught, world
 
 
@@ -56,16 +56,16 @@ def test_the_nearest_are_those_with_the_highest_similarities():
     visits = taught(Visits(world(1), np.inf), group(1, 0), group(2, 0), group(3, 0))
     found = visits.sharing(np.array([0]), np.array([1.0]), besides=None, sample=9)
 
-    kept, similarities = nearest(found, np.array([0.2, 0.1, 0.9]), 2)
+    kept, similarities = select_nearest(found, np.array([0.2, 0.1, 0.9]), 2)
     assert sorted(zip(similarities.tolist(), kept.tolist())) == [(0.2, 0), (0.9, 2)]
-    assert nearest(found, np.array([0.2, 0.1, 0.9]), 3)[0].tolist() == [0, 1, 2]
+    assert select_nearest(found, np.array([0.2, 0.1, 0.9]), 3)[0].tolist() == [0, 1, 2]
 
 
 def test_places_count_from_the_newest():
     """Elsewhere and nobody: as far as there are items."""
-    assert places_from_newest(np.array([4, 2]), np.array([[-1, 4, 2, 0]]), 5).tolist() == [[2, 1, 0, 2]]
+    assert find_ages(np.array([4, 2]), np.array([[-1, 4, 2, 0]]), 5).tolist() == [[2, 1, 0, 2]]
 
 
 def test_sums_leave_nobody_out():
     """Item 1 twice: 1 + 4."""
-    assert summed(np.array([[-1, 1], [0, 1]]), np.array([[9.0, 1.0], [2.0, 4.0]]), 3).tolist() == [2.0, 5.0, 0.0]
+    assert sum_by_item(np.array([[-1, 1], [0, 1]]), np.array([[9.0, 1.0], [2.0, 4.0]]), 3).tolist() == [2.0, 5.0, 0.0]

@@ -13,6 +13,7 @@ RATE ?= 500
 FAULTS ?= all
 CRASH_ARGS ?= --json crash-runs.jsonl --logs crash-logs
 BIN := .venv/bin
+UNIT := not kafka and not model and not interop and not container and not gpu and not slow
 
 # pip and uv bring lists of authorities of their own; that of a company's proxy is on the system's alone.
 export UV_SYSTEM_CERTS ?= true
@@ -24,7 +25,7 @@ INSTALL_FAILED = { echo "nothing was installed; if certificates are named above:
 company's authority and all others that you trust, or add it to the system's"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop test-containers test-crash evaluate wheel audit lint clean
+.PHONY: help setup demo check test interop test-containers test-crash evaluate wheel audit lint clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -60,6 +61,9 @@ setup: $(READY)  ## make .venv with everything in it
 
 demo: $(READY)  ## the whole pipeline on a real log (ENCODER=hashing: without torch; DEMO_ARGS="--json PATH")
 	@exec $(BIN)/stream-rec --log-level warning demo --encoder $(ENCODER) $(DEMO_ARGS)
+
+check: lint  ## before each commit, in some 90 s: lint, and the unit tests, without a broker, a model or a network
+	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "$(UNIT)" $(PYTEST_ARGS)
 
 test: .venv/ready-full  ## every test, those on a real broker and the real model included
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not container" $(PYTEST_ARGS)

@@ -1,12 +1,19 @@
-"""`make setup` behind a proxy that looks into TLS, and what it says at its end. Nothing is installed here."""
+"""`make setup` behind a proxy that looks into TLS, and what it says at its end; what a developer's commands run.
+
+Nothing is installed here.
+"""
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.command import CLEAN
 
@@ -15,12 +22,14 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The Makefile with what it asks, in a folder of its own."""
+    """The Makefile with what it asks, and what `make setup` goes by, in a folder of its own."""
     if shutil.which("make") is None:
         pytest.skip("no make")
     for name in ("Makefile", "stream_rec/broker/certificates.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).touch()
     return tmp_path
 
 
@@ -54,9 +63,41 @@ def test_what_a_user_says_goes_before(copy: Path):
 
 def test_setup_ends_with_how_to_call_it(copy: Path):
     """Nobody looks for `stream-rec` on their PATH; and where an install fails, certificates are thought of."""
-    for name in ("pyproject.toml", "constraints.txt"):
-        (copy / name).touch()
     told = make(copy, "-n", "setup")
 
     assert ".venv/bin/stream-rec" in told.splitlines()[-1] and "activate" in told.splitlines()[-1]
     assert told.count("set SSL_CERT_FILE to a PEM file") >= 2
+
+
+def test_help_names_every_target(copy: Path):
+    """No target is found by reading the Makefile alone."""
+    (phony,) = re.findall(r"^\.PHONY: (.*)", (copy / "Makefile").read_text(), re.MULTILINE)
+
+    assert [line.split()[0] for line in make(copy).splitlines()] == phony.split()
+
+
+def test_check_runs_lint_and_then_the_tests_that_need_nothing(copy: Path):
+    """Every mark that pyproject.toml knows says what a test needs, or that it takes long."""
+    marks = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["markers"]
+
+    commands = make(copy, "-n", "check")
+
+    assert commands.index("ruff") < commands.index("pytest")
+    for mark in marks:
+        assert f"not {mark.partition(':')[0]}" in commands
+
+
+def test_hooks_of_commits_are_of_this_repository():
+    """Nothing is fetched where somebody commits, and each hook calls what is there."""
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert [source["repo"] for source in hooks["repos"]] == ["local"]
+    for hook in hooks["repos"][0]["hooks"]:
+        program, *arguments = shlex.split(hook["entry"])
+        assert hook["language"] == "system"
+        if program == "make":
+            assert f"\n{arguments[0]}: " in makefile
+        else:
+            assert (program, arguments[0]) == (".venv/bin/python", "-m")
+            assert (ROOT / f"{arguments[1].replace('.', '/')}.py").is_file()

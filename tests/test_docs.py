@@ -57,6 +57,7 @@ def test_python_of_the_readme_compiles_and_its_imports_exist(block):
             exec(line, {})
 
 
+@pytest.mark.slow
 def test_the_replay_of_the_readme_runs(tmp_path):
     """The quickstart without Kafka writes a list for each event."""
     command = re.search(r"^ +(\.venv/bin/stream-rec replay .*?)\n\n", README, re.DOTALL | re.MULTILINE)[1]

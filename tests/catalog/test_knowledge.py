@@ -179,6 +179,7 @@ def test_newcomers_stand_in_the_order_of_their_first_event():
     assert catalog.knowledge.newcomers[-NEWCOMERS:] == list(range(2 + 4 * NEWCOMERS, 2 + 5 * NEWCOMERS))
 
 
+@pytest.mark.slow
 def test_rows_are_given_in_the_same_order_in_every_process():
     """Python's string hashes, and so the order of its sets, differ between processes; ties are broken by row."""
     code = (

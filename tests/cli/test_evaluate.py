@@ -50,6 +50,7 @@ def without_cost(told: dict) -> dict:
     return {**told, "results": results}
 
 
+@pytest.mark.slow
 def test_an_evaluation_from_end_to_end(log, tmp_path):
     """Table on stdout, best first; JSON and page in their files; a second run, two at a time, says the same."""
     told, result = said(*log, "--report", tmp_path / "report", "--list-size", 5, baselines="popular,first")
@@ -68,6 +69,7 @@ def test_an_evaluation_from_end_to_end(log, tmp_path):
     assert all(one["cost"]["peak_mb"] > 10 for one in told["results"].values())
 
 
+@pytest.mark.slow
 def test_the_engine_is_observed(log, tmp_path):
     """Only as it does not explore: the sources of its candidates, and its lists at several diversities."""
     told, _ = said(*log, "--report", tmp_path, "--exploring", baselines="popular")
@@ -81,6 +83,7 @@ def test_the_engine_is_observed(log, tmp_path):
     assert "Candidates: what could have been in a list" in text and "What variety costs" in text
 
 
+@pytest.mark.slow
 def test_what_a_baseline_chose_is_said(log, tmp_path):
     """Below the table, in the JSON and on the page."""
     told, result = said(*log, "--report", tmp_path, baselines="choosing")
@@ -91,6 +94,7 @@ def test_what_a_baseline_chose_is_said(log, tmp_path):
     assert "Settings that were chosen" in (tmp_path / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_failed_method_is_exit_code_1(log):
     """The others are reported."""
     told, result = said(*log, baselines="popular,broken")
@@ -100,6 +104,7 @@ def test_a_failed_method_is_exit_code_1(log):
     assert "error" in told["results"]["broken"] and told["results"]["popular"]["ndcg"] > 0
 
 
+@pytest.mark.slow
 def test_a_difficult_log(tmp_path):
     """Bad lines, disorder, unknown items, items without text and unavailable ones: all counted, none a stop."""
     rows = [*many_rows(), ("u1", "unknown", 1.3e9), "{", '{"event_type": "view"}', ("u2", "off", 1.2e9)]
@@ -118,6 +123,7 @@ def test_a_difficult_log(tmp_path):
         assert words in result.stderr
 
 
+@pytest.mark.slow
 def test_nothing_but_one_user_and_one_time_and_no_text(tmp_path):
     """No interval, no similarity, no calibration, and no error."""
     events = write_events(tmp_path / "events", [("1", str(n % 3), 5) if n < 9 else ("2", "0", 5) for n in range(10)])

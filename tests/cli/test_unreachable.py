@@ -26,6 +26,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
 def test_no_broker_is_one_line(arguments: list[str], tmp_path: Path) -> None:
     """kafka-python's own errors, two for each of its tries, would hide what to do; and nothing is left behind."""

@@ -211,6 +211,7 @@ def some(rng: random.Random) -> Iterable[bytes]:
     return rng.sample(KEYS, rng.randint(1, len(KEYS)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compacting", [False, True])
 def test_the_next_owner_finds_what_the_owners_wrote(tmp_path, monkeypatch, compacting):
     """Late writes, old directories, lost ones, compaction of all but the last claims: in 25 lives each."""

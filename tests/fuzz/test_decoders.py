@@ -32,6 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of
 NAMED = (StateVersionError, codec.MalformedEmbedding, merge.MalformedContribution, factors.MalformedMove)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: decoder.name)
 @settings(
     max_examples=25,
@@ -46,6 +47,7 @@ def test_damaged_input_is_refused_by_name_or_used(decoder: Decoder, random: Rand
         decoder.take(world, decoder.made(random))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: decoder.name)
 def test_both_outcomes_are_tried(decoder: Decoder, tmp_path: Path):
     """Of 60 inputs some are refused and some are used: else the fuzzing would say nothing."""

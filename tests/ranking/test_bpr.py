@@ -209,6 +209,7 @@ def longest(factors: Factors) -> float:
     return float(np.linalg.norm(factors.vectors, axis=1).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("taste", "choice", "length"),
     [

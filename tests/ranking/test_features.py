@@ -352,6 +352,7 @@ def worlds(draw: st.DrawFn):
     return user, catalog, NOW_MS + draw(st.sampled_from([0, DAY_MS, 4000 * DAY_MS]))
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(world=worlds())
 def test_every_input_is_finite_and_at_most_one(world):

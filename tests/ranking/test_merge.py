@@ -356,6 +356,7 @@ def test_the_fingerprint_names_the_features(monkeypatch):
     assert merge.fingerprint(COLD) != OF
 
 
+@pytest.mark.slow
 def test_four_workers_are_nearly_as_good_as_one():
     """Four partitions of a real log learned in parallel reach within 2 % of the NDCG of one worker that learned it all.
 

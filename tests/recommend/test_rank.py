@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 
 from stream_rec.catalog.catalog import Catalog
@@ -34,6 +35,7 @@ from tests.recommend.lists import (
 from tests.user.histories import arrivals, event_sets, folded
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(catalog=catalogs(), events=event_sets(max_size=25, items=14), config=configs, head=heads)
 def test_every_list_keeps_the_rules(catalog, events, config, head):

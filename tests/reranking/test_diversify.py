@@ -37,6 +37,7 @@ def test_each_choice_adds_most_to_the_objective(drawn, n, diversity):
         assert added[place] >= added.max() - 1e-6 * max(1.0, abs(added[place]))
 
 
+@pytest.mark.slow
 def test_long_lists_of_large_vectors_are_the_slow_ones():
     """As the catalog keeps them: 384 numbers of 32 bits, some items without text or without categories."""
     rng = np.random.default_rng(1)

@@ -84,6 +84,7 @@ def silent() -> Iterator[str]:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     ["config show", "config show --json", "topics check", "topics acls", "worker", "embedder", "watch ann"],

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -177,6 +178,7 @@ lines = st.tuples(st.integers(0, 9), st.integers(0, 8), st.sampled_from(list(Kin
 """Time, item and kind: often one order of many lines."""
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(drawn=st.lists(lines, min_size=20, max_size=60), n_late=st.integers(0, 3), data=st.data())
 def test_signals_of_events_in_time_are_those_made_again_from_all_entries(drawn, n_late, data):

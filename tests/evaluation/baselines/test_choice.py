@@ -115,6 +115,7 @@ def test_the_method_in_use_learned_the_whole_warm_up_anew_and_what_came_after():
     assert method._warm_up == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BASELINES)
 def test_no_choice_sees_what_comes_after_the_warm_up(name: str):
     """Two logs that are alike only in the warm-up lead to one choice, and to the same lists at its end."""

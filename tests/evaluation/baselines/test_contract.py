@@ -18,7 +18,7 @@ LEAVES_OUT_TAKEN = {"decayed_popularity_minus_taken"}
 NEEDS = {"als": "implicit", "ease": "scipy"}
 
 
-@pytest.fixture(params=BASELINES)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) if name in NEEDS else name for name in BASELINES])
 def name(request) -> str:
     if request.param in NEEDS:
         pytest.importorskip(NEEDS[request.param])

@@ -27,7 +27,7 @@ from stream_rec.runtime.clients import new_producer
 from stream_rec.runtime.lease import Lease
 
 ITEMS = 4_000
-PREDECESSORS, VISITORS = 180, 128
+PREDECESSORS, VISITS = 180, 128
 """Of an item: about 4.5 KB."""
 USERS = [random.Random(number).getrandbits(64) for number in range(50_000)]
 """Who comes to items."""
@@ -89,9 +89,9 @@ def left(settings: Settings) -> dict[str, int]:
 
 def _knowledge(number: int) -> bytes:
     rng = random.Random(number)
-    ring = np.zeros(VISITORS, dtype=RECORD)
-    ring["seen_ms"] = sorted(NOW_MS + rng.randrange(10**6) for _ in range(VISITORS))
-    ring["visitor"] = rng.sample(USERS, VISITORS)
+    visits = np.zeros(VISITS, dtype=RECORD)
+    visits["seen_ms"] = sorted(NOW_MS + rng.randrange(10**6) for _ in range(VISITS))
+    visits["visitor"] = rng.sample(USERS, VISITS)
     before = rng.sample(range(ITEMS), PREDECESSORS)
     state = item_state.ItemState(
         counts=(900, 300, 30),
@@ -99,6 +99,6 @@ def _knowledge(number: int) -> bytes:
         first_ms=NOW_MS,
         last_ms=NOW_MS + 10**6,
         predecessors={f"item-{item}": rng.randrange(1, 4_000) for item in before},
-        visits=ring.tobytes(),
+        visits=visits.tobytes(),
     )
     return item_state.encode(state)

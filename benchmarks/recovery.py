@@ -36,7 +36,7 @@ from stream_rec.runtime.table import State, Table
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
-from stream_rec.user.state import Entry, Tally, UserState
+from stream_rec.user.state import Entry, UserState, WeeklyCount
 
 EVENTS = 12
 """Of one user: about 1 KB of state."""
@@ -247,12 +247,16 @@ def random_state(rng: random.Random) -> UserState:
     """Return a user with ``EVENTS`` clicks, none in a partition's log."""
     times = sorted(NOW_MS + rng.randrange(10**9) for _ in range(EVENTS))
     items = [f"item-{rng.randrange(ITEMS)}" for _ in range(EVENTS)]
-    ring = [
+    recent_events = [
         Entry(at, f"{rng.getrandbits(128):032x}", item, Kind.CLICK, None, 0, n)
         for n, (at, item) in enumerate(zip(times, items))
     ]
-    tally = [Tally(at // user_state.WEEK_MS, item, (0, 1, 0), at) for at, item in zip(times, items)]
-    return UserState(ring=ring, tally=sorted(tally, key=lambda t: (t.week, t.item_id)), counts=(0, EVENTS, 0))
+    weekly_counts = [WeeklyCount(at // user_state.WEEK_MS, item, (0, 1, 0), at) for at, item in zip(times, items)]
+    return UserState(
+        recent_events=recent_events,
+        weekly_counts=sorted(weekly_counts, key=lambda t: (t.week, t.item_id)),
+        counts=(0, EVENTS, 0),
+    )
 
 
 def say(text: str) -> None:

@@ -26,6 +26,14 @@ from stream_rec.user.state import UserConfig
 
 PREFIX = "STREAM_REC_"
 
+RENAMED = {
+    "user.ring": "recent_events",
+    "user.weekly_lessons": "weekly_training_events",
+    "user.tally": "weekly_counts",
+    "knowledge.visitors": "recent_visits",
+}
+"""Settings of older versions: section and key, and what the key is called now."""
+
 Name = Annotated[str, Meta(pattern=r"^(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}\Z")]
 """A part of names of folders, topics and groups: nothing that leads elsewhere."""
 PositiveFloat = Annotated[float, Meta(gt=0)]
@@ -211,6 +219,8 @@ def _put(tree: dict[str, dict[str, Any]], section: str, key: str, value: Any, wh
     if section not in types:
         raise SettingsError(f"{where}: there is no section {section!r}; sections: {_sections()}")
     known = {field.name: field.type for field in msgspec.structs.fields(types[section])}
+    if (renamed := RENAMED.get(f"{section}.{key}")) is not None:
+        raise SettingsError(f"{where}: there is no such setting; it is called {renamed} now")
     if key not in known:
         raise SettingsError(f"{where}: there is no such setting; [{section}] has {', '.join(known)}")
     if key in SECRETS and value == HIDDEN:

@@ -31,7 +31,7 @@ from stream_rec.ranking.policy import RankingConfig
 
 ITEMS, USERS, EVENTS = 12, 20, 80
 SETTINGS = Settings(
-    knowledge=KnowledgeConfig(visitors=8),  # so few an item that some leave it again
+    knowledge=KnowledgeConfig(recent_visits=8),  # so few an item that some leave it again
     ranking=RankingConfig(n=4, diversity=0.5, explore_share=0.5),
 )
 """Under which everything happens that can happen."""

@@ -47,7 +47,7 @@ class Pipeline:
     def take(self, ranked: Ranked, events: Sequence[LoggedEvent]) -> UserState:
         """Take one user's events, which ``ranked`` came just before, all at once; return the user's state."""
         advanced = self._advanced(events)
-        self.recommender.learn_from(ranked, [(lesson.kind, lesson.event) for lesson in advanced.lessons])
+        self.recommender.learn_from(ranked, [(each.kind, each.event) for each in advanced.training_events])
         self._spread(advanced.signals)
         return advanced.state
 
@@ -68,14 +68,14 @@ class Pipeline:
 
     def _advanced(self, events: Sequence[LoggedEvent]) -> Advance:
         """Take one user's events to the user's state alone."""
-        safe = dict(self._last_offset)
+        acknowledged = dict(self._last_offset)
         arrivals = []
         for kind, event in events:
             offset = self._last_offset[kind] = self._last_offset.get(kind, -1) + 1
             arrivals.append(Arrival(event, kind, 0, offset))
         user_id = arrivals[0].event.user_id
         chunks = self.seen.get(user_id, {})
-        advanced = advance(self.users.get(user_id, COLD), arrivals, self.settings.user, safe, chunks.get)
+        advanced = advance(self.users.get(user_id, COLD), arrivals, self.settings.user, acknowledged, chunks.get)
         self.users[user_id] = advanced.state
         if advanced.chunks:
             self.seen[user_id] = chunks | advanced.chunks

@@ -83,7 +83,7 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
         now_ms: Event time, not the clock's: lists of a replayed log are those of its own time.
     """
     history = past(user, catalog.find, recent_items=RECENT_ITEMS)
-    own_slot = catalog.knowledge.visitors.slot(visitor_of(user_id))
+    own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     candidates = retrieve(history, catalog, workspace, own_slot=own_slot, now_ms=now_ms)
     scored = head.score(inputs(candidates, history, catalog, now_ms))
     fresh = scored.inputs.fresh()

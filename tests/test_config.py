@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.config import Settings, as_toml, load, overridden, secret_sources, shown
+from stream_rec.config import RENAMED, Settings, as_toml, load, overridden, secret_sources, shown
 from stream_rec.errors import SettingsError
 from stream_rec.kafka_settings import SECRETS
 
@@ -49,6 +49,18 @@ def test_a_variable_is_read_as_its_settings_type():
     assert settings.kafka.sasl_password == "123"
 
 
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_a_renamed_setting_says_its_new_name(tmp_path: Path, old: str, new: str):
+    """In a file and in a variable; the name that it gives is a setting, and the old one is none."""
+    section, _, key = old.partition(".")
+    names = shown(Settings())[section]
+    assert new in names and key not in names
+    with pytest.raises(SettingsError, match=rf"\[{section}\] {key} in .*toml: .* it is called {new} now"):
+        load(toml(tmp_path, f"[{section}]\n{key} = 1\n"), environ={})
+    with pytest.raises(SettingsError, match=f"it is called {new} now"):
+        load(environ={f"STREAM_REC_{section}_{key}".upper(): "1"})
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -57,7 +69,7 @@ def test_a_variable_is_read_as_its_settings_type():
         ("partitions = 2\n", r"'partitions' in .*toml stands outside a \[section\]"),
         ("[kafka]\npartitions = 0\n", r"\[kafka\] partitions in .*toml: came 0: Expected `int` >= 1"),
         ("[kafka]\npartitions = '2'\n", r"\[kafka\] partitions in .*toml: came '2': Expected `int`, got `str`"),
-        ("[user]\nring = 15\n", r"\[user\] ring in .*toml: came 15: Expected `int` >= 16"),
+        ("[user]\nrecent_events = 15\n", r"\[user\] recent_events in .*toml: came 15: Expected `int` >= 16"),
         ("[ranking]\ndiversity = 1.5\n", r"\[ranking\] diversity in .*: came 1.5: Expected `float` <= 1"),
         ("[kafka\n", "is not TOML"),
     ],

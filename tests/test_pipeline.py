@@ -27,7 +27,7 @@ from tests.user.histories import arrivals, happened, pairs_by_arrival
 
 ROOT = Path(__file__).parents[1]
 WORDS = ["red", "wine", "glass", "garden", "hose", "lamp"]
-SMALL = Settings(user=UserConfig(ring=16, tally=16))
+SMALL = Settings(user=UserConfig(recent_events=16, weekly_counts=16))
 
 
 def stocked(settings: Settings = SMALL, n_items: int = 12) -> Pipeline:
@@ -173,13 +173,13 @@ def test_an_event_sent_twice_counts_once():
 
 
 def test_a_state_does_not_grow():
-    """Of a user with many more events than the ring holds, nothing is kept but the bounds."""
+    """Of a user with many more events than are kept, nothing is kept but the bounds."""
     pipeline = stocked()
     for at in range(300):
         pipeline.learn(*happened(10**12 + at, f"i{at % 30}"))
     user = pipeline.users["u"]
 
-    assert (len(user.ring), len(user.tally), len(user.unsettled)) == (16, 16, 1)
+    assert (len(user.recent_events), len(user.weekly_counts), len(user.pending)) == (16, 16, 1)
     assert user.counts == (300, 0, 0)
 
 

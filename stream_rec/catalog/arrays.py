@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def grown(array: np.ndarray, n_rows: int, fill: float = 0) -> np.ndarray:
+def grow(array: np.ndarray, n_rows: int, fill: float = 0) -> np.ndarray:
     """Return ``array`` itself if it has ``n_rows`` rows, else a copy with at least twice the room, filled up."""
     if n_rows <= len(array):
         return array

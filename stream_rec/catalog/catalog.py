@@ -1,6 +1,6 @@
 """The catalog: items, embeddings and knowledge by row, as every list needs them. Updated in place by one owner.
 
-A row is given to an item id when it is first heard of, in whatever topic, and kept for the life of the process.
+A row is given to an item id when it is first heard of, in whatever topic, and kept as long as the process runs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection
 import numpy as np
 
 from stream_rec.catalog import fresh
-from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.categories import CategoryIndex
 from stream_rec.catalog.embeddings import Embeddings
 from stream_rec.catalog.factors import Factors
@@ -119,13 +119,13 @@ class Catalog:
         self.knowledge.put(row, state, self._rows, is_listed=bool(self._is_listed[row]))
         self._see_whether_fresh(row)
 
-    def put_moved(self, worker: str, item_id: str, moved: np.ndarray) -> None:
-        """Take how far another worker's users have moved an item's factors."""
-        self.factors.take(worker, self._row(item_id), moved)
+    def put_shift(self, worker: str, item_id: str, shift: np.ndarray) -> None:
+        """Take how far another worker has shifted an item's factors."""
+        self.factors.take(worker, self._row(item_id), shift)
 
-    def restore_moved(self, item_id: str, moved: np.ndarray) -> None:
-        """Take how far this worker's own users had moved an item's factors before it was started again."""
-        self.factors.restore(self._row(item_id), moved)
+    def restore_shift(self, item_id: str, shift: np.ndarray) -> None:
+        """Take how far this worker had shifted an item's factors before it was started again."""
+        self.factors.restore(self._row(item_id), shift)
 
     def reduced_vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """Return reduced vectors by row, (>= n, c), and the components that reduce others, (d, c)."""
@@ -144,7 +144,7 @@ class Catalog:
     def _list(self, row: int, is_listed: bool) -> None:
         if self._is_listed[row] != is_listed:
             self._is_listed[row] = is_listed
-            self.knowledge.relisted()
+            self.knowledge.forget_trending()
             self._see_whether_fresh(row)
 
     def _rows(self, item_ids: Collection[str]) -> list[int]:
@@ -157,7 +157,7 @@ class Catalog:
             row = self._row_of[item_id] = len(self.item_ids)
             self.item_ids.append(item_id)
             if row >= len(self._is_listed):
-                self._is_listed = grown(self._is_listed, row + 1)
+                self._is_listed = grow(self._is_listed, row + 1)
             self.factors.add(row, item_id)
             self.similar.reserve(row + 1)
             self.knowledge.reserve(row + 1)

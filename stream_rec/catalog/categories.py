@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.arrays import grow
 from stream_rec.events.item import Item
 
 MOST = 6
@@ -37,8 +37,8 @@ class CategoryIndex:
 
     def put(self, row: int, item: Item) -> None:
         """Take an item's categories."""
-        self._ids = grown(self._ids, row + 1)
-        self._weights = grown(self._weights, row + 1)
+        self._ids = grow(self._ids, row + 1)
+        self._weights = grow(self._weights, row + 1)
         names = list(dict.fromkeys(filter(None, [item.category, *item.tags])))[:MOST]
         self._ids[row] = 0
         self._weights[row] = 0.0
@@ -48,8 +48,8 @@ class CategoryIndex:
     def of(self, rows: np.ndarray) -> Categories:
         """Return the categories of some items."""
         if len(rows) and rows.max() >= len(self._ids):
-            self._ids = grown(self._ids, int(rows.max()) + 1)
-            self._weights = grown(self._weights, int(rows.max()) + 1)
+            self._ids = grow(self._ids, int(rows.max()) + 1)
+            self._weights = grow(self._weights, int(rows.max()) + 1)
         return Categories(self._ids.take(rows, axis=0), self._weights.take(rows, axis=0))
 
     def first_of(self, rows: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.arrays import grow
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.errors import DimensionMismatch
 
@@ -35,8 +35,8 @@ class Space:
                 f"a vector of {self.encoder!r} has {len(vector)} numbers, its others have {self.vectors.shape[1]}; "
                 "give the changed encoder another revision"
             )
-        self.vectors = grown(self.vectors, row + 1)
-        self.is_present = grown(self.is_present, row + 1)
+        self.vectors = grow(self.vectors, row + 1)
+        self.is_present = grow(self.is_present, row + 1)
         self.n_items += not self.is_present[row]
         self.vectors[row] = vector
         self.is_present[row] = True
@@ -88,8 +88,8 @@ class Embeddings:
         if space is None:
             return np.zeros((len(rows), 1), dtype=np.float32)
         if len(rows) and rows.max() >= len(space.vectors):
-            space.vectors = grown(space.vectors, int(rows.max()) + 1)
-            space.is_present = grown(space.is_present, int(rows.max()) + 1)
+            space.vectors = grow(space.vectors, int(rows.max()) + 1)
+            space.is_present = grow(space.is_present, int(rows.max()) + 1)
         return space.vectors.take(rows, axis=0)
 
     def _space(self, encoder: str, dimensions: int) -> Space:

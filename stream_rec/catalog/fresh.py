@@ -27,7 +27,7 @@ class Fresh:
         return row in self._rows
 
     def set(self, row: int, is_fresh: bool) -> None:
-        """Take notice of whether an item is fresh."""
+        """Set whether an item is fresh."""
         if is_fresh == (row in self._rows):
             return
         if is_fresh:

@@ -8,10 +8,10 @@ from operator import gt, ne
 
 import numpy as np
 
-from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.arrays import grow
+from stream_rec.catalog.neighbour_index import NeighbourIndex
 from stream_rec.catalog.successors import Successors
 from stream_rec.catalog.trending import Trending
-from stream_rec.catalog.visitors import Visitors
 from stream_rec.knowledge import popularity
 from stream_rec.knowledge.state import UNSEEN, ItemState
 
@@ -39,19 +39,19 @@ class Knowledge:
         self.n_events = 0
         self.n_repeats = 0
         self.successors = Successors()
-        self.visitors = Visitors()
+        self.neighbour_index = NeighbourIndex()
         self._trending = Trending(HALF_LIVES)
         self._states: dict[int, ItemState] = {}
 
     def reserve(self, n_rows: int) -> None:
         """Make room for ``n_rows`` items."""
-        self.counts = grown(self.counts, n_rows)
-        self.repeats = grown(self.repeats, n_rows)
-        self.levels = grown(self.levels, n_rows, fill=-np.inf)
-        self.first_ms = grown(self.first_ms, n_rows)
-        self.last_ms = grown(self.last_ms, n_rows)
+        self.counts = grow(self.counts, n_rows)
+        self.repeats = grow(self.repeats, n_rows)
+        self.levels = grow(self.levels, n_rows, fill=-np.inf)
+        self.first_ms = grow(self.first_ms, n_rows)
+        self.last_ms = grow(self.last_ms, n_rows)
         self.successors.reserve(n_rows)
-        self.visitors.reserve(n_rows)
+        self.neighbour_index.reserve(n_rows)
 
     def put(
         self, row: int, state: ItemState, rows_of: Callable[[Collection[str]], list[int]], *, is_listed: bool
@@ -74,7 +74,7 @@ class Knowledge:
         self._put_popularity(row, state, is_listed)
         self._put_predecessors(row, before.predecessors, state.predecessors, rows_of)
         if state.visits != before.visits:
-            self.visitors.put(row, before.visits, state.visits)
+            self.neighbour_index.put(row, before.visits, state.visits)
 
     def now_ms(self, event_ms: int) -> int:
         """Return the time of a list made on an event: its own, or that of the newest event known if it came late."""
@@ -88,8 +88,8 @@ class Knowledge:
         """Return (half-lives, k) the listed rows most popular at each of ``HALF_LIVES_MS``, the best first."""
         return self._trending.of(self.levels, is_listed)
 
-    def relisted(self) -> None:
-        """Take notice that other items are listed than before."""
+    def forget_trending(self) -> None:
+        """Forget which items are trending: others are listed than before."""
         self._trending.forget()
 
     def _put_popularity(self, row: int, state: ItemState, is_listed: bool) -> None:
@@ -106,7 +106,7 @@ class Knowledge:
         if has_sunk:
             self._trending.forget()
         elif is_listed:
-            self._trending.raised(row, self.levels)
+            self._trending.move_up(row, self.levels)
 
     def _put_predecessors(
         self, row: int, before: dict[str, int], after: dict[str, int], rows_of: Callable[[Collection[str]], list[int]]
@@ -117,7 +117,7 @@ class Knowledge:
             if after:
                 self.successors.put(row, rows, weights, np.zeros(len(rows)))
             return
-        changed = _changed(before, after)
+        changed = _find_changed(before, after)
         if changed:
             rows = np.array(rows_of(changed))
             self.successors.put(
@@ -128,7 +128,7 @@ class Knowledge:
             )
 
 
-def _changed(before: dict[str, int], after: dict[str, int]) -> list[str]:
+def _find_changed(before: dict[str, int], after: dict[str, int]) -> list[str]:
     """Return the items whose weights differ; none counts as another weight than 0.
 
     Most often no item is gone and newcomers stand behind the others: then values are compared in step, which takes a

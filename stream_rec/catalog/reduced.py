@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.embeddings import Space
 
 COMPONENTS = 64
@@ -24,7 +24,7 @@ class Reduced:
         self._pending: set[int] = set()
 
     def refresh(self, row: int) -> None:
-        """Take notice that the vector of ``row`` is new, changed or gone."""
+        """Refresh what depends on the vector of ``row``, which is new, changed or gone."""
         self._pending.add(row)
 
     def of(self, space: Space | None, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,10 +37,10 @@ class Reduced:
         elif self._pending:
             rows = np.array(sorted(self._pending))
             rows = rows[rows < len(space.vectors)]
-            self._vectors = grown(self._vectors, len(space.vectors))
+            self._vectors = grow(self._vectors, len(space.vectors))
             self._vectors[rows] = space.vectors[rows] @ self._components
         self._pending.clear()
-        self._vectors = grown(self._vectors, n_rows)
+        self._vectors = grow(self._vectors, n_rows)
         return self._vectors, self._components
 
     def _fit(self, space: Space) -> None:

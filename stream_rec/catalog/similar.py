@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.embeddings import Embeddings
 
 K = 50
@@ -27,9 +27,9 @@ class SimilarItems:
 
     def reserve(self, n_rows: int) -> None:
         """Make room for ``n_rows`` items."""
-        self._rows = grown(self._rows, n_rows)
-        self._similarities = grown(self._similarities, n_rows)
-        self._n = grown(self._n, n_rows, fill=-1)
+        self._rows = grow(self._rows, n_rows)
+        self._similarities = grow(self._similarities, n_rows)
+        self._n = grow(self._n, n_rows, fill=-1)
 
     def of(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the nearest rows and their similarities, best first; both empty where the item has no vector."""
@@ -48,7 +48,7 @@ class SimilarItems:
         return self._rows, self._similarities, self._n
 
     def refresh(self, row: int) -> None:
-        """Take notice that the vector of ``row`` is new, changed or gone."""
+        """Refresh what depends on the vector of ``row``, which is new, changed or gone."""
         computed = np.flatnonzero(self._n >= 0)
         if not len(computed):
             return
@@ -59,7 +59,7 @@ class SimilarItems:
             self._introduce(row, np.flatnonzero(self._n >= 0))
 
     def forget(self) -> None:
-        """Take notice that another encoder's space is in use."""
+        """Forget all neighbours: another encoder's space is in use."""
         self._n[:] = -1
 
     def _introduce(self, row: int, computed: np.ndarray) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.arrays import grow
 
 SUCCESSORS = 100
 """Heaviest successors kept for one item."""
@@ -30,11 +30,11 @@ class Successors:
 
     def reserve(self, n_rows: int) -> None:
         """Make room for ``n_rows`` items."""
-        self.rows = grown(self.rows, n_rows)
-        self.weights = grown(self.weights, n_rows)
-        self.n = grown(self.n, n_rows)
-        self.total = grown(self.total, n_rows)
-        self.total_before = grown(self.total_before, n_rows)
+        self.rows = grow(self.rows, n_rows)
+        self.weights = grow(self.weights, n_rows)
+        self.n = grow(self.n, n_rows)
+        self.total = grow(self.total, n_rows)
+        self.total_before = grow(self.total_before, n_rows)
 
     def put(self, successor: int, rows: np.ndarray, weights: np.ndarray, before: np.ndarray) -> None:
         """Set the weights of the pairs of some items with one successor.

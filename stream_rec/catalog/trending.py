@@ -23,11 +23,11 @@ class Trending:
         self._is_stale = True
 
     def forget(self) -> None:
-        """Take notice that anything may have changed."""
+        """Forget the rows: anything may have changed."""
         self._is_stale = True
 
-    def raised(self, row: int, levels: np.ndarray) -> None:
-        """Take notice that a listed item's levels rose, or are its first."""
+    def move_up(self, row: int, levels: np.ndarray) -> None:
+        """Move a listed item up, whose levels rose, or are its first."""
         if not self._is_stale:
             self.n = _raise(self.rows, self.n, row, levels)
 

@@ -52,7 +52,7 @@ def encoder_number(name: str) -> int:
     return 1 + int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest(), "little")
 
 
-def outdated(worlds: np.ndarray, lengths: np.ndarray, now: World, n: int) -> np.ndarray:
+def find_outdated(worlds: np.ndarray, lengths: np.ndarray, now: World, n: int) -> np.ndarray:
     """Return which lists should be made anew, (k,) bool.
 
     Args:

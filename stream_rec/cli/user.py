@@ -37,7 +37,7 @@ def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool) -> Non
     """Have everything deleted that is known of USER_ID, once that is confirmed, and wait for the receipt.
 
     Events that come later begin a new user. What apps wrote to the input topics goes with those topics' retention.
-    Exit code 1 if there is no receipt in time: the wish stands all the same, and is carried out when a worker runs.
+    Exit code 1 if there is no receipt in time: the request stands all the same, and is carried out when a worker runs.
     """
     if rejection := validate.check_user_id(user_id, settings.limits):
         raise click.BadParameter(rejection.detail, param_hint="USER_ID")
@@ -66,7 +66,7 @@ def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool) -> Non
                     )
                     return
     if interrupted.is_set():
-        click.echo(f"stopped by Ctrl-C before the receipt came; the wish stands, as {request_id}", err=True)
+        click.echo(f"stopped by Ctrl-C before the receipt came; the request stands, as {request_id}", err=True)
         sys.exit(EXIT_CODE)
-    click.echo(f"no receipt within {timeout_s:g} s: does a worker run? The wish stands, as {request_id}", err=True)
+    click.echo(f"no receipt within {timeout_s:g} s: does a worker run? The request stands, as {request_id}", err=True)
     sys.exit(1)

@@ -20,7 +20,7 @@ KindNumber = Annotated[int, Meta(ge=0, le=2)]
 """A ``Kind``, as stored."""
 
 
-def versioned(data: bytes, decoder: msgspec.msgpack.Decoder[T], *, what: str, version: int) -> T:
+def decode_versioned(data: bytes, decoder: msgspec.msgpack.Decoder[T], *, what: str, version: int) -> T:
     """Return the value in ``data``.
 
     Args:

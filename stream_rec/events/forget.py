@@ -1,4 +1,4 @@
-"""A wish to be forgotten: delete what is known of one user."""
+"""An erasure request: delete what is known of one user."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ class Forget(Struct, frozen=True, omit_defaults=True):
     user_id: Id
     timestamp_ms: TimestampMs
     request_id: Annotated[str, Meta(max_length=256)] = ""
-    """Names this wish: the receipt on ``receipts`` has it as its key. Put nothing of the user into it."""
+    """Names this request: the receipt on ``receipts`` has it as its key. Put nothing of the user into it."""

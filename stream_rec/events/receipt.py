@@ -1,4 +1,4 @@
-"""A receipt: a user was forgotten. It names the wish, not the user."""
+"""A receipt: a user was forgotten. It names the erasure request, not the user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Receipt(Struct, frozen=True):
     """One record on ``receipts``; its key is ``request_id``."""
 
     request_id: str
-    """As the wish had it; without one there, ``partition/offset`` of the wish on ``forget``."""
+    """As the erasure request had it; without one there, ``partition/offset`` of the request on ``forget``."""
     forgotten_at_ms: TimestampMs
     """When state and list were gone, by the worker's clock."""
     n_events: Annotated[int, Meta(ge=0)]

@@ -64,15 +64,15 @@ def interaction(
 def forget(
     key: bytes | None, value: bytes | None, *, limits: InputLimits, place: Place | None = None
 ) -> Forget | Rejection:
-    """Return the wish in one record, or why it is none; ``place`` as of ``interaction``."""
-    wish = _decode(_FORGET, value, limits)
-    if isinstance(wish, Rejection):
-        return wish
+    """Return the erasure request in one record, or why it is none; ``place`` as of ``interaction``."""
+    request = _decode(_FORGET, value, limits)
+    if isinstance(request, Rejection):
+        return request
     return (
-        check_user_id(wish.user_id, limits)
-        or _check_key("user_id", key, wish.user_id)
+        check_user_id(request.user_id, limits)
+        or _check_key("user_id", key, request.user_id)
         or check_place(key, place)
-        or wish
+        or request
     )
 
 

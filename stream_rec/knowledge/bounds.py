@@ -6,8 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-MOST_VISITORS = 4096
-"""The longest ring of any item decides how much room every item has in ``catalog/visitors.py``."""
+MOST_VISITS = 4096
+"""The most that any item keeps decides how much room every item has in ``catalog/neighbour_index.py``."""
 
 
 class KnowledgeConfig(Struct, frozen=True, kw_only=True):
@@ -15,5 +15,5 @@ class KnowledgeConfig(Struct, frozen=True, kw_only=True):
 
     predecessors: Annotated[int, Meta(ge=8, le=100_000)] = 128
     """Items that came before this one and are kept, the heaviest; up to twice as many between two cuts."""
-    visitors: Annotated[int, Meta(ge=8, le=MOST_VISITORS)] = 128
+    recent_visits: Annotated[int, Meta(ge=8, le=MOST_VISITS)] = 128
     """Users kept for each item, those who came last: what finding users alike looks at."""

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from stream_rec.events.codec import EventTime, KindNumber, Offset, versioned
+from stream_rec.events.codec import EventTime, KindNumber, Offset, decode_versioned
 from stream_rec.events.interaction import Id
 
 VERSION = 3
@@ -71,7 +71,7 @@ def decode(data: bytes) -> list[Signal]:
     Raises:
         StateVersionError: written by a newer program, or no signals at all.
     """
-    return versioned(data, _DECODER, what="message of item signals", version=VERSION).signals
+    return decode_versioned(data, _DECODER, what="message of item signals", version=VERSION).signals
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream_rec.errors import StateVersionError
-from stream_rec.events.codec import Count, EventTime, Offset, versioned
+from stream_rec.events.codec import Count, EventTime, Offset, decode_versioned
 from stream_rec.knowledge import popularity, visits
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.knowledge.signal import Signal
@@ -48,7 +48,7 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
     watermarks = dict(state.watermarks)
     predecessors = dict(state.predecessors)
     counts, sums, first_ms, last_ms = list(state.counts), state.sums, state.first_ms, state.last_ms
-    repeats, ring = state.repeats, state.visits
+    repeats, recent_visits = state.repeats, state.visits
     for signal in signals:
         source = signal.source
         if signal.offset <= watermarks.get(source, -1):
@@ -59,9 +59,9 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
             sums, last_ms = popularity.add(sums, last_ms, signal.seen_ms)
             first_ms = signal.seen_ms if first_ms is None else min(first_ms, signal.seen_ms)
             repeats += signal.again
-            ring = visits.with_visit(ring, signal.seen_ms, signal.visitor, config.visitors)
+            recent_visits = visits.add_visit(recent_visits, signal.seen_ms, signal.visitor, config.recent_visits)
         elif signal.erases:
-            ring = visits.without(ring, signal.visitor)
+            recent_visits = visits.remove_visitor(recent_visits, signal.visitor)
         for item_id, change in signal.pairs:
             weight = predecessors.get(item_id, 0) + change
             if weight:
@@ -81,11 +81,11 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
         predecessors=predecessors,
         watermarks=watermarks,
         repeats=repeats,
-        visits=ring,
+        visits=recent_visits,
     )
 
 
-def knowledge(state: ItemState) -> ItemState:
+def strip_bookkeeping(state: ItemState) -> ItemState:
     """Return what the world may know of the state: all but its bookkeeping."""
     return msgspec.structs.replace(state, watermarks={})
 
@@ -104,14 +104,14 @@ def decode(data: bytes) -> ItemState:
     Raises:
         StateVersionError: written by a newer program, or not an item state at all.
     """
-    state = versioned(data, _DECODER, what="item state", version=VERSION)
-    wrong = _contradiction(state)
+    state = decode_versioned(data, _DECODER, what="item state", version=VERSION)
+    wrong = _find_contradiction(state)
     if wrong:
         raise StateVersionError(f"item state cannot be read: {wrong}")
     return state
 
 
-def _contradiction(state: ItemState) -> str | None:
+def _find_contradiction(state: ItemState) -> str | None:
     """Return what cannot be true of any item, for a catalog takes each state as it is."""
     if state.first_ms is None or state.last_ms is None:
         if state.sums or state.first_ms != state.last_ms:
@@ -120,7 +120,7 @@ def _contradiction(state: ItemState) -> str | None:
         return f"{len(state.sums)} sums, one for each of {len(popularity.HALF_LIVES_MS)} half-lives expected"
     elif state.first_ms > state.last_ms:
         return f"first_ms={state.first_ms} is after last_ms={state.last_ms}"
-    return visits.contradiction(state.visits)
+    return visits.find_contradiction(state.visits)
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -1,4 +1,4 @@
-"""Visits: who came to an item last, as a bounded ring of records, for finding users alike (session kNN).
+"""Visits: who came to an item last, as a bounded sequence of records, for finding users alike (session kNN).
 
 A visitor stands there once, with the latest visit. Kept are the newest by (time, visitor), a function of the set of
 events alone: who was pushed out can only come back with a later visit. Users appear as a 64-bit digest of their id.
@@ -11,7 +11,7 @@ import struct
 
 import numpy as np
 
-from stream_rec.knowledge.bounds import MOST_VISITORS
+from stream_rec.knowledge.bounds import MOST_VISITS
 
 RECORD = np.dtype([("seen_ms", "<i8"), ("visitor", "<u8")])
 _RECORD = struct.Struct("<qQ")
@@ -19,50 +19,50 @@ _SIZE = _RECORD.size
 
 
 def visitor_of(user_id: str) -> int:
-    """Return the number that stands for a user in rings."""
+    """Return the number that stands for a user among visits."""
     return int.from_bytes(hashlib.blake2b(user_id.encode(), digest_size=8).digest(), "little")
 
 
-def with_visit(ring: bytes, seen_ms: int, visitor: int, bound: int) -> bytes:
-    """Return the ring after one more visit, at most ``bound`` records, oldest first."""
+def add_visit(visits: bytes, seen_ms: int, visitor: int, bound: int) -> bytes:
+    """Return the recent visits after one more, at most ``bound`` records, oldest first."""
     record = seen_ms.to_bytes(8, "little", signed=True) + visitor.to_bytes(8, "little")
-    at = _find(ring, record[8:])
+    at = _find(visits, record[8:])
     if at >= 0:
-        if int.from_bytes(ring[at : at + 8], "little", signed=True) >= seen_ms:
-            return ring
-        ring = ring[:at] + ring[at + _SIZE :]
-    place = len(ring)
-    while place and _key(ring, place - _SIZE) > (seen_ms, visitor):
+        if int.from_bytes(visits[at : at + 8], "little", signed=True) >= seen_ms:
+            return visits
+        visits = visits[:at] + visits[at + _SIZE :]
+    place = len(visits)
+    while place and _key(visits, place - _SIZE) > (seen_ms, visitor):
         place -= _SIZE
-    return (ring[:place] + record + ring[place:])[-bound * _SIZE :]
+    return (visits[:place] + record + visits[place:])[-bound * _SIZE :]
 
 
-def without(ring: bytes, visitor: int) -> bytes:
-    """Return the ring without a visitor."""
-    at = _find(ring, visitor.to_bytes(8, "little"))
-    return ring if at < 0 else ring[:at] + ring[at + _SIZE :]
+def remove_visitor(visits: bytes, visitor: int) -> bytes:
+    """Return the visits without a visitor."""
+    at = _find(visits, visitor.to_bytes(8, "little"))
+    return visits if at < 0 else visits[:at] + visits[at + _SIZE :]
 
 
-def contradiction(ring: bytes) -> str | None:
-    """Return why bytes can be no ring, or None."""
-    if len(ring) % _SIZE or len(ring) > MOST_VISITORS * _SIZE:
-        return f"visits of {len(ring)} bytes, a multiple of {_SIZE} expected, at most {MOST_VISITORS * _SIZE}"
-    if len(set(decoded(ring)["visitor"].tolist())) != len(ring) // _SIZE:
+def find_contradiction(visits: bytes) -> str | None:
+    """Return why bytes can be no recent visits, or None."""
+    if len(visits) % _SIZE or len(visits) > MOST_VISITS * _SIZE:
+        return f"visits of {len(visits)} bytes, a multiple of {_SIZE} expected, at most {MOST_VISITS * _SIZE}"
+    if len(set(decode(visits)["visitor"].tolist())) != len(visits) // _SIZE:
         return "a visitor stands twice among the visits"
     return None
 
 
-def decoded(ring: bytes) -> np.ndarray:
+def decode(visits: bytes) -> np.ndarray:
     """Return the records, oldest first, as an array of ``RECORD``."""
-    return np.frombuffer(ring, dtype=RECORD)
+    return np.frombuffer(visits, dtype=RECORD)
 
 
 def changes(before: bytes, after: bytes) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Return which records left and which came, (time, visitor) each, the oldest first.
 
-    One visit that comes in time is looked for first: compared as bytes, whole rings take a microsecond.
+    One visit that comes in time is looked for first: compared as bytes, they take a microsecond as a whole.
     """
-    if not before:  # at a start every ring comes whole
+    if not before:  # at a start they all come whole
         return [], sorted(_records(after))
     kept, newest = after[:-_SIZE], after[-_SIZE:]
     if kept == before:  # one came
@@ -76,17 +76,19 @@ def changes(before: bytes, after: bytes) -> tuple[list[tuple[int, int]], list[tu
     return sorted(old - new), sorted(new - old)
 
 
-def _records(ring: bytes) -> list[tuple[int, int]]:
-    return list(_RECORD.iter_unpack(ring))
+def _records(visits: bytes) -> list[tuple[int, int]]:
+    return list(_RECORD.iter_unpack(visits))
 
 
-def _find(ring: bytes, visitor: bytes) -> int:
+def _find(visits: bytes, visitor: bytes) -> int:
     """Return where the visitor's record begins, -1 where there is none."""
-    at = ring.find(visitor)
+    at = visits.find(visitor)
     while at >= 0 and at % _SIZE != 8:
-        at = ring.find(visitor, at + 1)
+        at = visits.find(visitor, at + 1)
     return at - 8 if at >= 0 else -1
 
 
-def _key(ring: bytes, at: int) -> tuple[int, int]:
-    return int.from_bytes(ring[at : at + 8], "little", signed=True), int.from_bytes(ring[at + 8 : at + 16], "little")
+def _key(visits: bytes, at: int) -> tuple[int, int]:
+    return int.from_bytes(visits[at : at + 8], "little", signed=True), int.from_bytes(
+        visits[at + 8 : at + 16], "little"
+    )

@@ -74,7 +74,7 @@ class ExistingEvents:
         self._known.add(digest_of(event.user_id, event.event_id))
 
     def is_forgotten(self, event: Interaction) -> bool:
-        """Return whether an event is of a life that its user wanted to be forgotten."""
+        """Return whether an event is of a generation whose user asked for its erasure."""
         return event.timestamp_ms <= self._forgotten.get(digest_of(event.user_id), -1)
 
     def close(self) -> None:

@@ -74,7 +74,7 @@ def learn(user: np.ndarray, chosen: np.ndarray, factors: Factors) -> None:
         factors.pool[: factors.n_pool],
         np.uint64(factors.n_choices),
     )
-    factors.moved(touched)
+    factors.mark_shifted(touched)
     factors.choose(chosen)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.arrays import grow
 
 
 class Exposures:
@@ -25,7 +25,7 @@ class Exposures:
         """
         self.n_lists += 1
         if len(rows):
-            self._counts = grown(self._counts, int(rows.max()) + 1)
+            self._counts = grow(self._counts, int(rows.max()) + 1)
             self._counts[rows] += 1
 
     def of(self, rows: np.ndarray) -> np.ndarray:

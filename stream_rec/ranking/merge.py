@@ -108,7 +108,7 @@ class SharedHead:
         self._begin(self.head, msgspec.structs.replace(own, squares=factor * own.squares, sums=record))
 
     def restore(self, own: Contribution) -> None:
-        """Go on from what this worker published in an earlier life.
+        """Go on from what this worker published before it was started again.
 
         Raises:
             ValueError: it has learned something already, which would be lost.

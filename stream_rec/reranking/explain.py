@@ -100,7 +100,7 @@ def _reason(kind: str, item_id: str, place: int, past: Past, own: tuple[list[int
         entry = past.recent[place]
         return Reason(kind, entry.item_id, entry.event_id, _LABELS[entry.kind])
     counts, last_ms = own
-    if place < 0:  # too long ago for the ring
+    if place < 0:  # too long ago to be a recent event
         return Reason(kind, item_id, times=sum(counts), last_ms=last_ms)
     entry = past.recent[place]
     times = max(1, counts[entry.kind])

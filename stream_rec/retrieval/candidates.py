@@ -68,14 +68,14 @@ def retrieve(past: Past, catalog: Catalog, workspace: Workspace, *, own_slot: in
     """Return the union of all sources' proposals.
 
     Args:
-        own_slot: The user's own in ``catalog.knowledge.visitors``, -1 where there is none.
+        own_slot: The user's own in ``catalog.knowledge.neighbour_index``, -1 where there is none.
     """
     scratch, knowledge, is_listed = workspace.scratch, catalog.knowledge, catalog.is_listed
     scratch.begin(len(catalog))
     taste, last = tastes(past.recent_rows, catalog)
     if len(past.recent_rows):
         add_successors(scratch, past.recent_rows, knowledge.successors)
-        add_neighbours(scratch, workspace.meeting, past.recent_rows, knowledge.visitors, own_slot, now_ms)
+        add_neighbours(scratch, workspace.meeting, past.recent_rows, knowledge.neighbour_index, own_slot, now_ms)
         add_similar(scratch, past.recent_rows, catalog.similar)
         scratch.choose_best(BEST, is_listed)
         scratch.choose(repeated(past, now_ms), REPEAT, is_listed)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from stream_rec.catalog.visitors import Visitors
+from stream_rec.catalog.neighbour_index import NeighbourIndex
 from stream_rec.knowledge.popularity import HOUR_MS
 from stream_rec.retrieval.scratch import AFTER, STAN, Scratch
 
@@ -33,32 +33,37 @@ class Meeting:
         self.met_at = np.zeros(0, dtype=np.int64)
 
     def reserve(self, n_slots: int) -> None:
-        """Make room for ``n_slots`` visitors."""
+        """Make room for ``n_slots`` users."""
         if n_slots > len(self.similarity):
             self.similarity = np.zeros(2 * n_slots)
             self.met_at = np.zeros(2 * n_slots, dtype=np.int64)
 
 
 def add_neighbours(
-    scratch: Scratch, meeting: Meeting, recent_rows: np.ndarray, visitors: Visitors, own_slot: int, now_ms: int
+    scratch: Scratch,
+    meeting: Meeting,
+    recent_rows: np.ndarray,
+    neighbour_index: NeighbourIndex,
+    own_slot: int,
+    now_ms: int,
 ) -> None:
     """Add the scores of everything that the nearest users came to.
 
     Args:
         own_slot: The user's own, who is nobody's neighbour; -1 where there is none.
     """
-    meeting.reserve(len(visitors.n_rows))
+    meeting.reserve(len(neighbour_index.n_rows))
     scratch.n_touched = _add(
         scratch.values,
         scratch.is_touched,
         scratch.touched,
         scratch.n_touched,
         recent_rows[:ITEMS],
-        visitors.of_item,
-        visitors.n_of_item,
-        visitors.rows,
-        visitors.times,
-        visitors.n_rows,
+        neighbour_index.of_item,
+        neighbour_index.n_of_item,
+        neighbour_index.rows,
+        neighbour_index.times,
+        neighbour_index.n_rows,
         meeting.similarity,
         meeting.met_at,
         own_slot,

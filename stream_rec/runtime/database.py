@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 import rocksdict
 
-from stream_rec.events.codec import EventTime, Offset, versioned
+from stream_rec.events.codec import EventTime, Offset, decode_versioned
 from stream_rec.runtime.changelog import MOST_CLAIMS, NOBODY, OWNER_BYTES, Claim
 from stream_rec.runtime.rocks import batch_of
 
@@ -59,7 +59,7 @@ def read_meta(data: bytes) -> Meta:
     Raises:
         StateVersionError: a newer program wrote it, or it is damaged: the changelog has all that it holds.
     """
-    return versioned(data, _META, what="database", version=META_VERSION)
+    return decode_versioned(data, _META, what="database", version=META_VERSION)
 
 
 class Partition:

@@ -25,7 +25,7 @@ import rocksdict
 from aiokafka import ConsumerRecord, TopicPartition
 
 from stream_rec.errors import StateVersionError
-from stream_rec.events.codec import EventTime, Offset, versioned
+from stream_rec.events.codec import EventTime, Offset, decode_versioned
 from stream_rec.runtime.database import FRESH_MS, now_ms
 from stream_rec.runtime.rocks import batch_of
 
@@ -60,7 +60,7 @@ def read_meta(data: bytes) -> Meta:
     Raises:
         StateVersionError: another program wrote it, or it is damaged: the topics have all that it holds.
     """
-    return versioned(data, _META, what="mirror", version=VERSION)
+    return decode_versioned(data, _META, what="mirror", version=VERSION)
 
 
 class Batch(NamedTuple):

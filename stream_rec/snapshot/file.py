@@ -148,7 +148,7 @@ class Snapshot:
         except OSError as error:
             raise FileProblem(f"{path} cannot be read: {error.strerror}; give a file that exists") from error
         except _DAMAGE as error:
-            raise self._damaged(f"it is no ZIP archive, or its end is missing ({error})") from error
+            raise self._damage(f"it is no ZIP archive, or its end is missing ({error})") from error
         try:
             self.manifest = self._read_manifest(wanted)
         except BaseException:
@@ -167,16 +167,16 @@ class Snapshot:
                 while lengths := source.read(_LENGTHS.size):
                     n_key, n_value = _LENGTHS.unpack(lengths)
                     if max(n_key, n_value) > MOST_BYTES:
-                        raise self._damaged(f"{name}: record {n_records + 1} says that it has {n_key + n_value} bytes")
-                    body = _exactly(source, n_key + n_value)
+                        raise self._damage(f"{name}: record {n_records + 1} says that it has {n_key + n_value} bytes")
+                    body = _read_exactly(source, n_key + n_value)
                     hasher.update(lengths + body)
                     n_records += 1
                     yield body[:n_key], body[n_key:]
         except _DAMAGE as error:
-            raise self._damaged(f"{name}, after record {n_records}: {error}") from error
+            raise self._damage(f"{name}, after record {n_records}: {error}") from error
         wanted = self.manifest.sections[name]
         if (n_records, hasher.hexdigest()) != (wanted.records, wanted.blake2b):
-            raise self._damaged(f"{name} has {n_records} records, not the {wanted.records} that were written")
+            raise self._damage(f"{name} has {n_records} records, not the {wanted.records} that were written")
 
     def close(self) -> None:
         """Close the file."""
@@ -185,25 +185,25 @@ class Snapshot:
     def _read_manifest(self, wanted: Iterable[str]) -> Manifest:
         try:
             if MANIFEST not in self._zip.namelist():
-                raise self._damaged(f"it has no {MANIFEST}")
+                raise self._damage(f"it has no {MANIFEST}")
             with self._zip.open(MANIFEST) as source:
                 data = source.read(MOST_MANIFEST_BYTES)
             said = msgspec.json.decode(data, type=_Version)
             if said.format != FORMAT:
-                raise self._damaged(f"its manifest is of {said.format[:64]!r}")
+                raise self._damage(f"its manifest is of {said.format[:64]!r}")
             if said.version > VERSION:
                 raise NewerVersion(
                     f"{self._path} has version {said.version}, this program reads up to {VERSION}: update it"
                 )
             manifest = msgspec.json.decode(data, type=Manifest)
         except (*_DAMAGE, msgspec.MsgspecError) as error:
-            raise self._damaged(f"its {MANIFEST} cannot be read: {error}") from error
+            raise self._damage(f"its {MANIFEST} cannot be read: {error}") from error
         there = set(self._zip.namelist()) & manifest.sections.keys()
         if missing := [name for name in wanted if name not in there]:
-            raise self._damaged(f"it has no {', '.join(missing)}")
+            raise self._damage(f"it has no {', '.join(missing)}")
         return manifest
 
-    def _damaged(self, why: str) -> FileProblem:
+    def _damage(self, why: str) -> FileProblem:
         return FileProblem(f"{self._path} is no snapshot, or a damaged one: {why}; get the whole file again")
 
 
@@ -213,7 +213,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _exactly(source: BinaryIO, n: int) -> bytes:
+def _read_exactly(source: BinaryIO, n: int) -> bytes:
     data = source.read(n)
     if len(data) < n:
         raise EOFError(f"{n - len(data)} bytes are missing")

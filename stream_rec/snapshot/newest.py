@@ -60,10 +60,10 @@ class Newest:
 
 
 @contextmanager
-def newest(
+def read_newest(
     kafka: KafkaSettings, topic: str, portable: Portable, on_read: Callable[[int], None], *, is_changelog: bool
 ) -> Iterator[Newest]:
-    """Give what a topic holds now, up to its end: of a changelog only the states that count, and no notes.
+    """Give what a topic holds now, up to its end: of a changelog only the states that count, and no markers.
 
     Args:
         topic: Name without prefix.
@@ -96,12 +96,12 @@ def newest(
                     continue  # rejected: it counts nowhere
                 if record.value is None:
                     values.put(record.key, None)
-                elif (value := _made(portable, record)) is not None:
+                elif (value := _make_portable(portable, record)) is not None:
                     values.put(record.key, value)
         yield values
 
 
-def _made(portable: Portable, record: ConsumerRecord) -> bytes | None:
+def _make_portable(portable: Portable, record: ConsumerRecord) -> bytes | None:
     try:
         return portable(record.key, record.value)
     except StateVersionError as error:

@@ -59,10 +59,10 @@ def require_empty(settings: Settings) -> None:
     """
     kafka, group = settings.kafka, settings.kafka.topic(settings.worker.app_id)
     every = [*(topic.name for topic in load()), *(topic.name for topic in changelogs(settings.worker.app_id))]
-    require_permissions(kafka, describe=every, describe_configs=every, write=_written(settings), group=group)
+    require_permissions(kafka, describe=every, describe_configs=every, write=_written_topics(settings), group=group)
     if found := admin.differences(settings):
         raise TopicMismatch("\n".join(["topics are not as needed:", *(f"  {difference}" for difference in found)]))
-    topics = [kafka.topic(name) for name in (*_written(settings), "item-signals")]
+    topics = [kafka.topic(name) for name in (*_written_topics(settings), "item-signals")]
     try:
         with closing(connect(KafkaAdminClient, kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS)) as client:
             kept, running = kept_records(client, topics, kafka.partitions), members(client, group)
@@ -135,7 +135,7 @@ def _records(snapshot: Snapshot, app_id: str) -> Iterator[tuple[str, str, bytes,
                 yield section, KNOWLEDGE, key, value
 
 
-def _written(settings: Settings) -> list[str]:
+def _written_topics(settings: Settings) -> list[str]:
     """Return the topics that an import writes, without prefix."""
     return [*(topic_of(section, settings.worker.app_id) for section in SECTIONS), KNOWLEDGE]
 

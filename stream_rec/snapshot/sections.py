@@ -1,7 +1,7 @@
 """What a snapshot consists of, and each kind of record without its bookkeeping: it fits any cluster then.
 
 What a list or a state says of offsets means something on one cluster only. On another they begin anew, and what stands
-there must not be taken for known: so no offset leaves a cluster. What is settled is dropped (``user/advance.py``).
+there must not be taken for known: so no offset leaves a cluster. What is released is dropped (``user/advance.py``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KNOWLEDGE = "item-knowledge"
 SECTIONS = (ITEMS, EMBEDDINGS, HEADS, ITEM_STATES, LISTS, USERS)
 """In the order in which they are written, and read."""
 BEFORE = 2**61
-"""Offsets of a ring's entries from another cluster begin here: where none of this one's will ever be."""
+"""Offsets of recent events from another cluster begin here: where none of this one's will ever be."""
 
 Portable = Callable[[bytes, bytes], bytes | None]
 """From key and value to the value that the file has; None where the record is of no use."""
@@ -38,7 +38,7 @@ def portable(section: str, limits: InputLimits) -> Portable:
     """Return what makes records of a section fit any cluster; it raises ``StateVersionError`` as decoding does."""
     return {
         ITEMS: lambda key, value: _good_item(key, value, limits),
-        ITEM_STATES: lambda _, value: item_state.encode(item_state.knowledge(item_state.decode(value))),
+        ITEM_STATES: lambda _, value: item_state.encode(item_state.strip_bookkeeping(item_state.decode(value))),
         LISTS: _list,
         USERS: _of_user,
     }.get(section, lambda _, value: value)
@@ -64,29 +64,33 @@ def owner_of(section: str, key: bytes) -> bytes:
 
 
 def is_kept(key: bytes) -> bool:
-    """Return whether a record of a table belongs into a file: notes of forgotten users do not."""
+    """Return whether a record of a table belongs into a file: markers of forgotten users do not."""
     return not key.startswith(b"\0") or key.startswith(seen.PREFIX)
 
 
 def _of_user(key: bytes, value: bytes) -> bytes:
     if key.startswith(seen.PREFIX):
         return seen.encode(seen.decode(value))
-    return user_state.encode(detached(user_state.decode(value)))
+    return user_state.encode(detach(user_state.decode(value)))
 
 
-def detached(state: UserState) -> UserState:
-    """Return a settled state as if all its events had come before the first of any topic.
+def detach(state: UserState) -> UserState:
+    """Return a released state as if all its events had come before the first of any topic.
 
-    The ring's entries keep their order, but no new event will have an offset of theirs: one that is sent again after
+    The recent events keep their order, but no new event will have an offset of theirs: one that is sent again after
     the move would else be taken for another that had its offset. One thing differs from a state that never moved: of
     two events of one kind in one millisecond, from before and from after the move, the latter counts as earlier.
     """
     offsets: dict[int, list[int]] = defaultdict(list)
-    for entry in sorted(state.ring, key=lambda entry: entry.offset):
+    for entry in sorted(state.recent_events, key=lambda entry: entry.offset):
         offsets[entry.kind].append(entry.offset)
     place_of = {(kind, at): place for kind, found in offsets.items() for place, at in enumerate(found)}
-    ring = [msgspec.structs.replace(e, offset=BEFORE + place_of[e.kind, e.offset]) for e in state.ring]
-    return msgspec.structs.replace(state, version=user_state.VERSION, ring=ring, offsets={}, unsettled=[], settled={})
+    recent_events = [
+        msgspec.structs.replace(e, offset=BEFORE + place_of[e.kind, e.offset]) for e in state.recent_events
+    ]
+    return msgspec.structs.replace(
+        state, version=user_state.VERSION, recent_events=recent_events, offsets={}, pending=[], released={}
+    )
 
 
 def _good_item(key: bytes, value: bytes, limits: InputLimits) -> bytes | None:

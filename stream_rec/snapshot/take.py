@@ -19,7 +19,7 @@ from stream_rec.events.interaction import TOPIC_OF_KIND
 from stream_rec.operations.lag import open_records, unreadable_records
 from stream_rec.operations.permissions import require_permissions
 from stream_rec.snapshot.file import Manifest, Source, Writer
-from stream_rec.snapshot.newest import newest
+from stream_rec.snapshot.newest import read_newest
 from stream_rec.snapshot.sections import ITEM_STATES, SECTIONS, USERS, portable
 
 READ_BY_WORKERS = (*TOPIC_OF_KIND.values(), "forget", "item-signals")
@@ -61,7 +61,7 @@ def take(
             def read(n_records: int, section: str = section) -> None:
                 on_read(section, n_records)
 
-            with newest(kafka, topic, make, read, is_changelog=is_changelog) as values:
+            with read_newest(kafka, topic, make, read, is_changelog=is_changelog) as values:
                 writer.write(section, values)
         if not is_live:
             require_rest(settings)  # still

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.arrays import grow
 
 
 class Cells:
@@ -36,7 +36,7 @@ class Cells:
         """
         if len(value) > self.cell_bytes:
             raise ValueError(f"value has {len(value)} bytes, a cell {self.cell_bytes}")
-        self._lengths = grown(self._lengths, number + 1)
+        self._lengths = grow(self._lengths, number + 1)
         before = int(self._lengths[number])
         os.pwrite(self._file.fileno(), value.ljust(before, b"\0"), number * self.cell_bytes)
         self._lengths[number] = len(value)

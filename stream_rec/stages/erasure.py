@@ -1,7 +1,7 @@
 """Wishes to be forgotten, carried out: the user's state, list and traces with items go, a receipt comes.
 
 In this order, each step acknowledged before the next, so that after a crash the wish is carried out again as it was:
-what takes the user out of items' rings, and the list's tombstone; the state's tombstone, with the note of
+what takes the user out of items' recent visits, and the list's tombstone; the state's tombstone, with the note of
 ``user/forgotten.py`` in its place; those of the archive of what came from the user; the receipt. Notes that have done
 their work are dropped with some later batch.
 """
@@ -52,7 +52,7 @@ class Notes:
         }
 
     def has(self, kind: Kind, message: Message) -> bool:
-        """Return whether an event belongs to a life that was forgotten."""
+        """Return whether an event belongs to a generation that was forgotten."""
         if not self._notes:
             return False
         note = self._notes.get((message.partition, forgotten.key_of(message.key)))
@@ -145,7 +145,7 @@ class Forgetting:
             )
             note = State(partition, forgotten.key_of(key), forgotten.encode(wish.note))
             await batch.commit(states=[State(partition, key, None), note])
-        # What a state that is still there has archived is of a new life; a crash may have left what is behind it.
+        # What a state that is still there has archived is of a new generation; a crash may have left what is behind it.
         alive = user_state.decode(stored) if stored is not None and is_done else user_state.COLD
         chunks = [chunk_key for chunk_key, _ in batch.scan(partition, seen.prefix_of(key))]
         first = seen.n_chunks(alive.n_archived)

@@ -15,7 +15,7 @@ from mode import Service
 
 from stream_rec.catalog import factors
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.factors import MalformedMove
+from stream_rec.catalog.factors import MalformedShift
 from stream_rec.config import Settings
 from stream_rec.errors import StateVersionError
 from stream_rec.events import validate
@@ -39,7 +39,7 @@ def is_move(record: ConsumerRecord) -> bool:
 
 
 class FactorExchange(Service):
-    """Takes the others' moves, and sends this worker's, every so often. Start it after the topic's ``Tail``."""
+    """Takes the others' shifts, and sends this worker's, every so often. Start it after the topic's ``Tail``."""
 
     def __init__(self, producer: AIOKafkaProducer, catalog: Catalog, settings: Settings) -> None:
         super().__init__()
@@ -58,32 +58,32 @@ class FactorExchange(Service):
             return
         try:
             if isinstance(item_id, Rejection):
-                raise MalformedMove(item_id.detail)
-            moved = factors.decode(record.value)
+                raise MalformedShift(item_id.detail)
+            shift = factors.decode(record.value)
             self._hear(worker)
-        except (MalformedMove, StateVersionError) as error:
+        except (MalformedShift, StateVersionError) as error:
             at = f"{record.topic}[{record.partition}]@{record.offset}"
-            log.warning("ignored_move at=%s key=%r why=%s", at, record.key, str(error)[:200])
+            log.warning("ignored_shift at=%s key=%r why=%s", at, record.key, str(error)[:200])
             return
         if worker == self._own:
-            self._catalog.restore_moved(item_id, moved)
+            self._catalog.restore_shift(item_id, shift)
         else:
-            self._catalog.put_moved(worker.decode(errors="replace"), item_id, moved)
+            self._catalog.put_shift(worker.decode(errors="replace"), item_id, shift)
 
     def _hear(self, worker: bytes) -> None:
         """Take notice of a worker's name.
 
         Raises:
-            MalformedMove: there are as many names already as there may be.
+            MalformedShift: there are as many names already as there may be.
         """
         if worker != self._own and worker not in self._heard:
             if len(self._heard) == MOST_WORKERS:
-                raise MalformedMove(f"of one more worker than {MOST_WORKERS}: keep instance ids from run to run")
+                raise MalformedShift(f"of one more worker than {MOST_WORKERS}: keep instance ids from run to run")
             self._heard.add(worker)
 
     async def on_start(self) -> None:
         """Begin with what all workers had told."""
-        log.info("factors own=%d others=%d", *self._catalog.factors.n_words)
+        log.info("factors own=%d others=%d", *self._catalog.factors.n_shifted)
 
     async def on_stop(self) -> None:
         """Send what is not sent yet, as far as the broker takes it at once."""
@@ -99,7 +99,7 @@ class FactorExchange(Service):
             await self.exchange(RECORDS)
 
     async def exchange(self, n: int) -> None:
-        """Send this worker's moves of at most ``n`` items."""
+        """Send this worker's shifts of at most ``n`` items."""
         mine = self._catalog.factors
         rows = list(islice(mine.changed, n))
         for row in rows:

@@ -63,5 +63,5 @@ class ItemStage:
             after = item_state.apply(before, taught, self._settings.knowledge)
             if after != before:
                 states.append(State(partition, key, item_state.encode(after)))
-            sends.append(Send(topic, key, item_state.encode(item_state.knowledge(after))))
+            sends.append(Send(topic, key, item_state.encode(item_state.strip_bookkeeping(after))))
         await batch.commit(states=states, sends=sends)

@@ -23,7 +23,7 @@ from stream_rec.catalog.world import UNKNOWN, World
 from stream_rec.config import Settings
 from stream_rec.events.slate import EVERYBODY, AsOf, Slate
 from stream_rec.stages.cells import Cells
-from stream_rec.upkeep.edit import without
+from stream_rec.upkeep.edit import remove_items
 from stream_rec.upkeep.shown import UNHEARD_OF, Shown
 
 log = logging.getLogger(__name__)
@@ -99,16 +99,16 @@ class PublishedPartition:
     def cut(self, number: int, *, generated_at_ms: int) -> PublishedList | None:
         """Return a list without what is gone by now; None where that is nothing, or it cannot be read after all."""
         rows = self.shown.rows(number).copy()
-        is_left = self._catalog.may_be_shown(rows)
+        is_kept = self._catalog.may_be_shown(rows)
         key = self.shown.key(number)
-        if is_left.all():
+        if is_kept.all():
             return None
         try:
-            value = without(self._cells.get(number), is_left.tolist(), generated_at_ms=generated_at_ms)
+            value = remove_items(self._cells.get(number), is_kept.tolist(), generated_at_ms=generated_at_ms)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self._ignore(number, error)
             return None
-        return PublishedList(key, value, rows[is_left], self.shown.active_ms(number), UNKNOWN)
+        return PublishedList(key, value, rows[is_kept], self.shown.active_ms(number), UNKNOWN)
 
     def put(self, published: PublishedList, *, is_live: bool = True) -> None:
         """Take a list that the broker has acknowledged; note if it shows what may not be shown by now.

@@ -212,7 +212,7 @@ class Upkeep(Service):
         """Return lists without what is gone: as many as are due, so that the last of them goes after ``WITHIN_S``."""
         now = time.monotonic()
         waiting = [
-            (of, partition, partition.shown.stale(live_only=not partition.is_loaded))
+            (of, partition, partition.shown.find_stale(live_only=not partition.is_loaded))
             for of, partition in self._published.partitions.items()
         ]
         n_waiting = sum(len(numbers) for _, _, numbers in waiting)
@@ -255,7 +255,7 @@ class Upkeep(Service):
         chosen, self._n_outdated = [], 0
         for of, partition in self._published.partitions.items():
             if partition.is_loaded:
-                numbers, n_outdated = partition.shown.outdated(world, REFRESH_AT_ONCE)
+                numbers, n_outdated = partition.shown.find_outdated(world, REFRESH_AT_ONCE)
                 self._n_outdated += n_outdated
                 chosen += [(of, partition, number, partition.shown.version(number)) for number in map(int, numbers)]
         self._outdated.extend(chosen)
@@ -273,14 +273,14 @@ class Upkeep(Service):
         if slate is None:
             return None
         if stored is None or slate.as_of is None:
-            partition.shown.made_in(number, world)  # nothing is known that another could be made from
+            partition.shown.set_world(number, world)  # nothing is known that another could be made from
             return None
         user = user_state.decode(stored)
         made = self._recommender.remake(slate.user_id, user, slate.as_of, generated_at_ms=_now_ms())
         self._n_outdated -= 1
         has_seen_less = any(made.seen.get(topic, -1) < offset for topic, offset in slate.seen.items())
         if has_seen_less or [item.item_id for item in made.items] == [item.item_id for item in slate.items]:
-            partition.shown.made_in(number, world)
+            partition.shown.set_world(number, world)
             return None
         return Replacing(of, partition, number, version, PublishedList.of(key, made, world, self._catalog))
 

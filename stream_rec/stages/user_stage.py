@@ -69,7 +69,7 @@ class UserStage:
                 await self.handle(batch)
 
     async def handle(self, batch: Batch) -> None:
-        """Take one batch: the events of before a wish to be forgotten, the wishes, the events of new lives."""
+        """Take one batch: the events of before a wish to be forgotten, the wishes, the events of new generations."""
         await self._published.begin(message.key for message in batch.messages)
         wishes, rejections = await self._forgetting.wishes(batch)
         notes = {(wish.message.partition, wish.message.key): wish.note for wish in wishes}
@@ -115,9 +115,9 @@ class UserStage:
             archive = partial(_chunk, batch, partition, key)
             after = advance(before, arrived, self._settings.user, self._safe(partition), archive)
             last = arrived[-1]
-            if after.lessons and number % every == 0:  # by place in the batch: over time each user's turn comes
-                lessons = [(lesson.kind, lesson.event) for lesson in after.lessons]
-                if recommender.learn(last.event.user_id, before, lessons):
+            if after.training_events and number % every == 0:  # by place in the batch: over time each user's turn comes
+                training_events = [(each.kind, each.event) for each in after.training_events]
+                if recommender.learn(last.event.user_id, before, training_events):
                     log.info("relaxed_head choices=%d", recommender.head.n_choices)
             states += [State(partition, seen.key_of(key, n), seen.encode(chunk)) for n, chunk in after.chunks.items()]
             if after.is_changed:  # behind its chunks: see seen.py

@@ -24,21 +24,21 @@ class _Cut(Struct):
     items: list[Raw]
 
 
-def without(published: bytes, is_left: Sequence[bool], *, generated_at_ms: int) -> bytes:
+def remove_items(published: bytes, is_kept: Sequence[bool], *, generated_at_ms: int) -> bytes:
     """Return the list that takes the place of a published one; both as they are on the topic.
 
     What it was made on and has seen stays; so do scores and propensities of the items that are left. Its id is that
     which ``recommend.slate`` would give it.
 
     Args:
-        is_left: Of each item in turn.
+        is_kept: Of each item in turn.
 
     Raises:
         msgspec.MsgspecError: that is no list.
     """
     cut = _CUT.decode(published)
     cut.list_id, cut.generated_at_ms = "", generated_at_ms
-    cut.items = list(compress(cut.items, is_left))
+    cut.items = list(compress(cut.items, is_kept))
     cut.list_id = hashlib.blake2b(msgspec.json.encode(cut), digest_size=LIST_ID_BYTES).hexdigest()
     return msgspec.json.encode(cut)
 

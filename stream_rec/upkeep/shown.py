@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stream_rec.catalog.arrays import grown
-from stream_rec.catalog.world import World, outdated
+from stream_rec.catalog.arrays import grow
+from stream_rec.catalog.world import World, find_outdated
 
 NOTHING, UNHEARD_OF = -1, -2
 """In place of a row: where a list has ended, and for an item that the catalog has never heard of."""
@@ -104,8 +104,8 @@ class Shown:
         self._touch(number)
         return number, left
 
-    def made_in(self, number: int, world: World) -> None:
-        """Take notice that in ``world``, too, this list is the one that would be made."""
+    def set_world(self, number: int, world: World) -> None:
+        """Note that in ``world``, too, this list is the one that would be made."""
         self._worlds[number] = (world.encoder, world.n_embedded, world.n_listed)
 
     def remove(self, key: bytes) -> int | None:
@@ -134,7 +134,7 @@ class Shown:
         self._is_stale[number] = True
 
     def unmark(self, number: int) -> None:
-        """Take notice that a list is being sent without what is gone."""
+        """Unmark a list that is being sent without what is gone."""
         self._is_stale[number] = False
 
     @property
@@ -147,7 +147,7 @@ class Shown:
         """Lists that are known to show what is gone."""
         return int(np.count_nonzero(self._is_stale))
 
-    def stale(self, *, live_only: bool = False) -> np.ndarray:
+    def find_stale(self, *, live_only: bool = False) -> np.ndarray:
         """Return the numbers of the lists that are known to show what is gone.
 
         Args:
@@ -155,14 +155,14 @@ class Shown:
         """
         return np.flatnonzero(self._is_stale & self._is_live if live_only else self._is_stale)
 
-    def outdated(self, now: World, most: int) -> tuple[np.ndarray, int]:
+    def find_outdated(self, now: World, most: int) -> tuple[np.ndarray, int]:
         """Return the numbers of lists that should be made anew, the newest active users first, and how many there are.
 
         Args:
             most: Numbers to return.
         """
         k = len(self._keys)
-        is_outdated = outdated(self._worlds[:k], self._lengths[:k], now, self._n)
+        is_outdated = find_outdated(self._worlds[:k], self._lengths[:k], now, self._n)
         is_outdated[self._free] = False
         numbers = np.flatnonzero(is_outdated)
         n_outdated = len(numbers)
@@ -173,15 +173,15 @@ class Shown:
     def is_outdated(self, number: int, now: World) -> bool:
         """Return whether one list should be made anew."""
         at = slice(number, number + 1)
-        return bool(outdated(self._worlds[at], self._lengths[at], now, self._n)[0])
+        return bool(find_outdated(self._worlds[at], self._lengths[at], now, self._n)[0])
 
     def _new_number(self) -> int:
         number = len(self._keys)
         self._keys.append(b"")
         if number >= len(self._rows):
-            self._rows = grown(self._rows, number + 1, fill=NOTHING)
+            self._rows = grow(self._rows, number + 1, fill=NOTHING)
             for name in ("_lengths", "_worlds", "_active_ms", "_versions", "_is_stale", "_is_live"):
-                setattr(self, name, grown(getattr(self, name), number + 1))
+                setattr(self, name, grow(getattr(self, name), number + 1))
         return number
 
     def _touch(self, number: int) -> None:

@@ -3,9 +3,9 @@
 A signal pairs its event with what had arrived before it and teaches too (``Entry.teaches``): what one user does over
 and over is not there for anybody else. After a crash the very same signal must be sent again, in the order of source
 offsets, and perhaps long after the state has gone on: events of other topics come in any order between. So the state
-keeps the arrival number of each event, and what leaves the ring stays ``unsettled`` in it until the signals of all this
-user's events are known to be safe. In the steady run that is one batch later; what is settled by then is never made
-again, because what it was made of may be gone.
+keeps the arrival number of each event, and what leaves the recent events stays ``pending`` in it until the signals of
+all this user's events are known to be acknowledged. In the steady run that is one batch later; what is released by then
+is never made again, because what it was made of may be gone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stream_rec.knowledge.visits import visitor_of
 from stream_rec.user import seen
 from stream_rec.user.pairs import WINDOW, before_newest, changes
 from stream_rec.user.seen import Archive, Chunk
-from stream_rec.user.state import Entry, UserConfig, UserState, fold, is_applied, n_in_week, settle
+from stream_rec.user.state import Entry, UserConfig, UserState, fold, is_applied, n_in_week, release
 
 
 class Arrival(Struct, frozen=True):
@@ -51,8 +51,8 @@ class Advance(Struct, frozen=True):
     is_changed: bool
     """False where every arrival had been applied before."""
     signals: list[Signal]
-    """Of fresh events and, again, of those applied before: to be sent once ``state`` is safe."""
-    lessons: list[Arrival]
+    """Of fresh events and, again, of those applied before: to be sent once ``state`` is acknowledged."""
+    training_events: list[Arrival]
     """Fresh events, each once, that may teach the head and items' factors: those that send signals, while they are few
     enough in their week."""
     chunks: dict[int, Chunk]
@@ -65,7 +65,7 @@ def advance(
     state: UserState,
     arrivals: list[Arrival],
     config: UserConfig,
-    safe: Mapping[int, int],
+    acknowledged: Mapping[int, int],
     archive: Archive = seen.nothing,
 ) -> Advance:
     """Return the state after ``arrivals``, given in the order in which they came.
@@ -73,13 +73,13 @@ def advance(
     An arrival at or below the state's offset was applied before and changes nothing, but its signal is made again.
 
     Args:
-        safe: By ``Kind``, the source offset up to which all signals are known to be acknowledged.
+        acknowledged: By ``Kind``, the source offset up to which all signals are known to be acknowledged.
         archive: The user's.
     """
     fresh = [a for a in arrivals if not is_applied(state, a.kind, a.offset)]
-    after = settle(state, safe) if fresh else state
-    signals: list[Signal] | None = [] if len(fresh) == len(arrivals) and _is_ring_newest(after, config) else None
-    lessons = []
+    after = release(state, acknowledged) if fresh else state
+    signals: list[Signal] | None = [] if len(fresh) == len(arrivals) and _has_newest_events(after, config) else None
+    training_events = []
     n_duplicates = 0
     known = _in_archive(state, fresh, archive)
     for arrival in fresh:
@@ -91,7 +91,7 @@ def advance(
         if not entry.teaches:
             continue
         if after.n_uncounted == before.n_uncounted and n_in_week(after, entry.week) <= config.weekly_choices:
-            lessons.append(arrival)
+            training_events.append(arrival)
         if signals is not None:
             made = _signals_in_order(before, after, entry, arrival)
             signals = None if made is None else signals + made
@@ -99,12 +99,12 @@ def advance(
         signals = _signals(after, arrivals, config)
     chunks: dict[int, Chunk] = {}
     if fresh:
-        after, chunks = _archived(after, max(map(_RECEIVED_MS, fresh)), archive)
+        after, chunks = _archive(after, max(map(_RECEIVED_MS, fresh)), archive)
     return Advance(
         state=after,
         is_changed=bool(fresh),
         signals=signals,
-        lessons=lessons,
+        training_events=training_events,
         chunks=chunks,
         n_duplicates=n_duplicates,
     )
@@ -114,10 +114,10 @@ def _in_archive(state: UserState, fresh: list[Arrival], archive: Archive) -> set
     """Return the digests of those events that the archive holds."""
     if not fresh or not state.n_archived:
         return set()
-    return seen.known([seen.digest_of(a.event.event_id) for a in fresh], archive, state.n_archived)
+    return seen.find_known([seen.digest_of(a.event.event_id) for a in fresh], archive, state.n_archived)
 
 
-def _archived(state: UserState, received_ms: int, archive: Archive) -> tuple[UserState, dict[int, Chunk]]:
+def _archive(state: UserState, received_ms: int, archive: Archive) -> tuple[UserState, dict[int, Chunk]]:
     """Return the state with no more than ``seen.RECENT`` digests, and the chunks that have the others."""
     received_ms = max(state.received_ms, received_ms)
     n = len(state.recent_ids) // seen.DIGEST_BYTES
@@ -125,7 +125,7 @@ def _archived(state: UserState, received_ms: int, archive: Archive) -> tuple[Use
         if received_ms == state.received_ms:
             return state, {}
         return msgspec.structs.replace(state, received_ms=received_ms), {}
-    chunks = seen.archived(state.recent_ids, received_ms, archive, state.n_archived)
+    chunks = seen.archive_digests(state.recent_ids, received_ms, archive, state.n_archived)
     n_archived = state.n_archived + n
     return msgspec.structs.replace(state, received_ms=received_ms, recent_ids=b"", n_archived=n_archived), chunks
 
@@ -134,15 +134,17 @@ def _newcomer(before: UserState, after: UserState) -> Entry | None:
     """Return the entry that one ``fold`` made, or None where the event was a duplicate."""
     if after.arrivals == before.arrivals:
         return None
-    entries = chain(reversed(after.ring), reversed(after.unsettled))  # it is most often the first
+    entries = chain(reversed(after.recent_events), reversed(after.pending))  # it is most often the first
     return next(entry for entry in entries if entry.arrival == before.arrivals)
 
 
-def _is_ring_newest(state: UserState, config: UserConfig) -> bool:
-    """Return whether the ring is what ``_signals`` would make of all entries: its bound may have been another."""
-    if not state.unsettled:
-        return len(state.ring) <= config.ring
-    return len(state.ring) == config.ring and all(e.order < state.ring[0].order for e in state.unsettled)
+def _has_newest_events(state: UserState, config: UserConfig) -> bool:
+    """Return whether the recent events are those that ``_signals`` would find: their bound may have been another."""
+    if not state.pending:
+        return len(state.recent_events) <= config.recent_events
+    return len(state.recent_events) == config.recent_events and all(
+        e.order < state.recent_events[0].order for e in state.pending
+    )
 
 
 def _signals_in_order(before: UserState, after: UserState, entry: Entry, arrival: Arrival) -> list[Signal] | None:
@@ -151,16 +153,16 @@ def _signals_in_order(before: UserState, after: UserState, entry: Entry, arrival
     Nearly every event is its user's newest. Then only those just before it count, and no other item moves.
 
     Args:
-        before: The state just before ``arrival``, its ring as of ``_is_ring_newest``.
+        before: The state just before ``arrival``, its recent events as of ``_has_newest_events``.
         entry: What ``arrival`` became; it teaches.
     """
-    if entry.order < after.ring[0].order:  # older than a full ring
+    if entry.order < after.recent_events[0].order:  # older than all of them
         return None
-    ring = list(filter(_TEACHES, before.ring))
-    start = max(0, len(ring) - WINDOW)
-    while start > 0 and ring[start - 1].timestamp_ms == ring[start].timestamp_ms:
+    recent_events = list(filter(_TEACHES, before.recent_events))
+    start = max(0, len(recent_events) - WINDOW)
+    while start > 0 and recent_events[start - 1].timestamp_ms == recent_events[start].timestamp_ms:
         start -= 1
-    nearest = sorted(ring[start:], key=_LOG_ORDER)
+    nearest = sorted(recent_events[start:], key=_LOG_ORDER)
     if nearest and nearest[-1].log_order > entry.log_order:
         return None
     own = Signal(
@@ -177,29 +179,29 @@ def _signals_in_order(before: UserState, after: UserState, entry: Entry, arrival
 
 
 def _signals(state: UserState, arrivals: list[Arrival], config: UserConfig) -> list[Signal]:
-    """Return the signals of those ``arrivals`` that are not settled, in the order of their first arrival."""
-    by_arrival = sorted([*state.ring, *state.unsettled], key=lambda e: e.arrival)
+    """Return the signals of those ``arrivals`` that are still pending, in the order of their first arrival."""
+    by_arrival = sorted([*state.recent_events, *state.pending], key=lambda e: e.arrival)
     place_of = {(entry.kind, entry.offset): place for place, entry in enumerate(by_arrival) if entry.teaches}
     wanted = {
         place_of[source]: arrival
         for arrival in arrivals
         if (source := (int(arrival.kind), arrival.offset)) in place_of  # a duplicate has no entry, others do not teach
-        and arrival.offset > state.settled.get(arrival.kind, -1)
+        and arrival.offset > state.released.get(arrival.kind, -1)
     }
     if not wanted:
         return []
     made: list[Signal] = []
     first = min(wanted)
-    # The ring as it was when each event arrived, and those of its entries that teach as they stand in the log.
-    ring = sorted(by_arrival[:first], key=lambda e: e.order)[-config.ring :]
-    sequence = sorted(filter(_TEACHES, ring), key=lambda e: e.log_order)
+    # The recent events as they were when each event arrived, and those of them that teach as they stand in the log.
+    recent_events = sorted(by_arrival[:first], key=lambda e: e.order)[-config.recent_events :]
+    sequence = sorted(filter(_TEACHES, recent_events), key=lambda e: e.log_order)
     for place, entry in enumerate(by_arrival[first : max(wanted) + 1], start=first):
-        insort(ring, entry, key=lambda e: e.order)
+        insort(recent_events, entry, key=lambda e: e.order)
         if entry.teaches:
             insort(sequence, entry, key=lambda e: e.log_order)
-        oldest = ring.pop(0) if len(ring) > config.ring else None
+        oldest = recent_events.pop(0) if len(recent_events) > config.recent_events else None
         if place in wanted:
-            # An event older than a full ring leaves at once: it has no pairs.
+            # An event older than all of them leaves at once: it has no pairs.
             made += _signals_of(sequence if oldest is not entry else [entry], entry, wanted[place])
         if oldest is not None and oldest.teaches:
             sequence.remove(oldest)

@@ -1,9 +1,9 @@
 """A user who was forgotten: the little that must be kept for a while, so that what is still on its way stays out.
 
-A user's events come from several topics, read one beside the other. When the wish to be forgotten is carried out, some
-events of before may not have been read yet, and after a crash some are read again. Without a note they would bring the
-user back. The note names, for each topic, the first offset that belongs to a new life; it stands in the users' table
-under a digest of the id, and is dropped once all topics have been read that far.
+A user's events come from several topics, read one beside the other. When an erasure request is carried out, some
+events of before may not have been read yet, and after a crash some are read again. Without a marker they would bring
+the user back. The marker names, for each topic, the first offset that belongs to a new generation; it stands in the
+users' table under a digest of the id, and is dropped once all topics have been read that far.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from stream_rec.events.codec import KindNumber, Offset, versioned
+from stream_rec.events.codec import KindNumber, Offset, decode_versioned
 from stream_rec.user.state import UserState
 
 VERSION = 1
 PREFIX = b"\0gone\0"
-"""Of the notes' keys in the users' table. No id begins so: NUL is refused at the door."""
+"""Of the markers' keys in the users' table. No id begins so: NUL is refused at the door."""
 DIGEST_BYTES = 16
 
 
@@ -28,16 +28,16 @@ class Forgotten(Struct, frozen=True, array_like=True):
 
     version: int
     offset: Offset
-    """Of the wish, in its partition of ``forget``: one that is read again has been carried out."""
+    """Of the erasure request, in its partition of ``forget``: one that is read again has been carried out."""
     begins: dict[KindNumber, Offset]
-    """By ``Kind``, the first offset of a new life."""
+    """By ``Kind``, the first offset of a new generation."""
 
     def has(self, kind: int, offset: int) -> bool:
-        """Return whether an event belongs to the life that was forgotten."""
+        """Return whether an event belongs to the generation that was forgotten."""
         return offset < self.begins.get(kind, 0)
 
     def is_over(self, read: Mapping[int, int]) -> bool:
-        """Return whether the note has done its work.
+        """Return whether the marker has done its work.
 
         Args:
             read: By ``Kind``, the offset up to which nothing will be read again, even after a crash.
@@ -46,7 +46,7 @@ class Forgotten(Struct, frozen=True, array_like=True):
 
 
 def key_of(user_key: bytes) -> bytes:
-    """Return the key under which the note stands."""
+    """Return the key under which the marker stands."""
     return PREFIX + hashlib.blake2b(user_key, digest_size=DIGEST_BYTES, person=b"stream-rec gone").digest()
 
 
@@ -56,17 +56,17 @@ def encode(forgotten: Forgotten) -> bytes:
 
 
 def decode(data: bytes) -> Forgotten:
-    """Return the note in ``data``.
+    """Return the marker in ``data``.
 
     Raises:
-        StateVersionError: written by a newer program, or no note at all.
+        StateVersionError: written by a newer program, or no marker at all.
     """
-    return versioned(data, _DECODER, what="note of a forgotten user", version=VERSION)
+    return decode_versioned(data, _DECODER, what="marker of a forgotten user", version=VERSION)
 
 
 def items_of(state: UserState) -> set[str]:
     """Return the items that a user is known to have come to."""
-    entries = [*state.ring, *state.unsettled, *state.tally]
+    entries = [*state.recent_events, *state.pending, *state.weekly_counts]
     return {entry.item_id for entry in entries}
 
 

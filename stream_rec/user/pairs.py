@@ -2,8 +2,8 @@
 
 Two events of a user at most ``WINDOW`` places apart make a pair; the nearer, the heavier. The sum over all pairs is a
 function of the order of events in time alone, ties (the lines of one purchase) as they stand in the log: an event that
-arrives late adds its own pairs and corrects those that now lie one place further apart. (As far as the ring reaches:
-pairs with events that have left it stay as they were.)
+arrives late adds its own pairs and corrects those that now lie one place further apart. (As far as
+the recent events reach: pairs with others stay as they were.)
 """
 
 from __future__ import annotations
@@ -20,23 +20,25 @@ WEIGHTS = (0, *range(WINDOW, 0, -1), 0)
 """Weight of a pair by the places between its events: 12 for neighbours down to 1, then 0."""
 
 
-def changes(ring: list[Entry], at: int) -> dict[tuple[str, str], int]:
-    """Return how pair weights change because the event at place ``at`` of ``ring``, in log order, came in.
+def changes(recent_events: list[Entry], at: int) -> dict[tuple[str, str], int]:
+    """Return how pair weights change because the event at ``index`` of ``recent_events``, in log order, came in.
 
     Returns:
         (earlier item, later item) to change of weight. Without a late event that is: the events before the new one.
     """
     moved: dict[tuple[str, str], int] = defaultdict(int)
-    new = ring[at].item_id
+    new = recent_events[at].item_id
     for distance in range(1, WINDOW + 1):
         if at >= distance:
-            moved[ring[at - distance].item_id, new] += WEIGHTS[distance]
-        if at + distance < len(ring):
-            moved[new, ring[at + distance].item_id] += WEIGHTS[distance]
+            moved[recent_events[at - distance].item_id, new] += WEIGHTS[distance]
+        if at + distance < len(recent_events):
+            moved[new, recent_events[at + distance].item_id] += WEIGHTS[distance]
     for before in range(max(0, at - WINDOW), at):
-        for after in range(at + 1, min(len(ring), before + 1 + WINDOW + 1)):
+        for after in range(at + 1, min(len(recent_events), before + 1 + WINDOW + 1)):
             distance = after - before  # one more than it was without the new event
-            moved[ring[before].item_id, ring[after].item_id] += WEIGHTS[distance] - WEIGHTS[distance - 1]
+            moved[recent_events[before].item_id, recent_events[after].item_id] += (
+                WEIGHTS[distance] - WEIGHTS[distance - 1]
+            )
     return {pair: change for pair, change in moved.items() if change and pair[0] != pair[1]}
 
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from stream_rec.user.state import Entry, Tally, UserState
+from stream_rec.user.state import Entry, UserState, WeeklyCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,37 +20,37 @@ class Past:
     recent_rows: np.ndarray
     """(r,) int64 rows of ``recent``."""
     own_rows: np.ndarray
-    """(o,) int64 every item in the tally, each once, in the order in which they came first."""
+    """(o,) int64 every item in the weekly counts, each once, in the order in which they came first."""
     own_counts: np.ndarray
     """(o,) how often."""
     own_first_ms: np.ndarray
-    """(o,) when first: the end of that week's interactions with it, the finest that the tally keeps."""
+    """(o,) when first: the end of that week's interactions with it, the finest that the weekly counts keep."""
     own_last_ms: np.ndarray
     """(o,) when last."""
     n_events: int
     """All interactions ever."""
     n_counted: int
-    """Those that the tally reaches, with items that the catalog knows."""
+    """Those that the weekly counts reach, with items that the catalog knows."""
     last_ms: int | None
     """Event time of the newest event; None for a user without history."""
     group_size: float
-    """How many events share a time, on average over the ring: the lines of an order, or 1."""
-    tally: Sequence[Tally] = ()
+    """How many events share a time, on average over the recent events: the lines of an order, or 1."""
+    weekly_counts: Sequence[WeeklyCount] = ()
     """The user's, as it stands in the state: for what few lists ask."""
 
     @property
     def n_repeats(self) -> int:
-        """How many interactions, as far as the tally reaches, were with an item that the user had before."""
+        """How many interactions, as far as the weekly counts reach, were with an item that the user had before."""
         return self.n_counted - len(self.own_rows)
 
     def counts_of(self, item_ids: Collection[str]) -> dict[str, tuple[list[int], int]]:
-        """Return how often the user had these items, by ``Kind``, and when last, as far as the tally reaches."""
+        """Return how often the user had these items, by ``Kind``, and when last, as far as the weekly counts reach."""
         found: dict[str, tuple[list[int], int]] = {}
-        for tally in self.tally if item_ids else ():
-            if tally.item_id in item_ids:
-                counts, last_ms = found.get(tally.item_id, ([0, 0, 0], 0))
-                summed = [one + more for one, more in zip(counts, tally.counts)]
-                found[tally.item_id] = summed, max(last_ms, tally.last_ms)
+        for count in self.weekly_counts if item_ids else ():
+            if count.item_id in item_ids:
+                counts, last_ms = found.get(count.item_id, ([0, 0, 0], 0))
+                summed = [one + more for one, more in zip(counts, count.counts)]
+                found[count.item_id] = summed, max(last_ms, count.last_ms)
         return found
 
 
@@ -65,23 +65,23 @@ def past(state: UserState, find: Callable[[str], int | None], *, recent_items: i
     counts: dict[int, int] = {}
     first_ms: dict[int, int] = {}
     last_ms: dict[int, int] = {}
-    for tally in state.tally:
-        item_id = tally.item_id
+    for count in state.weekly_counts:
+        item_id = count.item_id
         if item_id in row_of:
             row = row_of[item_id]
         else:
             row = row_of[item_id] = find(item_id)
         if row is None:
             continue
-        views, clicks, purchases = tally.counts
+        views, clicks, purchases = count.counts
         if row in counts:
             counts[row] += views + clicks + purchases
-            last_ms[row] = max(last_ms[row], tally.last_ms)
+            last_ms[row] = max(last_ms[row], count.last_ms)
         else:
             counts[row] = views + clicks + purchases
-            first_ms[row] = last_ms[row] = tally.last_ms
+            first_ms[row] = last_ms[row] = count.last_ms
     recent: dict[int, Entry] = {}
-    for entry in reversed(state.ring):
+    for entry in reversed(state.recent_events):
         item_id = entry.item_id
         row = row_of[item_id] if item_id in row_of else find(item_id)
         if row is not None and row not in recent:
@@ -97,9 +97,9 @@ def past(state: UserState, find: Callable[[str], int | None], *, recent_items: i
         own_last_ms=np.array(list(last_ms.values()), dtype=np.float64),
         n_events=sum(state.counts),
         n_counted=sum(counts.values()),
-        last_ms=state.ring[-1].timestamp_ms if state.ring else None,
-        group_size=len(state.ring) / max(1, len(set(map(_TIMESTAMP_MS, state.ring)))),
-        tally=state.tally,
+        last_ms=state.recent_events[-1].timestamp_ms if state.recent_events else None,
+        group_size=len(state.recent_events) / max(1, len(set(map(_TIMESTAMP_MS, state.recent_events)))),
+        weekly_counts=state.weekly_counts,
     )
 
 

@@ -1,6 +1,6 @@
-"""Which events of a user came before and have left the ring: digests of their ids, so that none counts a second time.
+"""Which events of a user came before and are not recent any more: digests of their ids, so that none counts twice.
 
-The ring knows its own events by their ids. What leaves it leaves a digest of eight bytes, first in the user's state;
+The recent events are known by their ids. What leaves them leaves a digest of eight bytes, first in the user's state;
 when those are more than ``RECENT`` after a batch, all of them go to the archive: chunks of up to ``CHUNK`` digests,
 each a record of its own in the users' table. A chunk is written with the state that no longer holds its digests, just
 before it. Both go to one partition of one changelog, whose records come in order: where that state is, its chunks are.
@@ -20,7 +20,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from stream_rec.events.codec import Count, EventTime, versioned
+from stream_rec.events.codec import Count, EventTime, decode_versioned
 
 VERSION = 1
 PREFIX = b"\0seen\0"
@@ -67,7 +67,7 @@ def has(digests: bytes, digest: bytes) -> bool:
     return at >= 0
 
 
-def known(wanted: list[bytes], archive: Archive, n_archived: int) -> set[bytes]:
+def find_known(wanted: list[bytes], archive: Archive, n_archived: int) -> set[bytes]:
     """Return those of ``wanted`` that the archive holds.
 
     Args:
@@ -89,7 +89,7 @@ def known(wanted: list[bytes], archive: Archive, n_archived: int) -> set[bytes]:
     }
 
 
-def archived(digests: bytes, newest_ms: int, archive: Archive, n_archived: int) -> dict[int, Chunk]:
+def archive_digests(digests: bytes, newest_ms: int, archive: Archive, n_archived: int) -> dict[int, Chunk]:
     """Return by number the chunks that have to be written so that the archive holds these digests, too.
 
     Args:
@@ -119,7 +119,7 @@ def is_over(value: bytes, before_ms: float) -> bool:
     Raises:
         StateVersionError: as ``decode``.
     """
-    return versioned(value, _HEAD_DECODER, what="digests of events", version=VERSION).newest_ms < before_ms
+    return decode_versioned(value, _HEAD_DECODER, what="digests of events", version=VERSION).newest_ms < before_ms
 
 
 def prefix_of(user_key: bytes) -> bytes:
@@ -153,7 +153,7 @@ def decode(data: bytes) -> Chunk:
     Raises:
         StateVersionError: written by a newer program, or no chunk at all.
     """
-    return versioned(data, _DECODER, what="digests of events", version=VERSION)
+    return decode_versioned(data, _DECODER, what="digests of events", version=VERSION)
 
 
 class _Head(Struct, frozen=True, array_like=True):

@@ -1,18 +1,18 @@
 """One user's state: facts only, bounded, a function of the set of events and not of their arrival order.
 
-The ring holds the newest events whole. The tally counts interactions per item and week, as far back as its bound
-reaches: whole weeks leave it, oldest first, and a late event of such a week is not let in again. So both are what
+The recent events are the newest, kept whole. The weekly counts are interactions by item and week, as far back as their
+bound reaches: whole weeks leave, oldest first, and a late event of such a week is not let in again. So both are what
 they would be had the events come in any other order. Duplicates (same ``event_id``) are dropped, whatever their event
-time: the ring knows the ids of its events, and of those that have left it ``seen.py`` keeps digests.
+time: recent events have their ids, and of earlier ones ``seen.py`` keeps digests.
 
 One user teaches the others only so much, whoever sends however many events in the user's name: of one kind, with one
-item, in one week ``UserConfig.weekly_lessons`` events. The tally counts them; what it cannot count (its week has left
-it, or is too full) teaches ``UNCOUNTED`` times in the user's life. Everything else is the user's own: it is folded, and
-sends no signal.
+item, in one week ``UserConfig.weekly_training_events`` events. The weekly counts say how many there were; what
+they cannot hold (its week has left them, or is too full) teaches ``UNCOUNTED`` times in all. Everything else is the
+user's own: it is folded, and sends no signal.
 
 What is not a fact is bookkeeping for exactness: offsets, arrival numbers, which events teach, digests of ids, and
-``unsettled`` entries, which have left the ring but whose signals may have to be sent once more after a crash (see
-``advance.py``).
+``pending`` entries, which are no recent events any more but whose signals may have to be sent once more after a crash
+(see ``advance.py``).
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from stream_rec.events.codec import Count, EventTime, KindNumber, Offset, versioned
+from stream_rec.events.codec import Count, EventTime, KindNumber, Offset, decode_versioned
 from stream_rec.events.interaction import Id, Interaction, Kind
 from stream_rec.user import seen
 
 WEEK_MS = 7 * 86_400_000
 VERSION = 4
 UNCOUNTED = 512
-"""As many as a tally holds by default: three topics of a long past that are read far out of step lose no lesson."""
+"""As many weekly counts as are kept by default: three topics of a long past, read far out of step, lose none."""
 
 
 class UserConfig(Struct, frozen=True, kw_only=True):
     """Bounds of one user's state."""
 
-    ring: Annotated[int, Meta(ge=16, le=1024)] = 64
+    recent_events: Annotated[int, Meta(ge=16, le=1024)] = 64
     """Newest events kept whole."""
-    tally: Annotated[int, Meta(ge=16, le=16_384)] = 512
+    weekly_counts: Annotated[int, Meta(ge=16, le=16_384)] = 512
     """Counts kept, one for each item and week."""
-    weekly_lessons: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
+    weekly_training_events: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
     """Events of one kind with one item in one week from which others learn; more change only the user's own lists."""
     weekly_choices: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
     """Events of a week that teach how lists are ranked, for everybody."""
@@ -53,7 +53,7 @@ class UserConfig(Struct, frozen=True, kw_only=True):
 
 
 class Entry(Struct, frozen=True, array_like=True):
-    """One event in the ring. Its source is the topic of its ``kind``."""
+    """One event in the recent events. Its source is the topic of its ``kind``."""
 
     timestamp_ms: EventTime
     event_id: str
@@ -65,7 +65,7 @@ class Entry(Struct, frozen=True, array_like=True):
     arrival: Count
     """How many events of this user were applied before this one."""
     again: bool = False
-    """Whether the item was in the tally before. Bookkeeping: after a crash the same signal must be sent again."""
+    """Whether the weekly counts had the item before. Bookkeeping: after a crash the same signal must be sent again."""
     teaches: bool = True
     """Whether others learn from it. Bookkeeping, for the same reason."""
 
@@ -76,7 +76,7 @@ class Entry(Struct, frozen=True, array_like=True):
 
     @property
     def order(self) -> tuple[int, str]:
-        """Position in the ring: by event time, ties by event id."""
+        """Order of the recent events: by event time, ties by event id."""
         return self.timestamp_ms, self.event_id
 
     @property
@@ -85,7 +85,7 @@ class Entry(Struct, frozen=True, array_like=True):
         return self.timestamp_ms, self.kind, self.offset
 
 
-class Tally(Struct, frozen=True, array_like=True):
+class WeeklyCount(Struct, frozen=True, array_like=True):
     """How often one item was interacted with in one week."""
 
     week: int
@@ -99,12 +99,12 @@ class UserState(Struct, frozen=True, array_like=True):
     """All that is known of one user. Lists are never changed in place."""
 
     version: int = VERSION
-    ring: list[Entry] = []
+    recent_events: list[Entry] = []
     """Ordered by ``Entry.order``, newest last."""
-    tally: list[Tally] = []
+    weekly_counts: list[WeeklyCount] = []
     """Ordered by (week, item_id)."""
     first_week: Annotated[int, Meta(ge=-1, le=2**53)] = -1
-    """Weeks before this one have left the tally for good."""
+    """Weeks before this one have left the weekly counts for good."""
     counts: tuple[Count, Count, Count] = (0, 0, 0)
     """All interactions ever, by ``Kind``."""
     first_ms: EventTime | None = None
@@ -112,14 +112,14 @@ class UserState(Struct, frozen=True, array_like=True):
     offsets: dict[KindNumber, Offset] = {}
     """Last applied source offset, by ``Kind``."""
     arrivals: Count = 0
-    unsettled: list[Entry] = []
-    """Entries that have left the ring, and whose signals or neighbours' signals may have to be sent again."""
-    settled: dict[KindNumber, Offset] = {}
-    """By ``Kind``, the offset up to which no signal has to be sent again, as of when ``unsettled`` was last emptied."""
+    pending: list[Entry] = []
+    """Entries that have left the recent events, and whose signals or neighbours' signals may have to be sent again."""
+    released: dict[KindNumber, Offset] = {}
+    """By ``Kind``, the offset up to which no signal has to be sent again, as of when ``pending`` was last emptied."""
     n_uncounted: Count = 0
-    """Events that the tally could not count."""
+    """Events that the weekly counts could not hold."""
     recent_ids: bytes = b""
-    """Digests (``seen.digest_of``) of ids that have left the ring, in this order, and are not archived yet."""
+    """Digests (``seen.digest_of``) of ids that have left the recent events, in this order, and are not archived yet."""
     n_archived: Count = 0
     """How many such digests have gone to the archive, ever."""
     received_ms: EventTime = 0
@@ -128,12 +128,12 @@ class UserState(Struct, frozen=True, array_like=True):
     @property
     def newest(self) -> Entry | None:
         """The newest event in event time."""
-        return self.ring[-1] if self.ring else None
+        return self.recent_events[-1] if self.recent_events else None
 
     @property
     def is_cold(self) -> bool:
         """Whether nothing is known of this user."""
-        return not self.ring
+        return not self.recent_events
 
 
 COLD = UserState()
@@ -150,17 +150,17 @@ def decode(data: bytes) -> UserState:
     Raises:
         StateVersionError: written by a newer program, or not a user state at all.
     """
-    state = versioned(data, _DECODER, what="user state", version=VERSION)
+    state = decode_versioned(data, _DECODER, what="user state", version=VERSION)
     if state.version == VERSION:
         return state
-    # Before version 4 only the ring knew what had come; of what has left it no more is there than this.
-    return msgspec.structs.replace(state, version=VERSION, recent_ids=_digests(state.unsettled))
+    # Before version 4 only the recent events knew what had come; of what has left it no more is there than this.
+    return msgspec.structs.replace(state, version=VERSION, recent_ids=_digests(state.pending))
 
 
 def facts(state: UserState) -> bytes:
     """Return the facts alone, as bytes that are equal exactly when the facts are."""
-    ring = [(e.timestamp_ms, e.event_id, e.item_id, e.kind, e.value) for e in state.ring]
-    return _ENCODER.encode((ring, state.tally, state.first_week, state.counts, state.first_ms))
+    recent_events = [(e.timestamp_ms, e.event_id, e.item_id, e.kind, e.value) for e in state.recent_events]
+    return _ENCODER.encode((recent_events, state.weekly_counts, state.first_week, state.counts, state.first_ms))
 
 
 def digest(states: dict[str, UserState]) -> str:
@@ -186,8 +186,8 @@ def fold(
 ) -> UserState:
     """Return the state after one event that is not applied yet.
 
-    An event whose id is known is a duplicate: only its offset is noted. What falls out of the ring goes to
-    ``unsettled``, where it stays until ``settle``, and its digest to ``recent_ids``.
+    An event whose id is known is a duplicate: only its offset is noted. What leaves the recent events goes to
+    ``pending``, where it stays until ``release``, and its digest to ``recent_ids``.
 
     Args:
         archived: Digests that the user's archive holds, this event's among them if it does.
@@ -195,7 +195,9 @@ def fold(
     offsets = {**state.offsets, int(kind): offset}
     if _is_known(state, event.event_id, archived):
         return msgspec.structs.replace(state, offsets=offsets)
-    tally, first_week, n_alike = _count(state.tally, state.first_week, event, kind, config.tally)
+    weekly_counts, first_week, n_alike = _count(
+        state.weekly_counts, state.first_week, event, kind, config.weekly_counts
+    )
     entry = Entry(
         timestamp_ms=event.timestamp_ms,
         event_id=event.event_id,
@@ -204,57 +206,57 @@ def fold(
         value=event.value,
         offset=offset,
         arrival=state.arrivals,
-        again=event.item_id in map(_ITEM_ID, state.tally),
-        teaches=n_alike <= config.weekly_lessons if n_alike else state.n_uncounted < UNCOUNTED,
+        again=event.item_id in map(_ITEM_ID, state.weekly_counts),
+        teaches=n_alike <= config.weekly_training_events if n_alike else state.n_uncounted < UNCOUNTED,
     )
-    ring = [*state.ring, entry]
-    if len(ring) > 1 and entry.order < ring[-2].order:
-        ring.pop()
-        insort(ring, entry, key=lambda e: e.order)
-    n_over = max(0, len(ring) - config.ring)
+    recent_events = [*state.recent_events, entry]
+    if len(recent_events) > 1 and entry.order < recent_events[-2].order:
+        recent_events.pop()
+        insort(recent_events, entry, key=lambda e: e.order)
+    n_over = max(0, len(recent_events) - config.recent_events)
     counts = list(state.counts)
     counts[kind] += 1
     return UserState(
-        ring=ring[n_over:],
-        tally=tally,
+        recent_events=recent_events[n_over:],
+        weekly_counts=weekly_counts,
         first_week=first_week,
         counts=tuple(counts),
         first_ms=entry.timestamp_ms if state.first_ms is None else min(state.first_ms, entry.timestamp_ms),
         offsets=offsets,
         arrivals=state.arrivals + 1,
-        unsettled=[*state.unsettled, *ring[:n_over]],
-        settled=state.settled,
+        pending=[*state.pending, *recent_events[:n_over]],
+        released=state.released,
         n_uncounted=state.n_uncounted + (n_alike == 0),
-        recent_ids=state.recent_ids + _digests(ring[:n_over]),
+        recent_ids=state.recent_ids + _digests(recent_events[:n_over]),
         n_archived=state.n_archived,
         received_ms=state.received_ms,
     )
 
 
 def n_in_week(state: UserState, week: int) -> int:
-    """Return how many interactions of one week the tally counts."""
-    begins, ends = (bisect_left(state.tally, each, key=_WEEK) for each in (week, week + 1))
-    return sum(sum(tally.counts) for tally in state.tally[begins:ends])
+    """Return how many interactions of one week are counted."""
+    begins, ends = (bisect_left(state.weekly_counts, each, key=_WEEK) for each in (week, week + 1))
+    return sum(sum(count.counts) for count in state.weekly_counts[begins:ends])
 
 
-def settle(state: UserState, safe: Mapping[int, int]) -> UserState:
-    """Return the state without its unsettled entries, if the signals of all its events are safe.
+def release(state: UserState, acknowledged: Mapping[int, int]) -> UserState:
+    """Return the state without its pending entries, if the signals of all its events are acknowledged.
 
     Args:
-        safe: By ``Kind``, the source offset up to which all signals are known to be acknowledged.
+        acknowledged: By ``Kind``, the source offset up to which all signals are known to be acknowledged.
     """
-    if not state.unsettled:
+    if not state.pending:
         return state
-    # No entry has a larger offset than the state: where that is safe, they all are.
-    if any(offset > safe.get(kind, -1) for kind, offset in state.offsets.items()) and any(
-        e.offset > safe.get(e.kind, -1) for e in [*state.ring, *state.unsettled]
+    # No entry has a larger offset than the state: where that is acknowledged, they all are.
+    if any(offset > acknowledged.get(kind, -1) for kind, offset in state.offsets.items()) and any(
+        e.offset > acknowledged.get(e.kind, -1) for e in [*state.recent_events, *state.pending]
     ):
         return state
-    return msgspec.structs.replace(state, unsettled=[], settled=state.offsets)
+    return msgspec.structs.replace(state, pending=[], released=state.offsets)
 
 
 def _is_known(state: UserState, event_id: str, archived: Container[bytes]) -> bool:
-    if event_id in map(_EVENT_ID, state.ring):
+    if event_id in map(_EVENT_ID, state.recent_events):
         return True
     if not state.recent_ids and not archived:
         return False
@@ -267,11 +269,11 @@ def _digests(entries: list[Entry]) -> bytes:
 
 
 def _count(
-    tally: list[Tally], first_week: int, event: Interaction, kind: Kind, bound: int
-) -> tuple[list[Tally], int, int]:
-    """Return the tally with one more interaction, the first week that is still in it, and how many are alike by now.
+    weekly_counts: list[WeeklyCount], first_week: int, event: Interaction, kind: Kind, bound: int
+) -> tuple[list[WeeklyCount], int, int]:
+    """Return the weekly counts with one more interaction, the first week still in them, and how many are alike by now.
 
-    Alike are those of one kind with one item in one week; 0 where the tally has no room for this one.
+    Alike are those of one kind with one item in one week; 0 where the weekly counts have no room for this one.
 
     Kept are the newest week, and every earlier one as long as all together stay within the bound. Both only become
     stricter as events come in, so a week or item once dropped would be dropped in any order of arrival. A single
@@ -279,17 +281,17 @@ def _count(
     """
     week = event.timestamp_ms // WEEK_MS
     if week < first_week:
-        return tally, first_week, 0
-    counted = list(tally)
+        return weekly_counts, first_week, 0
+    counted = list(weekly_counts)
     counts = [0, 0, 0]
     last_ms = event.timestamp_ms
-    at = bisect_left(tally, (week, event.item_id), key=lambda t: (t.week, t.item_id))
-    if at < len(tally) and tally[at].week == week and tally[at].item_id == event.item_id:
+    at = bisect_left(weekly_counts, (week, event.item_id), key=lambda t: (t.week, t.item_id))
+    if at < len(weekly_counts) and weekly_counts[at].week == week and weekly_counts[at].item_id == event.item_id:
         old = counted.pop(at)
         counts = list(old.counts)
         last_ms = max(last_ms, old.last_ms)
     counts[kind] += 1
-    counted.insert(at, Tally(week, event.item_id, tuple(counts), last_ms))
+    counted.insert(at, WeeklyCount(week, event.item_id, tuple(counts), last_ms))
     if len(counted) <= bound:
         return counted, first_week, counts[kind]
     oldest = counted[0].week

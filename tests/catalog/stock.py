@@ -38,15 +38,15 @@ def taught(
         last_ms=last_ms,
         predecessors=predecessors or {},
         repeats=repeats,
-        visits=ring(users or {}),
+        visits=encoded_visits(users or {}),
     )
 
 
-def ring(users: dict[str, int], bound: int = 128) -> bytes:
-    """Return the ring of these users' visits."""
+def encoded_visits(users: dict[str, int], bound: int = 128) -> bytes:
+    """Return the recent visits of an item, these users'."""
     made = b""
     for user_id, seen_ms in users.items():
-        made = visits.with_visit(made, seen_ms, visits.visitor_of(user_id), bound)
+        made = visits.add_visit(made, seen_ms, visits.visitor_of(user_id), bound)
     return made
 
 
@@ -67,7 +67,7 @@ def neighbours(catalog: Catalog, item_id: str) -> list[str]:
 def contents(catalog: Catalog) -> list:
     """Return everything a catalog answers, to see that nothing changed."""
     rows = range(len(catalog))
-    knowledge, n_visitors = catalog.knowledge, len(catalog.knowledge.visitors)
+    knowledge, n_users = catalog.knowledge, len(catalog.knowledge.neighbour_index)
     return [
         list(catalog.item_ids),
         catalog.is_listed.tolist(),
@@ -78,8 +78,8 @@ def contents(catalog: Catalog) -> list:
         knowledge.trending(catalog.is_listed).tolist(),
         knowledge.counts[: len(catalog)].tolist(),
         knowledge.repeats[: len(catalog)].tolist(),
-        knowledge.visitors.of_item[: len(catalog)].tolist(),
-        knowledge.visitors.rows[:n_visitors].tolist(),
+        knowledge.neighbour_index.of_item[: len(catalog)].tolist(),
+        knowledge.neighbour_index.rows[:n_users].tolist(),
         (knowledge.newest_ms, knowledge.newcomers, knowledge.n_events, knowledge.n_repeats),
         catalog.fresh.rows().tolist(),
         catalog.reduced_vectors()[0][: len(catalog)].tolist(),

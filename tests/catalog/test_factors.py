@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.catalog import factors as module
-from stream_rec.catalog.factors import DIMENSIONS, POOL, SCALE, Factors, MalformedMove, decode, encode
+from stream_rec.catalog.factors import DIMENSIONS, POOL, SCALE, Factors, MalformedShift, decode, encode
 from stream_rec.errors import StateVersionError
 from tests.catalog.stock import NEW, OLD, embedded, stocked
 
@@ -52,7 +52,7 @@ def moves(factors: Factors, row: int, moved: np.ndarray) -> None:
     """Let this worker's users move an item."""
     factors.vectors[row] += moved
     factors.own[row] += moved
-    factors.moved(np.array([row]))
+    factors.mark_shifted(np.array([row]))
 
 
 def test_an_item_without_a_text_begins_at_signs_of_its_id():
@@ -171,7 +171,7 @@ def test_the_newest_word_of_each_worker_counts_once(told):
         assert factors.own[row].tolist() == (drawn(own[row]).tolist() if row in own else [0.0] * DIMENSIONS)
     assert not factors.changed  # nothing of it is news
     others = {(worker, row) for worker, row, _ in told if worker != "me"}
-    assert factors.n_words == (len(own), len(others))
+    assert factors.n_shifted == (len(own), len(others))
 
 
 @settings(deadline=None, max_examples=100)
@@ -235,14 +235,14 @@ def test_bytes_and_back():
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0" * 129, b"\1", b"\1" * 128, b"\1" * 130])
 def test_what_is_no_move_is_refused(data):
     """Cut short, too long, or of no version."""
-    with pytest.raises(MalformedMove, match=r"^\d+ bytes that begin with "):
+    with pytest.raises(MalformedShift, match=r"^\d+ bytes that begin with "):
         decode(data)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_is_refused(number):
     """A single one would be in the list of everybody who meets the item."""
-    with pytest.raises(MalformedMove, match="not finite"):
+    with pytest.raises(MalformedShift, match="not finite"):
         decode(encode(np.array([0.5] * (DIMENSIONS - 1) + [number])))
 
 
@@ -271,7 +271,7 @@ def test_any_number_of_items_has_room(n):
 @settings(deadline=None, max_examples=50)
 @given(sizes=st.lists(st.integers(0, 9), max_size=20), room=st.integers(1, 12))
 def test_the_pool_keeps_the_last_choices(sizes, room):
-    """A ring: as many as there is room for, those chosen last, and no more."""
+    """A ring buffer: as many as there is room for, those chosen last, and no more."""
     factors = new()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "POOL", room)

@@ -27,7 +27,7 @@ class World:
         if has_sunk:
             self.trending.forget()
         elif self.is_listed[row]:
-            self.trending.raised(row, self.levels)
+            self.trending.move_up(row, self.levels)
 
     def switch(self, row: int) -> None:
         """List an item, or take it off."""

@@ -8,7 +8,7 @@ import pytest
 
 from stream_rec.catalog import world as worlds
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.world import UNKNOWN, World, outdated
+from stream_rec.catalog.world import UNKNOWN, World, find_outdated
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.events.item import Item
 
@@ -33,14 +33,14 @@ NOW = World(7, 100, 200)
 def test_a_list_is_outdated(made_in: World, length: int, expected: bool):
     """See ``world.py``."""
     made = np.array([msgspec.structs.astuple(made_in)], dtype=np.int64)
-    assert outdated(made, np.array([length]), NOW, 20).tolist() == [expected]
+    assert find_outdated(made, np.array([length]), NOW, 20).tolist() == [expected]
 
 
 def test_a_short_list_of_all_there_is_is_not_outdated():
     """Else it would be made again for ever."""
     made = np.array([msgspec.structs.astuple(World(0, 0, 3))], dtype=np.int64)
-    assert not outdated(made, np.array([3]), World(0, 0, 3), 20).any()
-    assert not outdated(made, np.array([0]), World(0, 0, 0), 20).any()
+    assert not find_outdated(made, np.array([3]), World(0, 0, 3), 20).any()
+    assert not find_outdated(made, np.array([0]), World(0, 0, 0), 20).any()
 
 
 def test_the_catalog_says_in_which_world_lists_are_made():

@@ -140,7 +140,7 @@ def test_a_dry_run_sends_nothing(kafka: KafkaSettings, tmp_path: Path):
 
 
 def test_who_was_forgotten_does_not_come_back(kafka: KafkaSettings, tmp_path: Path):
-    """Events of the life that was to be forgotten are left out; a later one is of a new life."""
+    """Events of the generation that was to be forgotten are left out; a later one is of a new one."""
     with EventProducer(kafka) as producer:
         producer.forget("ann")
     later_ms = time.time_ns() // 1_000_000 + 60_000

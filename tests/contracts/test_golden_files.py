@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from stream_rec.catalog import factors
-from stream_rec.catalog.factors import MalformedMove
+from stream_rec.catalog.factors import MalformedShift
 from stream_rec.embedding import codec
 from stream_rec.embedding.codec import MalformedEmbedding
 from stream_rec.errors import StateVersionError
@@ -36,7 +36,7 @@ from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.user.forgotten import Forgotten
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import Entry, Tally
+from stream_rec.user.state import Entry, WeeklyCount
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 T = 1_700_000_000_000
@@ -73,15 +73,15 @@ LEFT = bytes.fromhex("1b5d5e51f54f0f04fed135082f0eff78")
     [(1, False, 14, (0, 0)), (2, True, 14, (0, 0)), (3, True, 10, (0, 0)), (4, True, 10, (1100, T + 9 * DAY_MS + 77))],
 )
 def test_user_states(version: int, knows_again: bool, most_alike: int, archived: tuple[int, int]):
-    """18 events, of which a ring of 16 has let two go, 14 of them alike.
+    """18 events, of which 16 recent events have let two go, 14 of them alike.
 
     Version 1 did not say whether an item had come before; until version 2 all that were alike taught others; until
-    version 3 no digests were kept, so those of entries that are not settled are all that can be known.
+    version 3 no digests were kept, so those of entries that are not released are all that can be known.
     """
     state = user_state.decode(read(f"user-state-{version}"))
 
     assert state.version == user_state.VERSION
-    assert state.ring == [
+    assert state.recent_events == [
         Entry(T + 8 * DAY_MS, "e3", "i1", 2, 19.99, offset=2, arrival=2, again=knows_again),
         Entry(T + 8 * DAY_MS + 5, "e4", "é", 0, None, offset=11, arrival=3),
         Entry(T + 9 * DAY_MS, "f0", "i3", 0, None, offset=12, arrival=4),
@@ -90,16 +90,16 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
             for n in range(1, 14)
         ),
     ]
-    assert state.tally == [
-        Tally(2810, "i1", (1, 0, 0), T),
-        Tally(2810, "i2", (0, 1, 0), T + 1000),
-        Tally(2811, "i1", (0, 0, 1), T + 8 * DAY_MS),
-        Tally(2811, "é", (1, 0, 0), T + 8 * DAY_MS + 5),
-        Tally(2812, "i3", (14, 0, 0), T + 9 * DAY_MS + 13),
+    assert state.weekly_counts == [
+        WeeklyCount(2810, "i1", (1, 0, 0), T),
+        WeeklyCount(2810, "i2", (0, 1, 0), T + 1000),
+        WeeklyCount(2811, "i1", (0, 0, 1), T + 8 * DAY_MS),
+        WeeklyCount(2811, "é", (1, 0, 0), T + 8 * DAY_MS + 5),
+        WeeklyCount(2812, "i3", (14, 0, 0), T + 9 * DAY_MS + 13),
     ]
     assert (state.first_week, state.counts, state.first_ms) == (-1, (16, 1, 1), T)
-    assert (state.offsets, state.arrivals, state.settled) == ({0: 25, 1: 4, 2: 2}, 18, {})
-    assert state.unsettled == [Entry(T, "e1", "i1", 0, None, 10, 0), Entry(T + 1000, "e2", "i2", 1, 2.5, 4, 1)]
+    assert (state.offsets, state.arrivals, state.released) == ({0: 25, 1: 4, 2: 2}, 18, {})
+    assert state.pending == [Entry(T, "e1", "i1", 0, None, 10, 0), Entry(T + 1000, "e2", "i2", 1, 2.5, 4, 1)]
     assert (state.recent_ids, (state.n_archived, state.received_ms)) == (LEFT, archived)
 
 
@@ -114,10 +114,8 @@ def test_digests_of_events():
     assert (seen.digest_of("e1") + seen.digest_of("e2")) == LEFT
 
 
-@pytest.mark.parametrize(
-    ("version", "repeats", "visitors"), [(1, 0, []), (2, 1, [(T, 2**64 - 1), (T + 3_600_000, 42)])]
-)
-def test_item_states(version: int, repeats: int, visitors: list[tuple[int, int]]):
+@pytest.mark.parametrize(("version", "repeats", "users"), [(1, 0, []), (2, 1, [(T, 2**64 - 1), (T + 3_600_000, 42)])])
+def test_item_states(version: int, repeats: int, users: list[tuple[int, int]]):
     """A view, a purchase an hour later, and a correction of a pair; version 1 did not know who had come."""
     state = item_state.decode(read(f"item-state-{version}"))
 
@@ -126,18 +124,18 @@ def test_item_states(version: int, repeats: int, visitors: list[tuple[int, int]]
     assert (state.first_ms, state.last_ms) == (T, T + 3_600_000)
     assert state.predecessors == {"i2": 11, "i3": 4, "é": 11}
     assert state.watermarks == {1: 9, 48: 7, 50: 5}
-    assert visits.decoded(state.visits).tolist() == visitors
+    assert visits.decode(state.visits).tolist() == users
 
 
 WHO = (2**64 - 1, 42)
 
 
-@pytest.mark.parametrize(("version", "visitors", "again"), [(1, (0, 0), False), (2, WHO, True), (3, WHO, True)])
-def test_signals(version: int, visitors: tuple[int, int], again: bool):
+@pytest.mark.parametrize(("version", "users", "again"), [(1, (0, 0), False), (2, WHO, True), (3, WHO, True)])
+def test_signals(version: int, users: tuple[int, int], again: bool):
     """Two events and a correction; version 1 did not say who came, nor whether again; 3 can have a visitor erased."""
     assert signals.decode(read(f"signals-{version}")) == [
-        Signal("i1", 0, 3, 7, T, [("i2", 12), ("é", 11)], visitors[0]),
-        Signal("i1", 2, 3, 5, T + 3_600_000, [("i2", -1)], visitors[1], again),
+        Signal("i1", 0, 3, 7, T, [("i2", 12), ("é", 11)], users[0]),
+        Signal("i1", 2, 3, 5, T + 3_600_000, [("i2", -1)], users[1], again),
         Signal("i1", 1, 0, 9, None, [("i3", 4)]),
         *([Signal("i1", 0, 3, 2, visitor=42, erases=True)] if version >= 3 else []),
     ]
@@ -163,14 +161,14 @@ def test_a_contribution():
 
 def test_a_move():
     """64 steps of 1/64 from -0.5: half precision holds them exactly."""
-    assert factors.decode(read("move-1")).tolist() == [n / 64 - 0.5 for n in range(64)]
+    assert factors.decode(read("shift-1")).tolist() == [n / 64 - 0.5 for n in range(64)]
 
 
 OWNER = b"\0owner1\xff"
 
 
-def test_a_note_of_a_forgotten_user():
-    """The wish stood at 4; the new life begins at 7 of `views`, at the beginning of `clicks`, far on in `purchases`."""
+def test_a_marker_of_a_forgotten_user():
+    """The request stood at 4; a new generation begins at 7 of `views`, at 0 of `clicks`, far on in `purchases`."""
     assert forgotten.decode(read("forgotten-1")) == Forgotten(1, offset=4, begins={0: 7, 1: 0, 2: 2**40})
 
 
@@ -205,7 +203,7 @@ def test_a_receipt():
         (f"signals-{signals.VERSION}", lambda data: signals.encode(signals.decode(data))),
         (f"embedding-{codec.VERSION}", lambda data: codec.encode(codec.decode(data))),
         (f"contribution-{merge.VERSION}", lambda data: merge.encode(read_contribution(data), FINGERPRINT)),
-        (f"move-{factors.VERSION}", lambda data: factors.encode(factors.decode(data))),
+        (f"shift-{factors.VERSION}", lambda data: factors.encode(factors.decode(data))),
         (f"forgotten-{forgotten.VERSION}", lambda data: forgotten.encode(forgotten.decode(data))),
         (f"claim-{changelog.VERSION}", lambda data: changelog.claim_of(data).value),
         (f"meta-{database.META_VERSION}", lambda data: msgspec.msgpack.encode(database.read_meta(data))),
@@ -223,7 +221,7 @@ NEWER = (
     (signals.decode, "signals", signals.VERSION, 1),
     (codec.decode, "embedding", codec.VERSION, 0),
     (read_contribution, "contribution", merge.VERSION, 0),
-    (factors.decode, "move", factors.VERSION, 0),
+    (factors.decode, "shift", factors.VERSION, 0),
     (forgotten.decode, "forgotten", forgotten.VERSION, 1),
     (changelog.claim_of, "claim", changelog.VERSION, 0),
     (database.read_meta, "meta", database.META_VERSION, 1),
@@ -263,5 +261,5 @@ def test_there_was_no_version_0(decode: Callable[[bytes], Any], name: str, versi
         assert decode(bytes(data)) == changelog.UNCLAIMED
         return
 
-    with pytest.raises((StateVersionError, MalformedEmbedding, MalformedContribution, MalformedMove)):
+    with pytest.raises((StateVersionError, MalformedEmbedding, MalformedContribution, MalformedShift)):
         decode(bytes(data))

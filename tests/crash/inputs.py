@@ -26,7 +26,7 @@ SHARE_OF_POISON = 100
 BASE_MS = 1_700_000_000_000
 YEAR_MS = 365 * 86_400_000
 LATE = "late-"
-"""How users and items begin of whom more events come, from topics in no common order, than a ring holds."""
+"""How users and items begin of whom more events come, from topics in no common order, than are kept."""
 OPEN_MS = 5_000
 """After so long the broker aborts a transaction that was left open."""
 
@@ -121,11 +121,11 @@ def _put_and_take_back(rig: Rig, topic: str, key: bytes, value: bytes) -> None:
 
 
 def late_duplicates(rig: Rig, rng: random.Random) -> None:
-    """Retries of apps: old events of a user with more of them than a ring holds, and some of all that was sent."""
+    """Retries of apps: old events of a user with more of them than are kept, and some of all that was sent."""
     name = f"{LATE}{rng.randrange(10**9)}"
     views = [
         LoggedEvent(Kind.VIEW, Interaction(f"{name}-view-{number}", name, f"{name}-{number % 10}", BASE_MS + number))
-        for number in range(rig.settings.user.ring + 100)
+        for number in range(rig.settings.user.recent_events + 100)
     ]
     clicks = [
         LoggedEvent(Kind.CLICK, Interaction(f"{name}-click-{number}", name, f"{name}-0", BASE_MS - YEAR_MS + number))

@@ -34,7 +34,7 @@ class Record(NamedTuple):
 
 
 def steady_log(seed: int, n_events: int) -> list[LoggedEvent]:
-    """Return a log whose users have some 50 events each and none a few hundred: no ring of 1,024 is ever full."""
+    """Return a log whose users have some 50 events each and none a few hundred: none fills 1,024 recent events."""
     n_users = max(20, n_events // EVENTS_A_USER)
     return zipf_log(n_events=n_events, n_users=n_users, n_items=N_ITEMS, seed=seed, evenness=n_users / 10)
 

@@ -218,7 +218,7 @@ class Rig:
 
     def __enter__(self) -> Rig:
         settings = quick_settings(
-            user={"ring": 1024, "tally": 4096},
+            user={"recent_events": 1024, "weekly_counts": 4096},
             worker={"session_timeout_s": SESSION_TIMEOUT_S, "everybody_interval_s": 1.0, "ready_timeout_s": 90.0},
         )
         with ExitStack() as stack:

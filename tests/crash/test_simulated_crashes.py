@@ -26,10 +26,10 @@ from stream_rec.user.seen import Chunk
 from stream_rec.user.state import COLD, UserConfig, UserState, facts
 from tests.user.histories import folded, in_log_order, pairs_by_arrival, pairs_by_distance
 
-USER = UserConfig(ring=16, tally=16, weekly_lessons=1000)
+USER = UserConfig(recent_events=16, weekly_counts=16, weekly_training_events=1000)
 """Every event teaches: which of those that are alike do not is another test's matter."""
-FEW_LESSONS = UserConfig(ring=16, tally=1024, weekly_lessons=2)
-ITEM = KnowledgeConfig(predecessors=10_000, visitors=2)
+FEW_TRAINING_EVENTS = UserConfig(recent_events=16, weekly_counts=1024, weekly_training_events=2)
+ITEM = KnowledgeConfig(predecessors=10_000, recent_visits=2)
 """No pair is ever cut; most visits are, which must not show in what is kept."""
 ITEM_PARTITIONS = 2
 SIGNALS_A_MESSAGE = 3
@@ -226,7 +226,7 @@ def repeats_by_arrival(applied: dict[str, list[Arrival]]) -> Counter[str]:
     for arrived in applied.values():
         state = COLD
         for one in arrived:
-            found[one.event.item_id] += any(tally.item_id == one.event.item_id for tally in state.tally)
+            found[one.event.item_id] += any(count.item_id == one.event.item_id for count in state.weekly_counts)
             state = folded([one], USER, state)
     return found
 
@@ -254,7 +254,7 @@ def test_every_event_counts_once_whatever_dies_when(seed):
     """Facts, counts, popularity, visits: as without a crash. Pairs and repeats: each once, in the order in which events
     reached the state.
 
-    Three topics in any interleaving, few users with far more events than their rings hold, large batches.
+    Three topics in any interleaving, few users with far more events than are kept, large batches.
     """
     sources = world(seed, n_events=150, users=["u1", "u2", "u3"], kinds=list(Kind), n_items=12)
     broker, users, items = both_stages(sources, seed, crash_rate=0.12)
@@ -266,7 +266,7 @@ def test_every_event_counts_once_whatever_dies_when(seed):
         assert state.sums == pytest.approx(items_without[item_id].sums, rel=1e-9)
     assert visits(items) == visits(items_without)
     assert repeats(items) == {item_id: repeats_by_arrival(broker.applied)[item_id] for item_id in items}
-    assert pairs(items) == summed(pairs_by_arrival(applied, USER.ring) for applied in broker.applied.values())
+    assert pairs(items) == summed(pairs_by_arrival(applied, USER.recent_events) for applied in broker.applied.values())
 
 
 @settings(max_examples=60, deadline=None)
@@ -274,8 +274,8 @@ def test_every_event_counts_once_whatever_dies_when(seed):
 def test_the_same_events_teach_whatever_dies_when(seed):
     """Where only two of those that are alike teach: counts, popularity and visits are those of a run without crash."""
     sources = world(seed, n_events=150, users=["u1", "u2", "u3"], kinds=list(Kind), n_items=6)
-    _, users, items = both_stages(sources, seed, crash_rate=0.12, config=FEW_LESSONS)
-    _, users_without, items_without = both_stages(sources, seed + 1, crash_rate=0.0, config=FEW_LESSONS)
+    _, users, items = both_stages(sources, seed, crash_rate=0.12, config=FEW_TRAINING_EVENTS)
+    _, users_without, items_without = both_stages(sources, seed + 1, crash_rate=0.0, config=FEW_TRAINING_EVENTS)
 
     assert sum(sum(state.counts) for state in items.values()) < 150
     assert {u: facts(s) for u, s in users.items()} == {u: facts(s) for u, s in users_without.items()}
@@ -300,14 +300,14 @@ def test_one_topic_ends_in_the_same_bytes(seed):
 
 @settings(max_examples=40, deadline=None)
 @given(seed=seeds)
-def test_pairs_do_not_depend_on_any_order_while_rings_hold_every_event(seed):
-    """Up to a ring of events for each user the pairs are those of the order in time, whatever came or died when."""
+def test_pairs_do_not_depend_on_any_order_while_every_event_is_kept(seed):
+    """Of users with no more events than are kept the pairs are those of the order in time, whatever died when."""
     sources = world(seed, n_events=60, users=[f"u{n}" for n in range(8)], kinds=list(Kind), n_items=12)
     by_user = defaultdict(list)
     for kind, log in sources.items():
         kept = []
         for event in log:
-            if len(by_user[event.user_id]) < USER.ring:
+            if len(by_user[event.user_id]) < USER.recent_events:
                 by_user[event.user_id].append(event)
                 kept.append(event)
         sources[kind] = kept
@@ -347,7 +347,7 @@ def sent_again(once: dict[Kind, list[Interaction]], rng: random.Random) -> dict[
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=seeds)
 def test_duplicated_events_count_once_through_crashes(seed, small_archive):
-    """The same event again in any place of its topic, of users with more events than rings hold: as if sent once."""
+    """The same event again in any place of its topic, of users with more events than are kept: as if sent once."""
     once = world(seed, n_events=150, users=["u1", "u2", "u3"], kinds=list(Kind), n_items=12)
     twice = sent_again(once, random.Random(seed))
     assert sum(map(len, twice.values())) > 200
@@ -361,7 +361,7 @@ def test_duplicated_events_count_once_through_crashes(seed, small_archive):
     assert visits(items) == visits(items_once)
     applied = {user_id: firsts(arrived) for user_id, arrived in broker.applied.items()}
     assert repeats(items) == {item_id: repeats_by_arrival(applied)[item_id] for item_id in items}
-    assert pairs(items) == summed(pairs_by_arrival(arrived, USER.ring) for arrived in applied.values())
+    assert pairs(items) == summed(pairs_by_arrival(arrived, USER.recent_events) for arrived in applied.values())
     assert len(broker.chunks) > 5
 
 

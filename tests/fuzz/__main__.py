@@ -30,7 +30,7 @@ SHOWN = 5
 """Failures printed of one decoder."""
 
 
-class Tally:
+class Counts:
     """What became of one decoder's inputs."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ def main() -> None:
     warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, of numbers that are then refused
     shares = sum(decoder.share for decoder in decoders)
     counts = {decoder.name: max(1, round(args.examples * decoder.share / shares)) for decoder in decoders}
-    tallies = {decoder.name: Tally() for decoder in decoders}
+    counts_of = {decoder.name: Counts() for decoder in decoders}
     deadline = time.monotonic() + 60 * args.minutes
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -67,39 +67,39 @@ def main() -> None:
                 share = counts[decoder.name] / max(counts.values())
                 if int((number + 1) * share) == int(number * share):
                     continue
-                tally = tallies[decoder.name]
-                if tally.inputs % WORLD == 0:
-                    tally.world = World(Path(folder))
-                _try(decoder, args.first + tally.inputs, args.seed, tally, console)
+                counts = counts_of[decoder.name]
+                if counts.inputs % WORLD == 0:
+                    counts.world = World(Path(folder))
+                _try(decoder, args.first + counts.inputs, args.seed, counts, console)
                 progress.advance(bar)
-    Console().print(_table(tallies))
-    sys.exit(1 if any(tally.failures for tally in tallies.values()) else 0)
+    Console().print(_table(counts_of))
+    sys.exit(1 if any(counts.failures for counts in counts_of.values()) else 0)
 
 
-def _try(decoder: Decoder, number: int, seed: int, tally: Tally, console: Console) -> None:
-    tally.inputs += 1
+def _try(decoder: Decoder, number: int, seed: int, counts: Counts, console: Console) -> None:
+    counts.inputs += 1
     made = decoder.made(Random(f"{seed}/{decoder.name}/{number}"))
     began = time.perf_counter()
     try:
-        tally.values += decoder.take(tally.world, made)
+        counts.values += decoder.take(counts.world, made)
     except Exception as error:
-        tally.failures += 1
-        tally.world = World(tally.world.folder)
+        counts.failures += 1
+        counts.world = World(counts.world.folder)
         *_, where = traceback.extract_tb(error.__traceback__)
         what = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
-        if what not in tally.seen and len(tally.seen) < SHOWN:
+        if what not in counts.seen and len(counts.seen) < SHOWN:
             console.print(f"{decoder.name} {number}: {what}: {str(error)[:200]!r}", markup=False, highlight=False)
             console.print(f"    {made!r:.300}", markup=False, highlight=False)
-        tally.seen.add(what)
-    tally.slowest_ms = max(tally.slowest_ms, 1000 * (time.perf_counter() - began))
+        counts.seen.add(what)
+    counts.slowest_ms = max(counts.slowest_ms, 1000 * (time.perf_counter() - began))
 
 
-def _table(tallies: dict[str, Tally]) -> Table:
+def _table(counts_of: dict[str, Counts]) -> Table:
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     table = Table("decoder", title=f"peak memory {peak_mb:.0f} MB")
     for heading in ("inputs", "refused", "values", "failures", "slowest (ms)"):
         table.add_column(heading, justify="right")
-    rows = [(name, t.inputs, t.values, t.failures, t.slowest_ms) for name, t in tallies.items()]
+    rows = [(name, t.inputs, t.values, t.failures, t.slowest_ms) for name, t in counts_of.items()]
     total = [sum(column) for column in list(zip(*rows))[1:4]]
     rows.append(("all", *total, max(row[4] for row in rows)))
     for name, inputs, values, failures, slowest_ms in rows:

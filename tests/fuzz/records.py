@@ -39,7 +39,7 @@ from tests.fuzz.valid import (
     valid_embedding,
     valid_item,
     valid_knowledge,
-    valid_move,
+    valid_shift,
     valid_slate,
 )
 from tests.fuzz.world import World
@@ -187,7 +187,7 @@ _VALUES = (
     lambda random: item_state.encode(valid_knowledge(random)),
     valid_embedding,
     valid_contribution,
-    valid_move,
+    valid_shift,
     lambda random: _json(valid_item(random)),
     lambda random: _json(valid_slate(random)),
 )

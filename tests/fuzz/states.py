@@ -61,9 +61,11 @@ def take_user(world: World, data: bytes) -> bool:
     user_state.facts(state)
     kinds = [Kind.CLICK, Kind.VIEW]
     arrived = [Arrival(Interaction(f"n{k}", "u", ITEMS[k], NOW_MS - 10**6), k, 0, 2 * 10**6) for k in kinds]
-    old = [Arrival(Interaction(e.event_id, "u", e.item_id, 5), Kind(e.kind), 0, e.offset) for e in state.ring[:2]]
+    old = [
+        Arrival(Interaction(e.event_id, "u", e.item_id, 5), Kind(e.kind), 0, e.offset) for e in state.recent_events[:2]
+    ]
     for arrivals in ([*old, *arrived], old, arrived):
-        after = advance(state, arrivals, UserConfig(ring=16, tally=16), {0: 10, 1: 10, 2: 10})
+        after = advance(state, arrivals, UserConfig(recent_events=16, weekly_counts=16), {0: 10, 1: 10, 2: 10})
         user_state.encode(after.state)
         taught_signals = signals.decode(signals.encode(after.signals))
         for one in taught_signals:
@@ -80,11 +82,11 @@ def take_knowledge(world: World, data: bytes) -> bool:
         return False
     assert item_state.decode(item_state.encode(state)) == state
     more = [Signal("i2", 0, 1, 10**9, NOW_MS, [("i4", 3)], 7, True), Signal("i2", 2, 3, 10**9, 5, [("i5", -3)], 8)]
-    after = item_state.apply(state, more, KnowledgeConfig(predecessors=8, visitors=8))
+    after = item_state.apply(state, more, KnowledgeConfig(predecessors=8, recent_visits=8))
     encoded = item_state.encode(after)
     if max(*state.counts, state.repeats, *map(abs, state.predecessors.values())) < 2**52:  # else it is now too large
         assert item_state.decode(encoded) == after
-    for one in (state, item_state.knowledge(after), state):
+    for one in (state, item_state.strip_bookkeeping(after), state):
         world.catalog.put_knowledge("i2", one)
     world.serve()
     return True
@@ -98,7 +100,7 @@ def take_signals(world: World, data: bytes) -> bool:
     assert signals.decode(signals.encode(decoded)) == decoded
     before = valid_knowledge(Random(3))
     for state in (item_state.UNSEEN, before):
-        after = item_state.apply(state, decoded, KnowledgeConfig(predecessors=8, visitors=8))
+        after = item_state.apply(state, decoded, KnowledgeConfig(predecessors=8, recent_visits=8))
         assert item_state.decode(item_state.encode(after)) == after
         world.catalog.put_knowledge("i4", after)
     world.serve()
@@ -133,7 +135,7 @@ def take_chunk(world: World, data: bytes) -> bool:
     arrived = [Arrival(Interaction(f"n{n}", "u", ITEMS[n % 3], NOW_MS), Kind.VIEW, 0, n) for n in range(200)]
     for n_archived in (1, 5, chunk.begins, chunk.begins + 2):
         state = user_state.UserState(n_archived=min(n_archived, 2**50))
-        after = advance(state, arrived, UserConfig(ring=16), {}, lambda _: chunk)
+        after = advance(state, arrived, UserConfig(recent_events=16), {}, lambda _: chunk)
         assert user_state.decode(user_state.encode(after.state)) == after.state
         assert all(seen.decode(seen.encode(made)) == made for made in after.chunks.values())
         world.serve(after.state)

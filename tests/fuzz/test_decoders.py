@@ -29,7 +29,7 @@ from tests.fuzz.valid import COLD, OF
 from tests.fuzz.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of numbers that are then refused
-NAMED = (StateVersionError, codec.MalformedEmbedding, merge.MalformedContribution, factors.MalformedMove)
+NAMED = (StateVersionError, codec.MalformedEmbedding, merge.MalformedContribution, factors.MalformedShift)
 
 
 @pytest.mark.slow

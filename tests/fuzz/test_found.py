@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from stream_rec.catalog import factors
-from stream_rec.catalog.factors import MalformedMove
+from stream_rec.catalog.factors import MalformedShift
 from stream_rec.config import Settings, as_toml, load
 from stream_rec.errors import FileProblem, SettingsError, StateVersionError
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
-from stream_rec.knowledge.bounds import MOST_VISITORS
+from stream_rec.knowledge.bounds import MOST_VISITS
 from stream_rec.logs.log import read_events
 from stream_rec.ranking import merge
 from stream_rec.ranking.merge import MalformedContribution
@@ -41,7 +41,9 @@ def visit(visitor: int, seen_ms: int = A_MINUTE) -> bytes:
 def test_text_that_is_no_utf_8_is_refused(decode):
     """A worker took the UnicodeDecodeError for a fault of its own, and ended."""
     whole = {
-        user_state.decode: user_state.encode(user_state.UserState(tally=[user_state.Tally(1, "item", (1, 0, 0), 1)])),
+        user_state.decode: user_state.encode(
+            user_state.UserState(weekly_counts=[user_state.WeeklyCount(1, "item", (1, 0, 0), 1)])
+        ),
         item_state.decode: item_state.encode(item_state.ItemState(predecessors={"item": 1})),
         signals.decode: signals.encode([signals.Signal("item", 0, 0, 0)]),
     }[decode]
@@ -70,7 +72,7 @@ def test_text_that_is_no_utf_8_is_refused(decode):
         {"repeats": -1},
         {"visits": visit(1) + b"\0"},
         {"visits": visit(1) + visit(1, A_MINUTE + 1)},
-        {"visits": b"".join(map(visit, range(MOST_VISITORS + 1)))},
+        {"visits": b"".join(map(visit, range(MOST_VISITS + 1)))},
     ],
     ids=str,
 )
@@ -90,13 +92,13 @@ ENTRY = user_state.Entry(A_MINUTE, "e", "a", 0, None, 0, 0)
     "changed",
     [
         {"counts": (0, -9, 0)},
-        {"ring": [msgspec.structs.replace(ENTRY, kind=3)]},
-        {"ring": [msgspec.structs.replace(ENTRY, timestamp_ms=-(2**62))]},
-        {"ring": [msgspec.structs.replace(ENTRY, item_id="a" * 257)]},
-        {"unsettled": [msgspec.structs.replace(ENTRY, offset=2**64 - 1)]},
-        {"tally": [user_state.Tally(0, "a", (-1, 0, 0), 0)]},
+        {"recent_events": [msgspec.structs.replace(ENTRY, kind=3)]},
+        {"recent_events": [msgspec.structs.replace(ENTRY, timestamp_ms=-(2**62))]},
+        {"recent_events": [msgspec.structs.replace(ENTRY, item_id="a" * 257)]},
+        {"pending": [msgspec.structs.replace(ENTRY, offset=2**64 - 1)]},
+        {"weekly_counts": [user_state.WeeklyCount(0, "a", (-1, 0, 0), 0)]},
         {"offsets": {3: 1}},
-        {"settled": {0: -1}},
+        {"released": {0: -1}},
         {"arrivals": 2**64 - 1},
         {"first_ms": -1},
     ],
@@ -104,7 +106,7 @@ ENTRY = user_state.Entry(A_MINUTE, "e", "a", 0, None, 0, 0)
 )
 def test_what_no_user_can_have_is_refused(changed: dict[str, Any]):
     """Fewer than no events have no logarithm, a fourth kind has no topic, a number over 64 bits cannot be written."""
-    state = user_state.UserState(ring=[ENTRY], counts=(1, 0, 0))
+    state = user_state.UserState(recent_events=[ENTRY], counts=(1, 0, 0))
     assert user_state.decode(user_state.encode(state)) == state
 
     with pytest.raises(StateVersionError):
@@ -156,7 +158,7 @@ def test_what_no_worker_learns_is_refused(changed: dict[str, Any]):
 
 def test_a_move_farther_than_any_worker_makes_is_refused():
     """Of the largest half-precision numbers two workers' sum is written as infinite."""
-    with pytest.raises(MalformedMove, match="farther than 10"):
+    with pytest.raises(MalformedShift, match="farther than 10"):
         factors.decode(factors.encode(np.full(factors.DIMENSIONS, 60_000.0)))
 
 

@@ -36,7 +36,7 @@ OF = merge.fingerprint(COLD)
 
 def valid_user(random: Random) -> UserState:
     state = user_state.COLD
-    config = UserConfig(ring=16, tally=16)
+    config = UserConfig(recent_events=16, weekly_counts=16)
     for number in range(random.choice((0, 1, 5, 24))):
         item_id, kind = random.choice(ITEMS), random.choice(list(Kind))
         event = Interaction(f"e{number}", "u", item_id, NOW_MS - random.randrange(10**9), random.choice((None, 2.5)))
@@ -110,7 +110,7 @@ def valid_contribution(random: Random) -> bytes:
     return merge.encode(contribution, OF)
 
 
-def valid_move(random: Random) -> bytes:
+def valid_shift(random: Random) -> bytes:
     return factors.encode(_noise(random).normal(0, 0.3, factors.DIMENSIONS).astype(np.float32))
 
 

@@ -1,4 +1,4 @@
-"""Packed numbers: embeddings, contributions to the shared head, moves of factors."""
+"""Packed numbers: embeddings, contributions to the shared head, shifts of factors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from random import Random
 import numpy as np
 
 from stream_rec.catalog import factors
-from stream_rec.catalog.factors import MalformedMove
+from stream_rec.catalog.factors import MalformedShift
 from stream_rec.embedding import codec
 from stream_rec.embedding.codec import MalformedEmbedding
 from stream_rec.errors import DimensionMismatch, StateVersionError
@@ -94,14 +94,14 @@ def _taught(world: World, shared: SharedHead) -> SharedHead:
     return shared
 
 
-def take_move(world: World, data: bytes) -> bool:
+def take_shift(world: World, data: bytes) -> bool:
     try:
-        moved = factors.decode(data)
-    except (MalformedMove, StateVersionError):
+        shift = factors.decode(data)
+    except (MalformedShift, StateVersionError):
         return False
-    assert factors.encode(moved) == data
-    world.catalog.put_moved("w2", "i1", moved)
-    world.catalog.restore_moved("i3", moved)
+    assert factors.encode(shift) == data
+    world.catalog.put_shift("w2", "i1", shift)
+    world.catalog.restore_shift("i3", shift)
     world.serve()
     factors.decode(factors.encode(world.catalog.factors.own[3]))
     return True

@@ -80,7 +80,9 @@ def test_a_foreign_client_is_served(running: RunningPipeline, client: str) -> No
 
     states = running.user_states()
     assert {user: states[user].counts for user in users} == dict.fromkeys(users, (N_EVENTS // 3,) * 3)
-    assert {user: {entry.item_id for entry in states[user].ring} for user in users} == dict.fromkeys(users, items)
+    assert {user: {entry.item_id for entry in states[user].recent_events} for user in users} == dict.fromkeys(
+        users, items
+    )
     assert not [record for record in read(running, "rejected") if record.key.decode().startswith(client)]
     published = [msgspec.json.decode(r.value, type=Slate) for r in read(running, "recommendations") if r.value]
     known = {(slate.user_id, slate.list_id): [item.item_id for item in slate.items] for slate in published}

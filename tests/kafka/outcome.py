@@ -42,8 +42,9 @@ def assert_same_as_replay(running: RunningPipeline, log: Sequence[LoggedEvent], 
     """Assert that users and items are known as the replay of ``log`` knows them, and that all of it reached lists.
 
     Args:
-        ordered: Whether the order between topics cannot have made a difference: no user's ring or tally was ever full
-            of events of several topics. Else pairs may differ, and repeats of items that a tally had forgotten.
+        ordered: Whether the order between topics cannot have made a difference: no user's recent events or weekly
+            counts were ever full of events of several topics. Else pairs may differ, and repeats of items that the
+            weekly counts had forgotten.
     """
     assert_same_as(running, replayed(running.settings, log), ordered=ordered)
     assert_all_in_lists(running, log)

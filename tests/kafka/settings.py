@@ -11,7 +11,7 @@ UNCUT = 10_000
 
 
 def quick_settings(**sections: dict[str, object]) -> Settings:
-    """Return settings for short runs, with values of some sections replaced: ``quick_settings(user={"ring": 16})``."""
+    """Return settings for short runs, some values replaced: ``quick_settings(user={"recent_events": 16})``."""
     quick: dict[str, dict[str, object]] = {
         "embedder": {"encoder": "hashing"},
         "worker": {"session_timeout_s": 6.0, "everybody_interval_s": 0.2},

@@ -30,14 +30,14 @@ def write(path: Path, log: list[LoggedEvent]) -> None:
 def test_history_after_and_beside_live_events(bootstrap: str, tmp_path: Path) -> None:
     """Live events first, then a history that reaches into them, killed in the middle and run again, others coming.
 
-    A ring that holds all makes pairs exact too, and no week's lessons are cut: which of many alike teach others is a
+    Recent events that hold all make pairs exact too, and all events of a week teach: which of many alike do so is a
     matter of order.
     """
     log = zipf_log(n_events=900, n_users=60, n_items=50, seed=21)
     history, seam, live = log[:650], log[450:650], log[650:]
     assert max(Counter((event.user_id, event.timestamp_ms) for _, event in log).values()) == 1
     write(tmp_path / "history.jsonl", history)
-    settings = quick_settings(user={"ring": 1024, "weekly_lessons": 1000})
+    settings = quick_settings(user={"recent_events": 1024, "weekly_training_events": 1000})
 
     with RunningPipeline(bootstrap, settings, embedder=False) as running, running.producer() as producer:
         address = ["--bootstrap", bootstrap, "--topic-prefix", running.settings.kafka.topic_prefix]

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.kafka
 
 T = 1_700_000_000_000
 USERS = [f"user-{number}" for number in range(5)]
-SETTINGS = quick_settings(user={"weekly_lessons": 1_000})
+SETTINGS = quick_settings(user={"weekly_training_events": 1_000})
 """Every event teaches, so that items' counts are those of events."""
 
 
@@ -85,7 +85,7 @@ def test_everything_again_after_a_kill_and_after_a_move(bootstrap: str, tmp_path
         assert snapshot(running.settings, "export", file) == 0
         before = running.user_states()
 
-    moved = quick_settings(user={"weekly_lessons": 1_000}, kafka={"partitions": 3})
+    moved = quick_settings(user={"weekly_training_events": 1_000}, kafka={"partitions": 3})
     after = RunningPipeline(bootstrap, moved, workers=0, embedder=False)
     create(after.settings)
     assert snapshot(after.settings, "import", file) == 0

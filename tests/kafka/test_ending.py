@@ -27,7 +27,7 @@ def test_told_to_end_under_load_both_end_with_0_within_10_seconds(bootstrap: str
     While they run, a second process of the same name does not start.
     """
     log = zipf_log(n_events=1500, n_users=100, n_items=300, seed=6)
-    settings = quick_settings(worker={"batch_events": 20}, user={"ring": 1024})
+    settings = quick_settings(worker={"batch_events": 20}, user={"recent_events": 1024})
 
     with RunningPipeline(bootstrap, settings) as running, Count(running, "recommendations") as lists:
         twin = command(
@@ -59,7 +59,8 @@ def test_told_to_end_under_load_both_end_with_0_within_10_seconds(bootstrap: str
 def test_a_list_that_the_broker_refuses_ends_the_worker_and_loses_nothing(bootstrap: str) -> None:
     """What the broker does not take is not acked: the worker ends, and sends it all at its next start."""
     log = zipf_log(n_events=1500, n_users=30, n_items=30, seed=7)
-    small_batches = quick_settings(worker={"batch_events": 10}, user={"ring": 1024})  # much waits when the first fails
+    # Small batches: much waits when the first fails.
+    small_batches = quick_settings(worker={"batch_events": 10}, user={"recent_events": 1024})
 
     with RunningPipeline(bootstrap, small_batches, embedder=False) as running:
         admin = KafkaAdminClient(bootstrap_servers=bootstrap)
@@ -83,7 +84,7 @@ def test_a_commit_that_the_broker_refuses_ends_worker_and_embedder(bootstrap: st
     """Their groups' coordinator cannot write: the consumer's thread is then dead, and nothing waits for it for ever."""
     log = zipf_log(n_events=1500, n_users=30, n_items=30, seed=9)
 
-    with RunningPipeline(bootstrap, quick_settings(user={"ring": 1024})) as running:
+    with RunningPipeline(bootstrap, quick_settings(user={"recent_events": 1024})) as running:
         admin = KafkaAdminClient(bootstrap_servers=bootstrap)
         alter_size(admin, "__consumer_offsets", "100")
         try:

@@ -63,7 +63,7 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
         for item in catalog_of(log):
             producer.item(item)
         send(producer, log)
-        for number in range(300):  # more than a ring and a state hold: there is an archive, too
+        for number in range(300):  # more than a state holds: there is an archive, too
             producer.click(GONE, f"item-{number % 15}")
         producer.flush()
         running.wait_until_settled()

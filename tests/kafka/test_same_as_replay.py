@@ -40,7 +40,7 @@ def test_an_undisturbed_run(bootstrap: str) -> None:
     log = [*logs_of_tests(), *zipf_log(n_events=2500, n_users=150, n_items=80, seed=1)]
     assert 64 < events_of_the_busiest(log) < 1024
 
-    with RunningPipeline(bootstrap, quick_settings(user={"ring": 1024}), embedder=False) as running:
+    with RunningPipeline(bootstrap, quick_settings(user={"recent_events": 1024}), embedder=False) as running:
         with running.producer() as producer:
             send(producer, log)
         running.wait_until_settled()
@@ -52,12 +52,14 @@ def test_an_undisturbed_run(bootstrap: str) -> None:
 def test_a_worker_killed_in_mid_stream(bootstrap: str, kinds: list[Kind]) -> None:
     """Killed at any moment and started again, a worker loses nothing and counts nothing twice.
 
-    A ring of 16 makes most events leave it again, so that their signals must come from the unsettled ones.
+    Of 16 recent events most leave again, so that their signals must come from the pending ones.
     """
     log = zipf_log(n_events=2500, n_users=100, n_items=60, seed=2, kinds=kinds)
     assert events_of_the_busiest(log) > 16 * 20
     rng = np.random.default_rng(3)
-    settings = quick_settings(user={"ring": 16, "tally": 32}, worker={"batch_events": 20, "session_timeout_s": 6.0})
+    settings = quick_settings(
+        user={"recent_events": 16, "weekly_counts": 32}, worker={"batch_events": 20, "session_timeout_s": 6.0}
+    )
 
     with RunningPipeline(bootstrap, settings, embedder=False) as running, Count(running, "recommendations") as lists:
         with running.producer() as producer:
@@ -75,7 +77,7 @@ def test_a_second_worker_that_comes_and_goes(bootstrap: str) -> None:
     """Partitions move to a new worker and back in mid-stream, and nothing is different in the end."""
     log = zipf_log(n_events=4000, n_users=150, n_items=80, seed=4)
     # Small batches, so that there is a backlog at each move: what is lost then is what was fetched and not yet taken.
-    settings = quick_settings(user={"ring": 1024}, worker={"batch_events": 4, "session_timeout_s": 6.0})
+    settings = quick_settings(user={"recent_events": 1024}, worker={"batch_events": 4, "session_timeout_s": 6.0})
 
     with RunningPipeline(bootstrap, settings, embedder=False) as running, Count(running, "recommendations") as lists:
         with running.producer() as producer:

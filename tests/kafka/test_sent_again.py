@@ -37,4 +37,4 @@ def test_a_repair_reaches_its_user_once(bootstrap: str) -> None:
 
         assert len(read(running, "purchases")) == 3
         (user_id, state), *others = running.user_states().items()
-        assert (user_id, others, [entry.item_id for entry in state.ring]) == ("ann", [], ["teapot"])
+        assert (user_id, others, [entry.item_id for entry in state.recent_events]) == ("ann", [], ["teapot"])

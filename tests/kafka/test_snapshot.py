@@ -48,8 +48,8 @@ def lists(running: RunningPipeline) -> dict[str, list[str]]:
 def test_a_move_to_another_number_of_partitions(bootstrap: str, tmp_path: Path) -> None:
     """Half a log, a move from four partitions to three, and the other half: as the replay of the whole log.
 
-    A ring of 16 makes states hold entries that have left it. Each user's last event of the first half is sent again
-    after the move, from offsets that others had before; some of the second half are there before the import.
+    With 16 recent events states hold entries that have left them. Each user's last event of the first half is sent
+    again after the move, from offsets that others had before; some of the second half are there before the import.
     """
     log = zipf_log(n_events=1600, n_users=60, n_items=40, seed=11, kinds=[Kind.CLICK])
     first, second = log[:800], log[800:]
@@ -58,7 +58,7 @@ def test_a_move_to_another_number_of_partitions(bootstrap: str, tmp_path: Path) 
     quiet = LoggedEvent(Kind.CLICK, Interaction("quiet", "quiet", "item-1", second[0].event.timestamp_ms))
     file = tmp_path / "state.snapshot"
 
-    with RunningPipeline(bootstrap, quick_settings(user={"ring": 16}, kafka={"partitions": 4})) as before:
+    with RunningPipeline(bootstrap, quick_settings(user={"recent_events": 16}, kafka={"partitions": 4})) as before:
         with before.producer() as producer:
             for item in catalog_of(log):
                 producer.item(item)
@@ -71,13 +71,13 @@ def test_a_move_to_another_number_of_partitions(bootstrap: str, tmp_path: Path) 
         result = run(before.settings, "export", file)
         assert result.exit_code == 0, result.output
         users, shown = before.user_states(), lists(before)
-        assert any(state.unsettled for state in users.values())
+        assert any(state.pending for state in users.values())
         heads, embeddings = (before.read_compacted(name) for name in ("head-weights", "item-embeddings"))
         n_records = len(users) + sum(seen.n_chunks(state.n_archived) for state in users.values())
         assert f"{n_records} user-state" in result.output and len(heads) and len(embeddings) == 40
 
     after = RunningPipeline(
-        bootstrap, quick_settings(user={"ring": 16}, kafka={"partitions": 3}), workers=0, embedder=False
+        bootstrap, quick_settings(user={"recent_events": 16}, kafka={"partitions": 3}), workers=0, embedder=False
     )
     message = refusal(run(after.settings, "import", file), TopicMismatch)
     assert "there is no topic" in message and "create it with `stream-rec topics create`" in message

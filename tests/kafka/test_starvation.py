@@ -34,7 +34,7 @@ READY_S = 10.0
 def test_eight_hogs_make_the_pipeline_slow_and_end_nothing(bootstrap: str) -> None:
     """Time without CPU is no fault of a process: none ends, and at the end all is as if there had been enough."""
     log = zipf_log(n_events=int(STARVED_S * RATE), n_users=50, n_items=60, seed=12)
-    settings = quick_settings(user={"ring": 1024}, worker={"session_timeout_s": 15.0})
+    settings = quick_settings(user={"recent_events": 1024}, worker={"session_timeout_s": 15.0})
 
     with (
         one_cpu(),

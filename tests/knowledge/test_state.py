@@ -9,10 +9,10 @@ from stream_rec.errors import StateVersionError
 from stream_rec.events.interaction import Kind
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.signal import Signal, source_number
-from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig, apply, knowledge
-from stream_rec.knowledge.visits import decoded
+from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig, apply, strip_bookkeeping
+from stream_rec.knowledge.visits import decode as decode_visits
 
-NEVER_CUT = KnowledgeConfig(predecessors=1000, visitors=4)
+NEVER_CUT = KnowledgeConfig(predecessors=1000, recent_visits=4)
 """Of predecessors: what visits are cut to does not depend on any order."""
 SMALL = KnowledgeConfig(predecessors=8)
 
@@ -119,7 +119,7 @@ def test_a_signal_counts_repeats_and_notes_the_visitor():
     state = apply(UNSEEN, views, NEVER_CUT)
 
     assert (state.counts, state.repeats) == ((3, 0, 0), 2)
-    assert decoded(state.visits).tolist() == [(6, 2), (7, 1)]
+    assert decode_visits(state.visits).tolist() == [(6, 2), (7, 1)]
 
 
 def test_what_only_moves_pairs_is_nobodys_visit():
@@ -130,10 +130,10 @@ def test_what_only_moves_pairs_is_nobodys_visit():
 
 
 def test_visits_are_bounded():
-    """Of six visitors the last four stay."""
+    """Of six users the last four stay."""
     state = apply(UNSEEN, [viewed(n, at=n, visitor=n + 1) for n in range(6)], NEVER_CUT)
 
-    assert decoded(state.visits).tolist() == [(2, 3), (3, 4), (4, 5), (5, 6)]
+    assert decode_visits(state.visits).tolist() == [(2, 3), (3, 4), (4, 5), (5, 6)]
 
 
 def test_a_pair_that_comes_to_nothing_is_forgotten():
@@ -194,9 +194,9 @@ def test_knowledge_leaves_bookkeeping_out():
     """What goes to the world does not say where it came from."""
     state = apply(UNSEEN, [viewed(7, pairs=[("a", 2)], visitor=3, again=True)], NEVER_CUT)
 
-    assert knowledge(state).watermarks == {}
-    assert (knowledge(state).predecessors, knowledge(state).repeats) == ({"a": 2}, 1)
-    assert knowledge(state).visits == state.visits != b""
+    assert strip_bookkeeping(state).watermarks == {}
+    assert (strip_bookkeeping(state).predecessors, strip_bookkeeping(state).repeats) == ({"a": 2}, 1)
+    assert strip_bookkeeping(state).visits == state.visits != b""
 
 
 def test_a_newer_version_is_refused():
@@ -218,7 +218,7 @@ def test_an_older_version_is_read():
     )
     new = apply(old, [viewed(5, at=10, visitor=7, again=True)], NEVER_CUT)
     assert (new.version, new.counts, new.repeats) == (item_state.VERSION, (3, 0, 0), 1)
-    assert decoded(new.visits).tolist() == [(10, 7)]
+    assert decode_visits(new.visits).tolist() == [(10, 7)]
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"{}", b"\x92\x01\xa1x"])

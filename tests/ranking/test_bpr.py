@@ -127,7 +127,7 @@ def test_a_user_is_folded_in_as_the_formula_says(data, n, n_pool, seed):
 
 
 def test_of_many_own_items_the_last_had_count():
-    """128 of them, whatever their order in the tally."""
+    """128 of them, whatever their order in the weekly counts."""
     factors = drawn(300)
     last_ms = [(7 * row) % 300 for row in range(300)]
     past = had(*range(300), last_ms=last_ms)

@@ -36,7 +36,7 @@ from tests.ranking.worlds import features, seen
 from tests.user.histories import arrivals, folded, happened
 
 NOW_MS = 1_700_000_000_000
-ROOM = UserConfig(ring=64, tally=512)
+ROOM = UserConfig(recent_events=64, weekly_counts=512)
 
 
 def viewer(*events: tuple[int, str]):

@@ -22,7 +22,7 @@ def drawn(k: int = 6, seed: int = 0, history: int = 1) -> Inputs:
 def seen(user: UserState, catalog: Catalog, now_ms: int, user_id: str = "u") -> tuple[Candidates, Past, Inputs]:
     """Return a user's candidates and their features."""
     history = past(user, catalog.find, recent_items=30)
-    own_slot = catalog.knowledge.visitors.slot(visitor_of(user_id))
+    own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     candidates = retrieve(history, catalog, Workspace(), own_slot=own_slot, now_ms=now_ms)
     return candidates, history, inputs(candidates, history, catalog, now_ms)
 

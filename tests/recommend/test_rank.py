@@ -67,9 +67,9 @@ def test_every_list_keeps_the_rules(catalog, events, config, head):
 
 def assert_reasons_hold(items: list[SlateItem], user: UserState, catalog: Catalog) -> None:
     """Evidence is an event of this user, and it has to do with the item as the reason says."""
-    by_event_id = {entry.event_id: entry for entry in user.ring}
-    own = {tally.item_id for tally in user.tally}
-    unknown = {entry.item_id for entry in user.ring if catalog.find(entry.item_id) is None}
+    by_event_id = {entry.event_id: entry for entry in user.recent_events}
+    own = {count.item_id for count in user.weekly_counts}
+    unknown = {entry.item_id for entry in user.recent_events if catalog.find(entry.item_id) is None}
     for item in items:
         reason, row = item.reason, catalog.find(item.item_id)
         assert reason.item_id != item.item_id or reason.kind == "repeat"
@@ -80,15 +80,17 @@ def assert_reasons_hold(items: list[SlateItem], user: UserState, catalog: Catalo
         match reason.kind:
             case "repeat":
                 assert item.item_id in own and reason.item_id == item.item_id
-                assert 1 <= reason.times <= sum(sum(t.counts) for t in user.tally if t.item_id == item.item_id)
-                assert reason.last_ms <= max(t.last_ms for t in user.tally if t.item_id == item.item_id)
+                assert 1 <= reason.times <= sum(sum(t.counts) for t in user.weekly_counts if t.item_id == item.item_id)
+                assert reason.last_ms <= max(t.last_ms for t in user.weekly_counts if t.item_id == item.item_id)
             case "successors":
                 assert row in catalog.knowledge.successors.of(catalog.find(reason.item_id))[0]
             case "similar":
                 one, other = catalog.embeddings.of(np.array([row, catalog.find(reason.item_id)]))
                 assert one @ other >= LEAST_SIMILARITY - 1e-6 and reason.item_id != item.item_id
             case "neighbours":
-                assert (reason.event_id is None) == (not {e.item_id for e in user.ring} - {item.item_id, *unknown})
+                assert (reason.event_id is None) == (
+                    not {e.item_id for e in user.recent_events} - {item.item_id, *unknown}
+                )
             case "category":
                 category = catalog.item(row).category
                 assert (

@@ -27,7 +27,7 @@ MANY = [NOW_MS] * 6
 def viewer(*item_ids: str) -> UserState:
     """Return a user who clicked these items, the last one newest."""
     events = [happened(NOW_MS + at, i, Kind.CLICK, event_id=f"e{at}") for at, i in enumerate(item_ids)]
-    return folded(arrivals(events), UserConfig(ring=64, tally=512))
+    return folded(arrivals(events), UserConfig(recent_events=64, weekly_counts=512))
 
 
 def ranked_for(user: UserState, catalog: Catalog, head: MixtureHead) -> Ranked:
@@ -82,7 +82,7 @@ def test_repeat_is_said_of_own_items_alone():
 
 
 def test_a_repeat_of_long_ago_has_no_event():
-    """a left the ring with its event; the tally still knows it."""
+    """a left the recent events with its event; the weekly counts still knows it."""
     before = [happened(NOW_MS, "a"), happened(NOW_MS + 1, "a", Kind.PURCHASE)]
     user = folded(arrivals([*before, *(happened(NOW_MS + at, "b") for at in range(2, 20))]))
     catalog = stocked("a", "b", "c")

@@ -38,7 +38,7 @@ def found(catalog: Catalog, *item_ids: str, user_id: str = "me", workspace: Work
     """Return the candidates of a user with these items, the last one newest."""
     user = folded(arrivals([happened(NOW_MS + at, item_id) for at, item_id in enumerate(item_ids)]))
     history = past(user, catalog.find, recent_items=30)
-    own_slot = catalog.knowledge.visitors.slot(visitor_of(user_id))
+    own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     return retrieve(history, catalog, workspace or Workspace(), own_slot=own_slot, now_ms=NOW_MS)
 
 

@@ -26,9 +26,9 @@ def visited(**visits: dict[str, int]) -> Catalog:
 
 def found(catalog: Catalog, *recent: str, user_id: str = "me") -> Scratch:
     scratch = scratch_for(catalog)
-    visitors = catalog.knowledge.visitors
-    own_slot = visitors.slot(visitor_of(user_id))
-    add_neighbours(scratch, Meeting(), rows_of(catalog, *recent), visitors, own_slot, NOW_MS)
+    neighbour_index = catalog.knowledge.neighbour_index
+    own_slot = neighbour_index.slot(visitor_of(user_id))
+    add_neighbours(scratch, Meeting(), rows_of(catalog, *recent), neighbour_index, own_slot, NOW_MS)
     return scratch
 
 
@@ -96,14 +96,14 @@ def test_a_visit_later_than_now_counts_as_now():
 
 
 def test_the_workspace_is_clean_again():
-    """Asking twice with the same workspace gives the same, also after the visitors have become more."""
+    """Asking twice with the same workspace gives the same, also after the index has grown."""
     catalog = visited(a={"v": NOW_MS, "w": NOW_MS}, b={"v": NOW_MS - 5})
     meeting, columns = Meeting(), []
     for n in (0, 2000):
         for k in range(n):
             catalog.put_knowledge(f"new{k}", taught(NOW_MS, users={f"x{k}": NOW_MS}))
         scratch = scratch_for(catalog)
-        add_neighbours(scratch, meeting, rows_of(catalog, "a"), catalog.knowledge.visitors, -1, NOW_MS)
+        add_neighbours(scratch, meeting, rows_of(catalog, "a"), catalog.knowledge.neighbour_index, -1, NOW_MS)
         columns.append(column(scratch, catalog, STAN))
         assert not meeting.similarity.any()
 

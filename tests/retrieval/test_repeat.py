@@ -7,7 +7,7 @@ from stream_rec.user.past import past
 from stream_rec.user.state import COLD, UserConfig
 from tests.user.histories import arrivals, folded, happened
 
-LARGE = UserConfig(ring=1024, tally=1024)
+LARGE = UserConfig(recent_events=1024, weekly_counts=1024)
 
 
 def own(events, n_items: int = 300):

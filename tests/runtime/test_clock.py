@@ -160,7 +160,7 @@ def test_a_clock_that_jumps_while_a_worker_runs_is_named(
     for name, value in wrong_clock(off_s).items():
         monkeypatch.setenv(name, value)
 
-    with RunningPipeline(bootstrap, quick_settings(user={"ring": 1024}), embedder=False) as running:
+    with RunningPipeline(bootstrap, quick_settings(user={"recent_events": 1024}), embedder=False) as running:
         with running.producer() as producer:
             send(producer, log[:150])
             running.wait_until_settled()

@@ -351,7 +351,7 @@ def test_of_two_workers_of_one_name_the_first_ends(bootstrap: str, tmp_path: Pat
 def test_a_worker_that_was_frozen_for_too_long_ends_without_having_written(bootstrap: str):
     """Stopped with work in hand for longer than its session: it wakes, wants to send, and ends. Nothing is lost."""
     log = zipf_log(n_events=4000, n_users=80, n_items=30, seed=11)
-    settings = quick_settings(worker={"batch_events": 10, "session_timeout_s": 6.0}, user={"ring": 1024})
+    settings = quick_settings(worker={"batch_events": 10, "session_timeout_s": 6.0}, user={"recent_events": 1024})
     written = ["recommendations", "item-signals", "item-knowledge", "head-weights", "rejected"]
     written += [f"stream-rec-{table}-state-changelog" for table in ("user", "item")]
 

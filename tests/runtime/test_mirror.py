@@ -156,7 +156,7 @@ def test_a_disk_that_fails_costs_the_mirror_and_not_the_process(folder: Path, ca
 
 
 def test_what_was_overwritten_leaves_the_disk_within_half_a_day(folder: Path, monkeypatch) -> None:
-    """What is known of an item names its visitors by digests: those of forgotten users are overwritten, and go."""
+    """What is known of an item names its users by digests: those of forgotten users are overwritten, and go."""
     of = Mirror(folder, IDS)
     secret = bytes(range(200, 232))  # nothing that compresses
     store(of, record(0, b"a", secret))

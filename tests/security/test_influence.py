@@ -34,7 +34,7 @@ OTHER = "C0387"
 """The most popular item."""
 SETTINGS = Settings()
 PLAIN = msgspec.structs.replace(SETTINGS.ranking, explore_share=0.0, tail_every=0)
-LESSONS = SETTINGS.user.weekly_lessons
+WEEKLY_TRAINING_EVENTS = SETTINGS.user.weekly_training_events
 
 
 @cache
@@ -102,14 +102,16 @@ def test_ten_thousand_clicks_of_one_user_are_ten():
     """Popularity, pairs, the head, factors: what others see is to the last bit what the first ten did."""
     after = after_clicks(1, [TARGET])
 
-    assert_same_for_everybody(after, after_clicks(1, [TARGET], n=LESSONS))
-    assert after.items[TARGET].counts[Kind.CLICK] == _honest().items[TARGET].counts[Kind.CLICK] + LESSONS
+    assert_same_for_everybody(after, after_clicks(1, [TARGET], n=WEEKLY_TRAINING_EVENTS))
+    assert after.items[TARGET].counts[Kind.CLICK] == _honest().items[TARGET].counts[Kind.CLICK] + WEEKLY_TRAINING_EVENTS
     assert after.users["fake 0"].counts == (0, 10_000, 0)
 
 
 def test_going_back_and_forth_between_two_items_is_bounded_too():
     """Who clicks A and B in turn for ever makes as many pairs of them as the first ten clicks on each."""
-    assert_same_for_everybody(after_clicks(1, [TARGET, OTHER]), after_clicks(1, [TARGET, OTHER], n=2 * LESSONS))
+    assert_same_for_everybody(
+        after_clicks(1, [TARGET, OTHER]), after_clicks(1, [TARGET, OTHER], n=2 * WEEKLY_TRAINING_EVENTS)
+    )
 
 
 def test_one_user_does_not_decide_what_others_see():
@@ -129,7 +131,10 @@ def test_a_hundred_users_count_as_a_hundred():
     with_fakes, share = others(after)
     row = after.catalog.find(TARGET)
 
-    assert after.items[TARGET].counts[Kind.CLICK] == _honest().items[TARGET].counts[Kind.CLICK] + 100 * LESSONS
+    assert (
+        after.items[TARGET].counts[Kind.CLICK]
+        == _honest().items[TARGET].counts[Kind.CLICK] + 100 * WEEKLY_TRAINING_EVENTS
+    )
     assert everybodys_list(after)[0] == TARGET
     assert share < 0.3
     assert with_fakes > 0.9 * quality

@@ -51,9 +51,9 @@ def test_version_1():
     user = user_state.decode((GOLDEN / "user-state-3.bin").read_bytes())
     (moved,) = (user_state.decode(value) for value in found[USERS].values())
     assert user_state.facts(moved) == user_state.facts(user)
-    assert (moved.offsets, moved.settled, moved.unsettled, moved.arrivals) == ({}, {}, [], 18)
-    assert min(entry.offset for entry in moved.ring) == BEFORE
-    assert [entry.arrival for entry in moved.ring] == [entry.arrival for entry in user.ring]
+    assert (moved.offsets, moved.released, moved.pending, moved.arrivals) == ({}, {}, [], 18)
+    assert min(entry.offset for entry in moved.recent_events) == BEFORE
+    assert [entry.arrival for entry in moved.recent_events] == [entry.arrival for entry in user.recent_events]
 
 
 def test_its_manifest():

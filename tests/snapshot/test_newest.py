@@ -13,7 +13,7 @@ from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations import stall_timeout
 from stream_rec.runtime.changelog import OWNER_HEADER, Claim
 from stream_rec.snapshot import newest as module
-from stream_rec.snapshot.newest import Newest, newest
+from stream_rec.snapshot.newest import Newest, read_newest
 from stream_rec.user import seen
 
 SEEN = seen.key_of(b"a", 0)
@@ -55,7 +55,7 @@ def held(monkeypatch: pytest.MonkeyPatch, records: list[Any], *, is_changelog: b
     def portable(key: bytes, value: bytes) -> bytes | None:
         return None if value == b"useless" else value + b"!"
 
-    with newest(KafkaSettings(), "t", portable, lambda n: None, is_changelog=is_changelog) as values:
+    with read_newest(KafkaSettings(), "t", portable, lambda n: None, is_changelog=is_changelog) as values:
         return dict(values)
 
 
@@ -99,7 +99,7 @@ def test_a_state_that_cannot_be_read_says_where_it_stands(monkeypatch: pytest.Mo
 
     with (
         pytest.raises(NewerVersion, match=r"\[3\]@None, key 'ann': user state has version 99"),
-        newest(KafkaSettings(), "t", portable, lambda n: None, is_changelog=True),
+        read_newest(KafkaSettings(), "t", portable, lambda n: None, is_changelog=True),
     ):
         pass
 

@@ -9,13 +9,13 @@ from stream_rec.events.slate import AsOf, Slate
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.state import ItemState
-from stream_rec.snapshot.sections import ITEM_STATES, ITEMS, LISTS, USERS, detached, owner_of, portable
+from stream_rec.snapshot.sections import ITEM_STATES, ITEMS, LISTS, USERS, detach, owner_of, portable
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import COLD, UserConfig, UserState
 
-CONFIG = UserConfig(ring=16)
+CONFIG = UserConfig(recent_events=16)
 LIMITS = InputLimits()
 
 
@@ -30,7 +30,7 @@ def moved(n: int) -> UserState:
     before = advance(COLD, [arrival(number, 100 + number) for number in range(n)], CONFIG, {}).state
     after = user_state.decode(portable(USERS, LIMITS)(b"ann", user_state.encode(before)))
     assert user_state.facts(after) == user_state.facts(before)
-    assert len(before.unsettled) == max(0, n - 16)
+    assert len(before.pending) == max(0, n - 16)
     return after
 
 
@@ -38,8 +38,8 @@ def test_a_moved_state_has_no_offset_and_nothing_to_send_again():
     """Its facts are what they were; what would make a new event look applied is gone."""
     state = moved(20)
 
-    assert (state.offsets, state.settled, state.unsettled, state.arrivals) == ({}, {}, [], 20)
-    assert [entry.item_id for entry in state.ring] == [f"i{number}" for number in range(4, 20)]
+    assert (state.offsets, state.released, state.pending, state.arrivals) == ({}, {}, [], 20)
+    assert [entry.item_id for entry in state.recent_events] == [f"i{number}" for number in range(4, 20)]
 
 
 def test_events_after_a_move_pair_with_those_of_before():
@@ -71,21 +71,21 @@ def test_entries_of_one_moment_keep_their_order():
     for one in alike:
         state = user_state.fold(state, one.event, one.kind, one.offset, CONFIG)
 
-    for again in (detached(state), detached(detached(state))):
-        in_log = sorted(again.ring, key=lambda entry: entry.log_order)
+    for again in (detach(state), detach(detach(state))):
+        in_log = sorted(again.recent_events, key=lambda entry: entry.log_order)
         assert [entry.item_id for entry in in_log] == ["i1", "i2", "i0"]
-        assert len({entry.offset for entry in again.ring}) == 3
+        assert len({entry.offset for entry in again.recent_events}) == 3
 
 
 def test_an_old_state_is_written_as_one_of_now():
     """What a program of now wrote says so: its other fields are of now."""
     old = msgspec.structs.replace(moved(1), version=2)
 
-    assert detached(old).version == user_state.VERSION
+    assert detach(old).version == user_state.VERSION
 
 
 def test_what_a_moved_user_sent_before_is_still_known():
-    """What has left the ring, whether its digest stands in the state or in the archive, which moves with it."""
+    """What is no recent event any more, its digest in the state or in the archive, which moves with it."""
     came, chunks = [arrival(number, 100 + number) for number in range(120)], {}
     state = COLD
     for one in came:

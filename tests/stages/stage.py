@@ -92,7 +92,7 @@ class Stage:
         self._items: dict[str, knowledge.ItemState] = {}
         app = new_app("app", settings.kafka, instance_id="w1", lease=Lease(15.0))
         self.begins: dict[Kind, int] = {}
-        """By kind, where a new life begins for who wants to be forgotten."""
+        """By kind, where a new generation begins for who wants to be forgotten."""
         self.committed = app.consumer._committed_offset
         app.consumer.open_records = lambda: 0  # on a slow machine the summary comes due, and nothing is connected
 

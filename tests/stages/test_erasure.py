@@ -139,7 +139,7 @@ def test_the_note_goes_when_all_topics_have_been_read_that_far(run):
 
 
 def test_the_archive_goes_too(run):
-    """Also what a crash left of it; that of a new life stays when the wish is read again."""
+    """Also what a crash left of it; that of a new generation stays when the wish is read again."""
 
     async def scenario(stage: Stage) -> None:
         await stage.handle(*(of_ann(number) for number in range(300)), message(300, user="u10"))

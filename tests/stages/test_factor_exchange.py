@@ -84,7 +84,7 @@ class Member:
     def moved(self, *item_ids: str) -> Member:
         """Let users have moved items in this order."""
         for item_id in item_ids:
-            self.catalog.factors.moved(np.array([self.catalog.find(item_id)]))
+            self.catalog.factors.mark_shifted(np.array([self.catalog.find(item_id)]))
         return self
 
     def vectors(self, of: str = "vectors") -> np.ndarray:
@@ -258,7 +258,7 @@ def test_what_cannot_be_read_is_left_out(caplog, key, value):
 
     assert np.array_equal(me.vectors(), before)
     assert len(me.catalog) == len(ITEMS)
-    assert f"ignored_move at=head-weights[0]@1 key={key!r} why=" in caplog.text
+    assert f"ignored_shift at=head-weights[0]@1 key={key!r} why=" in caplog.text
 
 
 @pytest.mark.parametrize("key", [b"bob/a", b"me/a", b"bob/never-heard-of"])
@@ -299,6 +299,6 @@ def test_no_more_workers_are_heard_than_there_is_memory_for(caplog):
     with caplog.at_level(logging.WARNING):
         ann.read()
 
-    assert caplog.text.count("ignored_move") == 1 and "instance ids" in caplog.text
+    assert caplog.text.count("ignored_shift") == 1 and "instance ids" in caplog.text
     moved = ann.vectors() - cold
     assert np.allclose(moved[0], 0.25) and np.allclose(moved[3], MOST_WORKERS * 0.25)  # a and c

@@ -76,7 +76,7 @@ def test_what_has_left_the_ring_is_known_by_its_offset(run):
     """A busy user's replayed events teach nothing either."""
 
     async def scenario(stage: Stage) -> None:
-        await stage.handle(*(message(number, "ann") for number in range(SETTINGS.user.ring + 20)))
+        await stage.handle(*(message(number, "ann") for number in range(SETTINGS.user.recent_events + 20)))
         learned = stage.head
         await stage.handle(*(message(number, "ann") for number in range(10)))
         assert stage.head is learned
@@ -98,7 +98,7 @@ def test_an_event_that_was_sent_twice_teaches_once(run):
 
 
 def test_an_event_that_was_sent_twice_is_counted_as_a_duplicate(run, monkeypatch, caplog):
-    """Also long after it left the ring: chunks of the archive go to the table before the state that counts on them."""
+    """Also long after it was recent: chunks of the archive go to the table before the state that counts on them."""
     monkeypatch.setattr(user_stage, "SUMMARY_INTERVAL_S", 0.0)
     caplog.set_level(logging.INFO)
 
@@ -107,7 +107,7 @@ def test_an_event_that_was_sent_twice_is_counted_as_a_duplicate(run, monkeypatch
         batch = await stage.handle(*(message(number, "ann") for number in range(200)))
         assert [key for key, _ in batch.kept] == [seen.key_of(b"ann", 0), b"ann"]
         state = user_state.decode(stage.table[b"ann"])
-        assert (state.n_archived, state.received_ms) == (200 - SETTINGS.user.ring, 2_000_000_000_000)
+        assert (state.n_archived, state.received_ms) == (200 - SETTINGS.user.recent_events, 2_000_000_000_000)
         learned = stage.head
         batch = await stage.handle(*(message(number, "ann", offset=200 + number) for number in range(200)))
         assert stage.head is learned and not batch.signals

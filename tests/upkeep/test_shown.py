@@ -31,11 +31,11 @@ def test_exactly_the_lists_that_show_it_are_found():
     put(shown, "carl", 3)
     put(shown, "carl", 6)
     shown.mark(gone(3), EVERY)
-    assert list(shown.stale()) == [first]
+    assert list(shown.find_stale()) == [first]
     shown.mark(gone(5, 9), EVERY)
-    assert list(shown.stale()) == [first, second]
+    assert list(shown.find_stale()) == [first, second]
     put(shown, "ann", 1, 2)
-    assert list(shown.stale()) == [second]
+    assert list(shown.find_stale()) == [second]
     shown.unmark(second)
     assert shown.n_stale == 0
 
@@ -46,7 +46,7 @@ def test_an_item_that_was_never_heard_of_is_gone_and_the_end_of_a_list_is_not():
     put(shown, "ann", 1)
     unheard_of = put(shown, "bob", 1, UNHEARD_OF)
     shown.mark(gone(), EVERY)
-    assert list(shown.stale()) == [unheard_of]
+    assert list(shown.find_stale()) == [unheard_of]
 
 
 def test_a_list_longer_than_lists_are_now_is_kept_whole():
@@ -55,7 +55,7 @@ def test_a_list_longer_than_lists_are_now_is_kept_whole():
     put(shown, "ann", 1, 2)
     number = put(shown, "bob", 1, 2, 3, 4, 5)
     shown.mark(gone(5), EVERY)
-    assert list(shown.stale()) == [number]
+    assert list(shown.find_stale()) == [number]
 
 
 def test_who_was_inactive_longest_leaves():
@@ -84,7 +84,7 @@ def test_a_user_who_is_taken_out_is_in_nothing():
     assert shown.n_stale == 0
     shown.mark(gone(3), EVERY)
     assert shown.n_stale == 0
-    assert shown.outdated(World(2, 1, 1), 10)[1] == 0
+    assert shown.find_outdated(World(2, 1, 1), 10)[1] == 0
     assert put(shown, "bob", 4) == number
     assert shown.version(number) != version
     shown.mark(gone(3), EVERY)
@@ -97,8 +97,8 @@ def test_what_was_found_in_the_topic_can_be_left_out():
     shown.put(b"ann", [3], world=WORLD, active_ms=0, is_live=False)
     live = put(shown, "bob", 3)
     shown.mark(gone(3), EVERY)
-    assert list(shown.stale(live_only=True)) == [live]
-    assert len(shown.stale()) == 2
+    assert list(shown.find_stale(live_only=True)) == [live]
+    assert len(shown.find_stale()) == 2
 
 
 def test_outdated_lists_come_with_the_newest_active_users_first():
@@ -106,14 +106,14 @@ def test_outdated_lists_come_with_the_newest_active_users_first():
     shown = Shown(1000, 2)
     for number in range(500):
         put(shown, f"u{number}", 1, 2, active_ms=number * 7919 % 500, world=UNKNOWN if number % 2 else WORLD)
-    numbers, n_outdated = shown.outdated(WORLD, 20)
+    numbers, n_outdated = shown.find_outdated(WORLD, 20)
     assert n_outdated == 250
     active = sorted((number * 7919 % 500 for number in range(1, 500, 2)), reverse=True)[:20]
     found = [int(shown.key(number)[1:]) * 7919 % 500 for number in map(int, numbers)]
     assert found == active
     for number in map(int, numbers):
-        shown.made_in(number, WORLD)
-    assert shown.outdated(WORLD, 20)[1] == 230
+        shown.set_world(number, WORLD)
+    assert shown.find_outdated(WORLD, 20)[1] == 230
 
 
 def test_what_it_takes_of_memory():

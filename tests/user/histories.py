@@ -14,8 +14,8 @@ from stream_rec.user.advance import Arrival
 from stream_rec.user.pairs import WINDOW
 from stream_rec.user.state import WEEK_MS, UserConfig, UserState, fold
 
-SMALL = UserConfig(ring=16, tally=16)
-ALL_SAFE = dict.fromkeys(range(3), 10**9)
+SMALL = UserConfig(recent_events=16, weekly_counts=16)
+ALL_ACKNOWLEDGED = dict.fromkeys(range(3), 10**9)
 Happened = tuple[Kind, Interaction]
 
 
@@ -71,17 +71,17 @@ def in_log_order(arrived: Iterable[Arrival]) -> list[str]:
     return [one.event.item_id for one in ordered]
 
 
-def pairs_by_arrival(arrived: Iterable[Arrival], ring_bound: int) -> Counter[tuple[str, str]]:
-    """Return the pair weights after events that came in this order: each adds what it changes within the ring."""
+def pairs_by_arrival(arrived: Iterable[Arrival], bound: int) -> Counter[tuple[str, str]]:
+    """Return the pair weights after events that came in this order: each adds what it changes among the recent ones."""
     total: Counter[tuple[str, str]] = Counter()
-    ring: list[Arrival] = []
+    recent_events: list[Arrival] = []
     for new in arrived:
-        larger = sorted([*ring, new], key=lambda one: (one.event.timestamp_ms, one.event.event_id))
-        if len(larger) > ring_bound and larger[0] is new:
-            continue  # older than all that the full ring holds
+        larger = sorted([*recent_events, new], key=lambda one: (one.event.timestamp_ms, one.event.event_id))
+        if len(larger) > bound and larger[0] is new:
+            continue  # older than all that are kept
         total.update(pairs_by_distance(in_log_order(larger)))
-        total.subtract(pairs_by_distance(in_log_order(ring)))
-        ring = larger[-ring_bound:]
+        total.subtract(pairs_by_distance(in_log_order(recent_events)))
+        recent_events = larger[-bound:]
     return Counter({pair: weight for pair, weight in total.items() if weight})
 
 

@@ -11,7 +11,7 @@ from stream_rec.knowledge.visits import visitor_of
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import COLD, UserConfig, UserState, facts
 from tests.user.histories import (
-    ALL_SAFE,
+    ALL_ACKNOWLEDGED,
     SMALL,
     arrivals,
     event_sets,
@@ -91,29 +91,29 @@ def test_nothing_arrived_is_nothing_changed():
 
 
 def test_a_batch_far_longer_than_the_ring_has_all_its_signals():
-    """50 events in one batch of a user whose ring holds 16: each signal is as if they had come one by one."""
+    """50 events in one batch of a user who keeps 16: each signal is as if they had come one by one."""
     arrived = arrivals([happened(at, f"i{at % 20}") for at in range(50)])
     batched = advance(COLD, arrived, SMALL, {})
 
     assert batched.signals == one_by_one(arrived)[1]
     assert [s.offset for s in batched.signals] == list(range(50))
-    assert len(batched.state.unsettled) == 34
+    assert len(batched.state.pending) == 34
 
 
-def test_unsettled_entries_go_with_the_next_event_once_their_signals_are_safe():
+def test_pending_entries_go_with_the_next_event_once_their_signals_are_acknowledged():
     """In the steady run the state carries them for one batch."""
     arrived = arrivals([happened(at, "a") for at in range(21)])
     first = advance(COLD, arrived[:20], SMALL, {})
 
-    assert len(first.state.unsettled) == 4
-    assert len(advance(first.state, arrived[20:], SMALL, {0: 18}).state.unsettled) == 5
-    assert len(advance(first.state, arrived[20:], SMALL, {0: 19}).state.unsettled) == 1
+    assert len(first.state.pending) == 4
+    assert len(advance(first.state, arrived[20:], SMALL, {0: 18}).state.pending) == 5
+    assert len(advance(first.state, arrived[20:], SMALL, {0: 19}).state.pending) == 1
 
 
 def one_by_one(arrived: list[Arrival]):
     state, made = COLD, []
     for one in arrived:
-        after = advance(state, [one], SMALL, ALL_SAFE)
+        after = advance(state, [one], SMALL, ALL_ACKNOWLEDGED)
         state = after.state
         made += after.signals
     return state, made
@@ -122,7 +122,7 @@ def one_by_one(arrived: list[Arrival]):
 @settings(max_examples=100, deadline=None)
 @given(events=event_sets(), data=st.data())
 def test_a_batch_is_the_same_as_one_by_one(events, data):
-    """Facts and signals do not depend on where batches end, nor on whether the state was settled between."""
+    """Facts and signals do not depend on where batches end, nor on whether the state was released between."""
     arrived = arrivals(data.draw(st.permutations(events)))
     batched, at = COLD, 0
     made = []
@@ -140,7 +140,7 @@ def test_a_batch_is_the_same_as_one_by_one(events, data):
 @settings(max_examples=100, deadline=None)
 @given(events=event_sets(), data=st.data())
 def test_signals_made_again_are_the_same_signals(events, data):
-    """However far the state has gone on, in whatever order topics are read again: as long as nothing was settled."""
+    """However far the state has gone on, in whatever order topics are read again: as long as nothing was released."""
     arrived = arrivals(data.draw(st.permutations(events)))
     state = COLD
     original: dict[tuple[int, int], list] = defaultdict(list)
@@ -157,7 +157,7 @@ def test_signals_made_again_are_the_same_signals(events, data):
 
 
 def test_lines_of_one_order_pair_as_they_stand_in_the_log():
-    """The ring has events of one time in the order of their ids: the nearest twelve are not its last twelve."""
+    """Recent events of one time stand in the order of their ids: the nearest twelve are not the last twelve."""
     order = [happened(1, f"i{line}", event_id=f"e{99 - line}") for line in range(14)]
     last = advance(COLD, arrivals([*order, happened(2, "x")]), SMALL, {}).signals[-1]
 
@@ -165,13 +165,13 @@ def test_lines_of_one_order_pair_as_they_stand_in_the_log():
 
 
 def test_a_ring_whose_bound_has_grown_is_joined_by_what_left_it():
-    """Its first id lets the newest of 17 lines leave a ring of 16 at once; one of 19 would have held it."""
+    """Its first id lets the newest of 17 lines leave 16 recent events at once; 19 would have held it."""
     order = [happened(1, f"i{line}", event_id=f"e{99 - line}") for line in range(17)]
     *before, last = arrivals([*order, happened(2, "x")])
     state = advance(COLD, before, SMALL, {}).state
 
-    assert [entry.item_id for entry in state.unsettled] == ["i16"]
-    assert advance(state, [last], UserConfig(ring=19), {}).signals[0].pairs[0] == ("i16", 12)
+    assert [entry.item_id for entry in state.pending] == ["i16"]
+    assert advance(state, [last], UserConfig(recent_events=19), {}).signals[0].pairs[0] == ("i16", 12)
 
 
 lines = st.tuples(st.integers(0, 9), st.integers(0, 8), st.sampled_from(list(Kind)))
@@ -195,19 +195,22 @@ def test_signals_of_events_in_time_are_those_made_again_from_all_entries(drawn, 
     events.insert(data.draw(st.integers(0, len(events))), data.draw(st.sampled_from(events)))
     arrived, state, at = arrivals(events), COLD, 0
     while at < len(arrived):
-        ring, lessons = data.draw(st.sampled_from([16, 16, 19])), data.draw(st.sampled_from([1, 2, 10]))
-        config = UserConfig(ring=ring, tally=16, weekly_lessons=lessons)
+        recent_events, training_events = (
+            data.draw(st.sampled_from([16, 16, 19])),
+            data.draw(st.sampled_from([1, 2, 10])),
+        )
+        config = UserConfig(recent_events=recent_events, weekly_counts=16, weekly_training_events=training_events)
         batch = arrived[at : at + data.draw(st.sampled_from([1, 1, 1, 4, 20]))]
         at += len(batch)
-        first = advance(state, batch, config, data.draw(st.sampled_from([{}, ALL_SAFE])))
+        first = advance(state, batch, config, data.draw(st.sampled_from([{}, ALL_ACKNOWLEDGED])))
         state = first.state
         assert advance(state, batch, config, {}).signals == first.signals
 
 
 @settings(max_examples=100, deadline=None)
-@given(events=event_sets(max_size=SMALL.ring), data=st.data())
+@given(events=event_sets(max_size=SMALL.recent_events), data=st.data())
 def test_pairs_sum_up_to_one_recomputation(events, data):
-    """Up to a ring of events: the summed changes of any order are the pair weights of the ring in one go."""
+    """Up to as many events as are kept: the summed changes of any order are the pair weights made in one go."""
     arrived = arrivals(data.draw(st.permutations(events)))
 
     assert summed_pairs(one_by_one(arrived)[1]) == pairs_by_distance(in_log_order(arrived))
@@ -216,10 +219,10 @@ def test_pairs_sum_up_to_one_recomputation(events, data):
 @settings(max_examples=100, deadline=None)
 @given(events=event_sets(max_size=50, items=8), data=st.data())
 def test_pairs_beyond_the_ring_follow_the_order_of_arrival(events, data):
-    """Each event changes what the ring of its moment holds: counted here by weighing that before and after."""
+    """Each event changes what the recent events of its moment are: counted here by weighing that before and after."""
     arrived = arrivals(data.draw(st.permutations(events)))
 
-    assert summed_pairs(one_by_one(arrived)[1]) == pairs_by_arrival(arrived, SMALL.ring)
+    assert summed_pairs(one_by_one(arrived)[1]) == pairs_by_arrival(arrived, SMALL.recent_events)
 
 
 def test_what_was_settled_is_not_made_again():
@@ -230,11 +233,13 @@ def test_what_was_settled_is_not_made_again():
     first = advance(COLD, arrived, SMALL, {})
     later = arrivals([*early, happened(200, "b"), *(happened(at, "y") for at in range(300, 305))])[13:]
     moved_on = advance(first.state, later, SMALL, {})
-    settled = advance(moved_on.state, [Arrival(happened(400, "y")[1], Kind.VIEW, 0, 18)], SMALL, ALL_SAFE).state
+    released = advance(
+        moved_on.state, [Arrival(happened(400, "y")[1], Kind.VIEW, 0, 18)], SMALL, ALL_ACKNOWLEDGED
+    ).state
 
     assert [s.item_id for s in first.signals if s.kind == Kind.CLICK] == ["z", "b"]
     assert advance(moved_on.state, [late], SMALL, {}).signals == [s for s in first.signals if s.kind == Kind.CLICK]
-    assert advance(settled, [late], SMALL, {}).signals == []
+    assert advance(released, [late], SMALL, {}).signals == []
 
 
 @settings(max_examples=40, deadline=None)
@@ -245,7 +250,7 @@ def test_advancing_leaves_the_old_state_as_it_was(events):
     state = folded(arrived[: len(arrived) // 2])
     before = repr(state)
 
-    advance(state, arrived, SMALL, ALL_SAFE)
+    advance(state, arrived, SMALL, ALL_ACKNOWLEDGED)
 
     assert repr(state) == before
     assert repr(COLD) == repr(UserState())

@@ -14,7 +14,7 @@ from stream_rec.user import seen
 from stream_rec.user.advance import Advance, Arrival, advance
 from stream_rec.user.seen import Chunk
 from stream_rec.user.state import COLD, WEEK_MS, UserConfig, UserState, decode, encode, facts
-from tests.user.histories import ALL_SAFE, SMALL, arrivals, happened
+from tests.user.histories import ALL_ACKNOWLEDGED, SMALL, arrivals, happened
 
 HOUR_MS = 3_600_000
 
@@ -28,7 +28,7 @@ class User:
         self.chunks: dict[int, Chunk] = {}
 
     def take(self, arrived: list[Arrival]) -> Advance:
-        after = advance(self.state, arrived, self.config, ALL_SAFE, self.chunks.get)
+        after = advance(self.state, arrived, self.config, ALL_ACKNOWLEDGED, self.chunks.get)
         self.state = decode(encode(after.state))
         self.chunks |= after.chunks
         return after
@@ -44,22 +44,22 @@ def test_old_clicks_that_come_twice_count_once():
     assert user.state.counts == (80, 10, 0)
     assert sum(after.n_duplicates for after in made) == 10
     assert [s.kind for after in made for s in after.signals].count(Kind.CLICK) == 10
-    assert [lesson.kind for after in made for lesson in after.lessons].count(Kind.CLICK) == 10
+    assert [one.kind for after in made for one in after.training_events].count(Kind.CLICK) == 10
 
 
 def test_twice_in_one_batch_at_any_age():
-    """Whether the first of them stays in the ring or leaves at once, and in whichever topic the second comes."""
-    full = [happened(1000 * HOUR_MS + n, "a") for n in range(SMALL.ring)]
+    """Whether the first of them stays a recent event or leaves at once, and in whichever topic the second comes."""
+    full = [happened(1000 * HOUR_MS + n, "a") for n in range(SMALL.recent_events)]
     for at in (5, 2000 * HOUR_MS):
         old, other = happened(at, "b", event_id="x"), happened(at, "b", Kind.CLICK, event_id="x")
         user = User(SMALL)
         after = user.take(arrivals([*full, old, old, other]))
 
-        assert (user.state.counts, after.n_duplicates) == ((SMALL.ring + 1, 0, 0), 2)
+        assert (user.state.counts, after.n_duplicates) == ((SMALL.recent_events + 1, 0, 0), 2)
 
 
-def test_an_event_older_than_the_tally_counts_once():
-    """What no week counts any more teaches so often in a user's life, and no more for being sent again."""
+def test_an_event_older_than_the_weekly_counts_counts_once():
+    """What no week counts any more teaches so often of a user, and no more for being sent again."""
     recent = [happened((10 + n) * WEEK_MS, f"i{n}") for n in range(40)]
     old = [happened(n, "old") for n in range(5)]
     user = User(SMALL)
@@ -73,20 +73,20 @@ def test_an_event_older_than_the_tally_counts_once():
 def test_who_fits_into_the_ring_has_no_digests():
     """Such a user's state is as small as ever, but for when the last event came."""
     user = User(SMALL)
-    for one in arrivals(happened(at, "a") for at in range(SMALL.ring)):
+    for one in arrivals(happened(at, "a") for at in range(SMALL.recent_events)):
         user.take([one])
     assert (user.state.recent_ids, user.state.n_archived, user.chunks) == (b"", 0, {})
 
 
 def test_bounds():
-    """At most RECENT digests between batches, eight bytes for each event that has left the ring, whatever its size."""
+    """At most RECENT digests between batches, eight bytes for each event that is not recent, whatever its size."""
     user = User(SMALL)
     n_events = 3_000
     came = arrivals(happened(at, "a", event_id=f"{at}-" + "x" * 200) for at in range(n_events))
     for at in range(0, n_events, 50):
         user.take(came[at : at + 50])
         assert len(user.state.recent_ids) <= seen.RECENT * seen.DIGEST_BYTES
-    n_left = n_events - SMALL.ring
+    n_left = n_events - SMALL.recent_events
     assert user.state.n_archived + len(user.state.recent_ids) // seen.DIGEST_BYTES == n_left
     assert list(user.chunks) == list(range(-(-user.state.n_archived // seen.CHUNK)))
     assert sum(len(seen.encode(chunk)) for chunk in user.chunks.values()) < 8 * n_left + 100
@@ -113,7 +113,7 @@ def test_facts_leave_digests_out():
 
 
 def test_what_was_taken_before_an_update_is_known_as_far_as_the_state_told():
-    """A state of version 3 names what has just left its ring; from there on nothing is forgotten."""
+    """A state of version 3 names what has just left its recent events; from there on nothing is forgotten."""
     user = User(SMALL)
     came = arrivals(happened(at, "a") for at in range(20))
     state = advance(COLD, came, SMALL, {}).state
@@ -121,7 +121,7 @@ def test_what_was_taken_before_an_update_is_known_as_far_as_the_state_told():
         **{f: getattr(state, f) for f in state.__struct_fields__ if f not in ("version", "recent_ids")}, version=3
     )
     user.state = decode(encode(old))
-    assert len(user.state.unsettled) == 4
+    assert len(user.state.pending) == 4
     for at in range(100, 200):
         user.take([Arrival(happened(at, "a")[1], Kind.VIEW, 0, at)])
     again = [Arrival(one.event, Kind.VIEW, 0, 1000 + n) for n, one in enumerate(came)]
@@ -144,7 +144,7 @@ def test_any_order_any_distance_any_batches(data, seed):
         )
         for _ in range(n_events)
     ]
-    config = UserConfig(ring=16, tally=16, weekly_lessons=1_000_000)
+    config = UserConfig(recent_events=16, weekly_counts=16, weekly_training_events=1_000_000)
     user, came, signals = User(config), arrivals(events), Counter()
     at = 0
     while at < len(came):

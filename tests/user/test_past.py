@@ -45,7 +45,7 @@ def test_own_items_add_up_over_weeks():
 
 
 def test_own_items_reach_further_than_recent_ones():
-    """The ring holds 16 events; the tally remembers what came before."""
+    """The recent events hold 16 events; the weekly counts remember what came before."""
     state = folded(arrivals([happened(0, "a"), *(happened(at, "b") for at in range(1, 20))]))
     found = past(state, ROWS.get, recent_items=10)
 
@@ -92,20 +92,20 @@ def test_deriving_changes_nothing():
 @settings(max_examples=100, deadline=None)
 @given(events=event_sets(), known=st.sets(st.integers(0, 11)), n=st.integers(1, 12))
 def test_a_past_is_what_the_entries_say(events, known, n):
-    """Of each item that the catalog knows, by looking through all of the tally and the ring."""
+    """Of each item that the catalog knows, by looking through all of the weekly counts and the recent_events."""
     rows = {f"i{item}": 100 - item for item in known}
     state = folded(arrivals(events))
     found = past(state, rows.get, recent_items=n)
 
-    own = [tally for tally in state.tally if tally.item_id in rows]
-    of_item = {tally.item_id: [other for other in own if other.item_id == tally.item_id] for tally in own}
+    own = [count for count in state.weekly_counts if count.item_id in rows]
+    of_item = {count.item_id: [other for other in own if other.item_id == count.item_id] for count in own}
     assert found.own_rows.tolist() == [rows[item_id] for item_id in of_item]
     assert found.own_counts.tolist() == [sum(sum(one.counts) for one in of) for of in of_item.values()]
     assert found.own_first_ms.tolist() == [of[0].last_ms for of in of_item.values()]
     assert found.own_last_ms.tolist() == [max(one.last_ms for one in of) for of in of_item.values()]
     assert found.n_counted == found.own_counts.sum()
 
-    newest = {entry.item_id: entry for entry in state.ring if entry.item_id in rows}
+    newest = {entry.item_id: entry for entry in state.recent_events if entry.item_id in rows}
     recent = sorted(newest.values(), key=lambda entry: entry.order, reverse=True)[:n]
     assert found.recent == recent
     assert found.recent_rows.tolist() == [rows[entry.item_id] for entry in recent]

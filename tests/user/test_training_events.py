@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from stream_rec.events.interaction import Kind
 from stream_rec.user.advance import Advance, advance
 from stream_rec.user.state import COLD, UNCOUNTED, WEEK_MS, UserConfig, facts
-from tests.user.histories import ALL_SAFE, arrivals, event_sets, folded, happened
+from tests.user.histories import ALL_ACKNOWLEDGED, arrivals, event_sets, folded, happened
 
-TWO = UserConfig(ring=16, tally=1024, weekly_lessons=2)
+TWO = UserConfig(recent_events=16, weekly_counts=1024, weekly_training_events=2)
 
 
 def clicks(n: int, *, week: int = 0, item_id: str = "a") -> list:
@@ -30,7 +30,7 @@ def test_of_events_that_are_alike_two_teach():
     after = advance(COLD, arrivals(clicks(10_000)), TWO, {})
 
     assert taught(after) == [(Kind.CLICK, 0), (Kind.CLICK, 1)]
-    assert [arrival.offset for arrival in after.lessons] == [0, 1]
+    assert [arrival.offset for arrival in after.training_events] == [0, 1]
     assert after.state.counts == (0, 10_000, 0)
 
 
@@ -53,7 +53,7 @@ def test_an_event_that_does_not_teach_makes_no_pair():
 @settings(max_examples=100, deadline=None)
 @given(events=event_sets(items=3, weeks=2), data=st.data())
 def test_topics_out_of_step_teach_the_same(events, data):
-    """Which events teach depends on the order within each topic alone, as far as the tally reaches."""
+    """Which events teach depends on the order within each topic alone, as far as the weekly counts reach."""
     in_step = arrivals(events)
     by_topic = {kind: [one for one in in_step if one.kind == kind] for kind in Kind}
     order = data.draw(st.permutations([one.kind for one in in_step]))
@@ -77,13 +77,13 @@ def test_signals_made_again_are_the_same_signals(events, data):
         state = after.state
         original[one.kind, one.offset] = after.signals
     replayed = data.draw(st.permutations(arrived))[: data.draw(st.integers(0, len(arrived)))]
-    config = msgspec.structs.replace(TWO, weekly_lessons=data.draw(st.sampled_from([1, 2, 5])))
+    config = msgspec.structs.replace(TWO, weekly_training_events=data.draw(st.sampled_from([1, 2, 5])))
     again = advance(state, replayed, config, {})
     by_source = defaultdict(list)
     for signal in again.signals:
         by_source[signal.kind, signal.offset].append(signal)
 
-    assert again.lessons == []
+    assert again.training_events == []
     assert {source: signals for source, signals in original.items() if source in by_source} == by_source
     assert all(not original[one.kind, one.offset] for one in replayed if (one.kind, one.offset) not in by_source)
 
@@ -91,20 +91,20 @@ def test_signals_made_again_are_the_same_signals(events, data):
 @settings(max_examples=100, deadline=None)
 @given(events=event_sets(items=3, weeks=2), data=st.data())
 def test_a_batch_is_the_same_as_one_by_one(events, data):
-    """Signals and lessons do not depend on where batches end."""
+    """Signals and training events do not depend on where batches end."""
     arrived = arrivals(data.draw(st.permutations(events)))
-    state, signals, lessons = COLD, [], []
+    state, signals, training_events = COLD, [], []
     for one in arrived:
-        after = advance(state, [one], TWO, ALL_SAFE)
-        state, signals, lessons = after.state, signals + after.signals, lessons + after.lessons
+        after = advance(state, [one], TWO, ALL_ACKNOWLEDGED)
+        state, signals, training_events = after.state, signals + after.signals, training_events + after.training_events
     batched = advance(COLD, arrived, TWO, {})
 
-    assert (batched.signals, batched.lessons) == (signals, lessons)
+    assert (batched.signals, batched.training_events) == (signals, training_events)
 
 
-def test_what_the_tally_cannot_count_teaches_no_more_than_so_often():
-    """Neither a week too full for its items nor one that has left the tally is a way round: 512 of each user's life."""
-    tiny = UserConfig(ring=16, tally=16)
+def test_what_the_weekly_counts_cannot_count_teaches_no_more_than_so_often():
+    """Neither a week too full for its items nor one that has left the counts is a way round: 512 of each user, ever."""
+    tiny = UserConfig(recent_events=16, weekly_counts=16)
     full = [happened(8 * WEEK_MS, f"i{n}") for n in range(16)]
     state = folded(arrivals([*full, happened(9 * WEEK_MS, "new")]), tiny)
     assert state.first_week == 9
@@ -112,12 +112,12 @@ def test_what_the_tally_cannot_count_teaches_no_more_than_so_often():
     after = advance(state, [msgspec.structs.replace(a, offset=a.offset + 100) for a in arrivals(late)], tiny, {})
 
     assert len(taught(after)) == UNCOUNTED
-    assert after.lessons == []
+    assert after.training_events == []
     assert after.state.n_uncounted == 2000
 
     overfull = [happened(WEEK_MS, f"i{n % 40}", event_id=str(n)) for n in range(4000)]
     after = advance(COLD, arrivals(overfull), tiny, {})
-    assert UNCOUNTED < len(taught(after)) <= UNCOUNTED + 40 * tiny.weekly_lessons
+    assert UNCOUNTED < len(taught(after)) <= UNCOUNTED + 40 * tiny.weekly_training_events
 
 
 def test_of_a_week_so_many_events_teach_how_lists_are_ranked():
@@ -126,6 +126,6 @@ def test_of_a_week_so_many_events_teach_how_lists_are_ranked():
     arrived = arrivals([happened(at, f"i{at}") for at in (1, 2, 2, 3, 4, 5)] + [happened(WEEK_MS, "later")])
     after = advance(COLD, arrived, three, {})
 
-    assert [arrival.event.item_id for arrival in after.lessons] == ["i1", "i2", "i3", "later"]
+    assert [arrival.event.item_id for arrival in after.training_events] == ["i1", "i2", "i3", "later"]
     assert len(after.signals) == 6
-    assert advance(after.state, arrived, three, {}).lessons == []
+    assert advance(after.state, arrived, three, {}).training_events == []

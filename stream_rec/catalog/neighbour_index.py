@@ -1,6 +1,7 @@
-"""Who came to which items: the rings of ``knowledge/visits.py`` of all items, by item and turned round by visitor.
+"""The neighbour index: the recent visits (``knowledge/visits.py``) of all items, by item and turned round by visitor.
 
-A visitor is here as long as some item's ring names him. What is looked up by visitor is bounded too: his newest items.
+A visitor is here as long as some item's recent visits name them. What is looked up by visitor is bounded too: their
+newest items.
 """
 
 from __future__ import annotations
@@ -8,59 +9,59 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from stream_rec.catalog.arrays import grown
+from stream_rec.catalog.arrays import grow
 from stream_rec.knowledge.visits import changes
 
 ITEMS = 64
 """Newest items kept of one visitor. 64 or 256 made no difference on the three logs."""
 LEAST_VISITS = 8
-"""Room for an item's visitors at first; it doubles as they come, so that a long tail stays small."""
+"""Room for an item's recent visits at first; it doubles as they come, so that a long tail stays small."""
 
 
-class Visitors:
-    """The bounded matrix of recent visits, updated item by item."""
+class NeighbourIndex:
+    """The bounded matrix of recent visits: what users alike are found in, updated item by item."""
 
     def __init__(self) -> None:
         self.of_item = np.full((0, LEAST_VISITS), -1, dtype=np.int32)
-        """(>= n, room) slots of an item's recent visitors, in no order; the first ``n_of_item`` count."""
+        """(>= n, room) slots of the users who visited an item recently, in no order; the first ``n_of_item`` count."""
         self.n_of_item = np.zeros(0, dtype=np.int32)
         self.rows = np.zeros((0, ITEMS), dtype=np.int32)
         """(slots, ITEMS) what a visitor came to, oldest first; the first ``n_rows`` count."""
         self.times = np.zeros((0, ITEMS))
         """(slots, ITEMS) when, in milliseconds."""
         self.n_rows = np.zeros(0, dtype=np.int32)
-        self._n_rings = np.zeros(0, dtype=np.int32)
-        """(slots,) in how many items' rings a visitor is, more than ``n_rows`` where those are full."""
+        self._n_holders = np.zeros(0, dtype=np.int32)
+        """(slots,) among how many items' recent visits a visitor is, more than ``n_rows`` where those are full."""
         self._slot_of: dict[int, int] = {}
         self._free: list[int] = []
 
     def __len__(self) -> int:
-        """Return the number of visitors."""
+        """Return the number of users."""
         return len(self._slot_of)
 
     def reserve(self, n_rows: int) -> None:
         """Make room for ``n_rows`` items."""
-        self.of_item = grown(self.of_item, n_rows, fill=-1)
-        self.n_of_item = grown(self.n_of_item, n_rows)
+        self.of_item = grow(self.of_item, n_rows, fill=-1)
+        self.n_of_item = grow(self.n_of_item, n_rows)
 
     def slot(self, visitor: int) -> int:
-        """Return a visitor's slot, -1 where he is not here."""
+        """Return a visitor's slot, -1 where they are not here."""
         return self._slot_of.get(visitor, -1)
 
     def put(self, row: int, before: bytes, after: bytes) -> None:
-        """Replace the ring of one item."""
+        """Replace the recent visits of one item."""
         left, came = changes(before, after)
-        came_visitors = [visitor for _, visitor in came]
+        came_users = [visitor for _, visitor in came]
         left_slots = []
         for _, visitor in left:
             slot = self._slot_of[visitor]
             left_slots.append(slot)
-            self._n_rings[slot] -= 1
-            if self._n_rings[slot] == 0 and visitor not in came_visitors:
+            self._n_holders[slot] -= 1
+            if self._n_holders[slot] == 0 and visitor not in came_users:
                 del self._slot_of[visitor]
                 self._free.append(slot)
-        came_slots = np.array(self._slots(came_visitors), dtype=np.int64)
-        self._n_rings[came_slots] += 1  # a visitor stands in a ring once
+        came_slots = np.array(self._slots(came_users), dtype=np.int64)
+        self._n_holders[came_slots] += 1  # a visitor stands once among the visits of an item
         while self.n_of_item[row] - len(left) + len(came) > self.of_item.shape[1]:
             self.of_item = np.hstack([self.of_item, np.full_like(self.of_item, -1)])
         _exchange(
@@ -75,9 +76,9 @@ class Visitors:
             np.array([seen_ms for seen_ms, _ in came], dtype=np.float64),
         )
 
-    def _slots(self, visitors: list[int]) -> list[int]:
-        slots = list(map(self._slot_of.get, visitors))
-        return [*map(self._slot, visitors)] if None in slots else slots
+    def _slots(self, users: list[int]) -> list[int]:
+        slots = list(map(self._slot_of.get, users))
+        return [*map(self._slot, users)] if None in slots else slots
 
     def _slot(self, visitor: int) -> int:
         slot = self._slot_of.get(visitor)
@@ -88,10 +89,10 @@ class Visitors:
             else:
                 slot = len(self._slot_of)
                 if slot == len(self.n_rows):
-                    self.rows = grown(self.rows, slot + 1)
-                    self.times = grown(self.times, slot + 1)
-                    self.n_rows = grown(self.n_rows, slot + 1)
-                    self._n_rings = grown(self._n_rings, slot + 1)
+                    self.rows = grow(self.rows, slot + 1)
+                    self.times = grow(self.times, slot + 1)
+                    self.n_rows = grow(self.n_rows, slot + 1)
+                    self._n_holders = grow(self._n_holders, slot + 1)
             self._slot_of[visitor] = slot
         return slot
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from stream_rec.config import EmbedderSettings
 from stream_rec.embedding.batching import n_padded
 from stream_rec.embedding.encoder import Encoder, build
+from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.embedding.text import canonical_text
 from stream_rec.events.item import Item
 

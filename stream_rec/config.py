@@ -11,16 +11,18 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from stream_rec.addresses import AddressError, addresses
+from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import SettingsError
 from stream_rec.events.validate import InputLimits
 from stream_rec.kafka_settings import HIDDEN, SECRETS, KafkaSettings, hide_secrets
 from stream_rec.knowledge.bounds import KnowledgeConfig
+from stream_rec.names import Name
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.user.state import UserConfig
 
@@ -34,8 +36,6 @@ RENAMED = {
 }
 """Settings of older versions: section and key, and what the key is called now."""
 
-Name = Annotated[str, Meta(pattern=r"^(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}\Z")]
-"""A part of names of folders, topics and groups: nothing that leads elsewhere."""
 PositiveFloat = Annotated[float, Meta(gt=0)]
 
 
@@ -83,31 +83,6 @@ class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Users, of all workers together, whose lists are kept fresh between their events: the newest active ones."""
     refresh_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """Share of a core that each worker spends on lists whose world has changed since they were made; 0: none."""
-
-
-class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The embedding process."""
-
-    encoder: str = "minilm"
-    """`minilm` (bundled weights), `hashing` (no model), or the name or folder of any transformers model."""
-    revision: str = ""
-    """Of the model, part of the encoder's identity: change it and every item is embedded again."""
-    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    """auto: float16 on a GPU, float32 on a CPU."""
-    pooling: Literal["auto", "mean", "cls", "last"] = "auto"
-    """auto: what the model's own 1_Pooling/config.json says, else mean."""
-    passage_prefix: str = ""
-    """Put before every item text: "passage: " for the E5 family."""
-    query_prefix: str = ""
-    """Put before every query: "query: " for the E5 family, an instruction for others."""
-    max_tokens: Annotated[int, Meta(ge=8)] = 256
-    """Longer texts are cut."""
-    token_budget: Annotated[int, Meta(ge=8)] = 2048
-    """Most tokens, padding included, in one forward pass. A third faster than 8192 on a CPU; a GPU wants more."""
-    hashing_dimensions: Annotated[int, Meta(ge=8, le=4096)] = 256
-    data_dir: str = ".stream-rec/embedder"
-    instance_id: Name = "embedder-1"
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

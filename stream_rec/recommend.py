@@ -1,7 +1,8 @@
 """From a user's state and the catalog to a ranked list, and from what was chosen to a better head.
 
-``rank`` finds and scores candidates; ``recommend`` makes the list of them: vary, reserve, explore, explain; ``teach``
-learns from what the user did next. ``recommender.py`` is what calls them, in production, replay and evaluation.
+``rank`` finds and scores candidates; ``recommend`` makes the list of them: vary, give fresh slots, explore, explain;
+``teach`` learns from what the user did next. ``recommender.py`` is what calls them, in production, replay and
+evaluation.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import AsOf, Slate, SlateItem
 from stream_rec.knowledge.visits import visitor_of
-from stream_rec.ranking import bpr
+from stream_rec.ranking import fresh_choices
 from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.features import Inputs, inputs
 from stream_rec.ranking.head import Head, HeadConfig, Scored
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.reranking import reserve
 from stream_rec.reranking.diversify import diversify
 from stream_rec.reranking.explain import explained
 from stream_rec.reranking.explore import Arms, Explored, certain, explore
-from stream_rec.reranking.reserve import Fresh
+from stream_rec.reranking.fresh_slots import Fresh, fill_fresh_slots
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
 from stream_rec.user.past import Past, past
 from stream_rec.user.state import UserState
@@ -65,13 +66,13 @@ class Slots(NamedTuple):
 
     places: np.ndarray
     """(m,)"""
-    n_reserved: int
-    """How many at the end are reserved: nothing is drawn for them."""
+    n_kept_back: int
+    """How many at the end are kept back from exploration: nothing is drawn for them."""
 
     @property
     def n_ranked(self) -> int:
         """How many stand before those."""
-        return len(self.places) - self.n_reserved
+        return len(self.places) - self.n_kept_back
 
 
 def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace: Workspace, *, now_ms: int) -> Ranked:
@@ -90,7 +91,9 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
     fresh_inputs = scored.inputs.keep(fresh)
     fresh_log_p = head.score_fresh(fresh_inputs)
     fresh_order = np.argsort(-fresh_log_p, kind="stable")
-    fresh_likely = reserve.fresh_share(head.reserve, scored.inputs.history) * np.exp(fresh_log_p[fresh_order])
+    fresh_likely = fresh_choices.fresh_share(head.fresh_choices, scored.inputs.history) * np.exp(
+        fresh_log_p[fresh_order]
+    )
     best = np.argsort(-scored.log_p, kind="stable")
     return Ranked(history, candidates, scored, best, fresh, fresh_inputs, fresh[fresh_order], fresh_likely)
 
@@ -104,7 +107,7 @@ def recommend(
         request: Names this list: what is drawn depends on it and on ``config.seed``, see ``draws``.
     """
     slots = Slots(
-        *reserve.with_reserved(
+        *fill_fresh_slots(
             _varied(ranked, catalog, config),
             np.exp(ranked.scored.log_p),
             Fresh(ranked.fresh_best, ranked.fresh_likely),
@@ -141,8 +144,9 @@ def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: He
     is_fresh = np.append(ranked.fresh, -1)[at] == places[is_candidate]
     if is_fresh.any():
         head = head.learned_fresh(ranked.fresh_inputs, at[is_fresh], config)
-    seen = reserve.updated(head.reserve, ranked.scored.inputs.history, int(is_candidate.sum()), int(is_fresh.sum()))
-    return msgspec.structs.replace(head, reserve=seen)
+    n_chosen, n_fresh = int(is_candidate.sum()), int(is_fresh.sum())
+    counted = fresh_choices.count(head.fresh_choices, ranked.scored.inputs.history, n_chosen, n_fresh)
+    return msgspec.structs.replace(head, fresh_choices=counted)
 
 
 def learn(
@@ -204,7 +208,7 @@ def slate(
 
 
 def _with_unexposed(ranked: Ranked, slots: Slots, n: int, exposures: Exposures) -> Slots:
-    """Return the list with the likeliest candidate that was in no list yet in its last slot, which is then reserved.
+    """Return the list with the likeliest candidate that was in no list yet in its last slot, which is then kept back.
 
     What is never shown is never chosen; the head alone would leave a tenth to a half of a catalog in the dark.
     """
@@ -220,7 +224,7 @@ def _with_unexposed(ranked: Ranked, slots: Slots, n: int, exposures: Exposures) 
 def _explored(
     ranked: Ranked, slots: Slots, catalog: Catalog, config: RankingConfig, exposures: Exposures, request: str
 ) -> Explored:
-    """Return the list with some slots above the reserved ones given to fresh items that few have seen."""
+    """Return the list with some slots above those kept back given to fresh items that few have seen."""
     if config.explore_share <= 0:
         return certain(slots.places)
     is_shown = np.zeros(len(ranked.best), dtype=bool)
@@ -234,7 +238,7 @@ def _explored(
         slots.places[: slots.n_ranked],
         slots.places[slots.n_ranked :],
         Arms(arms, successes, exposures.of(arm_rows) + successes),
-        config.n - slots.n_reserved,
+        config.n - slots.n_kept_back,
         config.explore_share,
         draws(config.seed, request),
     )

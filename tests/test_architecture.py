@@ -12,14 +12,24 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "stream_rec"
 LAYERS = (
-    ("errors", "addresses", "kafka_settings", "stop_signals", "private_folder", "package_data"),
+    ("errors", "addresses", "names", "kafka_settings", "stop_signals", "private_folder", "package_data"),
     ("events",),
     ("runtime",),
-    ("knowledge", "user", "embedding", "catalog", "ranking", "retrieval", "reranking", "config", "explain"),
+    ("explain",),
+    ("knowledge",),
+    ("user",),
+    ("embedding",),
+    ("catalog",),
+    ("retrieval",),
+    ("ranking",),
+    ("reranking",),
+    ("config",),
     ("recommend",),
     ("recommender",),
-    ("pipeline", "upkeep"),
-    ("kernels", "logs"),
+    ("upkeep",),
+    ("pipeline",),
+    ("kernels",),
+    ("logs",),
     ("client", "replay"),
     ("topics", "broker"),
     ("operations", "evaluation"),
@@ -75,6 +85,13 @@ def test_imports_run_one_way(path: Path):
     assert {top for top in needed if layer_of(top) > own} == set()
 
 
+def test_a_layer_of_the_core_is_one_package():
+    """So no arrow goes back between neighbours either."""
+    core = LAYERS[layer_of("events") : layer_of("kernels") + 1]
+
+    assert [layer for layer in core if len(layer) != 1] == []
+
+
 def needed_modules(path: Path) -> set[str]:
     """Return the modules of this package that a file imports."""
     known = {name_of(module) for module in MODULES}
@@ -106,7 +123,7 @@ def test_the_runtime_knows_no_recommender():
     outside = {name for name in needed_by("runtime") if name.split(".")[0] != "runtime"}
 
     assert outside <= {
-        *("errors", "addresses", "kafka_settings", "stop_signals", "private_folder"),
+        *("errors", "addresses", "names", "kafka_settings", "stop_signals", "private_folder"),
         *("events", "events.codec", "events.partition", "events.rejected"),
     }
 

@@ -159,6 +159,6 @@ class Catalog:
             if row >= len(self._is_listed):
                 self._is_listed = grow(self._is_listed, row + 1)
             self.factors.add(row, item_id)
-            self.similar.reserve(row + 1)
-            self.knowledge.reserve(row + 1)
+            self.similar.ensure_capacity(row + 1)
+            self.knowledge.ensure_capacity(row + 1)
         return row

@@ -4,7 +4,7 @@
 
 The base is the item's frozen text vector x, projected onto random signs (which keeps angles, roughly), so a new item
 begins near items that read alike; an item without a text begins at signs of its own. ``shift`` is how far choices
-have taken it since (``ranking/bpr.py``): the sum of every worker's shifts, each worker's counted once, in
+have taken it since (``catalog/bpr.py``): the sum of every worker's shifts, each worker's counted once, in
 any order (a sum CRDT, as the head is).
 
 Source:

@@ -43,15 +43,15 @@ class Knowledge:
         self._trending = Trending(HALF_LIVES)
         self._states: dict[int, ItemState] = {}
 
-    def reserve(self, n_rows: int) -> None:
+    def ensure_capacity(self, n_rows: int) -> None:
         """Make room for ``n_rows`` items."""
         self.counts = grow(self.counts, n_rows)
         self.repeats = grow(self.repeats, n_rows)
         self.levels = grow(self.levels, n_rows, fill=-np.inf)
         self.first_ms = grow(self.first_ms, n_rows)
         self.last_ms = grow(self.last_ms, n_rows)
-        self.successors.reserve(n_rows)
-        self.neighbour_index.reserve(n_rows)
+        self.successors.ensure_capacity(n_rows)
+        self.neighbour_index.ensure_capacity(n_rows)
 
     def put(
         self, row: int, state: ItemState, rows_of: Callable[[Collection[str]], list[int]], *, is_listed: bool

@@ -39,7 +39,7 @@ class NeighbourIndex:
         """Return the number of users."""
         return len(self._slot_of)
 
-    def reserve(self, n_rows: int) -> None:
+    def ensure_capacity(self, n_rows: int) -> None:
         """Make room for ``n_rows`` items."""
         self.of_item = grow(self.of_item, n_rows, fill=-1)
         self.n_of_item = grow(self.n_of_item, n_rows)

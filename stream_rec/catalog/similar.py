@@ -25,7 +25,7 @@ class SimilarItems:
         self._n = np.full(0, -1, dtype=np.int32)
         """Neighbours of each row; -1 where the list is not computed."""
 
-    def reserve(self, n_rows: int) -> None:
+    def ensure_capacity(self, n_rows: int) -> None:
         """Make room for ``n_rows`` items."""
         self._rows = grow(self._rows, n_rows)
         self._similarities = grow(self._similarities, n_rows)

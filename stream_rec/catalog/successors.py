@@ -28,7 +28,7 @@ class Successors:
         self.total_before = np.zeros(0)
         """(>= n,) sum of the weights of all predecessors: how often users came here from anywhere."""
 
-    def reserve(self, n_rows: int) -> None:
+    def ensure_capacity(self, n_rows: int) -> None:
         """Make room for ``n_rows`` items."""
         self.rows = grow(self.rows, n_rows)
         self.weights = grow(self.weights, n_rows)

@@ -9,9 +9,9 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.config import EmbedderSettings
 from stream_rec.embedding.codec import MAX_IDENTITY_BYTES
 from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable, SettingsError
 
 Vectors: TypeAlias = NDArray[np.float32]

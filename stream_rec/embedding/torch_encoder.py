@@ -23,8 +23,8 @@ import transformers
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from stream_rec.config import EmbedderSettings
 from stream_rec.embedding.batching import token_batches
+from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable
 
 log = logging.getLogger(__name__)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.fresh import EVENTS as FRESH_EVENTS
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
-from stream_rec.ranking import bpr
 from stream_rec.retrieval.candidates import Candidates
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, WIDE
 from stream_rec.user.past import Past

@@ -21,10 +21,10 @@ from msgspec import Struct
 
 from stream_rec.ranking import linear_head, network_head
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUTS, Inputs
+from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.ranking.policy import HeadConfig
-from stream_rec.reranking.reserve import ReserveState
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class Scored:
 class Head(Protocol):
     """What ranking, learning and explaining need of a head. Arguments and results as of ``MixtureHead``.
 
-    It is a msgspec struct too, so that ``teach`` can put another ``reserve`` into it.
+    It is a msgspec struct too, so that ``teach`` can put other ``fresh_choices`` into it.
     """
 
-    reserve: ReserveState
+    fresh_choices: FreshChoices
     n_choices: int
 
     def score(self, inputs: Inputs) -> Scored: ...
@@ -66,7 +66,7 @@ class MixtureHead(Struct, frozen=True):
     fresh: LinearHead
     record: tuple[float, float] = (0.0, 0.0)
     """Log-likelihood of the choices under each expert, linear first, fading."""
-    reserve: ReserveState = ReserveState()
+    fresh_choices: FreshChoices = FreshChoices()
     """How often what was chosen was fresh."""
     n_choices: int = 0
     """Groups of choices learned from: an order of many lines is one."""

@@ -30,10 +30,10 @@ from msgspec import Struct
 from stream_rec.errors import SettingsError, StateVersionError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUT_NAMES
+from stream_rec.ranking.fresh_choices import HALF_LIFE_EVENTS, NOTHING, FreshChoices
 from stream_rec.ranking.head import HeadConfig, MixtureHead
 from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.network_head import NetworkHead
-from stream_rec.reranking.reserve import HALF_LIFE_EVENTS, NOTHING, ReserveState
 
 VERSION = 1
 MEMORY = 100.0
@@ -44,7 +44,7 @@ MOST_CHOICES = 2**53
 ROUNDING = 1e-3
 """Counts of choices are differences of larger ones: they may lie so far below 0."""
 N_SUMS = 2 + 2 * (len(HISTORY) + 1)
-"""Fading sums: two of the experts' record, then those of the reserve."""
+"""Fading sums: two of the experts' record, then the counts of fresh choices."""
 
 
 class MalformedContribution(ValueError):
@@ -59,7 +59,7 @@ class Contribution(Struct, frozen=True, eq=False):
     squares: np.ndarray
     """(p,) float64 sums of squared gradients, without the cold head's."""
     sums: np.ndarray
-    """(N_SUMS,) float64 the experts' record and the reserve's counts, which fade."""
+    """(N_SUMS,) float64 the experts' record and the counts of fresh choices, which fade."""
     n_choices: int
 
 
@@ -289,13 +289,13 @@ def _head(like: MixtureHead, weights: np.ndarray, squares: np.ndarray, sums: np.
         network=NetworkHead(items, context, output, of_squares[2], of_squares[3], output_squares),
         fresh=LinearHead(fresh, of_squares[1]),
         record=(float(sums[0]), float(sums[1])),
-        reserve=ReserveState(counts[: len(NOTHING)], counts[len(NOTHING) :]),
+        fresh_choices=FreshChoices(counts[: len(NOTHING)], counts[len(NOTHING) :]),
         n_choices=n_choices,
     )
 
 
 def _sums(head: MixtureHead) -> np.ndarray:
-    return np.array([*head.record, *head.reserve.fresh, *head.reserve.choices])
+    return np.array([*head.record, *head.fresh_choices.fresh, *head.fresh_choices.choices])
 
 
 _HEADER = struct.Struct("<B16sQ")

@@ -26,8 +26,8 @@ from msgspec import Struct
 from stream_rec.errors import SettingsError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
+from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.head import Head, HeadConfig, Scored, average, log_softmax
-from stream_rec.reranking.reserve import ReserveState
 
 LEAST_PROBABILITY = 1e-6
 """Trees say 0 and 1; odds must stay finite."""
@@ -48,7 +48,7 @@ class RiverHead(Struct, frozen=True, eq=False):
     model: Classifier
     fresh: Classifier
     seed: int
-    reserve: ReserveState = ReserveState()
+    fresh_choices: FreshChoices = FreshChoices()
     n_choices: int = 0
 
     def score(self, inputs: Inputs) -> Scored:

@@ -23,9 +23,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from stream_rec.config import EmbedderSettings
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.embedding.encoder import Encoder, build
+from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.embedding.text import HASH_BYTES, canonical_text, content_hash
 from stream_rec.events.item import Item

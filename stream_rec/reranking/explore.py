@@ -48,7 +48,7 @@ class Explored:
     """A list, best first. The arrays run parallel."""
 
     places: np.ndarray
-    """(n,) from ``ranked``, ``arms`` or ``reserved``."""
+    """(n,) from ``ranked``, ``arms`` or ``kept_back``."""
     propensities: np.ndarray
     """(n,) in (0, 1], the probability that the item is in the list."""
     is_exploring: np.ndarray
@@ -62,25 +62,25 @@ def certain(places: np.ndarray) -> Explored:
 
 def explore(
     ranked: np.ndarray,
-    reserved: np.ndarray,
+    kept_back: np.ndarray,
     arms: Arms,
     n: int,
     share: float,
     draws: tuple[float, float],
 ) -> Explored:
-    """Return a list of at most ``n`` in which ``share`` of the slots show arms, on average, followed by ``reserved``.
+    """Return a list of at most ``n`` in which ``share`` of the slots show arms, on average, followed by ``kept_back``.
 
     It is shorter where there is too little to show. About 10 µs for 24 arms, n = 20 and a share of 0.005; 20 at 0.05.
 
     Args:
         ranked: (m,) places, best first; those beyond ``n`` are never shown.
-        reserved: (r,) places that nothing is drawn for.
-        arms: None of them in ``ranked`` or ``reserved``.
+        kept_back: (r,) places that nothing is drawn for.
+        arms: None of them in ``ranked`` or ``kept_back``.
         share: Above 0, to 1.
         draws: Of this request, uniform in [0, 1).
     """
     grid = particle_grid(len(arms.places))
-    return Explored(*_explored(ranked[:n], reserved, *arms, n, share, draws, grid, PRIOR))
+    return Explored(*_explored(ranked[:n], kept_back, *arms, n, share, draws, grid, PRIOR))
 
 
 @lru_cache(maxsize=128)
@@ -125,14 +125,14 @@ def posterior_particles(
 
 
 @numba.njit(cache=True)
-def _explored(ranked, reserved, arms, successes, exposures, n, share, draws, grid, prior):
+def _explored(ranked, kept_back, arms, successes, exposures, n, share, draws, grid, prior):
     fewer = int(np.floor(share * n))
     p_more = share * n - fewer
     fewer, more = min(fewer, len(arms)), min(fewer + 1, len(arms))
     most = more if p_more > 0.0 else fewer
     u, v = draws
-    places, propensities = np.empty(n + len(reserved), dtype=np.int64), np.ones(n + len(reserved))
-    is_exploring = np.zeros(n + len(reserved), dtype=np.bool_)
+    places, propensities = np.empty(n + len(kept_back), dtype=np.int64), np.ones(n + len(kept_back))
+    is_exploring = np.zeros(n + len(kept_back), dtype=np.bool_)
     n_ranked, n_exploring = 0, 0
     for slot in range(n):  # one that nothing is left for is left out
         at = n_ranked + n_exploring
@@ -151,8 +151,8 @@ def _explored(ranked, reserved, arms, successes, exposures, n, share, draws, gri
             if_more = np.count_nonzero(tops[:, :more] == drawn[rank])
             places[at] = arms[drawn[rank]]
             propensities[at] = ((1.0 - p_more) * if_fewer + p_more * if_more) / len(tops)
-    end = n_ranked + n_exploring + len(reserved)
-    places[end - len(reserved) : end] = reserved
+    end = n_ranked + n_exploring + len(kept_back)
+    places[end - len(kept_back) : end] = kept_back
     return places[:end], propensities[:end], is_exploring[:end]
 
 

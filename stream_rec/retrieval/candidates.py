@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.ranking import bpr
 from stream_rec.retrieval.fresh import fresh_by_text, newcomers
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
 from stream_rec.retrieval.repeat import repeated

@@ -32,7 +32,7 @@ class Meeting:
         self.similarity = np.zeros(0)
         self.met_at = np.zeros(0, dtype=np.int64)
 
-    def reserve(self, n_slots: int) -> None:
+    def ensure_capacity(self, n_slots: int) -> None:
         """Make room for ``n_slots`` users."""
         if n_slots > len(self.similarity):
             self.similarity = np.zeros(2 * n_slots)
@@ -52,7 +52,7 @@ def add_neighbours(
     Args:
         own_slot: The user's own, who is nobody's neighbour; -1 where there is none.
     """
-    meeting.reserve(len(neighbour_index.n_rows))
+    meeting.ensure_capacity(len(neighbour_index.n_rows))
     scratch.n_touched = _add(
         scratch.values,
         scratch.is_touched,

@@ -22,7 +22,7 @@ class World:
 
     def __init__(self, n_rows: int = ROWS) -> None:
         self.neighbour_index = NeighbourIndex()
-        self.neighbour_index.reserve(n_rows)
+        self.neighbour_index.ensure_capacity(n_rows)
         self.now: dict[int, dict[str, int]] = {row: {} for row in range(n_rows)}
 
     def put(self, row: int, came: dict[str, int]) -> None:
@@ -155,7 +155,7 @@ def test_an_item_has_room_for_any_number(n):
     world = World()
     world.put(1, {"z": 1})
     world.put(0, {f"u{k}": k for k in range(n)})
-    world.neighbour_index.reserve(3000)
+    world.neighbour_index.ensure_capacity(3000)
     world.check()
 
     assert world.neighbour_index.of_item.shape[0] >= 3000

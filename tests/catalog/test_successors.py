@@ -28,7 +28,7 @@ def put(successors: Successors, successor: int, before: dict[int, int], after: d
 def test_any_sequence_of_changes_is_the_newest_weights_turned_round(updates):
     """And so are the sums: of an item's successors, and of what it follows. A weight that is not above 0 is none."""
     successors = Successors()
-    successors.reserve(6)
+    successors.ensure_capacity(6)
     now: dict[int, dict[int, int]] = {row: {} for row in range(6)}
     for successor, weights in updates:
         put(successors, successor, now[successor], weights)
@@ -46,7 +46,7 @@ def test_any_sequence_of_changes_is_the_newest_weights_turned_round(updates):
 def full(lightest: int = 1) -> Successors:
     """Return successors 0 to 99 of item 200, with weights from ``lightest`` up."""
     successors = Successors()
-    successors.reserve(201)
+    successors.ensure_capacity(201)
     for successor in range(SUCCESSORS):
         put(successors, successor, {}, {200: lightest + successor})
     return successors
@@ -83,9 +83,9 @@ def test_one_that_was_driven_out_comes_back_when_it_is_heavy_enough():
 def test_room_grows_with_what_is_known(n):
     """What was known before stays."""
     successors = Successors()
-    successors.reserve(n)
+    successors.ensure_capacity(n)
     put(successors, 0, {}, {n - 1: 4})
-    successors.reserve(5000)
+    successors.ensure_capacity(5000)
     put(successors, 4999, {}, {n - 1: 6})
 
     assert [part.tolist() for part in successors.of(n - 1)] == [[4999, 0], [6.0, 4.0]]

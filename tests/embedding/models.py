@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from stream_rec.config import EmbedderSettings
 from stream_rec.embedding.encoder import build
+from stream_rec.embedding.settings import EmbedderSettings
 
 
 def require_extra() -> None:

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from stream_rec.config import EmbedderSettings
 from stream_rec.embedding.encoder import build
+from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable, SettingsError
 from tests.embedding import models
 

@@ -6,8 +6,8 @@ import logging
 import numpy as np
 import pytest
 
-from stream_rec.config import EmbedderSettings
 from stream_rec.embedding.encoder import build
+from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable
 from tests.embedding import models
 

@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 
 from stream_rec.ranking.features import INPUT_NAMES
+from stream_rec.ranking.fresh_choices import NOTHING, FreshChoices
 from stream_rec.ranking.head import HeadConfig, MixtureHead, cold
 from stream_rec.ranking.linear_head import LinearHead
-from stream_rec.reranking.reserve import NOTHING, ReserveState
 
 SMALL = HeadConfig(hidden=4)
 
@@ -23,7 +23,7 @@ def preferring(**weights: float) -> MixtureHead:
     return msgspec.structs.replace(head, linear=linear, fresh=linear, record=(0.0, -1e6))
 
 
-def reserving(head: MixtureHead, share: float = 1.0) -> MixtureHead:
-    """Return a head that has learned what share of all choices is fresh: at 1 every reserved slot pays."""
+def giving_fresh_slots(head: MixtureHead, share: float = 1.0) -> MixtureHead:
+    """Return a head that has learned what share of all choices is fresh: at 1 every fresh slot pays."""
     learned = tuple(1e6 * share for _ in NOTHING), tuple(1e6 for _ in NOTHING)
-    return msgspec.structs.replace(head, reserve=ReserveState(*learned))
+    return msgspec.structs.replace(head, fresh_choices=FreshChoices(*learned))

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream_rec.catalog import bpr
 from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
 from stream_rec.knowledge import popularity
 from stream_rec.knowledge.popularity import HOUR_MS
 from stream_rec.knowledge.state import ItemState
-from stream_rec.ranking import bpr
 from stream_rec.ranking import features as module
 from stream_rec.ranking.features import (
     CONTEXT,

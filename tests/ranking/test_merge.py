@@ -11,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.errors import StateVersionError
+from stream_rec.ranking import fresh_choices, merge
 from stream_rec.ranking import head as heads
-from stream_rec.ranking import merge
 from stream_rec.ranking.features import CONTEXT, INPUTS, Inputs
 from stream_rec.ranking.head import HeadConfig, MixtureHead
 from stream_rec.ranking.merge import Contribution, MalformedContribution, SharedHead
-from stream_rec.reranking import reserve
 from tests.ranking.partitions import Workers, ndcg, read
 
 CONFIG = HeadConfig(hidden=3)
@@ -38,8 +37,8 @@ def chooses(shared: SharedHead, *seeds: int) -> SharedHead:
         head = shared.head
         head = head.learned(head.score(inputs), rng.integers(6, size=1), np.ones(1), CONFIG)
         head = head.learned_fresh(inputs, rng.integers(6, size=1), CONFIG)
-        kept = reserve.updated(head.reserve, inputs.history, 1, int(rng.integers(2)))
-        shared.learned(msgspec.structs.replace(head, reserve=kept))
+        kept = fresh_choices.count(head.fresh_choices, inputs.history, 1, int(rng.integers(2)))
+        shared.learned(msgspec.structs.replace(head, fresh_choices=kept))
     return shared
 
 
@@ -238,7 +237,7 @@ def test_relaxing_is_shared_as_far_as_it_is_ones_own():
 
 
 def test_fading_sums_fade_once_for_each_choice():
-    """Each worker's part of the record and the reserve fades with its own choices, and the others' parts with them too.
+    """Each worker's part of the record and of fresh choices fades with its own choices, and the others' parts too.
 
     So what a worker that has gone for good said of the experts is forgotten in time.
     """
@@ -252,10 +251,10 @@ def test_fading_sums_fade_once_for_each_choice():
     def of_others() -> list[float]:
         return [
             worker.head.record[0] - worker.own().sums[0],
-            sum(worker.head.reserve.choices) - worker.own().sums[6:].sum(),
+            sum(worker.head.fresh_choices.choices) - worker.own().sums[6:].sum(),
         ]
 
-    expected = [gone.sums[0] * CONFIG.memory**20, gone.sums[6:].sum() * 2 ** (-20 / reserve.HALF_LIFE_EVENTS)]
+    expected = [gone.sums[0] * CONFIG.memory**20, gone.sums[6:].sum() * 2 ** (-20 / fresh_choices.HALF_LIFE_EVENTS)]
     assert of_others() == pytest.approx(expected)
     assert worker.own().sums.tolist() == pytest.approx(alone.own().sums.tolist(), rel=0.2)
     worker.take("third", merge.nothing(COLD))

@@ -11,9 +11,9 @@ import pytest
 from stream_rec.errors import SettingsError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import INPUTS, NAMES
+from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.head import HeadConfig
 from stream_rec.ranking.river_head import RiverHead, cold
-from stream_rec.reranking.reserve import ReserveState
 from tests.ranking.worlds import drawn
 
 LOGISTIC = HeadConfig(river="river.linear_model:LogisticRegression", river_negatives=3)
@@ -116,12 +116,12 @@ def test_fresh_items_have_a_model_of_their_own():
 
 
 def test_it_carries_what_the_rest_of_the_core_needs():
-    """The reserve can be replaced, choices are counted, each input contributes, and drift is River's own affair."""
+    """Fresh choices can be replaced, choices are counted, each input contributes, and drift is River's own affair."""
     head = taught(LOGISTIC, n=2)
 
     assert head.n_choices == 2
-    seen = ReserveState(fresh=(1.0, 0.0, 0.0, 0.0))
-    assert msgspec.structs.replace(head, reserve=seen).reserve == seen
+    seen = FreshChoices(fresh=(1.0, 0.0, 0.0, 0.0))
+    assert msgspec.structs.replace(head, fresh_choices=seen).fresh_choices == seen
     assert head.contributions(head.score(drawn(6)), np.array([1, 3])).shape == (2, INPUTS)
     assert head.relaxed(0.01) is head
 

@@ -15,7 +15,7 @@ from stream_rec.recommend import Ranked, rank, recommend
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.state import UserState
 from tests.catalog.stock import NEW, OLD, embedded, stocked, taught
-from tests.ranking.heads import preferring, reserving
+from tests.ranking.heads import giving_fresh_slots, preferring
 from tests.user.histories import arrivals, folded, happened
 
 NOW_MS = 5 * 7 * 86_400_000
@@ -83,7 +83,7 @@ def catalogs(draw: st.DrawFn) -> Catalog:
 
 
 heads = st.builds(
-    lambda share, weights: reserving(preferring(**weights), share),
+    lambda share, weights: giving_fresh_slots(preferring(**weights), share),
     st.sampled_from([0.0, 0.1, 1.0]),
     st.dictionaries(st.sampled_from(NAMES), st.floats(-3, 3), max_size=8),
 )

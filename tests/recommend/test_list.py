@@ -9,10 +9,10 @@ from stream_rec.events.item import Item
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.recommend import recommend
-from stream_rec.reranking import reserve
+from stream_rec.reranking import fresh_slots
 from stream_rec.user.state import COLD
 from tests.catalog.stock import embedded
-from tests.ranking.heads import preferring, reserving
+from tests.ranking.heads import giving_fresh_slots, preferring
 from tests.recommend.lists import PLAIN, POPULAR, USUAL, crowd, listed, made, ranked_for
 
 
@@ -67,31 +67,31 @@ def test_what_was_shown_often_is_explored_less():
     assert found == {f"f{n}" for n in range(10, 15)}
 
 
-def test_reserved_slots_stand_at_the_end_when_they_pay():
+def test_fresh_slots_stand_at_the_end_when_they_pay():
     """The best fresh items, as the head of fresh items ranks them: here the newest first. They are certain."""
     head = msgspec.structs.replace(preferring(popularity=9), fresh=preferring(age_6h=1).linear)
     config = msgspec.structs.replace(PLAIN, n=10, fresh_worth=3)
-    items = made(COLD, crowd(), config, reserving(head))
+    items = made(COLD, crowd(), config, giving_fresh_slots(head))
     m = sum(item.item_id.startswith("f") for item in items)
 
-    assert 1 < m <= reserve.SLOTS
+    assert 1 < m <= fresh_slots.SLOTS
     assert [item.item_id for item in items] == [f"p{n}" for n in range(10 - m)] + [f"f{14 - n}" for n in range(m)]
     assert {item.propensity for item in items} == {1.0}
     assert [item.reason.kind for item in items[10 - m :]] == ["fresh"] * m
     plain = [f"p{n}" for n in range(10)]
-    assert listed(COLD, crowd(), config, reserving(head, share=0.0)) == plain
-    assert listed(COLD, crowd(), msgspec.structs.replace(config, fresh_worth=0), reserving(head)) == plain
+    assert listed(COLD, crowd(), config, giving_fresh_slots(head, share=0.0)) == plain
+    assert listed(COLD, crowd(), msgspec.structs.replace(config, fresh_worth=0), giving_fresh_slots(head)) == plain
 
 
-def test_exploring_leaves_reserved_slots_alone():
-    """All others explore; the last ones are still the reserved ones, and nobody stands there twice."""
+def test_exploring_leaves_fresh_slots_alone():
+    """All others explore; the last ones are still the fresh ones, and nobody stands there twice."""
     config = msgspec.structs.replace(PLAIN, n=10, fresh_worth=3)
-    head = reserving(preferring(popularity=9))
-    reserved = [item_id for item_id in listed(COLD, crowd(), config, head) if item_id.startswith("f")]
-    m = len(reserved)
+    head = giving_fresh_slots(preferring(popularity=9))
+    kept_back = [item_id for item_id in listed(COLD, crowd(), config, head) if item_id.startswith("f")]
+    m = len(kept_back)
     items = made(COLD, crowd(), msgspec.structs.replace(config, explore_share=1.0), head)
 
-    assert [item.item_id for item in items[10 - m :]] == reserved
+    assert [item.item_id for item in items[10 - m :]] == kept_back
     assert [item.reason.kind for item in items[: 10 - m]] == ["explore"] * (10 - m)
     assert [item.propensity for item in items[10 - m :]] == [1.0] * m
     assert len({item.item_id for item in items}) == 10
@@ -120,16 +120,16 @@ def test_now_and_then_the_last_slot_is_for_an_item_that_was_in_no_list():
 def test_exploring_leaves_the_slot_for_the_unseen_alone():
     """Also where the unseen one had made way for a fresh item before."""
     config = msgspec.structs.replace(PLAIN, n=10, tail_every=1)
-    head = reserving(preferring(popularity=9))
+    head = giving_fresh_slots(preferring(popularity=9))
     for fresh_worth, unseen in ((0.0, "p10"), (3.0, "p4")):
         shown = msgspec.structs.replace(config, fresh_worth=fresh_worth)
         before = listed(COLD, crowd(), shown, head)
         assert before[-1] == unseen
-        reserved = [item_id for item_id in before if item_id.startswith("f")] + [unseen]
+        kept_back = [item_id for item_id in before if item_id.startswith("f")] + [unseen]
         items = made(COLD, crowd(), msgspec.structs.replace(shown, explore_share=1.0), head)
-        ends = items[10 - len(reserved) :]
-        assert [(item.item_id, item.propensity) for item in ends] == [(item_id, 1.0) for item_id in reserved]
-        assert {item.reason.kind for item in items[: 10 - len(reserved)]} == {"explore"}
+        ends = items[10 - len(kept_back) :]
+        assert [(item.item_id, item.propensity) for item in ends] == [(item_id, 1.0) for item_id in kept_back]
+        assert {item.reason.kind for item in items[: 10 - len(kept_back)]} == {"explore"}
 
 
 def test_diversity_brings_in_what_is_different():

@@ -17,7 +17,7 @@ from stream_rec.reranking.explain import LEAST_SIMILARITY
 from stream_rec.user import state as user_state
 from stream_rec.user.state import COLD, UserState
 from tests.catalog.stock import contents, embedded, stocked, taught
-from tests.ranking.heads import SMALL, preferring, reserving
+from tests.ranking.heads import SMALL, giving_fresh_slots, preferring
 from tests.recommend.lists import (
     NOW_MS,
     PLAIN,
@@ -123,7 +123,7 @@ def test_an_empty_catalog_gives_an_empty_list():
     """For everybody, whatever the settings."""
     for config in (PLAIN, RankingConfig(diversity=0.5, explore_share=0.5)):
         for user in (COLD, viewer("a", "b")):
-            assert listed(user, Catalog(), config, reserving(USUAL)) == []
+            assert listed(user, Catalog(), config, giving_fresh_slots(USUAL)) == []
 
 
 def test_an_item_of_the_history_that_the_catalog_does_not_know_does_no_harm():

@@ -6,9 +6,9 @@ import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Kind
+from stream_rec.ranking.fresh_choices import fresh_share
 from stream_rec.ranking.head import HeadConfig, cold
 from stream_rec.recommend import teach
-from stream_rec.reranking import reserve
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.state import COLD
 from tests.catalog.stock import contents, stocked, taught
@@ -86,11 +86,11 @@ def test_what_share_of_choices_is_fresh_is_learned():
     """By length of history: a stranger's choices say nothing of a user with events."""
     catalog, head = crowd(), cold(HEAD, 0)
     ranked = ranked_for(COLD, catalog, head)
-    fresh = teach(ranked, chosen(catalog, "f3"), head, HEAD).reserve
-    other = teach(ranked, chosen(catalog, "p3"), head, HEAD).reserve
+    fresh = teach(ranked, chosen(catalog, "f3"), head, HEAD).fresh_choices
+    other = teach(ranked, chosen(catalog, "p3"), head, HEAD).fresh_choices
 
-    assert reserve.fresh_share(fresh, 0) > reserve.fresh_share(head.reserve, 0) > reserve.fresh_share(other, 0)
-    assert reserve.fresh_share(fresh, 1) == reserve.fresh_share(head.reserve, 1)
+    assert fresh_share(fresh, 0) > fresh_share(head.fresh_choices, 0) > fresh_share(other, 0)
+    assert fresh_share(fresh, 1) == fresh_share(head.fresh_choices, 1)
 
 
 def test_teaching_leaves_everything_as_it_was():

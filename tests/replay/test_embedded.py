@@ -12,8 +12,8 @@ from threading import BrokenBarrierError
 import numpy as np
 import pytest
 
-from stream_rec.config import EmbedderSettings
 from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.config import EmbedderSettings, Settings
+from stream_rec.config import Settings
+from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.events.slate import Slate
 from stream_rec.logs.log import read_events, read_items
 from stream_rec.pipeline import Pipeline

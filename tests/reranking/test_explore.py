@@ -79,7 +79,7 @@ def test_what_is_certain_is_shown_as_it_stands():
     assert not explored.is_exploring.any()
 
 
-def test_reserved_places_end_every_list():
+def test_places_kept_back_end_every_list():
     """Whether it explores (u at the top of its range) or not; nothing is drawn for them."""
     for u in (0.0, 0.999):
         explored = explore(RANKED, RESERVED, ALL, 10, 0.01, (u, 0.5))
@@ -106,7 +106,7 @@ def test_the_largest_draw_shows_no_more_than_there_is():
     st.integers(0, 2**32 - 1),
 )
 def test_a_list_repeats_nothing_and_keeps_the_order(m, arms, n, share, seed):
-    """Ranked items are a prefix of the ranking, reserved ones the end of the list; probabilities are above 0."""
+    """Ranked items are a prefix of the ranking, kept back ones the end of the list; probabilities are above 0."""
     rng = np.random.default_rng(seed)
     exposures = rng.integers(0, 50, len(arms)).astype(float)
     successes = np.floor(exposures * rng.random(len(arms)))

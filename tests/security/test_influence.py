@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from stream_rec.catalog.bpr import FARTHEST
 from stream_rec.config import Settings
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.embedding.hashing import HashingEncoder
@@ -23,7 +24,6 @@ from stream_rec.embedding.text import canonical_text
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.logs.log import read_events, read_items
 from stream_rec.pipeline import Pipeline
-from stream_rec.ranking.bpr import FARTHEST
 
 LOG = Path(__file__).parents[2] / "examples" / "entree_chicago"
 LATER_MS = 2_000_000_000_000

@@ -10,11 +10,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream_rec.catalog import factors
+from stream_rec.catalog import bpr, factors
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.factors import DIMENSIONS
 from stream_rec.config import Settings
-from stream_rec.ranking import bpr
 from stream_rec.stages import factor_exchange as module
 from stream_rec.stages.factor_exchange import MOST_WORKERS, RECORDS, FactorExchange, is_move
 from tests.catalog.stock import embedded

@@ -127,7 +127,7 @@ def test_a_user_of_a_batch_teaches_all_of_it_at_once(run):
         before = stage.head
         batch = await stage.handle(message(12, "ann"), message(13, "ann"))
         assert stage.head.n_choices == before.n_choices + 1
-        assert sum(stage.head.reserve.choices) == pytest.approx(sum(before.reserve.choices) + 2, rel=1e-2)
+        assert sum(stage.head.fresh_choices.choices) == pytest.approx(sum(before.fresh_choices.choices) + 2, rel=1e-2)
         assert len(batch.lists) == 1
 
     run(scenario)
@@ -157,7 +157,7 @@ def test_an_item_that_is_not_known_teaches_nothing(run):
         before = stage.head
         one = Interaction("e99", "ann", "never heard of", 99_000)
         await stage.handle(Message(b"ann", msgspec.json.encode(one), 99))
-        assert same(msgspec.structs.replace(stage.head, reserve=before.reserve), before)
+        assert same(msgspec.structs.replace(stage.head, fresh_choices=before.fresh_choices), before)
 
     run(scenario)
 

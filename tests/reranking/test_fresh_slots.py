@@ -1,23 +1,12 @@
-"""Slots for fresh items: who makes way, and how the share of fresh choices is learned."""
+"""Fresh slots: who makes way for whom."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rec.reranking.reserve import (
-    HALF_LIFE_EVENTS,
-    PRIOR,
-    SLOTS,
-    Fresh,
-    ReserveState,
-    fresh_share,
-    merge,
-    updated,
-    with_reserved,
-)
+from stream_rec.reranking.fresh_slots import SLOTS, Fresh, fill_fresh_slots
 
 LIKELY = np.array([0.40, 0.20, 0.10, 0.06, 0.03, 0.001, 0.001])
 
@@ -32,7 +21,7 @@ def listed(
     ranked: tuple[int, ...] = (0, 1, 2, 3, 4),
 ) -> list[int]:
     """Return the list, having seen that what was let in stands at its end and is counted."""
-    places, n_let_in = with_reserved(
+    places, n_let_in = fill_fresh_slots(
         np.array(ranked, dtype=np.int64),
         LIKELY,
         Fresh(np.array(fresh, dtype=np.int64), np.array(fresh_likely)),
@@ -111,37 +100,10 @@ def test_no_repeats_at_most_n_and_at_most_so_many_slots(n, m, fresh, worth, budg
     ranked = rng.permutation(20)[: min(n, m)]
     likely, fresh_likely = rng.random(20), np.sort(rng.random(len(fresh)))[::-1].copy()
     candidates = Fresh(np.array(fresh, dtype=np.int64), fresh_likely)
-    made, n_let_in = with_reserved(ranked, likely, candidates, n, worth, budget)
+    made, n_let_in = fill_fresh_slots(ranked, likely, candidates, n, worth, budget)
     places = made.tolist()
 
     assert len(set(places)) == len(places) <= n
     assert len(places) >= len(ranked)
     assert set(places[len(places) - n_let_in :]) == set(places) - set(ranked.tolist()) <= set(fresh)
     assert n_let_in <= SLOTS
-
-
-def test_the_share_is_learned_by_history():
-    """5 fresh of 50 choices on top of the prior; other histories keep the prior."""
-    state = updated(ReserveState(), 2, n_choices=50, n_fresh=5)
-
-    assert fresh_share(state, 2) == pytest.approx((5 + PRIOR[0]) / (50 + PRIOR[1]))
-    assert fresh_share(state, 0) == PRIOR[0] / PRIOR[1]
-
-
-def test_counts_fade():
-    """After a half-life of other choices half is left."""
-    state = updated(ReserveState(), 0, n_choices=100, n_fresh=100)
-    for _ in range(int(HALF_LIFE_EVENTS)):
-        state = updated(state, 1, n_choices=1, n_fresh=0)
-
-    assert state.fresh[0] == pytest.approx(50)
-    assert state.choices[0] == pytest.approx(50)
-
-
-def test_states_of_workers_add_up():
-    """Merging adds the counts of each history."""
-    first = updated(ReserveState(), 0, n_choices=10, n_fresh=1)
-    second = updated(ReserveState(), 0, n_choices=20, n_fresh=4)
-
-    assert merge(first, second) == merge(second, first)
-    assert fresh_share(merge(first, second), 0) == pytest.approx((5 + PRIOR[0]) / (30 + PRIOR[1]))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream_rec.catalog import bpr
+from stream_rec.catalog.bpr import FARTHEST, ITEMS, LEAST_POOL, NEGATIVES, RATE, REGULARIZATION, TIMES
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.factors import DIMENSIONS, Factors
-from stream_rec.ranking import bpr
-from stream_rec.ranking.bpr import FARTHEST, ITEMS, LEAST_POOL, NEGATIVES, RATE, REGULARIZATION, TIMES
 from stream_rec.user.past import Past
 from tests.catalog.stock import embedded, stocked
 

@@ -25,7 +25,7 @@ INSTALL_FAILED = { echo "nothing was installed; if certificates are named above:
 company's authority and all others that you trust, or add it to the system's"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test interop test-containers test-crash evaluate wheel audit lint clean
+.PHONY: help setup demo check test interop test-containers test-crash evaluate wheel audit lint docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -77,7 +77,7 @@ test-containers: .venv/ready-full  ## tests that need a container engine (Docker
 test-crash: .venv/ready-full  ## the crash matrix, for hours (SEEDS=0:100 EVENTS=50000 RATE=500 FAULTS=all); goes on where it was stopped
 	@exec $(BIN)/python -m tests.crash --seeds $(SEEDS) --events $(EVENTS) --rate $(RATE) --faults $(FAULTS) $(CRASH_ARGS)
 
-evaluate: .venv/ready-full  ## README's table: the engine next to all baselines on three logs (LOGS=folder, JOBS=n)
+evaluate: .venv/ready-full  ## the tables of docs/measurements.md: the engine next to all baselines on three logs (LOGS=folder, JOBS=n)
 	@exec $(BIN)/python benchmarks/evaluate.py --logs $(LOGS) --out evaluation --jobs $(JOBS)
 
 wheel: $(READY)  ## dist/*.whl, with its kernels compiled: who installs it, with this Python's version, compiles nothing
@@ -90,5 +90,8 @@ audit: .venv/ready-light  ## known vulnerabilities of the dependencies; says so 
 lint: .venv/ready-full  ## style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
+docs: .venv/ready-full  ## the documentation as a site in site/; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 exec $(BIN)/mkdocs build --strict --quiet
+
 clean:  ## remove .venv and what runs leave behind
-	@rm -rf .venv .stream-rec build dist .pytest_cache .hypothesis .ruff_cache
+	@rm -rf .venv .stream-rec build dist site .pytest_cache .hypothesis .ruff_cache

@@ -1,4 +1,4 @@
-"""The README's table: the engine and all baselines over three public logs, by `stream-rec evaluate`.
+"""The table of docs/measurements.md: the engine and all baselines over three public logs, by `stream-rec evaluate`.
 
     python benchmarks/evaluate.py --logs ../shared/data --out evaluation
 
@@ -39,7 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if missing := [name for name in LIMITS if not (arguments.logs / name / "events.jsonl.gz").is_file()]:
         parser.error(
-            f"{arguments.logs} has no {', '.join(missing)}: see README, Evaluation, for where the logs come from"
+            f"{arguments.logs} has no {', '.join(missing)}: docs/measurements.md says where the logs come from"
         )
     results = {}
     for name, limit in LIMITS.items():

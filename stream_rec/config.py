@@ -43,32 +43,38 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The development broker of `stream-rec broker start`."""
 
     data_dir: str = ".stream-rec/broker"
+    """Its logs and its broker.json lie there."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 0
     """Port that clients use; 0 takes the preferred or a free one at the first start and keeps it."""
     preferred_port: Annotated[int, Meta(ge=0, le=65_535)] = 9092
     """Taken at the first start where port is 0 and nobody has it; 0: any free one."""
     controller_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    """Port that Kafka's own controller uses; 0 takes a free one and keeps it."""
     heap_mb: Annotated[int, Meta(ge=128)] = 512
+    """Most memory that Java may use for objects."""
     kafka_version: str = "4.1.0"
     """Version of Kafka's jars, and of the image with --docker."""
     image: str = "apache/kafka"
     """Container image of --docker; its tag is kafka_version."""
     start_timeout_s: PositiveFloat = 60.0
+    """How long a start waits for it to answer."""
 
 
 class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The worker process: user stage and item stage."""
 
     app_id: Name = "stream-rec"
+    """Name of the workers' consumer group, and of their changelogs."""
     instance_id: Name = "worker-1"
     """Stable name of this process among the workers; no two live ones may share it."""
     data_dir: str = ".stream-rec/worker"
     """State lies in data_dir/instance_id. Losing it costs time, not data."""
     batch_events: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
-    """Of one batch, at most. Behind a backlog large batches serve more events: a user gets one list for all of his."""
+    """Of one batch, at most. Behind a backlog large batches serve more events: a user gets one list for them all."""
     batch_wait_s: PositiveFloat = 0.005
     """How long a lone event may wait for company."""
     commit_interval_s: PositiveFloat = 1.0
+    """How often offsets are committed. What a crash takes again is as long."""
     session_timeout_s: Annotated[float, Meta(ge=6)] = 15.0
     """After so long without a sign of life a worker's partitions go to another."""
     ready_timeout_s: PositiveFloat = 300.0

@@ -31,16 +31,23 @@ class KafkaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     replication_factor: Positive = 1
     """3 in production, with min.insync.replicas 2 on the brokers."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How clients talk to the brokers; SASL_SSL on a secured cluster."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How clients log in, where security_protocol has SASL."""
     sasl_username: str = ""
+    """User of this program on the brokers."""
     sasl_password: str = ""
+    """A secret: better as a variable than in a file."""
     ssl_cafile: str = ""
     """PEM file of the authority that signed the brokers' certificates. Empty: the system's authorities."""
     ssl_certfile: str = ""
     """PEM file of this client's certificate, where the brokers ask for one."""
     ssl_keyfile: str = ""
+    """PEM file of the key of that certificate. Empty: it is in ssl_certfile."""
     ssl_key_password: str = ""
+    """Of ssl_keyfile, where it is encrypted; a secret as well."""
     ssl_check_hostname: bool = True
+    """Whether a broker's certificate must name the host that was called."""
 
     def __repr__(self) -> str:
         """Show everything but secrets: a repr ends in logs and tracebacks."""

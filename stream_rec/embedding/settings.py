@@ -17,6 +17,7 @@ class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     revision: str = ""
     """Of the model, part of the encoder's identity: change it and every item is embedded again."""
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    """auto: a GPU where there is one."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     """auto: float16 on a GPU, float32 on a CPU."""
     pooling: Literal["auto", "mean", "cls", "last"] = "auto"
@@ -30,5 +31,8 @@ class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     token_budget: Annotated[int, Meta(ge=8)] = 2048
     """Most tokens, padding included, in one forward pass. A third faster than 8192 on a CPU; a GPU wants more."""
     hashing_dimensions: Annotated[int, Meta(ge=8, le=4096)] = 256
+    """Numbers of a vector of the `hashing` encoder."""
     data_dir: str = ".stream-rec/embedder"
+    """Its mirror of embeddings lies in data_dir/instance_id. Losing it costs time, not data."""
     instance_id: Name = "embedder-1"
+    """Stable name of this process among the embedders; no two live ones may share it."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stream_rec.evaluation.baselines.choice import describe_settings
 from stream_rec.evaluation.evaluation import ENGINE
+
+WIDTH = 98
+"""Of a line of the page."""
 
 METRICS = ("ndcg", "hit_rate")
 
@@ -75,13 +79,14 @@ def write_page(results: Mapping[str, Mapping[str, Any]], *, command: str) -> str
     lines = [
         "# Where a baseline is better than stream_rec, and what baselines chose",
         "",
-        "Every part of the scored events (as in README; parts: `stream_rec/evaluation/slices.py`) in which at least",
-        "one baseline has a higher ndcg@20 or hit_rate@20, with the best of them. Parts of few events are listed too;",
-        "there the best of many methods is partly luck. Made by",
+        "Every part of the scored events (parts: `stream_rec/evaluation/slices.py`) in which at least one",
+        "baseline has a higher ndcg@20 or hit_rate@20, with the best of them. Parts of few events are",
+        "listed too; there the best of many methods is partly luck. Made by",
         "",
         f"    {command}",
         "",
-        "Each baseline chose its settings on the warm-up of each log (`stream_rec/evaluation/baselines/choice.py`).",
+        "Each baseline chose its settings on the warm-up of each log, by the ndcg@20 that stands beside them",
+        "(`stream_rec/evaluation/baselines/choice.py`).",
     ]
     for log, methods in results.items():
         found = find_losses(methods)
@@ -102,9 +107,9 @@ def write_page(results: Mapping[str, Mapping[str, Any]], *, command: str) -> str
         ]
         chosen = {name: result["chosen"] for name, result in methods.items() if _has_chosen(result)}
         if chosen:
-            lines += ["", "| method | trials | ndcg@20 there | chosen |", "|---" * 4 + "|"]
-        lines += [
-            f"| {name} | {one['n_trials']} | {one['warm_up_ndcg']:.4f} | {describe_settings(one['settings'])} |"
-            for name, one in chosen.items()
-        ]
+            lines += ["", "What baselines chose:", ""]
+        for name, one in chosen.items():
+            settings = describe_settings(one["settings"])
+            text = f"- `{name}` ({one['n_trials']} trials, {one['warm_up_ndcg']:.4f}): {settings}."
+            lines += textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     return "\n".join(lines) + "\n"

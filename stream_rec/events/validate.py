@@ -26,6 +26,7 @@ class InputLimits(Struct, frozen=True, kw_only=True):
     """What an input record may be at most."""
 
     id_bytes: Annotated[int, msgspec.Meta(ge=1)] = 256
+    """Longest accepted id, as UTF-8."""
     record_bytes: Annotated[int, msgspec.Meta(ge=1)] = 65_536
     """Largest accepted value of one record; an item with vectors of its own may need more."""
     future_ms: Milliseconds = DAY_MS

@@ -34,6 +34,7 @@ class HeadConfig(Struct, frozen=True, kw_only=True):
     rate: Annotated[float, Meta(gt=0, le=1)] = 0.05
     """AdaGrad's step size of the linear experts."""
     network_rate: Annotated[float, Meta(gt=0, le=1)] = 0.05
+    """AdaGrad's step size of the network."""
     hidden: Annotated[int, Meta(ge=1, le=256)] = 24
     """Hidden units of the network."""
     forget_choices: Annotated[float, Meta(gt=0)] = 4000.0
@@ -43,7 +44,9 @@ class HeadConfig(Struct, frozen=True, kw_only=True):
     view_weight: Annotated[float, Meta(ge=0, le=1000)] = 1.0
     """How much a view counts in learning, next to a click and a purchase: who buys means it. 0: not at all."""
     click_weight: Annotated[float, Meta(ge=0, le=1000)] = 2.0
+    """The same for a click."""
     purchase_weight: Annotated[float, Meta(ge=0, le=1000)] = 4.0
+    """The same for a purchase."""
     drift_delta: Annotated[float, Meta(ge=0, lt=1)] = 0.02
     """How easily worse predictions are taken for a change of taste, after which the head learns faster; 0 never."""
     river: str = ""

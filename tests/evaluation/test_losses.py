@@ -57,5 +57,5 @@ def test_the_page_has_tables_for_each_log():
     assert "    make it\n" in text
     assert "## a\n\nA baseline is better in 2 of 5 parts.\n\n| part |" in text
     assert "| new | 4 | hit_rate | 0.3000 | 0.4000 | nearest | 1 |\n" in text
-    assert "| popular | 7 | 0.2500 | rate 0.05, window none |\n" in text
+    assert "- `popular` (7 trials, 0.2500): rate 0.05, window none.\n" in text
     assert text.endswith("## b\n\nA baseline is better in 0 of 5 parts.\n")

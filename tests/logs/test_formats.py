@@ -115,7 +115,7 @@ def test_the_commands_of_the_page_make_a_log(tmp_path, tool, name, text):
     """They can be copied: what they write is read."""
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
-    [command] = re.findall(rf"^    ({tool} .*)$", PAGE, re.MULTILINE)
+    [command] = re.findall(rf"^    ({tool} (?:.*\\\n)*.*)$", PAGE, re.MULTILINE)
     (tmp_path / name).write_text(text)
     subprocess.run(command, shell=True, cwd=tmp_path, check=True)
     [made] = tmp_path.glob("events.*")

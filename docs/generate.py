@@ -1,0 +1,108 @@
+"""Write the pages of the reference that follow from the code: every setting, every command.
+
+    python docs/generate.py
+
+`tests/test_docs.py` and `tests/test_defaults.py` hold the pages in the repository against this.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import textwrap
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import click
+import msgspec
+
+from stream_rec.cli import COMMANDS, cli
+from stream_rec.config import Settings
+
+REFERENCE = Path(__file__).parent / "reference"
+WIDTH = 98
+SETTINGS_HEAD = """# All settings
+
+Written by `docs/generate.py` from `stream_rec/config.py`. How they are set: [settings](../guides/settings.md).
+"""
+COMMANDS_HEAD = """# Commands
+
+Written by `docs/generate.py` from the commands' own help. Results go to stdout, logs to stderr.
+
+| exit code | meaning |
+|---|---|
+| 0 | done, or told to stop (Ctrl-C, SIGTERM, or SIGHUP when the terminal goes) |
+| 1 | the check failed, or something broke: start it again |
+| 2 | the call or the settings are wrong: do not start it again before a person has looked |
+| 75 | something outside is not there: start it again |
+| 130 | ended at once by a second Ctrl-C |
+"""
+
+
+def settings_page() -> str:
+    """Return the page of all settings: by section, each with its default and what it means."""
+    return "\n".join([wrapped(SETTINGS_HEAD), *map(section, msgspec.structs.fields(Settings))])
+
+
+def section(field: msgspec.structs.FieldInfo) -> str:
+    """Return the part of the page on one section."""
+    docs = dict(attribute_docs(field.type))
+    lines = [f"## `[{field.name}]`", "", *fill(sentence(inspect.getdoc(field.type) or "")), ""]
+    for key in msgspec.structs.fields(field.type):
+        says = f": {sentence(docs[key.name])}" if key.name in docs else ""
+        lines += fill(f"- `{field.name}.{key.name}` = `{json.dumps(key.default)}`{says}", "  ")
+    return "\n".join(lines) + "\n"
+
+
+def attribute_docs(struct: type) -> Iterator[tuple[str, str]]:
+    """Yield name and docstring of each field that has one: the text that follows it in the class."""
+    [body] = ast.parse(textwrap.dedent(inspect.getsource(struct))).body
+    assert isinstance(body, ast.ClassDef)
+    for field, after in zip(body.body, body.body[1:]):
+        if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            yield field.target.id, after.value.value
+
+
+def commands_page() -> str:
+    """Return the page of all commands, each with its help."""
+    parts = [COMMANDS_HEAD, helps(cli, "stream-rec", "## The program")]
+    for name, place in COMMANDS.items():
+        module, _, attribute = place.partition(":")
+        command = getattr(import_module(module), attribute)
+        parts.append(helps(command, f"stream-rec {name}", f"## `{name}`"))
+        if isinstance(command, click.Group):
+            parts += [
+                helps(sub, f"stream-rec {name} {verb}", f"### `{name} {verb}`")
+                for verb, sub in sorted(command.commands.items())
+            ]
+    return "\n".join(parts)
+
+
+def helps(command: click.Command, path: str, heading: str) -> str:
+    """Return one command's heading and help, as `--help` says it on a terminal of 88 columns."""
+    context = click.Context(command, info_name=path, terminal_width=88, **cli.context_settings)
+    return f"{heading}\n\n```text\n{command.get_help(context)}\n```\n"
+
+
+def sentence(text: str) -> str:
+    """Return a docstring as one paragraph of Markdown."""
+    return " ".join(text.replace("``", "`").split())
+
+
+def fill(text: str, indent: str = "") -> list[str]:
+    """Return a paragraph as lines that fit."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+
+
+def wrapped(text: str) -> str:
+    """Return paragraphs as lines that fit."""
+    return "\n\n".join("\n".join(fill(paragraph)) for paragraph in text.strip().split("\n\n")) + "\n"
+
+
+PAGES = {"settings.md": settings_page, "commands.md": commands_page}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (REFERENCE / name).write_text(page(), encoding="utf-8")

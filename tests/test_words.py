@@ -1,0 +1,121 @@
+"""One word for one concept: what was retired is used neither in code nor on a page."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.test_docs import TEXTS
+
+PACKAGE = Path(__file__).parents[1] / "stream_rec"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+RETIRED = {
+    "bars": "progress",
+    "follower": "successor",
+    "followers": "successors",
+    "hr": "hit_rate",
+    "leader": "trending",
+    "leaders": "trending",
+    "lesson": "training event",
+    "letter": "dead letter",
+    "letters": "dead letters",
+    "life": "generation",
+    "lives": "generations",
+    "originals": "source records",
+    "repaired": "repairs",
+    "rights": "permissions",
+    "silence": "stall timeout",
+    "told": "published",
+    "workbench": "recommender",
+}
+"""A part of a name that is not used any more, and what is said now."""
+
+ALLOWED = {
+    "dead_letter": "the field's word, whole",
+    "dead_letters": "the field's word, whole",
+    "half_life": "of what decays",
+    "half_lives": "of what decays",
+    "topic_follower": "one who follows a topic; items have successors",
+    "evaluation.plots._bars": "draws bars",
+}
+"""Parts of names, or one name with its module, in which a retired word means something else."""
+
+ON_PAGES = {
+    "leaders": "trending",
+    "followers": "successors",
+    "lessons": "training events",
+    "tally": "weekly counts",
+    "take notice that": "nothing",
+    "verdict": "replay decision",
+    "visitors": "users, or the neighbour index",
+    "workbench": "recommender",
+}
+"""What pages do not say; many other retired words have plain meanings in a sentence."""
+NOT_WRITTEN_HERE = {
+    "CHANGELOG.md": "says what was renamed",
+    "docs/reference/settings.md": "is written from the code",
+    "docs/reference/commands.md": "is written from the code",
+}
+
+
+def names(path: Path) -> Iterator[str]:
+    """Yield each name that a module gives: its own, those of functions, classes, arguments and fields."""
+    yield path.stem
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+
+
+def words(name: str) -> set[str]:
+    """Return the words of a name in small letters, less what is allowed."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    for allowed in ALLOWED:
+        snake = re.sub(rf"(?<![a-z]){allowed}(?![a-z])", "", snake)
+    return set(snake.split("_"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("n_Dead_letters", {"n", ""}),
+        ("LetterBox", {"letter", "box"}),
+        ("HRMetric", {"hr", "metric"}),
+        ("half_life_ms", {"", "ms"}),
+    ],
+)
+def test_a_name_is_read_word_by_word(name: str, expected: set[str]):
+    """Between underscores, and as classes are written."""
+    assert words(name) - {""} == expected - {""}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_name_has_a_retired_word(path: Path):
+    """What was renamed does not come back."""
+    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    found = {
+        f"{name}: {RETIRED[word]}"
+        for name in names(path)
+        if f"{module}.{name}" not in ALLOWED
+        for word in words(name) & RETIRED.keys()
+    }
+
+    assert found == set()
+
+
+@pytest.mark.parametrize("word", ON_PAGES)
+def test_no_page_has_a_retired_word(word: str):
+    """Pages call things as the code does."""
+    pages = {
+        name for name, text in TEXTS.items() if re.search(rf"\b{word}\b", re.sub(r"\s+", " ", text), re.IGNORECASE)
+    }
+
+    assert pages - NOT_WRITTEN_HERE.keys() == set(), f"say {ON_PAGES[word]}"

@@ -1,122 +1,64 @@
-"""What every encoder keeps."""
+"""Our own encoders keep what every encoder keeps."""
 
-import numpy as np
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
 import pytest
 
-from stream_rec.embedding.codec import MAX_IDENTITY_BYTES
+from stream_rec.embedding.encoder import Encoder
 from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.testing.encoders import EncoderContract
 from tests.embedding import models
 
-TEXTS = ["red wine", "a garden hose of twenty metres, green, with a brass nozzle", "", "Café 红酒 🍷", "red wine"]
 
-MODEL = pytest.mark.model
+class TestHashing(EncoderContract):
+    """Without a model."""
 
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        "hashing",
-        pytest.param("minilm", marks=MODEL),
-        pytest.param("bert-cls", marks=MODEL),
-        pytest.param("decoder-last", marks=MODEL),
-        pytest.param("bert-bfloat16", marks=MODEL),
-    ],
-)
-def encoder(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models") / request.param
-    match request.param:
-        case "hashing":
-            return HashingEncoder(dimensions=128)
-        case "minilm":
-            return models.minilm()
-        case "bert-cls":
-            return models.tiny(models.save_bert(folder), pooling="cls", passage_prefix="p: ", token_budget=64)
-        case "bert-bfloat16":
-            return models.tiny(models.save_bert(folder), dtype="bfloat16")
-        case "decoder-last":
-            return models.tiny(models.save_decoder(folder), pooling="last")
+    def make(self) -> Encoder:
+        return HashingEncoder(dimensions=128)
 
 
-@pytest.fixture
-def tolerance(encoder):
-    """bfloat16 has 8 bits of precision, and another batch is another order of summation."""
-    return 2e-2 if encoder.name == "bert-bfloat16" else 1e-5
+@pytest.mark.model
+class TestMiniLm(EncoderContract):
+    """The one that the demo uses."""
+
+    def make(self) -> Encoder:
+        return models.minilm()
 
 
-def test_rows_are_float32_of_unit_length(encoder):
-    """So that a dot product is the cosine, also for the empty text."""
-    for rows in (encoder.encode_passages(TEXTS), encoder.encode_queries(TEXTS)):
-        assert rows.dtype == np.float32
-        assert rows.shape == (len(TEXTS), encoder.dimensions)
-        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
+class Saved(EncoderContract):
+    """Of a model that was saved to a folder."""
+
+    folder: ClassVar[Path]
+
+    @pytest.fixture(autouse=True, scope="class")
+    def _folder(self, request, tmp_path_factory) -> None:
+        request.cls.folder = tmp_path_factory.mktemp("models") / request.cls.__name__
 
 
-def test_the_same_text_gives_the_same_vector_in_any_company(encoder, tolerance):
-    """Alone, in a batch, and twice in a batch: batching is not visible in the vectors."""
-    rows = encoder.encode_passages(TEXTS)
+@pytest.mark.model
+class TestBertCls(Saved):
+    """The vector of the first token."""
 
-    np.testing.assert_allclose(rows[0], rows[-1], atol=tolerance)
-    for text, row in zip(TEXTS, rows):
-        np.testing.assert_allclose(encoder.encode_passages([text])[0], row, atol=tolerance)
-
-
-def test_order_is_kept(encoder, tolerance):
-    """Sorting by length inside must not be visible outside."""
-    rows = encoder.encode_passages(TEXTS)
-
-    np.testing.assert_allclose(encoder.encode_passages(TEXTS[::-1]), rows[::-1], atol=tolerance)
+    def make(self) -> Encoder:
+        return models.tiny(models.save_bert(self.folder), pooling="cls", passage_prefix="p: ", token_budget=64)
 
 
-def test_different_texts_have_different_vectors(encoder):
-    """An encoder that maps all to one point passes every other test."""
-    rows = encoder.encode_passages(TEXTS[:4])
+@pytest.mark.model
+class TestBertBfloat16(Saved):
+    """In half the memory."""
 
-    assert (rows @ rows.T)[np.triu_indices(4, 1)].max() < 0.999
+    tolerance = 2e-2
 
-
-def test_no_texts_give_no_rows(encoder):
-    """With the right number of columns."""
-    assert encoder.encode_passages([]).shape == (0, encoder.dimensions)
-    assert encoder.encode_queries([]).dtype == np.float32
+    def make(self) -> Encoder:
+        return models.tiny(models.save_bert(self.folder), dtype="bfloat16")
 
 
-def test_a_very_long_text_is_cut(encoder, tolerance):
-    """What lies beyond the limit changes nothing, and costs nothing worth speaking of."""
-    rows = encoder.encode_passages(["word " * 10_000, "word " * 10_000 + "end", "x" * 60_000])
+@pytest.mark.model
+class TestDecoderLast(Saved):
+    """The vector of the last token."""
 
-    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
-    np.testing.assert_allclose(rows[0], rows[1], atol=tolerance)
-
-
-def test_every_text_has_its_place_in_a_large_batch(encoder, tolerance):
-    """Many batches inside one call."""
-    texts = [f"text number {i} " * (i % 7 + 1) for i in range(60)]
-    rows = encoder.encode_passages(texts)
-
-    for i in (0, 6, 33, 59):
-        np.testing.assert_allclose(encoder.encode_passages([texts[i]])[0], rows[i], atol=tolerance)
-
-
-def test_texts_are_not_changed(encoder):
-    """The caller's list is the caller's."""
-    texts = list(TEXTS)
-    encoder.encode_passages(texts)
-
-    assert texts == TEXTS
-
-
-def test_the_identity_is_name_and_revision(encoder):
-    """One short string, the same at every call, that can stand in a record, a log and a label."""
-    assert encoder.identity == f"{encoder.name}@{encoder.revision}"
-    assert encoder.identity.isprintable() and len(encoder.identity.encode()) <= MAX_IDENTITY_BYTES
-
-
-def test_tokens_are_counted(encoder):
-    """The counter grows with each call, by at least one for each text that is not empty."""
-    before = encoder.tokens_encoded
-    encoder.encode_passages(TEXTS)
-    after_passages = encoder.tokens_encoded
-    encoder.encode_queries(["wine"])
-
-    assert after_passages - before >= 4
-    assert encoder.tokens_encoded > after_passages
+    def make(self) -> Encoder:
+        return models.tiny(models.save_decoder(self.folder), pooling="last")

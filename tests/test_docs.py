@@ -208,6 +208,23 @@ def resolve_name(name: str):
     return found
 
 
+@pytest.mark.parametrize("entry", re.findall(r"^- .*(?:\n  .*)*", TEXTS["docs/glossary.md"], re.MULTILINE))
+def test_every_term_says_what_it_is_and_where_it_lives(entry):
+    """One sentence, and the path of a module that is there."""
+    said = re.fullmatch(r"- \*\*[\w -]+\*\*: (.+)\. `(stream_rec/[\w/]+\.py)`", entry.replace("\n ", ""))
+
+    assert said, entry
+    assert ". " not in said[1]
+    assert (ROOT / said[2]).is_file()
+
+
+def test_terms_are_in_order():
+    """A glossary is looked up."""
+    for part in TEXTS["docs/glossary.md"].split("\n## ")[1:]:
+        terms = re.findall(r"^- \*\*(.+?)\*\*", part, re.MULTILINE)
+        assert terms == sorted(terms, key=str.lower)
+
+
 def test_the_readme_is_one_screen_or_two():
     """It says what this is and where to go; the rest are pages of their own."""
     assert len(README.splitlines()) <= 130

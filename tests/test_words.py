@@ -16,21 +16,29 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RETIRED = {
     "bars": "progress",
+    "grown": "grow",
     "follower": "successor",
     "followers": "successors",
     "hr": "hit_rate",
     "leader": "trending",
     "leaders": "trending",
     "lesson": "training event",
+    "lessons": "training events",
     "letter": "dead letter",
     "letters": "dead letters",
     "life": "generation",
     "lives": "generations",
     "originals": "source records",
     "repaired": "repairs",
+    "reserve": "fresh slots",
+    "reserved": "kept back",
+    "ring": "recent events",
     "rights": "permissions",
     "silence": "stall timeout",
+    "tally": "weekly counts",
     "told": "published",
+    "unsettled": "pending",
+    "visitors": "neighbour index",
     "workbench": "recommender",
 }
 """A part of a name that is not used any more, and what is said now."""
@@ -42,6 +50,7 @@ ALLOWED = {
     "half_lives": "of what decays",
     "topic_follower": "one who follows a topic; items have successors",
     "evaluation.plots._bars": "draws bars",
+    "evaluation.baselines.visits.n_visitors": "users of an item, counted",
 }
 """Parts of names, or one name with its module, in which a retired word means something else."""
 

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.rejections import Counts, DeadLetter, RejectionReader, path_of
-from stream_rec.operations.verdict import REPLAY_OF, Chosen, Held
+from stream_rec.operations.replay_decision import REPLAY_OF, Chosen, Skipped
 
-NAMED_HELD = 10
+NAMED_SKIPPED = 10
 """How many records that are not sent are named one by one; all are counted."""
 
 
@@ -60,19 +60,19 @@ def say_none(reader: RejectionReader, kafka: KafkaSettings) -> None:
         )
 
 
-def say_held(held: Counter[str], verdict: Held) -> None:
+def say_skipped(skipped: Counter[str], decision: Skipped) -> None:
     """Count a record that is not sent, and name it if it is one of the first."""
-    if held.total() < NAMED_HELD:
-        where, why = path_of(verdict.dead_letter.origin), verdict.rejection
+    if skipped.total() < NAMED_SKIPPED:
+        where, why = path_of(decision.dead_letter.origin), decision.rejection
         click.secho(f"not sent: {where}: {why.reason}: {printable(why.detail)}", fg="yellow", err=True)
-    held[verdict.rejection.reason] += 1
+    skipped[decision.rejection.reason] += 1
 
 
-def say_plan(chosen: Chosen, n_ready: int, held: Counter[str], *, is_dry: bool) -> None:
+def say_plan(chosen: Chosen, n_ready: int, skipped: Counter[str], *, is_dry: bool) -> None:
     """Say what will be sent, and what not."""
-    reasons = ", ".join(f"{n:,} {reason}" for reason, n in held.most_common())
+    reasons = ", ".join(f"{n:,} {reason}" for reason, n in skipped.most_common())
     parts = [f"{n_ready:,} records {'would be' if is_dry else 'can be'} sent again"]
-    parts += [f"{held.total():,} not ({reasons})"] if held else []
+    parts += [f"{skipped.total():,} not ({reasons})"] if skipped else []
     parts += [f"{chosen.n_replayed:,} were sent again before (--again)"] if chosen.n_replayed else []
     parts += [f"{chosen.n_more:,} more match (--limit)"] if chosen.n_more else []
     click.echo("; ".join(parts))

@@ -9,28 +9,31 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import wraps
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from kafka.consumer.fetcher import ConsumerRecord
+from msgspec.structs import replace
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
 from stream_rec.broker.find import reached
 from stream_rec.cli.dead_letters import (
-    NAMED_HELD,
+    NAMED_SKIPPED,
     facts_of,
     facts_of_source,
     print_counts,
     print_facts,
     print_newest,
     printable,
-    say_held,
     say_none,
     say_plan,
+    say_skipped,
     say_unreadable,
 )
 from stream_rec.cli.group import Commands
@@ -43,25 +46,31 @@ from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.permissions import require_permissions
 from stream_rec.operations.rejections import DeadLetter, Filter, RejectionReader, path_of
 from stream_rec.operations.repairs import read_repairs
+from stream_rec.operations.replay_decision import Chosen, ReplayDecider, ReplayDecision, Resend, Skipped, choose
 from stream_rec.operations.resend import BATCH, Resender
 from stream_rec.operations.source_records import SourceRecordReader
-from stream_rec.operations.verdict import Chosen, Held, Resend, check, choose, judged
-
-T = TypeVar("T")
 
 HARMLESS = frozenset({"superseded"})
 """Reasons for not sending a record that nobody needs to do anything about."""
 
 
-def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say which rejections are meant; the command gets them as ``which``."""
+
+    @wraps(command)
+    def with_filter(
+        *args: Any, topic: str | None, reason: str | None, since: int | None, until: int | None, **others: Any
+    ) -> None:
+        command(*args, which=Filter(topic=topic, reason=reason, since_ms=since, until_ms=until), **others)
+
     for option in (
         click.option("--until", type=Moment(), help="Only those rejected before this time. [default: all]"),
         click.option("--since", type=Moment(), help="Only those rejected since: 2h, 7d, 2026-01-31. [default: all]"),
         click.option("--reason", help="Only those with this reason, as bad_timestamp. [default: all]"),
         click.option("--topic", type=TopicParam(), help="Only those that came on this topic. [default: all]"),
     ):
-        command = option(command)
-    return command
+        with_filter = option(with_filter)
+    return with_filter
 
 
 @click.group(cls=Commands)
@@ -75,20 +84,10 @@ def rejected() -> None:
 @click.option("--summary", is_flag=True, help="Count all of them by topic and reason instead.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of a table.")
 @click.pass_obj
-def list_(
-    settings: Settings,
-    topic: str | None,
-    reason: str | None,
-    since: int | None,
-    until: int | None,
-    limit: int,
-    summary: bool,
-    as_json: bool,
-) -> None:
+def list_(settings: Settings, which: Filter, limit: int, summary: bool, as_json: bool) -> None:
     """Print the newest rejected records and why they were not used, the newest first."""
     kafka = reached(settings, os.environ).kafka
-    which = _filter(kafka, topic, reason, since, until)
-    with interrupt_flag() as interrupted, closing(RejectionReader(kafka, which)) as reader:
+    with interrupt_flag() as interrupted, closing(RejectionReader(kafka, _with_prefix(which, kafka))) as reader:
         dead_letters = _read(reader, interrupted)
         newest = heapq.nlargest(limit, dead_letters, key=lambda dead_letter: dead_letter.rejected_ms)
     say_unreadable(reader)
@@ -130,14 +129,7 @@ def show(settings: Settings, origin: Origin, as_json: bool) -> None:
     facts["replayed_to"] = None if reader.found.replayed_to is None else path_of(reader.found.replayed_to)
     if source is not None:
         facts |= facts_of_source(source)
-        now = check(
-            origin,
-            source.key,
-            source.value,
-            now_ms=time.time_ns() // 1_000_000,
-            kafka=kafka,
-            limits=settings.limits,
-        )
+        now = _decider(settings, again=False).check(origin, source.key, source.value)
         facts["now"] = "accepted" if now is None else f"{now.reason}: {now.detail}"
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
@@ -155,20 +147,7 @@ def show(settings: Settings, origin: Origin, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before sending.")
 @click.pass_obj
-def replay(
-    settings: Settings,
-    origins: tuple[Origin, ...],
-    topic: str | None,
-    reason: str | None,
-    since: int | None,
-    until: int | None,
-    file: Path | None,
-    value: str | None,
-    limit: int,
-    again: bool,
-    dry_run: bool,
-    yes: bool,
-) -> None:
+def replay(settings: Settings, /, **flags: Any) -> None:
     """Send rejected records again to their topic: those named, else all that match, unchanged unless a value is given.
 
     Each is checked first, with the limits in the settings, as the worker does; what would be rejected again is named
@@ -176,61 +155,79 @@ def replay(
 
     Exit code 0: all were sent, or had been before; 1: some were not, or would not be; 130: stopped with Ctrl-C.
     """
-    is_filtered = any(choice is not None for choice in (topic, reason, since, until))
-    if (bool(origins) + is_filtered + (file is not None)) > 1:
-        raise click.UsageError("ORIGIN, --file and a filter (--topic, --reason, --since, --until) exclude each other")
-    if value is not None and len(origins) != 1:
-        raise click.UsageError("--value is for exactly one ORIGIN; --file gives values for several")
-    repairs, n_bad_lines = _read_repairs(file, value, origins)
+    wanted = _Wanted(**flags)
+    wanted.require_one_choice()
+    repairs, n_bad_lines = _read_repairs(wanted)
     settings = reached(settings, os.environ)
     kafka = settings.kafka
-    which = _filter(kafka, topic, reason, since, until)
-    if repairs is not None or origins:
-        which = Filter(origins=set(origins if repairs is None else repairs))
+    which = _with_prefix(wanted.which, kafka)
+    if repairs is not None or wanted.origins:
+        which = Filter(origins=set(wanted.origins if repairs is None else repairs))
 
     with interrupt_flag() as interrupted:
-        chosen, unknown = _chosen(kafka, which, limit, again, interrupted)
-        held: Counter[str] = Counter()
+        chosen, unknown = _choose(kafka, which, wanted, interrupted)
+        skipped: Counter[str] = Counter()
         ready: list[DeadLetter] = []
-        for verdict in _verdicts(chosen.dead_letters, repairs, settings, again, interrupted):
-            if isinstance(verdict, Resend):
-                ready.append(verdict.dead_letter)
+        for decision in _decide(chosen.dead_letters, repairs, _decider(settings, wanted.again), interrupted):
+            if isinstance(decision, Resend):
+                ready.append(decision.dead_letter)
             else:
-                say_held(held, verdict)
+                say_skipped(skipped, decision)
     for origin in unknown:
         click.secho(f"{path_of(origin)} is not on {kafka.topic('rejected')}", fg="yellow", err=True)
-    say_plan(chosen, len(ready), held, is_dry=dry_run)
-    is_partial = bool(held.keys() - HARMLESS or unknown or n_bad_lines or chosen.n_more)
-    if ready and not dry_run:
-        if not yes:
+    say_plan(chosen, len(ready), skipped, is_dry=wanted.dry_run)
+    is_partial = bool(skipped.keys() - HARMLESS or unknown or n_bad_lines or chosen.n_more)
+    if ready and not wanted.dry_run:
+        if not wanted.yes:
             click.confirm(f"send {len(ready):,} records again?", abort=True, err=True)
-        is_partial |= not _send(ready, repairs, settings, again)
+        is_partial |= not _send(ready, repairs, settings, wanted.again)
     if is_partial:
         sys.exit(1)
 
 
-def _read_repairs(
-    file: Path | None, value: str | None, origins: tuple[Origin, ...]
-) -> tuple[dict[Origin, bytes | None] | None, int]:
+@dataclass(frozen=True)
+class _Wanted:
+    """What `replay` is asked for."""
+
+    origins: tuple[Origin, ...]
+    which: Filter
+    file: Path | None
+    value: str | None
+    limit: int
+    again: bool
+    dry_run: bool
+    yes: bool
+
+    def require_one_choice(self) -> None:
+        """Raise ``UsageError`` where records are named in more ways than one."""
+        if bool(self.origins) + (self.which != Filter()) + (self.file is not None) > 1:
+            raise click.UsageError(
+                "ORIGIN, --file and a filter (--topic, --reason, --since, --until) exclude each other"
+            )
+        if self.value is not None and len(self.origins) != 1:
+            raise click.UsageError("--value is for exactly one ORIGIN; --file gives values for several")
+
+
+def _read_repairs(wanted: _Wanted) -> tuple[dict[Origin, bytes | None] | None, int]:
     """Return the values given by hand, None where none is, and how many lines cannot be used, after naming some."""
-    if value is not None:
-        return {origins[0]: value.encode("utf-8", "surrogateescape")}, 0
-    if file is None:
+    if wanted.value is not None:
+        return {wanted.origins[0]: wanted.value.encode("utf-8", "surrogateescape")}, 0
+    if wanted.file is None:
         return None, 0
-    repairs, bad = read_repairs(file)
-    for line in bad[:NAMED_HELD]:
-        click.secho(f"skipped {file}:{line.line}: {printable(line.detail)}", fg="yellow", err=True)
+    repairs, bad = read_repairs(wanted.file)
+    for line in bad[:NAMED_SKIPPED]:
+        click.secho(f"skipped {wanted.file}:{line.line}: {printable(line.detail)}", fg="yellow", err=True)
     if bad:
         click.secho(f"skipped {len(bad):,} bad lines", fg="yellow", err=True)
     return repairs, len(bad)
 
 
-def _chosen(
-    kafka: KafkaSettings, which: Filter, limit: int, again: bool, interrupted: threading.Event
+def _choose(
+    kafka: KafkaSettings, which: Filter, wanted: _Wanted, interrupted: threading.Event
 ) -> tuple[Chosen, list[Origin]]:
     """Return the rejections to look at, and the origins that are named but not on the topic."""
-    replayed: Any = ()
-    if not again:
+    replayed: Container[Origin] = ()
+    if not wanted.again:
         with closing(RejectionReader(kafka, Filter(origins=()))) as reader:
             for _ in _read(reader, interrupted):
                 pass
@@ -243,49 +240,44 @@ def _chosen(
             yield dead_letter
 
     with closing(RejectionReader(kafka, which)) as reader:
-        chosen = choose(noted(_read(reader, interrupted)), replayed, limit)
+        chosen = choose(noted(_read(reader, interrupted)), replayed, wanted.limit)
     say_unreadable(reader)
     if not reader.found.counts.rejected and not missing:
         say_none(reader, kafka)
     return chosen, sorted(missing, key=path_of)
 
 
-def _verdicts(
+def _decider(settings: Settings, again: bool) -> ReplayDecider:
+    """Return what decides as of now."""
+    now_ms = time.time_ns() // 1_000_000
+    return ReplayDecider(settings.kafka, settings.limits, now_ms, sends_rejected_again=again)
+
+
+def _decide(
     dead_letters: list[DeadLetter],
     repairs: dict[Origin, bytes | None] | None,
-    settings: Settings,
-    again: bool,
+    decider: ReplayDecider,
     interrupted: threading.Event,
-) -> Iterator[Resend | Held]:
+) -> Iterator[ReplayDecision]:
     """Yield what to send for each rejection, or why nothing, with a progress bar."""
-    kafka, now_ms = settings.kafka, time.time_ns() // 1_000_000
 
     def is_good(record: ConsumerRecord) -> bool:
         origin = Origin(record.topic, record.partition, record.offset)
-        return check(origin, record.key, record.value, now_ms=now_ms, kafka=kafka, limits=settings.limits) is None
+        return decider.check(origin, record.key, record.value) is None
 
-    items = [
-        (dead_letter.origin, dead_letter.key)
-        for dead_letter in dead_letters
-        if dead_letter.origin.topic == kafka.topic("items")
-    ]
-    with closing(SourceRecordReader(kafka)) as source_records:
-        superseded = source_records.replaced(items, is_good) if repairs is None else ()
-        verdicts = judged(
-            dead_letters,
-            repairs,
-            source_records.find,
-            superseded=superseded,
-            again=again,
-            now_ms=now_ms,
-            kafka=kafka,
-            limits=settings.limits,
-        )
+    items = [(one.origin, one.key) for one in dead_letters if one.origin.topic == decider.kafka.topic("items")]
+    with closing(SourceRecordReader(decider.kafka)) as source_records:
+        superseded = source_records.replaced(items, is_good) if repairs is None else set()
         with _progress("checking", len(dead_letters)) as advance:
-            for verdict in verdicts:
+            for dead_letter in dead_letters:
                 stop_if(interrupted)
                 advance(1)
-                yield verdict
+                origin = dead_letter.origin
+                if repairs is not None:
+                    yield decider.decide_repair(dead_letter, repairs[origin])
+                else:
+                    source = source_records.find(origin)
+                    yield decider.decide(dead_letter, source, is_superseded=origin in superseded)
 
 
 def _send(ready: list[DeadLetter], repairs: dict[Origin, bytes | None] | None, settings: Settings, again: bool) -> bool:
@@ -293,18 +285,18 @@ def _send(ready: list[DeadLetter], repairs: dict[Origin, bytes | None] | None, s
     kafka = settings.kafka
     sent_to = sorted({dead_letter.origin.topic.removeprefix(kafka.topic_prefix) for dead_letter in ready})
     require_permissions(kafka, write=[*sent_to, "rejected"])
-    held: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     resender = Resender(kafka, limits=settings.limits)
     try:
         with interrupt_flag() as interrupted:
-            verdicts = _verdicts(ready, repairs, settings, again, interrupted)
-            while batch := list(islice(verdicts, BATCH)):
-                for verdict in batch:
-                    if isinstance(verdict, Held):
-                        say_held(held, verdict)
-                sends = [verdict for verdict in batch if isinstance(verdict, Resend)]
+            decisions = _decide(ready, repairs, _decider(settings, again), interrupted)
+            while batch := list(islice(decisions, BATCH)):
+                for decision in batch:
+                    if isinstance(decision, Skipped):
+                        say_skipped(skipped, decision)
+                sends = [decision for decision in batch if isinstance(decision, Resend)]
                 places = resender.send(sends)
-                if len(ready) <= NAMED_HELD:
+                if len(ready) <= NAMED_SKIPPED:
                     for sent, place in zip(sends, places):
                         click.echo(f"{path_of(sent.dead_letter.origin)} sent again as {path_of(place)}")
     finally:
@@ -313,7 +305,7 @@ def _send(ready: list[DeadLetter], repairs: dict[Origin, bytes | None] | None, s
         click.echo(
             f"sent {resender.sent.total():,} of {len(ready):,} records again{': ' if per_topic else ''}{per_topic}"
         )
-    return not held
+    return not skipped
 
 
 def _read(reader: RejectionReader, interrupted: threading.Event) -> Iterator[DeadLetter]:
@@ -336,9 +328,6 @@ def _progress(description: str, total: int | None) -> Iterator[Callable[[int], N
         yield lambda n: progress.advance(task, n)
 
 
-def _filter(
-    kafka: KafkaSettings, topic: str | None, reason: str | None, since_ms: int | None, until_ms: int | None
-) -> Filter:
-    return Filter(
-        topic=None if topic is None else kafka.topic(topic), reason=reason, since_ms=since_ms, until_ms=until_ms
-    )
+def _with_prefix(which: Filter, kafka: KafkaSettings) -> Filter:
+    """Return the filter with the full name of its topic."""
+    return which if which.topic is None else replace(which, topic=kafka.topic(which.topic))

@@ -98,7 +98,7 @@ class Counts:
 class Rejections:
     """The records of ``rejected``, taken in one by one: each rejection comes out once.
 
-    What is held does not grow with the topic, but for ``replays``.
+    Memory does not grow with the topic, but for ``replays``.
     """
 
     def __init__(self, which: Filter) -> None:

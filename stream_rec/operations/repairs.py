@@ -12,7 +12,7 @@ from stream_rec.events.rejected import Origin
 from stream_rec.operations.rejections import origin_of, path_of
 
 FILE_BYTES = 64 << 20
-"""Largest file of repairs; it is held in memory."""
+"""Largest file of repairs; it is read as a whole."""
 
 
 class BadRepair(Struct, frozen=True):

@@ -19,7 +19,7 @@ from stream_rec.events.rejected import Origin
 from stream_rec.events.validate import InputLimits
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.rejections import REPLAYED_TO, path_of
-from stream_rec.operations.verdict import Resend
+from stream_rec.operations.replay_decision import Resend
 
 DELIVERY_TIMEOUT_MS = 60_000
 BATCH = 200

@@ -44,7 +44,7 @@ def test_what_is_no_origin_is_said(text: str):
 
 
 def test_a_repeat_is_not_a_second_rejection(monkeypatch: pytest.MonkeyPatch):
-    """After a crash a rejection may come twice, with the same origin; no more than REMEMBERED origins are held."""
+    """After a crash a rejection may come twice, with the same origin; no more than REMEMBERED origins are kept."""
     monkeypatch.setattr(rejections, "REMEMBERED", 2)
     found = Rejections(Filter())
     came = [found.take(record(rejected(path))) for path in ("v/0/1", "v/0/2", "v/0/1", "v/0/3", "v/0/1")]

@@ -51,7 +51,7 @@ def test_lines_that_cannot_be_used_are_named(tmp_path: Path):
 
 
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Missing, or too large to be held."""
+    """Missing, or too large to be read."""
     with pytest.raises(FileProblem, match="cannot be read"):
         read_repairs(tmp_path / "nothing")
     (tmp_path / "file").write_text("{}\n" * 10)

@@ -11,7 +11,7 @@ from stream_rec.events.rejected import Origin, Rejected
 from stream_rec.events.validate import InputLimits
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.rejections import DeadLetter, Replays, origin_of, path_of
-from stream_rec.operations.verdict import Held, Resend, choose, judged
+from stream_rec.operations.replay_decision import ReplayDecider, ReplayDecision, Resend, Skipped, choose
 from tests.operations.test_rejections import record
 
 KAFKA = KafkaSettings(topic_prefix="p-")
@@ -29,40 +29,33 @@ def event(**changed: Any) -> bytes:
     return json.dumps({"event_id": "e", "user_id": "ann", "item_id": "i", "timestamp_ms": NOW_MS, **changed}).encode()
 
 
-def verdict(
+def decide(
     path: str,
     source: Any,
     *,
-    repair: Any = ...,
     superseded: bool = False,
     again: bool = False,
-    key: bytes | None = b"ann",
     limits: InputLimits | None = None,
-) -> Resend | Held:
-    """Judge one rejection."""
-    origin = origin_of(path)
-    (found,) = judged(
-        [dead_letter(path, key=key)],
-        None if repair is ... else {origin: repair},
-        {origin: source}.get,
-        superseded={origin} if superseded else (),
-        again=again,
-        now_ms=NOW_MS,
-        kafka=KAFKA,
-        limits=limits or InputLimits(),
-    )
-    return found
+) -> ReplayDecision:
+    """Decide about one dead letter."""
+    decider = ReplayDecider(KAFKA, limits or InputLimits(), NOW_MS, sends_rejected_again=again)
+    return decider.decide(dead_letter(path), source, is_superseded=superseded)
 
 
-def why(found: Resend | Held) -> str:
+def decide_repair(path: str, value: bytes | None, *, key: bytes | None = b"ann") -> ReplayDecision:
+    """Decide about a value given by hand."""
+    return ReplayDecider(KAFKA, InputLimits(), NOW_MS).decide_repair(dead_letter(path, key=key), value)
+
+
+def why(found: ReplayDecision) -> str:
     """Return the reason, or nothing for what is sent."""
-    return found.rejection.reason if isinstance(found, Held) else ""
+    return found.rejection.reason if isinstance(found, Skipped) else ""
 
 
 def test_a_record_that_is_good_now_is_sent_unchanged():
     """Key, value and headers as they were, and where it came from."""
     value = event(timestamp_ms=NOW_MS + DAY_MS)
-    found = verdict("p-views/0/17", record(value, trace="t7"))
+    found = decide("p-views/0/17", record(value, trace="t7"))
 
     assert isinstance(found, Resend)
     assert (found.key, found.value) == (b"ann", value)
@@ -88,40 +81,40 @@ def test_a_record_that_is_good_now_is_sent_unchanged():
 )
 def test_what_the_worker_would_reject_is_not_sent(path: str, source: Any, reason: str):
     """By its own checks and with its reasons; what belongs to another pipeline, or is internal, is left alone."""
-    assert why(verdict(path, source)) == reason
+    assert why(decide(path, source)) == reason
 
 
 def test_the_limits_of_now_decide():
     """A record that was too large is sent when the limit was raised, and only then."""
     source = record(event(context={"note": "x" * 1000}))
 
-    assert why(verdict("p-views/0/1", source, limits=InputLimits(record_bytes=1000))) == "too_large"
-    assert why(verdict("p-views/0/1", source, limits=InputLimits(record_bytes=2000))) == ""
+    assert why(decide("p-views/0/1", source, limits=InputLimits(record_bytes=1000))) == "too_large"
+    assert why(decide("p-views/0/1", source, limits=InputLimits(record_bytes=2000))) == ""
 
 
 def test_an_item_that_was_replaced_since_is_not_brought_back():
     """The old description would undo the new one; a repair is what its owner says now."""
     source = record(b'{"item_id":"i"}', key=b"i")
 
-    assert why(verdict("p-items/0/1", source, superseded=True)) == "superseded"
-    assert why(verdict("p-items/0/1", source, superseded=True, repair=b'{"item_id":"i"}')) == ""
+    assert why(decide("p-items/0/1", source, superseded=True)) == "superseded"
+    assert why(decide_repair("p-items/0/1", b'{"item_id":"i"}')) == ""
 
 
 def test_a_second_sending_that_was_rejected_too_is_not_sent_without_end():
     """Each run would add one more, where this command's settings are not the worker's."""
     source = record(event(), replay_of="p-views/0/1")
 
-    assert why(verdict("p-views/0/5", source)) == "rejected_again"
-    once_more = verdict("p-views/0/5", source, again=True)
+    assert why(decide("p-views/0/5", source)) == "rejected_again"
+    once_more = decide("p-views/0/5", source, again=True)
     assert isinstance(once_more, Resend)
     assert once_more.headers == [("replay-of", b"p-views/0/5")]
 
 
 def test_a_repair_is_keyed_with_its_id():
     """As the SDK does: the key of the rejected record may be what was wrong. It need not be there any more."""
-    found = verdict("p-views/0/1", None, repair=event(), key=b"bob")
-    item = verdict("p-items/0/1", None, repair=b'{"item_id":"i","user_id":5}', key=b"j")
-    deletion = verdict("p-items/0/1", None, repair=None, key=b"j")
+    found = decide_repair("p-views/0/1", event(), key=b"bob")
+    item = decide_repair("p-items/0/1", b'{"item_id":"i","user_id":5}', key=b"j")
+    deletion = decide_repair("p-items/0/1", None, key=b"j")
 
     assert isinstance(found, Resend) and (found.key, found.value) == (b"ann", event())
     assert isinstance(item, Resend) and item.key == b"i"
@@ -134,7 +127,7 @@ def test_a_repair_is_keyed_with_its_id():
 )
 def test_a_repair_that_repairs_nothing_is_not_sent(value: bytes, reason: str):
     """The reason is that of the value, not of a key that could not be made from it."""
-    assert why(verdict("p-views/0/1", None, repair=value)) == reason
+    assert why(decide_repair("p-views/0/1", value)) == reason
 
 
 def test_the_oldest_are_chosen_and_the_rest_is_counted():

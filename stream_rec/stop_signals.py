@@ -29,7 +29,7 @@ def handle_stop_signals(handler: Handler) -> dict[int, Any]:
 
 def end_with_0() -> None:
     """Until a process that serves has handlers of its own, a stop signal ends it, and a second Ctrl-C at once."""
-    came = []
+    came: list[int] = []
 
     def end(number: int, _frame: FrameType | None) -> None:
         if came:

@@ -186,7 +186,8 @@ def _not_found() -> type[Exception]:
         from docker.errors import NotFound
     except ImportError:
         return BrokerUnavailable
-    return NotFound
+    not_found: type[Exception] = NotFound
+    return not_found
 
 
 def _name(data_dir: Path) -> str:
@@ -201,7 +202,7 @@ def _remove(engine: Any, name: str) -> None:
 
 def _is_running(engine: Any, state: BrokerState) -> bool:
     with contextlib.suppress(_not_found()):
-        return engine.containers.get(state.container_id).status == "running"
+        return str(engine.containers.get(state.container_id).status) == "running"
     return False
 
 

@@ -176,10 +176,10 @@ def _fetched(coordinates: str, version: str) -> list[Path]:
         logger.info("looking_for_kafka version=%s", version)  # the first time it takes 8 s
         try:
             artifacts = jgo.resolve(coordinates)
-            for artifact in artifacts:
-                if artifact.cached_path.exists() and not zipfile.is_zipfile(artifact.cached_path):
-                    artifact.cached_path.unlink()
-            missing = [artifact for artifact in artifacts if not artifact.cached_path.exists()]
+            for path in (artifact.cached_path for artifact in artifacts):
+                if path is not None and path.exists() and not zipfile.is_zipfile(path):
+                    path.unlink()
+            missing = [one for one in artifacts if one.cached_path is None or not one.cached_path.exists()]
             if missing:
                 logger.info("fetching_kafka version=%s jars=%d of=%d", version, len(missing), len(artifacts))
             began = time.monotonic()

@@ -80,7 +80,7 @@ def say_plan(chosen: Chosen, n_ready: int, skipped: Counter[str], *, is_dry: boo
 
 def print_counts(counts: Counts, as_json: bool) -> None:
     """Print how many were rejected and sent again, by topic and reason."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"topic": topic, "reason": reason, "rejected": n, "replayed": counts.replayed[topic, reason]}
         for (topic, reason), n in counts.rejected.most_common()
     ]
@@ -145,7 +145,7 @@ def print_facts(facts: dict[str, Any], source: ConsumerRecord | None) -> None:
     for name, value in rows.items():
         click.echo(f"{name + ':':16}{printable('null' if value is None else value)}")
     if source is not None and source.value is not None:
-        click.echo(printable(facts.get("value", facts.get("value_bytes"))))
+        click.echo(printable(facts["value"] if "value" in facts else facts["value_bytes"]))
 
 
 def _text(value: bytes | None) -> str | None:

@@ -9,6 +9,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import click
@@ -248,6 +249,8 @@ class _Demo:
         """Click on something that a user was shown; print the changed list and return how long it took to come."""
         user_id = self._chosen_users()[0]
         before = arrivals.newest(user_id)
+        if before is None:
+            raise RuntimeError(f"{user_id} has no list to click in")
         fresh = [item.item_id for item in before.items if item.reason.kind != "repeat"]
         item_id = (fresh or [before.items[0].item_id])[0]
         with arrivals.producer() as producer:
@@ -297,18 +300,18 @@ class _Demo:
     ) -> tuple[float, Slate]:
         """Send clicks on one item until a list fits; return the time to the list of the last one, and that list."""
         deadline = time.monotonic() + LIVE_TIMEOUT_S
-        for n in itertools.count():
+        n = 0
+        while True:
             event = Interaction(f"demo-{user_id}-{n}", user_id, item_id, time.time_ns() // 1_000_000)
             began = time.monotonic()
             self._send(producer, arrivals, LoggedEvent(Kind.CLICK, event))
-            came = arrivals.wait_for_list(
-                user_id, lambda slate, id_=event.event_id: slate.as_of.event_id == id_, LIVE_TIMEOUT_S
-            )
+            came = arrivals.wait_for_list(user_id, partial(_answers, event.event_id), LIVE_TIMEOUT_S)
             if came is not None and fits(came[0]):
                 return 1000 * (came[1] - began), came[0]
             if came is None or time.monotonic() > deadline:
                 raise RuntimeError(f"no fitting list came for {user_id} within {LIVE_TIMEOUT_S:.0f} s")
             self._check()
+            n += 1
 
     def _send(self, producer: EventProducer, arrivals: Arrivals, logged: LoggedEvent) -> None:
         arrivals.produced(logged.kind, logged.event.user_id)
@@ -362,3 +365,8 @@ class _Demo:
     def _check(self) -> None:
         if self._is_interrupted():
             raise Interrupted
+
+
+def _answers(event_id: str, slate: Slate) -> bool:
+    """Return whether a list was made after an event."""
+    return slate.as_of is not None and slate.as_of.event_id == event_id

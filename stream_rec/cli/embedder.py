@@ -18,7 +18,7 @@ from stream_rec.config import Settings, overridden
 @click.option("--instance-id", help="Stable name of this process. [default: setting embedder.instance_id]")
 @click.option("--data-dir", help="Where its lock lies. [default: setting embedder.data_dir]")
 @click.pass_obj
-def embedder(settings: Settings, **changed: str | None) -> None:
+def embedder(settings: Settings, /, **changed: str | None) -> None:
     """Embed new and changed items until SIGTERM or Ctrl-C. Lists keep flowing without it."""
     flags = {f"embedder.{name}": value for name, value in changed.items()}
     settings = connected(overridden(settings, flags), os.environ)

@@ -91,7 +91,8 @@ class Lines(Progress):
         for column in self.columns:
             if isinstance(column, (BarColumn, SpinnerColumn, TimeRemainingColumn)):
                 continue
-            parts.append(str(column.render(task)).strip())
+            text = column.format(task=task) if isinstance(column, str) else str(column.render(task))
+            parts.append(text.strip())
         if task.time_remaining and not task.finished:
             parts.append(f"{timedelta(seconds=math.ceil(task.time_remaining))} left")
         return ", ".join(part for part in parts if part)

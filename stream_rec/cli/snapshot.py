@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,7 +87,7 @@ Step = Callable[[str, int], None]
 
 
 @contextmanager
-def _steps() -> Iterator[Callable[[str, dict[str, Section] | None], contextmanager[Step]]]:
+def _steps() -> Iterator[Callable[[str, dict[str, Section] | None], AbstractContextManager[Step]]]:
     """Show progress on a terminal's stderr, and end at Ctrl-C."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with interrupt_flag() as interrupted, show_progress(*columns) as progress:

@@ -70,10 +70,12 @@ def _is_no_closing(record: logging.LogRecord) -> bool:
 
 def _means_closing(value: object) -> bool:
     """Whether an error comes of our own ``close``: a connection that is lost says in its arguments how (3.0.12)."""
-    return isinstance(value, Cancelled) or (type(value) is KafkaConnectionError and not value.args)
+    return isinstance(value, Cancelled) or (
+        isinstance(value, Exception) and type(value) is KafkaConnectionError and not value.args
+    )
 
 
-class ReadingConsumer(KafkaConsumer):
+class ReadingConsumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python has no types
     """A consumer that says so when it cannot read a codec."""
 
     def poll(self, *args: Any, **kwargs: Any) -> dict[TopicPartition, list[ConsumerRecord]]:
@@ -83,13 +85,14 @@ class ReadingConsumer(KafkaConsumer):
             UnreadableRecords: they are compressed with a codec whose library is missing.
         """
         try:
-            return super().poll(*args, **kwargs)
+            records: dict[TopicPartition, list[ConsumerRecord]] = super().poll(*args, **kwargs)
         except UnsupportedCodecError as error:
             topics = ", ".join(sorted({tp.topic for tp in self.assignment()}))
             raise UnreadableRecords(
                 f"records of {topics} cannot be read: {error}; install stream-rec with all that it depends on (lz4, "
                 "python-snappy, zstandard), or have the topic written with another compression.type"
             ) from error
+        return records
 
 
 def reading_consumer(kafka: KafkaSettings, **options: Any) -> ReadingConsumer:

@@ -46,7 +46,7 @@ def answered(ask: Callable[[], T]) -> T:
 
 def _described(client: KafkaAdminClient, group: str) -> dict[str, Any]:
     """Return a group as the broker describes it; raise what it says instead, which kafka-python only notes."""
-    found = client.describe_groups([group])[group]
+    found: dict[str, Any] = client.describe_groups([group])[group]
     if said := re.match(r"\[Error (-?\d+)\]", found.get("error") or ""):
         error = kafka.errors.for_code(int(said[1]))
         if error is not GroupIdNotFoundError:  # nobody was ever in it

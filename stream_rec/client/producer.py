@@ -320,7 +320,7 @@ class EventProducer:
                 "delivery_timeout_s allows; close this producer and make a new one"
             )
 
-    def _on_settled(self, topic: str, key: bytes, n_bytes: int, outcome: object) -> None:
+    def _on_settled(self, topic: str, key: bytes, n_bytes: int, outcome: Any) -> None:
         if self._on_delivered is not None and not isinstance(outcome, BaseException):
             self._on_delivered(topic, key, outcome.offset)
         with self._settled:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
 
@@ -114,7 +114,7 @@ async def _ask(host: str, port: int, login: dict[str, Any]) -> None:
         raise OSError(f"it sends clients on to {advertised_host}:{advertised_port}: {error}") from error
 
 
-def _within(limit_s: float, ask: Callable[..., Awaitable[list[str]]], *args: Any) -> list[str]:
+def _within(limit_s: float, ask: Callable[..., Coroutine[Any, Any, list[str]]], *args: Any) -> list[str]:
     """Return what ``ask`` returns, or a failure where it takes longer than ``limit_s`` seconds.
 
     In a thread of its own, so that it works where an event loop runs already, and because a name lookup can take

@@ -158,7 +158,7 @@ class RecommendationsView:
         if self._is_closed.is_set():
             raise ValueError("this RecommendationsView is closed; make a new one")
         changed = self._take(self._reader.poll(timeout_s))
-        return {user_id: value and self._shown(value) for user_id, value in changed.items()}
+        return {user_id: self._shown(value) if value else None for user_id, value in changed.items()}
 
     def close(self) -> None:
         """Stop reading; what was read can still be asked for."""

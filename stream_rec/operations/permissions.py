@@ -73,7 +73,8 @@ def require_permissions(
 
 def _found(admin: KafkaAdminClient, topics: list[str]) -> tuple[list[str], dict[str, set[str]]]:
     """Return the topics that are not there, and the operations that are allowed on each of the others."""
-    missing, allowed = [], {}
+    missing: list[str] = []
+    allowed: dict[str, set[str]] = {}
     for topic in admin.describe_topics(topics):
         error = kafka.errors.for_code(topic["error_code"])
         if error is kafka.errors.UnknownTopicOrPartitionError:

@@ -78,8 +78,8 @@ class Replays:
         offsets.add(origin.offset)
         return is_new
 
-    def __contains__(self, origin: Origin) -> bool:
-        return origin.offset in self._offsets.get((origin.topic, origin.partition), ())
+    def __contains__(self, origin: object) -> bool:
+        return isinstance(origin, Origin) and origin.offset in self._offsets.get((origin.topic, origin.partition), ())
 
 
 class Counts:

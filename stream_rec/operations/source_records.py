@@ -57,17 +57,21 @@ class SourceRecordReader:
         found = self._records[place : place + 1]
         return found[0] if found and found[0].offset == origin.offset else None
 
-    def replaced(self, items: Iterable[tuple[Origin, bytes]], is_good: Callable[[ConsumerRecord], bool]) -> set[Origin]:
+    def replaced(
+        self, items: Iterable[tuple[Origin, bytes | None]], is_good: Callable[[ConsumerRecord], bool]
+    ) -> set[Origin]:
         """Return those of some records of ``items`` after which a good record with the same key stands.
 
         After it in its partition, or, where that is not the one of its key, from its time on in the one that is. Reads
-        the partitions from the first of these records to the end; holds the keys.
+        the partitions from the first of these records to the end. A record without a key is replaced by none.
 
         Raises:
             BrokerUnavailable, TopicMismatch, UnreadableRecords: as of ``find``.
         """
         by_partition: dict[tuple[str, int], list[tuple[Origin, bytes, int]]] = defaultdict(list)
         for origin, key in items:
+            if key is None:
+                continue
             by_partition[origin.topic, origin.partition].append((origin, key, origin.offset + 1))
             if (place := self._place_of(origin, key)) is not None:
                 by_partition[place.topic, place.partition].append((origin, key, place.offset))

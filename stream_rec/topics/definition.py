@@ -71,7 +71,7 @@ class TopicDefinition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def spec(self, kafka: KafkaSettings) -> TopicSpec:
         """Return the topic as a broker should have it under ``kafka``."""
-        config = {"cleanup.policy": self.cleanup}
+        config: dict[str, str] = {"cleanup.policy": self.cleanup}
         if self.retention_ms is not None:
             config["retention.ms"] = str(self.retention_ms)
         config |= {key: str(value) for key, value in self.config.items()}

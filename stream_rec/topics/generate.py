@@ -32,7 +32,7 @@ def main() -> None:
             print(f"wrote {file.resolve()}")
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML has no types
     """Writes long texts as blocks, and equal parts out each time instead of by anchors."""
 
     def ignore_aliases(self, data: object) -> bool:
@@ -47,7 +47,8 @@ _Dumper.add_representer(str, _text)
 
 
 def _yaml(tree: object) -> str:
-    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    text: str = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return text
 
 
 if __name__ == "__main__":

@@ -62,11 +62,13 @@ def _describe(definition: dict[str, Any], struct: type[Struct]) -> None:
 
 def _field_docstrings(struct: type[Struct]) -> dict[str, str]:
     """Return the string below each field, by field: Python itself drops them."""
-    body = ast.parse(inspect.getsource(struct)).body[0].body
+    (statement,) = ast.parse(inspect.getsource(struct)).body
+    assert isinstance(statement, ast.ClassDef)
     return {
         field.target.id: inspect.cleandoc(below.value.value)
-        for field, below in pairwise(body)
+        for field, below in pairwise(statement.body)
         if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
         and isinstance(below, ast.Expr)
         and isinstance(below.value, ast.Constant)
         and isinstance(below.value.value, str)

@@ -46,7 +46,8 @@ def test_a_record_is_found_where_it_stands_and_nowhere_else(kafka: KafkaSettings
 
 
 def test_a_record_is_replaced_by_a_good_newer_one_with_its_key(kafka: KafkaSettings, reader: SourceRecordReader):
-    """However far behind it stands; a bad one, an older one and one in another partition replace nothing.
+    """However far behind it stands; a bad one, an older one and one in another partition replace nothing. Nor is one
+    without a key replaced.
 
     But in the partition of the key, 0 of 2 for both, one that came later than what stands in the other does.
     """
@@ -59,6 +60,7 @@ def test_a_record_is_replaced_by_a_good_newer_one_with_its_key(kafka: KafkaSetti
     producer.send(topic, key=b"b", value=b"good", partition=1).get(10)
     items = [(Origin(topic, 0, 0), b"a"), (Origin(topic, 0, 1), b"b"), (Origin(topic, 0, 1202), b"a")]
     items.append((Origin(topic, 1, 0), b"b"))
+    items.append((Origin(topic, 0, 5), None))
 
     def is_good(record: ConsumerRecord) -> bool:
         return record.value == b"good"

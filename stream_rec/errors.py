@@ -1,5 +1,23 @@
 """The error family: one class per thing that a person must fix, each docstring names the remedy.
 
+    StreamRecError                  anything that a person must fix
+        SettingsError               a setting is unknown or wrong
+        FileProblem                 a file is not what it should be
+        BrokerUnavailable           no broker answers
+            LoginRefused            the broker does not let us in, or is not trusted
+        TopicMismatch               topics are missing or set otherwise
+            NotAllowed              this user lacks permissions
+        TopicsInUse                 topics that must be empty hold records
+        NotAtRest                   a pipeline runs that must have stopped
+        AlreadyRunning              another process has this instance id or data directory
+        DeliveryFailed              the broker did not acknowledge records
+        UnreadableRecords           a compression codec's library is missing
+        EncoderUnavailable          the text encoder does not load or work
+        DimensionMismatch           a vector has another length than its space
+        StateVersionError           stored bytes have a version that this program does not read
+            NewerVersion            a newer program wrote them
+        ClockOff                    this machine's clock and the broker's are far apart
+
 Bad input is not here: it is data (``Rejection``), goes to the ``rejected`` topic and stops nothing.
 """
 
@@ -24,10 +42,6 @@ class BrokerUnavailable(StreamRecError):
     exit_code = 75
 
 
-class UnreadableRecords(StreamRecError):
-    """Records are compressed with a codec that this installation cannot read: install what the message names."""
-
-
 class LoginRefused(BrokerUnavailable):
     """The broker does not let us in, or is not trusted: correct the ``[kafka]`` setting that the message names."""
 
@@ -44,17 +58,6 @@ class NotAllowed(TopicMismatch):
     """The broker does not let this user do what a command needs: grant the permissions that the message names."""
 
 
-class EncoderUnavailable(StreamRecError):
-    """The text encoder cannot be loaded, or fails for every text.
-
-    Install the extra ``embed``, give a model path, see that the device works, or use ``hashing``.
-    """
-
-
-class DimensionMismatch(StreamRecError):
-    """A vector has another length than its space: one encoder name and revision must mean one length."""
-
-
 class TopicsInUse(StreamRecError):
     """Topics that must be empty hold records: use another ``kafka.topic_prefix``, or delete and create them anew."""
 
@@ -67,10 +70,29 @@ class NotAtRest(StreamRecError):
     exit_code = 1
 
 
+class AlreadyRunning(StreamRecError):
+    """Another live process holds this instance id or data directory: stop it, or use another id."""
+
+
 class DeliveryFailed(StreamRecError):
     """The broker did not acknowledge records: the message says how many and why; send them again."""
 
     exit_code = 1
+
+
+class UnreadableRecords(StreamRecError):
+    """Records are compressed with a codec that this installation cannot read: install what the message names."""
+
+
+class EncoderUnavailable(StreamRecError):
+    """The text encoder cannot be loaded, or fails for every text.
+
+    Install the extra ``embed``, give a model path, see that the device works, or use ``hashing``.
+    """
+
+
+class DimensionMismatch(StreamRecError):
+    """A vector has another length than its space: one encoder name and revision must mean one length."""
 
 
 class StateVersionError(StreamRecError):
@@ -85,7 +107,3 @@ class ClockOff(StreamRecError):
     """This machine's clock and the broker's are far apart: set the one that is wrong."""
 
     exit_code = 1
-
-
-class AlreadyRunning(StreamRecError):
-    """Another live process holds this instance id or data directory: stop it, or use another id."""

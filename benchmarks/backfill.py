@@ -23,7 +23,7 @@ import msgspec
 import psutil
 from pipeline import send
 
-from stream_rec.config import Settings, overridden
+from stream_rec.config import Settings, override
 from stream_rec.events.interaction import LoggedEvent
 from stream_rec.logs.log import BadLine, read_events, read_items
 from stream_rec.testing.arrivals import Arrivals, Latency
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--backfill-rate", type=float, default=None)
     parser.add_argument("--encoder", default="hashing")
     arguments = parser.parse_args()
-    settings = overridden(Settings(), {"embedder.encoder": arguments.encoder})
+    settings = override(Settings(), {"embedder.encoder": arguments.encoder})
     items = [item for item in read_items(arguments.items, limits=settings.limits) if not isinstance(item, BadLine)]
     log = read_events(arguments.events, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
     wanted = arguments.history + 3 * arguments.live

@@ -22,7 +22,7 @@ import numpy as np
 from aiokafka import TopicPartition
 from burst import CALM_PER_S, Load, Probes, Watch, say
 
-from stream_rec.config import Settings, overridden
+from stream_rec.config import Settings, override
 from stream_rec.events.item import Item
 from stream_rec.runtime.changelog import Reading
 from stream_rec.runtime.clients import new_producer, new_reader
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1_000)
     parser.add_argument("--items", type=int, default=2_000)
     arguments = parser.parse_args()
-    settings = overridden(Settings(), {"embedder.encoder": "hashing"})
+    settings = override(Settings(), {"embedder.encoder": "hashing"})
     with kafka_broker(os.environ) as bootstrap, RunningPipeline(bootstrap, settings, embedder=False) as pipeline:
         with pipeline.producer() as producer:
             for number in range(arguments.items):

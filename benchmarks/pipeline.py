@@ -20,7 +20,7 @@ import msgspec
 import psutil
 
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import Settings, overridden
+from stream_rec.config import Settings, override
 from stream_rec.logs.log import BadLine, read_events, read_items
 from stream_rec.testing.arrivals import Arrivals, Latency
 from stream_rec.testing.broker import kafka_broker
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--encoder", default="minilm")
     arguments = parser.parse_args()
-    settings = overridden(Settings(), {"embedder.encoder": arguments.encoder})
+    settings = override(Settings(), {"embedder.encoder": arguments.encoder})
     items = [item for item in read_items(arguments.items, limits=settings.limits) if not isinstance(item, BadLine)]
     log = read_events(arguments.events, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
     events = [line for line in itertools.islice(log, arguments.limit) if not isinstance(line, BadLine)]

@@ -26,7 +26,7 @@ import numpy as np
 from hour import left, write_hour
 
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import Settings, overridden
+from stream_rec.config import Settings, override
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import EVERYBODY, Slate
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--knowledge", type=int, default=120_000)
     parser.add_argument("--moves", type=int, default=300_000)
     arguments = parser.parse_args()
-    settings = overridden(
+    settings = override(
         Settings(), {"embedder.encoder": "hashing", "worker.session_timeout_s": arguments.session_timeout}
     )
     if arguments.catalog:

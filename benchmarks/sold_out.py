@@ -26,7 +26,7 @@ import psutil
 
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import Settings, overridden
+from stream_rec.config import Settings, override
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.kafka_settings import KafkaSettings
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--after", type=float, default=10.0, help="seconds of live load from the moment it is sold out")
     parser.add_argument("--refresh-share", type=float, default=Settings().worker.refresh_share)
     arguments = parser.parse_args()
-    settings = overridden(Settings(), {"embedder.encoder": "hashing", "worker.refresh_share": arguments.refresh_share})
+    settings = override(Settings(), {"embedder.encoder": "hashing", "worker.refresh_share": arguments.refresh_share})
     with (
         kafka_broker(os.environ) as bootstrap,
         RunningPipeline(bootstrap, settings, embedder=False) as pipeline,

@@ -124,10 +124,10 @@ def load(
         if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
             section, _, key = name.removeprefix(PREFIX).lower().partition("_")
             _put(tree, section, key, value, f"variable {name}", strict=False)
-    return overridden(msgspec.convert(tree, Settings, strict=False), flags or {})
+    return override(msgspec.convert(tree, Settings, strict=False), flags or {})
 
 
-def overridden(settings: Settings, flags: Mapping[str, Any]) -> Settings:
+def override(settings: Settings, flags: Mapping[str, Any]) -> Settings:
     """Return the settings with command-line flags (``{"worker.instance_id": "w2"}``) put over them; None is no flag.
 
     Raises:
@@ -141,7 +141,7 @@ def overridden(settings: Settings, flags: Mapping[str, Any]) -> Settings:
     return msgspec.convert(tree, Settings, strict=False)
 
 
-def shown(settings: Settings) -> dict[str, dict[str, Any]]:
+def redact(settings: Settings) -> dict[str, dict[str, Any]]:
     """Return the settings as plain data with every secret hidden, for `config show` and logs."""
     return {section: hide_secrets(values) for section, values in msgspec.to_builtins(settings).items()}
 
@@ -160,7 +160,7 @@ def as_toml(tree: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str] | 
 
 def secret_sources(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
     """Return where each secret that is set comes from, by its key, as ``load`` was given ``file`` and ``environ``."""
-    hidden = ((section, key) for section, values in shown(settings).items() for key in values if values[key] == HIDDEN)
+    hidden = ((section, key) for section, values in redact(settings).items() for key in values if values[key] == HIDDEN)
     return {
         key: f"variable {variable}" if (variable := _variable(section, key)) in environ else f"{file}"
         for section, key in hidden

@@ -42,6 +42,6 @@ def end_with_0() -> None:
 
 
 def end_at_once(number: int) -> None:
-    """End the process without any more ado if ``number`` is Ctrl-C; a service manager repeats the others."""
+    """End the process at once if ``number`` is Ctrl-C; a service manager repeats the others."""
     if number == signal.SIGINT:
         os._exit(EXIT_CODE)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.config import RENAMED, Settings, as_toml, load, overridden, secret_sources, shown
+from stream_rec.config import RENAMED, Settings, as_toml, load, override, redact, secret_sources
 from stream_rec.errors import SettingsError
 from stream_rec.kafka_settings import SECRETS
 
@@ -53,7 +53,7 @@ def test_a_variable_is_read_as_its_settings_type():
 def test_a_renamed_setting_says_its_new_name(tmp_path: Path, old: str, new: str):
     """In a file and in a variable; the name that it gives is a setting, and the old one is none."""
     section, _, key = old.partition(".")
-    names = shown(Settings())[section]
+    names = redact(Settings())[section]
     assert new in names and key not in names
     with pytest.raises(SettingsError, match=rf"\[{section}\] {key} in .*toml: .* it is called {new} now"):
         load(toml(tmp_path, f"[{section}]\n{key} = 1\n"), environ={})
@@ -99,7 +99,7 @@ def test_an_error_in_a_variable_names_it(name, value, complaint):
 def test_an_error_in_a_flag_names_it():
     """As it was typed."""
     with pytest.raises(SettingsError, match="flag --batch-events: came 0"):
-        overridden(Settings(), {"worker.batch_events": 0})
+        override(Settings(), {"worker.batch_events": 0})
 
 
 def test_a_missing_file_is_an_error(tmp_path):
@@ -119,16 +119,16 @@ def test_a_file_that_is_not_text_is_an_error(tmp_path):
 def test_secrets_are_not_shown():
     """Neither in what is printed nor in an error."""
     settings = load(environ={"STREAM_REC_KAFKA_SASL_PASSWORD": "hunter2"})
-    assert shown(settings)["kafka"]["sasl_password"] == "(hidden)"
-    assert shown(Settings())["kafka"]["sasl_password"] == ""
-    assert "hunter2" not in as_toml(shown(settings))
+    assert redact(settings)["kafka"]["sasl_password"] == "(hidden)"
+    assert redact(Settings())["kafka"]["sasl_password"] == ""
+    assert "hunter2" not in as_toml(redact(settings))
 
 
 def test_what_is_shown_of_secrets_can_be_read_again(tmp_path):
     """As a comment, which says where the secret comes from: `(hidden)` would be sent to the broker as a password."""
     settings = load(environ={"STREAM_REC_KAFKA_SASL_PASSWORD": "hunter2", "STREAM_REC_KAFKA_SASL_USERNAME": "ann"})
     sources = secret_sources(settings, None, {"STREAM_REC_KAFKA_SASL_PASSWORD": "hunter2"})
-    file = toml(tmp_path, as_toml(shown(settings), sources))
+    file = toml(tmp_path, as_toml(redact(settings), sources))
 
     assert load(file, environ={}).kafka.sasl_username == "ann"
     assert load(file, environ={}).kafka.sasl_password == ""
@@ -172,7 +172,7 @@ def test_a_secret_of_the_wrong_type_is_not_shown(tmp_path):
 def test_shown_settings_set_the_same_settings(tmp_path):
     """What `config show` prints can be saved and used."""
     settings = load(environ={"STREAM_REC_RANKING_N": "7", "STREAM_REC_KAFKA_SASL_USERNAME": 'a"b\\'})
-    file = toml(tmp_path, as_toml(shown(settings)))
+    file = toml(tmp_path, as_toml(redact(settings)))
 
     assert load(file, environ={}) == settings
 
@@ -182,21 +182,21 @@ def test_client_options_hold_only_what_the_protocol_needs():
     plain = load(environ={"STREAM_REC_KAFKA_BOOTSTRAP": "a:1,b:2"}).kafka.client_options()
     assert plain == {"bootstrap_servers": ["a:1", "b:2"], "security_protocol": "PLAINTEXT"}
 
-    secured = overridden(
+    secured = override(
         Settings(),
         {"kafka.security_protocol": "SASL_SSL", "kafka.sasl_username": "u", "kafka.ssl_check_hostname": False},
     ).kafka.client_options()
     assert secured["sasl_plain_username"] == "u"
     assert secured["ssl_context"].check_hostname is False
 
-    sasl_only = overridden(Settings(), {"kafka.security_protocol": "SASL_PLAINTEXT"}).kafka.client_options()
+    sasl_only = override(Settings(), {"kafka.security_protocol": "SASL_PLAINTEXT"}).kafka.client_options()
     assert "ssl_context" not in sasl_only
     assert "sasl_mechanism" in sasl_only
 
 
 def test_a_certificate_that_cannot_be_read_is_an_error():
     """It names the settings to look at."""
-    settings = overridden(Settings(), {"kafka.security_protocol": "SSL", "kafka.ssl_cafile": "/nowhere.pem"})
+    settings = override(Settings(), {"kafka.security_protocol": "SSL", "kafka.ssl_cafile": "/nowhere.pem"})
 
     with pytest.raises(SettingsError, match="ssl_cafile"):
         settings.kafka.ssl_context()

@@ -45,14 +45,14 @@ def resolve_bootstrap(settings: Settings, environ: Mapping[str, str]) -> str:
     return state.bootstrap
 
 
-def connected(settings: Settings, environ: Mapping[str, str]) -> Settings:
+def find_broker(settings: Settings, environ: Mapping[str, str]) -> Settings:
     """Return the settings with ``kafka.bootstrap`` filled in; raises what ``resolve_bootstrap`` raises."""
     kafka = msgspec.structs.replace(settings.kafka, bootstrap=resolve_bootstrap(settings, environ))
     return msgspec.structs.replace(settings, kafka=kafka)
 
 
-def reached(settings: Settings, environ: Mapping[str, str]) -> Settings:
-    """Return what ``connected`` returns, once a broker has answered; raises what ``require_answering`` raises, too."""
-    settings = connected(settings, environ)
+def reach_broker(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Return what ``find_broker`` returns, once it has answered; raises what ``require_answering`` raises, too."""
+    settings = find_broker(settings, environ)
     require_answering(settings.kafka)
     return settings

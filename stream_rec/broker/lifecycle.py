@@ -58,7 +58,7 @@ def start_broker(settings: Settings, environ: Mapping[str, str], *, docker: bool
     with only_one(data_dir / "lock", waiting_for="broker_start"):
         state = read_state(data_dir)
         if state is not None and _runs(state):
-            _await_found(state, settings.broker)
+            _await_answer(state, settings.broker)
             return Started(bootstrap=state.bootstrap, kind=state.kind, is_new=False)
         if docker:
             from stream_rec.broker.docker import start_docker
@@ -127,7 +127,7 @@ def _runs(state: BrokerState) -> bool:
     return is_running(state)
 
 
-def _await_found(state: BrokerState, settings: BrokerSettings) -> None:
+def _await_answer(state: BrokerState, settings: BrokerSettings) -> None:
     """Return when the broker that runs already answers: the process that started it may have been killed meanwhile."""
     if settings.port and not state.bootstrap.endswith(f":{settings.port}"):
         logger.warning("broker_runs_on_another_port asked=%d running=%s", settings.port, state.bootstrap)

@@ -160,10 +160,10 @@ def kafka_jars(version: str) -> list[Path]:
     Raises:
         BrokerUnavailable: the extra is missing, or the jars cannot be fetched.
     """
-    return _fetched(f"org.apache.kafka:kafka_2.13:{version}+{LOGGING}", version)
+    return _fetch(f"org.apache.kafka:kafka_2.13:{version}+{LOGGING}", version)
 
 
-def _fetched(coordinates: str, version: str) -> list[Path]:
+def _fetch(coordinates: str, version: str) -> list[Path]:
     """Return the jars of ``coordinates`` and of all that they need; raises what ``kafka_jars`` raises."""
     try:
         import jgo

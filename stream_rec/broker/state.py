@@ -101,8 +101,8 @@ def choose_ports(data_dir: Path, *, client: int, controller: int, preferred: int
                 "to another port (0 takes a free one)"
             )
     kept = _read(data_dir / "ports.json", Ports) or Ports(client=0, controller=0)
-    client = client or _kept_or_free(kept.client or preferred, avoid=controller)
-    ports = Ports(client=client, controller=controller or _kept_or_free(kept.controller, avoid=client))
+    client = client or _keep_or_choose_port(kept.client or preferred, avoid=controller)
+    ports = Ports(client=client, controller=controller or _keep_or_choose_port(kept.controller, avoid=client))
     if kept.client and kept.client != ports.client:
         logger.warning("broker_port_changed was=%d now=%d", kept.client, ports.client)
     _write(data_dir / "ports.json", ports)
@@ -138,7 +138,7 @@ def _write(path: Path, value: Struct) -> None:
     draft.replace(path)
 
 
-def _kept_or_free(kept: int, *, avoid: int) -> int:
+def _keep_or_choose_port(kept: int, *, avoid: int) -> int:
     if kept and kept != avoid and _is_free(kept):
         return kept
     while (port := _free_port()) == avoid:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from stream_rec.broker.find import reached
+from stream_rec.broker.find import reach_broker
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.cli.progress import show_progress
@@ -48,7 +48,7 @@ def backfill(settings: Settings, file: Path, limit: int | None, behind: int, rat
     130: stopped with Ctrl-C, after what had been sent was acknowledged.
     """
     records = read_events(file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
-    settings = reached(settings, os.environ)
+    settings = reach_broker(settings, os.environ)
     skipped = SkippedLines()
     began = time.monotonic()
     sender = Backfill(settings, file.name, most_behind=behind, most_per_s=rate or float("inf"), is_dry=dry_run)

@@ -16,11 +16,11 @@ def compile_() -> None:
 
     They are kept beside the program; where that cannot be written, in the user's cache directory or NUMBA_CACHE_DIR.
     """
-    compiled()
+    compile_with_progress()
     click.echo(f"kernels are compiled, in {kernels.cache_path()} and beside it")
 
 
-def compiled() -> None:
+def compile_with_progress() -> None:
     """Return when all kernels are compiled, and show how far that is; a second time nothing is shown."""
     with show_progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()

@@ -21,11 +21,11 @@ from rich.table import Table
 from rich.text import Text
 
 from stream_rec.broker.find import external_bootstrap
-from stream_rec.cli.compile import compiled
+from stream_rec.cli.compile import compile_with_progress
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import Settings, overridden
+from stream_rec.config import Settings, override
 from stream_rec.errors import FileProblem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
@@ -97,7 +97,7 @@ def demo(
 
     A Kafka that is named (--bootstrap, $KAFKA_BOOTSTRAP) is used instead of one of its own, with topics under a prefix.
     """
-    settings = overridden(settings, {"embedder.encoder": encoder})
+    settings = override(settings, {"embedder.encoder": encoder})
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise FileProblem(f"{json_file} cannot be written: its folder does not exist")
     console = Console()
@@ -113,7 +113,7 @@ def demo(
         console.print(f"{count} lines not used: {reason}", style="yellow")
     if not items or len(events) < SHOWN_USERS:
         raise FileProblem(f"{items_file} and {events_file} hold {len(items)} items and {len(events)} events: too few")
-    compiled()  # here, where it can be seen: the worker finds it done
+    compile_with_progress()  # here, where it can be seen: the worker finds it done
     with ExitStack() as stack:
         interrupted = stack.enter_context(interrupt_flag())
         try:

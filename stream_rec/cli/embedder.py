@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from stream_rec.broker.find import connected
+from stream_rec.broker.find import find_broker
 from stream_rec.cli.service import wait_for_broker
-from stream_rec.config import Settings, overridden
+from stream_rec.config import Settings, override
 
 
 @click.command()
@@ -21,7 +21,7 @@ from stream_rec.config import Settings, overridden
 def embedder(settings: Settings, /, **changed: str | None) -> None:
     """Embed new and changed items until SIGTERM or Ctrl-C. Lists keep flowing without it."""
     flags = {f"embedder.{name}": value for name, value in changed.items()}
-    settings = connected(overridden(settings, flags), os.environ)
+    settings = find_broker(override(settings, flags), os.environ)
     directory = Path(settings.embedder.data_dir).absolute() / settings.embedder.instance_id
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(directory / "torch"))  # else torch makes one in /tmp
     from stream_rec.stages.embedder import run

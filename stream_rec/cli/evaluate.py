@@ -21,12 +21,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from stream_rec.cli.compile import compiled
+from stream_rec.cli.compile import compile_with_progress
 from stream_rec.cli.files import FORMATS, SkippedLines
-from stream_rec.cli.interrupt import raised, stopped_by_interrupt
+from stream_rec.cli.interrupt import end_on_interrupt, exit_on_signal
 from stream_rec.cli.progress import Rate, show_progress
 from stream_rec.cli.reading import load_items
-from stream_rec.config import Settings, overridden, shown
+from stream_rec.config import Settings, override, redact
 from stream_rec.errors import FileProblem
 from stream_rec.evaluation.baselines.choice import describe_settings
 from stream_rec.evaluation.engine import Engine
@@ -60,7 +60,7 @@ WIDTH = 144
 @click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="Where embeddings are kept.")
 @click.option("--jobs", default=1, type=click.IntRange(min=1), help="Methods at a time; above 1 timings suffer.")
 @click.pass_obj
-@stopped_by_interrupt("no result; what was embedded is kept for the next run")
+@end_on_interrupt("no result; what was embedded is kept for the next run")
 def evaluate(
     settings: Settings,
     items_file: Path,
@@ -84,8 +84,8 @@ def evaluate(
     here unless asked to: a log cannot answer for what it has not shown, so exploring only costs.
     """
     flags = {"ranking.seed": seed, "ranking.n": list_size, "embedder.encoder": encoder}
-    click.get_current_context().with_resource(raised())
-    settings = overridden(settings, flags)
+    click.get_current_context().with_resource(exit_on_signal())
+    settings = override(settings, flags)
     others = _chosen(baselines)
     for file in filter(None, (json_file, report_dir and report_dir / "index.html")):
         _require_writable(file)
@@ -93,7 +93,7 @@ def evaluate(
     skipped = SkippedLines()
     n, seed = settings.ranking.n, settings.ranking.seed
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    compiled()  # once, here, where it can be seen: each method runs in a process of its own
+    compile_with_progress()  # once, here, where it can be seen: each method runs in a process of its own
     folder = Path(tempfile.mkdtemp(prefix="stream-rec-"))
     try:
         with show_progress(*columns, is_kept=True) as progress:
@@ -110,7 +110,7 @@ def evaluate(
             engine = partial(Engine, items=made.items, encoder=made.encoder)
             contenders = {
                 ENGINE: Contender(
-                    partial(engine, settings=overridden(settings, {"ranking.explore_share": 0.0})),
+                    partial(engine, settings=override(settings, {"ranking.explore_share": 0.0})),
                     partial(EngineObserver, diversity=settings.ranking.diversity),
                 )
             }
@@ -214,7 +214,7 @@ def _scanned(
 
 def _settings(settings: Settings) -> dict[str, dict[str, Any]]:
     """Return the settings that lists depend on."""
-    tree = {section: values for section, values in shown(settings).items() if section in SECTIONS}
+    tree = {section: values for section, values in redact(settings).items() if section in SECTIONS}
     tree["embedder"] = {key: value for key, value in tree["embedder"].items() if key not in MACHINE}
     return tree
 

@@ -12,7 +12,7 @@ import click
 
 from stream_rec.stop_signals import EXIT_CODE, Handler, handle_stop_signals
 
-__all__ = ["EXIT_CODE", "interrupt_flag", "raised", "stop_if"]
+__all__ = ["EXIT_CODE", "exit_on_signal", "interrupt_flag", "stop_if"]
 
 
 @contextmanager
@@ -27,24 +27,24 @@ def interrupt_flag() -> Iterator[threading.Event]:
         interrupted.set()
         restore()
 
-    with _handled(on_signal) as restore:
+    with _handle(on_signal) as restore:
         yield interrupted
 
 
 @contextmanager
-def raised() -> Iterator[None]:
+def exit_on_signal() -> Iterator[None]:
     """Have the first stop signal raise ``SystemExit`` where the program is: for work without Kafka, which cleans up."""
 
     def on_signal(*_: object) -> None:
         restore()
         sys.exit(EXIT_CODE)
 
-    with _handled(on_signal) as restore:
+    with _handle(on_signal) as restore:
         yield
 
 
 @contextmanager
-def _handled(handler: Handler) -> Iterator[Callable[[], None]]:
+def _handle(handler: Handler) -> Iterator[Callable[[], None]]:
     """Have a handler called for stop signals; yield what brings those of before back, as the end of the block does."""
     before = handle_stop_signals(handler)
 
@@ -59,7 +59,7 @@ def _handled(handler: Handler) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def stopped_by_interrupt(what_is_left: str) -> Iterator[None]:
+def end_on_interrupt(what_is_left: str) -> Iterator[None]:
     """End the command at Ctrl-C, and say what is left of its work: for commands that speak to no broker."""
     try:
         yield

@@ -16,7 +16,7 @@ import msgspec
 from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
 from rich.progress import TimeRemainingColumn as TimeRemaining
 
-from stream_rec.broker.find import reached
+from stream_rec.broker.find import reach_broker
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.cli.progress import show_progress
@@ -90,7 +90,7 @@ def produce(
         raise click.UsageError("items have no time: --speed and --shift-to-now are for events")
     records: Log[LoggedEvent] | Log[Item]
     records = read_items(file, limits=limits) if is_items else read_events(file, limits=limits, received_ms=_now_ms())
-    settings = reached(settings, os.environ)
+    settings = reach_broker(settings, os.environ)
     require_permissions(settings.kafka, write=["items"] if is_items else TOPIC_OF_KIND.values())
 
     is_paced = rate is not None or speed is not None
@@ -109,7 +109,7 @@ def produce(
     on_bad = skipped.lines_of(file)
     started = time.monotonic()
     with interrupt_flag() as interrupted, EventProducer(settings.kafka, limits=limits) as producer:
-        for record in _paced(records, limit, pace, interrupted):
+        for record in _pace(records, limit, pace, interrupted):
             if isinstance(record, BadLine):
                 on_bad(record)
                 continue
@@ -126,7 +126,7 @@ def produce(
         sys.exit(1)
 
 
-def _paced(
+def _pace(
     records: Log[LoggedEvent] | Log[Item], limit: int | None, pace: Pace, interrupted: threading.Event
 ) -> Iterator[LoggedEvent | Item | BadLine]:
     """Yield each record when it is due, with a progress bar, until ``limit`` records, or ``interrupted``."""

@@ -22,7 +22,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from msgspec.structs import replace
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
-from stream_rec.broker.find import reached
+from stream_rec.broker.find import reach_broker
 from stream_rec.cli.dead_letters import (
     NAMED_SKIPPED,
     facts_of,
@@ -86,7 +86,7 @@ def rejected() -> None:
 @click.pass_obj
 def list_(settings: Settings, which: Filter, limit: int, summary: bool, as_json: bool) -> None:
     """Print the newest rejected records and why they were not used, the newest first."""
-    kafka = reached(settings, os.environ).kafka
+    kafka = reach_broker(settings, os.environ).kafka
     with interrupt_flag() as interrupted, closing(RejectionReader(kafka, _with_prefix(which, kafka))) as reader:
         dead_letters = _read(reader, interrupted)
         newest = heapq.nlargest(limit, dead_letters, key=lambda dead_letter: dead_letter.rejected_ms)
@@ -112,7 +112,7 @@ def show(settings: Settings, origin: Origin, as_json: bool) -> None:
 
     ORIGIN is where it stands, TOPIC/PARTITION/OFFSET as `rejected list` prints it. Exit code 1: it was not rejected.
     """
-    kafka = reached(settings, os.environ).kafka
+    kafka = reach_broker(settings, os.environ).kafka
     with (
         interrupt_flag() as interrupted,
         closing(RejectionReader(kafka, Filter(origins={origin}))) as reader,
@@ -158,7 +158,7 @@ def replay(settings: Settings, /, **flags: Any) -> None:
     wanted = _Wanted(**flags)
     wanted.require_one_choice()
     repairs, n_bad_lines = _read_repairs(wanted)
-    settings = reached(settings, os.environ)
+    settings = reach_broker(settings, os.environ)
     kafka = settings.kafka
     which = _with_prefix(wanted.which, kafka)
     if repairs is not None or wanted.origins:
@@ -234,13 +234,13 @@ def _choose(
         replayed = reader.found.replays
     missing = set(which.origins or ())
 
-    def noted(dead_letters: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
+    def note(dead_letters: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
         for dead_letter in dead_letters:
             missing.discard(dead_letter.origin)
             yield dead_letter
 
     with closing(RejectionReader(kafka, which)) as reader:
-        chosen = choose(noted(_read(reader, interrupted)), replayed, wanted.limit)
+        chosen = choose(note(_read(reader, interrupted)), replayed, wanted.limit)
     say_unreadable(reader)
     if not reader.found.counts.rejected and not missing:
         say_none(reader, kafka)
@@ -267,7 +267,7 @@ def _decide(
 
     items = [(one.origin, one.key) for one in dead_letters if one.origin.topic == decider.kafka.topic("items")]
     with closing(SourceRecordReader(decider.kafka)) as source_records:
-        superseded = source_records.replaced(items, is_good) if repairs is None else set()
+        superseded = source_records.find_replaced(items, is_good) if repairs is None else set()
         with _progress("checking", len(dead_letters)) as advance:
             for dead_letter in dead_letters:
                 stop_if(interrupted)

@@ -12,12 +12,12 @@ import click
 import msgspec
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from stream_rec.cli.compile import compiled
+from stream_rec.cli.compile import compile_with_progress
 from stream_rec.cli.files import FORMATS, SkippedLines
-from stream_rec.cli.interrupt import raised, stopped_by_interrupt
+from stream_rec.cli.interrupt import end_on_interrupt, exit_on_signal
 from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
-from stream_rec.config import Settings, overridden
+from stream_rec.config import Settings, override
 from stream_rec.errors import FileProblem
 from stream_rec.logs.log import read_events, usable
 from stream_rec.pipeline import Pipeline
@@ -36,7 +36,7 @@ SHOWN = 50
 @click.option("--encoder", help="As of `embedder`. [default: setting embedder.encoder]")
 @click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="Where embeddings are kept.")
 @click.pass_obj
-@stopped_by_interrupt("the lists so far are written, and what was embedded is kept for the next run")
+@end_on_interrupt("the lists so far are written, and what was embedded is kept for the next run")
 def replay(
     settings: Settings,
     items_file: Path,
@@ -52,9 +52,9 @@ def replay(
     The same input, settings and seed give the same bytes. Lines that cannot be used are counted by reason on stderr
     and make the exit code 1.
     """
-    click.get_current_context().with_resource(raised())
-    settings = overridden(settings, {"ranking.seed": seed, "embedder.encoder": encoder})
-    compiled()
+    click.get_current_context().with_resource(exit_on_signal())
+    settings = override(settings, {"ranking.seed": seed, "embedder.encoder": encoder})
+    compile_with_progress()
     pipeline = Pipeline(settings)
     skipped = SkippedLines()
     columns = (
@@ -67,7 +67,7 @@ def replay(
             pipeline.catalog.put_item(item)
             if item.item_id in made.embeddings:
                 pipeline.catalog.put_embedding(item.item_id, made.embeddings[item.item_id])
-        with _opened(out) as sink:
+        with _open(out) as sink:
             log = read_events(events_file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
             task = progress.add_task("events", total=limit or log.bytes_total, done="")
             began = time.monotonic()
@@ -83,7 +83,7 @@ def replay(
     sys.exit(skipped.report())
 
 
-def _opened(out: Path) -> IO[bytes]:
+def _open(out: Path) -> IO[bytes]:
     if str(out) == "-":
         return click.open_file("-", "wb")
     try:

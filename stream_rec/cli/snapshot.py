@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from stream_rec.broker.find import reached
+from stream_rec.broker.find import reach_broker
 from stream_rec.cli.group import Commands
 from stream_rec.cli.interrupt import interrupt_flag, stop_if
 from stream_rec.cli.progress import show_progress
@@ -46,7 +46,7 @@ def export(settings: Settings, file: Path, live: bool, wait_s: float | None) -> 
     Stop what writes events, let the workers take what is open, and stop them: only then it is of one moment. FILE holds
     what is known of each user: keep it as safe as the topics. Exit code 1: the pipeline is not at rest.
     """
-    settings = reached(settings, os.environ)
+    settings = reach_broker(settings, os.environ)
     with _steps() as step, step("reading", None) as on_read:
         wait_s = settings.worker.session_timeout_s + 3.0 if wait_s is None else wait_s
         manifest = take(settings, file, is_live=live, wait_s=wait_s, on_read=on_read)
@@ -69,7 +69,7 @@ def import_(settings: Settings, file: Path, dry_run: bool) -> None:
         with step("checking", None) as on_read:
             manifest = check(file, on_read)
         click.echo(f"{file}, of {_moment(manifest)}: {_contents(manifest)}")
-        settings = reached(settings, os.environ)
+        settings = reach_broker(settings, os.environ)
         require_empty(settings)
         if dry_run:
             click.echo("can be imported; nothing was written")

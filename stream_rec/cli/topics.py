@@ -27,7 +27,7 @@ def create(ctx: click.Context, settings: Settings) -> None:
     from stream_rec.broker import find
     from stream_rec.topics import admin
 
-    settings = find.connected(settings, os.environ)
+    settings = find.find_broker(settings, os.environ)
     created = set(admin.create(settings))
     for topic in all_topics(settings):
         click.echo(f"{'created' if topic.name in created else 'already there'}: {topic.name}")
@@ -42,7 +42,7 @@ def check(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     """Compare the topics on the broker with their definitions; exit 1 where they differ."""
     from stream_rec.broker import find
 
-    _report(ctx, find.connected(settings, os.environ), as_json=as_json)
+    _report(ctx, find.find_broker(settings, os.environ), as_json=as_json)
 
 
 @topics.command("list")

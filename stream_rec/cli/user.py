@@ -10,7 +10,7 @@ from contextlib import closing
 import click
 import msgspec
 
-from stream_rec.broker.find import reached
+from stream_rec.broker.find import reach_broker
 from stream_rec.cli.group import Commands
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer
@@ -43,7 +43,7 @@ def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool) -> Non
         raise click.BadParameter(rejection.detail, param_hint="USER_ID")
     if not yes and not sys.stdin.isatty():
         raise click.UsageError(f"deleting user {user_id!r} must be confirmed: at a terminal, or with --yes")
-    kafka = reached(settings, os.environ).kafka
+    kafka = reach_broker(settings, os.environ).kafka
     require_permissions(kafka, read=["receipts"], write=["forget"])
     if not yes:
         click.confirm(f"Delete all that is known of user {user_id!r}? It cannot be undone", abort=True, err=True)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stream_rec.broker.find import reached
+from stream_rec.broker.find import reach_broker
 from stream_rec.cli.interrupt import interrupt_flag
 from stream_rec.client import RecommendationsView
 from stream_rec.client.reader import RecordLookup, TopicReader
@@ -40,7 +40,7 @@ def watch(settings: Settings, user: str, top: int, once: bool, as_json: bool) ->
 
     The delay of a new list is measured: from when the broker took the event that caused it until the list was here.
     """
-    kafka = reached(settings, os.environ).kafka
+    kafka = reach_broker(settings, os.environ).kafka
     with (
         interrupt_flag() as interrupted,
         RecommendationsView(kafka, users={user}, follow=False) as view,

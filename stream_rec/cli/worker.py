@@ -6,9 +6,9 @@ import os
 
 import click
 
-from stream_rec.broker.find import connected
+from stream_rec.broker.find import find_broker
 from stream_rec.cli.service import wait_for_broker
-from stream_rec.config import Settings, overridden
+from stream_rec.config import Settings, override
 
 
 @click.command()
@@ -21,8 +21,8 @@ def worker(settings: Settings, instance_id: str | None, data_dir: str | None) ->
     Start as many as there are partitions, each with its own --instance-id. Ends with 0 when told to stop, with 1 or
     75 when something broke: then start it again, nothing is lost.
     """
-    settings = connected(
-        overridden(settings, {"worker.instance_id": instance_id, "worker.data_dir": data_dir}), os.environ
+    settings = find_broker(
+        override(settings, {"worker.instance_id": instance_id, "worker.data_dir": data_dir}), os.environ
     )
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads spin: products this small only lose by them
     from stream_rec.stages.worker import run

@@ -28,11 +28,11 @@ def members(client: KafkaAdminClient, group: str) -> list[str]:
     Raises:
         KafkaError: the broker did not say.
     """
-    found = answered(lambda: _described(client, group))
+    found = ask_coordinator(lambda: _describe(client, group))
     return sorted(str(member.get("group_instance_id") or member.get("client_id")) for member in found["members"])
 
 
-def answered(ask: Callable[[], T]) -> T:
+def ask_coordinator(ask: Callable[[], T]) -> T:
     """Return what a group's coordinator says, once there is one: a new cluster has none until it is first asked."""
     deadline = time.monotonic() + COORDINATOR_S
     while True:
@@ -44,7 +44,7 @@ def answered(ask: Callable[[], T]) -> T:
         time.sleep(0.1)
 
 
-def _described(client: KafkaAdminClient, group: str) -> dict[str, Any]:
+def _describe(client: KafkaAdminClient, group: str) -> dict[str, Any]:
     """Return a group as the broker describes it; raise what it says instead, which kafka-python only notes."""
     found: dict[str, Any] = client.describe_groups([group])[group]
     if said := re.match(r"\[Error (-?\d+)\]", found.get("error") or ""):

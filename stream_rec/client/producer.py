@@ -157,7 +157,7 @@ class EventProducer:
             raise InvalidEventError(
                 f"value={event.value} is not a number that JSON has; leave it out or give a finite one"
             )
-        key, value = _key("user_id", event.user_id), _encoded(event)
+        key, value = _key("user_id", event.user_id), _encode(event)
         _accept(validate.interaction(key, value, received_ms=_now_ms(), limits=self._limits))
         self._send(kind.topic, key, value)
         return event.event_id
@@ -199,7 +199,7 @@ class EventProducer:
 
     def item(self, item: Item) -> None:
         """Add an item to the catalog, or replace it."""
-        key, value = _key("item_id", item.item_id), _encoded(item)
+        key, value = _key("item_id", item.item_id), _encode(item)
         _accept(validate.item(key, value, limits=self._limits))
         self._send("items", key, value)
 
@@ -273,7 +273,7 @@ class EventProducer:
         return self.send_interaction(kind, event)
 
     def _send_user_event(self, topic: str, event: Impression | Search | Forget) -> None:
-        key, value = _key("user_id", event.user_id), _encoded(event)
+        key, value = _key("user_id", event.user_id), _encode(event)
         if len(value) > self._limits.record_bytes:
             raise InvalidEventError(f"too_large: {len(value)} bytes, at most {self._limits.record_bytes} are taken")
         try:
@@ -376,7 +376,7 @@ def _key(name: str, value: str) -> bytes:
         raise InvalidEventError(f"bad_id: {name} {value!r} cannot be written as UTF-8") from error
 
 
-def _encoded(event: Struct) -> bytes:
+def _encode(event: Struct) -> bytes:
     try:
         return msgspec.json.encode(event)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:

@@ -121,7 +121,7 @@ class RecommendationsView:
         if not self._keeps(user_id):
             raise ValueError(f"user {user_id!r} is not among the `users` that this view was made for")
         value = self._lists.get(user_id)
-        return None if value is None else self._shown(value)
+        return None if value is None else self._without_gone(value)
 
     def why_no_list(self, app_id: str = APP_ID) -> str:
         """Return in words why ``for_user`` returns None: that no worker is ready, as a rule.
@@ -158,7 +158,7 @@ class RecommendationsView:
         if self._is_closed.is_set():
             raise ValueError("this RecommendationsView is closed; make a new one")
         changed = self._take(self._reader.poll(timeout_s))
-        return {user_id: self._shown(value) if value else None for user_id, value in changed.items()}
+        return {user_id: self._without_gone(value) if value else None for user_id, value in changed.items()}
 
     def close(self) -> None:
         """Stop reading; what was read can still be asked for."""
@@ -176,7 +176,7 @@ class RecommendationsView:
     def _keeps(self, user_id: str) -> bool:
         return self._users is None or user_id == EVERYBODY or user_id in self._users
 
-    def _shown(self, value: bytes) -> Slate:
+    def _without_gone(self, value: bytes) -> Slate:
         slate = _SLATE.decode(value)
         left = [item for item in slate.items if item.item_id not in self._gone]
         return slate if len(left) == len(slate.items) else msgspec.structs.replace(slate, items=left)

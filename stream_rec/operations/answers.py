@@ -66,10 +66,10 @@ class Answers:
                 waiting = self._waiting.get(record.key)
                 if waiting is not None and record.value is not None:
                     seen = _SEEN.decode(record.value).seen
-                    self._settle(record.key, {t for t, (_, at) in waiting.items() if seen.get(t, -1) >= at})
+                    self._release(record.key, {t for t, (_, at) in waiting.items() if seen.get(t, -1) >= at})
 
-    def committed(self, offsets: dict[TopicPartition, int]) -> None:
-        """Take notice of what workers have committed: there is no list for an event of a user who was forgotten.
+    def release_committed(self, offsets: dict[TopicPartition, int]) -> None:
+        """Stop waiting for what workers have committed: there is no list for an event of a user who was forgotten.
 
         Args:
             offsets: Of the next record to be read of each partition, which is named with its prefix.
@@ -80,13 +80,13 @@ class Answers:
                 for topic, (partition, at) in waiting.items()
                 if offsets.get(TopicPartition(self._kafka.topic(topic), partition), 0) > at
             }
-            self._settle(key, done)
+            self._release(key, done)
 
     def close(self) -> None:
         """Let go of the connections."""
         self._consumer.close()
 
-    def _settle(self, key: bytes, topics: set[str]) -> None:
+    def _release(self, key: bytes, topics: set[str]) -> None:
         waiting = self._waiting[key]
         for topic in topics:
             del waiting[topic]

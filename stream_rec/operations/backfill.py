@@ -26,7 +26,7 @@ from stream_rec.events.interaction import TOPIC_OF_KIND, LoggedEvent
 from stream_rec.events.validate import Rejection
 from stream_rec.operations.answers import Answers
 from stream_rec.operations.existing_events import ExistingEvents
-from stream_rec.operations.lag import committed, open_by_partition
+from stream_rec.operations.lag import committed_offsets, open_by_partition
 from stream_rec.operations.permissions import require_permissions
 from stream_rec.operations.throttle import Throttle
 
@@ -151,7 +151,7 @@ class Backfill:
         self._pending.clear()
         self._send(fresh)
         self._sent_s = time.monotonic()
-        self.throttle.sent(self._sent_s, len(fresh))
+        self.throttle.count_sent(self._sent_s, len(fresh))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -171,7 +171,7 @@ class Backfill:
                 self._answers.poll(POLL_S)
                 if not self._answers.n_users:
                     is_waiting = False
-                    self.throttle.answered(time.monotonic())
+                    self.throttle.begin_rest(time.monotonic())
             if self._heeds_workers and (now_s := time.monotonic()) - self._asked_s >= ASK_S:
                 self._ask()
                 self._asked_s = now_s
@@ -187,13 +187,13 @@ class Backfill:
         try:
             n_open = open_by_partition(self._client, self._group, topics, self._kafka.partitions)
             if self._answers.n_users:
-                self._answers.committed(committed(self._client, self._group, list(n_open)))
+                self._answers.release_committed(committed_offsets(self._client, self._group, list(n_open)))
         except KafkaError as error:
             raise BrokerUnavailable(
                 f"{self._kafka.bootstrap} does not say how far group {self._group} is ({error}); see that the broker "
                 "is up, then run it again: what was sent is skipped"
             ) from error
-        self.throttle.heard(time.monotonic(), n_open)
+        self.throttle.observe_lag(time.monotonic(), n_open)
 
     def _send(self, events: Iterable[LoggedEvent]) -> None:
         """Return when the broker has all of them."""

@@ -70,7 +70,7 @@ class ExistingEvents:
         return digest_of(event.user_id, event.event_id) in self._known
 
     def add(self, event: Interaction) -> None:
-        """Take notice that an event stands on a topic, or is being sent there."""
+        """Take in an event that stands on a topic, or is being sent there."""
         self._known.add(digest_of(event.user_id, event.event_id))
 
     def is_forgotten(self, event: Interaction) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.protocol.consumer import IsolationLevel, OffsetSpec
 
-from stream_rec.client.groups import answered
+from stream_rec.client.groups import ask_coordinator
 
 
 def open_records(client: KafkaAdminClient, group: str, topics: Collection[str], n_partitions: int) -> dict[str, int]:
@@ -37,19 +37,21 @@ def open_by_partition(
     ``open_records`` does.
     """
     partitions = [TopicPartition(topic, number) for topic in topics for number in range(n_partitions)]
-    done = committed(client, group, partitions)
+    done = committed_offsets(client, group, partitions)
     begins = _offsets(client, [tp for tp in partitions if tp not in done], OffsetSpec.EARLIEST)
     ends = _offsets(client, partitions, OffsetSpec.LATEST, IsolationLevel.READ_COMMITTED)
     return {tp: max(0, ends[tp] - (done[tp] if tp in done else begins[tp])) for tp in partitions}
 
 
-def committed(client: KafkaAdminClient, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+def committed_offsets(
+    client: KafkaAdminClient, group: str, partitions: list[TopicPartition]
+) -> dict[TopicPartition, int]:
     """Return the offset that a group reads next of each partition, as far as it has committed one.
 
     Raises:
         KafkaError: the broker did not say.
     """
-    answer = answered(lambda: client.list_group_offsets({group: partitions}))[group]
+    answer = ask_coordinator(lambda: client.list_group_offsets({group: partitions}))[group]
     return {tp: found.offset for tp, found in answer.items() if found.offset >= 0}
 
 
@@ -81,7 +83,7 @@ def has_committed(client: KafkaAdminClient, group: str) -> bool:
     Raises:
         KafkaError: the broker did not say.
     """
-    answer = answered(lambda: client.list_group_offsets({group: None}))[group]
+    answer = ask_coordinator(lambda: client.list_group_offsets({group: None}))[group]
     return any(found.offset >= 0 for found in answer.values())
 
 

@@ -50,7 +50,7 @@ def require_permissions(
     topics = list(dict.fromkeys(topic for names in by_operation.values() for topic in names))
     try:
         with closing(connect(KafkaAdminClient, kafka, request_timeout_ms=BOOTSTRAP_TIMEOUT_MS)) as admin:
-            missing, allowed = _found(admin, topics)
+            missing, allowed = _describe_topics(admin, topics)
             sees_group = group is None or _sees(admin, group)
     except KafkaError as error:
         raise BrokerUnavailable(f"{kafka.bootstrap} does not say what this user may do: {error}") from error
@@ -71,7 +71,7 @@ def require_permissions(
         raise absent(kafka, ", ".join(missing))
 
 
-def _found(admin: KafkaAdminClient, topics: list[str]) -> tuple[list[str], dict[str, set[str]]]:
+def _describe_topics(admin: KafkaAdminClient, topics: list[str]) -> tuple[list[str], dict[str, set[str]]]:
     """Return the topics that are not there, and the operations that are allowed on each of the others."""
     missing: list[str] = []
     allowed: dict[str, set[str]] = {}

@@ -10,11 +10,11 @@ import msgspec
 from kafka.consumer.fetcher import ConsumerRecord
 from msgspec import Struct
 
-from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.events import validate
 from stream_rec.events.interaction import KIND_OF_TOPIC
 from stream_rec.events.rejected import Origin
 from stream_rec.events.validate import InputLimits, Rejection
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.rejections import DeadLetter, path_of
 
 REPLAY_OF = "replay-of"

@@ -57,7 +57,7 @@ class SourceRecordReader:
         found = self._records[place : place + 1]
         return found[0] if found and found[0].offset == origin.offset else None
 
-    def replaced(
+    def find_replaced(
         self, items: Iterable[tuple[Origin, bytes | None]], is_good: Callable[[ConsumerRecord], bool]
     ) -> set[Origin]:
         """Return those of some records of ``items`` after which a good record with the same key stands.

@@ -25,7 +25,7 @@ class StallTimeout:
         self._reached = -1
 
     def check(self, reached: int) -> None:
-        """Take notice of how far reading has come, which is further also where what was aborted brings no records.
+        """Take in how far reading has come, which is further also where what was aborted brings no records.
 
         Raises:
             BrokerUnavailable: no further, for too long.

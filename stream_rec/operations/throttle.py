@@ -28,7 +28,7 @@ class Throttle:
 
         Args:
             most_behind: Records that may be waiting, those of others too; with more nothing is sent. 0: the workers
-                are not heeded; ``heard`` and ``answered`` need not be called.
+                are not heeded; ``observe_lag`` and ``begin_rest`` need not be called.
             commit_interval_s: How often workers commit.
             most_per_s: Events a second on average, at most.
         """
@@ -45,21 +45,21 @@ class Throttle:
         """Whether too much is waiting for anything to be sent."""
         return 0 < self._most_behind < self.behind
 
-    def heard(self, now_s: float, n_open: Mapping[Hashable, int]) -> None:
-        """Take notice of how many records of each partition are open."""
+    def observe_lag(self, now_s: float, n_open: Mapping[Hashable, int]) -> None:
+        """Take in how many records of each partition are open."""
         samples = self._samples
         samples.append((now_s, n_open))
         while samples[0][0] < now_s - self._window_s:
             samples.popleft()
         self.behind = sum(min(sample.get(tp, 0) for _, sample in samples) for tp in n_open)
 
-    def sent(self, now_s: float, n: int) -> None:
-        """Take notice that ``n`` events were sent."""
+    def count_sent(self, now_s: float, n: int) -> None:
+        """Count ``n`` events that were sent."""
         self._sent_s = now_s
         self._due_s = max(now_s, self._due_s) + n / self._most_per_s
 
-    def answered(self, now_s: float) -> None:
-        """Take notice that workers have taken what was sent last."""
+    def begin_rest(self, now_s: float) -> None:
+        """Begin the rest after workers have taken what was sent last."""
         self._rested_s = now_s + min(REST * (now_s - self._sent_s), LONGEST_REST_S)
 
     def wait_s(self, now_s: float) -> float:

@@ -68,31 +68,31 @@ def grants(settings: Settings) -> list[Grant]:
     every = _full(settings, definitions)
     of_apps = [topic for topic in definitions if APPS in topic.written_by]
     by_hand = (*INTERACTIONS, ITEMS, REJECTED, FORGET)
-    in_snapshot = (*_named(settings, *IN_SNAPSHOT), *_full(settings, tables))
-    workers = _named(settings, settings.worker.app_id)
+    in_snapshot = (*_full_names(settings, *IN_SNAPSHOT), *_full(settings, tables))
+    workers = _full_names(settings, settings.worker.app_id)
     return [
         Grant(ADMIN, ("Create", "Describe", "DescribeConfigs"), every),
         *_of_program(settings, WORKER, definitions),
         Grant(WORKER, ("Read",), groups=workers),
         *_of_program(settings, EMBEDDER, definitions),
-        Grant(EMBEDDER, ("Read",), groups=_named(settings, "embedder-"), is_prefix=True),
+        Grant(EMBEDDER, ("Read",), groups=_full_names(settings, "embedder-"), is_prefix=True),
         Grant(EVENTS, ("Write",), _full(settings, (topic for topic in of_apps if topic.name != ITEMS))),
-        Grant(CATALOG, ("Write",), _named(settings, ITEMS)),
-        Grant(LISTS, ("Read",), _named(settings, RECOMMENDATIONS, ITEMS)),  # items: what is gone is not shown
+        Grant(CATALOG, ("Write",), _full_names(settings, ITEMS)),
+        Grant(LISTS, ("Read",), _full_names(settings, RECOMMENDATIONS, ITEMS)),  # items: what is gone is not shown
         Grant(LISTS, ("Describe",), groups=workers),  # to say that no worker is ready where there is no list
         # `backfill` reads what is there already, and whose events may not come back. How far the workers are it knows
         # from lists, offsets and the group.
-        Grant(OPERATOR, ("Read",), _named(settings, *by_hand, RECOMMENDATIONS, RECEIPTS)),
-        Grant(OPERATOR, ("Write",), _named(settings, *by_hand)),
-        Grant(OPERATOR, ("Describe",), _named(settings, SIGNALS)),
+        Grant(OPERATOR, ("Read",), _full_names(settings, *by_hand, RECOMMENDATIONS, RECEIPTS)),
+        Grant(OPERATOR, ("Write",), _full_names(settings, *by_hand)),
+        Grant(OPERATOR, ("Describe",), _full_names(settings, SIGNALS)),
         Grant(OPERATOR, ("Describe",), groups=workers),
         # Besides its contents, a snapshot needs to know that all workers are gone, and have taken all there was.
         Grant(EXPORT, ("Read",), in_snapshot),
-        Grant(EXPORT, ("Describe",), _named(settings, *INTERACTIONS, FORGET, SIGNALS)),
+        Grant(EXPORT, ("Describe",), _full_names(settings, *INTERACTIONS, FORGET, SIGNALS)),
         Grant(EXPORT, ("Describe",), groups=workers),
         # An import checks that all topics are as defined, those that it writes empty, and that no worker has run.
         Grant(IMPORT, ("Describe", "DescribeConfigs"), every),
-        Grant(IMPORT, ("Write",), (*in_snapshot, *_named(settings, KNOWLEDGE))),
+        Grant(IMPORT, ("Write",), (*in_snapshot, *_full_names(settings, KNOWLEDGE))),
         Grant(IMPORT, ("Describe",), groups=workers),
     ]
 
@@ -131,10 +131,10 @@ def _of_program(settings: Settings, principal: str, definitions: list[TopicDefin
 
 
 def _full(settings: Settings, definitions: Iterable[TopicDefinition]) -> tuple[str, ...]:
-    return _named(settings, *(topic.name for topic in definitions))
+    return _full_names(settings, *(topic.name for topic in definitions))
 
 
-def _named(settings: Settings, *names: str) -> tuple[str, ...]:
+def _full_names(settings: Settings, *names: str) -> tuple[str, ...]:
     return tuple(map(settings.kafka.topic, names))
 
 

@@ -16,7 +16,7 @@ from stream_rec.topics.schema import MESSAGES, schema_of
 HEADER = "# Written by `python -m stream_rec.topics.generate` from topics/*.toml and stream_rec/events/: do not edit.\n"
 
 
-def generated() -> dict[str, str]:
+def generate() -> dict[str, str]:
     """Return the text of each generated file, by its path below ``topics/``."""
     files = {f"schemas/{name}": json.dumps(schema_of(message), indent=2) + "\n" for name, message in MESSAGES.items()}
     return files | {"asyncapi.yaml": HEADER + _yaml(document(load()))}
@@ -24,7 +24,7 @@ def generated() -> dict[str, str]:
 
 def main() -> None:
     """Write every generated file, and print its name where it changed."""
-    for name, text in generated().items():
+    for name, text in generate().items():
         file = FOLDER / name
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.parent.mkdir(exist_ok=True)

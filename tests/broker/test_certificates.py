@@ -56,7 +56,7 @@ def test_a_download_trusts_what_the_system_trusts(authority: Path, tmp_path: Pat
     """A company's proxy signs with an authority that only the system's list has."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
 
-    jars = local._fetched(LOGGING, VERSION)
+    jars = local._fetch(LOGGING, VERSION)
 
     assert {jar.name for jar in jars} == {"slf4j-simple-1.7.36.jar", "slf4j-api-1.7.36.jar"}
     assert all(jar.is_relative_to(tmp_path / "m2") for jar in jars)
@@ -68,7 +68,7 @@ def test_who_does_not_trust_it_is_told_what_to_set(authority: Path, monkeypatch:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
 
     with pytest.raises(BrokerUnavailable, match="SSL_CERT_FILE") as caught:
-        local._fetched(LOGGING, VERSION)
+        local._fetch(LOGGING, VERSION)
 
     assert "CERTIFICATE_VERIFY_FAILED" in str(caught.value)
     assert "kafka_version" not in str(caught.value)

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stream_rec.broker.find import connected, resolve_bootstrap
+from stream_rec.broker.find import find_broker, resolve_bootstrap
 from stream_rec.broker.state import BrokerState, write_state
 from stream_rec.client.reachable import require_answering
 from stream_rec.config import BrokerSettings, Settings
@@ -70,7 +70,7 @@ def test_connected_fills_in_the_address_and_nothing_else(tmp_path: Path):
     """The settings that come back differ in kafka.bootstrap alone; those that went in are as they were."""
     before = settings(tmp_path)
 
-    after = connected(before, {"KAFKA_BOOTSTRAP": "variable:2"})
+    after = find_broker(before, {"KAFKA_BOOTSTRAP": "variable:2"})
 
     assert (after.kafka.bootstrap, after.kafka.partitions) == ("variable:2", 7)
     assert after.broker == before.broker

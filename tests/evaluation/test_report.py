@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from stream_rec.config import Settings, shown
+from stream_rec.config import Settings, redact
 from stream_rec.evaluation.report import render_page
 from stream_rec.evaluation.trials import Failed
 from tests.evaluation.test_evaluation import CHOSEN, GOOD, LISTS, OBSERVED, evaluation, finished
@@ -19,7 +19,7 @@ def said(tmp_path, **outcomes):
     results, comparison = made.summarize(outcomes)
     protocol = {"items": "i", "events": "<e>.jsonl", "limit": 9, "warmup": 0.3, "list_size": 10, "seed": 0}
     more = {"encoder": "", "n_items_without_text": 0, "not_used": {"not_json": 2}}
-    settings = {"ranking": shown(Settings())["ranking"] | {"diversity": 0.0}}
+    settings = {"ranking": redact(Settings())["ranking"] | {"diversity": 0.0}}
     return {
         "protocol": {**protocol, **more, **made.count()},
         "results": results,

@@ -56,9 +56,11 @@ def test_what_is_committed_needs_no_list(kafka: KafkaSettings):
     """An event of a user who is being forgotten has none."""
     with closing(Answers(kafka)) as answers:
         answers.expect("clicks", b"ann", 1, 7)
-        answers.committed({TopicPartition(kafka.topic("clicks"), 1): 7, TopicPartition(kafka.topic("clicks"), 0): 9})
+        answers.release_committed(
+            {TopicPartition(kafka.topic("clicks"), 1): 7, TopicPartition(kafka.topic("clicks"), 0): 9}
+        )
         assert answers.n_users == 1
-        answers.committed({TopicPartition(kafka.topic("clicks"), 1): 8})
+        answers.release_committed({TopicPartition(kafka.topic("clicks"), 1): 8})
         assert answers.n_users == 0
 
 

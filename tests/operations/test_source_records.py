@@ -65,8 +65,8 @@ def test_a_record_is_replaced_by_a_good_newer_one_with_its_key(kafka: KafkaSetti
     def is_good(record: ConsumerRecord) -> bool:
         return record.value == b"good"
 
-    assert reader.replaced(items, is_good) == {Origin(topic, 0, 0)}
+    assert reader.find_replaced(items, is_good) == {Origin(topic, 0, 0)}
     producer.send(topic, key=b"b", value=b"good", partition=0).get(10)
-    assert reader.replaced(items, is_good) == {Origin(topic, 0, 0), Origin(topic, 0, 1), Origin(topic, 1, 0)}
+    assert reader.find_replaced(items, is_good) == {Origin(topic, 0, 0), Origin(topic, 0, 1), Origin(topic, 1, 0)}
     assert reader.find(Origin(topic, 0, 1)).value == b"good"
     producer.close()

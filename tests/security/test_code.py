@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.config import Settings, load, overridden
+from stream_rec.config import Settings, load, override
 from stream_rec.errors import SettingsError
 from stream_rec.events import validate
 from stream_rec.events.validate import Rejection
@@ -90,7 +90,7 @@ ELSEWHERE = ["..", ".", "../evil", "a/b", "/etc", "a\\b", "a\0b", "", "a b", "wo
 def test_a_name_that_leads_elsewhere_is_refused(setting: str, name: str):
     """They become names of folders, topics and groups; the message says which setting, and what came."""
     with pytest.raises(SettingsError, match=setting.partition(".")[2].replace("_", "-")):
-        overridden(Settings(), {setting: name})
+        override(Settings(), {setting: name})
 
 
 @pytest.mark.parametrize("prefix", [name for name in ELSEWHERE if name and name.strip(".")])
@@ -103,7 +103,7 @@ def test_a_prefix_that_is_no_part_of_a_topic_is_refused(prefix: str):
 @pytest.mark.parametrize("name", ["worker-1", "a.b_c-9", "...", "x" * 100])
 def test_a_plain_name_stays_below_its_folder(tmp_path: Path, name: str):
     """What the setting lets through makes a folder in the data directory and nowhere else."""
-    settings = overridden(Settings(), {"worker.instance_id": name})
+    settings = override(Settings(), {"worker.instance_id": name})
 
     with held_directory(str(tmp_path / "data"), settings.worker.instance_id) as directory:
         assert directory.resolve().parent == (tmp_path / "data").resolve()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.config import Settings, overridden
+from stream_rec.config import Settings, override
 from stream_rec.snapshot.sections import KNOWLEDGE, SECTIONS
 from stream_rec.snapshot.take import READ_BY_WORKERS, topic_of
 from stream_rec.topics.acls import (
@@ -101,7 +101,7 @@ def test_apps_reach_no_internal_topic():
 
 def test_the_programs_of_two_pipelines_stay_apart():
     """With a prefix, users, topics and groups all begin with it."""
-    settings = overridden(SETTINGS, {"kafka.topic_prefix": "acme."})
+    settings = override(SETTINGS, {"kafka.topic_prefix": "acme."})
 
     for grant in grants(settings):
         assert all(name.startswith("acme.") for name in (*grant.topics, *grant.groups))

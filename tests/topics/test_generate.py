@@ -12,7 +12,7 @@ import yaml
 
 from stream_rec.topics.definition import FOLDER, load
 from stream_rec.topics.examples import EXAMPLES
-from stream_rec.topics.generate import generated
+from stream_rec.topics.generate import generate
 from stream_rec.topics.schema import MESSAGES, schema_of
 
 TOPICS = {topic.name: topic for topic in load() if not topic.is_binary}
@@ -35,10 +35,10 @@ def accepted_by_msgspec(name: str, value: Any) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", generated())
+@pytest.mark.parametrize("name", generate())
 def test_a_generated_file_is_as_in_the_tree(name: str):
     """What apps read is what the code does: after a change, run `python -m stream_rec.topics.generate`."""
-    assert (FOLDER / name).read_text(encoding="utf-8") == generated()[name]
+    assert (FOLDER / name).read_text(encoding="utf-8") == generate()[name]
 
 
 def test_no_schema_is_left_over():

@@ -28,6 +28,10 @@ class Address(NamedTuple):
 def addresses(text: str) -> list[Address]:
     """Return the addresses of a list, which may have spaces around its commas; none for an empty text.
 
+    Example:
+        >>> addresses("localhost:9092, [::1]:9093")
+        [Address(host='localhost', port=9092), Address(host='::1', port=9093)]
+
     Raises:
         AddressError: it is no such list.
     """

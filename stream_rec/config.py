@@ -130,6 +130,10 @@ def load(
 def override(settings: Settings, flags: Mapping[str, Any]) -> Settings:
     """Return the settings with command-line flags (``{"worker.instance_id": "w2"}``) put over them; None is no flag.
 
+    Example:
+        >>> override(Settings(), {"ranking.n": 50, "ranking.seed": None}).ranking.n
+        50
+
     Raises:
         SettingsError: as of ``load``.
     """

@@ -153,7 +153,12 @@ def _text(value: bytes | None) -> str | None:
 
 
 def printable(text: str) -> str:
-    """Return text from outside without what a terminal would take for a command."""
+    """Return text from outside without what a terminal would take for a command.
+
+    Example:
+        >>> print(printable("red: \\x1b[31m"))
+        red: \\x1b[31m
+    """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

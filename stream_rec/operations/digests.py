@@ -11,7 +11,15 @@ NEW = 1 << 16
 
 
 class Digests:
-    """A set of whole numbers below 2**64 that only grows: sorted arrays, each more than twice as long as the next."""
+    """A set of whole numbers below 2**64 that only grows: sorted arrays, each more than twice as long as the next.
+
+    Example:
+        >>> seen = Digests()
+        >>> seen.add(digest_of("ann", "e-1")), seen.add(digest_of("ann", "e-1"))
+        (True, False)
+        >>> digest_of("bob", "e-1") in seen, len(seen)
+        (False, 1)
+    """
 
     def __init__(self) -> None:
         self._parts: list[np.ndarray] = []
@@ -23,7 +31,7 @@ class Digests:
             return False
         self._new.add(digest)
         if len(self._new) >= NEW:
-            self._settle()
+            self._merge()
         return True
 
     def __contains__(self, digest: int) -> bool:
@@ -32,7 +40,7 @@ class Digests:
     def __len__(self) -> int:
         return len(self._new) + sum(map(len, self._parts))
 
-    def _settle(self) -> None:
+    def _merge(self) -> None:
         part = np.fromiter(self._new, dtype=np.uint64, count=len(self._new))
         part.sort()
         self._new.clear()
@@ -51,5 +59,5 @@ def digest_of(*texts: str) -> int:
 
 
 def _has(part: np.ndarray, digest: np.uint64) -> bool:
-    at = part.searchsorted(digest)
-    return bool(at < len(part) and part[at] == digest)
+    index = part.searchsorted(digest)
+    return bool(index < len(part) and part[index] == digest)

@@ -192,6 +192,12 @@ def path_of(origin: Origin) -> str:
 def origin_of(text: str) -> Origin:
     """Return the origin in ``views/0/17``, or in ``views[0]@17`` as logs write it.
 
+    Example:
+        >>> origin_of("views[0]@17")
+        Origin(topic='views', partition=0, offset=17)
+        >>> path_of(origin_of("views[0]@17"))
+        'views/0/17'
+
     Raises:
         ValueError: it is neither.
     """

@@ -58,7 +58,12 @@ def read_repairs(path: Path) -> tuple[dict[Origin, bytes | None], list[BadRepair
 
 
 def bytes_of(value: msgspec.Raw) -> bytes | None:
-    """Return what to send for a JSON value: the text of a string, nothing for null, else the JSON as it stands."""
+    """Return what to send for a JSON value: the text of a string, nothing for null, else the JSON as it stands.
+
+    Example:
+        >>> bytes_of(msgspec.Raw(b'{"a": 1}')), bytes_of(msgspec.Raw(b'"a"')), bytes_of(msgspec.Raw(b"null"))
+        (b'{"a": 1}', b'a', None)
+    """
     raw = bytes(value).strip()
     if raw == b"null":
         return None

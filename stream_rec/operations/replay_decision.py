@@ -79,7 +79,19 @@ def choose(dead_letters: Iterable[DeadLetter], replayed: Container[Origin], limi
 
 @dataclass(frozen=True, slots=True)
 class ReplayDecider:
-    """Decides which records are sent again: those that the pipeline would take if they came at one moment."""
+    """Decides which records are sent again: those that the pipeline would take if they came at one moment.
+
+    Example:
+        >>> from stream_rec.events.rejected import Rejected
+        >>> bad = Origin("views", 0, 17)
+        >>> dead_letter = DeadLetter(Rejected(bad, "not_json", "", b"{"), b"ann", 0, 0, b"", None)
+        >>> decider = ReplayDecider(KafkaSettings(), InputLimits(), now_ms=1_700_000_000_000)
+        >>> repair = b'{"event_id":"e-1","user_id":"ann","item_id":"cup-3","timestamp_ms":1700000000000}'
+        >>> decider.decide_repair(dead_letter, repair).headers
+        [('replay-of', b'views/0/17')]
+        >>> decider.decide(dead_letter, None, is_superseded=False).rejection.reason
+        'gone'
+    """
 
     kafka: KafkaSettings
     limits: InputLimits

@@ -21,7 +21,18 @@ LONGEST_REST_S = 1.0
 
 
 class Throttle:
-    """Says when to send. Clocks are arguments."""
+    """Says when to send. Clocks are arguments.
+
+    Example:
+        >>> throttle = Throttle(most_behind=100, commit_interval_s=1.0)
+        >>> throttle.count_sent(now_s=5.0, n=20)
+        >>> throttle.begin_rest(now_s=5.25)
+        >>> throttle.wait_s(now_s=5.25)
+        0.25
+        >>> throttle.observe_lag(now_s=5.5, n_open={"views": 80, "clicks": 40})
+        >>> throttle.behind, throttle.is_waiting
+        (120, True)
+    """
 
     def __init__(self, *, most_behind: int, commit_interval_s: float, most_per_s: float = float("inf")) -> None:
         """Begin.

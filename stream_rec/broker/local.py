@@ -54,12 +54,7 @@ def start_local(settings: BrokerSettings, data_dir: Path, *, extra_properties: s
         BrokerUnavailable: the extra is missing, the jars cannot be fetched, a port is taken, or Kafka ended or did
             not answer within ``start_timeout_s``; the message ends with the last lines of its log.
     """
-    command = [_java(), f"-Xms{min(256, settings.heap_mb)}m", f"-Xmx{settings.heap_mb}m"]
-    command += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=info", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
-    # nothing is left in /tmp: neither the figures that Java keeps there of each process, nor unpacked libraries
-    command += ["-XX:-UsePerfData", f"-Djava.io.tmpdir={data_dir / 'java'}"]
-    command += ["-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS"]
-    command += ["-cp", os.pathsep.join(str(jar) for jar in kafka_jars(settings.kafka_version))]
+    command = _java_command(settings, data_dir)
     for folder in (data_dir / "log", data_dir / "java"):  # data_dir itself may be a folder of the user's
         make_private(folder)
     ports = choose_ports(
@@ -97,6 +92,16 @@ def start_local(settings: BrokerSettings, data_dir: Path, *, extra_properties: s
         forget_state(data_dir)
         raise
     return state
+
+
+def _java_command(settings: BrokerSettings, data_dir: Path) -> list[str]:
+    """Return what runs a class of Kafka's, named behind it; fetches the jars where they are missing."""
+    command = [_java(), f"-Xms{min(256, settings.heap_mb)}m", f"-Xmx{settings.heap_mb}m"]
+    command += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=info", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
+    # nothing is left in /tmp: neither the figures that Java keeps there of each process, nor unpacked libraries
+    command += ["-XX:-UsePerfData", f"-Djava.io.tmpdir={data_dir / 'java'}"]
+    command += ["-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS"]
+    return [*command, "-cp", os.pathsep.join(str(jar) for jar in kafka_jars(settings.kafka_version))]
 
 
 def await_answer(state: BrokerState, timeout_s: float) -> None:

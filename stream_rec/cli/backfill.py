@@ -6,7 +6,9 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -56,7 +58,7 @@ def backfill(settings: Settings, file: Path, limit: int | None, behind: int, rat
         try:
             with _progress() as progress:
                 _read_topics(sender, progress, interrupted)
-                _send_all(sender, records, limit, file, skipped, progress, interrupted)
+                _send_all(sender, _History(records, file, limit, skipped), progress, interrupted)
         finally:
             _summarize(sender, skipped, time.monotonic() - began, is_dry=dry_run, is_interrupted=interrupted.is_set())
     if interrupted.is_set():
@@ -87,15 +89,32 @@ def _read_topics(sender: Backfill, progress: Progress, interrupted: threading.Ev
     progress.remove_task(task)
 
 
-def _send_all(
-    sender: Backfill,
-    records: Log[LoggedEvent],
-    limit: int | None,
-    file: Path,
-    skipped: SkippedLines,
-    progress: Progress,
-    interrupted: threading.Event,
-) -> None:
+@dataclass(frozen=True)
+class _History:
+    """The events to send."""
+
+    records: Log[LoggedEvent]
+    file: Path
+    limit: int | None
+    skipped: SkippedLines
+
+    def __iter__(self) -> Iterator[LoggedEvent | None]:
+        """Yield the first ``limit`` usable events, and None for each line that is skipped."""
+        on_bad = self.skipped.lines_of(self.file)
+        n_events = 0
+        for record in self.records:
+            if n_events == self.limit:
+                break
+            if isinstance(record, BadLine):
+                on_bad(record)
+                yield None
+            else:
+                n_events += 1
+                yield record
+
+
+def _send_all(sender: Backfill, history: _History, progress: Progress, interrupted: threading.Event) -> None:
+    records = history.records
     task = progress.add_task("sending", total=records.bytes_total, done="")
     shown = 0.0
 
@@ -109,19 +128,16 @@ def _send_all(
         show()
         return interrupted.wait(seconds)
 
-    on_bad = skipped.lines_of(file)
-    n_events = 0
-    for record in records:
-        if interrupted.is_set() or n_events == limit:
+    for logged in history:
+        if interrupted.is_set():
             break
-        if isinstance(record, BadLine):
-            on_bad(record)
+        if logged is None:
             continue
-        n_events += 1
-        if rejection := sender.check(record):  # as a record, with an id of its own, it is too large
-            skipped.add("not_sendable", f"{file}: {record.event.event_id}: {rejection.reason}: {rejection.detail}")
+        if rejection := sender.check(logged):  # as a record, with an id of its own, it is too large
+            what = f"{history.file}: {logged.event.event_id}"
+            history.skipped.add("not_sendable", f"{what}: {rejection.reason}: {rejection.detail}")
             continue
-        sender.take(record, wait)
+        sender.take(logged, wait)
         if time.monotonic() - shown > SHOW_S:
             show()
             shown = time.monotonic()

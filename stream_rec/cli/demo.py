@@ -182,7 +182,7 @@ class _Demo:
             duplicate_lists=arrivals.n_duplicates,
             encoder=self._settings.embedder.encoder,
         )
-        self._summarise(measured)
+        self._summarize(measured)
         return measured
 
     def _embed(self, pipeline: RunningPipeline) -> None:
@@ -333,7 +333,7 @@ class _Demo:
                 table.add_row(str(position), Text(self._title(item.item_id)), reason, style=style)
         self._console.print(table)
 
-    def _summarise(self, measured: Measured) -> None:
+    def _summarize(self, measured: Measured) -> None:
         table = Table(title="measured", title_justify="left", show_header=False)
         latency = measured.event_to_list_ms
         for name, value in (

@@ -96,13 +96,12 @@ def produce(
     is_paced = rate is not None or speed is not None
     shift_ms = 0
     pace = paces.unpaced if rate is None else paces.constant(rate)
-    if speed is not None or (shift_to_now and not is_paced):
+    if speed is not None:
         span = paces.span(_times(file, limits, limit))
-        if speed is not None:
-            pace = paces.sped_up(speed, span.first_ms)
-            _say_how_long(span, speed)
-        else:
-            shift_ms = _now_ms() - span.last_ms
+        pace = paces.sped_up(speed, span.first_ms)
+        _say_how_long(span, speed)
+    elif shift_to_now and not is_paced:
+        shift_ms = _now_ms() - paces.span(_times(file, limits, limit)).last_ms
 
     sent: Counter[str] = Counter()
     skipped = SkippedLines()

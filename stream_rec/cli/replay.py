@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 import msgspec
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_rec.cli.compile import compile_with_progress
 from stream_rec.cli.files import FORMATS, SkippedLines
@@ -19,7 +21,8 @@ from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, override
 from stream_rec.errors import FileProblem
-from stream_rec.logs.log import read_events, usable
+from stream_rec.events.interaction import LoggedEvent
+from stream_rec.logs.log import Log, read_events, usable
 from stream_rec.pipeline import Pipeline
 from stream_rec.replay.embedded import CACHE
 
@@ -37,23 +40,15 @@ SHOWN = 50
 @click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="Where embeddings are kept.")
 @click.pass_obj
 @end_on_interrupt("the lists so far are written, and what was embedded is kept for the next run")
-def replay(
-    settings: Settings,
-    items_file: Path,
-    events_file: Path,
-    out: Path,
-    limit: int | None,
-    seed: int | None,
-    encoder: str | None,
-    cache: Path,
-) -> None:
+def replay(settings: Settings, /, **flags: Any) -> None:
     """Run a log through the same core without a broker, event by event, one list for each event.
 
     The same input, settings and seed give the same bytes. Lines that cannot be used are counted by reason on stderr
     and make the exit code 1.
     """
+    options = _Options(**flags)
     click.get_current_context().with_resource(exit_on_signal())
-    settings = override(settings, {"ranking.seed": seed, "embedder.encoder": encoder})
+    settings = override(settings, {"ranking.seed": options.seed, "embedder.encoder": options.encoder})
     compile_with_progress()
     pipeline = Pipeline(settings)
     skipped = SkippedLines()
@@ -62,25 +57,46 @@ def replay(
         TimeRemainingColumn(),
     )  # fmt: skip
     with show_progress(*columns, is_kept=True) as progress:
-        made = load_items(items_file, settings, cache, skipped, progress)
-        for item in made.items:
+        items = load_items(options.items_file, settings, options.cache, skipped, progress)
+        for item in items.items:
             pipeline.catalog.put_item(item)
-            if item.item_id in made.embeddings:
-                pipeline.catalog.put_embedding(item.item_id, made.embeddings[item.item_id])
-        with _open(out) as sink:
-            log = read_events(events_file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
-            task = progress.add_task("events", total=limit or log.bytes_total, done="")
-            began = time.monotonic()
-            n = 0
-            for kind, event in itertools.islice(usable(log, skipped.lines_of(events_file)), limit):
+            if item.item_id in items.embeddings:
+                pipeline.catalog.put_embedding(item.item_id, items.embeddings[item.item_id])
+        with _open(options.out) as sink:
+            log = read_events(options.events_file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
+            events = itertools.islice(usable(log, skipped.lines_of(options.events_file)), options.limit)
+            for kind, event in _show(events, log, options.limit, progress):
                 user = pipeline.learn(kind, event)
                 sink.write(msgspec.json.encode(pipeline.list_for(kind, event, user)) + b"\n")
-                n += 1
-                if n % SHOWN == 0:
-                    rate = n / (time.monotonic() - began)
-                    progress.update(task, completed=n if limit else log.bytes_read, done=f"{n:,} ({rate:,.0f}/s)")
-            progress.update(task, total=max(1, n), completed=max(1, n), done=f"{n:,}")
     sys.exit(skipped.report())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """What the command is asked for."""
+
+    items_file: Path
+    events_file: Path
+    out: Path
+    limit: int | None
+    seed: int | None
+    encoder: str | None
+    cache: Path
+
+
+def _show(
+    events: Iterable[LoggedEvent], log: Log[LoggedEvent], limit: int | None, progress: Progress
+) -> Iterator[LoggedEvent]:
+    """Yield the events, and show how many there were and how fast."""
+    task = progress.add_task("events", total=limit or log.bytes_total, done="")
+    began = time.monotonic()
+    n = 0
+    for n, logged in enumerate(events, start=1):
+        yield logged
+        if n % SHOWN == 0:
+            rate = n / (time.monotonic() - began)
+            progress.update(task, completed=n if limit else log.bytes_read, done=f"{n:,} ({rate:,.0f}/s)")
+    progress.update(task, total=max(1, n), completed=max(1, n), done=f"{n:,}")
 
 
 def _open(out: Path) -> IO[bytes]:

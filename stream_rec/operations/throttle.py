@@ -1,8 +1,8 @@
 """When the next events of a history may be sent beside those that are live: one handful at a time, with rests between.
 
 A handful is sent when lists have answered the one before, and after a rest as long as that took. So whatever workers
-are able to do at the moment, a live event waits for a handful at most, and half of their time is its own. Rates that
-were searched for, and lowered when workers fell behind, made live lists late by a second until that was noticed.
+are able to do at the moment, a live event waits for a handful at most, and half of their time is its own. A rate
+that is lowered only when workers fall behind makes live lists late until that is noticed.
 
 What lists do not tell is how far the item stage is, for one. A worker commits once in an interval, so records count as
 open although they have long been taken. But a moment after a commit those that are open are really waiting: so of each

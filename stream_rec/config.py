@@ -80,7 +80,7 @@ class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ready_timeout_s: PositiveFloat = 300.0
     """A worker that is not ready after so long ends with exit code 75, for its supervisor to start it again."""
     everybody_interval_s: PositiveFloat = 1.0
-    """How often the list for everybody is looked at; it is sent only when it changed."""
+    """How often the default list is looked at; it is sent only when it changed."""
     learn_events: Annotated[int, Meta(ge=1, le=10_000)] = 250
     """In a batch of more events than that, as under a backlog, only so many of them or so teach the head."""
     head_interval_s: PositiveFloat = 0.25

@@ -43,8 +43,8 @@ def backfill(settings: Settings, file: Path, limit: int | None, behind: int, rat
     """Send the events of a log that are not on the topics yet, without making those that are live wait.
 
     The same event is one with the same user and event_id; what the topics hold is read first, and followed. So it can
-    be stopped and run again, and the log may reach into what is live. Events keep their own time. Those of a user's
-    generation that was forgotten (`forget`, as long as that is kept) are left out.
+    be stopped and run again, and the log may reach into what is live. Events keep their own time. Those from
+    before a user was forgotten (`forget`, as long as that is kept) are left out.
 
     Exit code 0: all that was missing was sent; 1: some lines were bad, or the broker did not take something;
     130: stopped with Ctrl-C, after what had been sent was acknowledged.

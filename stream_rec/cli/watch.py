@@ -36,7 +36,7 @@ READ_TIMEOUT_S = 120.0
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per list instead of a table.")
 @click.pass_obj
 def watch(settings: Settings, user: str, top: int, once: bool, as_json: bool) -> None:
-    """Print the list of USER, and each new one as it comes, until Ctrl-C. Without one, the list for everybody.
+    """Print the list of USER, and each new one as it comes, until Ctrl-C. Without one, the default list.
 
     The delay of a new list is measured: from when the broker took the event that caused it until the list was here.
     """
@@ -50,7 +50,7 @@ def watch(settings: Settings, user: str, top: int, once: bool, as_json: bool) ->
         view.wait_until_ready(READ_TIMEOUT_S)
         shown = view.for_user(user)
         if shown is None:
-            click.echo(f"there is no list for {user}, and none for everybody: {_why(view, settings)}", err=True)
+            click.echo(f"there is no list for {user}, and no default list: {_why(view, settings)}", err=True)
             if once:
                 sys.exit(1)
         else:
@@ -110,7 +110,7 @@ def _why(view: RecommendationsView, settings: Settings) -> str:
 
 
 def _is_news(newest: Slate, shown: Slate | None) -> bool:
-    """Say whether a list is worth printing: the one for everybody is when its items or their order changed."""
+    """Say whether a list is worth printing: the default one is when its items or their order changed."""
     if shown is None or newest.user_id != shown.user_id:
         return True
     if newest.user_id == EVERYBODY:
@@ -140,7 +140,7 @@ def _print(slate: Slate, user: str, titles: Titles, top: int, as_json: bool, *, 
         head = {"user_id": slate.user_id, "list_id": slate.list_id, "generated_at_ms": slate.generated_at_ms}
         click.echo(json.dumps(head | {"delay_ms": delay_ms, "items": items}, ensure_ascii=False))
         return
-    whose = f"everybody's list ({user} has none of their own)" if slate.user_id == EVERYBODY else f"list of {user}"
+    whose = f"the default list ({user} has none of their own)" if slate.user_id == EVERYBODY else f"list of {user}"
     delay = "" if delay_ms is None else f", {delay_ms:,.0f} ms after the event"
     table = Table(title=Text(f"{whose}{delay}"), title_justify="left", caption=f"policy {slate.policy}")
     table.add_column("#", justify="right")

@@ -101,8 +101,8 @@ class EventProducer:
         )
         self._known_topics: set[str] = set()
         self._is_closed = False
-        # Guards what follows; notified as records settle, which is on kafka-python's thread.
-        self._settled = threading.Condition()
+        # Guards what follows; notified as records are acknowledged or fail, on kafka-python's thread.
+        self._outcomes = threading.Condition()
         self._under_way_bytes = 0
         self._sent = self._delivered = self._failed = self._reported = 0
         self._first_error = ""
@@ -193,9 +193,9 @@ class EventProducer:
 
     def forget(self, user_id: str, *, request_id: str | None = None, timestamp_ms: int | None = None) -> str:
         """Have everything deleted that is known of a user; return the id by which ``receipts`` says that it is done."""
-        wish = Forget(user_id, _or_now(timestamp_ms), request_id or uuid.uuid4().hex)
-        self._send_user_event("forget", wish)
-        return wish.request_id
+        request = Forget(user_id, _or_now(timestamp_ms), request_id or uuid.uuid4().hex)
+        self._send_user_event("forget", request)
+        return request.request_id
 
     def item(self, item: Item) -> None:
         """Add an item to the catalog, or replace it."""
@@ -219,8 +219,8 @@ class EventProducer:
         deadline = time.monotonic() + (self._delivery_timeout_s * 2 if timeout_s is None else timeout_s)
         with suppress(KafkaTimeoutError):  # said below, with how many
             self._producer.flush(max(0.0, deadline - time.monotonic()))
-        with self._settled:
-            self._settled.wait_for(
+        with self._outcomes:
+            self._outcomes.wait_for(
                 lambda: self._delivered + self._failed >= sent, timeout=max(0.0, deadline - time.monotonic())
             )
             under_way = sent - self._delivered - self._failed
@@ -294,24 +294,24 @@ class EventProducer:
         if topic not in self._known_topics:
             self._find(topic)
         n_bytes = len(key) + len(value or b"") + RECORD_OVERHEAD_BYTES
-        with self._settled:
+        with self._outcomes:
             if self._under_way_bytes + n_bytes > self._buffer_bytes:
                 self._wait_for_room(n_bytes)
             self._under_way_bytes += n_bytes
             self._sent += 1
-        on_settled = partial(self._on_settled, topic, key, n_bytes)
+        on_outcome = partial(self._on_outcome, topic, key, n_bytes)
         try:
             future = self._producer.send(topic, key=key, value=value)
         except KafkaError as error:
-            on_settled(error)
+            on_outcome(error)
             self._raise_failures()
         else:
-            future.add_callback(on_settled).add_errback(on_settled)
+            future.add_callback(on_outcome).add_errback(on_outcome)
 
     def _wait_for_room(self, n_bytes: int) -> None:
-        """Wait, with ``_settled`` held. An event larger than the buffer goes when nothing else is under way."""
+        """Wait, with ``_outcomes`` held. An event larger than the buffer goes when nothing else is under way."""
         # What is under way has failed after the delivery timeout at the latest: more means that kafka-python is stuck.
-        if not self._settled.wait_for(
+        if not self._outcomes.wait_for(
             lambda: not self._under_way_bytes or self._under_way_bytes + n_bytes <= self._buffer_bytes,
             timeout=self._delivery_timeout_s * 2,
         ):
@@ -320,10 +320,10 @@ class EventProducer:
                 "delivery_timeout_s allows; close this producer and make a new one"
             )
 
-    def _on_settled(self, topic: str, key: bytes, n_bytes: int, outcome: Any) -> None:
+    def _on_outcome(self, topic: str, key: bytes, n_bytes: int, outcome: Any) -> None:
         if self._on_delivered is not None and not isinstance(outcome, BaseException):
             self._on_delivered(topic, key, outcome.offset)
-        with self._settled:
+        with self._outcomes:
             self._under_way_bytes -= n_bytes
             if isinstance(outcome, BaseException):
                 if self._failed == self._reported:
@@ -333,12 +333,12 @@ class EventProducer:
                 self._delivered += 1
             # A sender that waits for room goes on when half of the buffer is free, not after each record.
             if self._under_way_bytes <= self._buffer_bytes // 2:
-                self._settled.notify_all()
+                self._outcomes.notify_all()
 
     def _raise_failures(self) -> None:
         if self._failed == self._reported:
             return
-        with self._settled:
+        with self._outcomes:
             n_failed = self._failed - self._reported
             self._reported = self._failed
         if not n_failed:  # another thread has said it

@@ -1,4 +1,4 @@
-"""The way out: the newest list of every user, in memory, with the list for everybody behind it."""
+"""The way out: the newest list of every user, in memory, with the default list behind it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class RecommendationsView:
 
         Args:
             kafka: Settings, or just the brokers: ``host:port,...``.
-            users: Keep only these users' lists, and the one for everybody: a set, or anything that knows ``in``.
+            users: Keep only these users' lists, and the default list: a set, or anything that knows ``in``.
             hide_gone: Follow ``items`` and leave out what is gone. False gives lists as they are on the topic, and
                 needs no permission to read ``items``.
 
@@ -104,7 +104,7 @@ class RecommendationsView:
             raise BrokerUnavailable(f"topic {self._reader.topic} was not read to its end within {timeout_s:g} s")
 
     def for_user(self, user_id: str) -> Slate | None:
-        """Return the user's own list, unless nothing is left of it; else the one for everybody, else None.
+        """Return the user's own list, unless nothing is left of it; else the default list, else None.
 
         Raises as ``own`` does.
         """

@@ -42,7 +42,7 @@ def ready_workers(kafka: KafkaSettings, app_id: str = APP_ID) -> list[str]:
 
 
 def why_no_list(kafka: KafkaSettings, app_id: str = APP_ID) -> str:
-    """Return in words why there is no list at all, not even one for everybody; raises as ``ready_workers`` does."""
+    """Return in words why there is no list at all, not even the default one; raises as ``ready_workers`` does."""
     if workers := ready_workers(kafka, app_id):
         return f"workers {', '.join(workers)} are ready, and there is nothing yet that a list could be made of"
     return f"no worker is ready: start `stream-rec worker` (nobody is in group {kafka.topic(app_id)})"

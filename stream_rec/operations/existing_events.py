@@ -28,11 +28,14 @@ class ExistingEvents:
         self._limits = limits
         self._known = Digests()
         self._forgotten: dict[int, int] = {}
-        """By digest of the user: when the last wish to be forgotten came, by the broker's clock."""
+        """By digest of the user: when the last erasure request came, by the broker's clock."""
         self._stack = ExitStack()
         self._readers: list[tuple[TopicReader, Callable[[ConsumerRecord], None]]] = []
         with ExitStack() as opened:
-            for topic, take in [*((name, self._take) for name in KIND_OF_TOPIC), ("forget", self._take_wish)]:
+            for topic, take in [
+                *((name, self._take) for name in KIND_OF_TOPIC),
+                ("forget", self._take_erasure_request),
+            ]:
                 reader = opened.enter_context(closing(TopicReader(kafka, topic)))
                 self._readers.append((reader, partial(take, reader.n_partitions[reader.topic])))
             self._stack = opened.pop_all()
@@ -74,7 +77,7 @@ class ExistingEvents:
         self._known.add(digest_of(event.user_id, event.event_id))
 
     def is_forgotten(self, event: Interaction) -> bool:
-        """Return whether an event is of a generation whose user asked for its erasure."""
+        """Return whether an event is from before its user asked for erasure."""
         return event.timestamp_ms <= self._forgotten.get(digest_of(event.user_id), -1)
 
     def close(self) -> None:
@@ -89,8 +92,8 @@ class ExistingEvents:
         if not isinstance(event, Rejection):
             self.add(event)
 
-    def _take_wish(self, n_partitions: int, record: ConsumerRecord) -> None:
+    def _take_erasure_request(self, n_partitions: int, record: ConsumerRecord) -> None:
         place = Place(record.partition, n_partitions)
-        wish = validate.forget(record.key, record.value, limits=self._limits, place=place)
-        if not isinstance(wish, Rejection):
-            self._forgotten[digest_of(wish.user_id)] = record.timestamp
+        request = validate.forget(record.key, record.value, limits=self._limits, place=place)
+        if not isinstance(request, Rejection):
+            self._forgotten[digest_of(request.user_id)] = record.timestamp

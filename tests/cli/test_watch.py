@@ -61,7 +61,7 @@ def test_once_without_any_list_is_exit_code_1(kafka: KafkaSettings):
     result = run(kafka, "u", "--once")
 
     assert result.exit_code == 1
-    assert "there is no list for u, and none for everybody: no worker is ready" in result.stderr
+    assert "there is no list for u, and no default list: no worker is ready" in result.stderr
     assert "stream-rec worker" in result.stderr
 
 
@@ -82,7 +82,7 @@ def test_a_user_without_a_list_has_everybodys(kafka: KafkaSettings):
     """It is said that the list is not the user's own."""
     publish(kafka, slate("*", "i2"))
 
-    assert "everybody's list (u has none of their own)" in run(kafka, "u", "--once").stdout
+    assert "the default list (u has none of their own)" in run(kafka, "u", "--once").stdout
 
 
 def test_json_is_one_object_per_list(kafka: KafkaSettings):

@@ -1,4 +1,4 @@
-"""RecommendationsView: the newest list of each user, and the one for everybody behind it."""
+"""RecommendationsView: the newest list of each user, and the default one behind it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
 
 
 def test_a_users_own_list_comes_first(topic: FakeReader):
-    """Own list, else everybody's, else none; everybody's list is not counted as a user's."""
+    """Own list, else the default one, else none; the default list is not counted as a user's."""
     lists = RecommendationsView("x", follow=False)
     assert lists.for_user("u") is None
     topic.incoming = [record("*", "a"), record("u", "b")]
@@ -101,7 +101,7 @@ def test_what_is_no_list_is_counted_and_skipped(topic: FakeReader):
 
 
 def test_a_view_of_some_users_keeps_no_others(topic: FakeReader):
-    """Only the named users and everybody's list are kept; to ask for another is a mistake, not an empty answer."""
+    """Only the named users and the default list are kept; to ask for another is a mistake, not an empty answer."""
     lists = RecommendationsView("x", users={"u"}, follow=False)
     topic.incoming = [record("u", "a"), record("v", "b"), record("*", "c")]
 

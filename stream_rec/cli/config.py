@@ -8,7 +8,7 @@ import os
 import click
 
 from stream_rec.cli.group import Commands
-from stream_rec.config import Settings, as_toml, hide_secrets, secret_sources
+from stream_rec.config import Settings, as_toml, redact, secret_sources
 
 
 @click.group(cls=Commands)
@@ -22,6 +22,6 @@ def config() -> None:
 def show(ctx: click.Context, as_json: bool) -> None:
     """Print every setting in force, as a TOML file that could be used again; secrets are hidden."""
     settings: Settings = ctx.obj
-    tree = hide_secrets(settings)
+    tree = redact(settings)
     sources = secret_sources(settings, ctx.find_root().params["file"], os.environ)
     click.echo(json.dumps(tree, indent=2) if as_json else as_toml(tree, sources).rstrip())

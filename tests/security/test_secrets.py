@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream_rec.config import Settings, as_toml, hide_secrets, load
+from stream_rec.config import Settings, as_toml, load, redact
 from stream_rec.errors import SettingsError
 from stream_rec.kafka_settings import SECRETS, KafkaSettings
 
@@ -40,7 +40,7 @@ def test_every_setting_that_sounds_secret_is_treated_as_one():
     assert sounding - NO_SECRETS == SECRETS
 
 
-@pytest.mark.parametrize("shows", [repr, str, lambda s: as_toml(hide_secrets(s)), lambda s: f"{s.kafka!r} {s.kafka}"])
+@pytest.mark.parametrize("shows", [repr, str, lambda s: as_toml(redact(s)), lambda s: f"{s.kafka!r} {s.kafka}"])
 def test_settings_do_not_show_secrets(shows):
     """Also a repr, which ends in tracebacks and logs; that there is one may be seen."""
     text = shows(settings_with_secrets())

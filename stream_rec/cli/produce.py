@@ -25,7 +25,8 @@ from stream_rec.config import Settings
 from stream_rec.events.interaction import TOPIC_OF_KIND, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
-from stream_rec.logs.log import BadLine, Log, content, read_events, read_items
+from stream_rec.logs.content import find_content
+from stream_rec.logs.log import BadLine, Log, read_events, read_items
 from stream_rec.operations.permissions import require_permissions
 from stream_rec.replay import pace as paces
 from stream_rec.replay.pace import Pace, in_words
@@ -83,7 +84,7 @@ def produce(
     Sending the same file again is harmless: an event counts once, also with --shift-to-now.
     """
     limits = settings.limits
-    is_items = as_items or content(file, limits=limits) == "items"
+    is_items = as_items or find_content(file, limits=limits) == "items"
     if rate is not None and speed is not None:
         raise click.UsageError("--rate and --speed exclude each other")
     if is_items and (speed is not None or shift_to_now):

@@ -17,7 +17,8 @@ from stream_rec.config import Settings, as_toml, load
 from stream_rec.errors import FileProblem, SettingsError
 from stream_rec.events import validate
 from stream_rec.events.item import Item
-from stream_rec.logs.log import BadLine, content, read_events, read_items
+from stream_rec.logs.content import find_content
+from stream_rec.logs.log import BadLine, read_events, read_items
 from stream_rec.replay import embedded as cache
 from stream_rec.topics import definition
 from tests.fuzz.damage import TEXTS, damaged_bytes, odd
@@ -142,7 +143,7 @@ def take_log(world: World, data: bytes) -> bool:
     file.write_bytes(data)
     try:
         records = [*read_events(file, limits=LIMITS, received_ms=NOW_MS), *read_items(file, limits=LIMITS)]
-        content(file, limits=LIMITS)
+        find_content(file, limits=LIMITS)
     except FileProblem:
         return False
     usable = [record for record in records if not isinstance(record, BadLine)]

@@ -14,8 +14,9 @@ import pytest
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
-from stream_rec.logs.fields import EventFields
-from stream_rec.logs.log import content, read_events, read_items
+from stream_rec.logs.content import find_content
+from stream_rec.logs.log import read_events, read_items
+from stream_rec.logs.names import EventFields
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/formats.md").read_text(encoding="utf-8")
 LIMITS = InputLimits()
@@ -31,7 +32,7 @@ def example(form: str, what: str) -> str:
 def read(file: Path) -> list:
     return list(
         read_events(file, limits=LIMITS, received_ms=NOW_MS)
-        if content(file, limits=LIMITS) == "events"
+        if find_content(file, limits=LIMITS) == "events"
         else read_items(file, limits=LIMITS)
     )
 
@@ -90,7 +91,10 @@ def test_every_field_is_described():
         assert f"`{field.name}`" in PAGE
 
 
-@pytest.mark.parametrize("path", ["stream_rec/logs/fields.py", "stream_rec/logs/table.py", "stream_rec/cli/produce.py"])
+@pytest.mark.parametrize(
+    "path",
+    ["stream_rec/logs/fields.py", "stream_rec/logs/cells.py", "stream_rec/logs/table.py", "stream_rec/cli/produce.py"],
+)
 def test_every_reason_is_described(path):
     """Each word by which bad lines are counted is on the page."""
     source = (Path(__file__).parents[2] / path).read_text(encoding="utf-8")

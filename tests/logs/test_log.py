@@ -12,7 +12,8 @@ from stream_rec.errors import FileProblem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.validate import DAY_MS, InputLimits
-from stream_rec.logs.log import BadLine, content, read_events, read_items
+from stream_rec.logs.content import find_content
+from stream_rec.logs.log import BadLine, read_events, read_items
 
 DATA = Path(__file__).parents[1] / "data"
 NOW_MS = 1_700_000_000_000
@@ -238,8 +239,8 @@ def test_items_are_checked_like_events(tmp_path: Path):
 @pytest.mark.parametrize("name", ["entree_chicago", "movietweetings", "online_retail"])
 def test_the_content_is_seen_from_the_fields(name: str):
     """Events have users, items have not."""
-    assert content(DATA / f"{name}-events.jsonl", limits=LIMITS) == "events"
-    assert content(DATA / f"{name}-items.jsonl", limits=LIMITS) == "items"
+    assert find_content(DATA / f"{name}-events.jsonl", limits=LIMITS) == "events"
+    assert find_content(DATA / f"{name}-items.jsonl", limits=LIMITS) == "items"
 
 
 def test_the_content_is_seen_past_bad_lines(tmp_path: Path):
@@ -247,7 +248,7 @@ def test_the_content_is_seen_past_bad_lines(tmp_path: Path):
     path = tmp_path / "x"
     path.write_bytes(b"\n{}\nnonsense\n" + line())
 
-    assert content(path, limits=LIMITS) == "events"
+    assert find_content(path, limits=LIMITS) == "events"
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}\n', "a b c\n", "{}\n"])
@@ -257,7 +258,7 @@ def test_a_file_that_is_neither_events_nor_items_is_an_error(tmp_path: Path, tex
     path.write_text(text)
 
     with pytest.raises(FileProblem, match="is not a log: item_id was expected in each line"):
-        content(path, limits=LIMITS)
+        find_content(path, limits=LIMITS)
 
 
 def test_progress_ends_at_the_size_of_the_file():
@@ -335,7 +336,7 @@ def test_a_file_of_another_kind_is_named_before_it_is_read(tmp_path: Path, data:
     with pytest.raises(FileProblem, match=words):
         read_events(tmp_path / "file", limits=LIMITS, received_ms=NOW_MS)
     with pytest.raises(FileProblem, match=words):
-        content(tmp_path / "file", limits=LIMITS)
+        find_content(tmp_path / "file", limits=LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -351,4 +352,4 @@ def test_the_content_is_seen_from_names_that_are_nearly_right(tmp_path: Path, fi
     """Events with another name for the user are never sent as items; reading says how to name the fields."""
     (tmp_path / "x").write_text(json.dumps(fields) + "\n")
 
-    assert content(tmp_path / "x", limits=LIMITS) == what
+    assert find_content(tmp_path / "x", limits=LIMITS) == what

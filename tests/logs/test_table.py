@@ -11,7 +11,8 @@ import pytest
 from stream_rec.errors import FileProblem
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits, Rejection
-from stream_rec.logs.log import BadLine, Log, content, read_events, read_items
+from stream_rec.logs.content import find_content
+from stream_rec.logs.log import BadLine, Log, read_events, read_items
 from stream_rec.logs.table import Rows, delimiter_of
 
 LIMITS = InputLimits()
@@ -180,7 +181,7 @@ def test_the_content_of_a_table_is_seen_from_its_columns(tmp_path: Path, header,
     """Names that are nearly right will do: reading says what is wrong with them."""
     (tmp_path / "x").write_text(f"\ufeff{header}\n")
 
-    assert content(tmp_path / "x", limits=LIMITS) == what
+    assert find_content(tmp_path / "x", limits=LIMITS) == what
 
 
 def test_quotes_that_are_never_closed_cost_their_lines_alone():

@@ -1,0 +1,116 @@
+"""The names of a log's fields, and names that are nearly right: never guessed, only named, with what may be meant."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+
+from msgspec import Struct
+
+from stream_rec.events.interaction import KIND_OF_LABEL
+from stream_rec.events.item import Item
+
+NAMED_FIELDS = 12
+"""Fields of a line that an error names."""
+LOOKED_AT = 64
+"""Fields of a line among which those are looked for that may be meant."""
+EVENT_NEEDS = (("event_type",), ("user_id",), ("item_id",), ("timestamp", "timestamp_ms"))
+"""Of each group an event needs one."""
+ITEM_NEEDS = (("item_id",),)
+
+
+class EventFields(Struct):
+    """What is read of an event."""
+
+    event_type: str
+    user_id: str
+    item_id: str
+    event_id: str | None = None
+    timestamp: float | int | str | None = None
+    timestamp_ms: int | None = None
+    value: float | None = None
+    context: dict[str, Any] = {}
+
+
+def name_missing(names: Sequence[str], needs: Iterable[tuple[str, ...]]) -> str:
+    """Return the fields that are needed and not among ``names``, with those that may be meant; "" if none is missing.
+
+    Args:
+        needs: Groups of names, of each of which one is needed.
+
+    Example:
+        >>> name_missing(["user", "item_id"], [("user_id",), ("item_id",)])
+        'missing: user_id (did you mean user?); found: user, item_id'
+    """
+    wanted = [group for group in needs if not any(name in names for name in group)]
+    if not wanted:
+        return ""
+    spoken = []
+    for group in wanted:
+        close = [name for name in names[:LOOKED_AT] if any(is_near(name, field) for field in group)]
+        hint = f" (did you mean {' or '.join(map(shorten, close))}?)" if close else ""
+        spoken.append(" or ".join(group) + hint)
+    found = ", ".join(map(shorten, names[:NAMED_FIELDS])) or "nothing"
+    more = ", ..." if len(names) > NAMED_FIELDS else ""
+    return f"missing: {', '.join(spoken)}; found: {found}{more}"
+
+
+@lru_cache(maxsize=4096)  # a log has the same few names in each line
+def is_near(name: str, field: str) -> bool:
+    """Return whether ``name`` is another field's name but may mean ``field``: ``userId``, ``user``, ``usr_id``.
+
+    Example:
+        >>> is_near("customerId", "user_id"), is_near("item_id", "user_id")
+        (True, False)
+    """
+    if name in _KNOWN:
+        return False
+    bare, bare_field = _bare(name), _bare(field)
+    return bare == bare_field or bare in _ALSO.get(field, ()) or bool(get_close_matches(bare, [bare_field], cutoff=0.8))
+
+
+def explain_unknown_kind(label: str) -> str:
+    known = list(KIND_OF_LABEL)
+    bare = _bare(label)
+    close = [_KIND_ALSO[bare]] if bare in _KIND_ALSO else get_close_matches(bare, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"event_type {show(label)}; expected one of: {', '.join(known)}{hint}"
+
+
+def show(value: Any) -> str:
+    """Return a value as it stands in the file, shortened."""
+    try:
+        return shorten(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        return "nested too deep"
+
+
+def shorten(text: str) -> str:
+    """Return a text of at most 64 characters."""
+    return text if len(text) <= 64 else f"{text[:60]}..."
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+_KNOWN = {*EventFields.__struct_fields__, *Item.__struct_fields__}
+"""Names of fields: each means itself."""
+_ALSO = {
+    "user_id": {"user", "uid", "customer", "customerid", "visitor", "visitorid", "member", "memberid", "account",
+                "accountid", "client", "clientid", "buyer", "reviewerid"},
+    "item_id": {"id", "item", "product", "productid", "sku", "asin", "article", "articleid", "movie", "movieid", "book",
+                "bookid", "content", "contentid", "stockcode", "isbn"},
+    "event_type": {"event", "type", "action", "kind", "interaction", "behavior", "behaviour"},
+    "timestamp": {"ts", "time", "date", "datetime", "createdat", "at", "when", "unixtime", "eventtime", "eventdate"},
+    "timestamp_ms": {"tsms", "timems", "millis", "milliseconds"},
+}  # fmt: skip
+"""Names that other logs have, as ``_bare`` gives them."""
+_KIND_ALSO = {
+    **dict.fromkeys(("buy", "bought", "order", "ordered", "sale", "transaction", "checkout"), "purchase"),
+    **dict.fromkeys(("pageview", "visit", "detail", "impression", "see"), "view"),
+}

@@ -9,14 +9,14 @@ from rich.progress import Progress
 from stream_rec.cli.files import SkippedLines
 from stream_rec.config import Settings
 from stream_rec.logs.log import read_items, usable
-from stream_rec.replay.embedded import EmbeddedItems, embedded
+from stream_rec.replay.embedded import EmbeddedItems, embed_items
 
 
 def load_items(file: Path, settings: Settings, cache: Path, skipped: SkippedLines, progress: Progress) -> EmbeddedItems:
     """Return the items of a file with their embeddings, from ``cache`` where they are there."""
     items = usable(read_items(file, limits=settings.limits), skipped.lines_of(file))
     task = progress.add_task(f"embedding ({settings.embedder.encoder})", total=None, done="")
-    made = embedded(
+    made = embed_items(
         items,
         settings.embedder,
         settings.limits,

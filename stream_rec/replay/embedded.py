@@ -1,45 +1,36 @@
-"""The items of a file with their embeddings. What was embedded once is kept in a folder and found again by its text.
+"""The items of a file with their embeddings. What was embedded once is found again by its text (``vector_cache.py``).
 
-One ``.npz`` file an encoder: the encoder's identity, and for each text its content hash and its vector. It grows with
-every file of items, while they are embedded: a run that was stopped goes on where it was. A run takes what it needs.
-Where all texts are known, no model is loaded. Runs at the same time add to one file in turn; none takes from it.
+The cache grows with every file of items, while they are embedded: a run that was stopped goes on where it was. A run
+takes what it needs. Where all texts are known, no model is loaded.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import logging
-import os
-import re
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.embedding.encoder import Encoder, build
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.embedding.stage import ItemRecord, embed
-from stream_rec.embedding.text import HASH_BYTES, canonical_text, content_hash
+from stream_rec.embedding.text import canonical_text, content_hash
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
-
-log = logging.getLogger(__name__)
+from stream_rec.replay import vector_cache
+from stream_rec.replay.vector_cache import Vectors
 
 CACHE = Path(".stream-rec/embeddings")
 ITEMS_AT_ONCE = 256
 MOST_UNKEPT = 0.2
 """Share of the vectors that a killed process may lose. The file is written whole: to keep each batch would write as
 much as the square of the items, this writes six times the file in all."""
-VERSION = 1
-"""Of the file. Count up when its arrays change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +49,7 @@ class EmbeddedItems:
     """Items that have a text but no vector, by reason."""
 
     @property
-    def vectors(self) -> np.ndarray:
+    def vectors(self) -> NDArray[np.float32]:
         """(n_items, d) float32 unit rows, zero where an item has no vector; d is 0 where none has."""
         dimensions = len(next(iter(self.embeddings.values())).vector) if self.embeddings else 0
         rows = np.zeros((len(self.items), dimensions), np.float32)
@@ -68,7 +59,7 @@ class EmbeddedItems:
         return rows
 
 
-def embedded(
+def embed_items(
     items: Iterable[Item],
     settings: EmbedderSettings,
     limits: InputLimits,
@@ -89,50 +80,67 @@ def embedded(
     """
     last = {item.item_id: item for item in items}
     hashes = {item_id: content_hash(text) for item_id, item in last.items() if (text := canonical_text(item))}
-    source = _source(settings)
+    source = _name_source(settings)
     encoder = build_encoder(settings) if source is None else None
-    file = cache / _file_name(source or encoder.identity)
-    identity, vectors = _read(file)
-    wanted = _wanted(hashes, vectors)
-    if wanted and encoder is None:
+    file = cache / vector_cache.name_file(encoder.identity if encoder is not None else source or "")
+    identity, vectors = vector_cache.read(file)
+    unknown = _find_unknown(hashes, vectors)
+    if unknown and encoder is None:
         encoder = build_encoder(settings)
     if encoder is not None and identity != encoder.identity:
         identity, vectors = encoder.identity, {}
-        wanted = _wanted(hashes, vectors)
+        unknown = _find_unknown(hashes, vectors)
     rejected: Counter[str] = Counter()
-    n_kept = len(vectors)
-    try:
-        for at in range(0, len(wanted), ITEMS_AT_ONCE):
-            part = wanted[at : at + ITEMS_AT_ONCE]
-            records = [ItemRecord(item_id.encode(), msgspec.json.encode(last[item_id])) for item_id in part]
-            result = embed(records, {}, encoder, limits)
-            vectors |= {one.content_hash: one.vector for _, one in result.embeddings}
-            rejected.update(rejection.reason for _, rejection in result.rejections)
-            on_progress(at + len(part), len(wanted))
-            if len(vectors) - n_kept >= MOST_UNKEPT * len(vectors):
-                _write(file, identity, vectors)
-                n_kept = len(vectors)
-    finally:  # Ctrl-C, or an encoder that fails: what was embedded is not embedded again
-        if len(vectors) > n_kept:
-            _write(file, identity, vectors)
+    if encoder is not None:
+        texts = [last[item_id] for item_id in unknown]
+        rejected = _add_vectors(vectors, texts, encoder, limits, file=file, on_progress=on_progress)
     return EmbeddedItems(
         items=list(last.values()),
         encoder=identity if hashes else "",
         embeddings={
             i: ItemEmbedding(identity, hash_, vectors[hash_]) for i, hash_ in hashes.items() if hash_ in vectors
         },
-        n_embedded=len(wanted),
+        n_embedded=len(unknown),
         n_without_text=len(last) - len(hashes),
         rejected=rejected,
     )
 
 
-def _wanted(hashes: dict[str, bytes], vectors: dict[bytes, np.ndarray]) -> list[str]:
+def _add_vectors(
+    vectors: Vectors,
+    items: list[Item],
+    encoder: Encoder,
+    limits: InputLimits,
+    *,
+    file: Path,
+    on_progress: Callable[[int, int], None],
+) -> Counter[str]:
+    """Embed items, add their vectors to ``vectors`` and now and then to ``file``; count those rejected, by reason."""
+    rejected: Counter[str] = Counter()
+    n_kept = len(vectors)
+    try:
+        for start in range(0, len(items), ITEMS_AT_ONCE):
+            part = items[start : start + ITEMS_AT_ONCE]
+            records = [ItemRecord(item.item_id.encode(), msgspec.json.encode(item)) for item in part]
+            result = embed(records, {}, encoder, limits)
+            vectors |= {one.content_hash: one.vector for _, one in result.embeddings}
+            rejected.update(rejection.reason for _, rejection in result.rejections)
+            on_progress(start + len(part), len(items))
+            if len(vectors) - n_kept >= MOST_UNKEPT * len(vectors):
+                vector_cache.write(file, encoder.identity, vectors)
+                n_kept = len(vectors)
+    finally:  # Ctrl-C, or an encoder that fails: what was embedded is not embedded again
+        if len(vectors) > n_kept:
+            vector_cache.write(file, encoder.identity, vectors)
+    return rejected
+
+
+def _find_unknown(hashes: dict[str, bytes], vectors: Vectors) -> list[str]:
     """Return one item id for each text that has no vector."""
     return list({hash_: item_id for item_id, hash_ in hashes.items() if hash_ not in vectors}.values())
 
 
-def _source(settings: EmbedderSettings) -> str | None:
+def _name_source(settings: EmbedderSettings) -> str | None:
     """Return what names the encoder without loading it, or None where only the loaded encoder says which it is.
 
     That is so for a name on the hub, behind which the weights may change. The hashing encoder costs nothing to build.
@@ -149,69 +157,4 @@ def _source(settings: EmbedderSettings) -> str | None:
         files = sorted((str(file.relative_to(folder)), file.stat()) for file in folder.rglob("*") if file.is_file())
         weights = str([(name, stat.st_size, stat.st_mtime_ns) for name, stat in files])
     choices = settings.revision, settings.pooling, settings.passage_prefix, settings.max_tokens
-    return f"{Path(settings.encoder).name}@{_digest(repr((settings.encoder, weights, choices)))}"
-
-
-def _file_name(source: str) -> str:
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', source)[:80]}-{_digest(source)}.npz"
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-
-
-def _read(file: Path) -> tuple[str, dict[bytes, np.ndarray]]:
-    """Return the identity and the vectors by content hash; nothing where there is no file, or none that can be used."""
-    if not file.exists():
-        return "", {}
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            if int(arrays["version"]) != VERSION:
-                raise ValueError(f"version {arrays['version']}, {VERSION} expected")
-            identity, hashes, vectors = str(arrays["encoder"]), arrays["hashes"], arrays["vectors"]
-        if hashes.dtype != np.uint8 or hashes.shape != (len(vectors), HASH_BYTES) or vectors.ndim != 2:
-            raise ValueError(f"hashes of shape {hashes.shape} and vectors of shape {vectors.shape}")
-        if vectors.dtype != np.float32 or not np.isfinite(vectors).all():
-            raise ValueError("vectors that are not finite float32")
-    except Exception as error:  # what numpy, zipfile and the decompressors raise has no end, MemoryError included
-        log.warning("cache_unreadable file=%s error=%s; the items are embedded again", file, error)
-        return "", {}
-    return identity, {hash_.tobytes(): vector for hash_, vector in zip(hashes, vectors)}
-
-
-def _write(file: Path, identity: str, vectors: dict[bytes, np.ndarray]) -> None:
-    """Add vectors to a cache, which is written whole or not at all."""
-    if not vectors:
-        return
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(file.parent):
-            other, kept = _read(file)  # another run may have written it since
-            _replace(file, identity, kept | vectors if other == identity else vectors)
-    except OSError as error:
-        log.warning("cache_unwritable file=%s error=%s; the next run embeds again", file, error)
-
-
-def _replace(file: Path, identity: str, vectors: dict[bytes, np.ndarray]) -> None:
-    hashes = np.frombuffer(b"".join(vectors), np.uint8).reshape(-1, HASH_BYTES)
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=file.stem, suffix=".tmp", delete=False) as part:
-        try:
-            rows = np.stack(list(vectors.values()))
-            np.savez(part, version=VERSION, encoder=identity, hashes=hashes, vectors=rows)
-            part.flush()
-            os.replace(part.name, file)
-        except BaseException:
-            os.unlink(part.name)
-            raise
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from writing to a folder; the lock is the folder's own, so that no file is left for it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    return f"{Path(settings.encoder).name}@{vector_cache.digest(repr((settings.encoder, weights, choices)))}"

@@ -17,8 +17,8 @@ from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
-from stream_rec.replay import embedded as module
-from stream_rec.replay.embedded import ITEMS_AT_ONCE, MOST_UNKEPT, EmbeddedItems, embedded
+from stream_rec.replay import vector_cache
+from stream_rec.replay.embedded import ITEMS_AT_ONCE, MOST_UNKEPT, EmbeddedItems, embed_items
 
 SETTINGS = EmbedderSettings(encoder="hashing", hashing_dimensions=16)
 ITEMS = [Item("a", title="red lamp"), Item("b"), Item("c", title="blue lamp"), Item("d", title="red lamp")]
@@ -42,7 +42,7 @@ def made(
 ) -> tuple[EmbeddedItems, list[str]]:
     """Return the items and the texts that were encoded for them."""
     encoder = encoder or Counting()
-    result = embedded(items, settings, InputLimits(), cache=cache, build_encoder=lambda settings: encoder)
+    result = embed_items(items, settings, InputLimits(), cache=cache, build_encoder=lambda settings: encoder)
     return result, encoder.texts
 
 
@@ -95,12 +95,12 @@ def test_a_model_is_not_loaded_when_all_is_known(tmp_path):
     def refuse(settings: EmbedderSettings):
         raise AssertionError("loaded")
 
-    known = embedded(ITEMS, settings, InputLimits(), cache=tmp_path / "cache", build_encoder=refuse)
+    known = embed_items(ITEMS, settings, InputLimits(), cache=tmp_path / "cache", build_encoder=refuse)
     (folder / "weights").write_text("22")
 
     assert known.vectors.tolist() == made(tmp_path / "other")[0].vectors.tolist()
     with pytest.raises(AssertionError, match="loaded"):
-        embedded(ITEMS, settings, InputLimits(), cache=tmp_path / "cache", build_encoder=refuse)
+        embed_items(ITEMS, settings, InputLimits(), cache=tmp_path / "cache", build_encoder=refuse)
 
 
 def test_a_model_that_turns_out_to_be_another_embeds_everything(tmp_path):
@@ -216,14 +216,14 @@ def test_what_another_run_has_written_meanwhile_is_kept(tmp_path):
 
 def embed_and_write_at_once(cache: Path, item: Item, both_are_there) -> None:
     """Write when the other process has read what there is, too, or after a second: the lock keeps it from that."""
-    replace = module._replace
+    replace = vector_cache._replace
 
     def wait_and_replace(*arguments) -> None:
         with suppress(BrokenBarrierError):
             both_are_there.wait(1.0)
         replace(*arguments)
 
-    module._replace = wait_and_replace
+    vector_cache._replace = wait_and_replace
     made(cache, [item])
 
 
@@ -247,7 +247,7 @@ def test_a_large_cache_is_not_written_for_each_batch(tmp_path, monkeypatch):
     monkeypatch.setattr("stream_rec.replay.embedded.ITEMS_AT_ONCE", 4)
     written: list[int] = []
     monkeypatch.setattr(
-        "stream_rec.replay.embedded._write", lambda file, identity, vectors: written.append(len(vectors))
+        "stream_rec.replay.vector_cache.write", lambda file, identity, vectors: written.append(len(vectors))
     )
     made(tmp_path, MANY)
 

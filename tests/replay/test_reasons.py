@@ -13,7 +13,7 @@ from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.events.slate import Slate
 from stream_rec.logs.log import read_events, read_items
 from stream_rec.pipeline import Pipeline
-from stream_rec.replay.embedded import embedded
+from stream_rec.replay.embedded import embed_items
 
 EXAMPLE = Path(__file__).parents[2] / "examples/entree_chicago"
 COLD, ALL = 50, 400
@@ -27,7 +27,7 @@ def lists(tmp_path_factory: pytest.TempPathFactory) -> list[Slate]:
     settings = Settings(embedder=EmbedderSettings(encoder="hashing"))
     pipeline = Pipeline(settings)
     items = read_items(EXAMPLE / "items.jsonl.gz", limits=settings.limits)
-    made = embedded(items, settings.embedder, settings.limits, cache=tmp_path_factory.mktemp("cache"))
+    made = embed_items(items, settings.embedder, settings.limits, cache=tmp_path_factory.mktemp("cache"))
     for item in made.items:
         pipeline.catalog.put_item(item)
         pipeline.catalog.put_embedding(item.item_id, made.embeddings[item.item_id])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T", bound=np.generic)
 
 
-def grow(array: np.ndarray, n_rows: int, fill: float = 0) -> np.ndarray:
+def grow(array: NDArray[T], n_rows: int, fill: float = 0) -> NDArray[T]:
     """Return ``array`` itself if it has ``n_rows`` rows, else a copy with at least twice the room, filled up."""
     if n_rows <= len(array):
         return array

@@ -6,8 +6,10 @@ A row is given to an item id when it is first heard of, in whatever topic, and k
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog import fresh
 from stream_rec.catalog.arrays import grow
@@ -25,7 +27,25 @@ from stream_rec.knowledge.state import ItemState
 
 
 class Catalog:
-    """Everything about items that a list is made from."""
+    """Everything about items that a list is made from.
+
+    >>> from stream_rec.knowledge.visits import add_visit, visitor_of
+    >>> catalog = Catalog()
+    >>> catalog.put_item(Item("pot"))
+    >>> catalog.put_item(Item("cup"))
+    >>> who = add_visit(b"", 5, visitor_of("ann"), bound=128)
+    >>> state = ItemState(counts=(2, 0, 0), sums=[2.0] * 7, first_ms=3, last_ms=5, predecessors={"pot": 12}, visits=who)
+    >>> catalog.put_knowledge("cup", state)
+    >>> rows, weights = catalog.knowledge.successors.of(catalog.find("pot"))
+    >>> [catalog.item_ids[row] for row in rows], weights.tolist()
+    (['cup'], [12.0])
+    >>> catalog.knowledge.trending(catalog.is_listed)[0].tolist()
+    [1]
+    >>> index = catalog.knowledge.neighbour_index
+    >>> slot = index.slot(visitor_of("ann"))
+    >>> index.rows[slot, : index.n_rows[slot]].tolist()
+    [1]
+    """
 
     def __init__(self) -> None:
         self.item_ids: list[str] = []
@@ -50,7 +70,7 @@ class Catalog:
         return int(np.count_nonzero(self.is_listed))
 
     @property
-    def is_listed(self) -> np.ndarray:
+    def is_listed(self) -> NDArray[np.bool_]:
         """(n,) bool by row: the item record exists and says that it is available."""
         return self._is_listed[: len(self.item_ids)]
 
@@ -61,7 +81,7 @@ class Catalog:
             return World(0, 0, self.n_listed)
         return World(encoder_number(space.encoder), space.n_items, self.n_listed)
 
-    def may_be_shown(self, rows: np.ndarray) -> np.ndarray:
+    def may_be_shown(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Return of each row, (k,) bool, whether its item may be in a list now; a negative row is no item's."""
         return (rows >= 0) & self._is_listed[np.maximum(rows, 0)] if len(self) else np.zeros(len(rows), dtype=bool)
 
@@ -119,22 +139,22 @@ class Catalog:
         self.knowledge.put(row, state, self._rows, is_listed=bool(self._is_listed[row]))
         self._see_whether_fresh(row)
 
-    def put_shift(self, worker: str, item_id: str, shift: np.ndarray) -> None:
+    def put_shift(self, worker: str, item_id: str, shift: NDArray[np.float32]) -> None:
         """Take how far another worker has shifted an item's factors."""
         self.factors.take(worker, self._row(item_id), shift)
 
-    def restore_shift(self, item_id: str, shift: np.ndarray) -> None:
+    def restore_shift(self, item_id: str, shift: NDArray[np.float32]) -> None:
         """Take how far this worker had shifted an item's factors before it was started again."""
         self.factors.restore(self._row(item_id), shift)
 
-    def reduced_vectors(self) -> tuple[np.ndarray, np.ndarray]:
+    def reduced_vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return reduced vectors by row, (>= n, c), and the components that reduce others, (d, c)."""
         return self._reduced.of(self.embeddings.active, len(self))
 
     def _see_text(self, row: int) -> None:
         """Let an item's factors begin where its text is in the space in use, or at signs of its own without one."""
-        if self.embeddings.has(row):
-            self.factors.put_text(row, self.embeddings.active.vectors[row])
+        if (vector := self.embeddings.find(row)) is not None:
+            self.factors.put_text(row, vector)
         else:
             self.factors.delete_text(row, self.item_ids[row])
 
@@ -148,8 +168,10 @@ class Catalog:
             self._see_whether_fresh(row)
 
     def _rows(self, item_ids: Collection[str]) -> list[int]:
-        rows = list(map(self._row_of.get, item_ids))
-        return [*map(self._row, item_ids)] if None in rows else rows
+        try:
+            return list(map(self._row_of.__getitem__, item_ids))
+        except KeyError:
+            return list(map(self._row, item_ids))
 
     def _row(self, item_id: str) -> int:
         row = self._row_of.get(item_id)

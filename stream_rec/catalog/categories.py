@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 from stream_rec.events.item import Item
@@ -17,9 +18,9 @@ MOST = 6
 class Categories:
     """The categories of some items: m at most for each. The arrays run parallel."""
 
-    ids: np.ndarray
+    ids: NDArray[np.int64]
     """(k, m) int, from 0 to below the number of categories."""
-    weights: np.ndarray
+    weights: NDArray[np.float64]
     """(k, m) a row sums to 1, or is all 0 for an item without categories; 0 where ``ids`` is only padded."""
 
 
@@ -45,19 +46,20 @@ class CategoryIndex:
         self._ids[row, : len(names)] = [self._number_of.setdefault(name, len(self._number_of)) for name in names]
         self._weights[row, : len(names)] = 1.0 / max(1, len(names))
 
-    def of(self, rows: np.ndarray) -> Categories:
+    def of(self, rows: NDArray[np.int64]) -> Categories:
         """Return the categories of some items."""
         if len(rows) and rows.max() >= len(self._ids):
             self._ids = grow(self._ids, int(rows.max()) + 1)
             self._weights = grow(self._weights, int(rows.max()) + 1)
         return Categories(self._ids.take(rows, axis=0), self._weights.take(rows, axis=0))
 
-    def first_of(self, rows: np.ndarray) -> np.ndarray:
+    def first_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (k,) the category of each item, its first tag where it has none, and -1 where it has neither."""
         categories = self.of(rows)
         return np.where(categories.weights[:, 0] > 0, categories.ids[:, 0], -1)
 
-    def mix(self, rows: np.ndarray) -> np.ndarray:
+    def mix(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return how much of each category some items have together, (c,)."""
         categories = self.of(rows)
-        return np.bincount(categories.ids.ravel(), categories.weights.ravel(), minlength=len(self))
+        mix = np.bincount(categories.ids.ravel(), categories.weights.ravel(), minlength=len(self))
+        return np.asarray(mix, dtype=np.float64)  # which it is

@@ -8,6 +8,7 @@ the new one lacks, so that reading a topic in which the two alternate loses noth
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 from stream_rec.embedding.codec import ItemEmbedding
@@ -24,7 +25,7 @@ class Space:
         self.is_present = np.zeros(0, dtype=bool)
         self.n_items = 0
 
-    def put(self, row: int, vector: np.ndarray) -> None:
+    def put(self, row: int, vector: NDArray[np.float32]) -> None:
         """Set one row.
 
         Raises:
@@ -82,7 +83,12 @@ class Embeddings:
         space = self.active
         return space is not None and row < len(space.is_present) and bool(space.is_present[row])
 
-    def of(self, rows: np.ndarray) -> np.ndarray:
+    def find(self, row: int) -> NDArray[np.float32] | None:
+        """Return the item's vector in the space in use, (d,) of unit length, or None where it has none."""
+        space = self.active
+        return space.vectors[row] if space is not None and self.has(row) else None
+
+    def of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of some items in the space in use, (k, d) float32, zero where there is none."""
         space = self.active
         if space is None:

@@ -17,6 +17,7 @@ import hashlib
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 from stream_rec.errors import StateVersionError
@@ -53,7 +54,7 @@ class Factors:
         self._has_shifted = np.zeros(0, dtype=bool)
         """(>= n,) whether this worker has shifted the item since it was started."""
         self._base = np.zeros((0, DIMENSIONS), dtype=np.float32)
-        self._others: dict[str, np.ndarray] = {}
+        self._others: dict[str, NDArray[np.float16]] = {}
         """(rows, DIMENSIONS) float16 by worker: its shifts of the items, as it published them last."""
 
     @property
@@ -64,8 +65,8 @@ class Factors:
     @property
     def n_shifted(self) -> tuple[int, int]:
         """How many items this worker has shifted, and how many each other worker, added up."""
-        own, *others = (int(shifts.any(axis=1).sum()) for shifts in (self.own, *self._others.values()))
-        return own, sum(others)
+        others = sum(int(shifts.any(axis=1).sum()) for shifts in self._others.values())
+        return int(self.own.any(axis=1).sum()), others
 
     def add(self, row: int, item_id: str) -> None:
         """Begin a new item at signs of its own."""
@@ -75,7 +76,7 @@ class Factors:
         self._base = grow(self._base, row + 1)
         self._rebase(row, _signs_of(item_id))
 
-    def put_text(self, row: int, vector: np.ndarray) -> None:
+    def put_text(self, row: int, vector: NDArray[np.float32]) -> None:
         """Take an item's text vector, (d,) unit: the item begins there instead; what choices taught stays."""
         self._rebase(row, _project(vector))
 
@@ -83,25 +84,25 @@ class Factors:
         """Forget an item's text vector."""
         self._rebase(row, _signs_of(item_id))
 
-    def choose(self, rows: np.ndarray) -> None:
+    def choose(self, rows: NDArray[np.int64]) -> None:
         """Put what was chosen into the pool."""
-        places = np.arange(self.n_choices, self.n_choices + len(rows)) % POOL
-        self.pool[places] = rows
+        indexes = np.arange(self.n_choices, self.n_choices + len(rows)) % POOL
+        self.pool[indexes] = rows
         self.n_choices += len(rows)
 
-    def mark_shifted(self, rows: np.ndarray) -> None:
+    def mark_shifted(self, rows: NDArray[np.int64]) -> None:
         """Note that this worker has just shifted some items: ``vectors`` and ``own`` are changed already."""
         self._has_shifted[rows] = True
         self.changed.update(dict.fromkeys(rows.tolist()))
 
-    def take(self, worker: str, row: int, shift: np.ndarray) -> None:
+    def take(self, worker: str, row: int, shift: NDArray[np.float32]) -> None:
         """Take another worker's shift of an item; a newer one replaces an older one."""
         shifts = self._others[worker] = grow(self._others.get(worker, _NO_SHIFTS), row + 1)
         before = shifts[row].astype(np.float32)
         shifts[row] = shift
         self.vectors[row] += shifts[row] - before
 
-    def restore(self, row: int, shift: np.ndarray) -> None:
+    def restore(self, row: int, shift: NDArray[np.float32]) -> None:
         """Take this worker's own shift of before it was started again; a newer one replaces an older one.
 
         Nothing is taken once it has shifted the item since: that is what it has just sent.
@@ -110,17 +111,17 @@ class Factors:
             self.vectors[row] += shift - self.own[row]
             self.own[row] = shift
 
-    def _rebase(self, row: int, base: np.ndarray) -> None:
+    def _rebase(self, row: int, base: NDArray[np.float32]) -> None:
         self.vectors[row] += base - self._base[row]
         self._base[row] = base
 
 
-def encode(shift: np.ndarray) -> bytes:
+def encode(shift: NDArray[np.float32]) -> bytes:
     """Return a record's value on ``head-weights``: version (u8), then DIMENSIONS float16, little-endian."""
     return _VERSION_BYTE + shift.astype("<f2").tobytes()
 
 
-def decode(data: bytes) -> np.ndarray:
+def decode(data: bytes) -> NDArray[np.float32]:
     """Return the shift of an item, (DIMENSIONS,) float32.
 
     Raises:
@@ -138,20 +139,22 @@ def decode(data: bytes) -> np.ndarray:
     return shift
 
 
-def _project(vector: np.ndarray) -> np.ndarray:
-    return (SCALE / DIMENSIONS**0.5) * (vector @ _signs(len(vector)))
+def _project(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    projected: NDArray[np.float32] = (SCALE / DIMENSIONS**0.5) * (vector @ _signs(len(vector)))
+    return projected
 
 
-def _signs_of(item_id: str) -> np.ndarray:
+def _signs_of(item_id: str) -> NDArray[np.float32]:
     digest = hashlib.blake2b(item_id.encode(), digest_size=DIMENSIONS // 8).digest()
-    return (SCALE / DIMENSIONS**0.5) * _as_signs(digest)
+    signs: NDArray[np.float32] = (SCALE / DIMENSIONS**0.5) * _as_signs(digest)
+    return signs
 
 
 @lru_cache(maxsize=4)
-def _signs(n: int) -> np.ndarray:
+def _signs(n: int) -> NDArray[np.float32]:
     """Return (n, DIMENSIONS) float32 random signs, the same in every process."""
     return _as_signs(hashlib.shake_128(b"stream-rec factors").digest(n * DIMENSIONS // 8)).reshape(n, DIMENSIONS)
 
 
-def _as_signs(bits: bytes) -> np.ndarray:
+def _as_signs(bits: bytes) -> NDArray[np.float32]:
     return np.unpackbits(np.frombuffer(bits, dtype=np.uint8)).astype(np.float32) * 2 - 1

@@ -6,6 +6,7 @@ At most ``POOL`` of them are looked at, those listed last: a bound on what a lis
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 EVENTS = 5
 """Items with fewer events are fresh."""
@@ -17,7 +18,7 @@ class Fresh:
 
     def __init__(self) -> None:
         self._rows: dict[int, None] = {}
-        self._array: np.ndarray | None = None
+        self._array: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         """Return how many items are fresh."""
@@ -36,7 +37,7 @@ class Fresh:
             del self._rows[row]
         self._array = None
 
-    def rows(self) -> np.ndarray:
+    def rows(self) -> NDArray[np.int64]:
         """Return (f,) int64 fresh rows, at most ``POOL``, those listed last."""
         if self._array is None:
             self._array = np.fromiter(self._rows, dtype=np.int64, count=len(self._rows))[-POOL:]

@@ -7,6 +7,7 @@ from itertools import compress
 from operator import gt, ne
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.neighbour_index import NeighbourIndex
@@ -84,7 +85,7 @@ class Knowledge:
         """Return how often an item was interacted with."""
         return sum(self._states.get(row, UNSEEN).counts)
 
-    def trending(self, is_listed: np.ndarray) -> np.ndarray:
+    def trending(self, is_listed: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return (half-lives, k) the listed rows most popular at each of ``HALF_LIVES_MS``, the best first."""
         return self._trending.of(self.levels, is_listed)
 

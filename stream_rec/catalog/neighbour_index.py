@@ -77,8 +77,10 @@ class NeighbourIndex:
         )
 
     def _slots(self, users: list[int]) -> list[int]:
-        slots = list(map(self._slot_of.get, users))
-        return [*map(self._slot, users)] if None in slots else slots
+        try:
+            return list(map(self._slot_of.__getitem__, users))
+        except KeyError:
+            return list(map(self._slot, users))
 
     def _slot(self, visitor: int) -> int:
         slot = self._slot_of.get(visitor)

@@ -6,6 +6,7 @@ The components are found anew whenever the catalog has doubled; until there are 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.embeddings import Space
@@ -27,7 +28,7 @@ class Reduced:
         """Refresh what depends on the vector of ``row``, which is new, changed or gone."""
         self._pending.add(row)
 
-    def of(self, space: Space | None, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    def of(self, space: Space | None, n_rows: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the reduced vectors of all rows, (>= n_rows, c), and the components that reduce others, (d, c)."""
         if space is None or not space.n_items:  # all vectors may have been deleted
             dimensions = 0 if space is None else space.vectors.shape[1]

@@ -7,9 +7,10 @@ with one: 0.4 ms at 4,000 items of 384 dimensions.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
-from stream_rec.catalog.embeddings import Embeddings
+from stream_rec.catalog.embeddings import Embeddings, Space
 
 K = 50
 """Neighbours kept for each item."""
@@ -31,20 +32,21 @@ class SimilarItems:
         self._similarities = grow(self._similarities, n_rows)
         self._n = grow(self._n, n_rows, fill=-1)
 
-    def of(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+    def of(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the nearest rows and their similarities, best first; both empty where the item has no vector."""
-        if not self._embeddings.has(row):
+        space = self._embeddings.active
+        if space is None or not self._embeddings.has(row):
             return _NO_ROWS, _NO_SIMILARITIES
         if self._n[row] < 0:
-            self._compute(row)
+            self._compute(space, row)
         n = self._n[row]
         return self._rows[row, :n], self._similarities[row, :n]
 
-    def lists(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def lists(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
         """Return (neighbours, similarities, how many) of all rows, good for ``rows`` until the next change."""
         for row in rows[self._n[rows] < 0].tolist():
-            if self._embeddings.has(row):
-                self._compute(row)
+            if self._embeddings.active is not None and self._embeddings.has(row):
+                self._compute(self._embeddings.active, row)
         return self._rows, self._similarities, self._n
 
     def refresh(self, row: int) -> None:
@@ -55,30 +57,28 @@ class SimilarItems:
         holders = computed[(self._rows[computed] == row).any(axis=1)]
         self._n[holders] = -1  # computed again when asked for
         self._n[row] = -1
-        if self._embeddings.has(row):
-            self._introduce(row, np.flatnonzero(self._n >= 0))
+        if self._embeddings.active is not None and self._embeddings.has(row):
+            self._introduce(self._embeddings.active, row, np.flatnonzero(self._n >= 0))
 
     def forget(self) -> None:
         """Forget all neighbours: another encoder's space is in use."""
         self._n[:] = -1
 
-    def _introduce(self, row: int, computed: np.ndarray) -> None:
+    def _introduce(self, space: Space, row: int, computed: NDArray[np.int64]) -> None:
         """Put a newcomer into the lists in which it belongs."""
-        space = self._embeddings.active
         similarities = space.vectors[computed] @ space.vectors[row]
         worst = np.where(self._n[computed] < K, -2.0, self._similarities[computed, K - 1])
         for holder, similarity in zip(computed[similarities > worst], similarities[similarities > worst]):
             n = int(self._n[holder])
-            at = int(np.searchsorted(-self._similarities[holder, :n], -similarity, side="right"))
+            index = int(np.searchsorted(-self._similarities[holder, :n], -similarity, side="right"))
             kept = min(n, K - 1)
-            self._rows[holder, at + 1 : kept + 1] = self._rows[holder, at:kept]
-            self._similarities[holder, at + 1 : kept + 1] = self._similarities[holder, at:kept]
-            self._rows[holder, at] = row
-            self._similarities[holder, at] = similarity
+            self._rows[holder, index + 1 : kept + 1] = self._rows[holder, index:kept]
+            self._similarities[holder, index + 1 : kept + 1] = self._similarities[holder, index:kept]
+            self._rows[holder, index] = row
+            self._similarities[holder, index] = similarity
             self._n[holder] = kept + 1
 
-    def _compute(self, row: int) -> None:
-        space = self._embeddings.active
+    def _compute(self, space: Space, row: int) -> None:
         similarities = space.vectors @ space.vectors[row]
         similarities[~space.is_present] = -2.0
         similarities[row] = -2.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 
@@ -36,7 +37,9 @@ class Successors:
         self.total = grow(self.total, n_rows)
         self.total_before = grow(self.total_before, n_rows)
 
-    def put(self, successor: int, rows: np.ndarray, weights: np.ndarray, before: np.ndarray) -> None:
+    def put(
+        self, successor: int, rows: NDArray[np.int64], weights: NDArray[np.float64], before: NDArray[np.float64]
+    ) -> None:
         """Set the weights of the pairs of some items with one successor.
 
         Args:
@@ -46,7 +49,7 @@ class Successors:
         """
         _put(self.rows, self.weights, self.n, self.total, self.total_before, successor, rows, weights, before)
 
-    def of(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+    def of(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the successors of one item and their weights, the heaviest first."""
         n = self.n[row]
         heaviest = np.lexsort((self.rows[row, :n], -self.weights[row, :n]))

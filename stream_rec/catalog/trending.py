@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 TOP = 64
 """Items kept for each half-life."""
@@ -26,12 +27,12 @@ class Trending:
         """Forget the rows: anything may have changed."""
         self._is_stale = True
 
-    def move_up(self, row: int, levels: np.ndarray) -> None:
+    def move_up(self, row: int, levels: NDArray[np.float64]) -> None:
         """Move a listed item up, whose levels rose, or are its first."""
         if not self._is_stale:
             self.n = _raise(self.rows, self.n, row, levels)
 
-    def of(self, levels: np.ndarray, is_listed: np.ndarray) -> np.ndarray:
+    def of(self, levels: NDArray[np.float64], is_listed: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return (half-lives, k) the most popular listed rows at each half-life, the best first.
 
         Args:
@@ -43,7 +44,7 @@ class Trending:
             self._is_stale = False
         return self.rows[:, : self.n]
 
-    def _search(self, levels: np.ndarray, is_listed: np.ndarray) -> None:
+    def _search(self, levels: NDArray[np.float64], is_listed: NDArray[np.bool_]) -> None:
         rows = np.flatnonzero(is_listed & (levels[: len(is_listed), 0] > -np.inf))
         self.n = min(TOP, len(rows))
         for half_life in range(len(self.rows)):

@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 import numpy as np
 from msgspec import Meta, Struct
+from numpy.typing import NDArray
 
 GROWN = 1.25
 """How many times as many items, or embeddings, make another world."""
@@ -52,7 +53,7 @@ def encoder_number(name: str) -> int:
     return 1 + int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest(), "little")
 
 
-def find_outdated(worlds: np.ndarray, lengths: np.ndarray, now: World, n: int) -> np.ndarray:
+def find_outdated(worlds: NDArray[np.int64], lengths: NDArray[np.int32], now: World, n: int) -> NDArray[np.bool_]:
     """Return which lists should be made anew, (k,) bool.
 
     Args:
@@ -63,7 +64,8 @@ def find_outdated(worlds: np.ndarray, lengths: np.ndarray, now: World, n: int) -
     encoders, n_embedded, n_listed = worlds.T
     is_short = (lengths < n) & (now.n_listed > np.maximum(n_listed, lengths))
     has_grown = (now.n_embedded > GROWN * n_embedded) | (now.n_listed > GROWN * n_listed)
-    return (encoders != now.encoder) | has_grown | is_short
+    is_outdated: NDArray[np.bool_] = (encoders != now.encoder) | has_grown | is_short
+    return is_outdated
 
 
 _WORLD = msgspec.msgpack.Decoder(World)

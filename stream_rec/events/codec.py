@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from stream_rec.errors import NewerVersion, StateVersionError
 
-T = TypeVar("T", bound=Struct)
+
+class Versioned(Protocol):
+    """A value that says which version wrote it, first of all."""
+
+    @property
+    def version(self) -> int:
+        """Of the program's format that wrote it."""
+
+
+T = TypeVar("T", bound=Versioned)
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 """How many. A float holds it exactly, and some more still fit into 64 bits."""
@@ -46,7 +55,31 @@ def decode_versioned(data: bytes, decoder: msgspec.msgpack.Decoder[T], *, what: 
     return value
 
 
-class _Versioned(Struct, array_like=True):
+class Codec(Generic[T]):
+    """Writes and reads one kind of ``array_like`` struct as msgpack."""
+
+    def __init__(self, kind: type[T], *, what: str, version: int) -> None:
+        """Name what it is, for messages, and the newest version that can be read."""
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(kind)
+        self._what = what
+        self._version = version
+
+    def encode(self, value: T) -> bytes:
+        """Return the bytes that a table keeps."""
+        return self._encoder.encode(value)
+
+    def decode(self, data: bytes) -> T:
+        """Return the value in ``data``.
+
+        Raises:
+            NewerVersion: written by a newer program.
+            StateVersionError: no such value at all.
+        """
+        return decode_versioned(data, self._decoder, what=self._what, version=self._version)
+
+
+class _OnlyVersion(Struct, array_like=True):
     """The part that no version may change."""
 
     version: int
@@ -60,4 +93,4 @@ def version_of(data: bytes) -> int:
         return 0
 
 
-_VERSION = msgspec.msgpack.Decoder(_Versioned)
+_VERSION = msgspec.msgpack.Decoder(_OnlyVersion)

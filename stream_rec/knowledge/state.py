@@ -73,8 +73,9 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
     if len(predecessors) > 2 * config.predecessors:
         heaviest = sorted(predecessors.items(), key=lambda pair: (-pair[1], pair[0]))[: config.predecessors]
         predecessors = dict(heaviest)
+    views, clicks, purchases = counts
     return ItemState(
-        counts=tuple(counts),
+        counts=(views, clicks, purchases),
         sums=sums,
         first_ms=first_ms,
         last_ms=last_ms,

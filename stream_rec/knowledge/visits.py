@@ -10,6 +10,7 @@ import hashlib
 import struct
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.knowledge.bounds import MOST_VISITS
 
@@ -24,23 +25,30 @@ def visitor_of(user_id: str) -> int:
 
 
 def add_visit(visits: bytes, seen_ms: int, visitor: int, bound: int) -> bytes:
-    """Return the recent visits after one more, at most ``bound`` records, oldest first."""
+    """Return the recent visits after one more, at most ``bound`` records, oldest first.
+
+    >>> visits = b""
+    >>> for seen_ms, visitor in [(10, 1), (20, 2), (30, 1), (40, 3)]:
+    ...     visits = add_visit(visits, seen_ms, visitor, bound=2)
+    >>> decode(visits).tolist()
+    [(30, 1), (40, 3)]
+    """
     record = seen_ms.to_bytes(8, "little", signed=True) + visitor.to_bytes(8, "little")
-    at = _find(visits, record[8:])
-    if at >= 0:
-        if int.from_bytes(visits[at : at + 8], "little", signed=True) >= seen_ms:
+    start = _find(visits, record[8:])
+    if start >= 0:
+        if int.from_bytes(visits[start : start + 8], "little", signed=True) >= seen_ms:
             return visits
-        visits = visits[:at] + visits[at + _SIZE :]
-    place = len(visits)
-    while place and _key(visits, place - _SIZE) > (seen_ms, visitor):
-        place -= _SIZE
-    return (visits[:place] + record + visits[place:])[-bound * _SIZE :]
+        visits = visits[:start] + visits[start + _SIZE :]
+    end = len(visits)
+    while end and _key(visits, end - _SIZE) > (seen_ms, visitor):
+        end -= _SIZE
+    return (visits[:end] + record + visits[end:])[-bound * _SIZE :]
 
 
 def remove_visitor(visits: bytes, visitor: int) -> bytes:
     """Return the visits without a visitor."""
-    at = _find(visits, visitor.to_bytes(8, "little"))
-    return visits if at < 0 else visits[:at] + visits[at + _SIZE :]
+    start = _find(visits, visitor.to_bytes(8, "little"))
+    return visits if start < 0 else visits[:start] + visits[start + _SIZE :]
 
 
 def find_contradiction(visits: bytes) -> str | None:
@@ -52,7 +60,7 @@ def find_contradiction(visits: bytes) -> str | None:
     return None
 
 
-def decode(visits: bytes) -> np.ndarray:
+def decode(visits: bytes) -> NDArray[np.void]:
     """Return the records, oldest first, as an array of ``RECORD``."""
     return np.frombuffer(visits, dtype=RECORD)
 
@@ -69,9 +77,9 @@ def changes(before: bytes, after: bytes) -> tuple[list[tuple[int, int]], list[tu
         return [], _records(newest)
     if kept == before[_SIZE:]:  # one came, the oldest left
         return _records(before[:_SIZE]), _records(newest)
-    at = _find(before, newest[8:])
-    if at >= 0 and kept == before[:at] + before[at + _SIZE :]:  # one came back
-        return _records(before[at : at + _SIZE]), _records(newest)
+    start = _find(before, newest[8:])
+    if start >= 0 and kept == before[:start] + before[start + _SIZE :]:  # one came back
+        return _records(before[start : start + _SIZE]), _records(newest)
     old, new = set(_records(before)), set(_records(after))
     return sorted(old - new), sorted(new - old)
 
@@ -82,13 +90,13 @@ def _records(visits: bytes) -> list[tuple[int, int]]:
 
 def _find(visits: bytes, visitor: bytes) -> int:
     """Return where the visitor's record begins, -1 where there is none."""
-    at = visits.find(visitor)
-    while at >= 0 and at % _SIZE != 8:
-        at = visits.find(visitor, at + 1)
-    return at - 8 if at >= 0 else -1
+    start = visits.find(visitor)
+    while start >= 0 and start % _SIZE != 8:
+        start = visits.find(visitor, start + 1)
+    return start - 8 if start >= 0 else -1
 
 
-def _key(visits: bytes, at: int) -> tuple[int, int]:
-    return int.from_bytes(visits[at : at + 8], "little", signed=True), int.from_bytes(
-        visits[at + 8 : at + 16], "little"
+def _key(visits: bytes, start: int) -> tuple[int, int]:
+    return int.from_bytes(visits[start : start + 8], "little", signed=True), int.from_bytes(
+        visits[start + 8 : start + 16], "little"
     )

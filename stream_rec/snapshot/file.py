@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import IO, Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -75,7 +75,19 @@ class _Version(Struct):
 
 
 class Writer:
-    """Writes a snapshot beside where it shall be; only when it is whole it gets its name."""
+    """Writes a snapshot beside where it shall be; only when it is whole it gets its name.
+
+    >>> import contextlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "shop.snapshot"
+    ...     writer = Writer(path)
+    ...     section = writer.write("user-state", [(b"ann", b"state")])
+    ...     source = Source(app_id="shop", topic_prefix="", partitions=4)
+    ...     manifest = writer.finish(app_version="1.0", created_ms=0, is_live=False, source=source)
+    ...     with contextlib.closing(Snapshot(path, ["user-state"])) as snapshot:
+    ...         print(section.records, list(snapshot.records("user-state")))
+    1 [(b'ann', b'state')]
+    """
 
     def __init__(self, path: Path) -> None:
         """Begin.
@@ -213,7 +225,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _read_exactly(source: BinaryIO, n: int) -> bytes:
+def _read_exactly(source: IO[bytes], n: int) -> bytes:
     data = source.read(n)
     if len(data) < n:
         raise EOFError(f"{n - len(data)} bytes are missing")

@@ -105,5 +105,5 @@ def _make_portable(portable: Portable, record: ConsumerRecord) -> bytes | None:
     try:
         return portable(record.key, record.value)
     except StateVersionError as error:
-        at = f"{record.topic}[{record.partition}]@{record.offset}"
-        raise type(error)(f"{at}, key {record.key.decode(errors='backslashreplace')!r}: {error}") from error
+        where = f"{record.topic}[{record.partition}]@{record.offset}"
+        raise type(error)(f"{where}, key {record.key.decode(errors='backslashreplace')!r}: {error}") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
+from kafka.producer.future import FutureRecordMetadata
 
 from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, idempotent_producer
 from stream_rec.client.groups import members
@@ -95,7 +96,7 @@ def restore(settings: Settings, path: Path, on_sent: Callable[[str, int], None])
     """
     kafka = settings.kafka
     sent: Counter[str] = Counter()
-    under_way: deque = deque()
+    under_way: deque[FutureRecordMetadata] = deque()
     producer = idempotent_producer(
         kafka,
         delivery_timeout_ms=DELIVERY_TIMEOUT_MS,

@@ -84,9 +84,9 @@ def detach(state: UserState) -> UserState:
     offsets: dict[int, list[int]] = defaultdict(list)
     for entry in sorted(state.recent_events, key=lambda entry: entry.offset):
         offsets[entry.kind].append(entry.offset)
-    place_of = {(kind, at): place for kind, found in offsets.items() for place, at in enumerate(found)}
+    index_of = {(kind, offset): index for kind, found in offsets.items() for index, offset in enumerate(found)}
     recent_events = [
-        msgspec.structs.replace(e, offset=BEFORE + place_of[e.kind, e.offset]) for e in state.recent_events
+        msgspec.structs.replace(e, offset=BEFORE + index_of[e.kind, e.offset]) for e in state.recent_events
     ]
     return msgspec.structs.replace(
         state, version=user_state.VERSION, recent_events=recent_events, offsets={}, pending=[], released={}

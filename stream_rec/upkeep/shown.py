@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.world import World, find_outdated
@@ -57,7 +58,7 @@ class Shown:
         """Return the user who has a number, empty where nobody has."""
         return self._keys[number]
 
-    def rows(self, number: int) -> np.ndarray:
+    def rows(self, number: int) -> NDArray[np.int32]:
         """Return the rows of a list's items, in the order of the list."""
         return self._rows[number, : self._lengths[number]]
 
@@ -120,7 +121,7 @@ class Shown:
             self._touch(number)
         return number
 
-    def mark(self, is_gone: np.ndarray, numbers: slice) -> None:
+    def mark(self, is_gone: NDArray[np.bool_], numbers: slice) -> None:
         """Note which of some lists show an item that is gone.
 
         Args:
@@ -147,7 +148,7 @@ class Shown:
         """Lists that are known to show what is gone."""
         return int(np.count_nonzero(self._is_stale))
 
-    def find_stale(self, *, live_only: bool = False) -> np.ndarray:
+    def find_stale(self, *, live_only: bool = False) -> NDArray[np.int64]:
         """Return the numbers of the lists that are known to show what is gone.
 
         Args:
@@ -155,7 +156,7 @@ class Shown:
         """
         return np.flatnonzero(self._is_stale & self._is_live if live_only else self._is_stale)
 
-    def find_outdated(self, now: World, most: int) -> tuple[np.ndarray, int]:
+    def find_outdated(self, now: World, most: int) -> tuple[NDArray[np.int64], int]:
         """Return the numbers of lists that should be made anew, the newest active users first, and how many there are.
 
         Args:
@@ -172,8 +173,8 @@ class Shown:
 
     def is_outdated(self, number: int, now: World) -> bool:
         """Return whether one list should be made anew."""
-        at = slice(number, number + 1)
-        return bool(find_outdated(self._worlds[at], self._lengths[at], now, self._n)[0])
+        only = slice(number, number + 1)
+        return bool(find_outdated(self._worlds[only], self._lengths[only], now, self._n)[0])
 
     def _new_number(self) -> int:
         number = len(self._keys)

@@ -72,6 +72,14 @@ def advance(
 
     An arrival at or below the state's offset was applied before and changes nothing, but its signal is made again.
 
+    >>> came = [Interaction("e1", "ann", "pot", 1_000), Interaction("e2", "ann", "cup", 2_000)]
+    >>> arrivals = [Arrival(event, Kind.VIEW, partition=0, offset=offset) for offset, event in enumerate(came)]
+    >>> after = advance(UserState(), arrivals, UserConfig(), acknowledged={})
+    >>> [entry.item_id for entry in after.state.recent_events], after.state.counts
+    (['pot', 'cup'], (2, 0, 0))
+    >>> [(signal.item_id, signal.pairs) for signal in after.signals]
+    [('pot', []), ('cup', [('pot', 12)])]
+
     Args:
         acknowledged: By ``Kind``, the source offset up to which all signals are known to be acknowledged.
         archive: The user's.
@@ -181,11 +189,11 @@ def _signals_in_order(before: UserState, after: UserState, entry: Entry, arrival
 def _signals(state: UserState, arrivals: list[Arrival], config: UserConfig) -> list[Signal]:
     """Return the signals of those ``arrivals`` that are still pending, in the order of their first arrival."""
     by_arrival = sorted([*state.recent_events, *state.pending], key=lambda e: e.arrival)
-    place_of = {(entry.kind, entry.offset): place for place, entry in enumerate(by_arrival) if entry.teaches}
+    index_of = {(entry.kind, entry.offset): index for index, entry in enumerate(by_arrival) if entry.teaches}
     wanted = {
-        place_of[source]: arrival
+        index_of[source]: arrival
         for arrival in arrivals
-        if (source := (int(arrival.kind), arrival.offset)) in place_of  # a duplicate has no entry, others do not teach
+        if (source := (int(arrival.kind), arrival.offset)) in index_of  # a duplicate has no entry, others do not teach
         and arrival.offset > state.released.get(arrival.kind, -1)
     }
     if not wanted:
@@ -195,14 +203,14 @@ def _signals(state: UserState, arrivals: list[Arrival], config: UserConfig) -> l
     # The recent events as they were when each event arrived, and those of them that teach as they stand in the log.
     recent_events = sorted(by_arrival[:first], key=lambda e: e.order)[-config.recent_events :]
     sequence = sorted(filter(_TEACHES, recent_events), key=lambda e: e.log_order)
-    for place, entry in enumerate(by_arrival[first : max(wanted) + 1], start=first):
+    for index, entry in enumerate(by_arrival[first : max(wanted) + 1], start=first):
         insort(recent_events, entry, key=lambda e: e.order)
         if entry.teaches:
             insort(sequence, entry, key=lambda e: e.log_order)
         oldest = recent_events.pop(0) if len(recent_events) > config.recent_events else None
-        if place in wanted:
+        if index in wanted:
             # An event older than all of them leaves at once: it has no pairs.
-            made += _signals_of(sequence if oldest is not entry else [entry], entry, wanted[place])
+            made += _signals_of(sequence if oldest is not entry else [entry], entry, wanted[index])
         if oldest is not None and oldest.teaches:
             sequence.remove(oldest)
     return made
@@ -211,8 +219,8 @@ def _signals(state: UserState, arrivals: list[Arrival], config: UserConfig) -> l
 def _signals_of(sequence: list[Entry], entry: Entry, arrival: Arrival) -> list[Signal]:
     """Return what one event teaches: about its own item first, then about items that it moved away from others."""
     by_item: dict[str, list[tuple[str, int]]] = {entry.item_id: []}
-    at = bisect_left(sequence, entry.log_order, key=lambda e: e.log_order)
-    for (earlier, later), change in changes(sequence, at).items():
+    index = bisect_left(sequence, entry.log_order, key=lambda e: e.log_order)
+    for (earlier, later), change in changes(sequence, index).items():
         by_item.setdefault(later, []).append((earlier, change))
     own, *others = (
         Signal(item_id=item_id, kind=entry.kind, partition=arrival.partition, offset=entry.offset, pairs=pairs)

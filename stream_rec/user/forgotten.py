@@ -11,10 +11,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-import msgspec
 from msgspec import Struct
 
-from stream_rec.events.codec import KindNumber, Offset, decode_versioned
+from stream_rec.events.codec import Codec, KindNumber, Offset
 from stream_rec.user.state import UserState
 
 VERSION = 1
@@ -50,24 +49,12 @@ def key_of(user_key: bytes) -> bytes:
     return PREFIX + hashlib.blake2b(user_key, digest_size=DIGEST_BYTES, person=b"stream-rec gone").digest()
 
 
-def encode(forgotten: Forgotten) -> bytes:
-    """Return the bytes that a table keeps."""
-    return msgspec.msgpack.encode(forgotten)
-
-
-def decode(data: bytes) -> Forgotten:
-    """Return the marker in ``data``.
-
-    Raises:
-        StateVersionError: written by a newer program, or no marker at all.
-    """
-    return decode_versioned(data, _DECODER, what="marker of a forgotten user", version=VERSION)
-
-
 def items_of(state: UserState) -> set[str]:
     """Return the items that a user is known to have come to."""
-    entries = [*state.recent_events, *state.pending, *state.weekly_counts]
-    return {entry.item_id for entry in entries}
+    entries = [*state.recent_events, *state.pending]
+    return {entry.item_id for entry in entries} | {count.item_id for count in state.weekly_counts}
 
 
-_DECODER = msgspec.msgpack.Decoder(Forgotten)
+_CODEC = Codec(Forgotten, what="marker of a forgotten user", version=VERSION)
+encode, decode = _CODEC.encode, _CODEC.decode
+"""Markers to bytes and back."""

@@ -20,26 +20,26 @@ WEIGHTS = (0, *range(WINDOW, 0, -1), 0)
 """Weight of a pair by the places between its events: 12 for neighbours down to 1, then 0."""
 
 
-def changes(recent_events: list[Entry], at: int) -> dict[tuple[str, str], int]:
+def changes(recent_events: list[Entry], index: int) -> dict[tuple[str, str], int]:
     """Return how pair weights change because the event at ``index`` of ``recent_events``, in log order, came in.
 
     Returns:
         (earlier item, later item) to change of weight. Without a late event that is: the events before the new one.
     """
-    moved: dict[tuple[str, str], int] = defaultdict(int)
-    new = recent_events[at].item_id
+    changed: dict[tuple[str, str], int] = defaultdict(int)
+    new = recent_events[index].item_id
     for distance in range(1, WINDOW + 1):
-        if at >= distance:
-            moved[recent_events[at - distance].item_id, new] += WEIGHTS[distance]
-        if at + distance < len(recent_events):
-            moved[new, recent_events[at + distance].item_id] += WEIGHTS[distance]
-    for before in range(max(0, at - WINDOW), at):
-        for after in range(at + 1, min(len(recent_events), before + 1 + WINDOW + 1)):
+        if index >= distance:
+            changed[recent_events[index - distance].item_id, new] += WEIGHTS[distance]
+        if index + distance < len(recent_events):
+            changed[new, recent_events[index + distance].item_id] += WEIGHTS[distance]
+    for before in range(max(0, index - WINDOW), index):
+        for after in range(index + 1, min(len(recent_events), before + 1 + WINDOW + 1)):
             distance = after - before  # one more than it was without the new event
-            moved[recent_events[before].item_id, recent_events[after].item_id] += (
+            changed[recent_events[before].item_id, recent_events[after].item_id] += (
                 WEIGHTS[distance] - WEIGHTS[distance - 1]
             )
-    return {pair: change for pair, change in moved.items() if change and pair[0] != pair[1]}
+    return {pair: change for pair, change in changed.items() if change and pair[0] != pair[1]}
 
 
 def before_newest(sequence: list[Entry], item_id: str) -> list[tuple[str, int]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.user.state import Entry, UserState, WeeklyCount
 
@@ -17,15 +18,15 @@ class Past:
 
     recent: list[Entry]
     """The newest event of each of the last items, newest first."""
-    recent_rows: np.ndarray
+    recent_rows: NDArray[np.int64]
     """(r,) int64 rows of ``recent``."""
-    own_rows: np.ndarray
+    own_rows: NDArray[np.int64]
     """(o,) int64 every item in the weekly counts, each once, in the order in which they came first."""
-    own_counts: np.ndarray
+    own_counts: NDArray[np.float64]
     """(o,) how often."""
-    own_first_ms: np.ndarray
+    own_first_ms: NDArray[np.float64]
     """(o,) when first: the end of that week's interactions with it, the finest that the weekly counts keep."""
-    own_last_ms: np.ndarray
+    own_last_ms: NDArray[np.float64]
     """(o,) when last."""
     n_events: int
     """All interactions ever."""

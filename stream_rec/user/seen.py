@@ -17,10 +17,9 @@ import struct
 from collections.abc import Callable
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
-from stream_rec.events.codec import Count, EventTime, decode_versioned
+from stream_rec.events.codec import Codec, Count, EventTime
 
 VERSION = 1
 PREFIX = b"\0seen\0"
@@ -61,10 +60,10 @@ def digest_of(text: str) -> bytes:
 
 def has(digests: bytes, digest: bytes) -> bool:
     """Return whether ``digest`` is one of ``digests``, which stand one after the other."""
-    at = digests.find(digest)
-    while at >= 0 and at % DIGEST_BYTES:
-        at = digests.find(digest, at + 1)
-    return at >= 0
+    start = digests.find(digest)
+    while start >= 0 and start % DIGEST_BYTES:
+        start = digests.find(digest, start + 1)
+    return start >= 0
 
 
 def find_known(wanted: list[bytes], archive: Archive, n_archived: int) -> set[bytes]:
@@ -84,8 +83,8 @@ def find_known(wanted: list[bytes], archive: Archive, n_archived: int) -> set[by
     return {
         digest
         for part in parts
-        for at in range(0, len(part), DIGEST_BYTES)
-        if (digest := part[at : at + DIGEST_BYTES]) in asked
+        for start in range(0, len(part), DIGEST_BYTES)
+        if (digest := part[start : start + DIGEST_BYTES]) in asked
     }
 
 
@@ -119,7 +118,7 @@ def is_over(value: bytes, before_ms: float) -> bool:
     Raises:
         StateVersionError: as ``decode``.
     """
-    return decode_versioned(value, _HEAD_DECODER, what="digests of events", version=VERSION).newest_ms < before_ms
+    return _HEAD_CODEC.decode(value).newest_ms < before_ms
 
 
 def prefix_of(user_key: bytes) -> bytes:
@@ -139,21 +138,7 @@ def user_key_of(key: bytes) -> bytes:
 
 def number_of(key: bytes) -> int:
     """Return the number of the chunk that stands under ``key``."""
-    return _NUMBER.unpack(key[-_NUMBER.size :])[0]
-
-
-def encode(chunk: Chunk) -> bytes:
-    """Return the bytes that a table keeps."""
-    return msgspec.msgpack.encode(chunk)
-
-
-def decode(data: bytes) -> Chunk:
-    """Return the chunk in ``data``.
-
-    Raises:
-        StateVersionError: written by a newer program, or no chunk at all.
-    """
-    return decode_versioned(data, _DECODER, what="digests of events", version=VERSION)
+    return int.from_bytes(key[-_NUMBER.size :], "big")
 
 
 class _Head(Struct, frozen=True, array_like=True):
@@ -170,5 +155,7 @@ def _believed(chunk: Chunk, n_archived: int) -> bytes:
     return chunk.digests[: max(0, n) * DIGEST_BYTES]
 
 
-_DECODER = msgspec.msgpack.Decoder(Chunk)
-_HEAD_DECODER = msgspec.msgpack.Decoder(_Head)
+_CODEC = Codec(Chunk, what="digests of events", version=VERSION)
+_HEAD_CODEC = Codec(_Head, what="digests of events", version=VERSION)
+encode, decode = _CODEC.encode, _CODEC.decode
+"""Chunks to bytes and back."""

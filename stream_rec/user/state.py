@@ -216,11 +216,12 @@ def fold(
     n_over = max(0, len(recent_events) - config.recent_events)
     counts = list(state.counts)
     counts[kind] += 1
+    views, clicks, purchases = counts
     return UserState(
         recent_events=recent_events[n_over:],
         weekly_counts=weekly_counts,
         first_week=first_week,
-        counts=tuple(counts),
+        counts=(views, clicks, purchases),
         first_ms=entry.timestamp_ms if state.first_ms is None else min(state.first_ms, entry.timestamp_ms),
         offsets=offsets,
         arrivals=state.arrivals + 1,
@@ -285,13 +286,14 @@ def _count(
     counted = list(weekly_counts)
     counts = [0, 0, 0]
     last_ms = event.timestamp_ms
-    at = bisect_left(weekly_counts, (week, event.item_id), key=lambda t: (t.week, t.item_id))
-    if at < len(weekly_counts) and weekly_counts[at].week == week and weekly_counts[at].item_id == event.item_id:
-        old = counted.pop(at)
+    index = bisect_left(weekly_counts, (week, event.item_id), key=lambda t: (t.week, t.item_id))
+    if index < len(counted) and counted[index].week == week and counted[index].item_id == event.item_id:
+        old = counted.pop(index)
         counts = list(old.counts)
         last_ms = max(last_ms, old.last_ms)
     counts[kind] += 1
-    counted.insert(at, WeeklyCount(week, event.item_id, tuple(counts), last_ms))
+    views, clicks, purchases = counts
+    counted.insert(index, WeeklyCount(week, event.item_id, (views, clicks, purchases), last_ms))
     if len(counted) <= bound:
         return counted, first_week, counts[kind]
     oldest = counted[0].week

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from stream_rec.addresses import AddressError, addresses
-from stream_rec.broker.state import is_running, read_state
+from stream_rec.broker.data_dir import is_running, read_state
 from stream_rec.client.reachable import REMEDY, require_answering
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, SettingsError

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from stream_rec.broker.certificates import REMEDY, is_about_trust, trusting_the_system
-from stream_rec.broker.state import (
+from stream_rec.broker.data_dir import (
     HOST,
     BrokerState,
     Ports,

@@ -8,10 +8,10 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 
+from stream_rec.broker.data_dir import read_state
 from stream_rec.broker.docker import container_environment, remove_volume, start_docker
 from stream_rec.broker.find import resolve_bootstrap
 from stream_rec.broker.lifecycle import broker_status, start_broker, stop_broker
-from stream_rec.broker.state import read_state
 from stream_rec.client.reachable import answers
 from stream_rec.config import BrokerSettings, Settings, load
 from stream_rec.errors import BrokerUnavailable

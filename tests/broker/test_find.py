@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stream_rec.broker.data_dir import BrokerState, write_state
 from stream_rec.broker.find import find_broker, resolve_bootstrap
-from stream_rec.broker.state import BrokerState, write_state
 from stream_rec.client.reachable import require_answering
 from stream_rec.config import BrokerSettings, Settings
 from stream_rec.errors import BrokerUnavailable, SettingsError

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 
-from stream_rec.broker.state import read_state
+from stream_rec.broker.data_dir import read_state
 from stream_rec.cli import cli
 from stream_rec.errors import BrokerUnavailable
 from tests.command import CLEAN

@@ -6,8 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stream_rec.broker.data_dir import Ports, read_state
 from stream_rec.broker.local import kafka_jars, server_properties, start_local
-from stream_rec.broker.state import Ports, read_state
 from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from stream_rec.broker.data_dir import HOST, BrokerState
 from stream_rec.broker.local import start_local, stop_local
-from stream_rec.broker.state import HOST, BrokerState
 from stream_rec.config import BrokerSettings
 from tests.crash.proxy import Proxy
 

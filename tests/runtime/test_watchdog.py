@@ -14,8 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from stream_rec.broker.data_dir import read_state
 from stream_rec.broker.lifecycle import start_broker, stop_broker
-from stream_rec.broker.state import read_state
 from stream_rec.config import BrokerSettings, Settings
 from stream_rec.runtime import watchdog as module
 from stream_rec.runtime.ending import EXIT_CODE

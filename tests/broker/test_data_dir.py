@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stream_rec.broker.state import (
+from stream_rec.broker.data_dir import (
     BrokerState,
     choose_ports,
     forget_state,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -12,6 +12,15 @@ from stream_rec.evaluation import plots
 from stream_rec.evaluation.baselines.choice import describe_settings
 from stream_rec.evaluation.evaluation import ENGINE
 from stream_rec.evaluation.losses import find_losses
+from stream_rec.evaluation.tables import (
+    COST,
+    FRONTIER,
+    LIKENESS,
+    list_accuracy,
+    render_cell,
+    render_slice_table,
+    render_table,
+)
 
 CSS = """
 :root { color-scheme: light }
@@ -43,9 +52,6 @@ dd { margin: 0; font-variant-numeric: tabular-nums }
 @media print { h2 { break-after: avoid } svg { min-width: 0 } svg, table { break-inside: avoid } }
 """
 
-Column = tuple[str, Callable[[Mapping[str, Any]], Any], str, Callable[..., float] | None]
-"""Title, value of a result, format, and which value is best."""
-
 
 def render_page(said: Mapping[str, Any]) -> str:
     """Return the HTML of what ``stream-rec evaluate`` says. The same evaluation gives the same page."""
@@ -53,14 +59,14 @@ def render_page(said: Mapping[str, Any]) -> str:
     done = {name: result for name, result in said["results"].items() if "error" not in result}
     done = dict(sorted(done.items(), key=lambda one: -one[1]["ndcg"]))
     failed = {name: result["error"] for name, result in said["results"].items() if "error" in result}
-    parts = [f"<h1>How good are the lists?</h1>{_lead(protocol)}"]
+    parts = [f"<h1>How good are the lists?</h1>{_introduce(protocol)}"]
     if failed:
         parts.append(
             "".join(f'<p class="failed">{escape(name)} failed: {escape(why)}</p>' for name, why in failed.items())
         )
     if done:
-        parts += _measured(said, done)
-    parts += ["<h2>Protocol</h2>", _protocol(protocol), "<h2>Settings</h2>", _settings(said["settings"])]
+        parts += _show_measured(said, done)
+    parts += ["<h2>Protocol</h2>", _show_protocol(protocol), "<h2>Settings</h2>", _show_settings(said["settings"])]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>stream-rec evaluate</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -68,7 +74,7 @@ def render_page(said: Mapping[str, Any]) -> str:
     )
 
 
-def _lead(protocol: Mapping[str, Any]) -> str:
+def _introduce(protocol: Mapping[str, Any]) -> str:
     return (
         f"<p>{escape(protocol['events'])}: {protocol['n_scored_events']:,} of {protocol['n_events']:,} events by "
         f"{protocol['n_users']:,} users, {protocol['n_items_listed']:,} items. Before each event a list of "
@@ -77,57 +83,57 @@ def _lead(protocol: Mapping[str, Any]) -> str:
     )
 
 
-def _measured(said: Mapping[str, Any], done: dict[str, Any]) -> list[str]:
+def _show_measured(said: Mapping[str, Any], done: dict[str, Any]) -> list[str]:
     """Return the sections that need at least one method that ran to its end."""
     n, first = said["protocol"]["list_size"], next(iter(done.values()))
-    parts = [_key(said)] if ENGINE in done else []
+    parts = [_show_key_numbers(said)] if ENGINE in done else []
     parts += [
         "<h2>Accuracy</h2>",
         f'<p class="note">Means over events. hit_rate: the item was in the list of {n}. '
         "ndcg: 1 / log<sub>2</sub>(rank + 1). mrr: 1 / rank. Between the bounds the mean lies in 95 of 100 resamples "
         "of the users. Half 1, half 2: ndcg of the first and of the second half of the scored events.</p>",
-        plots.ranking(done),
-        _table(done, _accuracy(n)),
-        *_choices(done),
+        plots.plot_ranking(done),
+        render_table(done, list_accuracy(n)),
+        *_show_choices(done),
         "<h2>Over time</h2>",
         '<p class="note">Each point is the mean over the last 5 % of the scored events. Baselines without a colour are '
         "grey.</p>",
-        plots.over_time(done),
+        plots.plot_over_time(done),
         "<h2>Who gains: parts of the events</h2>",
         '<p class="note">Below each part its share of the scored events. What a user or item had is counted before the '
         "event.</p>",
-        plots.slices(done, first["slices"]),
-        _slice_table(done),
-        *_losses(said["results"]),
-        *_candidates(done),
+        plots.plot_slices(done, first["slices"]),
+        render_slice_table(done),
+        *_show_losses(said["results"]),
+        *_show_candidates(done),
         "<h2>Cold start</h2>",
-        plots.cold_start(done),
+        plots.plot_cold_start(done),
         "<h2>Cost</h2>",
         '<p class="note">Each method ran in a process of its own. Peak memory counts the interpreter and the log, '
         "which all have. Milliseconds of a list and of learning an event are means, with median and 99th percentile."
         "</p>",
-        plots.cost(done),
-        _table(done, COST),
+        plots.plot_cost(done),
+        render_table(done, COST),
         "<h2>What the lists are like</h2>",
         '<p class="note">Coverage: share of the items shown at least once. Gini: 0 where all items are shown equally '
         "often, near 1 where a few take all. Similarity: mean cosine of two items of a list. Novelty: mean "
         "-log<sub>2</sub> of the share of events that an item had. Calibration: KL divergence of a user's past "
         "from the list, by category or tags; 0 is the same mixture.</p>",
-        _table(done, LIKENESS),
-        *_frontier(said, done),
+        render_table(done, LIKENESS),
+        *_show_frontier(said, done),
     ]
     return parts
 
 
-def _choices(done: Mapping[str, Any]) -> list[str]:
+def _show_choices(done: Mapping[str, Any]) -> list[str]:
     """Return what baselines chose, if there are any."""
     chosen = {name: result for name, result in done.items() if result["chosen"]}
     if not chosen:
         return []
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{result['chosen']['n_trials']}</td>"
-        f"<td>{_cell(result['chosen']['warm_up_ndcg'], '.4f')}</td>"
-        f"<td>{_cell(result['cost']['choosing_s'], '.1f')}</td>"
+        f"<td>{render_cell(result['chosen']['warm_up_ndcg'], '.4f')}</td>"
+        f"<td>{render_cell(result['cost']['choosing_s'], '.1f')}</td>"
         '<td style="text-align:left;white-space:normal">'
         f"{escape(describe_settings(result['chosen']['settings']))}</td></tr>"
         for name, result in chosen.items()
@@ -143,7 +149,7 @@ def _choices(done: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _losses(results: Mapping[str, Any]) -> list[str]:
+def _show_losses(results: Mapping[str, Any]) -> list[str]:
     """Return where a baseline is better than the engine, if the engine ran and there was anything to compare with."""
     if "error" in results.get(ENGINE, {"error": ""}) or len(results) < 2:
         return []
@@ -161,7 +167,7 @@ def _losses(results: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _candidates(done: Mapping[str, Any]) -> list[str]:
+def _show_candidates(done: Mapping[str, Any]) -> list[str]:
     """Return the section on what lists are made from, if the engine was observed."""
     result = done.get(ENGINE, {})
     if "candidates" not in result:
@@ -185,14 +191,14 @@ def _candidates(done: Mapping[str, Any]) -> list[str]:
         f"(median {made['per_list']['p50']:.0f}, 99th percentile {made['per_list']['p99']:.0f}), the union of what all "
         f"sources propose. Recall is the share of events whose item was among them: {made['recall']:.1%}. An event "
         "that only one source proposed would be lost without that source.</p>",
-        plots.candidates(result),
+        plots.plot_candidates(result),
         "<details><summary>Sources by part of the events: what each proposed, and what it alone proposed in small"
         f'</summary><div class="wide"><table><tr><th>part</th><th>events</th><th>recall</th>{head}</tr>{rows}</table>'
         "</div></details>",
     ]
 
 
-def _frontier(said: Mapping[str, Any], done: Mapping[str, Any]) -> list[str]:
+def _show_frontier(said: Mapping[str, Any], done: Mapping[str, Any]) -> list[str]:
     """Return the section on diversity, if the engine was observed."""
     points = done.get(ENGINE, {}).get("frontier")
     if not points:
@@ -202,7 +208,7 @@ def _frontier(said: Mapping[str, Any], done: Mapping[str, Any]) -> list[str]:
     rows = "".join(
         f"<tr{' class=ours' if point['diversity'] == used else ''}><td>{point['diversity']:g}"
         f"{', in use' if point['diversity'] == used else ''}</td>"
-        + "".join(f"<td>{_cell(of(point, plain), form)}</td>" for _, of, form in FRONTIER)
+        + "".join(f"<td>{render_cell(of(point, plain), form)}</td>" for _, of, form in FRONTIER)
         + "</tr>"
         for point in points
     )
@@ -212,12 +218,12 @@ def _frontier(said: Mapping[str, Any], done: Mapping[str, Any]) -> list[str]:
         "evenly spread, the list was made at each setting from the same candidates and scores, and looked up like the "
         "one shown; without exploration and without the slot for what no list has shown. Bars: 95 % confidence of the "
         "change of NDCG over users; beyond 1 % its axis is logarithmic. Coverage is that of these lists alone.</p>",
-        plots.frontier(points, used) if plain > 0 else "",
+        plots.plot_frontier(points, used) if plain > 0 else "",
         f'<div class="wide"><table><tr><th>diversity</th>{head}</tr>{rows}</table></div>',
     ]
 
 
-def _key(said: Mapping[str, Any]) -> str:
+def _show_key_numbers(said: Mapping[str, Any]) -> str:
     """Return the few numbers that stand first."""
     result, compared = said["results"][ENGINE], said["comparison"]
     n = said["protocol"]["list_size"]
@@ -233,108 +239,13 @@ def _key(said: Mapping[str, Any]) -> str:
     return '<div class="key">' + "".join(f"<div><b>{b}</b><span>{escape(s)}</span></div>" for b, s in boxes) + "</div>"
 
 
-def _accuracy(n: int) -> list[Column]:
-    return [
-        (f"ndcg@{n}", lambda r: r["ndcg"], ".4f", max),
-        ("95 %", lambda r: r["ci"] and r["ci"]["ndcg"], "", None),
-        (f"hit_rate@{n}", lambda r: r["hit_rate"], ".4f", max),
-        ("95 %", lambda r: r["ci"] and r["ci"]["hit_rate"], "", None),
-        (f"mrr@{n}", lambda r: r["mrr"], ".4f", max),
-        ("ndcg@10", lambda r: r["ndcg@10"], ".4f", max),
-        ("hit_rate@10", lambda r: r["hit_rate@10"], ".4f", max),
-        ("half 1", lambda r: r["halves"]["first"]["ndcg"], ".4f", max),
-        ("half 2", lambda r: r["halves"]["second"]["ndcg"], ".4f", max),
-    ]
-
-
-COST: list[Column] = [
-    ("ms per event", lambda r: r["cost"]["event_ms"], ".3f", min),
-    ("list ms", lambda r: r["cost"]["list_ms"]["mean"], ".3f", min),
-    ("p50", lambda r: r["cost"]["list_ms"]["p50"], ".3f", min),
-    ("p99", lambda r: r["cost"]["list_ms"]["p99"], ".3f", min),
-    ("learn ms", lambda r: r["cost"]["learn_ms"]["mean"], ".3f", min),
-    ("p50", lambda r: r["cost"]["learn_ms"]["p50"], ".3f", min),
-    ("p99", lambda r: r["cost"]["learn_ms"]["p99"], ".3f", min),
-    ("peak MB", lambda r: r["cost"]["peak_mb"], ".0f", min),
-    ("choosing s", lambda r: r["cost"]["choosing_s"], ".1f", None),
-    ("run s", lambda r: r["cost"]["total_s"], ".1f", min),
-]
-LIKENESS: list[Column] = [
-    ("coverage", lambda r: r["coverage"], ".3f", max),
-    ("Gini", lambda r: r["gini"], ".3f", min),
-    ("similarity", lambda r: r["intra_list_similarity"], ".3f", min),
-    ("novelty, bits", lambda r: r["novelty"], ".2f", max),
-    ("calibration", lambda r: r["calibration"], ".3f", min),
-    ("mean length", lambda r: r["list_length"], ".1f", None),
-]
-
-
-FRONTIER: list[tuple[str, Callable[[Mapping[str, Any], float], Any], str]] = [
-    ("ndcg", lambda p, plain: p["ndcg"], ".4f"),
-    ("change", lambda p, plain: p["ndcg"] / plain - 1 if plain else None, "+.1%"),
-    ("hit_rate", lambda p, plain: p["hit_rate"], ".4f"),
-    ("similarity", lambda p, plain: p["intra_list_similarity"], ".3f"),
-    ("coverage", lambda p, plain: p["coverage"], ".3f"),
-    ("calibration", lambda p, plain: p["calibration"], ".3f"),
-]
-"""Title, value of a point of the frontier and the NDCG of its first, format."""
-
-
-def _table(done: Mapping[str, Any], columns: list[Column]) -> str:
-    """Return a row a method; the best of each column is bold."""
-    rows = []
-    best = []
-    for _, of, _, choose in columns:
-        values = [value for result in done.values() if (value := of(result)) is not None]
-        best.append(choose(values) if choose and values else None)
-    for name, result in done.items():
-        cells = []
-        for (_, of, form, _), top in zip(columns, best):
-            value = of(result)
-            text = _cell(value, form)
-            cells.append(f'<td class="best">{text}</td>' if value is not None and value == top else f"<td>{text}</td>")
-        rows.append(f"<tr{_ours(name)}><td>{escape(name)}</td>{''.join(cells)}</tr>")
-    head = "".join(f"<th>{escape(title)}</th>" for title, *_ in columns)
-    return f'<div class="wide"><table><tr><th>method</th>{head}</tr>{"".join(rows)}</table></div>'
-
-
-def _cell(value: Any, form: str) -> str:
-    if isinstance(value, Mapping):  # an interval
-        return f"<small>{value['low']:.4f} – {value['high']:.4f}</small>"
-    return "–" if value is None else format(value, form)
-
-
-def _slice_table(done: Mapping[str, Any]) -> str:
-    """Return NDCG and hit rate of every part, a row a part."""
-    parts = {name: part for name, part in next(iter(done.values()))["slices"].items() if part["n"]}
-    head = "".join(f"<th>{escape(name)}</th>" for name in done)
-    rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{part['n']:,}</td><td>{part['share']:.1%}</td>"
-        + "".join(
-            f"<td>{result['slices'][name]['ndcg']:.4f} <small>{result['slices'][name]['hit_rate']:.3f}</small></td>"
-            for result in done.values()
-        )
-        + "</tr>"
-        for name, part in parts.items()
-    )
-    return (
-        "<details><summary>All parts in numbers: ndcg, and hit_rate in small</summary>"
-        f'<div class="wide"><table><tr><th>part</th><th>events</th><th>share</th>{head}</tr>{rows}</table></div>'
-        "</details>"
-    )
-
-
-def _ours(name: str) -> str:
-    return ' class="ours"' if name == ENGINE else ""
-
-
-def _protocol(protocol: Mapping[str, Any]) -> str:
+def _show_protocol(protocol: Mapping[str, Any]) -> str:
     facts = {
         "items": f"{protocol['items']}: {protocol['n_items_listed']:,} listed, "
         f"{protocol['n_items_with_events']:,} with events, {protocol['n_items_without_text']:,} without text",
         "events": f"{protocol['events']}: {protocol['n_events']:,}"
         + (f" (the first {protocol['limit']:,} usable)" if protocol["limit"] else ""),
-        "time of the log": f"{_day(protocol['first_ms'])} to {_day(protocol['last_ms'])}",
+        "time of the log": f"{_format_day(protocol['first_ms'])} to {_format_day(protocol['last_ms'])}",
         "only teaching": f"{protocol['n_warm_events']:,} events: every group that begins in the first "
         f"{protocol['warmup']:.0%}",
         "scored": f"{protocol['n_scored_events']:,} events in {protocol['n_scored_groups']:,} groups (consecutive "
@@ -351,7 +262,7 @@ def _protocol(protocol: Mapping[str, Any]) -> str:
     return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items()) + "</dl>"
 
 
-def _settings(settings: Mapping[str, Mapping[str, Any]]) -> str:
+def _show_settings(settings: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [
         f"[{section}]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
         for section, values in settings.items()
@@ -360,5 +271,5 @@ def _settings(settings: Mapping[str, Mapping[str, Any]]) -> str:
     return f"<details><summary>Those that lists depend on</summary><pre>{text}</pre></details>"
 
 
-def _day(time_ms: int) -> str:
+def _format_day(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,152 @@
+"""How the report's pictures look, and what several of them draw: styles, legends, names beside points, bars.
+
+The palette is that of Okabe and Ito (2008), which people who see colours differently can tell apart; lines differ in
+their dashes too.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from stream_rec.evaluation.evaluation import ENGINE
+
+ACCENT, PALE, INK, GREY, FAINT = "#0072B2", "#b5d5e8", "#1c2430", "#6b7480", "#d5d9de"
+OTHERS = (("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"), ("#E69F00", (0, (6, 2, 1, 2, 1, 2))))
+"""Colour and dashes of the best baselines; the rest is grey."""
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "grid.color": "#eceef1",
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+Results = Mapping[str, Mapping[str, Any]]
+"""By method, best NDCG first; those that failed are not in it."""
+
+
+def draw_bars(
+    axes: Axes, names: Sequence[str], wide: Sequence[float], narrow: Sequence[float], labels: tuple[str, str]
+) -> None:
+    """Draw a row a name, from the bottom up: a share, and within it the part of it that ``narrow`` is."""
+    places = range(len(names))
+    longest = max(*wide, 0.01)
+    axes.barh(places, wide, 0.72, color=PALE, label=labels[0])
+    axes.barh(places, narrow, 0.72, color=ACCENT, label=labels[1])
+    text: dict[str, Any] = {"textcoords": "offset points", "va": "center", "size": 9}
+    for place, (whole, part) in enumerate(zip(wide, narrow)):
+        axes.annotate(f"{whole:.1%}", (whole, place), (5, 0), **text)
+        if part > 0.16 * longest:  # else there is no room in it
+            axes.annotate(f"{part:.1%}", (part, place), (-4, 0), ha="right", color="#fff", **text)
+    axes.set_yticks(places, names)
+    axes.set(xlim=(0, 1.2 * longest), ylim=(-0.5, len(names) - 0.5))
+    axes.set_xticks([tick for tick in axes.get_xticks() if tick <= min(1, 1.2 * longest)])
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.grid(axis="y", visible=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=2, fontsize=9, borderaxespad=0.2, handlelength=1.2)
+
+
+def label_points(axes: Axes, points: Mapping[str, tuple[float, float]], first: str, colour: str) -> None:
+    """Write each point's name beside it, right or left, as near to its height as nothing else stands there.
+
+    Args:
+        first: The name that stands out, in ``colour``.
+    """
+    axes.figure.canvas.draw()
+    box = axes.get_window_extent()
+    places = {name: axes.transData.transform(point) for name, point in points.items()}
+    taken = [(x - 6, x + 6, y) for x, y in places.values()]
+    for name, (x, y) in sorted(places.items(), key=lambda one: one[1][1]):
+        width = 6.0 * len(name)
+        spots = [(side, up) for up in (0, 6, -6, 12, -12, 18, -18, 24) for side in ("left", "right")]
+        for side, up in spots:
+            begin, end = (x + 8, x + 8 + width) if side == "left" else (x - 8 - width, x - 8)
+            is_free = all(end < start or begin > stop or abs(y + up - at) >= 10 for start, stop, at in taken)
+            if is_free and begin > box.x0 and end < box.x1:
+                break
+        else:
+            side, up = spots[0]
+            begin, end = x + 8, x + 8 + width
+        taken.append((begin, end, y + up))
+        axes.annotate(
+            name,
+            points[name],
+            (8 if side == "left" else -8, up),
+            textcoords="offset pixels",
+            ha=side,
+            va="center",
+            size=8.5,
+            color=colour if name == first else INK,
+            weight="bold" if name == first else "normal",
+        )
+
+
+def choose_coloured(results: Results) -> list[str]:
+    """Return the engine and the best baselines, in this order."""
+    others = [name for name in results if name != ENGINE][: len(OTHERS)]
+    return [*([ENGINE] if ENGINE in results else []), *others]
+
+
+def choose_styles(results: Results, names: Sequence[str] | None = None) -> list[tuple[str, dict[str, Any]]]:
+    """Return how each method's line looks, in the order of ``names``; without it the engine last, on top of all."""
+    coloured = choose_coloured(results)
+    style_of: dict[str, dict[str, Any]] = {
+        name: {"color": colour, "ls": dashes, "lw": 1.6, "label": name, "zorder": 3}
+        for (colour, dashes), name in zip(OTHERS, [name for name in coloured if name != ENGINE])
+    }
+    style_of[ENGINE] = {"color": ACCENT, "ls": "-", "lw": 2.8, "label": ENGINE, "zorder": 4}
+    rest = {"color": FAINT, "ls": "-", "lw": 1.0, "zorder": 2}
+    if names is None:
+        names = [*(name for name in results if name not in coloured), *reversed(coloured)]
+    return [(name, style_of.get(name, rest)) for name in names]
+
+
+def add_legend(figure: Figure, axes: Axes, results: Results) -> None:
+    """Put one legend above a figure, of the methods that have a colour."""
+    places = choose_coloured(results)
+    handles, labels = axes.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda place: places.index(labels[place]))
+    figure.legend(
+        [handles[place] for place in order],
+        [labels[place] for place in order],
+        loc="outside upper left",
+        ncols=5,
+        fontsize=9,
+        handlelength=2.6,
+    )
+
+
+def render(name: str, width: float, height: float, draw: Callable[[Figure], None]) -> str:
+    """Return a picture as an element of a page. The ids in it begin anew in each, told apart by ``name``."""
+    with mpl.rc_context(STYLE | {"svg.hashsalt": name}):
+        figure = Figure(figsize=(width, height))
+        draw(figure)
+        written = io.StringIO()
+        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    text = written.getvalue()
+    picture = (
+        text[text.index("<svg") :]
+        .replace('id="', f'id="{name}-')
+        .replace("url(#", f"url(#{name}-")
+        .replace('href="#', f'href="#{name}-')
+    )
+    return f'<div class="wide">{picture}</div>'

@@ -1,0 +1,108 @@
+"""The tables of the report: which columns they have, and how a cell is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+from stream_rec.evaluation.evaluation import ENGINE
+
+Column = tuple[str, Callable[[Mapping[str, Any]], Any], str, Callable[..., float] | None]
+"""Title, value of a result, format, and which value is best."""
+COST: list[Column] = [
+    ("ms per event", lambda r: r["cost"]["event_ms"], ".3f", min),
+    ("list ms", lambda r: r["cost"]["list_ms"]["mean"], ".3f", min),
+    ("p50", lambda r: r["cost"]["list_ms"]["p50"], ".3f", min),
+    ("p99", lambda r: r["cost"]["list_ms"]["p99"], ".3f", min),
+    ("learn ms", lambda r: r["cost"]["learn_ms"]["mean"], ".3f", min),
+    ("p50", lambda r: r["cost"]["learn_ms"]["p50"], ".3f", min),
+    ("p99", lambda r: r["cost"]["learn_ms"]["p99"], ".3f", min),
+    ("peak MB", lambda r: r["cost"]["peak_mb"], ".0f", min),
+    ("choosing s", lambda r: r["cost"]["choosing_s"], ".1f", None),
+    ("run s", lambda r: r["cost"]["total_s"], ".1f", min),
+]
+LIKENESS: list[Column] = [
+    ("coverage", lambda r: r["coverage"], ".3f", max),
+    ("Gini", lambda r: r["gini"], ".3f", min),
+    ("similarity", lambda r: r["intra_list_similarity"], ".3f", min),
+    ("novelty, bits", lambda r: r["novelty"], ".2f", max),
+    ("calibration", lambda r: r["calibration"], ".3f", min),
+    ("mean length", lambda r: r["list_length"], ".1f", None),
+]
+
+
+FRONTIER: list[tuple[str, Callable[[Mapping[str, Any], float], Any], str]] = [
+    ("ndcg", lambda p, plain: p["ndcg"], ".4f"),
+    ("change", lambda p, plain: p["ndcg"] / plain - 1 if plain else None, "+.1%"),
+    ("hit_rate", lambda p, plain: p["hit_rate"], ".4f"),
+    ("similarity", lambda p, plain: p["intra_list_similarity"], ".3f"),
+    ("coverage", lambda p, plain: p["coverage"], ".3f"),
+    ("calibration", lambda p, plain: p["calibration"], ".3f"),
+]
+"""Title, value of a point of the frontier and the NDCG of its first, format."""
+
+
+def list_accuracy(n: int) -> list[Column]:
+    """Return the columns of the table of accuracy, of lists of ``n``."""
+    return [
+        (f"ndcg@{n}", lambda r: r["ndcg"], ".4f", max),
+        ("95 %", lambda r: r["ci"] and r["ci"]["ndcg"], "", None),
+        (f"hit_rate@{n}", lambda r: r["hit_rate"], ".4f", max),
+        ("95 %", lambda r: r["ci"] and r["ci"]["hit_rate"], "", None),
+        (f"mrr@{n}", lambda r: r["mrr"], ".4f", max),
+        ("ndcg@10", lambda r: r["ndcg@10"], ".4f", max),
+        ("hit_rate@10", lambda r: r["hit_rate@10"], ".4f", max),
+        ("half 1", lambda r: r["halves"]["first"]["ndcg"], ".4f", max),
+        ("half 2", lambda r: r["halves"]["second"]["ndcg"], ".4f", max),
+    ]
+
+
+def render_table(done: Mapping[str, Any], columns: list[Column]) -> str:
+    """Return a row a method; the best of each column is bold."""
+    rows = []
+    best = []
+    for _, of, _, choose in columns:
+        values = [value for result in done.values() if (value := of(result)) is not None]
+        best.append(choose(values) if choose and values else None)
+    for name, result in done.items():
+        cells = []
+        for (_, of, form, _), top in zip(columns, best):
+            value = of(result)
+            text = render_cell(value, form)
+            cells.append(f'<td class="best">{text}</td>' if value is not None and value == top else f"<td>{text}</td>")
+        rows.append(f"<tr{mark_ours(name)}><td>{escape(name)}</td>{''.join(cells)}</tr>")
+    head = "".join(f"<th>{escape(title)}</th>" for title, *_ in columns)
+    return f'<div class="wide"><table><tr><th>method</th>{head}</tr>{"".join(rows)}</table></div>'
+
+
+def render_cell(value: Any, form: str) -> str:
+    """Return a number, or an interval, as it stands in a cell; a dash for None."""
+    if isinstance(value, Mapping):  # an interval
+        return f"<small>{value['low']:.4f} – {value['high']:.4f}</small>"
+    return "–" if value is None else format(value, form)
+
+
+def render_slice_table(done: Mapping[str, Any]) -> str:
+    """Return NDCG and hit rate of every part, a row a part."""
+    parts = {name: part for name, part in next(iter(done.values()))["slices"].items() if part["n"]}
+    head = "".join(f"<th>{escape(name)}</th>" for name in done)
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{part['n']:,}</td><td>{part['share']:.1%}</td>"
+        + "".join(
+            f"<td>{result['slices'][name]['ndcg']:.4f} <small>{result['slices'][name]['hit_rate']:.3f}</small></td>"
+            for result in done.values()
+        )
+        + "</tr>"
+        for name, part in parts.items()
+    )
+    return (
+        "<details><summary>All parts in numbers: ndcg, and hit_rate in small</summary>"
+        f'<div class="wide"><table><tr><th>part</th><th>events</th><th>share</th>{head}</tr>{rows}</table></div>'
+        "</details>"
+    )
+
+
+def mark_ours(name: str) -> str:
+    """Return the class of the engine's row; nothing for others."""
+    return ' class="ours"' if name == ENGINE else ""

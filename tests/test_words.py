@@ -38,6 +38,8 @@ RETIRED = {
     "tally": "weekly counts",
     "told": "published",
     "unsettled": "pending",
+    "verdict": "replay decision",
+    "verdicts": "replay decisions",
     "visitors": "neighbour index",
     "workbench": "recommender",
 }

@@ -95,15 +95,9 @@ def produce(
     require_permissions(settings.kafka, write=["items"] if is_items else TOPIC_OF_KIND.values())
 
     is_paced = rate is not None or speed is not None
-    shift_ms = 0
-    pace = paces.unpaced if rate is None else paces.constant(rate)
-    if speed is not None:
-        span = paces.span(_times(file, limits, limit))
-        pace = paces.sped_up(speed, span.first_ms)
-        _say_how_long(span, speed)
-    elif shift_to_now and not is_paced:
-        shift_ms = _now_ms() - paces.span(_times(file, limits, limit)).last_ms
-
+    span = paces.span(_times(file, limits, limit)) if speed is not None or (shift_to_now and not is_paced) else None
+    pace = _choose_pace(rate, speed, span)
+    shift_ms = _now_ms() - span.last_ms if span and not is_paced else 0
     sent: Counter[str] = Counter()
     skipped = SkippedLines()
     on_bad = skipped.lines_of(file)
@@ -126,6 +120,16 @@ def produce(
         sys.exit(1)
 
 
+def _choose_pace(rate: float | None, speed: float | None, span: paces.Span | None) -> Pace:
+    """Return when each record is due; ``span`` is that of the log, which a speed needs."""
+    if rate is not None:
+        return paces.constant(rate)
+    if speed is None or span is None:
+        return paces.unpaced
+    _say_how_long(span, speed)
+    return paces.sped_up(speed, span.first_ms)
+
+
 def _pace(
     records: Log[LoggedEvent] | Log[Item], limit: int | None, pace: Pace, interrupted: threading.Event
 ) -> Iterator[LoggedEvent | Item | BadLine]:
@@ -134,25 +138,25 @@ def _pace(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
         TextColumn("{task.fields[records]:,} records"), TimeRemaining(),
     )  # fmt: skip
-    place = 0
+    n_taken = 0
     with show_progress(*columns) as progress:
         task = progress.add_task("sending", total=limit or records.bytes_total, records=0)
 
         def show(description: str) -> None:
             progress.update(
-                task, description=description, completed=place if limit else records.bytes_read, records=place
+                task, description=description, completed=n_taken if limit else records.bytes_read, records=n_taken
             )
 
         started = shown = time.monotonic()
         for record in records:
-            if limit is not None and place >= limit:
+            if limit is not None and n_taken >= limit:
                 return
             if not isinstance(record, BadLine):
-                due = started + pace(place, 0 if isinstance(record, Item) else record.event.timestamp_ms)
+                due = started + pace(n_taken, 0 if isinstance(record, Item) else record.event.timestamp_ms)
                 while (wait_s := due - time.monotonic()) > 0 and not interrupted.is_set():
                     show(f"next in {wait_s:,.0f} s" if wait_s >= LONG_GAP_S else "sending")
                     interrupted.wait(min(wait_s, 0.5))
-                place += 1
+                n_taken += 1
             if interrupted.is_set():
                 return
             yield record

@@ -295,10 +295,10 @@ def _send(ready: list[DeadLetter], repairs: dict[Origin, bytes | None] | None, s
                     if isinstance(decision, Skipped):
                         say_skipped(skipped, decision)
                 sends = [decision for decision in batch if isinstance(decision, Resend)]
-                places = resender.send(sends)
+                origins = resender.send(sends)
                 if len(ready) <= NAMED_SKIPPED:
-                    for sent, place in zip(sends, places):
-                        click.echo(f"{path_of(sent.dead_letter.origin)} sent again as {path_of(place)}")
+                    for sent, origin in zip(sends, origins):
+                        click.echo(f"{path_of(sent.dead_letter.origin)} sent again as {path_of(origin)}")
     finally:
         resender.close()
         per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(resender.sent.items()))

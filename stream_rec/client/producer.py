@@ -309,7 +309,7 @@ class EventProducer:
             future.add_callback(on_outcome).add_errback(on_outcome)
 
     def _wait_for_room(self, n_bytes: int) -> None:
-        """Wait, with ``_outcomes`` held. An event larger than the buffer goes when nothing else is under way."""
+        """Wait, holding ``_outcomes``. An event larger than the buffer goes when nothing else is under way."""
         # What is under way has failed after the delivery timeout at the latest: more means that kafka-python is stuck.
         if not self._outcomes.wait_for(
             lambda: not self._under_way_bytes or self._under_way_bytes + n_bytes <= self._buffer_bytes,

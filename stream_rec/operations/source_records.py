@@ -53,8 +53,8 @@ class SourceRecordReader:
             raise absent(self._kafka, origin.topic) from error
         except KafkaError as error:
             raise BrokerUnavailable(f"the record {origin} cannot be read: {error}") from error
-        place = bisect_left(self._records, origin.offset, key=lambda record: record.offset)
-        found = self._records[place : place + 1]
+        index = bisect_left(self._records, origin.offset, key=lambda record: record.offset)
+        found = self._records[index : index + 1]
         return found[0] if found and found[0].offset == origin.offset else None
 
     def find_replaced(
@@ -73,8 +73,8 @@ class SourceRecordReader:
             if key is None:
                 continue
             by_partition[origin.topic, origin.partition].append((origin, key, origin.offset + 1))
-            if (place := self._place_of(origin, key)) is not None:
-                by_partition[place.topic, place.partition].append((origin, key, place.offset))
+            if (start := self._start_of(origin, key)) is not None:
+                by_partition[start.topic, start.partition].append((origin, key, start.offset))
         replaced: set[Origin] = set()
         for (topic, partition), wanted in by_partition.items():
             newest = dict.fromkeys((key for _, key, _ in wanted), -1)
@@ -97,7 +97,7 @@ class SourceRecordReader:
         """Let go of the connections."""
         self._consumer.close()
 
-    def _place_of(self, origin: Origin, key: bytes) -> Origin | None:
+    def _start_of(self, origin: Origin, key: bytes) -> Origin | None:
         """Return where the records of this key begin that are not older, or None if that is this very partition."""
         partition = partition_of(key, len(self._consumer.partitions_for_topic(origin.topic) or ()) or 1)
         if partition == origin.partition or (source := self.find(origin)) is None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from stream_rec.kernels import LOCK
 
 DATA = Path(__file__).parent / "data"
@@ -104,6 +106,7 @@ def start(folder: Path, **environ: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=os.environ | environ, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_each_kernel_is_told_of_before_it_is_compiled_and_nothing_where_all_are(tmp_path):
     """What is in the cache is only loaded. There are more steps than kernels where one is compiled for two types."""
     first, _ = start(tmp_path).communicate(timeout=120)
@@ -114,6 +117,7 @@ def test_each_kernel_is_told_of_before_it_is_compiled_and_nothing_where_all_are(
     assert second.splitlines() == [f"done in {tmp_path / '__pycache__'}"]
 
 
+@pytest.mark.slow
 def test_what_is_compiled_beside_the_kernels_is_used_elsewhere_unless_that_is_newer(tmp_path):
     """A wheel's kernels, in a folder that cannot be written; what was compiled elsewhere since is not lost by them."""
     elsewhere = {"NUMBA_CACHE_DIR": str(tmp_path / "elsewhere")}
@@ -128,6 +132,7 @@ def test_what_is_compiled_beside_the_kernels_is_used_elsewhere_unless_that_is_ne
     assert kept == copied
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_compiles_and_the_other_waits_and_says_so(tmp_path):
     """What the first has compiled meanwhile the second loads: at most the kernel that it waited with comes again."""
     (tmp_path / "__pycache__").mkdir()

@@ -81,6 +81,7 @@ def test_another_seed_gives_other_lists():
     assert first == same != other
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_bytes():
     """No order of a set or hash, which differ between processes, reaches a list."""
     code = (

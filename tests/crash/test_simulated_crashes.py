@@ -246,6 +246,7 @@ def summed(parts) -> dict[tuple[str, str], int]:
 seeds = st.integers(0, 2**32)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(seed=seeds)
 @example(seed=569)  # a replayed signal that differed reached an item whose watermark had not noted the first
@@ -344,6 +345,7 @@ def sent_again(once: dict[Kind, list[Interaction]], rng: random.Random) -> dict[
     return twice
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=seeds)
 def test_duplicated_events_count_once_through_crashes(seed, small_archive):

@@ -53,6 +53,7 @@ def test_a_process_that_was_stopped_had_no_time() -> None:
     assert World().passes(60.0) == 3.0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not THREADS.exists(), reason="only Linux says how long a thread has waited")
 def test_linux_says_how_long_a_starved_thread_waited() -> None:
     """Beside hogs on its CPU a busy process waits most of the time, and its running time says so."""

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from itertools import pairwise
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -130,6 +131,7 @@ def test_what_was_taken_before_an_update_is_known_as_far_as_the_state_told():
     assert user.state.counts == (120, 0, 0)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), seed=st.randoms(use_true_random=False))
 def test_any_order_any_distance_any_batches(data, seed):

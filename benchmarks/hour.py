@@ -70,9 +70,9 @@ async def write_hour(settings: Settings, n_knowledge: int, n_moves: int) -> None
             if topic == knowledge:
                 await send(topic, [(f"item-{item}", values[item]) for item in part])
             else:
-                told = rng.normal(scale=0.01, size=(len(part), factors.DIMENSIONS)).astype(np.float32)
+                shifts = rng.normal(scale=0.01, size=(len(part), factors.DIMENSIONS)).astype(np.float32)
                 keys = [f"{WORKERS[(first + place) % 2]}/item-{item}" for place, item in enumerate(part)]
-                await send(topic, [(key, factors.encode(moved)) for key, moved in zip(keys, told)])
+                await send(topic, [(key, factors.encode(shift)) for key, shift in zip(keys, shifts)])
     await producer.stop()
     time.sleep(COMPACTED_S)
 

@@ -196,7 +196,7 @@ def test_a_stranger_gets_a_list_and_leaves_no_trace():
 
 
 def followed_cycle(rng: random.Random) -> Iterator[tuple[str, int]]:
-    """Yield users and items: each user goes round 40 items in one order, from a place of his own."""
+    """Yield users and items: each user goes round 40 items in one order, from a place of their own."""
     place = [rng.randrange(40) for _ in range(25)]
     while True:
         user = rng.randrange(25)

@@ -24,7 +24,7 @@ from stream_rec.errors import StateVersionError
 
 DIMENSIONS = 64
 SCALE = 0.8
-"""Length of a vector that no choice has moved, about."""
+"""Length of a vector that no choice has shifted, about."""
 POOL = 2000
 """Rows chosen last, to which a choice is compared. Popular ones stand there more than once."""
 FARTHEST_PUBLISHED = 10.0

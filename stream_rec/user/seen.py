@@ -76,7 +76,7 @@ def find_known(wanted: list[bytes], archive: Archive, n_archived: int) -> set[by
     for number in reversed(range(n_chunks(n_archived))):
         if (chunk := archive(number)) is None:
             break  # they leave oldest first
-        parts.append(_believed(chunk, n_archived))
+        parts.append(_believe(chunk, n_archived))
     if len(wanted) <= FEW:
         return {digest for digest in wanted if any(has(part, digest) for part in parts)}
     asked = set(wanted)
@@ -99,7 +99,7 @@ def archive_digests(digests: bytes, newest_ms: int, archive: Archive, n_archived
     while digests:
         number, n_before = divmod(n_archived, CHUNK)
         old = archive(number) if n_before else None
-        kept = _believed(old, n_archived) if old is not None else b""
+        kept = _believe(old, n_archived) if old is not None else b""
         room = (CHUNK - n_before) * DIGEST_BYTES
         added, digests = digests[:room], digests[room:]
         chunks[number] = Chunk(VERSION, n_archived - len(kept) // DIGEST_BYTES, newest_ms, kept + added)
@@ -149,7 +149,7 @@ class _Head(Struct, frozen=True, array_like=True):
     newest_ms: EventTime
 
 
-def _believed(chunk: Chunk, n_archived: int) -> bytes:
+def _believe(chunk: Chunk, n_archived: int) -> bytes:
     """Return the digests of a chunk that went there before the state that says ``n_archived``, and whole ones only."""
     n = min(len(chunk.digests) // DIGEST_BYTES, n_archived - chunk.begins)
     return chunk.digests[: max(0, n) * DIGEST_BYTES]

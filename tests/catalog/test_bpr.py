@@ -215,7 +215,7 @@ def longest(factors: Factors) -> float:
     [
         pytest.param(lambda step: [step % 2], lambda step: 1 - step % 2, 1.0, id="each chooses the other's"),
         pytest.param(lambda step: [step % 4], lambda step: step % 4, 1.0, id="each chooses one item again and again"),
-        pytest.param(lambda step: [0], lambda step: 1 + step % 3, 1.0, id="one user chooses all but his own"),
+        pytest.param(lambda step: [0], lambda step: 1 + step % 3, 1.0, id="one user chooses all but their own"),
         pytest.param(lambda step: [step % 3], lambda step: step % 3, -1e3, id="tastes from nowhere, far too long"),
     ],
 )

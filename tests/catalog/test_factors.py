@@ -1,4 +1,4 @@
-"""Factors: where an item begins, what its text changes, and the sum of what workers told."""
+"""Factors: where an item begins, what its text changes, and the sum of the shifts that workers published."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def drawn(seed: int) -> np.ndarray:
     return decode(encode(np.random.default_rng(seed).normal(0, 0.5, DIMENSIONS).astype(np.float32)))
 
 
-def moves(factors: Factors, row: int, moved: np.ndarray) -> None:
+def moves(factors: Factors, row: int, shift: np.ndarray) -> None:
     """Let this worker's users move an item."""
-    factors.vectors[row] += moved
-    factors.own[row] += moved
+    factors.vectors[row] += shift
+    factors.own[row] += shift
     factors.mark_shifted(np.array([row]))
 
 
@@ -141,9 +141,9 @@ def test_a_vector_that_waits_for_its_encoder_moves_nothing():
 records = st.lists(st.tuples(st.sampled_from(["ann", "bob", "me"]), st.integers(0, 2), st.integers(0, 9)), max_size=20)
 
 
-def read(factors: Factors, told: list[tuple[str, int, int]]) -> Factors:
+def read(factors: Factors, published: list[tuple[str, int, int]]) -> Factors:
     """Take records of (worker, row, seed of the move) as "me"."""
-    for worker, row, seed in told:
+    for worker, row, seed in published:
         if worker == "me":
             factors.restore(row, drawn(seed))
         else:
@@ -151,39 +151,39 @@ def read(factors: Factors, told: list[tuple[str, int, int]]) -> Factors:
     return factors
 
 
-def newest_counted(told: list[tuple[str, int, int]]) -> np.ndarray:
+def newest_counted(published: list[tuple[str, int, int]]) -> np.ndarray:
     """Return the vectors that these records must give: the beginning and the newest word of each."""
     vectors = np.array([signs_of(item_id) for item_id in ITEMS])
-    for (_, row), seed in {(worker, row): seed for worker, row, seed in told}.items():
+    for (_, row), seed in {(worker, row): seed for worker, row, seed in published}.items():
         vectors[row] += drawn(seed)
     return vectors
 
 
 @settings(deadline=None, max_examples=100)
-@given(told=records)
-def test_the_newest_word_of_each_worker_counts_once(told):
+@given(published=records)
+def test_the_newest_shift_of_each_worker_counts_once(published):
     """Of this worker itself too: before compaction, its older records stand in the topic beside its newest."""
-    factors = read(new(), told)
-    own = {row: seed for worker, row, seed in told if worker == "me"}
+    factors = read(new(), published)
+    own = {row: seed for worker, row, seed in published if worker == "me"}
 
-    assert np.allclose(factors.vectors[:3], newest_counted(told), atol=1e-4)
+    assert np.allclose(factors.vectors[:3], newest_counted(published), atol=1e-4)
     for row in range(3):
         assert factors.own[row].tolist() == (drawn(own[row]).tolist() if row in own else [0.0] * DIMENSIONS)
     assert not factors.changed  # nothing of it is news
-    others = {(worker, row) for worker, row, _ in told if worker != "me"}
+    others = {(worker, row) for worker, row, _ in published if worker != "me"}
     assert factors.n_shifted == (len(own), len(others))
 
 
 @settings(deadline=None, max_examples=100)
-@given(told=records, random=st.randoms(use_true_random=False), again=st.integers(1, 3))
-def test_the_order_of_several_workers_words_does_not_matter(told, random, again):
+@given(published=records, random=st.randoms(use_true_random=False), again=st.integers(1, 3))
+def test_the_order_of_several_workers_shifts_does_not_matter(published, random, again):
     """One worker's records of an item come in order, as they lie in one partition; any may come twice."""
-    keys = [(worker, row) for worker, row, _ in told for _ in range(again)]
+    keys = [(worker, row) for worker, row, _ in published for _ in range(again)]
     random.shuffle(keys)
-    words = {key: [one for one in told if one[:2] == key for _ in range(again)] for key in keys}
-    mixed = [words[key].pop(0) for key in keys]
+    shifts = {key: [one for one in published if one[:2] == key for _ in range(again)] for key in keys}
+    mixed = [shifts[key].pop(0) for key in keys]
 
-    assert np.allclose(read(new(), mixed).vectors[:3], read(new(), told).vectors[:3], atol=1e-4)
+    assert np.allclose(read(new(), mixed).vectors[:3], read(new(), published).vectors[:3], atol=1e-4)
 
 
 def test_an_own_word_that_comes_back_changes_nothing():
@@ -202,7 +202,7 @@ def test_an_own_word_that_comes_back_changes_nothing():
 
 
 def test_a_worker_that_starts_again_is_where_it_was():
-    """From the words of all, to the precision of float16; what it learns then is added to its own word."""
+    """From the shifts of all, to the precision of float16; what it learns then is added to its own word."""
     before = new()
     for row in range(3):
         before.put_text(row, np.array([row, 1.0], dtype=np.float32))
@@ -254,7 +254,7 @@ def test_a_newer_version_is_named():
 
 @pytest.mark.parametrize("n", [2, 1024, 1025, 3000])
 def test_any_number_of_items_has_room(n):
-    """Arrays grow by doubling; what stands in them stays, others' words too."""
+    """Arrays grow by doubling; what stands in them stays, others' shifts too."""
     factors = new("first")
     moves(factors, 0, drawn(1))
     factors.take("bob", 0, drawn(2))

@@ -49,7 +49,7 @@ def test_items_come_and_go_and_encoders_change(bootstrap: str) -> None:
         producer.flush()
         wait_until(lambda: "teapot" in in_list(view, EVERYBODY))
         wait_until(lambda: len(running.read_compacted("item-embeddings")) == 3)
-        # Users go from the kettle to the teapot, and the head learns that they do: so will bob, and his list says why.
+        # Users go from the kettle to the teapot, and the head learns that they do: so will bob, and the list says why.
         for part in range(4):
             users = [f"user-{part}-{number}" for number in range(15)]
             for user in users:

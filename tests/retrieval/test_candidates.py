@@ -119,7 +119,7 @@ def test_a_candidate_of_one_source_has_the_values_of_all():
 
 
 def test_a_stranger_gets_the_popular_and_the_new():
-    """Nothing is known of him; no source asks for his items."""
+    """Nothing is known of them; no source asks for their items."""
     catalog = one_of_each()
     history = past(COLD, catalog.find, recent_items=30)
     candidates = retrieve(history, catalog, Workspace(), own_slot=-1, now_ms=NOW_MS)

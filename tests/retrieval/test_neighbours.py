@@ -63,7 +63,7 @@ def test_a_user_alike_in_two_items_is_met_at_the_newer_one():
 
 
 def test_nobody_is_his_own_neighbour():
-    """His own history would speak for itself alone; to others he is a neighbour like any."""
+    """Their own history would speak for itself alone; to others they are a neighbour like any."""
     catalog = visited(a={"me": NOW_MS}, b={"me": NOW_MS - 5})
 
     assert found(catalog, "a").n_touched == 0
@@ -81,7 +81,7 @@ def test_the_nearest_count():
 
 
 def test_a_shared_visit_that_is_not_kept_counts_nothing():
-    """v came to 64 items since: what stands next to a in his sequence is not known any more."""
+    """v came to 64 items since: what stands next to a in their sequence is not known any more."""
     later = {f"i{n}": {"v": NOW_MS + n} for n in range(64)}
     catalog = visited(a={"v": NOW_MS - 5}, **later)
 

@@ -78,7 +78,7 @@ def table_of_methods(results: dict[str, dict]) -> str:
     methods = [method for method in results[names[0]] if all("ndcg" in of.get(method, {}) for of in results.values())]
     methods.sort(key=lambda method: -sum(results[name][method]["ndcg"] for name in names))
     heads = [f"{name} {metric}" for name in names for metric in ("ndcg@20", "hit_rate@20")]
-    lines = [f"| method | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    lines = _head("method", *heads)
     for method in methods:
         cells = [_short(results[name][method][metric]) for name in names for metric in ("ndcg", "hit_rate")]
         lines.append(f"| {method} | {' | '.join(cells)} |")
@@ -93,7 +93,7 @@ def table_of_methods(results: dict[str, dict]) -> str:
 def table_of_slices(results: dict[str, dict]) -> str:
     """Return NDCG by part of the events, hit rate for new items: ours, and the highest that any baseline has there."""
     heads = [f"{name} {whose}" for name in results for whose in (OURS, "best other")]
-    lines = [f"| part | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    lines = _head("part", *heads)
     for part in ("second half", *SLICES):
         metric = "hit_rate" if part == "item<5" else "ndcg"
         cells = []
@@ -114,10 +114,7 @@ def table_of_slices(results: dict[str, dict]) -> str:
 
 def table_of_lists(results: dict[str, dict]) -> str:
     """Return what the lists are like, and what they cost."""
-    lines = [
-        "| log | method | coverage | Gini | intra-list similarity | ms per event | peak MB |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    lines = _head("log", "method", "coverage", "Gini", "intra-list similarity", "ms per event", "peak MB")
     for name, methods in results.items():
         for method in filter(None, (OURS, f"{OURS}_exploring", _best(methods))):
             if method in methods:
@@ -134,8 +131,7 @@ def table_of_candidates(results: dict[str, dict]) -> str:
     of = {name: methods[OURS]["candidates"] for name, methods in results.items()}
     counts = [f"{made['per_list']['mean']:.0f} ({made['per_list']['p99']:.0f})" for made in of.values()]
     lines = [
-        f"| candidate recall | {' | '.join(of)} |",
-        "|---" * (len(of) + 1) + "|",
+        *_head("candidate recall", *of),
         f"| candidates a list, mean (p99) | {' | '.join(counts)} |",
         f"| all events | {' | '.join(_short(made['recall']) for made in of.values())} |",
     ]
@@ -149,7 +145,7 @@ def table_of_candidates(results: dict[str, dict]) -> str:
 def table_of_sources(results: dict[str, dict]) -> str:
     """Return the share of all events that each source proposes, and that only it proposes."""
     of = {name: methods[OURS]["candidates"]["sources"] for name, methods in results.items()}
-    lines = [f"| source: proposes (alone) | {' | '.join(of)} |", "|---" * (len(of) + 1) + "|"]
+    lines = _head("source: proposes (alone)", *of)
     for source in next(iter(of.values())):
         cells = [f"{_short(one[source]['covers'])} ({_short(one[source]['only'])})" for one in of.values()]
         lines.append(f"| {source} | {' | '.join(cells)} |")
@@ -158,10 +154,7 @@ def table_of_sources(results: dict[str, dict]) -> str:
 
 def table_of_diversity(results: dict[str, dict]) -> str:
     """Return what each diversity costs in NDCG, and what it gives."""
-    lines = [
-        "| log | diversity | NDCG, change | intra-list similarity | coverage | calibration |",
-        "|---|---|---|---|---|---|",
-    ]
+    lines = _head("log", "diversity", "NDCG, change", "intra-list similarity", "coverage", "calibration")
     for name, methods in results.items():
         points = methods[OURS]["frontier"]
         for point in points:
@@ -174,7 +167,7 @@ def table_of_diversity(results: dict[str, dict]) -> str:
 
 def table_of_choices(results: dict[str, dict]) -> str:
     """Return what each baseline chose on each log's warm-up, and how long that took of how long a run."""
-    lines = [f"| chosen | {' | '.join(results)} |", "|---" * (len(results) + 1) + "|"]
+    lines = _head("chosen", *results)
     methods = [name for name, one in next(iter(results.values())).items() if one["chosen"]]
     for method in methods:
         chosen = [describe_settings(of[method]["chosen"]["settings"]) for of in results.values()]
@@ -188,6 +181,11 @@ def table_of_choices(results: dict[str, dict]) -> str:
     ]
     lines.append(f"| choosing took | {' | '.join(f'{part:.0f} of {whole:.0f} s' for part, whole in seconds)} |")
     return "\n".join([*lines, ""])
+
+
+def _head(*titles: str) -> list[str]:
+    """Return the first lines of a table."""
+    return [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
 
 
 def _best(methods: dict[str, dict], metric: str = "ndcg") -> str | None:

@@ -52,7 +52,6 @@ ALLOWED = {
     "half_lives": "of what decays",
     "topic_follower": "one who follows a topic; items have successors",
     "evaluation.pictures.draw_bars": "of a picture",
-    "evaluation.baselines.visits.n_visitors": "users of an item, counted",
 }
 """Parts of names, or one name with its module, in which a retired word means something else."""
 

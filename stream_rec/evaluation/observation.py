@@ -7,7 +7,7 @@ of diversity gets the same users at the same time, and the same head.
 from __future__ import annotations
 
 from array import array
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,20 +50,20 @@ class EngineObserver:
         candidates = self._engine.candidates()
         index = self._index_of.get(len(self._n_candidates))
         self._n_candidates.append(len(candidates))
-        self._sources.extend(_sources_of(group.items, candidates).tolist())
+        self._sources.extend(_find_sources(group.items, candidates).tolist())
         if index is None:
             return
         for lists, diversity in zip(self._lists, self._diversities):
             made = self._engine.recommend_again(diversity, lists.shape[1])
             lists[index, : len(made)] = made
 
-    def collect(self) -> dict[str, np.ndarray]:
+    def collect(self) -> dict[str, NDArray[Any]]:
         """Return the fields of an ``Observation``."""
         sources, n_candidates = np.array(self._sources), np.array(self._n_candidates)
         return Observation(sources, n_candidates, np.array(self._diversities), self._lists)._asdict()
 
 
-def _sources_of(items: np.ndarray, candidates: Candidates) -> np.ndarray:
+def _find_sources(items: NDArray[np.int64], candidates: Candidates) -> NDArray[np.integer]:
     """Return the bits of each item's sources; candidates are listed items, whose rows are their numbers."""
     if not len(candidates):
         return np.zeros(len(items), np.int64)

@@ -52,7 +52,7 @@ class Arrivals:
 
     @property
     def n_lists(self) -> int:
-        """Lists that came for users, the one for everybody left out."""
+        """Lists that came for users, the default list left out."""
         return sum(self._list_ids.values())
 
     @property
@@ -71,7 +71,7 @@ class Arrivals:
         return EventProducer(self._kafka, on_delivered=self._delivered, linger_ms=0)
 
     def produced(self, kind: Kind, user_id: str) -> None:
-        """Take notice that an event is being produced now."""
+        """Count an event that is being produced now."""
         with self._changed:
             self._undelivered[self._kafka.topic(kind.topic), user_id].append(time.monotonic())
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.errors import StreamRecError
 from stream_rec.evaluation.baselines.choice import Family
@@ -73,7 +74,7 @@ class Als:
         self._fallback = Fallback(world, settings)
         self._is_trained = False
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the items with the highest products; before the first training, and for a new user, popular ones."""
         levels = self._fallback.levels(user)
         own, weights = self._history.own(user)
@@ -98,7 +99,7 @@ class Als:
                 self._model.fit(pairs, show_progress=False)
             self._is_trained = True
 
-    def _confidences(self, weights: np.ndarray) -> np.ndarray:
+    def _confidences(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return r of the formula."""
         of_pairs = self._settings.confidence == "pairs"
         return (np.ones_like(weights) if of_pairs else np.log2(1 + weights)).astype(np.float32)

@@ -18,6 +18,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.decayed import half_life_ms
@@ -57,7 +58,7 @@ class CoVisits:
         self._unit_ms: int | None = None
         """When an event counts 1."""
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the items with the heaviest pairs, then popular ones."""
         settings = self._settings
         last = np.array(self._last.get(user, ()), np.int64)

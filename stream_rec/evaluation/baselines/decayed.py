@@ -9,6 +9,7 @@ the order of items, only where an item has an event. Without a half-life it coun
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.lists import NEVER
 from stream_rec.evaluation.method import World
@@ -34,7 +35,7 @@ class DecayedCounts:
         """(n_items,); ``NEVER`` for items that are not listed."""
         self._is_listed = world.is_listed
 
-    def add(self, items: np.ndarray, now_ms: int) -> None:
+    def add(self, items: NDArray[np.int64], now_ms: int) -> None:
         """Count one event for each of ``items``, one of which may stand there twice."""
         for item in items[self._is_listed[items]].tolist():
             self.levels[item] = np.logaddexp2(self.levels[item], now_ms / self._half_life_ms)

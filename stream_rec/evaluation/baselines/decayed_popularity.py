@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.decayed import HALF_LIVES_DAYS, UNSEEN, DecayedCounts
@@ -33,16 +34,16 @@ class DecayedPopularity:
         self._counts = DecayedCounts(world, half_life_days)
 
     @property
-    def levels(self) -> np.ndarray:
+    def levels(self) -> NDArray[np.float64]:
         """Return log2 of the scores up to the same number for all items, (n_items,); ``NEVER``: not listed."""
         return self._counts.levels
 
-    def shares(self) -> np.ndarray:
+    def shares(self) -> NDArray[np.float64]:
         """Return the scores as shares of the highest, (n_items,) in 0 to 1."""
         highest = self.levels.max(initial=NEVER)
         return np.exp2(self.levels - highest) if highest > UNSEEN else np.zeros(len(self.levels))
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the ``n`` most popular items."""
         return select_best(self.levels, n)
 
@@ -58,7 +59,7 @@ class NewPopularity(DecayedPopularity):
         super().__init__(world, half_life_days)
         self._taken = Taken()
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the ``n`` most popular items that the user has not taken."""
         return select_best(self._taken.without(self.levels, user), n)
 

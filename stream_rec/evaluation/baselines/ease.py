@@ -68,7 +68,7 @@ class Ease:
         self._place_of = np.full(world.n_items, -1)
         self._weights: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the items with positive scores, then popular ones."""
         scores = np.zeros(self._world.n_items, np.float32)
         own, _ = self._history.own(user)

@@ -1,7 +1,7 @@
 """What fills the list of a method that has too little to say, and what may stand on a list at all.
 
-Decayed popularity, for everybody, at the half-life that was chosen for it by itself. Whether lists leave out what the
-user took is a choice of the method's: it serves a cinema's new films, and a shop's repeats are lost by it.
+Decayed popularity, the same for all users, at the half-life that was chosen for it by itself. Whether lists leave out
+what the user took is a choice of the method's: it serves a cinema's new films, and a shop's repeats are lost by it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines import decayed_popularity
 from stream_rec.evaluation.baselines.decayed import HALF_LIVES_DAYS
@@ -38,12 +39,12 @@ class Fallback:
         self._popularity = DecayedPopularity(world, settings.fill_half_life_days)
         self._taken = Taken() if settings.without_taken else None
 
-    def levels(self, user: int) -> np.ndarray:
+    def levels(self, user: int) -> NDArray[np.float64]:
         """Return what to order other items by, (n_items,); ``NEVER`` for items that this user must not be shown."""
         levels = self._popularity.levels
         return levels if self._taken is None else self._taken.without(levels, user)
 
-    def shares(self) -> np.ndarray:
+    def shares(self) -> NDArray[np.float64]:
         """Return popularity as shares of the highest, (n_items,) in 0 to 1."""
         return self._popularity.shares()
 

@@ -19,6 +19,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN, Fallback, Filling
@@ -55,7 +56,7 @@ class Isgd:
         self._is_known = np.zeros(world.n_users, bool)
         self._fallback = Fallback(world, settings)
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the items with products nearest to 1, then popular ones."""
         levels = self._fallback.levels(user)
         if not self._is_known[user]:
@@ -78,7 +79,7 @@ class Isgd:
         self._is_known[group.user] = True
         self._fallback.learn(group)
 
-    def _step(self, p: np.ndarray, q: np.ndarray, target: float) -> None:
+    def _step(self, p: NDArray[np.float64], q: NDArray[np.float64], target: float) -> None:
         """Move both towards a product of ``target``, in place."""
         rate, regularization = self._settings.rate, self._settings.regularization
         error = target - p @ q

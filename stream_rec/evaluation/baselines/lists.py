@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 NEVER = -np.inf
 """The score of an item that may not be shown."""
 
 
-def select_best(scores: np.ndarray, n: int) -> np.ndarray:
+def select_best(scores: NDArray[np.floating], n: int) -> NDArray[np.int64]:
     """Return the numbers of the ``n`` items with the highest scores, best first, equal ones by their number.
 
     Args:
         scores: By item number, (n_items,); ``NEVER`` where an item may not be shown, so the list may be shorter.
+
+    Example:
+        >>> select_best(np.array([0.1, 0.7, NEVER, 0.7]), n=3)
+        array([1, 3, 0])
     """
     threshold = np.partition(scores, -n)[-n] if n < len(scores) else NEVER
     items = np.flatnonzero(scores >= threshold)
@@ -20,7 +25,7 @@ def select_best(scores: np.ndarray, n: int) -> np.ndarray:
     return items[scores[items] > NEVER]
 
 
-def fill(scores: np.ndarray, fallback: np.ndarray, n: int) -> np.ndarray:
+def fill(scores: NDArray[np.floating], fallback: NDArray[np.float64], n: int) -> NDArray[np.int64]:
     """Return the best of the items with a score above 0, then the best of the others by ``fallback``.
 
     Args:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.fallback import Fallback, Filling
 from stream_rec.evaluation.baselines.lists import fill
@@ -32,10 +33,10 @@ class NearestVisits(ABC):
         self._visits = Visits(world, np.inf if minutes is None else minutes * 60_000)
 
     @abstractmethod
-    def scores(self, user: int, now_ms: int) -> np.ndarray:
+    def scores(self, user: int, now_ms: int) -> NDArray[np.float64]:
         """Return what neighbours say of each item, (n_items,)."""
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the neighbours' items, then popular ones."""
         return fill(self.scores(user, now_ms), self._fallback.levels(user), n)
 

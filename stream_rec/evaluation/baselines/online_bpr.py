@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN, Fallback, Filling
@@ -52,7 +53,7 @@ class OnlineBpr:
         self._is_known = np.zeros(world.n_users, bool)
         self._fallback = Fallback(world, settings)
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the items with the highest scores; for a new user popular ones."""
         levels = self._fallback.levels(user)
         if not self._is_known[user]:
@@ -74,7 +75,7 @@ class OnlineBpr:
         self._is_known[group.user] = True
         self._fallback.learn(group)
 
-    def _step(self, user: int, item: int, others: np.ndarray) -> None:
+    def _step(self, user: int, item: int, others: NDArray[np.int64]) -> None:
         rate, bias_rate, regularization = self._settings.rate, self._settings.bias_rate, self._settings.regularization
         p = self._of_users[user]
         q = self._of_items[item]

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines import decayed_popularity
 from stream_rec.evaluation.baselines.choice import Family
@@ -42,7 +43,7 @@ class OwnItems:
         self._own: dict[int, dict[int, float]] = {}
         """By user: item to level."""
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the user's own items and the most popular others."""
         scores = np.where(self._is_listed, self._weight * self._popularity.shares(), NEVER)
         if own := self._own.get(user):

@@ -1,6 +1,6 @@
 """Baseline `popularity`: the items with the most events of all time.
 
-Whether lists leave out what the user took is chosen; without that it is the same list for everybody.
+Whether lists leave out what the user took is chosen; without that it is the same list for all users.
 Cremonesi, Koren, Turrin. Performance of recommender algorithms on top-N recommendation tasks. RecSys 2010 (TopPop).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.lists import NEVER, select_best
@@ -30,7 +31,7 @@ class Popularity:
         self._counts = np.where(world.is_listed, 0.0, NEVER)
         self._taken = Taken() if settings.without_taken else None
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the ``n`` items with the most events."""
         return select_best(self._counts if self._taken is None else self._taken.without(self._counts, user), n)
 

@@ -1,4 +1,4 @@
-"""The most recent different numbers of many rows: a user's last items, an item's last visitors."""
+"""The most recent different numbers of many rows: a user's last items, an item's last visits."""
 
 from __future__ import annotations
 

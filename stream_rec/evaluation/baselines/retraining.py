@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.method import Group, World
 
@@ -54,12 +55,12 @@ class History:
             if self._is_listed[item]:
                 own[item] = own.pop(item, 0.0) + self._weights[kind]
 
-    def own(self, user: int) -> tuple[np.ndarray, np.ndarray]:
+    def own(self, user: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the user's items, (e,) int64, that with the latest event last, and their weights."""
         own = self._of.get(user, {})
         return np.fromiter(own, np.int64, len(own)), np.fromiter(own.values(), np.float64, len(own))
 
-    def triples(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def triples(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Return the users, items and weights of all pairs, three arrays of one length."""
         counts = [len(items) for items in self._of.values()]
         users = np.repeat(np.fromiter(self._of, np.int64, len(counts)), counts)
@@ -68,6 +69,6 @@ class History:
         return users, items, weights
 
 
-def fade(recency: float, n: int) -> np.ndarray:
-    """Return recency ** place of ``n`` items, the newest last, (n,) float32."""
+def fade(recency: float, n: int) -> NDArray[np.float32]:
+    """Return recency ** age of ``n`` items, the newest last, (n,)."""
     return (recency ** np.arange(n)[::-1]).astype(np.float32)

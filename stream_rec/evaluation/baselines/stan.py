@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.decayed import DAY_MS
@@ -47,14 +48,14 @@ class Stan(NearestVisits):
         self._settings = settings
         self._age_ms = np.inf if settings.age_days is None else settings.age_days * DAY_MS
 
-    def scores(self, user: int, now_ms: int) -> np.ndarray:
+    def scores(self, user: int, now_ms: int) -> NDArray[np.float64]:
         """Return what neighbours say of each item, (n_items,)."""
         visits, settings = self._visits, self._settings
         items = visits.recent_items(user, now_ms, LAST)
         if len(items) == 0:
             return np.zeros(self._n_items)
         weights = np.exp(-np.arange(len(items))[::-1] / settings.decay)
-        found = visits.sharing(items, weights, besides=visits.current(user, now_ms), sample=SAMPLE)
+        found = visits.find_sharing(items, weights, besides=visits.current(user, now_ms), sample=SAMPLE)
         lengths = (visits.items_of(found.visits) != NOBODY).sum(axis=1)
         ages_ms = now_ms - visits.last_ms(found.visits)
         similarities = found.overlaps / np.sqrt(len(items) * lengths) * np.exp(-ages_ms / self._age_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.lists import NEVER
 from stream_rec.evaluation.method import Group
@@ -16,7 +17,7 @@ class Taken:
     def __init__(self) -> None:
         self._items: defaultdict[int, set[int]] = defaultdict(set)
 
-    def without(self, scores: np.ndarray, user: int) -> np.ndarray:
+    def without(self, scores: NDArray[np.float64], user: int) -> NDArray[np.float64]:
         """Return the scores with ``NEVER`` for what the user took, (n_items,)."""
         scores = scores.copy()
         scores[list(self._items.get(user, ()))] = NEVER

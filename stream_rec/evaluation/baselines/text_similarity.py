@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN, Fallback, Filling
@@ -37,7 +38,7 @@ class TextSimilarity:
         self._last = Recent(world.n_users, settings.last)
         self._fallback = Fallback(world, settings)
 
-    def recommend(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the items nearest in text; for a user without events popular ones."""
         levels = self._fallback.levels(user)
         last = self._last.row(user)

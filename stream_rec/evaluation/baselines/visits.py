@@ -16,16 +16,16 @@ from stream_rec.evaluation.method import Group, World
 
 N_ITEMS = 64
 """Different items kept of a visit, and of a user."""
-N_VISITORS = 500
+N_VISITS = 500
 """Visits kept of an item."""
 
 
 class Neighbours(NamedTuple):
     """Recent visits that share an item with the user's recent items."""
 
-    visits: np.ndarray
+    visits: NDArray[np.int64]
     """(k,) numbers of visits."""
-    overlaps: np.ndarray
+    overlaps: NDArray[np.float64]
     """(k,) sums of the weights of the shared items."""
 
 
@@ -37,12 +37,12 @@ class Visits:
     """
 
     def __init__(
-        self, world: World, longest_break_ms: float, *, n_items: int = N_ITEMS, n_visitors: int = N_VISITORS
+        self, world: World, longest_break_ms: float, *, n_items: int = N_ITEMS, n_visits: int = N_VISITS
     ) -> None:
         self._longest_break_ms = longest_break_ms
         self._items = Recent(1024, n_items)
         self._items_of_users = Recent(world.n_users, n_items)
-        self._visitors = Recent(world.n_items, n_visitors)
+        self._visits_of_items = Recent(world.n_items, n_visits)
         self._last_ms = np.zeros(1024)
         self._n_visits = 0
         self._n_visits_of = np.zeros(world.n_items)
@@ -55,34 +55,37 @@ class Visits:
         is_over = visit is None or now_ms - self._last_ms[visit] > self._longest_break_ms
         return None if is_over else visit
 
-    def recent_items(self, user: int, now_ms: int, n: int) -> np.ndarray:
+    def recent_items(self, user: int, now_ms: int, n: int) -> NDArray[np.int32]:
         """Return the visit's last ``n`` different items, oldest first; before its first event the user's."""
         visit = self.current(user, now_ms)
         return (self._items_of_users.row(user) if visit is None else self._items.row(visit))[-n:]
 
-    def items_of(self, visits: np.ndarray) -> np.ndarray:
+    def items_of(self, visits: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return (visits, n_items) different items, the newest last, ``NOBODY`` before the oldest."""
         return self._items.rows(visits)
 
-    def last_ms(self, visits: np.ndarray) -> np.ndarray:
+    def last_ms(self, visits: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the time of the latest event of each visit, (visits,)."""
         times: NDArray[np.float64] = self._last_ms[visits]
         return times
 
-    def idf(self) -> np.ndarray:
+    def idf(self) -> NDArray[np.float64]:
         """Return log(visits / visits with the item), (n_items,); 0 for items that no visit had."""
         counts = self._n_visits_of
         return np.where(counts > 0, np.log(np.maximum(self._n_visits, 1) / np.maximum(counts, 1)), 0.0)
 
-    def sharing(self, items: np.ndarray, weights: np.ndarray, *, besides: int | None, sample: int) -> Neighbours:
+    def find_sharing(
+        self, items: NDArray[np.integer], weights: NDArray[np.float64], *, besides: int | None, sample: int
+    ) -> Neighbours:
         """Return the ``sample`` most recent visits that share any of ``items``, without the visit ``besides``.
 
         Args:
             weights: Of each of ``items``, above 0.
         """
-        visitors = self._visitors.rows(items)
-        is_one = visitors != NOBODY
-        overlaps = np.bincount(visitors[is_one], np.broadcast_to(weights[:, np.newaxis], visitors.shape)[is_one])
+        having = self._visits_of_items.rows(items)
+        is_one = having != NOBODY
+        of_each = np.broadcast_to(weights[:, np.newaxis], having.shape)[is_one]
+        overlaps = np.asarray(np.bincount(having[is_one], of_each), np.float64)
         if besides is not None and besides < len(overlaps):
             overlaps[besides] = 0
         visits = np.flatnonzero(overlaps)
@@ -103,10 +106,12 @@ class Visits:
             self._n_visits_of[item] += item not in self._items.row(visit)
             self._items.put(visit, item)
             self._items_of_users.put(group.user, item)
-            self._visitors.put(item, visit)
+            self._visits_of_items.put(item, visit)
 
 
-def select_nearest(neighbours: Neighbours, similarities: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def select_nearest(
+    neighbours: Neighbours, similarities: NDArray[np.float64], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the ``k`` visits with the highest similarities, and these."""
     if len(similarities) <= k:
         return neighbours.visits, similarities
@@ -114,7 +119,7 @@ def select_nearest(neighbours: Neighbours, similarities: np.ndarray, k: int) -> 
     return neighbours.visits[best], similarities[best]
 
 
-def sum_by_item(items: np.ndarray, weights: np.ndarray, n_items: int) -> np.ndarray:
+def sum_by_item(items: NDArray[np.integer], weights: NDArray[np.float64], n_items: int) -> NDArray[np.float64]:
     """Return the sum of the weights of each item, (n_items,).
 
     Args:
@@ -122,10 +127,10 @@ def sum_by_item(items: np.ndarray, weights: np.ndarray, n_items: int) -> np.ndar
         weights: The same shape.
     """
     is_one = items != NOBODY
-    return np.bincount(items[is_one], weights[is_one], minlength=n_items)
+    return np.asarray(np.bincount(items[is_one], weights[is_one], minlength=n_items), np.float64)
 
 
-def find_ages(items: np.ndarray, theirs: np.ndarray, n_items: int) -> np.ndarray:
+def find_ages(items: NDArray[np.integer], theirs: NDArray[np.integer], n_items: int) -> NDArray[np.int64]:
     """Return the place of each of ``theirs`` in ``items``: 0 the newest (last), ``len(items)`` if it is not there.
 
     Args:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.evaluation.baselines.choice import Family
 from stream_rec.evaluation.baselines.fallback import CHOSEN_BEFORE, WITHOUT_TAKEN
@@ -44,12 +45,12 @@ class VSkNN(NearestVisits):
         super().__init__(world, settings)
         self._settings = settings
 
-    def scores(self, user: int, now_ms: int) -> np.ndarray:
+    def scores(self, user: int, now_ms: int) -> NDArray[np.float64]:
         """Return what neighbours say of each item, (n_items,)."""
         visits, settings = self._visits, self._settings
         items = visits.recent_items(user, now_ms, LAST)
         weights = np.exp(-np.arange(len(items))[::-1] / settings.decay)
-        found = visits.sharing(items, weights, besides=visits.current(user, now_ms), sample=settings.sample)
+        found = visits.find_sharing(items, weights, besides=visits.current(user, now_ms), sample=settings.sample)
         neighbours, similarities = select_nearest(found, found.overlaps, settings.neighbours)
         theirs = visits.items_of(neighbours)
         if settings.score_decay:

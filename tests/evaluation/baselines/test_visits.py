@@ -31,9 +31,9 @@ def test_weights_of_shared_items_add_up():
     visits = taught(Visits(world(4), np.inf), group(1, 0, 1), group(2, 1), group(3, 3), group(4, 0, 1))
     items, weights = np.array([0, 1]), np.array([0.5, 2.0])
 
-    found = visits.sharing(items, weights, besides=3, sample=9)
+    found = visits.find_sharing(items, weights, besides=3, sample=9)
     assert (found.visits.tolist(), found.overlaps.tolist()) == ([0, 1], [2.5, 2.0])
-    assert visits.sharing(items, weights, besides=None, sample=9).visits.tolist() == [0, 1, 3]
+    assert visits.find_sharing(items, weights, besides=None, sample=9).visits.tolist() == [0, 1, 3]
 
 
 def test_the_most_recent_visits_are_sampled():
@@ -41,20 +41,20 @@ def test_the_most_recent_visits_are_sampled():
     events = [group(user, 0, at_ms=at_ms) for user, at_ms in ((1, 10), (2, 30), (3, 20))]
     visits = taught(Visits(world(1), np.inf), *events)
 
-    assert visits.sharing(np.array([0]), np.array([1.0]), besides=None, sample=2).visits.tolist() == [1, 2]
+    assert visits.find_sharing(np.array([0]), np.array([1.0]), besides=None, sample=2).visits.tolist() == [1, 2]
 
 
 def test_an_item_keeps_its_last_visits():
     """The first of three is forgotten."""
-    visits = taught(Visits(world(1), np.inf, n_visitors=2), group(1, 0), group(2, 0), group(3, 0))
+    visits = taught(Visits(world(1), np.inf, n_visits=2), group(1, 0), group(2, 0), group(3, 0))
 
-    assert visits.sharing(np.array([0]), np.array([1.0]), besides=None, sample=9).visits.tolist() == [1, 2]
+    assert visits.find_sharing(np.array([0]), np.array([1.0]), besides=None, sample=9).visits.tolist() == [1, 2]
 
 
 def test_the_nearest_are_those_with_the_highest_similarities():
     """All of them where there are not more than k."""
     visits = taught(Visits(world(1), np.inf), group(1, 0), group(2, 0), group(3, 0))
-    found = visits.sharing(np.array([0]), np.array([1.0]), besides=None, sample=9)
+    found = visits.find_sharing(np.array([0]), np.array([1.0]), besides=None, sample=9)
 
     kept, similarities = select_nearest(found, np.array([0.2, 0.1, 0.9]), 2)
     assert sorted(zip(similarities.tolist(), kept.tolist())) == [(0.2, 0), (0.9, 2)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream_rec.config import Settings
+from stream_rec.config import RENAMED, Settings
 from tests.test_docs import TEXTS, generator
 
 FIELDS = {
@@ -59,6 +59,15 @@ def test_every_named_setting_exists():
         if page != "CHANGELOG.md":
             named = set(re.findall(rf"`((?:{sections})\.[a-z_]+)`", text))
             assert named - FIELDS.keys() == set(), page
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_every_renamed_setting_is_in_the_changelog(name: str):
+    """With its new name: whoever updates finds both."""
+    now = f"{name.partition('.')[0]}.{RENAMED[name]}"
+
+    assert f"| `{name}` | `{now}` |" in TEXTS["CHANGELOG.md"]
+    assert now in FIELDS
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -25,7 +25,7 @@ from stream_rec.config import Settings
 from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
-from stream_rec.knowledge.state import KnowledgeConfig
+from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.policy import RankingConfig
 
@@ -83,11 +83,11 @@ def copy_compiled() -> None:
 
     Whether it fits (the source's digest, Python's and numba's versions, the CPU) is for numba to say.
     """
-    folders = {(Path(one.py_func.__code__.co_filename).parent, one.stats.cache_path) for one in dispatchers().values()}
+    folders = {(Path(one.py_func.__code__.co_filename).parent, _cache_of(one)) for one in dispatchers().values()}
     with suppress(OSError):  # what is not copied is compiled
         for program, used in sorted(folders):
             for index in sorted((program / "__pycache__").glob("*.nbi")):
-                _copy_if_newer(index, Path(used))
+                _copy_if_newer(index, used)
 
 
 def _copy_if_newer(index: Path, folder: Path) -> None:
@@ -112,7 +112,15 @@ def dispatchers() -> dict[str, CPUDispatcher]:
 def cache_path() -> Path:
     """Return where the first kernel is kept when it is compiled; others may be elsewhere."""
     kernel = next(iter(dispatchers().values()), None)  # none with NUMBA_DISABLE_JIT
-    return Path(kernel.stats.cache_path) if kernel is not None else Path(__file__).parent
+    return _cache_of(kernel) if kernel is not None else Path(__file__).parent
+
+
+def _cache_of(kernel: CPUDispatcher) -> Path:
+    """Return the folder in which a kernel is kept when it is compiled."""
+    folder = kernel.stats.cache_path
+    if folder is None:
+        raise ValueError(f"{kernel.py_func.__qualname__} is compiled without a cache: use the decorator of kernel.py")
+    return Path(folder)
 
 
 class _Compiling(numba_event.Listener):
@@ -126,11 +134,11 @@ class _Compiling(numba_event.Listener):
         self._of = len(dispatchers())
 
     def __enter__(self) -> _Compiling:
-        numba_event.register("numba:compile", self)
+        numba_event.register("numba:compile", self)  # type: ignore[no-untyped-call]  # numba says no types
         return self
 
     def __exit__(self, *_: object) -> None:
-        numba_event.unregister("numba:compile", self)
+        numba_event.unregister("numba:compile", self)  # type: ignore[no-untyped-call]  # as above
         if self._lock is not None:
             os.close(self._lock)
 

@@ -46,9 +46,9 @@ class Pipeline:
 
     def take(self, ranked: Ranked, events: Sequence[LoggedEvent]) -> UserState:
         """Take one user's events, which ``ranked`` came just before, all at once; return the user's state."""
-        advanced = self._advanced(events)
+        advanced = self._advance(events)
         self.recommender.learn_from(ranked, [(each.kind, each.event) for each in advanced.training_events])
-        self._spread(advanced.signals)
+        self._send_signals(advanced.signals)
         return advanced.state
 
     def rank(self, user_id: str, now_ms: int) -> Ranked:
@@ -57,8 +57,8 @@ class Pipeline:
 
     def fold(self, kind: Kind, event: Interaction) -> UserState:
         """Take one event to the user's state and to what is known of items; return the user's state after it."""
-        advanced = self._advanced([LoggedEvent(kind, event)])
-        self._spread(advanced.signals)
+        advanced = self._advance([LoggedEvent(kind, event)])
+        self._send_signals(advanced.signals)
         return advanced.state
 
     def list_for(self, kind: Kind, event: Interaction, user: UserState) -> Slate:
@@ -66,7 +66,7 @@ class Pipeline:
         arrival = Arrival(event, kind, 0, user.offsets[kind])
         return self.recommender.recommend(event.user_id, user, arrival.as_of)
 
-    def _advanced(self, events: Sequence[LoggedEvent]) -> Advance:
+    def _advance(self, events: Sequence[LoggedEvent]) -> Advance:
         """Take one user's events to the user's state alone."""
         acknowledged = dict(self._last_offset)
         arrivals = []
@@ -81,8 +81,8 @@ class Pipeline:
             self.seen[user_id] = chunks | advanced.chunks
         return advanced
 
-    def _spread(self, signals: Iterable[Signal]) -> None:
-        """Take signals to what is known of items."""
+    def _send_signals(self, signals: Iterable[Signal]) -> None:
+        """Apply signals to what is known of items, as the item stage does."""
         for signal in signals:
             known = knowledge.apply(self.items.get(signal.item_id, knowledge.UNSEEN), [signal], self.settings.knowledge)
             self.items[signal.item_id] = known

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
@@ -23,12 +24,12 @@ from stream_rec.knowledge.visits import visitor_of
 from stream_rec.ranking import fresh_choices
 from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.exposures import Exposures
-from stream_rec.ranking.features import Inputs, inputs
-from stream_rec.ranking.head import Head, HeadConfig, Scored
-from stream_rec.ranking.policy import RankingConfig
+from stream_rec.ranking.features import Inputs, compute_inputs
+from stream_rec.ranking.head import Head, Scored
+from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.reranking.diversify import diversify
-from stream_rec.reranking.explain import explained
-from stream_rec.reranking.explore import Arms, Explored, certain, explore
+from stream_rec.reranking.explain import explain
+from stream_rec.reranking.explore import Arms, Explored, explore, keep_all
 from stream_rec.reranking.fresh_slots import Fresh, fill_fresh_slots
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
 from stream_rec.user.past import Past, past
@@ -50,29 +51,29 @@ class Ranked:
     past: Past
     candidates: Candidates
     scored: Scored
-    best: np.ndarray
-    """(k,) places, the likeliest first."""
-    fresh: np.ndarray
-    """(f,) places of fresh items, ascending."""
+    best: NDArray[np.int64]
+    """(k,) indices of candidates, the likeliest first."""
+    fresh: NDArray[np.int64]
+    """(f,) indices of fresh items, ascending."""
     fresh_inputs: Inputs
-    fresh_best: np.ndarray
-    """(f,) the same places, the best first."""
-    fresh_likely: np.ndarray
+    fresh_best: NDArray[np.int64]
+    """(f,) the same indices, the best first."""
+    fresh_likely: NDArray[np.float64]
     """(f,) how likely each of ``fresh_best`` is chosen, as the expert for fresh items sees it."""
 
 
 class Slots(NamedTuple):
     """A list of candidates, those last that are in it for other reasons than their score."""
 
-    places: np.ndarray
-    """(m,)"""
+    indices: NDArray[np.int64]
+    """(m,) of candidates."""
     n_kept_back: int
     """How many at the end are kept back from exploration: nothing is drawn for them."""
 
     @property
     def n_ranked(self) -> int:
         """How many stand before those."""
-        return len(self.places) - self.n_kept_back
+        return len(self.indices) - self.n_kept_back
 
 
 def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace: Workspace, *, now_ms: int) -> Ranked:
@@ -86,7 +87,7 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
     history = past(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     candidates = retrieve(history, catalog, workspace, own_slot=own_slot, now_ms=now_ms)
-    scored = head.score(inputs(candidates, history, catalog, now_ms))
+    scored = head.score(compute_inputs(candidates, history, catalog, now_ms))
     fresh = scored.inputs.fresh()
     fresh_inputs = scored.inputs.keep(fresh)
     fresh_log_p = head.score_fresh(fresh_inputs)
@@ -104,11 +105,11 @@ def recommend(
     """Return the list, at most ``config.n`` items, best first.
 
     Args:
-        request: Names this list: what is drawn depends on it and on ``config.seed``, see ``draws``.
+        request: Names this list: what is drawn depends on it and on ``config.seed``, see ``draw``.
     """
     slots = Slots(
         *fill_fresh_slots(
-            _varied(ranked, catalog, config),
+            _vary(ranked, catalog, config),
             np.exp(ranked.scored.log_p),
             Fresh(ranked.fresh_best, ranked.fresh_likely),
             config.n,
@@ -118,8 +119,8 @@ def recommend(
     )
     if config.tail_every and exposures.n_lists % config.tail_every == 0:
         slots = _with_unexposed(ranked, slots, config.n, exposures)
-    shown = _explored(ranked, slots, catalog, config, exposures, request)
-    return explained(ranked.past, ranked.candidates, ranked.scored, head, catalog, shown)
+    shown = _explore(ranked, slots, catalog, config, exposures, request)
+    return explain(ranked.past, ranked.candidates, ranked.scored, head, catalog, shown)
 
 
 def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: HeadConfig) -> Head:
@@ -135,18 +136,18 @@ def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: He
     weight_of = (config.view_weight, config.click_weight, config.purchase_weight)
     chosen_rows = np.array([row for row, _ in chosen])
     weights = np.array([weight_of[kind] for _, kind in chosen])
-    places = np.searchsorted(rows, chosen_rows)
-    is_candidate = (rows[np.minimum(places, len(rows) - 1)] == chosen_rows) & (weights > 0)
+    indices = np.searchsorted(rows, chosen_rows)
+    is_candidate = (rows[np.minimum(indices, len(rows) - 1)] == chosen_rows) & (weights > 0)
     if not is_candidate.any():
         return head
-    head = head.learned(ranked.scored, places[is_candidate], weights[is_candidate], config)
-    at = np.searchsorted(ranked.fresh, places[is_candidate])
-    is_fresh = np.append(ranked.fresh, -1)[at] == places[is_candidate]
+    head = head.learn(ranked.scored, indices[is_candidate], weights[is_candidate], config)
+    of_fresh = np.searchsorted(ranked.fresh, indices[is_candidate])
+    is_fresh = np.append(ranked.fresh, -1)[of_fresh] == indices[is_candidate]
     if is_fresh.any():
-        head = head.learned_fresh(ranked.fresh_inputs, at[is_fresh], config)
+        head = head.learn_fresh(ranked.fresh_inputs, of_fresh[is_fresh], config)
     n_chosen, n_fresh = int(is_candidate.sum()), int(is_fresh.sum())
     counted = fresh_choices.count(head.fresh_choices, ranked.scored.inputs.history, n_chosen, n_fresh)
-    return msgspec.structs.replace(head, fresh_choices=counted)
+    return head.count_fresh(counted)
 
 
 def learn(
@@ -157,7 +158,7 @@ def learn(
     drift: DriftWatch,
     config: HeadConfig,
 ) -> tuple[Head, bool]:
-    """Let all that learns learn what a user did; return the head, and whether it should be ``relaxed`` now.
+    """Let all that learns learn what a user did; return the head, and whether it should ``decay`` now.
 
     The items' factors and ``drift`` are changed in place.
 
@@ -168,10 +169,10 @@ def learn(
     head = teach(ranked, chosen, head, config)
     chosen_rows = np.array([row for row, _ in chosen], dtype=np.int64)
     bpr.learn(ranked.candidates.user, chosen_rows, catalog.factors)
-    return head, drift.noticed(ranked.candidates.rows, ranked.scored.log_p, chosen_rows)
+    return head, drift.detect(ranked.candidates.rows, ranked.scored.log_p, chosen_rows)
 
 
-def draws(seed: int, request: str) -> tuple[float, float]:
+def draw(seed: int, request: str) -> tuple[float, float]:
     """Return the two random numbers of one request, uniform in [0, 1): the same whatever came before."""
     digest = hashlib.blake2b(f"{seed}/{request}".encode(), digest_size=16).digest()
     u, v = (int.from_bytes(half, "little") >> 11 for half in (digest[:8], digest[8:]))  # a float holds 53 bits
@@ -213,49 +214,49 @@ def _with_unexposed(ranked: Ranked, slots: Slots, n: int, exposures: Exposures) 
     What is never shown is never chosen; the head alone would leave a tenth to a half of a catalog in the dark.
     """
     unexposed = ranked.best[exposures.of(ranked.candidates.rows[ranked.best]) == 0]
-    unexposed = unexposed[~np.isin(unexposed, slots.places)]
+    unexposed = unexposed[~np.isin(unexposed, slots.indices)]
     if not len(unexposed):
         return slots
     n_ranked = min(slots.n_ranked, n - 1)
-    places = np.append(slots.places[: n - 1], unexposed[:1])
-    return Slots(places, len(places) - n_ranked)
+    indices = np.append(slots.indices[: n - 1], unexposed[:1])
+    return Slots(indices, len(indices) - n_ranked)
 
 
-def _explored(
+def _explore(
     ranked: Ranked, slots: Slots, catalog: Catalog, config: RankingConfig, exposures: Exposures, request: str
 ) -> Explored:
     """Return the list with some slots above those kept back given to fresh items that few have seen."""
     if config.explore_share <= 0:
-        return certain(slots.places)
+        return keep_all(slots.indices)
     is_shown = np.zeros(len(ranked.best), dtype=bool)
-    is_shown[slots.places] = True
+    is_shown[slots.indices] = True
     arms = ranked.fresh_best[~is_shown[ranked.fresh_best]][:ARMS]
     if not len(arms):
-        return certain(slots.places)
+        return keep_all(slots.indices)
     arm_rows = ranked.candidates.rows[arms]
     successes = catalog.knowledge.counts[arm_rows].sum(axis=1)
     return explore(
-        slots.places[: slots.n_ranked],
-        slots.places[slots.n_ranked :],
+        slots.indices[: slots.n_ranked],
+        slots.indices[slots.n_ranked :],
         Arms(arms, successes, exposures.of(arm_rows) + successes),
         config.n - slots.n_kept_back,
         config.explore_share,
-        draws(config.seed, request),
+        draw(config.seed, request),
     )
 
 
-def _varied(ranked: Ranked, catalog: Catalog, config: RankingConfig) -> np.ndarray:
-    """Return the places of the best items, as varied as the settings ask for."""
+def _vary(ranked: Ranked, catalog: Catalog, config: RankingConfig) -> NDArray[np.int64]:
+    """Return the indices of the best items, as varied as the settings ask for."""
     if config.diversity <= 0:
         return ranked.best[: config.n]
-    places = ranked.best[: VARIED * config.n]
-    rows = ranked.candidates.rows[places]
+    indices = ranked.best[: VARIED * config.n]
+    rows = ranked.candidates.rows[indices]
     chosen = diversify(
-        ranked.scored.log_p[places],
+        ranked.scored.log_p[indices],
         catalog.embeddings.of(rows),
         catalog.categories.of(rows),
         catalog.categories.mix(ranked.past.recent_rows),
         config.n,
         config.diversity,
     )
-    return places[chosen]
+    return indices[chosen]

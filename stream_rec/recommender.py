@@ -12,14 +12,15 @@ from typing import Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import EVERYBODY, AsOf, Slate, SlateItem
 from stream_rec.ranking.drift import FACTOR, DriftWatch
 from stream_rec.ranking.exposures import Exposures
-from stream_rec.ranking.head import Head, HeadConfig
-from stream_rec.ranking.policy import RankingConfig
+from stream_rec.ranking.head import Head
+from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.recommend import Ranked, learn, policy_name, rank, recommend, slate
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.state import COLD, UserState
@@ -31,8 +32,8 @@ class KeptHead(Protocol):
     @property
     def head(self) -> Head: ...
 
-    def learned(self, head: Head) -> None: ...
-    def relaxed(self, factor: float) -> None: ...
+    def update(self, head: Head) -> None: ...
+    def decay(self, factor: float) -> None: ...
 
 
 class LocalHead:
@@ -42,13 +43,13 @@ class LocalHead:
         """Begin with nothing learned."""
         self.head = cold
 
-    def learned(self, head: Head) -> None:
+    def update(self, head: Head) -> None:
         """Take the head after one group of choices as the present one."""
         self.head = head
 
-    def relaxed(self, factor: float) -> None:
-        """Let the head learn faster: see ``MixtureHead.relaxed``."""
-        self.head = self.head.relaxed(factor)
+    def decay(self, factor: float) -> None:
+        """Let the head learn faster: see ``MixtureHead.decay``."""
+        self.head = self.head.decay(factor)
 
 
 class Recommender:
@@ -83,7 +84,7 @@ class Recommender:
             user: With that event in it.
             generated_at_ms: The clock's time; None for that of the events, as a replay has no other.
         """
-        made = self._listed(user_id, user, as_of, self._ranking, generated_at_ms)
+        made = self._make_list(user_id, user, as_of, self._ranking, generated_at_ms)
         self.count_shown(np.array([self.catalog.find(item.item_id) for item in made.items]))
         return made
 
@@ -93,7 +94,7 @@ class Recommender:
         Reads only, and has nothing that every so many lists show: those are lists that are counted.
         """
         ranking = msgspec.structs.replace(self._ranking, tail_every=0)
-        return self._listed(user_id, user, as_of, ranking, generated_at_ms)
+        return self._make_list(user_id, user, as_of, ranking, generated_at_ms)
 
     def default_list(self, *, generated_at_ms: int) -> Slate:
         """Return the list for everybody without one of their own. Reads only; it changes only when the world does."""
@@ -114,9 +115,9 @@ class Recommender:
     def learn_from(self, ranked: Ranked, events: Sequence[tuple[Kind, Interaction]]) -> bool:
         """Learn as ``learn`` does, from a ranking that is at hand."""
         head, has_drifted = learn(ranked, events, self.catalog, self.head, self._drift, self._learning)
-        self._head.learned(head)
+        self._head.update(head)
         if has_drifted:
-            self._head.relaxed(FACTOR)
+            self._head.decay(FACTOR)
         return has_drifted
 
     def rank(self, user_id: str, user: UserState, *, now_ms: int) -> Ranked:
@@ -137,7 +138,7 @@ class Recommender:
         """
         return recommend(ranked, self.catalog, self.head, ranking or self._ranking, self._exposures, request)
 
-    def count_shown(self, rows: np.ndarray) -> None:
+    def count_shown(self, rows: NDArray[np.int64]) -> None:
         """Count a list as shown.
 
         Args:
@@ -145,7 +146,7 @@ class Recommender:
         """
         self._exposures.add(rows)
 
-    def _listed(
+    def _make_list(
         self, user_id: str, user: UserState, as_of: AsOf, ranking: RankingConfig, generated_at_ms: int | None
     ) -> Slate:
         ranked = self.rank(user_id, user, now_ms=as_of.timestamp_ms)

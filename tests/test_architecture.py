@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "stream_rec"
 LAYERS = (
-    ("errors", "addresses", "names", "kafka_settings", "stop_signals", "private_folder", "package_data"),
+    ("errors", "addresses", "names", "kernel", "kafka_settings", "stop_signals", "private_folder", "package_data"),
     ("events",),
     ("runtime",),
     ("explain",),
@@ -123,7 +123,7 @@ def test_the_runtime_knows_no_recommender():
     outside = {name for name in needed_by("runtime") if name.split(".")[0] != "runtime"}
 
     assert outside <= {
-        *("errors", "addresses", "names", "kafka_settings", "stop_signals", "private_folder"),
+        *("errors", "addresses", "names", "kernel", "kafka_settings", "stop_signals", "private_folder"),
         *("events", "events.codec", "events.partition", "events.rejected"),
     }
 

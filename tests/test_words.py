@@ -29,6 +29,7 @@ RETIRED = {
     "life": "generation",
     "lives": "generations",
     "originals": "source records",
+    "relaxed": "decayed towards the prior",
     "repaired": "repairs",
     "reserve": "fresh slots",
     "reserved": "kept back",

@@ -14,10 +14,11 @@ Source:
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.factors import Factors
+from stream_rec.kernel import kernel
 from stream_rec.user.past import Past
 
 RATE = 0.03
@@ -38,10 +39,10 @@ LEAST_POOL = 10
 """Choices before anything is learned: fewer are no sample of what is popular."""
 
 
-def folded_in(past: Past, factors: Factors) -> np.ndarray:
+def fold_in(past: Past, factors: Factors) -> NDArray[np.float32]:
     """Return a user's vector, (DIMENSIONS,) float32; 0 for one without own items."""
     latest = np.argsort(past.own_last_ms, kind="stable")[-ITEMS:]
-    return _folded_in(
+    return _fold_in(
         factors.vectors,
         past.own_rows[latest],
         np.minimum(past.own_counts[latest], TIMES).astype(np.int64),
@@ -49,7 +50,7 @@ def folded_in(past: Past, factors: Factors) -> np.ndarray:
     )
 
 
-def affinities(user: np.ndarray, rows: np.ndarray, factors: Factors) -> np.ndarray:
+def compute_affinities(user: NDArray[np.float32], rows: NDArray[np.int64], factors: Factors) -> NDArray[np.float32]:
     """Return how likely the user prefers each of some items to the average one of them, (k,) in (0, 1].
 
     All 0 where nothing is known of the user.
@@ -59,7 +60,7 @@ def affinities(user: np.ndarray, rows: np.ndarray, factors: Factors) -> np.ndarr
     return _affinities(user, rows, factors.vectors)
 
 
-def learn(user: np.ndarray, chosen: np.ndarray, factors: Factors) -> None:
+def learn(user: NDArray[np.float32], chosen: NDArray[np.int64], factors: Factors) -> None:
     """Move the factors of what was chosen, and of what it was compared to.
 
     Args:
@@ -78,8 +79,17 @@ def learn(user: np.ndarray, chosen: np.ndarray, factors: Factors) -> None:
     factors.choose(chosen)
 
 
-@numba.njit(cache=True, fastmath=True)
-def _folded_in(vectors, rows, times, pool):
+@kernel(fastmath=True)
+def _fold_in(
+    vectors: NDArray[np.float32], rows: NDArray[np.int64], times: NDArray[np.int64], pool: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return a user's vector, (d,).
+
+    Args:
+        vectors: (>= n, d) the items' factors.
+        rows: (o,) own items, the oldest first, and ``times``: (o,) how often each is stepped towards.
+        pool: (p,) rows that others chose lately.
+    """
     user = np.zeros(vectors.shape[1], dtype=np.float32)
     if len(pool) < LEAST_POOL:
         return user
@@ -96,24 +106,43 @@ def _folded_in(vectors, rows, times, pool):
     return user
 
 
-@numba.njit(cache=True, fastmath=True)
-def _affinities(user, rows, vectors):
+@kernel(fastmath=True)
+def _affinities(
+    user: NDArray[np.float32], rows: NDArray[np.int64], vectors: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return (k,) sigmoid of how far each item of ``rows``, (k,), is in front of the average one for ``user``, (d,)."""
     margins = np.empty(len(rows), dtype=np.float32)
     average = np.float32(0.0)
-    for place in range(len(rows)):
+    for index in range(len(rows)):
         margin = np.float32(0.0)
         for d in range(len(user)):
-            margin += user[d] * vectors[rows[place], d]
-        margins[place] = margin
+            margin += user[d] * vectors[rows[index], d]
+        margins[index] = margin
         average += margin / np.float32(len(rows))
-    for place in range(len(rows)):
-        behind = min(average - margins[place], np.float32(FAR))
-        margins[place] = np.float32(1.0) / (np.float32(1.0) + np.exp(behind))
+    for index in range(len(rows)):
+        behind = min(average - margins[index], np.float32(FAR))
+        margins[index] = np.float32(1.0) / (np.float32(1.0) + np.exp(behind))
     return margins
 
 
-@numba.njit(cache=True, fastmath=True)
-def _learn(vectors, own, user, chosen, pool, seed):
+@kernel(fastmath=True)
+def _learn(
+    vectors: NDArray[np.float32],
+    own: NDArray[np.float32],
+    user: NDArray[np.float32],
+    chosen: NDArray[np.int64],
+    pool: NDArray[np.int64],
+    seed: np.uint64,
+) -> NDArray[np.int64]:
+    """Take the steps of a group of choices; return the rows that moved, one perhaps twice.
+
+    Args:
+        vectors: (>= n, d) the items' factors, and ``own``: (>= n, d) how far this worker's users moved them; changed
+            in place, as is ``user``, (d,).
+        chosen: (c,) rows.
+        pool: (p,) rows that others chose lately.
+        seed: Of what is drawn.
+    """
     touched = np.empty(2 * len(chosen) * NEGATIVES, dtype=np.int64)
     n_touched = 0
     if len(pool) < LEAST_POOL:
@@ -143,8 +172,8 @@ def _learn(vectors, own, user, chosen, pool, seed):
     return touched[:n_touched]
 
 
-@numba.njit(cache=True, fastmath=True)
-def _hold(vectors, own, row):
+@kernel(fastmath=True)
+def _hold(vectors: NDArray[np.float32], own: NDArray[np.float32], row: int) -> None:
     """Take an item back to ``FARTHEST`` if this worker's users have moved it farther."""
     squares = np.float32(0.0)
     for d in range(own.shape[1]):
@@ -157,17 +186,18 @@ def _hold(vectors, own, row):
             vectors[row, d] -= back
 
 
-@numba.njit(cache=True, fastmath=True)
-def _pull(vectors, user, row, other):
+@kernel(fastmath=True)
+def _pull(vectors: NDArray[np.float32], user: NDArray[np.float32], row: int, other: int) -> np.float32:
     """Return sigmoid(-margin): how wrong it was to rank ``other`` where it did."""
     margin = np.float32(0.0)
     for d in range(len(user)):
         margin += user[d] * (vectors[row, d] - vectors[other, d])
-    return np.float32(1.0) / (np.float32(1.0) + np.exp(margin))
+    wrong: np.float32 = np.float32(1.0) / (np.float32(1.0) + np.exp(margin))
+    return wrong
 
 
-@numba.njit(cache=True)
-def _next(state):
+@kernel()
+def _next(state: np.uint64) -> np.uint64:
     """Return the next of a sequence of well-mixed numbers (splitmix64's step and finish in one)."""
     state += np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

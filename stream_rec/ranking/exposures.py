@@ -6,6 +6,7 @@ A statistic, not bookkeeping: every worker counts its own lists, and a restart b
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 
@@ -17,7 +18,7 @@ class Exposures:
         self._counts = np.zeros(0, dtype=np.int64)
         self.n_lists = 0
 
-    def add(self, rows: np.ndarray) -> None:
+    def add(self, rows: NDArray[np.int64]) -> None:
         """Count one list.
 
         Args:
@@ -28,7 +29,7 @@ class Exposures:
             self._counts = grow(self._counts, int(rows.max()) + 1)
             self._counts[rows] += 1
 
-    def of(self, rows: np.ndarray) -> np.ndarray:
+    def of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the counts of some items."""
         counts = np.zeros(len(rows), dtype=np.int64)
         known = rows < len(self._counts)

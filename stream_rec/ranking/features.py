@@ -11,12 +11,13 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 
-import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.fresh import EVENTS as FRESH_EVENTS
+from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.candidates import Candidates
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, WIDE
@@ -54,10 +55,10 @@ NAMES = tuple(name for names in GROUPS.values() for name in names)
 N = len(NAMES)
 GROUP_OF = np.repeat(np.arange(len(GROUPS)), [len(names) for names in GROUPS.values()])
 NOT_AMOUNTS = {"unseen", "few_events", "own", "own_place", "text_last", "text_taste", "conversion"}
-LOGGED = np.array([place for place, name in enumerate(NAMES) if name not in NOT_AMOUNTS])
+LOGGED = np.array([column for column, name in enumerate(NAMES) if name not in NOT_AMOUNTS])
 INPUTS = N + len(LOGGED)
 """Features and logarithms together: what a head sees of a candidate."""
-INPUT_NAMES = (*NAMES, *(f"log_{NAMES[place]}" for place in LOGGED))
+INPUT_NAMES = (*NAMES, *(f"log_{NAMES[column]}" for column in LOGGED))
 INPUT_GROUP = np.concatenate([GROUP_OF, GROUP_OF[LOGGED]])
 
 HISTORY = (1, 5, 20)
@@ -69,23 +70,23 @@ CONTEXT = len(HISTORY) + 1 + 6
 class Inputs:
     """What the heads see of one list to be made."""
 
-    items: np.ndarray
+    items: NDArray[np.float32]
     """(k, INPUTS) float32 by candidate."""
-    context: np.ndarray
+    context: NDArray[np.float32]
     """(CONTEXT,) float32 what is the same for all of them: the user."""
     history: int
     """Which of the four lengths of history."""
 
-    def fresh(self) -> np.ndarray:
-        """Return the places of the candidates with fewer than ``FRESH_EVENTS`` events, ascending."""
-        return np.flatnonzero(self.items[:, _UNSEEN : _UNSEEN + 2].any(axis=1))
+    def fresh(self) -> NDArray[np.int64]:
+        """Return the indices of the candidates with fewer than ``FRESH_EVENTS`` events, ascending."""
+        return np.flatnonzero(self.items[:, _UNSEEN : _FEW_EVENTS + 1].any(axis=1))
 
-    def keep(self, places: np.ndarray) -> Inputs:
-        """Return the candidates at ``places``."""
-        return Inputs(self.items.take(places, axis=0), self.context, self.history)
+    def keep(self, indices: NDArray[np.int64]) -> Inputs:
+        """Return the candidates at ``indices``."""
+        return Inputs(self.items.take(indices, axis=0), self.context, self.history)
 
 
-def inputs(candidates: Candidates, past: Past, catalog: Catalog, now_ms: int) -> Inputs:
+def compute_inputs(candidates: Candidates, past: Past, catalog: Catalog, now_ms: int) -> Inputs:
     """Return what the heads see of ``candidates``."""
     knowledge = catalog.knowledge
     space = catalog.embeddings.active
@@ -117,7 +118,7 @@ def inputs(candidates: Candidates, past: Past, catalog: Catalog, now_ms: int) ->
         candidates.last,
         candidates.taste,
     )
-    items[:, _AFFINITY] = bpr.affinities(candidates.user, candidates.rows, catalog.factors)
+    items[:, _AFFINITY] = bpr.compute_affinities(candidates.user, candidates.rows, catalog.factors)
     _of_own(
         items,
         candidates.rows,
@@ -132,8 +133,8 @@ def inputs(candidates: Candidates, past: Past, catalog: Catalog, now_ms: int) ->
     return Inputs(items, _context(past, catalog, now_ms), bisect_right(HISTORY, past.n_events))
 
 
-def _context(past: Past, catalog: Catalog, now_ms: int) -> np.ndarray:
-    """Return what is known of the user; shares are drawn towards what is usual among all users."""
+def _context(past: Past, catalog: Catalog, now_ms: int) -> NDArray[np.float32]:
+    """Return what is known of the user, (CONTEXT,); shares are drawn towards what is usual among all users."""
     knowledge = catalog.knowledge
     usual = (knowledge.n_repeats + 1) / (knowledge.n_events + 5)
     history = [0.0] * (len(HISTORY) + 1)
@@ -154,103 +155,158 @@ def _context(past: Past, catalog: Catalog, now_ms: int) -> np.ndarray:
 
 _HALF_LIVES = np.array(HALF_LIVES_MS, dtype=np.float64)
 _NO_VECTORS = np.zeros((0, 0), dtype=np.float32)
-_POPULARITY, _SEEN_1H, _CONVERSION, _REPEAT_RATE = map(
-    NAMES.index, ("popularity", "seen_1h_ago", "conversion", "repeat_rate")
+_POPULARITY, _SEEN_1H, _SEEN_1D, _SEEN_7D, _CONVERSION, _REPEAT_RATE = map(NAMES.index, GROUPS["trending"][-6:])
+_AGE_6H, _AGE_2D, _AGE_14D, _AGE_60D, _UNSEEN, _FEW_EVENTS = map(NAMES.index, GROUPS["fresh"])
+_FOLLOWS_LAST, _FOLLOWS_RECENT, _PRECEDES_LAST, _RECENT_COSINE, _WIDE_COSINE = map(NAMES.index, GROUPS["successors"])
+_STAN, _STAN_AFTER, _AFFINITY = map(NAMES.index, GROUPS["neighbours"])
+_TEXT_LAST, _TEXT_TASTE = map(NAMES.index, GROUPS["similar"])
+_OWN_COUNT, _OWN_1D, _OWN_14D, _OWN_60D, _OWN_PLACE, _OWN_ORDER, _OWN, _OWN_DUE, _OWN_REPEAT_RATE = map(
+    NAMES.index, GROUPS["repeat"]
 )
-_AGE_6H, _UNSEEN = map(NAMES.index, ("age_6h", "unseen"))
-_FOLLOWS_LAST, _STAN, _AFFINITY, _TEXT_LAST, _OWN = map(
-    NAMES.index, ("follows_last", "stan", "affinity", "text_last", "own_count")
-)
+# Columns of ``Inputs.items``; those of popularity are the half-lives', from 0 on.
+
 TINY = 1e-20
 """Below it a feature counts as absent: 1 over the smallest float32 is infinite."""
 _PRIOR = 3.0
 """Events that a rate is drawn towards 0 with."""
 
 
-@numba.njit(cache=True)
-def _of_item(items, rows, levels, counts, repeats, first_ms, last_ms, half_lives, now_ms):
-    """Popularity, age and rates. An event later than ``now_ms`` counts as if it were now."""
-    for place in range(len(rows)):
-        row = rows[place]
+@kernel()
+def _of_item(
+    items: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    levels: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    repeats: NDArray[np.int64],
+    first_ms: NDArray[np.float64],
+    last_ms: NDArray[np.float64],
+    half_lives: NDArray[np.float64],
+    now_ms: float,
+) -> None:
+    """Write popularity, age and rates. An event later than ``now_ms`` counts as if it were now.
+
+    Args:
+        items: (k, INPUTS) zero, changed in place.
+        rows: (k,) of the candidates; ``levels`` to ``last_ms`` are by row, as of ``Knowledge``.
+        half_lives: (h,) milliseconds, of the columns of ``levels``.
+    """
+    for index in range(len(rows)):
+        row = rows[index]
         n_events = counts[row, 0] + counts[row, 1] + counts[row, 2]
         if n_events == 0:
-            items[place, _UNSEEN] = 1.0
+            items[index, _UNSEEN] = 1.0
             continue
         now = max(now_ms, last_ms[row])
         for h in range(len(half_lives)):
-            items[place, h] = 2.0 ** (levels[row, h] - now / half_lives[h])
-        items[place, _POPULARITY] = n_events
+            items[index, h] = 2.0 ** (levels[row, h] - now / half_lives[h])
+        items[index, _POPULARITY] = n_events
         idle = now - last_ms[row]
-        items[place, _SEEN_1H] = np.exp(-idle / HOUR_MS)
-        items[place, _SEEN_1H + 1] = np.exp(-idle / DAY_MS)
-        items[place, _SEEN_1H + 2] = np.exp(-idle / (7 * DAY_MS))
-        items[place, _CONVERSION] = (counts[row, 1] + counts[row, 2]) / n_events
-        items[place, _REPEAT_RATE] = repeats[row] / (n_events + _PRIOR)
+        items[index, _SEEN_1H] = np.exp(-idle / HOUR_MS)
+        items[index, _SEEN_1D] = np.exp(-idle / DAY_MS)
+        items[index, _SEEN_7D] = np.exp(-idle / (7 * DAY_MS))
+        items[index, _CONVERSION] = (counts[row, 1] + counts[row, 2]) / n_events
+        items[index, _REPEAT_RATE] = repeats[row] / (n_events + _PRIOR)
         age = now - first_ms[row]
-        items[place, _AGE_6H] = np.exp(-age / (DAY_MS / 4))
-        items[place, _AGE_6H + 1] = np.exp(-age / (2 * DAY_MS))
-        items[place, _AGE_6H + 2] = np.exp(-age / (14 * DAY_MS))
-        items[place, _AGE_6H + 3] = np.exp(-age / (60 * DAY_MS))
+        items[index, _AGE_6H] = np.exp(-age / (DAY_MS / 4))
+        items[index, _AGE_2D] = np.exp(-age / (2 * DAY_MS))
+        items[index, _AGE_14D] = np.exp(-age / (14 * DAY_MS))
+        items[index, _AGE_60D] = np.exp(-age / (60 * DAY_MS))
         if n_events < FRESH_EVENTS:
-            items[place, _UNSEEN + 1] = 1.0
+            items[index, _FEW_EVENTS] = 1.0
 
 
-@numba.njit(cache=True, fastmath=True)
-def _of_sources(items, rows, values, successor_rows, weights, n, total, total_before, last_row, vectors, last, taste):
-    """Co-visits, session kNN and text."""
-    for place in range(len(rows)):
-        row = rows[place]
+@kernel(fastmath=True)
+def _of_sources(
+    items: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    values: NDArray[np.float32],
+    successor_rows: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    n: NDArray[np.int32],
+    total: NDArray[np.float64],
+    total_before: NDArray[np.float64],
+    last_row: int,
+    vectors: NDArray[np.float32],
+    last: NDArray[np.float32],
+    taste: NDArray[np.float32],
+) -> None:
+    """Write co-visits, session kNN and text.
+
+    Args:
+        items: (k, INPUTS) changed in place.
+        rows: (k,) of the candidates, and ``values``: (k, columns) what the sources say of each.
+        successor_rows: To ``total_before`` as of ``Successors``, by row.
+        last_row: Of the user's last item, -1 where there is none.
+        vectors: (>= some, d) by row, and ``last`` and ``taste``: (d,) as of ``Candidates``.
+    """
+    for index in range(len(rows)):
+        row = rows[index]
         popular = np.sqrt(1.0 + total_before[row] + total[row])
-        items[place, _FOLLOWS_LAST] = values[place, LAST]
-        items[place, _FOLLOWS_LAST + 1] = values[place, RECENT]
+        items[index, _FOLLOWS_LAST] = values[index, LAST]
+        items[index, _FOLLOWS_RECENT] = values[index, RECENT]
         if last_row >= 0 and total[row] > 0.0:
-            for at in range(n[row]):
-                if successor_rows[row, at] == last_row:
-                    items[place, _FOLLOWS_LAST + 2] = weights[row, at] / total[row]
+            for k in range(n[row]):
+                if successor_rows[row, k] == last_row:
+                    items[index, _PRECEDES_LAST] = weights[row, k] / total[row]
                     break
-        items[place, _FOLLOWS_LAST + 3] = values[place, RECENT] / popular
-        items[place, _FOLLOWS_LAST + 4] = values[place, WIDE] / popular
-        items[place, _STAN] = values[place, STAN]
-        items[place, _STAN + 1] = values[place, AFTER]
+        items[index, _RECENT_COSINE] = values[index, RECENT] / popular
+        items[index, _WIDE_COSINE] = values[index, WIDE] / popular
+        items[index, _STAN] = values[index, STAN]
+        items[index, _STAN_AFTER] = values[index, AFTER]
         if last_row >= 0 and row < len(vectors):
             near_last, near_taste = np.float32(0.0), np.float32(0.0)
             for d in range(len(last)):
                 near_last += vectors[row, d] * last[d]
                 near_taste += vectors[row, d] * taste[d]
-            items[place, _TEXT_LAST] = near_last
-            items[place, _TEXT_LAST + 1] = near_taste
+            items[index, _TEXT_LAST] = near_last
+            items[index, _TEXT_TASTE] = near_taste
 
 
-@numba.njit(cache=True)
-def _of_own(items, rows, own_rows, own_counts, own_first_ms, own_last_ms, recent_rows, now_ms):
-    """What the user did with the item before: how often, how long ago, and whether it is due again."""
+@kernel()
+def _of_own(
+    items: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    own_rows: NDArray[np.int64],
+    own_counts: NDArray[np.float64],
+    own_first_ms: NDArray[np.float64],
+    own_last_ms: NDArray[np.float64],
+    recent_rows: NDArray[np.int64],
+    now_ms: float,
+) -> None:
+    """Write what the user did with the item before: how often, how long ago, and whether it is due again.
+
+    Args:
+        items: (k, INPUTS) changed in place; the column of repeats is there already.
+        rows: (k,) of the candidates, ascending.
+        own_rows: (o,) to ``recent_rows``, (r,), as of ``Past``.
+    """
     latest = np.argsort(-own_last_ms)
     n_later = 0  # different times of later items: orders ago, or events
-    for at in range(len(own_rows)):
-        k = latest[at]
-        if at and own_last_ms[k] < own_last_ms[latest[at - 1]]:
+    for number in range(len(own_rows)):
+        k = latest[number]
+        if number and own_last_ms[k] < own_last_ms[latest[number - 1]]:
             n_later += 1
-        place = np.searchsorted(rows, own_rows[k])
-        if place == len(rows) or rows[place] != own_rows[k]:
+        index = np.searchsorted(rows, own_rows[k])
+        if index == len(rows) or rows[index] != own_rows[k]:
             continue
         age = max(now_ms - own_last_ms[k], 0.0)
-        items[place, _OWN] = np.log1p(own_counts[k])
-        items[place, _OWN + 1] = np.exp(-age / DAY_MS)
-        items[place, _OWN + 2] = np.exp(-age / (14 * DAY_MS))
-        items[place, _OWN + 3] = np.exp(-age / (60 * DAY_MS))
-        items[place, _OWN + 5] = 1.0 / (1.0 + n_later)
-        items[place, _OWN + 6] = 1.0
+        items[index, _OWN_COUNT] = np.log1p(own_counts[k])
+        items[index, _OWN_1D] = np.exp(-age / DAY_MS)
+        items[index, _OWN_14D] = np.exp(-age / (14 * DAY_MS))
+        items[index, _OWN_60D] = np.exp(-age / (60 * DAY_MS))
+        items[index, _OWN_ORDER] = 1.0 / (1.0 + n_later)
+        items[index, _OWN] = 1.0
         if own_counts[k] >= 2:
             gap = (own_last_ms[k] - own_first_ms[k]) / (own_counts[k] - 1) + 1000.0
-            items[place, _OWN + 7] = np.exp(-abs(age - gap) / gap)
-        items[place, _OWN + 8] = items[place, _REPEAT_RATE]
+            items[index, _OWN_DUE] = np.exp(-abs(age - gap) / gap)
+        items[index, _OWN_REPEAT_RATE] = items[index, _REPEAT_RATE]
     for k in range(len(recent_rows)):
-        place = np.searchsorted(rows, recent_rows[k])
-        if place < len(rows) and rows[place] == recent_rows[k]:
-            items[place, _OWN + 4] = 1.0 / (1.0 + k)
+        index = np.searchsorted(rows, recent_rows[k])
+        if index < len(rows) and rows[index] == recent_rows[k]:
+            items[index, _OWN_PLACE] = 1.0 / (1.0 + k)
 
 
-def _scale(items: np.ndarray) -> None:
+def _scale(items: NDArray[np.float32]) -> None:
     """Divide each feature by its largest size, and add the logarithms, at most 1 too."""
     _divide_by_largest(items)
     logarithms = items.take(LOGGED, axis=1)  # numpy's logarithms come eight at once, numba's one by one
@@ -260,16 +316,17 @@ def _scale(items: np.ndarray) -> None:
     np.multiply(logarithms, np.float32(1 / np.log(51.0)), out=items[:, N:])
 
 
-@numba.njit(cache=True, fastmath=True)
-def _divide_by_largest(items):
+@kernel(fastmath=True)
+def _divide_by_largest(items: NDArray[np.float32]) -> None:
+    """Divide each of the first ``N`` columns of ``items``, (k, INPUTS), by its largest size, in place."""
     scale = np.zeros(N, dtype=np.float32)
-    for place in range(items.shape[0]):
+    for index in range(items.shape[0]):
         for f in range(N):
-            size = abs(items[place, f])
+            size = abs(items[index, f])
             if size > scale[f]:
                 scale[f] = size
     for f in range(N):
         scale[f] = np.float32(1.0) / scale[f] if scale[f] > TINY else np.float32(0.0)
-    for place in range(items.shape[0]):
+    for index in range(items.shape[0]):
         for f in range(N):
-            items[place, f] *= scale[f]
+            items[index, f] *= scale[f]

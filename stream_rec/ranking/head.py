@@ -12,17 +12,18 @@ Source:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import msgspec
-import numba
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
+from stream_rec.kernel import kernel
 from stream_rec.ranking import linear_head, network_head
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUTS, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
-from stream_rec.ranking.linear_head import LinearHead
+from stream_rec.ranking.linear_head import LinearHead, Step
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.ranking.policy import HeadConfig
 
@@ -32,30 +33,31 @@ class Scored:
     """What the head says of one list's candidates."""
 
     inputs: Inputs
-    log_p: np.ndarray
+    log_p: NDArray[np.float64]
     """(k,) the mixture's log-probability that an item is the one chosen."""
-    linear: np.ndarray
+    linear: NDArray[np.floating]
     """(k,) the linear expert's, and ``network``: (k,) the network's."""
-    network: np.ndarray
-    hidden: np.ndarray
+    network: NDArray[np.floating]
+    hidden: NDArray[np.floating]
     """(k, h) the network's hidden layer, for learning."""
 
 
 class Head(Protocol):
-    """What ranking, learning and explaining need of a head. Arguments and results as of ``MixtureHead``.
+    """What ranking, learning and explaining need of a head. Arguments and results as of ``MixtureHead``."""
 
-    It is a msgspec struct too, so that ``teach`` can put other ``fresh_choices`` into it.
-    """
-
-    fresh_choices: FreshChoices
-    n_choices: int
-
+    @property
+    def fresh_choices(self) -> FreshChoices: ...
+    @property
+    def n_choices(self) -> int: ...
     def score(self, inputs: Inputs) -> Scored: ...
-    def score_fresh(self, inputs: Inputs) -> np.ndarray: ...
-    def contributions(self, scored: Scored, places: np.ndarray) -> np.ndarray: ...
-    def learned(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> Self: ...
-    def learned_fresh(self, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> Self: ...
-    def relaxed(self, factor: float) -> Self: ...
+    def score_fresh(self, inputs: Inputs) -> NDArray[np.floating]: ...
+    def contributions(self, scored: Scored, indices: NDArray[np.int64]) -> NDArray[np.float32]: ...
+    def learn(
+        self, scored: Scored, chosen: NDArray[np.int64], weights: NDArray[np.float64], config: HeadConfig
+    ) -> Self: ...
+    def learn_fresh(self, inputs: Inputs, chosen: NDArray[np.int64], config: HeadConfig) -> Self: ...
+    def count_fresh(self, counts: FreshChoices) -> Self: ...
+    def decay(self, factor: float) -> Self: ...
 
 
 class MixtureHead(Struct, frozen=True):
@@ -73,29 +75,31 @@ class MixtureHead(Struct, frozen=True):
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
-        linear = log_softmax(linear_head.scores(self.linear, inputs.items, inputs.history))
-        hidden = network_head.hidden(self.network, inputs.items, inputs.context)
-        network = log_softmax(network_head.scores(self.network, hidden))
-        return Scored(inputs, _mixed(linear, network, self.record[1] - self.record[0]), linear, network, hidden)
+        linear = log_softmax(linear_head.score(self.linear, inputs.items, inputs.history))
+        hidden = network_head.compute_hidden(self.network, inputs.items, inputs.context)
+        network = log_softmax(network_head.score(self.network, hidden))
+        return Scored(inputs, _mix(linear, network, self.record[1] - self.record[0]), linear, network, hidden)
 
-    def score_fresh(self, inputs: Inputs) -> np.ndarray:
+    def score_fresh(self, inputs: Inputs) -> NDArray[np.floating]:
         """Return (k,) log-probabilities among fresh items alone.
 
         Args:
             inputs: Of the fresh candidates, scaled together with all the others.
         """
-        return log_softmax(linear_head.scores(self.fresh, inputs.items, inputs.history))
+        return log_softmax(linear_head.score(self.fresh, inputs.items, inputs.history))
 
-    def contributions(self, scored: Scored, places: np.ndarray) -> np.ndarray:
+    def contributions(self, scored: Scored, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what speaks for some candidates over the average one, (k, INPUTS), as the linear expert sees it."""
         items = scored.inputs.items
-        return (items[places] - average(items)) * linear_head.effective(self.linear, scored.inputs.history)
+        return (items[indices] - average(items)) * linear_head.add_weights(self.linear, scored.inputs.history)
 
-    def learned(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> MixtureHead:
+    def learn(
+        self, scored: Scored, chosen: NDArray[np.int64], weights: NDArray[np.float64], config: HeadConfig
+    ) -> MixtureHead:
         """Return the head after one group of choices.
 
         Args:
-            chosen: (c,) places of the candidates chosen, c at least 1; a place may stand there twice.
+            chosen: (c,) indices of the candidates chosen, c at least 1; one may stand there twice.
             weights: (c,) how much each choice counts, above 0.
         """
         inputs = scored.inputs
@@ -104,22 +108,20 @@ class MixtureHead(Struct, frozen=True):
         forgetting = 1.0 + self.n_choices / config.forget_choices
         return msgspec.structs.replace(
             self,
-            linear=linear_head.learned(
+            linear=linear_head.learn(
                 self.linear,
                 inputs.items,
                 inputs.history,
                 linear_errors,
-                rate=config.rate,
-                forgetting=forgetting,
+                Step(config.rate, forgetting),
             ),
-            network=network_head.learned(
+            network=network_head.learn(
                 self.network,
                 inputs.items,
                 inputs.context,
                 scored.hidden,
                 network_errors,
-                rate=config.network_rate,
-                forgetting=forgetting,
+                Step(config.network_rate, forgetting),
             ),
             record=(
                 config.memory * self.record[0] + of_linear,
@@ -128,18 +130,22 @@ class MixtureHead(Struct, frozen=True):
             n_choices=self.n_choices + 1,
         )
 
-    def learned_fresh(self, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> MixtureHead:
+    def learn_fresh(self, inputs: Inputs, chosen: NDArray[np.int64], config: HeadConfig) -> MixtureHead:
         """Return the head after choices of fresh items, learned against the other fresh candidates.
 
         Args:
             inputs: As of ``score_fresh``.
-            chosen: (c,) places among them, c at least 1.
+            chosen: (c,) indices among them, c at least 1.
         """
         errors, _ = _errors(self.score_fresh(inputs), chosen, np.ones(len(chosen)))
-        fresh = linear_head.learned(self.fresh, inputs.items, inputs.history, errors, rate=config.rate)
+        fresh = linear_head.learn(self.fresh, inputs.items, inputs.history, errors, Step(config.rate))
         return msgspec.structs.replace(self, fresh=fresh)
 
-    def relaxed(self, factor: float) -> MixtureHead:
+    def count_fresh(self, counts: FreshChoices) -> MixtureHead:
+        """Return the head with other counts of fresh choices."""
+        return msgspec.structs.replace(self, fresh_choices=counts)
+
+    def decay(self, factor: float) -> MixtureHead:
         """Return the head that learns faster, for when choices have changed: see ``drift``.
 
         Args:
@@ -147,9 +153,9 @@ class MixtureHead(Struct, frozen=True):
         """
         return msgspec.structs.replace(
             self,
-            linear=linear_head.relaxed(self.linear, factor),
-            network=network_head.relaxed(self.network, factor),
-            fresh=linear_head.relaxed(self.fresh, factor),
+            linear=linear_head.decay(self.linear, factor),
+            network=network_head.decay(self.network, factor),
+            fresh=linear_head.decay(self.fresh, factor),
             record=(factor * self.record[0], factor * self.record[1]),
         )
 
@@ -164,54 +170,63 @@ def cold(config: HeadConfig, seed: int) -> MixtureHead:
     )
 
 
-def average(items: np.ndarray) -> np.ndarray:
+def average(items: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the average candidate, (f,): as a product, which takes a third of the time of ``mean``."""
-    return np.ones(len(items), dtype=items.dtype) @ items / len(items)
+    ones: NDArray[np.float32] = np.ones(len(items), dtype=items.dtype)
+    mean: NDArray[np.float32] = ones @ items / np.float32(len(items))
+    return mean
 
 
-@numba.njit(cache=True)
-def log_softmax(scores: np.ndarray) -> np.ndarray:
-    """Return log-probabilities, (k,) of the scores' type; finite for finite scores."""
+@kernel()
+def log_softmax(scores: NDArray[np.floating]) -> NDArray[Any]:
+    """Return the log-probabilities of scores, (k,) of their type; finite for finite scores."""
     log_p = np.empty_like(scores)
     if len(scores) == 0:
         return log_p
     highest, total = scores.max(), 0.0
-    for place in range(len(scores)):
-        log_p[place] = scores[place] - highest
-        total += np.exp(log_p[place])
+    for index in range(len(scores)):
+        log_p[index] = scores[index] - highest
+        total += np.exp(log_p[index])
     log_total = np.log(total)
-    for place in range(len(scores)):
-        log_p[place] -= log_total
+    for index in range(len(scores)):
+        log_p[index] -= log_total
     return log_p
 
 
-@numba.njit(cache=True)
-def _mixed(linear, network, gap):
-    """Return (k,) float64 log-probabilities of the mixture, in which the network has odds of exp(gap) to 1."""
+@kernel()
+def _mix(linear: NDArray[np.floating], network: NDArray[np.floating], gap: float) -> NDArray[np.float64]:
+    """Return (k,) log-probabilities of the mixture of two, the network of which has odds of exp(gap) to 1."""
     log_p = np.empty(len(linear))
     log_linear, log_network = -_log_of_sum(0.0, gap), -_log_of_sum(0.0, -gap)
-    for place in range(len(linear)):
-        log_p[place] = _log_of_sum(linear[place] + log_linear, network[place] + log_network)
+    for index in range(len(linear)):
+        log_p[index] = _log_of_sum(linear[index] + log_linear, network[index] + log_network)
     return log_p
 
 
-@numba.njit(cache=True)
-def _log_of_sum(one, other):
+@kernel()
+def _log_of_sum(one: float, other: float) -> float:
     """Return log(exp(one) + exp(other))."""
-    return max(one, other) + np.log1p(np.exp(-abs(one - other)))
+    log_sum: float = max(one, other) + np.log1p(np.exp(-abs(one - other)))
+    return log_sum
 
 
-@numba.njit(cache=True, error_model="numpy")
-def _errors(log_p, chosen, weights):
+@kernel(error_model="numpy")
+def _errors(
+    log_p: NDArray[np.floating], chosen: NDArray[np.int64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], float]:
     """Return (k,) float32 target less probability, times a strength, and the mean log-probability of the target.
 
     A group of many is heard more than a single choice, but not as often as it has choices: sqrt of their weights.
+
+    Args:
+        log_p: (k,) the head's.
+        chosen: (c,) indices, and ``weights``: (c,) how much each counts, above 0.
     """
     total = weights.sum()
     strength = np.sqrt(total)
     errors = np.empty(len(log_p), dtype=np.float32)
-    for place in range(len(log_p)):
-        errors[place] = -strength * np.exp(log_p[place])
+    for index in range(len(log_p)):
+        errors[index] = -strength * np.exp(log_p[index])
     likelihood = 0.0
     for k in range(len(chosen)):
         share = weights[k] / total

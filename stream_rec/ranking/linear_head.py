@@ -8,10 +8,14 @@ user, those by length of history only the difference, so that groups that come s
 
 from __future__ import annotations
 
-import numba
+from typing import NamedTuple
+
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from stream_rec.kernel import kernel
 
 EPSILON = 1e-8
 
@@ -19,10 +23,10 @@ EPSILON = 1e-8
 class LinearHead(Struct, frozen=True):
     """Weights and AdaGrad's sums. Arrays are never changed in place."""
 
-    weights: np.ndarray
+    weights: NDArray[np.float64]
     """(1 + histories, f) float64: shared, then by length of history."""
-    squares: np.ndarray
-    """(1 + histories, f) sums of squared gradients."""
+    squares: NDArray[np.float64]
+    """(1 + histories, f) float64 sums of squared gradients."""
 
 
 def cold(n_inputs: int, n_histories: int) -> LinearHead:
@@ -31,40 +35,50 @@ def cold(n_inputs: int, n_histories: int) -> LinearHead:
     return LinearHead(np.zeros(shape), np.full(shape, EPSILON))
 
 
-def scores(head: LinearHead, items: np.ndarray, history: int) -> np.ndarray:
+def score(head: LinearHead, items: NDArray[np.float32], history: int) -> NDArray[np.float32]:
     """Return (k,) scores, higher is better.
 
     Args:
         items: (k, f) inputs.
     """
-    return items @ effective(head, history)
+    scores: NDArray[np.float32] = items @ add_weights(head, history)
+    return scores
 
 
-def effective(head: LinearHead, history: int) -> np.ndarray:
+def add_weights(head: LinearHead, history: int) -> NDArray[np.float32]:
     """Return (f,) float32 the weights for one length of history."""
-    return (head.weights[0] + head.weights[1 + history]).astype(np.float32)
+    weights: NDArray[np.float64] = head.weights[0] + head.weights[1 + history]
+    return weights.astype(np.float32)
 
 
-def learned(
-    head: LinearHead, items: np.ndarray, history: int, errors: np.ndarray, *, rate: float, forgetting: float = 1.0
+class Step(NamedTuple):
+    """How far one group of choices may move the weights, by AdaGrad.
+
+    Source:
+        Duchi, Hazan, Singer. Adaptive Subgradient Methods. JMLR 12, 2011.
+    """
+
+    rate: float
+    """Step size, above 0: no weight moves further at once."""
+    forgetting: float = 1.0
+    """What the past squares are divided by, at least 1, so that steps do not become ever shorter."""
+
+
+def learn(
+    head: LinearHead, items: NDArray[np.float32], history: int, errors: NDArray[np.floating], step: Step
 ) -> LinearHead:
     """Return the head after one step.
 
     Args:
         errors: (k,) what each score should rise by: target less probability.
-        rate: AdaGrad's step size, above 0: no weight moves further at once.
-        forgetting: What the past squares are divided by, at least 1, so that steps do not become ever shorter.
-
-    Source:
-        Duchi, Hazan, Singer. Adaptive Subgradient Methods. JMLR 12, 2011.
     """
     gradient = errors.astype(np.float32, copy=False) @ items  # a float64 would make a copy of all items
     weights, squares = head.weights.copy(), head.squares.copy()
-    _step(weights, squares, gradient, 1 + history, rate, forgetting)
+    _step(weights, squares, gradient, 1 + history, step.rate, step.forgetting)
     return LinearHead(weights, squares)
 
 
-def relaxed(head: LinearHead, factor: float) -> LinearHead:
+def decay(head: LinearHead, factor: float) -> LinearHead:
     """Return the head with steps longer by 1 / sqrt(factor) and the same weights, for when choices have changed.
 
     Args:
@@ -73,9 +87,21 @@ def relaxed(head: LinearHead, factor: float) -> LinearHead:
     return replace(head, squares=np.maximum(factor * head.squares, EPSILON))
 
 
-@numba.njit(cache=True, error_model="numpy")
-def _step(weights, squares, gradient, part, rate, forgetting):
-    """Move the shared weights and those of ``part``, in place."""
+@kernel(error_model="numpy")
+def _step(
+    weights: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    gradient: NDArray[np.float32],
+    part: int,
+    rate: float,
+    forgetting: float,
+) -> None:
+    """Move the shared weights and those of ``part``, in place.
+
+    Args:
+        weights: (1 + histories, f), as ``squares``.
+        gradient: (f,) in which direction.
+    """
     for row in (0, part):
         for f in range(len(gradient)):
             slope = np.float64(gradient[f])

@@ -22,18 +22,21 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from stream_rec.errors import SettingsError, StateVersionError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUT_NAMES
 from stream_rec.ranking.fresh_choices import HALF_LIFE_EVENTS, NOTHING, FreshChoices
-from stream_rec.ranking.head import HeadConfig, MixtureHead
+from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.network_head import NetworkHead
+from stream_rec.ranking.policy import HeadConfig
 
 VERSION = 1
 MEMORY = 100.0
@@ -54,11 +57,11 @@ class MalformedContribution(ValueError):
 class Contribution(Struct, frozen=True, eq=False):
     """What one worker has learned by its own choices. Arrays are never changed in place."""
 
-    moved: np.ndarray
+    shift: NDArray[np.float64]
     """(p,) float64 how far from the cold head, for all weights of all experts."""
-    squares: np.ndarray
+    squares: NDArray[np.float64]
     """(p,) float64 sums of squared gradients, without the cold head's."""
-    sums: np.ndarray
+    sums: NDArray[np.float64]
     """(N_SUMS,) float64 the experts' record and the counts of fresh choices, which fade."""
     n_choices: int
 
@@ -91,19 +94,19 @@ class SharedHead:
         self._others: dict[str, Contribution] = {}
         self._arrived: dict[str, Contribution] = {}
 
-    def learned(self, head: MixtureHead) -> None:
+    def update(self, head: MixtureHead) -> None:
         """Take the head after one ``teach`` as the present one."""
         if head is not self.head:
             self.head = head
             self.has_learned = True
 
-    def relaxed(self, factor: float) -> None:
-        """Let the head learn faster: see ``MixtureHead.relaxed``.
+    def decay(self, factor: float) -> None:
+        """Let the head learn faster: see ``MixtureHead.decay``.
 
-        Of what is shared only the worker's own part is relaxed. Others relax theirs when they notice the change.
+        Of what is shared only the worker's own part decays. Others let theirs decay when they notice the change.
         """
         own = self.own()
-        self.head = self.head.relaxed(factor)
+        self.head = self.head.decay(factor)
         record = np.concatenate([factor * own.sums[:2], own.sums[2:]])
         self._begin(self.head, msgspec.structs.replace(own, squares=factor * own.squares, sums=record))
 
@@ -148,16 +151,16 @@ class SharedHead:
             _sums(self.head) - self._fade() * _sums(self._begun),
             n_own,
         )
-        return added(msgspec.structs.replace(self._own, sums=self._fade() * self._own.sums), step)
+        return add(msgspec.structs.replace(self._own, sums=self._fade() * self._own.sums), step)
 
     def _put_together(self, own: Contribution) -> None:
-        self.head = together(self._cold, [own, *self._others.values()])
+        self.head = combine(self._cold, [own, *self._others.values()])
         self._begin(self.head, own)
 
     def _begin(self, head: MixtureHead, own: Contribution) -> None:
         self._begun, self._own = head, own
 
-    def _fade(self) -> np.ndarray:
+    def _fade(self) -> NDArray[np.float64]:
         """Return what is left by now of each sum that the head held at its beginning."""
         n_steps = self.head.n_choices - self._begun.n_choices
         fade = np.full(N_SUMS, 2.0 ** (-n_steps / HALF_LIFE_EVENTS))
@@ -183,23 +186,23 @@ def nothing(cold: MixtureHead) -> Contribution:
     return Contribution(zeros, zeros, np.zeros(N_SUMS), 0)
 
 
-def added(first: Contribution, second: Contribution) -> Contribution:
+def add(first: Contribution, second: Contribution) -> Contribution:
     """Return what both have contributed together."""
     return Contribution(
-        first.moved + second.moved,
+        first.shift + second.shift,
         first.squares + second.squares,
         first.sums + second.sums,
         first.n_choices + second.n_choices,
     )
 
 
-def together(cold: MixtureHead, contributions: Iterable[Contribution]) -> MixtureHead:
+def combine(cold: MixtureHead, contributions: Iterable[Contribution]) -> MixtureHead:
     """Return the head that has learned all of the contributions, one of each worker."""
     total = nothing(cold)
     for contribution in contributions:
-        total = added(total, contribution)
+        total = add(total, contribution)
     weights, squares = _flat(cold)
-    return _head(cold, weights + total.moved, squares + total.squares, total.sums, total.n_choices)
+    return _head(cold, weights + total.shift, squares + total.squares, total.sums, total.n_choices)
 
 
 def fingerprint(cold: MixtureHead) -> bytes:
@@ -220,10 +223,11 @@ def encode(contribution: Contribution, of: bytes) -> bytes:
         MalformedContribution: a number is not finite, or too large for float32.
     """
     with np.errstate(over="ignore"):
-        numbers = np.concatenate([contribution.moved, contribution.squares]).astype("<f4")
+        numbers = np.concatenate([contribution.shift, contribution.squares]).astype("<f4")
     _require_numbers(numbers, contribution.sums)
     header = _HEADER.pack(VERSION, of, contribution.n_choices)
-    return header + contribution.sums.astype("<f8").tobytes() + numbers.tobytes()
+    value: bytes = header + contribution.sums.astype("<f8").tobytes() + numbers.tobytes()
+    return value
 
 
 def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
@@ -247,22 +251,22 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
     sums = np.frombuffer(data, "<f8", N_SUMS, _HEADER.size).astype(np.float64)
     numbers = np.frombuffer(data, "<f4", 2 * n, numbers_at).astype(np.float64)
     _require_numbers(numbers, sums)
-    moved, squares = numbers[:n], numbers[n:]
+    shift, squares = numbers[:n], numbers[n:]
     if squares.min() < 0:
         raise MalformedContribution("a sum of squares below 0")
-    if max(np.abs(moved).max(), squares.max() ** 0.5) > LARGEST:
+    if max(np.abs(shift).max(), squares.max() ** 0.5) > LARGEST:
         raise MalformedContribution(f"a weight moved by more than {LARGEST:g}, or a square larger than its square")
     if sums[2:].min() < -ROUNDING or np.abs(sums).max() > MOST_CHOICES or n_choices > MOST_CHOICES:
         raise MalformedContribution(f"a count below 0, or above {MOST_CHOICES}")
-    return Contribution(moved, squares, sums, n_choices)
+    return Contribution(shift, squares, sums, n_choices)
 
 
-def _require_numbers(*arrays: np.ndarray) -> None:
+def _require_numbers(*arrays: NDArray[np.float64]) -> None:
     if not all(np.isfinite(array).all() for array in arrays):
         raise MalformedContribution("a number is not finite")
 
 
-def _flat(head: MixtureHead) -> tuple[np.ndarray, np.ndarray]:
+def _flat(head: MixtureHead) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return all weights and all sums of squares in one row each, float64. ``_head`` turns it round."""
     linear, fresh, network = head.linear, head.fresh, head.network
     weights = (linear.weights, fresh.weights, network.of_items, network.of_context, network.output)
@@ -270,14 +274,29 @@ def _flat(head: MixtureHead) -> tuple[np.ndarray, np.ndarray]:
         *(linear.squares, fresh.squares),
         *(network.squares_of_items, network.squares_of_context, network.squares_of_output),
     )
-    return tuple(np.concatenate([array.ravel() for array in arrays], dtype=np.float64) for arrays in (weights, squares))
+    return _in_one_row(weights), _in_one_row(squares)
 
 
-def _head(like: MixtureHead, weights: np.ndarray, squares: np.ndarray, sums: np.ndarray, n_choices: int) -> MixtureHead:
-    shaped = (like.linear.weights, like.fresh.weights, like.network.of_items, like.network.of_context)
+def _in_one_row(arrays: Iterable[NDArray[np.floating]]) -> NDArray[np.float64]:
+    return np.concatenate([array.ravel() for array in arrays], dtype=np.float64)
+
+
+def _head(
+    like: MixtureHead,
+    weights: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    n_choices: int,
+) -> MixtureHead:
+    shaped: tuple[NDArray[np.floating], ...] = (
+        like.linear.weights,
+        like.fresh.weights,
+        like.network.of_items,
+        like.network.of_context,
+    )
     ends = np.cumsum([array.size for array in shaped])
 
-    def cut(flat: np.ndarray) -> tuple[np.ndarray, ...]:
+    def cut(flat: NDArray[np.float64]) -> tuple[NDArray[Any], ...]:
         *parts, output = np.split(flat, ends)
         return *(p.reshape(array.shape).astype(array.dtype) for p, array in zip(parts, shaped)), output
 
@@ -294,7 +313,7 @@ def _head(like: MixtureHead, weights: np.ndarray, squares: np.ndarray, sums: np.
     )
 
 
-def _sums(head: MixtureHead) -> np.ndarray:
+def _sums(head: MixtureHead) -> NDArray[np.float64]:
     return np.array([*head.record, *head.fresh_choices.fresh, *head.fresh_choices.choices])
 
 

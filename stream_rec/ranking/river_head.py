@@ -7,7 +7,7 @@ normalized ones are right.
 
 River's models learn in place. So, unlike ``MixtureHead``, the head before ``learned`` shares its model with the head
 after; learning must follow the scoring it belongs to; nothing can be merged between workers, or stored. For replay and
-experiments. River forgets in its own ways, so ``relaxed`` changes nothing.
+experiments. River forgets in its own ways, so ``decay`` changes nothing.
 
 Source:
     Montiel et al. River: machine learning for streaming data in Python. JMLR 22, 2021.
@@ -22,16 +22,18 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from stream_rec.errors import SettingsError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
-from stream_rec.ranking.head import Head, HeadConfig, Scored, average, log_softmax
+from stream_rec.ranking.head import Head, Scored, average, log_softmax
+from stream_rec.ranking.policy import HeadConfig
 
 LEAST_PROBABILITY = 1e-6
 """Trees say 0 and 1; odds must stay finite."""
-NAMES = (*INPUT_NAMES, *(f"user_{place}" for place in range(CONTEXT)))
+NAMES = (*INPUT_NAMES, *(f"user_{number}" for number in range(CONTEXT)))
 """What the classifier's examples are made of."""
 
 
@@ -56,42 +58,49 @@ class RiverHead(Struct, frozen=True, eq=False):
         log_p = _log_p(self.model, inputs)
         return Scored(inputs, log_p, log_p, log_p, np.zeros((len(log_p), 0)))
 
-    def score_fresh(self, inputs: Inputs) -> np.ndarray:
+    def score_fresh(self, inputs: Inputs) -> NDArray[np.float64]:
         """Return (k,) log-probabilities among fresh items alone."""
         return _log_p(self.fresh, inputs)
 
-    def contributions(self, scored: Scored, places: np.ndarray) -> np.ndarray:
+    def contributions(self, scored: Scored, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return each input over the average candidate's, (k, INPUTS): a classifier does not say what it weighs."""
         items = scored.inputs.items
-        return items[places] - average(items)
+        over: NDArray[np.float32] = items[indices] - average(items)
+        return over
 
-    def learned(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> RiverHead:
+    def learn(
+        self, scored: Scored, chosen: NDArray[np.int64], weights: NDArray[np.float64], config: HeadConfig
+    ) -> RiverHead:
         """Return the head after one group of choices; this one has learned it too.
 
         Args:
-            chosen: (c,) places of the candidates chosen, c at least 1.
+            chosen: (c,) indices of the candidates chosen, c at least 1.
             weights: Not used: an example counts once.
         """
         self._learn(self.model, scored.inputs, chosen, config)
         return msgspec.structs.replace(self, n_choices=self.n_choices + 1)
 
-    def learned_fresh(self, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> RiverHead:
+    def learn_fresh(self, inputs: Inputs, chosen: NDArray[np.int64], config: HeadConfig) -> RiverHead:
         """Return the head after choices of fresh items; this one has learned them too."""
         self._learn(self.fresh, inputs, chosen, config)
         return self
 
-    def relaxed(self, factor: float) -> RiverHead:
+    def count_fresh(self, counts: FreshChoices) -> RiverHead:
+        """Return the head with other counts of fresh choices."""
+        return msgspec.structs.replace(self, fresh_choices=counts)
+
+    def decay(self, factor: float) -> RiverHead:
         """Return this head: how River's models forget is theirs."""
         return self
 
-    def _learn(self, model: Classifier, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> None:
+    def _learn(self, model: Classifier, inputs: Inputs, chosen: NDArray[np.int64], config: HeadConfig) -> None:
         others = np.setdiff1d(np.arange(len(inputs.items)), chosen)
         rng = np.random.default_rng([self.seed, self.n_choices])
         negatives = rng.choice(others, min(config.river_negatives, len(others)), replace=False)
-        places = np.concatenate([chosen, negatives]).astype(np.int64)
-        is_chosen = np.arange(len(places)) < len(chosen)
-        order = rng.permutation(len(places))
-        for x, y in zip(_examples(inputs, places[order]), is_chosen[order].tolist()):
+        indices = np.concatenate([chosen, negatives]).astype(np.int64)
+        is_chosen = np.arange(len(indices)) < len(chosen)
+        order = rng.permutation(len(indices))
+        for x, y in zip(_examples(inputs, indices[order]), is_chosen[order].tolist()):
             model.learn_one(x, y)
 
 
@@ -110,7 +119,7 @@ def _classifier(name: str) -> Classifier:
     module, _, factory = name.partition(":")
     where = f"[head] river = {name!r}"
     try:
-        made = getattr(importlib.import_module(module), factory)()
+        made: Classifier = getattr(importlib.import_module(module), factory)()
     except ModuleNotFoundError as error:
         remedy = "pip install river" if (error.name or "").partition(".")[0] == "river" else "put it on PYTHONPATH"
         raise SettingsError(f"{where}: there is no module {error.name!r} here: {remedy}") from error
@@ -121,12 +130,12 @@ def _classifier(name: str) -> Classifier:
     return made
 
 
-def _examples(inputs: Inputs, places: np.ndarray) -> list[dict[str, float]]:
+def _examples(inputs: Inputs, indices: NDArray[np.int64]) -> list[dict[str, float]]:
     context = inputs.context.tolist()
-    return [dict(zip(NAMES, item + context)) for item in inputs.items[places].tolist()]
+    return [dict(zip(NAMES, item + context)) for item in inputs.items[indices].tolist()]
 
 
-def _log_p(model: Classifier, inputs: Inputs) -> np.ndarray:
+def _log_p(model: Classifier, inputs: Inputs) -> NDArray[np.float64]:
     """Return (k,) log-probabilities; all equal where the model has no opinion yet."""
     examples = _examples(inputs, np.arange(len(inputs.items)))
     probabilities = np.array([_probability(model.predict_proba_one(x)) for x in examples])

@@ -8,12 +8,15 @@ where nothing is true.
 
 from __future__ import annotations
 
-import numba
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import Reason, SlateItem
+from stream_rec.kernel import kernel
 from stream_rec.ranking.features import GROUPS, INPUT_GROUP, NAMES
 from stream_rec.ranking.head import Head, Scored
 from stream_rec.reranking.explore import Explored
@@ -30,30 +33,52 @@ KINDS = tuple(GROUPS)
 _OF_GROUP = (INPUT_GROUP[:, None] == np.arange(len(KINDS))).astype(np.float32)
 _NAMES = (*KINDS, "explore", "category", "catalog")
 """Of all kinds of reasons, by number."""
-_NUMBERS = (
-    *map(_NAMES.index, ("trending", "fresh", "successors", "neighbours", "similar", "repeat")),
-    *map(_NAMES.index, ("explore", "category", "catalog")),
-    *map(NAMES.index, ("stan", "own", "unseen")),
+
+
+class Numbers(NamedTuple):
+    """By which number a kernel knows each kind of reason, then the columns of ``Inputs.items`` that it reads.
+
+    An argument, because numba would keep constants as they were when another file has changed them.
+    """
+
+    trending: int
+    fresh: int
+    successors: int
+    neighbours: int
+    similar: int
+    repeat: int
+    explore: int
+    category: int
+    catalog: int
+    stan: int
+    own: int
+    unseen: int
+    few_events: int
+
+
+_NUMBERS = Numbers(
+    *map(_NAMES.index, Numbers._fields[:9]),
+    *map(NAMES.index, Numbers._fields[9:]),
 )
 _WITHOUT_EVIDENCE = {_NAMES.index(kind): Reason(kind) for kind in ("explore", "trending", "fresh", "catalog")}
 _LABELS = tuple(kind.label for kind in Kind)
 _NO_VECTORS = np.zeros((0, 0), dtype=np.float32)
 
 
-def explained(
+def explain(
     past: Past, candidates: Candidates, scored: Scored, head: Head, catalog: Catalog, shown: Explored
 ) -> list[SlateItem]:
     """Return the list's items with score, propensity, contributions and reason."""
-    places = shown.places
-    if not len(places):
+    indices = shown.indices
+    if not len(indices):
         return []
-    rows = candidates.rows[places]
-    parts = (head.contributions(scored, places) @ _OF_GROUP).astype(np.float64)
+    rows = candidates.rows[indices]
+    parts = (head.contributions(scored, indices) @ _OF_GROUP).astype(np.float64)
     successors, space = catalog.knowledge.successors, catalog.embeddings.active
-    kinds, evidence = _kinds(
+    kinds, evidence = _choose_kinds(
         parts,
         scored.inputs.items,
-        places,
+        indices,
         shown.is_exploring,
         rows,
         past.recent_rows,
@@ -68,18 +93,18 @@ def explained(
         _NUMBERS,
     )
     item_ids = [catalog.item_ids[row] for row in rows.tolist()]
-    own = past.counts_of({item_ids[at] for at in np.flatnonzero(kinds == _NAMES.index("repeat")).tolist()})
+    own = past.counts_of({item_ids[index] for index in np.flatnonzero(kinds == _NAMES.index("repeat")).tolist()})
     return [
         SlateItem(
             item_id,
             score,
             propensity,
             {kind: part for kind, part in zip(KINDS, item_parts) if part > 0},
-            _WITHOUT_EVIDENCE.get(kind) or _reason(_NAMES[kind], item_id, place, past, own.get(item_id)),
+            _WITHOUT_EVIDENCE.get(kind) or _reason(_NAMES[kind], item_id, position, past, own.get(item_id)),
         )
-        for item_id, score, propensity, item_parts, kind, place in zip(
+        for item_id, score, propensity, item_parts, kind, position in zip(
             item_ids,
-            np.exp(scored.log_p[places]).round(7).tolist(),
+            np.exp(scored.log_p[indices]).round(7).tolist(),
             shown.propensities.round(6).tolist(),
             parts.round(4).tolist(),
             kinds.tolist(),
@@ -88,143 +113,167 @@ def explained(
     ]
 
 
-def _reason(kind: str, item_id: str, place: int, past: Past, own: tuple[list[int], int] | None) -> Reason:
-    """Return the reason, with the recent item at ``place`` as evidence where there is one.
+def _reason(kind: str, item_id: str, position: int, past: Past, own: tuple[list[int], int] | None) -> Reason:
+    """Return the reason, with the recent item at ``position`` as evidence where there is one.
 
     Args:
         own: How often by kind, and when last, the user had the item of a ``repeat``.
     """
-    if kind != "repeat":
-        if place < 0:
+    if kind != "repeat" or own is None:
+        if position < 0:
             return Reason(kind)
-        entry = past.recent[place]
+        entry = past.recent[position]
         return Reason(kind, entry.item_id, entry.event_id, _LABELS[entry.kind])
     counts, last_ms = own
-    if place < 0:  # too long ago to be a recent event
+    if position < 0:  # too long ago to be among the recent ones
         return Reason(kind, item_id, times=sum(counts), last_ms=last_ms)
-    entry = past.recent[place]
+    entry = past.recent[position]
     times = max(1, counts[entry.kind])
     return Reason(kind, entry.item_id, entry.event_id, _LABELS[entry.kind], times, entry.timestamp_ms)
 
 
-@numba.njit(cache=True)
-def _kinds(
-    parts,
-    items,
-    places,
-    is_exploring,
-    rows,
-    recent,
-    successor_rows,
-    weights,
-    n_successors,
-    total,
-    vectors,
-    categories,
-    recent_categories,
-    is_news,
-    numbers,
-):
-    """Return for each row the kind to say, and the place in ``recent`` of its evidence, -1 for none.
+@kernel()
+def _choose_kinds(
+    parts: NDArray[np.float64],
+    items: NDArray[np.float32],
+    indices: NDArray[np.int64],
+    is_exploring: NDArray[np.bool_],
+    rows: NDArray[np.int64],
+    recent: NDArray[np.int64],
+    successor_rows: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    n_successors: NDArray[np.int32],
+    total: NDArray[np.float64],
+    vectors: NDArray[np.float32],
+    categories: NDArray[np.int64],
+    recent_categories: NDArray[np.int64],
+    is_news: bool,
+    numbers: Numbers,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return for each item of the list the kind to say, and the position in ``recent`` of its evidence, -1 for none.
 
     What speaks for the item comes first, the most of it; then what has evidence at all; then a shared category; then
-    what is true of the item alone. Texts are compared only where their similarity would be said. ``numbers`` is an
-    argument because numba's cache would keep it as it was when another file has changed it.
+    what is true of the item alone. Texts are compared only where their similarity would be said.
+
+    Args:
+        parts: (n, kinds) what speaks for each item, by group of features.
+        items: (k, INPUTS) of all candidates, and ``indices``: (n,) which of them are in the list.
+        is_exploring: (n,) and ``rows``: (n,) of the catalog, and ``categories``: (n,) -1 for an item without.
+        recent: (r,) rows of the user's recent items, newest first, and ``recent_categories``: (<= r,) of the newest.
+        successor_rows: To ``total`` as of ``Successors``, by row, and ``vectors``: (>= some, d).
+        is_news: Whether being fresh is a reason.
     """
-    trending, fresh, successors, neighbours, similar, repeat, explore, category, nothing, stan, own, unseen = numbers
-    kinds, evidence = np.full(len(rows), explore), np.full(len(rows), -1)
-    for at in range(len(rows)):
-        if is_exploring[at]:
+    kinds, evidence = np.full(len(rows), numbers.explore), np.full(len(rows), -1)
+    for index in range(len(rows)):
+        if is_exploring[index]:
             continue
-        item = items[places[at]]
-        led = _heaviest_lead(rows[at], recent[:RECENT], successor_rows, weights, n_successors, total)
-        said = parts[at].copy()
-        is_own = item[own] > 0.0
-        if item[unseen] != 0.0:
-            said[trending] = -np.inf
-        if (item[unseen] == 0.0 and item[unseen + 1] == 0.0) or is_own or not is_news:
-            said[fresh] = -np.inf
+        row, item = rows[index], items[indices[index]]
+        led = _heaviest_lead(row, recent[:RECENT], successor_rows, weights, n_successors, total)
+        said = parts[index].copy()
+        is_own = item[numbers.own] > 0.0
+        is_unseen, has_few_events = item[numbers.unseen] != 0.0, item[numbers.few_events] != 0.0
+        if is_unseen:
+            said[numbers.trending] = -np.inf
+        if not (is_unseen or has_few_events) or is_own or not is_news:
+            said[numbers.fresh] = -np.inf
         if led < 0:
-            said[successors] = -np.inf
-        if item[stan] <= 0.0:
-            said[neighbours] = -np.inf
+            said[numbers.successors] = -np.inf
+        if item[numbers.stan] <= 0.0:
+            said[numbers.neighbours] = -np.inf
         if not is_own:
-            said[repeat] = -np.inf
+            said[numbers.repeat] = -np.inf
         nearest = -1
         kind = said.argmax()
-        if kind == similar or said[kind] <= 0.0:
-            nearest = _nearest_text(rows[at], recent[:RECENT], vectors)
+        if kind == numbers.similar or said[kind] <= 0.0:
+            nearest = _nearest_text(row, recent[:RECENT], vectors)
             if nearest < 0:
-                said[similar] = -np.inf
+                said[numbers.similar] = -np.inf
                 kind = said.argmax()
         if said[kind] <= 0.0:
             alone = said.copy()
-            said[trending] = said[fresh] = -np.inf
+            said[numbers.trending] = said[numbers.fresh] = -np.inf
             kind = said.argmax()
             if said[kind] == -np.inf:
-                kind = nothing
-                for place in range(len(recent_categories)):
-                    if recent[place] != rows[at] and categories[at] >= 0 and recent_categories[place] == categories[at]:
-                        kind, evidence[at] = category, place
+                kind = numbers.catalog
+                for position in range(len(recent_categories)):
+                    is_shared = categories[index] >= 0 and recent_categories[position] == categories[index]
+                    if recent[position] != row and is_shared:
+                        kind, evidence[index] = numbers.category, position
                         break
-                if item[unseen + 1] != 0.0 and alone[trending] < 0.0:
-                    alone[trending] = -np.inf  # a few events, and fewer than others have
-                if kind == nothing and max(alone[trending], alone[fresh]) > -np.inf:
-                    kind = trending if alone[trending] >= alone[fresh] else fresh
-        kinds[at] = kind
-        if kind == successors:
-            evidence[at] = led
-        elif kind == neighbours:
-            evidence[at] = led if led >= 0 else _newest_other(rows[at], recent)
-        elif kind == similar:
-            evidence[at] = nearest
-        elif kind == repeat:
-            for place in range(len(recent)):
-                if recent[place] == rows[at]:
-                    evidence[at] = place
+                if has_few_events and alone[numbers.trending] < 0.0:
+                    alone[numbers.trending] = -np.inf  # a few events, and fewer than others have
+                if kind == numbers.catalog and max(alone[numbers.trending], alone[numbers.fresh]) > -np.inf:
+                    is_trending = alone[numbers.trending] >= alone[numbers.fresh]
+                    kind = numbers.trending if is_trending else numbers.fresh
+        kinds[index] = kind
+        if kind == numbers.successors:
+            evidence[index] = led
+        elif kind == numbers.neighbours:
+            evidence[index] = led if led >= 0 else _newest_other(row, recent)
+        elif kind == numbers.similar:
+            evidence[index] = nearest
+        elif kind == numbers.repeat:
+            for position in range(len(recent)):
+                if recent[position] == row:
+                    evidence[index] = position
                     break
     return kinds, evidence
 
 
-@numba.njit(cache=True)
-def _newest_other(row, recent):
-    """Return the place of the newest recent item that is another one than ``row``, or -1."""
-    for place in range(len(recent)):
-        if recent[place] != row:
-            return place
+@kernel()
+def _newest_other(row: int, recent: NDArray[np.int64]) -> int:
+    """Return the position of the newest of ``recent``, (r,), that is another item than ``row``, or -1."""
+    for position in range(len(recent)):
+        if recent[position] != row:
+            return position
     return -1
 
 
-@numba.njit(cache=True)
-def _heaviest_lead(row, recent, successor_rows, weights, n_successors, total):
-    """Return the place of the recent item that most often leads to ``row``, the newer ones counting more; or -1.
+@kernel()
+def _heaviest_lead(
+    row: int,
+    recent: NDArray[np.int64],
+    successor_rows: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    n_successors: NDArray[np.int32],
+    total: NDArray[np.float64],
+) -> int:
+    """Return the position of the recent item that most often leads to ``row``, the newer counting more; or -1.
 
     No item leads to itself.
+
+    Args:
+        recent: (r,) rows, newest first; the others as of ``Successors``.
     """
     led, heaviest, decay = -1, 0.0, 1.0
-    for place in range(len(recent)):
-        if recent[place] == row:
+    for position in range(len(recent)):
+        if recent[position] == row:
             decay *= 0.8
             continue
-        for at in range(n_successors[recent[place]]):
-            if successor_rows[recent[place], at] == row:
-                share = decay * weights[recent[place], at] / total[recent[place]]
+        for k in range(n_successors[recent[position]]):
+            if successor_rows[recent[position], k] == row:
+                share = decay * weights[recent[position], k] / total[recent[position]]
                 if share > heaviest:
-                    led, heaviest = place, share
+                    led, heaviest = position, share
                 break
         decay *= 0.8
     return led
 
 
-@numba.njit(cache=True, fastmath=True)
-def _nearest_text(row, recent, vectors):
-    """Return the place of the recent item with the nearest text, or -1 where none is near: no item is near itself."""
-    nearest, most = -1, LEAST_SIMILARITY
-    for place in range(len(recent)):
-        if recent[place] != row and recent[place] < len(vectors) and row < len(vectors):
+@kernel(fastmath=True)
+def _nearest_text(row: int, recent: NDArray[np.int64], vectors: NDArray[np.float32]) -> int:
+    """Return the position of the recent item with the nearest text, or -1 where none is near: no item is near itself.
+
+    Args:
+        recent: (r,) rows, newest first.
+        vectors: (>= some, d) by row; a row beyond has none.
+    """
+    nearest, most = -1, np.float32(LEAST_SIMILARITY)
+    for position in range(len(recent)):
+        if recent[position] != row and recent[position] < len(vectors) and row < len(vectors):
             similarity = np.float32(0.0)
             for d in range(vectors.shape[1]):
-                similarity += vectors[row, d] * vectors[recent[place], d]
+                similarity += vectors[row, d] * vectors[recent[position], d]
             if similarity > most or (nearest < 0 and similarity >= most):
-                nearest, most = place, similarity
+                nearest, most = position, similarity
     return nearest

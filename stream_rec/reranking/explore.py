@@ -23,8 +23,10 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
 
-import numba
 import numpy as np
+from numpy.typing import NDArray
+
+from stream_rec.kernel import kernel
 
 PARTICLES = 128
 """Particles at least; a multiple of the number of arms, see ``particle_grid``."""
@@ -35,11 +37,11 @@ PRIOR = (1.0, 20.0)
 class Arms(NamedTuple):
     """What may be explored. The arrays run parallel."""
 
-    places: np.ndarray
-    """(a,) at least one, none twice."""
-    successes: np.ndarray
+    indices: NDArray[np.int64]
+    """(a,) of candidates: at least one, none twice."""
+    successes: NDArray[np.int64]
     """(a,) at least 0."""
-    exposures: np.ndarray
+    exposures: NDArray[np.int64]
     """(a,) at least the successes."""
 
 
@@ -47,22 +49,22 @@ class Arms(NamedTuple):
 class Explored:
     """A list, best first. The arrays run parallel."""
 
-    places: np.ndarray
-    """(n,) from ``ranked``, ``arms`` or ``kept_back``."""
-    propensities: np.ndarray
+    indices: NDArray[np.int64]
+    """(n,) of candidates, from ``ranked``, ``arms`` or ``kept_back``."""
+    propensities: NDArray[np.float64]
     """(n,) in (0, 1], the probability that the item is in the list."""
-    is_exploring: np.ndarray
-    """(n,) bool."""
+    is_exploring: NDArray[np.bool_]
+    """(n,)"""
 
 
-def certain(places: np.ndarray) -> Explored:
+def keep_all(indices: NDArray[np.int64]) -> Explored:
     """Return the list that nothing is left to chance in."""
-    return Explored(places, np.ones(len(places)), np.zeros(len(places), dtype=np.bool_))
+    return Explored(indices, np.ones(len(indices)), np.zeros(len(indices), dtype=np.bool_))
 
 
 def explore(
-    ranked: np.ndarray,
-    kept_back: np.ndarray,
+    ranked: NDArray[np.int64],
+    kept_back: NDArray[np.int64],
     arms: Arms,
     n: int,
     share: float,
@@ -73,22 +75,22 @@ def explore(
     It is shorter where there is too little to show. About 10 µs for 24 arms, n = 20 and a share of 0.005; 20 at 0.05.
 
     Args:
-        ranked: (m,) places, best first; those beyond ``n`` are never shown.
-        kept_back: (r,) places that nothing is drawn for.
+        ranked: (m,) indices of candidates, best first; those beyond ``n`` are never shown.
+        kept_back: (r,) those that nothing is drawn for.
         arms: None of them in ``ranked`` or ``kept_back``.
         share: Above 0, to 1.
         draws: Of this request, uniform in [0, 1).
     """
-    grid = particle_grid(len(arms.places))
-    return Explored(*_explored(ranked[:n], kept_back, *arms, n, share, draws, grid, PRIOR))
+    grid = particle_grid(len(arms.indices))
+    return Explored(*_explore(ranked[:n], kept_back, *arms, n, share, draws, grid, PRIOR))
 
 
 @lru_cache(maxsize=128)
-def particle_grid(n_arms: int) -> np.ndarray:
+def particle_grid(n_arms: int) -> NDArray[np.float64]:
     """Return normal deviates, (particles, n_arms), read-only: the same in every process and version.
 
     Each column holds the same midpoint quantiles, and with each row all its rotations are there too: equal arms win
-    equally often, whatever their place, and each arm gets the grid's best value in one particle.
+    equally often, wherever they stand, and each arm gets the grid's best value in one particle.
     """
     blocks = -(-PARTICLES // n_arms)
     size = blocks * n_arms
@@ -101,10 +103,10 @@ def particle_grid(n_arms: int) -> np.ndarray:
     return grid
 
 
-@numba.njit(cache=True)
+@kernel()
 def posterior_particles(
-    successes: np.ndarray, exposures: np.ndarray, grid: np.ndarray, prior: tuple[float, float]
-) -> np.ndarray:
+    successes: NDArray[np.int64], exposures: NDArray[np.int64], grid: NDArray[np.float64], prior: tuple[float, float]
+) -> NDArray[np.float64]:
     """Return the arms' values in each particle, (particles, a): comparable within one particle only.
 
     The values are cube roots of hit rates. A rate's posterior Beta(α, β) is taken for the Gamma of the same mean and
@@ -121,44 +123,61 @@ def posterior_particles(
     beta = np.maximum(exposures - successes, 0.0) + prior[1] - prior[0]
     shape = alpha * (alpha + beta + 1.0) / beta
     root = np.cbrt(alpha / (alpha + beta))
-    return root * (1.0 - 1.0 / (9.0 * shape)) + root / (3.0 * np.sqrt(shape)) * grid
+    values: NDArray[np.float64] = root * (1.0 - 1.0 / (9.0 * shape)) + root / (3.0 * np.sqrt(shape)) * grid
+    return values
 
 
-@numba.njit(cache=True)
-def _explored(ranked, kept_back, arms, successes, exposures, n, share, draws, grid, prior):
+@kernel()
+def _explore(
+    ranked: NDArray[np.int64],
+    kept_back: NDArray[np.int64],
+    arms: NDArray[np.int64],
+    successes: NDArray[np.int64],
+    exposures: NDArray[np.int64],
+    n: int,
+    share: float,
+    draws: tuple[float, float],
+    grid: NDArray[np.float64],
+    prior: tuple[float, float],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the parts of ``Explored``; arguments as of ``explore``, ``Arms`` and ``posterior_particles``."""
     fewer = int(np.floor(share * n))
     p_more = share * n - fewer
     fewer, more = min(fewer, len(arms)), min(fewer + 1, len(arms))
     most = more if p_more > 0.0 else fewer
     u, v = draws
-    places, propensities = np.empty(n + len(kept_back), dtype=np.int64), np.ones(n + len(kept_back))
+    indices, propensities = np.empty(n + len(kept_back), dtype=np.int64), np.ones(n + len(kept_back))
     is_exploring = np.zeros(n + len(kept_back), dtype=np.bool_)
     n_ranked, n_exploring = 0, 0
     for slot in range(n):  # one that nothing is left for is left out
-        at = n_ranked + n_exploring
+        index = n_ranked + n_exploring
         if n_exploring < most and np.floor(share * (slot + 1) + u) > np.floor(share * slot + u):
-            is_exploring[at] = True
+            is_exploring[index] = True
             n_exploring += 1
         elif n_ranked < len(ranked):
-            places[at] = ranked[n_ranked]
-            propensities[at] = 1.0 if n_ranked < n - more else 1.0 - p_more
+            indices[index] = ranked[n_ranked]
+            propensities[index] = 1.0 if n_ranked < n - more else 1.0 - p_more
             n_ranked += 1
     if n_exploring > 0:  # most lists explore nothing, and need no posterior
         tops = _top_arms(posterior_particles(successes, exposures, grid, prior), most)
         drawn = tops[int(v * len(tops))]
-        for rank, at in enumerate(np.flatnonzero(is_exploring)):
+        for rank, exploring in enumerate(np.flatnonzero(is_exploring)):
             if_fewer = np.count_nonzero(tops[:, :fewer] == drawn[rank])
             if_more = np.count_nonzero(tops[:, :more] == drawn[rank])
-            places[at] = arms[drawn[rank]]
-            propensities[at] = ((1.0 - p_more) * if_fewer + p_more * if_more) / len(tops)
+            indices[exploring] = arms[drawn[rank]]
+            propensities[exploring] = ((1.0 - p_more) * if_fewer + p_more * if_more) / len(tops)
     end = n_ranked + n_exploring + len(kept_back)
-    places[end - len(kept_back) : end] = kept_back
-    return places[:end], propensities[:end], is_exploring[:end]
+    indices[end - len(kept_back) : end] = kept_back
+    return indices[:end], propensities[:end], is_exploring[:end]
 
 
-@numba.njit(cache=True)
-def _top_arms(values, n):
-    """Return the ``n`` best arms of each particle, (particles, n), best first; among equals the earlier one."""
+@kernel()
+def _top_arms(values: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """Return the ``n`` best arms of each particle, (particles, n), best first; among equals the earlier one.
+
+    Args:
+        values: (particles, a) used up.
+    """
     tops = np.empty((len(values), n), dtype=np.int64)
     for particle in range(len(values)):
         for rank in range(n):

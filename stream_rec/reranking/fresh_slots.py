@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
+from numpy.typing import NDArray
+
+from stream_rec.kernel import kernel
 
 SLOTS = 6
 """Most slots that fresh items are let into."""
@@ -23,21 +25,21 @@ SLOTS = 6
 class Fresh(NamedTuple):
     """All fresh candidates, the best first. The arrays run parallel."""
 
-    places: np.ndarray
-    """(f,)"""
-    likely: np.ndarray
+    indices: NDArray[np.int64]
+    """(f,) among the candidates."""
+    likely: NDArray[np.float64]
     """(f,) probability of each to be chosen, the share of fresh choices included."""
 
 
 def fill_fresh_slots(
-    ranked: np.ndarray, likely: np.ndarray, fresh: Fresh, n: int, worth: float, budget: float
-) -> tuple[np.ndarray, int]:
-    """Return at most ``n`` places, ``ranked`` less what makes way, then the fresh items let in; and how many those are.
+    ranked: NDArray[np.int64], likely: NDArray[np.float64], fresh: Fresh, n: int, worth: float, budget: float
+) -> tuple[NDArray[np.int64], int]:
+    """Return at most ``n`` indices: ``ranked`` less what makes way, then what is let in; and how many these are.
 
     Fresh items that are in the list on their own stay. A list that is short is filled up with fresh items first.
 
     Args:
-        ranked: (m,) places, best first, m at most ``n``.
+        ranked: (m,) indices of candidates, best first, m at most ``n``.
         likely: (k,) probability of each candidate.
         fresh: Also those in ``ranked``.
         worth: 0 lets none in.
@@ -46,8 +48,17 @@ def fill_fresh_slots(
     return _fill(ranked, likely, *fresh, n, worth, budget) if worth > 0 else (ranked, 0)
 
 
-@numba.njit(cache=True)
-def _fill(ranked, likely, fresh, fresh_likely, n, worth, budget):
+@kernel()
+def _fill(
+    ranked: NDArray[np.int64],
+    likely: NDArray[np.float64],
+    fresh: NDArray[np.int64],
+    fresh_likely: NDArray[np.float64],
+    n: int,
+    worth: float,
+    budget: float,
+) -> tuple[NDArray[np.int64], int]:
+    """As ``fill_fresh_slots``, with the parts of ``Fresh``, (f,) each."""
     in_list, is_fresh = np.zeros(len(likely), dtype=np.bool_), np.zeros(len(likely), dtype=np.bool_)
     in_list[ranked] = True
     is_fresh[fresh] = True
@@ -57,22 +68,22 @@ def _fill(ranked, likely, fresh, fresh_likely, n, worth, budget):
     left = 0.0
     for rank in range(len(ranked)):
         left += budget * likely[ranked[rank]] / np.log2(rank + 2)
-    for at in range(len(fresh)):
+    for index in range(len(fresh)):
         if n_let_in == SLOTS:
             break
-        if in_list[fresh[at]]:
+        if in_list[fresh[index]]:
             continue
         if len(ranked) + n_let_in >= n:  # no slot is free
             while last >= 0 and is_fresh[ranked[last]]:
                 last -= 1
             if last < 0:
                 break
-            if worth * fresh_likely[at] <= likely[ranked[last]]:
+            if worth * fresh_likely[index] <= likely[ranked[last]]:
                 left -= likely[ranked[last]] / np.log2(last + 2)
                 if left < 0.0:
                     break
             in_list[ranked[last]] = False
             last -= 1
-        let_in[n_let_in] = fresh[at]
+        let_in[n_let_in] = fresh[index]
         n_let_in += 1
     return np.concatenate((ranked[in_list[ranked]], let_in[:n_let_in])), n_let_in

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.retrieval.fresh import fresh_by_text, newcomers
+from stream_rec.kernel import kernel
+from stream_rec.retrieval.fresh import find_fresh_by_text, find_newcomers
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
-from stream_rec.retrieval.repeat import repeated
+from stream_rec.retrieval.repeat import find_repeats
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, TEXT, WIDE, Scratch
 from stream_rec.retrieval.similar import add_similar
 from stream_rec.retrieval.successors import add_successors
 from stream_rec.user.past import Past
 
 SOURCES = ("successors", "neighbours", "similar", "trending", "repeat", "fresh")
-"""Bit ``1 << place`` of ``Candidates.sources`` stands for a source."""
+"""Bit ``1 << index`` of ``Candidates.sources`` stands for a source."""
 SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH = range(len(SOURCES))
 BEST = (
     (LAST, 40, SUCCESSORS),
@@ -47,17 +48,17 @@ class Workspace:
 class Candidates:
     """Items that a list may be made of. Its scratch values are good until the next ``retrieve``."""
 
-    rows: np.ndarray
+    rows: NDArray[np.int64]
     """(k,) int64 rows of the catalog, ascending, all listed."""
-    sources: np.ndarray
+    sources: NDArray[np.int64]
     """(k,) int64 bits of the sources that proposed each."""
-    values: np.ndarray
+    values: NDArray[np.float32]
     """(k, columns) float32 each source's score, see ``scratch.py``."""
-    taste: np.ndarray
+    taste: NDArray[np.float32]
     """(d,) unit vector of the user's recent items, zero where there is none."""
-    last: np.ndarray
+    last: NDArray[np.float32]
     """(d,) vector of the last item, zero where there is none."""
-    user: np.ndarray
+    user: NDArray[np.float32]
     """(DIMENSIONS,) the user's factors, zero for a user without own items."""
 
     def __len__(self) -> int:
@@ -72,37 +73,43 @@ def retrieve(past: Past, catalog: Catalog, workspace: Workspace, *, own_slot: in
     """
     scratch, knowledge, is_listed = workspace.scratch, catalog.knowledge, catalog.is_listed
     scratch.begin(len(catalog))
-    taste, last = tastes(past.recent_rows, catalog)
+    taste, last = compute_tastes(past.recent_rows, catalog)
     if len(past.recent_rows):
         add_successors(scratch, past.recent_rows, knowledge.successors)
         add_neighbours(scratch, workspace.meeting, past.recent_rows, knowledge.neighbour_index, own_slot, now_ms)
         add_similar(scratch, past.recent_rows, catalog.similar)
         scratch.choose_best(BEST, is_listed)
-        scratch.choose(repeated(past, now_ms), REPEAT, is_listed)
-        scratch.choose(fresh_by_text(catalog, taste, last), FRESH, is_listed)
+        scratch.choose(find_repeats(past, now_ms), REPEAT, is_listed)
+        scratch.choose(find_fresh_by_text(catalog, taste, last), FRESH, is_listed)
     scratch.choose(knowledge.trending(is_listed)[:, :MOST_TRENDING].ravel(), TRENDING, is_listed)
-    scratch.choose(newcomers(catalog), FRESH, is_listed)
+    scratch.choose(find_newcomers(catalog), FRESH, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
-    user = bpr.folded_in(past, catalog.factors)
+    user = bpr.fold_in(past, catalog.factors)
     return Candidates(rows, scratch.sources[rows], scratch.values.take(rows, axis=0), taste, last, user)
 
 
-def tastes(recent_rows: np.ndarray, catalog: Catalog) -> tuple[np.ndarray, np.ndarray]:
+def compute_tastes(recent_rows: NDArray[np.int64], catalog: Catalog) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the unit vector of the recent items' text, the newer the heavier, and that of the last item."""
     if catalog.embeddings.active is None:
         return _NO_VECTOR, _NO_VECTOR
     return _tastes(recent_rows[:TASTE_ITEMS], catalog.embeddings.active.vectors)
 
 
-@numba.njit(cache=True, fastmath=True)
-def _tastes(rows, vectors):
+@kernel(fastmath=True)
+def _tastes(rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the taste, (d,) of unit length, and the vector of the first row, (d,); zero where there is none.
+
+    Args:
+        rows: (r,) newest first.
+        vectors: (>= some, d) by row; a row beyond has none.
+    """
     taste, last = np.zeros(vectors.shape[1], dtype=np.float32), np.zeros(vectors.shape[1], dtype=np.float32)
     weight = np.float32(1.0)
-    for at in range(len(rows)):
-        if rows[at] < len(vectors):
+    for index in range(len(rows)):
+        if rows[index] < len(vectors):
             for d in range(len(taste)):
-                taste[d] += weight * vectors[rows[at], d]
-            if at == 0:
+                taste[d] += weight * vectors[rows[index], d]
+            if index == 0:
                 last[:] = vectors[rows[0]]
         weight *= np.float32(TASTE_DECAY)
     length = np.float32(0.0)

@@ -10,12 +10,13 @@ Source:
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.neighbour_index import NeighbourIndex
+from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import HOUR_MS
-from stream_rec.retrieval.scratch import AFTER, STAN, Scratch
+from stream_rec.retrieval.scratch import AFTER, STAN, Scratch, touch
 
 ITEMS, DECAY = 20, 0.8
 """Recent items looked at, and how much less each earlier one counts than the one after it."""
@@ -26,7 +27,7 @@ DISTANCE = 8.0
 
 
 class Meeting:
-    """Workspace by visitor: how alike, and through which item."""
+    """Workspace by user of the index: how alike, and through which item."""
 
     def __init__(self) -> None:
         self.similarity = np.zeros(0)
@@ -42,7 +43,7 @@ class Meeting:
 def add_neighbours(
     scratch: Scratch,
     meeting: Meeting,
-    recent_rows: np.ndarray,
+    recent_rows: NDArray[np.int64],
     neighbour_index: NeighbourIndex,
     own_slot: int,
     now_ms: int,
@@ -71,23 +72,32 @@ def add_neighbours(
     )
 
 
-@numba.njit(cache=True)
+@kernel()
 def _add(
-    values,
-    is_touched,
-    touched,
-    n_touched,
-    recent,
-    of_item,
-    n_of_item,
-    rows,
-    times,
-    n_rows,
-    similarity,
-    met_at,
-    own_slot,
-    now_ms,
-):
+    values: NDArray[np.float32],
+    is_touched: NDArray[np.bool_],
+    touched: NDArray[np.int64],
+    n_touched: int,
+    recent: NDArray[np.int64],
+    of_item: NDArray[np.int32],
+    n_of_item: NDArray[np.int32],
+    rows: NDArray[np.int32],
+    times: NDArray[np.float64],
+    n_rows: NDArray[np.int32],
+    similarity: NDArray[np.float64],
+    met_at: NDArray[np.int64],
+    own_slot: int,
+    now_ms: float,
+) -> int:
+    """Add to columns ``STAN`` and ``AFTER`` of ``values``, in place; return how many rows are touched now.
+
+    Args:
+        recent: (r,) rows of the user's recent items, newest first; the first four as of ``Scratch``, ``of_item`` to
+            ``n_rows`` as of the index.
+        similarity: (>= users,) scratch, 0 before and after.
+        met_at: (>= users,) scratch: the row through which each was met.
+        own_slot: The user's own, -1 where there is none.
+    """
     n_met = 0
     for row in recent:
         n_met += n_of_item[row]
@@ -97,8 +107,8 @@ def _add(
     for row in recent:
         if n_of_item[row]:
             each = weight / np.sqrt(n_of_item[row] + 1.0)
-            for at in range(n_of_item[row]):
-                slot = of_item[row, at]
+            for k in range(n_of_item[row]):
+                slot = of_item[row, k]
                 if slot != own_slot:
                     if similarity[slot] == 0.0:
                         met[n_met] = slot
@@ -110,32 +120,29 @@ def _add(
     least = 0.0
     if n_met > NEIGHBOURS:
         found = np.empty(n_met)
-        for at in range(n_met):
-            found[at] = similarity[met[at]]
+        for k in range(n_met):
+            found[k] = similarity[met[k]]
         least = np.partition(found, n_met - NEIGHBOURS)[n_met - NEIGHBOURS]
-    for at in range(n_met):
-        slot = met[at]
+    for k in range(n_met):
+        slot = met[k]
         alike = similarity[slot]
         similarity[slot] = 0.0
         if alike < least:
             continue
         n = n_rows[slot]
         shared = -1
-        for place in range(n - 1, -1, -1):
-            if rows[slot, place] == met_at[slot]:
-                shared = place
+        for index in range(n - 1, -1, -1):
+            if rows[slot, index] == met_at[slot]:
+                shared = index
                 break
-        if shared < 0:  # too long ago to be among what is kept of this visitor
+        if shared < 0:  # too long ago to be among what is kept of this user
             continue
         faded = alike * 2.0 ** (-max(now_ms - times[slot, shared], 0.0) / VISIT_HALF_LIFE_MS)
-        for place in range(n):
-            row = rows[slot, place]
-            if not is_touched[row]:
-                is_touched[row] = True
-                touched[n_touched] = row
-                n_touched += 1
-            near = faded * fading[abs(place - shared)]
+        for index in range(n):
+            row = rows[slot, index]
+            n_touched = touch(row, is_touched, touched, n_touched)
+            near = faded * fading[abs(index - shared)]
             values[row, STAN] += near
-            if place > shared:
+            if index > shared:
                 values[row, AFTER] += near
     return n_touched

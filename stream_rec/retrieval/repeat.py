@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.knowledge.popularity import HOUR_MS
 from stream_rec.user.past import Past
@@ -12,7 +13,7 @@ MOST_FREQUENT = 40
 HALF_LIFE_MS = 30 * 24 * HOUR_MS
 
 
-def repeated(past: Past, now_ms: int) -> np.ndarray:
+def find_repeats(past: Past, now_ms: int) -> NDArray[np.int64]:
     """Return the rows of the user's latest and most frequent items; the frequent ones fade with the time since."""
     if len(past.own_rows) <= LATEST:
         return past.own_rows

@@ -6,8 +6,10 @@ of all candidates, so that a candidate of one source has the other sources' scor
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+from numpy.typing import NDArray
+
+from stream_rec.kernel import kernel
 
 LAST, RECENT, WIDE, STAN, AFTER, TEXT = range(6)
 """Columns: successors of the last item, of recent items, of more items; two kinds of session kNN; text neighbours."""
@@ -42,7 +44,7 @@ class Scratch:
             self.sources = np.zeros(room, dtype=np.int64)
             self.chosen = np.zeros(room, dtype=np.int64)
 
-    def choose_best(self, best: tuple[tuple[int, int, int], ...], is_listed: np.ndarray) -> None:
+    def choose_best(self, best: tuple[tuple[int, int, int], ...], is_listed: NDArray[np.bool_]) -> None:
         """Propose listed rows with the largest values.
 
         Args:
@@ -59,24 +61,63 @@ class Scratch:
             self.n_chosen,
         )
 
-    def choose(self, rows: np.ndarray, source: int, is_listed: np.ndarray) -> None:
+    def choose(self, rows: NDArray[np.int64], source: int, is_listed: NDArray[np.bool_]) -> None:
         """Propose those of ``rows`` that are listed."""
         self.n_chosen = _choose(rows, 1 << source, is_listed, self.sources, self.chosen, self.n_chosen)
 
 
-@numba.njit(cache=True)
-def _clear(values, is_touched, touched, n_touched, sources, chosen, n_chosen):
-    for at in range(n_touched):
-        row = touched[at]
+@kernel()
+def touch(row: int, is_touched: NDArray[np.bool_], touched: NDArray[np.int64], n_touched: int) -> int:
+    """Note that an item gets a value; return how many items have one now. For the kernels of sources.
+
+    Args:
+        row: Its values are 0 if it is new.
+        is_touched: (>= n,) changed in place, as is
+        touched: (>= n,) rows, the first ``n_touched`` of which count.
+    """
+    if not is_touched[row]:
+        is_touched[row] = True
+        touched[n_touched] = row
+        n_touched += 1
+    return n_touched
+
+
+@kernel()
+def _clear(
+    values: NDArray[np.float32],
+    is_touched: NDArray[np.bool_],
+    touched: NDArray[np.int64],
+    n_touched: int,
+    sources: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    n_chosen: int,
+) -> None:
+    """Put zeros wherever the last list left something; arrays as of ``Scratch``, changed in place."""
+    for k in range(n_touched):
+        row = touched[k]
         is_touched[row] = False
         for column in range(values.shape[1]):
             values[row, column] = 0.0
-    for at in range(n_chosen):
-        sources[chosen[at]] = 0
+    for k in range(n_chosen):
+        sources[chosen[k]] = 0
 
 
-@numba.njit(cache=True)
-def _choose(rows, bit, is_listed, sources, chosen, n_chosen):
+@kernel()
+def _choose(
+    rows: NDArray[np.int64],
+    bit: int,
+    is_listed: NDArray[np.bool_],
+    sources: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    n_chosen: int,
+) -> int:
+    """Propose those of ``rows`` that are listed; return how many rows are chosen now.
+
+    Args:
+        rows: (r,) one may stand there twice.
+        bit: The source's, set in ``sources``, (>= n,), in place; ``chosen``, (>= n,), gets the new rows.
+        is_listed: (n,)
+    """
     for row in rows:
         if is_listed[row]:
             if sources[row] == 0:
@@ -86,31 +127,63 @@ def _choose(rows, bit, is_listed, sources, chosen, n_chosen):
     return n_chosen
 
 
-@numba.njit(cache=True)
-def _choose_best(values, touched, n_touched, best, is_listed, sources, chosen, n_chosen):
+@kernel()
+def _choose_best(
+    values: NDArray[np.float32],
+    touched: NDArray[np.int64],
+    n_touched: int,
+    best: tuple[tuple[int, int, int], ...],
+    is_listed: NDArray[np.bool_],
+    sources: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    n_chosen: int,
+) -> int:
+    """Propose the best listed rows of each (column, how many, source) in ``best``; return how many are chosen now.
+
+    Args:
+        values: (>= n, columns); the others as of ``_choose`` and ``touch``.
+    """
     for column, k, source in best:
         rows = _largest(values[:, column], touched, n_touched, k, is_listed)
         n_chosen = _choose(rows, 1 << source, is_listed, sources, chosen, n_chosen)
     return n_chosen
 
 
-@numba.njit(cache=True)
-def _largest(values, touched, n_touched, k, is_listed):
-    """The best so far are kept sorted: one comparison for most rows. Ties go to the row touched first."""
+@kernel()
+def _largest(
+    values: NDArray[np.float32], touched: NDArray[np.int64], n_touched: int, k: int, is_listed: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return at most ``k`` listed rows with the largest ``values``, (>= n,), above 0, best first.
+
+    The best so far are kept sorted: one comparison for most rows. Ties go to the row touched first.
+    """
     best_rows = np.empty(k, dtype=np.int64)
     best_values = np.empty(k, dtype=values.dtype)
     n = 0
-    for at in range(n_touched):
-        row = touched[at]
+    for index in range(n_touched):
+        row = touched[index]
         value = values[row]
         if value <= 0.0 or not is_listed[row] or (n == k and value <= best_values[n - 1]):
             continue
-        place = n if n < k else k - 1
-        while place > 0 and best_values[place - 1] < value:
-            best_values[place] = best_values[place - 1]
-            best_rows[place] = best_rows[place - 1]
-            place -= 1
-        best_values[place] = value
-        best_rows[place] = row
-        n = min(n + 1, k)
+        n = insert_best(best_rows, best_values, n, row, value)
     return best_rows[:n]
+
+
+@kernel()
+def insert_best(
+    best_rows: NDArray[np.int64], best_values: NDArray[np.float32], n: int, row: int, value: np.float32
+) -> int:
+    """Put a row where it belongs among the best; return how many those are now. It goes behind its equals.
+
+    Args:
+        best_rows: (k,) the first ``n`` count, changed in place; where n is k the last one leaves.
+        best_values: (k,) theirs, the largest first.
+    """
+    slot = n if n < len(best_rows) else len(best_rows) - 1
+    while slot > 0 and best_values[slot - 1] < value:
+        best_values[slot] = best_values[slot - 1]
+        best_rows[slot] = best_rows[slot - 1]
+        slot -= 1
+    best_values[slot] = value
+    best_rows[slot] = row
+    return min(n + 1, len(best_rows))

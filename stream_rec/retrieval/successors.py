@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.successors import Successors
-from stream_rec.retrieval.scratch import LAST, RECENT, WIDE, Scratch
+from stream_rec.kernel import kernel
+from stream_rec.retrieval.scratch import LAST, RECENT, WIDE, Scratch, touch
 
 NEAR, NEAR_DECAY = 12, 0.6
 FAR, FAR_DECAY = 30, 0.85
 """Items looked at, and how much less each earlier one counts than the one after it."""
 
 
-def add_successors(scratch: Scratch, recent_rows: np.ndarray, successors: Successors) -> None:
+def add_successors(scratch: Scratch, recent_rows: NDArray[np.int64], successors: Successors) -> None:
     """Add, for each successor, its share of all pairs of each recent item, the newer the heavier."""
     scratch.n_touched = _add(
         scratch.values,
@@ -28,22 +29,35 @@ def add_successors(scratch: Scratch, recent_rows: np.ndarray, successors: Succes
     )
 
 
-@numba.njit(cache=True)
-def _add(values, is_touched, touched, n_touched, recent, rows, weights, n, total):
+@kernel()
+def _add(
+    values: NDArray[np.float32],
+    is_touched: NDArray[np.bool_],
+    touched: NDArray[np.int64],
+    n_touched: int,
+    recent: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    n: NDArray[np.int32],
+    total: NDArray[np.float64],
+) -> int:
+    """Add to the three columns of ``values``, in place; return how many rows are touched now.
+
+    Args:
+        recent: (r,) rows of the user's recent items, newest first; the first four as of ``Scratch``, others as of
+            ``Successors``.
+    """
     near, far = 1.0, 1.0
-    for place in range(len(recent)):
-        row = recent[place]
+    for index in range(len(recent)):
+        row = recent[index]
         if total[row] > 0.0:
-            for at in range(n[row]):
-                successor = rows[row, at]
-                share = weights[row, at] / total[row]
-                if not is_touched[successor]:
-                    is_touched[successor] = True
-                    touched[n_touched] = successor
-                    n_touched += 1
-                if place == 0:
+            for k in range(n[row]):
+                successor = rows[row, k]
+                share = weights[row, k] / total[row]
+                n_touched = touch(successor, is_touched, touched, n_touched)
+                if index == 0:
                     values[successor, LAST] += share
-                if place < NEAR:
+                if index < NEAR:
                     values[successor, RECENT] += near * share
                 values[successor, WIDE] += far * share
         near *= NEAR_DECAY

@@ -118,7 +118,7 @@ class UserStage:
             if after.training_events and number % every == 0:  # by place in the batch: over time each user's turn comes
                 training_events = [(each.kind, each.event) for each in after.training_events]
                 if recommender.learn(last.event.user_id, before, training_events):
-                    log.info("relaxed_head choices=%d", recommender.head.n_choices)
+                    log.info("decayed_head choices=%d", recommender.head.n_choices)
             states += [State(partition, seen.key_of(key, n), seen.encode(chunk)) for n, chunk in after.chunks.items()]
             if after.is_changed:  # behind its chunks: see seen.py
                 states.append(State(partition, key, user_state.encode(after.state)))

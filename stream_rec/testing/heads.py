@@ -62,7 +62,7 @@ class LearnerContract:
 
     def learn(self, head: Any, inputs: Inputs, chosen: int) -> Any:
         """Return the head after the candidate with this index was chosen."""
-        return head.learned(head.score(inputs), np.array([chosen]), np.ones(1), self.config)
+        return head.learn(head.score(inputs), np.array([chosen]), np.ones(1), self.config)
 
     def test_a_cold_head_answers(self) -> None:
         """With a finite score for each candidate; also where there is none."""
@@ -195,7 +195,7 @@ class HeadContract(LearnerContract):
     def test_fresh_choices_become_likelier_among_fresh_items(self) -> None:
         """And leave the ranking of all items as it was."""
         head, inputs = self._warm(), draw_inputs(seed=99)
-        after = head.learned_fresh(inputs, np.array([4]), self.config)
+        after = head.learn_fresh(inputs, np.array([4]), self.config)
         gain = float(after.score_fresh(inputs)[4] - head.score_fresh(inputs)[4])
 
         _require(gain > 0, f"a fresh item that was chosen must become likelier; its log-probability went by {gain:.6f}")
@@ -206,7 +206,7 @@ class HeadContract(LearnerContract):
     def test_decay_keeps_what_is_known(self) -> None:
         """A change of taste makes a head learn faster; until it does, the ranking stands."""
         head, inputs = self._warm(), draw_inputs(seed=99)
-        decayed = head.relaxed(0.5)
+        decayed = head.decay(0.5)
         scores = np.asarray(self.score(decayed, inputs))
 
         _require(np.isfinite(scores).all(), f"scores must stay finite after `decay`; came {scores}")

@@ -64,8 +64,8 @@ def moved_user(user: list[float], pull: float, row: list[float], other: list[flo
     return [p + RATE * (pull * (a - b) - REGULARIZATION * p) for p, a, b in zip(user, row, other)]
 
 
-def slowly_folded_in(past: Past, factors: Factors) -> list[float]:
-    """What ``folded_in`` must give."""
+def slowly_fold_in(past: Past, factors: Factors) -> list[float]:
+    """What ``fold_in`` must give."""
     user, vectors, pool = [0.0] * DIMENSIONS, factors.vectors.tolist(), factors.pool[: factors.n_pool].tolist()
     own = sorted(zip(past.own_last_ms, range(len(past.own_rows)), past.own_rows, past.own_counts))[-ITEMS:]
     state = 1
@@ -106,16 +106,16 @@ def slowly_learned(user: list[float], chosen: list[int], factors: Factors) -> tu
 def test_nobody_has_no_vector():
     """Without own items; and before ten choices of anybody, when there is nothing to compare with."""
     factors = drawn(5, n_pool=LEAST_POOL - 1)
-    assert bpr.folded_in(had(), drawn(5)).tolist() == NOBODY.tolist()
-    assert bpr.folded_in(had(0, 1), factors).tolist() == NOBODY.tolist()
+    assert bpr.fold_in(had(), drawn(5)).tolist() == NOBODY.tolist()
+    assert bpr.fold_in(had(0, 1), factors).tolist() == NOBODY.tolist()
 
     factors.choose(np.array([3]))
-    assert bpr.folded_in(had(0, 1), factors).any()
+    assert bpr.fold_in(had(0, 1), factors).any()
 
 
 @settings(deadline=None, max_examples=40)
 @given(data=st.data(), n=st.integers(1, 30), n_pool=st.integers(LEAST_POOL, 60), seed=st.integers(0, 99))
-def test_a_user_is_folded_in_as_the_formula_says(data, n, n_pool, seed):
+def test_folding_in_a_user_goes_as_the_formula_says(data, n, n_pool, seed):
     """The oldest item first, each as often as it was had, three times at most."""
     factors = drawn(n, seed, n_pool)
     rows = data.draw(st.lists(st.integers(0, n - 1), unique=True))
@@ -123,7 +123,7 @@ def test_a_user_is_folded_in_as_the_formula_says(data, n, n_pool, seed):
     counts = data.draw(st.lists(st.integers(1, 6), min_size=len(rows), max_size=len(rows)))
     past = had(*rows, counts=counts, last_ms=times)
 
-    assert bpr.folded_in(past, factors) == pytest.approx(slowly_folded_in(past, factors), rel=1e-3, abs=1e-5)
+    assert bpr.fold_in(past, factors) == pytest.approx(slowly_fold_in(past, factors), rel=1e-3, abs=1e-5)
 
 
 def test_of_many_own_items_the_last_had_count():
@@ -133,9 +133,9 @@ def test_of_many_own_items_the_last_had_count():
     past = had(*range(300), last_ms=last_ms)
     late = [row for row in range(300) if last_ms[row] >= 300 - ITEMS]
 
-    found = bpr.folded_in(past, factors)
-    assert found == pytest.approx(slowly_folded_in(past, factors), rel=1e-3, abs=1e-5)
-    assert found.tolist() == bpr.folded_in(had(*late, last_ms=[last_ms[row] for row in late]), factors).tolist()
+    found = bpr.fold_in(past, factors)
+    assert found == pytest.approx(slowly_fold_in(past, factors), rel=1e-3, abs=1e-5)
+    assert found.tolist() == bpr.fold_in(had(*late, last_ms=[last_ms[row] for row in late]), factors).tolist()
 
 
 @settings(deadline=None, max_examples=40)
@@ -197,9 +197,9 @@ def test_the_same_choices_give_the_same_vectors():
     one, other = drawn(20), drawn(20)
     for number in range(50):
         for factors in (one, other):
-            user = bpr.folded_in(had(number % 20, 5), factors)
+            user = bpr.fold_in(had(number % 20, 5), factors)
             bpr.learn(user, np.array([number * 7 % 20]), factors)
-        bpr.affinities(bpr.folded_in(had(3), one), np.arange(20), one)
+        bpr.compute_affinities(bpr.fold_in(had(3), one), np.arange(20), one)
 
     assert one.vectors.tolist() == other.vectors.tolist()
     assert list(one.changed) == list(other.changed)
@@ -228,12 +228,12 @@ def test_a_hundred_thousand_steps_stay_bounded(taste, choice, length):
     users = [(had(*taste(step), counts=[3]), np.array([choice(step)])) for step in range(12)]
     for step in range(100_000):
         past, chosen = users[step % 12]
-        bpr.learn(np.float32(length) * bpr.folded_in(past, factors), chosen, factors)
+        bpr.learn(np.float32(length) * bpr.fold_in(past, factors), chosen, factors)
 
     assert np.isfinite(factors.vectors).all() and np.isfinite(factors.own).all()
     assert longest(factors) < FARTHEST + 1
     assert np.linalg.norm(factors.own, axis=1).max() < FARTHEST + 1e-3
-    assert np.isfinite(bpr.folded_in(had(0, 1, 2, 3), factors)).all()
+    assert np.isfinite(bpr.fold_in(had(0, 1, 2, 3), factors)).all()
 
 
 def share(first: Factors, second: Factors, n: int) -> None:
@@ -268,7 +268,7 @@ def test_a_part_does_not_grow_where_the_other_worker_only_draws_back():
     def go_on() -> float:
         for step in range(20_000):
             past, chosen = users[step % 4]
-            bpr.learn(bpr.folded_in(past, first), chosen, first)
+            bpr.learn(bpr.fold_in(past, first), chosen, first)
             bpr.learn(NOBODY, chosen, second)
             if step % 10 == 0:
                 share(first, second, 4)
@@ -283,14 +283,14 @@ def two_groups(catalog: Catalog, *, steps: int, chosen_of: int) -> None:
     rows = {group: [catalog.find(f"{group}{n}") for n in range(chosen_of)] for group in "ab"}
     for step in range(steps):
         of_user = rng.permutation(rows["ab"[step % 2]])
-        bpr.learn(bpr.folded_in(had(*of_user[:5]), catalog.factors), of_user[5:6], catalog.factors)
+        bpr.learn(bpr.fold_in(had(*of_user[:5]), catalog.factors), of_user[5:6], catalog.factors)
 
 
 def liked(catalog: Catalog, own: str) -> list[str]:
     """Return all other items, those first that a user with one own item prefers."""
     rows = np.array([row for row, item_id in enumerate(catalog.item_ids) if item_id != own])
-    user = bpr.folded_in(had(catalog.find(own)), catalog.factors)
-    order = np.argsort(-bpr.affinities(user, rows, catalog.factors))
+    user = bpr.fold_in(had(catalog.find(own)), catalog.factors)
+    order = np.argsort(-bpr.compute_affinities(user, rows, catalog.factors))
     return [catalog.item_ids[row] for row in rows[order]]
 
 
@@ -329,7 +329,7 @@ def test_affinities_are_centred_on_the_average_item():
     factors = drawn(4)
     factors.vectors[:4] = 0
     factors.vectors[2] = 3 * EAST
-    found = bpr.affinities(EAST, np.array([0, 2, 3]), factors)
+    found = bpr.compute_affinities(EAST, np.array([0, 2, 3]), factors)
 
     assert found.tolist() == pytest.approx([1 / (1 + math.e), 1 / (1 + math.e**-2), 1 / (1 + math.e)])
     assert found.dtype == np.float32
@@ -340,20 +340,20 @@ def test_affinities_are_centred_on_the_average_item():
 def test_affinities_say_nothing_of_what_all_items_share(seed, rows, away):
     """Their log odds come to 0, and a direction added to all items changes nothing."""
     factors = drawn(10, seed)
-    user = bpr.folded_in(had(1, 2), factors)
-    found = bpr.affinities(user, np.array(rows), factors)
+    user = bpr.fold_in(had(1, 2), factors)
+    found = bpr.compute_affinities(user, np.array(rows), factors)
     factors.vectors += np.float32(away) * EAST
 
     assert np.log(found / (1 - found)).sum() == pytest.approx(0, abs=1e-4)
-    assert bpr.affinities(user, np.array(rows), factors) == pytest.approx(found, abs=1e-3)
+    assert bpr.compute_affinities(user, np.array(rows), factors) == pytest.approx(found, abs=1e-3)
 
 
 def test_there_is_no_affinity_of_nobody():
     """0, as of any feature of which nothing is known; and none of no items."""
     factors = drawn(4)
 
-    assert bpr.affinities(NOBODY, np.arange(4), factors).tolist() == [0, 0, 0, 0]
-    assert bpr.affinities(EAST, np.zeros(0, dtype=np.int64), factors).tolist() == []
+    assert bpr.compute_affinities(NOBODY, np.arange(4), factors).tolist() == [0, 0, 0, 0]
+    assert bpr.compute_affinities(EAST, np.zeros(0, dtype=np.int64), factors).tolist() == []
 
 
 @pytest.mark.filterwarnings("error")
@@ -361,7 +361,7 @@ def test_no_margin_is_too_large():
     """An affinity is above 0 and at most 1, without a warning, however far apart two items are."""
     factors = drawn(2)
     factors.vectors[:2] = [200 * EAST, -200 * EAST]
-    found = bpr.affinities(EAST, np.array([0, 1]), factors)
+    found = bpr.compute_affinities(EAST, np.array([0, 1]), factors)
 
     assert found[0] == 1 and 0 < found[1] < 1e-10
-    assert bpr.affinities(EAST, np.zeros(0, dtype=np.int64), factors).tolist() == []
+    assert bpr.compute_affinities(EAST, np.zeros(0, dtype=np.int64), factors).tolist() == []

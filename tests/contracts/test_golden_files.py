@@ -153,7 +153,7 @@ def test_a_contribution():
     """Seven weights, and the sums beside them."""
     contribution = read_contribution(read("contribution-1"))
 
-    assert contribution.moved.tolist() == [0.5, -0.25, 0, 1, 2, -3, 0.125]
+    assert contribution.shift.tolist() == [0.5, -0.25, 0, 1, 2, -3, 0.125]
     assert contribution.squares.tolist() == pytest.approx([1e-6, 0.5, 0, 1, 2, 3, 4])
     assert contribution.sums.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert contribution.n_choices == 321

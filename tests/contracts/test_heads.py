@@ -9,7 +9,8 @@ import numpy as np
 from stream_rec.ranking import head as mixture
 from stream_rec.ranking import linear_head, network_head
 from stream_rec.ranking.features import CONTEXT, INPUTS, Inputs
-from stream_rec.ranking.head import HeadConfig
+from stream_rec.ranking.linear_head import Step
+from stream_rec.ranking.policy import HeadConfig
 from stream_rec.testing.heads import HISTORIES, HeadContract, LearnerContract
 
 CONFIG = HeadConfig(hidden=6)
@@ -39,7 +40,7 @@ class TestFresh(LearnerContract):
         return head.score_fresh(inputs)
 
     def learn(self, head: Any, inputs: Inputs, chosen: int) -> Any:
-        return head.learned_fresh(inputs, np.array([chosen]), CONFIG)
+        return head.learn_fresh(inputs, np.array([chosen]), CONFIG)
 
 
 class TestLinear(LearnerContract):
@@ -49,11 +50,11 @@ class TestLinear(LearnerContract):
         return linear_head.cold(INPUTS, HISTORIES)
 
     def score(self, head: Any, inputs: Inputs) -> np.ndarray:
-        return linear_head.scores(head, inputs.items, inputs.history)
+        return linear_head.score(head, inputs.items, inputs.history)
 
     def learn(self, head: Any, inputs: Inputs, chosen: int) -> Any:
         errors = error(self.score(head, inputs), chosen)
-        return linear_head.learned(head, inputs.items, inputs.history, errors, rate=0.05)
+        return linear_head.learn(head, inputs.items, inputs.history, errors, Step(0.05))
 
 
 class TestNetwork(LearnerContract):
@@ -63,9 +64,9 @@ class TestNetwork(LearnerContract):
         return network_head.cold(INPUTS, CONTEXT, 6, seed=1)
 
     def score(self, head: Any, inputs: Inputs) -> np.ndarray:
-        return network_head.scores(head, network_head.hidden(head, inputs.items, inputs.context))
+        return network_head.score(head, network_head.compute_hidden(head, inputs.items, inputs.context))
 
     def learn(self, head: Any, inputs: Inputs, chosen: int) -> Any:
-        hidden = network_head.hidden(head, inputs.items, inputs.context)
-        errors = error(network_head.scores(head, hidden), chosen)
-        return network_head.learned(head, inputs.items, inputs.context, hidden, errors, rate=0.05)
+        hidden = network_head.compute_hidden(head, inputs.items, inputs.context)
+        errors = error(network_head.score(head, hidden), chosen)
+        return network_head.learn(head, inputs.items, inputs.context, hidden, errors, Step(0.05))

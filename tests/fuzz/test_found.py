@@ -138,7 +138,7 @@ def test_what_no_event_teaches_is_refused(changed: dict[str, Any]):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"moved": 3e38},
+        {"shift": 3e38},
         {"squares": 3e38},
         {"sums": np.array([0.0, 0.0, *[1.0] * 4, *[-60.0] * 4])},
         {"sums": np.array([1e308, *[0.0] * (merge.N_SUMS - 1)])},
@@ -149,7 +149,7 @@ def test_what_no_event_teaches_is_refused(changed: dict[str, Any]):
 def test_what_no_worker_learns_is_refused(changed: dict[str, Any]):
     """Finite each by itself, but scores, shares and counts of the merged head were not."""
     nothing = merge.nothing(COLD)
-    arrays = {name: value + nothing.moved if isinstance(value, float) else value for name, value in changed.items()}
+    arrays = {name: value + nothing.shift if isinstance(value, float) else value for name, value in changed.items()}
     contribution = msgspec.structs.replace(nothing, **arrays)
 
     with pytest.raises(MalformedContribution):

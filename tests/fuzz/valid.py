@@ -16,7 +16,7 @@ from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.signal import Signal
 from stream_rec.ranking import head as heads
 from stream_rec.ranking import merge
-from stream_rec.ranking.head import HeadConfig
+from stream_rec.ranking.policy import HeadConfig
 from stream_rec.runtime import database
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
@@ -102,7 +102,7 @@ def valid_embedding(random: Random) -> bytes:
 
 
 def valid_contribution(random: Random) -> bytes:
-    p = len(merge.nothing(COLD).moved)
+    p = len(merge.nothing(COLD).shift)
     noise = _noise(random)
     contribution = merge.Contribution(
         noise.normal(0, 0.1, p), noise.random(p), np.abs(noise.normal(0, 5, merge.N_SUMS)), random.randrange(10**6)

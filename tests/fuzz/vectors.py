@@ -82,7 +82,7 @@ def take_contribution(world: World, data: bytes) -> bool:
         world.shared = before
     learned = _taught(world, again)
     merge.encode(learned.own(), OF)
-    learned.relaxed(0.5)
+    learned.decay(0.5)
     merge.encode(learned.own(), OF)
     world.shared = SharedHead(COLD, HEAD)
     return True
@@ -90,7 +90,7 @@ def take_contribution(world: World, data: bytes) -> bool:
 
 def _taught(world: World, shared: SharedHead) -> SharedHead:
     ranked = rank("u", world.user, world.catalog, shared.head, WORKSPACE, now_ms=NOW_MS)
-    shared.learned(teach(ranked, [(3, Kind.VIEW)], shared.head, HEAD))
+    shared.update(teach(ranked, [(3, Kind.VIEW)], shared.head, HEAD))
     return shared
 
 

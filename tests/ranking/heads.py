@@ -7,8 +7,9 @@ import numpy as np
 
 from stream_rec.ranking.features import INPUT_NAMES
 from stream_rec.ranking.fresh_choices import NOTHING, FreshChoices
-from stream_rec.ranking.head import HeadConfig, MixtureHead, cold
+from stream_rec.ranking.head import MixtureHead, cold
 from stream_rec.ranking.linear_head import LinearHead
+from stream_rec.ranking.policy import HeadConfig
 
 SMALL = HeadConfig(hidden=4)
 

@@ -9,8 +9,9 @@ from river.drift import ADWIN
 from stream_rec.ranking import drift
 from stream_rec.ranking.drift import FACTOR, LEAST_CHOICES, DriftWatch
 from stream_rec.ranking.features import HISTORY, INPUTS, Inputs
-from stream_rec.ranking.head import HeadConfig, MixtureHead, cold
+from stream_rec.ranking.head import MixtureHead, cold
 from stream_rec.ranking.linear_head import EPSILON
+from stream_rec.ranking.policy import HeadConfig
 from tests.ranking.worlds import drawn
 
 CONFIG = HeadConfig(hidden=6)
@@ -24,7 +25,7 @@ def losses(*parts: tuple[float, int]) -> list[float]:
 
 
 def reactions(watch: DriftWatch, stream: list[float]) -> list[int]:
-    return [at for at, loss in enumerate(stream) if watch.worsened(loss)]
+    return [at for at, loss in enumerate(stream) if watch.add_loss(loss)]
 
 
 def with_new_taste(inputs: Inputs, sign: float) -> int:
@@ -39,7 +40,7 @@ def taught(head: MixtureHead, sign: float, seeds: range) -> tuple[MixtureHead, f
         scored = head.score(drawn(seed=seed, history=seed % (len(HISTORY) + 1)))
         chosen = with_new_taste(scored.inputs, sign)
         total -= scored.log_p[chosen]
-        head = head.learned(scored, np.array([chosen]), np.ones(1), CONFIG)
+        head = head.learn(scored, np.array([chosen]), np.ones(1), CONFIG)
     return head, total / len(seeds)
 
 
@@ -79,12 +80,12 @@ def test_one_hopeless_choice_is_no_drift():
 def test_what_was_no_candidate_says_nothing_of_the_head(monkeypatch):
     """The head could not have ranked it; the others of its group count."""
     taken = []
-    monkeypatch.setattr(DriftWatch, "worsened", lambda self, loss: taken.append(loss) or True)
+    monkeypatch.setattr(DriftWatch, "add_loss", lambda self, loss: taken.append(loss) or True)
     rows, log_p = np.array([3, 5, 9]), np.log([0.5, 0.25, 0.25])
 
-    assert not DriftWatch(DELTA).noticed(rows, log_p, np.array([4]))
-    assert not DriftWatch(DELTA).noticed(rows, log_p, np.array([], np.int64))
-    assert DriftWatch(DELTA).noticed(rows, log_p, np.array([4, 9]))
+    assert not DriftWatch(DELTA).detect(rows, log_p, np.array([4]))
+    assert not DriftWatch(DELTA).detect(rows, log_p, np.array([], np.int64))
+    assert DriftWatch(DELTA).detect(rows, log_p, np.array([4, 9]))
     assert taken == pytest.approx([np.log(4)])
 
 
@@ -101,39 +102,39 @@ def test_the_window_is_river_s_adwin():
     assert has_changed
 
 
-def test_a_relaxed_head_ranks_as_before():
+def test_a_decayed_head_ranks_as_before():
     """Only the steps are longer; the old head is left as it was."""
     head, _ = taught(cold(CONFIG, 0), 1.0, range(50))
     squares = head.network.squares_of_items.copy()
-    relaxed, inputs = head.relaxed(FACTOR), drawn(seed=99)
+    decayed, inputs = head.decay(FACTOR), drawn(seed=99)
 
-    np.testing.assert_allclose(relaxed.score(inputs).linear, head.score(inputs).linear)
-    np.testing.assert_allclose(relaxed.score(inputs).network, head.score(inputs).network)
-    assert relaxed.record == pytest.approx((FACTOR * head.record[0], FACTOR * head.record[1]))
+    np.testing.assert_allclose(decayed.score(inputs).linear, head.score(inputs).linear)
+    np.testing.assert_allclose(decayed.score(inputs).network, head.score(inputs).network)
+    assert decayed.record == pytest.approx((FACTOR * head.record[0], FACTOR * head.record[1]))
     np.testing.assert_array_equal(head.network.squares_of_items, squares)
 
 
-def test_a_relaxed_head_learns_a_new_taste_faster():
+def test_a_decayed_head_learns_a_new_taste_faster():
     """What the reaction is for: of the same choices of another taste, fewer are a surprise."""
     head, _ = taught(cold(CONFIG, 0), 1.0, range(1000))
     _, slow_loss = taught(head, -1.0, range(1000, 1100))
-    _, fast_loss = taught(head.relaxed(FACTOR), -1.0, range(1000, 1100))
+    _, fast_loss = taught(head.decay(FACTOR), -1.0, range(1000, 1100))
 
     assert fast_loss < 0.8 * slow_loss
 
 
-def test_each_expert_is_relaxed():
+def test_each_expert_decays():
     """The linear one, the network, and the one for fresh items; ten times the step is a hundredth of the squares."""
     head, _ = taught(cold(CONFIG, 0), 1.0, range(50))
-    head = head.learned_fresh(drawn(seed=1), np.array([0]), CONFIG)
-    relaxed = head.relaxed(0.01)
+    head = head.learn_fresh(drawn(seed=1), np.array([0]), CONFIG)
+    decayed = head.decay(0.01)
 
     for before, after in (
-        (head.linear.squares, relaxed.linear.squares),
-        (head.fresh.squares, relaxed.fresh.squares),
-        (head.network.squares_of_items, relaxed.network.squares_of_items),
-        (head.network.squares_of_context, relaxed.network.squares_of_context),
-        (head.network.squares_of_output, relaxed.network.squares_of_output),
+        (head.linear.squares, decayed.linear.squares),
+        (head.fresh.squares, decayed.fresh.squares),
+        (head.network.squares_of_items, decayed.network.squares_of_items),
+        (head.network.squares_of_context, decayed.network.squares_of_context),
+        (head.network.squares_of_output, decayed.network.squares_of_output),
     ):
         assert after.max() == pytest.approx(0.01 * before.max())
 
@@ -142,9 +143,9 @@ def test_relaxing_over_and_over_stays_finite():
     """A weight whose input was never there keeps a sum above 0, or its next step would be 0 / 0."""
     head = cold(CONFIG, 0)
     for _ in range(300):
-        head = head.relaxed(FACTOR)
+        head = head.decay(FACTOR)
     nothing = Inputs(np.zeros((3, INPUTS), np.float32), np.zeros_like(drawn().context), 0)
-    head = head.learned(head.score(nothing), np.array([1]), np.ones(1), CONFIG)
+    head = head.learn(head.score(nothing), np.array([1]), np.ones(1), CONFIG)
 
     assert np.isfinite(head.score(drawn()).log_p).all()
     assert head.linear.squares.min() == EPSILON

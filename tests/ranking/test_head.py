@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from stream_rec.ranking import linear_head
 from stream_rec.ranking.features import INPUTS, NAMES, Inputs
-from stream_rec.ranking.head import HeadConfig, MixtureHead, cold, log_softmax
+from stream_rec.ranking.head import MixtureHead, cold, log_softmax
+from stream_rec.ranking.policy import HeadConfig
 from tests.ranking.worlds import drawn
 
 CONFIG = HeadConfig(hidden=6)
@@ -54,7 +55,7 @@ def taught(n: int = 30) -> MixtureHead:
     head = cold(CONFIG, 0)
     for seed in range(n):
         inputs = drawn(seed=seed)
-        head = head.learned(head.score(inputs), chosen(int(inputs.items[:, 0].argmax())), np.ones(1), CONFIG)
+        head = head.learn(head.score(inputs), chosen(int(inputs.items[:, 0].argmax())), np.ones(1), CONFIG)
     return head
 
 
@@ -83,7 +84,7 @@ def test_the_weight_goes_to_the_expert_that_predicts_better():
     scored = head.score(inputs)
     place = int((scored.linear - scored.network).argmax())
     before = head.record[0] - head.record[1]
-    after = head.learned(scored, chosen(place), np.ones(1), CONFIG)
+    after = head.learn(scored, chosen(place), np.ones(1), CONFIG)
 
     assert after.record[0] == pytest.approx(CONFIG.memory * head.record[0] + float(scored.linear[place]))
     assert after.record[1] == pytest.approx(CONFIG.memory * head.record[1] + float(scored.network[place]))
@@ -101,7 +102,7 @@ def test_the_mixture_is_nearly_as_good_as_the_better_expert():
         first = inputs.items[:, 0]
         place = int(first.argmax() if wants_large else first.argmin())
         losses.append([-scored.linear[place], -scored.network[place], -scored.log_p[place]])
-        head = head.learned(scored, chosen(place), np.ones(1), HeadConfig())
+        head = head.learn(scored, chosen(place), np.ones(1), HeadConfig())
     linear, network, mixed = np.mean(losses[-300:], axis=0)
 
     assert network < linear - 0.1
@@ -112,8 +113,8 @@ def test_several_choices_are_one_step_towards_their_mix():
     """Weights count as shares, and a place that is chosen twice counts twice; a group counts once."""
     head, inputs = taught(), drawn(seed=99)
     scored = head.score(inputs)
-    weighted = head.learned(scored, chosen(1, 3), np.array([3.0, 1.0]), CONFIG)
-    repeated = head.learned(scored, chosen(1, 1, 3, 1), np.ones(4), CONFIG)
+    weighted = head.learn(scored, chosen(1, 3), np.array([3.0, 1.0]), CONFIG)
+    repeated = head.learn(scored, chosen(1, 1, 3, 1), np.ones(4), CONFIG)
 
     np.testing.assert_allclose(weighted.linear.weights, repeated.linear.weights)
     np.testing.assert_allclose(weighted.network.of_items, repeated.network.of_items)
@@ -125,8 +126,8 @@ def test_more_choices_are_heard_more_but_not_as_often():
     """Four that agree are heard as the root of four: AdaGrad's sums grow by the number of choices."""
     head, inputs = taught(), drawn(seed=99)
     scored = head.score(inputs)
-    one = head.learned(scored, chosen(2), np.ones(1), CONFIG)
-    four = head.learned(scored, chosen(2, 2, 2, 2), np.ones(4), CONFIG)
+    one = head.learn(scored, chosen(2), np.ones(1), CONFIG)
+    four = head.learn(scored, chosen(2, 2, 2, 2), np.ones(4), CONFIG)
 
     growth_of_one = one.linear.squares[0] - head.linear.squares[0]
     np.testing.assert_allclose(four.linear.squares[0] - head.linear.squares[0], 4 * growth_of_one, rtol=1e-6)
@@ -137,18 +138,18 @@ def test_both_experts_learn_from_each_choice():
     for head in (recorded(0, -1e6), recorded(-1e6, 0)):
         inputs = drawn(seed=99)
         before = head.score(inputs)
-        after = head.learned(before, chosen(2), np.ones(1), CONFIG).score(inputs)
+        after = head.learn(before, chosen(2), np.ones(1), CONFIG).score(inputs)
         assert after.linear[2] > before.linear[2] and after.network[2] > before.network[2]
 
 
 def test_fresh_items_have_a_head_of_their_own():
     """What it learns changes nothing of the others, and the other way round."""
     head, inputs = taught(), drawn(seed=99)
-    fresh = head.learned_fresh(inputs, chosen(2), CONFIG)
+    fresh = head.learn_fresh(inputs, chosen(2), CONFIG)
     assert fresh.linear is head.linear and fresh.network is head.network and fresh.record == head.record
     assert (fresh.fresh.weights != head.fresh.weights).any()
 
-    both = fresh.learned(fresh.score(inputs), chosen(1), np.ones(1), CONFIG)
+    both = fresh.learn(fresh.score(inputs), chosen(1), np.ones(1), CONFIG)
     assert both.fresh is fresh.fresh
     assert np.exp(both.score_fresh(inputs)).sum() == pytest.approx(1)
 

@@ -6,30 +6,30 @@ import numpy as np
 import pytest
 
 from stream_rec.ranking.head import log_softmax
-from stream_rec.ranking.linear_head import EPSILON, LinearHead, cold, effective, learned, scores
+from stream_rec.ranking.linear_head import EPSILON, LinearHead, Step, add_weights, cold, learn, score
 
 ITEMS = np.array([[1.0, 0.0], [0.0, 2.0], [0.5, 0.5]], dtype=np.float32)
 
 
 def test_a_cold_head_finds_all_equal():
     """All weights are 0."""
-    assert scores(cold(2, 4), ITEMS, 3).tolist() == [0, 0, 0]
+    assert score(cold(2, 4), ITEMS, 3).tolist() == [0, 0, 0]
 
 
 def test_a_score_adds_shared_weights_and_those_of_the_history():
     """Histories do not see each other's weights."""
     head = LinearHead(np.array([[1.0, 2.0], [10.0, 0.0], [0.0, 100.0]]), np.ones((3, 2)))
 
-    assert effective(head, 0).tolist() == [11, 2]
-    assert scores(head, ITEMS, 0).tolist() == [11, 4, 6.5]
-    assert scores(head, ITEMS, 1).tolist() == [1, 204, 51.5]
+    assert add_weights(head, 0).tolist() == [11, 2]
+    assert score(head, ITEMS, 0).tolist() == [11, 4, 6.5]
+    assert score(head, ITEMS, 1).tolist() == [1, 204, 51.5]
 
 
 def test_a_step_goes_along_the_errors_at_adagrads_rate():
     """The first step is the rate itself in each direction, the next one of the same size 1 / sqrt(2) of it."""
     errors = np.array([0.5, -0.5, 0.0])  # gradient (0.5, -1)
-    once = learned(cold(2, 2), ITEMS, 1, errors, rate=0.1)
-    twice = learned(once, ITEMS, 1, errors, rate=0.1)
+    once = learn(cold(2, 2), ITEMS, 1, errors, Step(0.1))
+    twice = learn(once, ITEMS, 1, errors, Step(0.1))
 
     assert once.weights[[0, 2]] == pytest.approx(np.array([[0.1, -0.1], [0.1, -0.1]]), rel=1e-6)
     assert once.squares[[0, 2]] == pytest.approx(np.array([[0.25, 1.0], [0.25, 1.0]]) + EPSILON)
@@ -47,8 +47,8 @@ def test_the_step_is_the_gradient_of_the_log_likelihood():
     def likelihood(weights: np.ndarray) -> float:
         return float(target @ log_softmax(items.astype(float) @ (weights[0] + weights[2])))
 
-    errors = target - np.exp(log_softmax(scores(head, items, 1)))
-    step = (learned(head, items, 1, errors, rate=1e15).weights - head.weights).round(6)
+    errors = target - np.exp(log_softmax(score(head, items, 1)))
+    step = (learn(head, items, 1, errors, Step(1e15)).weights - head.weights).round(6)
     for part in range(4):
         for f in range(7):
             nudge = np.zeros((4, 7))

@@ -14,8 +14,9 @@ from stream_rec.errors import StateVersionError
 from stream_rec.ranking import fresh_choices, merge
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUTS, Inputs
-from stream_rec.ranking.head import HeadConfig, MixtureHead
+from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.merge import Contribution, MalformedContribution, SharedHead
+from stream_rec.ranking.policy import HeadConfig
 from tests.ranking.partitions import Workers, ndcg, read
 
 CONFIG = HeadConfig(hidden=3)
@@ -35,10 +36,10 @@ def chooses(shared: SharedHead, *seeds: int) -> SharedHead:
         items = rng.random((6, INPUTS), dtype=np.float32)
         inputs = Inputs(items, rng.random(CONTEXT, dtype=np.float32), int(rng.integers(4)))
         head = shared.head
-        head = head.learned(head.score(inputs), rng.integers(6, size=1), np.ones(1), CONFIG)
-        head = head.learned_fresh(inputs, rng.integers(6, size=1), CONFIG)
+        head = head.learn(head.score(inputs), rng.integers(6, size=1), np.ones(1), CONFIG)
+        head = head.learn_fresh(inputs, rng.integers(6, size=1), CONFIG)
         kept = fresh_choices.count(head.fresh_choices, inputs.history, 1, int(rng.integers(2)))
-        shared.learned(msgspec.structs.replace(head, fresh_choices=kept))
+        shared.update(msgspec.structs.replace(head, fresh_choices=kept))
     return shared
 
 
@@ -62,7 +63,7 @@ def identical(first: MixtureHead, second: MixtureHead) -> bool:
 
 
 seeds = st.lists(st.integers(0, 1000), max_size=8)
-FIELDS = ("moved", "squares", "sums", "n_choices")
+FIELDS = ("shift", "squares", "sums", "n_choices")
 contributions = seeds.map(lambda s: chooses(new(), *s).own())
 
 
@@ -72,7 +73,7 @@ def test_what_one_worker_learned_alone_makes_its_own_head(choices):
     """Nothing of the head is left out of a contribution: the cold head and it are the head."""
     worker = chooses(new(), *choices)
 
-    assert same(merge.together(COLD, [worker.own()]), worker.head)
+    assert same(merge.combine(COLD, [worker.own()]), worker.head)
 
 
 @settings(deadline=None, max_examples=30)
@@ -92,9 +93,9 @@ def test_publishing_and_merging_alone_change_nothing(before, after):
 @given(contributions, contributions, contributions)
 def test_the_order_of_contributions_does_not_matter(a, b, c):
     """Adding is commutative and associative, and so is the head made of it."""
-    assert same(merge.together(COLD, [a, b, c]), merge.together(COLD, [c, a, b]))
-    one, other = merge.added(merge.added(a, b), c), merge.added(a, merge.added(b, c))
-    assert same(merge.together(COLD, [one]), merge.together(COLD, [other]))
+    assert same(merge.combine(COLD, [a, b, c]), merge.combine(COLD, [c, a, b]))
+    one, other = merge.add(merge.add(a, b), c), merge.add(a, merge.add(b, c))
+    assert same(merge.combine(COLD, [one]), merge.combine(COLD, [other]))
 
 
 @settings(deadline=None, max_examples=30)
@@ -159,7 +160,7 @@ def test_what_is_learned_between_two_merges_stays():
 
     assert mine.n_choices == 3
     assert worker.head.n_choices == 5
-    assert same(merge.together(COLD, [worker.own(), chooses(new(), 3, 5).own()]), worker.head)
+    assert same(merge.combine(COLD, [worker.own(), chooses(new(), 3, 5).own()]), worker.head)
 
 
 def test_large_steps_from_one_start_are_averaged():
@@ -222,17 +223,17 @@ def test_relaxing_is_shared_as_far_as_it_is_ones_own():
     worker.take("b", other)
     worker.merge()
     before, mine = worker.head, worker.own()
-    worker.relaxed(0.01)
-    assert identical(worker.head, before.relaxed(0.01))
+    worker.decay(0.01)
+    assert identical(worker.head, before.decay(0.01))
     assert np.allclose(worker.own().squares, 0.01 * mine.squares)
-    assert np.array_equal(worker.own().moved, mine.moved)
+    assert np.array_equal(worker.own().shift, mine.shift)
     assert worker.own().sums.tolist() == pytest.approx([*(0.01 * mine.sums[:2]), *mine.sums[2:]])
     chooses(worker, 80)
     worker.take("b", other)
     worker.merge()
 
     assert worker.own().squares.min() >= 0
-    assert same(merge.together(COLD, [worker.own(), other]), worker.head)
+    assert same(merge.combine(COLD, [worker.own(), other]), worker.head)
     assert worker.head.n_choices == 41
 
 
@@ -287,12 +288,12 @@ def test_bytes_and_back(contribution):
     data = merge.encode(contribution, OF)
     again = merge.decode(data, COLD, OF)
 
-    assert same(merge.together(COLD, [again]), merge.together(COLD, [contribution]))
+    assert same(merge.combine(COLD, [again]), merge.combine(COLD, [contribution]))
     assert again.n_choices == contribution.n_choices
     assert merge.encode(again, OF) == data
 
 
-@pytest.mark.parametrize("broken", ["moved", "squares", "sums"])
+@pytest.mark.parametrize("broken", ["shift", "squares", "sums"])
 @pytest.mark.parametrize("number", [np.nan, np.inf, 1e300])
 def test_what_is_no_number_is_neither_sent_nor_taken(broken, number):
     """A single one would be in every weight of every worker."""

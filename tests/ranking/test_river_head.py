@@ -12,7 +12,7 @@ from stream_rec.errors import SettingsError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import INPUTS, NAMES
 from stream_rec.ranking.fresh_choices import FreshChoices
-from stream_rec.ranking.head import HeadConfig
+from stream_rec.ranking.policy import HeadConfig
 from stream_rec.ranking.river_head import RiverHead, cold
 from tests.ranking.worlds import drawn
 
@@ -26,7 +26,7 @@ def taught(config: HeadConfig, n: int = 150, seed: int = 0) -> RiverHead:
     for at in range(n):
         inputs = drawn(seed=at)
         chosen = np.array([inputs.items[:, 0].argmax()])
-        head = head.learned(head.score(inputs), chosen, np.ones(1), config)
+        head = head.learn(head.score(inputs), chosen, np.ones(1), config)
     return head
 
 
@@ -95,8 +95,8 @@ def test_negatives_are_never_what_was_chosen():
     """And as many as the settings ask for, as far as there are any."""
     head, inputs, seen = cold(LOGISTIC, 0), drawn(6), []
     head.model.learn_one = lambda x, y: seen.append((x["popularity"], y))
-    head.learned(head.score(inputs), np.array([2, 4]), np.ones(2), LOGISTIC)
-    head.learned(head.score(inputs), np.arange(6), np.ones(6), LOGISTIC)
+    head.learn(head.score(inputs), np.array([2, 4]), np.ones(2), LOGISTIC)
+    head.learn(head.score(inputs), np.arange(6), np.ones(6), LOGISTIC)
     popularity = [round(value, 5) for value in inputs.items[:, NAMES.index("popularity")].tolist()]
     places = [(popularity.index(round(value, 5)), y) for value, y in seen]
 
@@ -109,7 +109,7 @@ def test_fresh_items_have_a_model_of_their_own():
     """What is learned among them changes nothing for the others."""
     head, inputs = taught(LOGISTIC), drawn(seed=99)
     before = head.score(inputs).log_p
-    after = head.learned_fresh(inputs, np.array([0]), LOGISTIC)
+    after = head.learn_fresh(inputs, np.array([0]), LOGISTIC)
 
     np.testing.assert_array_equal(after.score(inputs).log_p, before)
     assert after.score_fresh(inputs)[0] > np.log(1 / 6)
@@ -123,7 +123,7 @@ def test_it_carries_what_the_rest_of_the_core_needs():
     seen = FreshChoices(fresh=(1.0, 0.0, 0.0, 0.0))
     assert msgspec.structs.replace(head, fresh_choices=seen).fresh_choices == seen
     assert head.contributions(head.score(drawn(6)), np.array([1, 3])).shape == (2, INPUTS)
-    assert head.relaxed(0.01) is head
+    assert head.decay(0.01) is head
 
 
 def test_no_setting_is_our_own_head():

@@ -6,7 +6,7 @@ import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.knowledge.visits import visitor_of
-from stream_rec.ranking.features import CONTEXT, INPUTS, NAMES, Inputs, inputs
+from stream_rec.ranking.features import CONTEXT, INPUTS, NAMES, Inputs, compute_inputs
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
 from stream_rec.user.past import Past, past
 from stream_rec.user.state import UserState
@@ -24,7 +24,7 @@ def seen(user: UserState, catalog: Catalog, now_ms: int, user_id: str = "u") -> 
     history = past(user, catalog.find, recent_items=30)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     candidates = retrieve(history, catalog, Workspace(), own_slot=own_slot, now_ms=now_ms)
-    return candidates, history, inputs(candidates, history, catalog, now_ms)
+    return candidates, history, compute_inputs(candidates, history, catalog, now_ms)
 
 
 def features(user: UserState, catalog: Catalog, now_ms: int) -> dict[str, dict[str, float]]:

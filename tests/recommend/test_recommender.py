@@ -8,9 +8,8 @@ import pytest
 
 from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import AsOf
-from stream_rec.ranking.head import HeadConfig
-from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import draws, policy_name, slate
+from stream_rec.ranking.policy import HeadConfig, RankingConfig
+from stream_rec.recommend import draw, policy_name, slate
 from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.user.state import COLD
 from tests.catalog.stock import stocked, taught
@@ -37,15 +36,15 @@ def test_an_answer_says_what_it_was_made_on_and_counts_its_items():
 def test_requests_have_random_numbers_of_their_own():
     """The same for the same seed and request, whatever came before."""
     keys = [(seed, request) for seed in (0, 1) for request in "ab"]
-    drawn = [draws(*key) for key in keys]
+    drawn = [draw(*key) for key in keys]
 
     assert len({number for numbers in drawn for number in numbers}) == 8
-    assert [draws(*key) for key in keys] == drawn
+    assert [draw(*key) for key in keys] == drawn
 
 
 def test_random_numbers_are_uniform_and_independent():
     """Of 4,000 requests 250 in each sixteenth of the unit square, within 5 standard deviations."""
-    drawn = np.array([draws(0, str(request)) for request in range(4000)])
+    drawn = np.array([draw(0, str(request)) for request in range(4000)])
     counts, _, _ = np.histogram2d(drawn[:, 0], drawn[:, 1], bins=4, range=[(0, 1), (0, 1)])
 
     assert (drawn >= 0).all() and (drawn < 1).all()

@@ -7,7 +7,8 @@ import numpy as np
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Kind
 from stream_rec.ranking.fresh_choices import fresh_share
-from stream_rec.ranking.head import HeadConfig, cold
+from stream_rec.ranking.head import cold
+from stream_rec.ranking.policy import HeadConfig
 from stream_rec.recommend import teach
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.state import COLD

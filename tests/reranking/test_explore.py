@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_rec.reranking.explore import PARTICLES, PRIOR, Arms, certain, explore, particle_grid, posterior_particles
+from stream_rec.reranking.explore import PARTICLES, PRIOR, Arms, explore, keep_all, particle_grid, posterior_particles
 
 RANKED = np.arange(30)
 RESERVED = np.array([40, 41])
@@ -26,7 +26,7 @@ def shown(draws: int, n: int, share: float, *, ranked=RANKED, arms=ARMS, seed: i
     for _ in range(draws):
         drawn = tuple(rng.random(2).tolist())
         explored = explore(ranked, RESERVED, some, n, share, drawn)
-        for place, propensity in zip(explored.places.tolist(), explored.propensities.tolist()):
+        for place, propensity in zip(explored.indices.tolist(), explored.propensities.tolist()):
             counts[place] += 1
             recorded.setdefault(place, set()).add(propensity)
     return counts, recorded
@@ -72,9 +72,9 @@ def test_each_slot_explores_with_probability_share():
 
 def test_what_is_certain_is_shown_as_it_stands():
     """With propensity 1."""
-    explored = certain(RANKED[:3])
+    explored = keep_all(RANKED[:3])
 
-    assert explored.places.tolist() == [0, 1, 2]
+    assert explored.indices.tolist() == [0, 1, 2]
     assert explored.propensities.tolist() == [1.0] * 3
     assert not explored.is_exploring.any()
 
@@ -84,7 +84,7 @@ def test_places_kept_back_end_every_list():
     for u in (0.0, 0.999):
         explored = explore(RANKED, RESERVED, ALL, 10, 0.01, (u, 0.5))
         assert explored.is_exploring.any() == (u > 0)
-        assert explored.places[10:].tolist() == RESERVED.tolist()
+        assert explored.indices[10:].tolist() == RESERVED.tolist()
         assert explored.propensities[10:].tolist() == [1.0, 1.0]
         assert not explored.is_exploring[10:].any()
 
@@ -113,8 +113,8 @@ def test_a_list_repeats_nothing_and_keeps_the_order(m, arms, n, share, seed):
     drawn = tuple(rng.random(2).tolist())
     explored = explore(np.arange(m), RESERVED, Arms(np.array(arms), successes, exposures), n, share, drawn)
 
-    assert explored.places[-2:].tolist() == RESERVED.tolist()
-    places, is_exploring = explored.places[:-2].tolist(), explored.is_exploring[:-2]
+    assert explored.indices[-2:].tolist() == RESERVED.tolist()
+    places, is_exploring = explored.indices[:-2].tolist(), explored.is_exploring[:-2]
     ranked = [place for place, exploring in zip(places, is_exploring) if not exploring]
     assert ranked == list(range(len(ranked)))
     assert len(places) == len(set(places)) <= n

@@ -20,8 +20,8 @@ from stream_rec.retrieval.candidates import (
     TRENDING,
     Candidates,
     Workspace,
+    compute_tastes,
     retrieve,
-    tastes,
 )
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, TEXT, WIDE
 from stream_rec.user.past import past
@@ -170,11 +170,11 @@ def test_taste_is_the_recent_texts_the_newer_the_heavier():
     catalog = stocked("a", "b", "c")
     catalog.put_embedding("a", embedded([1, 0]))
     catalog.put_embedding("c", embedded([0, 1]))
-    taste, last = tastes(np.array([0, 1, 2]), catalog)
+    taste, last = compute_tastes(np.array([0, 1, 2]), catalog)
     expected = np.array([1, TASTE_DECAY**2])
 
     np.testing.assert_allclose(taste, expected / np.linalg.norm(expected), rtol=1e-6)
     assert last.tolist() == [1, 0]
-    assert tastes(np.array([1, 0]), catalog)[1].tolist() == [0, 0]
-    assert [part.tolist() for part in tastes(np.zeros(0, np.int64), catalog)] == [[0, 0], [0, 0]]
-    assert [len(part) for part in tastes(np.array([0]), stocked("a"))] == [0, 0]
+    assert compute_tastes(np.array([1, 0]), catalog)[1].tolist() == [0, 0]
+    assert [part.tolist() for part in compute_tastes(np.zeros(0, np.int64), catalog)] == [[0, 0], [0, 0]]
+    assert [len(part) for part in compute_tastes(np.array([0]), stocked("a"))] == [0, 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.retrieval.fresh import BY_TEXT, NEWCOMERS, fresh_by_text, newcomers
+from stream_rec.retrieval.fresh import BY_TEXT, NEWCOMERS, find_fresh_by_text, find_newcomers
 from tests.catalog.stock import embedded, stocked, taught
 
 
@@ -26,7 +26,7 @@ def test_the_nearest_fresh_items_of_taste_and_last_item():
     catalog = on_a_circle(170)
     for degrees in range(5):
         catalog.put_knowledge(f"i{degrees}", taught(1, 2, 3, 4, 5))
-    rows = fresh_by_text(catalog, direction(0), direction(100.1)).tolist()
+    rows = find_fresh_by_text(catalog, direction(0), direction(100.1)).tolist()
 
     assert rows[:BY_TEXT] == list(range(5, 5 + BY_TEXT))
     assert rows[BY_TEXT : BY_TEXT + 3] == [100, 101, 99]
@@ -37,20 +37,20 @@ def test_fewer_fresh_items_than_asked_for_are_all_of_them():
     """Twice: for the taste and for the last item."""
     catalog = on_a_circle(3)
 
-    assert fresh_by_text(catalog, direction(2), direction(0)).tolist() == [2, 1, 0, 0, 1, 2]
+    assert find_fresh_by_text(catalog, direction(2), direction(0)).tolist() == [2, 1, 0, 0, 1, 2]
 
 
 def test_without_text_or_fresh_items_there_are_none():
     """No encoder yet; no fresh item; all vectors deleted."""
     nothing = np.zeros(0, np.float32)
-    assert fresh_by_text(stocked("a"), nothing, nothing).tolist() == []
+    assert find_fresh_by_text(stocked("a"), nothing, nothing).tolist() == []
 
     catalog = on_a_circle(1)
     catalog.put_knowledge("i0", taught(1, 2, 3, 4, 5))
-    assert fresh_by_text(catalog, direction(0), direction(0)).tolist() == []
+    assert find_fresh_by_text(catalog, direction(0), direction(0)).tolist() == []
     catalog = on_a_circle(1)
     catalog.delete_embedding("i0")
-    assert set(fresh_by_text(catalog, direction(0), direction(0)).tolist()) <= {0}
+    assert set(find_fresh_by_text(catalog, direction(0), direction(0)).tolist()) <= {0}
 
 
 def test_newcomers_are_those_whose_first_event_came_last():
@@ -60,5 +60,5 @@ def test_newcomers_are_those_whose_first_event_came_last():
         catalog.put_knowledge(f"i{n}", taught(100 - n))
     catalog.put_knowledge("i0", taught(100, 200))
 
-    assert newcomers(catalog).tolist() == list(range(30 - NEWCOMERS, 30))
-    assert newcomers(Catalog()).tolist() == []
+    assert find_newcomers(catalog).tolist() == list(range(30 - NEWCOMERS, 30))
+    assert find_newcomers(Catalog()).tolist() == []

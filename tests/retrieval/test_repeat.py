@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream_rec.retrieval.repeat import HALF_LIFE_MS, LATEST, MOST_FREQUENT, repeated
+from stream_rec.retrieval.repeat import HALF_LIFE_MS, LATEST, MOST_FREQUENT, find_repeats
 from stream_rec.user.past import past
 from stream_rec.user.state import COLD, UserConfig
 from tests.user.histories import arrivals, folded, happened
@@ -19,8 +19,8 @@ def test_a_short_history_is_proposed_whole():
     """Every item that the catalog knows, once."""
     events = [happened(at, item) for at, item in enumerate(["i3", "?", "i1", "i3"])]
 
-    assert repeated(own(events), 10).tolist() == [1, 3]
-    assert repeated(past(COLD, {}.get, recent_items=30), 10).tolist() == []
+    assert find_repeats(own(events), 10).tolist() == [1, 3]
+    assert find_repeats(past(COLD, {}.get, recent_items=30), 10).tolist() == []
 
 
 def test_of_a_long_history_the_latest_and_the_most_frequent():
@@ -28,7 +28,7 @@ def test_of_a_long_history_the_latest_and_the_most_frequent():
     often = [happened(n, f"i{n}", event_id=f"a{n}") for n in range(60)]
     oftener = [happened(n + 100, f"i{n}", event_id=f"b{n}") for n in range(20)]
     once = [happened(n + 1000, f"i{n}", event_id=f"c{n}") for n in range(200)]
-    rows = repeated(own([*often, *oftener, *once]), 1200).tolist()
+    rows = find_repeats(own([*often, *oftener, *once]), 1200).tolist()
 
     assert len(set(rows)) == len(rows) == LATEST + MOST_FREQUENT
     assert set(range(200 - LATEST, 200)) <= set(rows)
@@ -43,5 +43,5 @@ def test_frequency_fades():
     new = [happened(now_ms - 500 + n, f"i{n + 100}") for n in range(100)]
     soon = [happened(1000 + n, f"i{n + 100}") for n in range(100)]
 
-    assert min(repeated(own([*old, *new]), now_ms).tolist()) >= 100
-    assert set(range(40)) <= set(repeated(own([*old, *soon]), 2000).tolist())
+    assert min(find_repeats(own([*old, *new]), now_ms).tolist()) >= 100
+    assert set(range(40)) <= set(find_repeats(own([*old, *soon]), 2000).tolist())

@@ -14,8 +14,9 @@ from stream_rec.events.item import Item
 from stream_rec.events.slate import EVERYBODY, Slate
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.drift import DriftWatch
-from stream_rec.ranking.head import HeadConfig, MixtureHead
+from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.merge import SharedHead
+from stream_rec.ranking.policy import HeadConfig
 from stream_rec.recommend import policy_name
 from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.runtime.clients import new_app
@@ -38,9 +39,9 @@ def same(first: MixtureHead, second: MixtureHead) -> bool:
 def test_event_by_event_the_head_is_that_of_the_replay(run, monkeypatch, has_drifted: bool):
     """Each event teaches what the replay learns from it: before it is folded, from what was known before it.
 
-    Where choices are seen to have changed, the head is relaxed as the replay's is.
+    Where choices are seen to have changed, the head decays as the replay's is.
     """
-    monkeypatch.setattr(DriftWatch, "noticed", lambda *_: has_drifted)
+    monkeypatch.setattr(DriftWatch, "detect", lambda *_: has_drifted)
 
     async def scenario(stage: Stage) -> None:
         pipeline = Pipeline(SETTINGS)

@@ -37,16 +37,20 @@ class Softmax(Struct, frozen=True):
         """Return each input times its weight."""
         return scored.inputs.items[indexes] * self.weights
 
-    def learned(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> Softmax:
+    def learn(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> Softmax:
         """Take a step of gradient ascent."""
         gained = self.weights + step(scored.inputs, scored.log_p, chosen)
         return replace(self, weights=gained, n_choices=self.n_choices + 1)
 
-    def learned_fresh(self, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> Softmax:
+    def learn_fresh(self, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> Softmax:
         """Take one of the other weights."""
         return replace(self, fresh=self.fresh + step(inputs, self.score_fresh(inputs), chosen))
 
-    def relaxed(self, factor: float) -> Softmax:
+    def count_fresh(self, counts: FreshChoices) -> Softmax:
+        """Keep the counts."""
+        return replace(self, fresh_choices=counts)
+
+    def decay(self, factor: float) -> Softmax:
         """Keep all: steps never become shorter."""
         return self
 
@@ -83,7 +87,7 @@ class Undecided(Softmax):
 class InPlace(Softmax):
     """Learns in the head that it has."""
 
-    def learned(self, scored, chosen, weights, config):
+    def learn(self, scored, chosen, weights, config):
         self.weights[:] += step(scored.inputs, scored.log_p, chosen)
         return replace(self, n_choices=self.n_choices + 1)
 
@@ -91,7 +95,7 @@ class InPlace(Softmax):
 class Deaf(Softmax):
     """Learns nothing."""
 
-    def learned(self, scored, chosen, weights, config):
+    def learn(self, scored, chosen, weights, config):
         return self
 
 
@@ -114,14 +118,14 @@ class Nosy(Softmax):
 class Growing(Softmax):
     """Becomes float64."""
 
-    def learned(self, scored, chosen, weights, config):
+    def learn(self, scored, chosen, weights, config):
         return replace(self, weights=self.weights + step(scored.inputs, scored.log_p, chosen).astype(np.float64))
 
 
 class Unseeded(Softmax):
     """Draws from what is never the same."""
 
-    def learned(self, scored, chosen, weights, config):
+    def learn(self, scored, chosen, weights, config):
         return replace(self, weights=self.weights + np.float32(next(NUMBERS) * 1e-3))
 
 
@@ -135,14 +139,14 @@ class Biased(Softmax):
 class Contrary(Softmax):
     """Learns that what is chosen is bad."""
 
-    def learned(self, scored, chosen, weights, config):
+    def learn(self, scored, chosen, weights, config):
         return replace(self, weights=self.weights - step(scored.inputs, scored.log_p, chosen))
 
 
 class Blind(Softmax):
     """Does not see the third input."""
 
-    def learned(self, scored, chosen, weights, config):
+    def learn(self, scored, chosen, weights, config):
         return replace(
             self, weights=self.weights + step(scored.inputs, scored.log_p, chosen) * (np.arange(INPUTS) != 2)
         )
@@ -151,7 +155,7 @@ class Blind(Softmax):
 class Exploding(Softmax):
     """Doubles its weights with each choice."""
 
-    def learned(self, scored, chosen, weights, config):
+    def learn(self, scored, chosen, weights, config):
         with np.errstate(all="ignore"):
             return replace(self, weights=2 * self.weights + step(scored.inputs, scored.log_p, chosen))
 
@@ -166,8 +170,8 @@ class Unnormalized(Softmax):
 class Uncounted(Softmax):
     """Does not count what it has learned."""
 
-    def learned(self, scored, chosen, weights, config):
-        return replace(super().learned(scored, chosen, weights, config), n_choices=0)
+    def learn(self, scored, chosen, weights, config):
+        return replace(super().learn(scored, chosen, weights, config), n_choices=0)
 
 
 class Unexplained(Softmax):
@@ -180,7 +184,7 @@ class Unexplained(Softmax):
 class Stale(Softmax):
     """Learns nothing of fresh items."""
 
-    def learned_fresh(self, inputs, chosen, config):
+    def learn_fresh(self, inputs, chosen, config):
         return self
 
 
@@ -194,7 +198,7 @@ class Unstructured:
 class Forgetful(Softmax):
     """Begins anew when choices change."""
 
-    def relaxed(self, factor):
+    def decay(self, factor):
         return cold()
 
 

@@ -91,7 +91,7 @@ def send(arrivals: Arrivals, events: list, rate: float | None) -> float:
         for n, (kind, event) in enumerate(events):
             if rate is not None:
                 time.sleep(max(0.0, began + n / rate - time.monotonic()))
-            arrivals.produced(kind, event.user_id)
+            arrivals.expect(kind, event.user_id)
             producer.send_interaction(kind, event)
         producer.flush()
         n_open = arrivals.wait_until_answered(120.0, lambda n_waiting: None)

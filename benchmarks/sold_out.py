@@ -98,7 +98,7 @@ class Live(threading.Thread):
                 if self._is_over.wait(max(0.0, began + number / self._rate - time.monotonic())):
                     return
                 user, item = f"live-{number * 7 % LIVE_USERS}", f"item-{1 + number * 13 % (ITEMS - 1)}"
-                self._arrivals.produced(Kind.VIEW, user)
+                self._arrivals.expect(Kind.VIEW, user)
                 event = Interaction(f"live-{number}", user, item, time.time_ns() // 1_000_000)
                 producer.send_interaction(Kind.VIEW, event)
 

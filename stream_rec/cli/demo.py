@@ -314,7 +314,7 @@ class _Demo:
             n += 1
 
     def _send(self, producer: EventProducer, arrivals: Arrivals, logged: LoggedEvent) -> None:
-        arrivals.produced(logged.kind, logged.event.user_id)
+        arrivals.expect(logged.kind, logged.event.user_id)
         producer.send_interaction(logged.kind, logged.event)
         self._history[logged.event.user_id].append(logged)
 

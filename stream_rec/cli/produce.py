@@ -29,7 +29,7 @@ from stream_rec.logs.content import find_content
 from stream_rec.logs.log import BadLine, Log, read_events, read_items
 from stream_rec.operations.permissions import require_permissions
 from stream_rec.replay import pace as paces
-from stream_rec.replay.pace import Pace, in_words
+from stream_rec.replay.pace import Pace, describe_duration
 
 LONG_S = 300.0
 """A log that takes longer at a speed is said to be long."""
@@ -123,11 +123,11 @@ def produce(
 def _choose_pace(rate: float | None, speed: float | None, span: paces.Span | None) -> Pace:
     """Return when each record is due; ``span`` is that of the log, which a speed needs."""
     if rate is not None:
-        return paces.constant(rate)
+        return paces.keep_rate(rate)
     if speed is None or span is None:
-        return paces.unpaced
+        return paces.send_at_once
     _say_how_long(span, speed)
-    return paces.sped_up(speed, span.first_ms)
+    return paces.speed_up(speed, span.first_ms)
 
 
 def _pace(
@@ -188,13 +188,11 @@ def _times(file: Path, limits: InputLimits, limit: int | None) -> Iterator[int]:
 def _say_how_long(span: paces.Span, speed: float) -> None:
     """Say how long the log takes at a speed, and how to be quicker where that is long."""
     seconds = span.seconds / speed
-    said = f"{span.n:,} events over {in_words(span.seconds)} take {in_words(seconds)} at {speed:,g}x"
+    said = f"{span.n:,} events over {describe_duration(span.seconds)} take {describe_duration(seconds)} at {speed:,g}x"
     if seconds > LONG_S:
         rate, factor = span.quick_rate(QUICK_S), span.quick_factor(QUICK_S)
-        quick = (
-            f"--rate {rate:g} takes {in_words(span.n / rate)}, --speed {factor:g}x {in_words(span.seconds / factor)}"
-        )
-        said = f"{said}; {quick}"
+        at_rate, at_speed = describe_duration(span.n / rate), describe_duration(span.seconds / factor)
+        said = f"{said}; --rate {rate:g} takes {at_rate}, --speed {factor:g}x {at_speed}"
     click.echo(said, err=True)
 
 

@@ -56,7 +56,7 @@ def find_losses(results: Mapping[str, Any]) -> list[Loss]:
     return found
 
 
-def _has_chosen(result: Mapping[str, Any]) -> bool:
+def _is_chosen(result: Mapping[str, Any]) -> bool:
     """Return whether a method tried any settings."""
     return bool(result.get("chosen") and result["chosen"]["n_trials"])
 
@@ -105,7 +105,7 @@ def write_page(results: Mapping[str, Mapping[str, Any]], *, command: str) -> str
             f"| {one.n_better} |"
             for one in found
         ]
-        chosen = {name: result["chosen"] for name, result in methods.items() if _has_chosen(result)}
+        chosen = {name: result["chosen"] for name, result in methods.items() if _is_chosen(result)}
         if chosen:
             lines += ["", "What baselines chose:", ""]
         for name, one in chosen.items():

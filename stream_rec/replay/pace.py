@@ -7,22 +7,35 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 Pace = Callable[[int, int], float]
-"""From an event's place in the log, counted from 0, and its time in milliseconds, to when it is due."""
+"""From an event's index in the log and its time in milliseconds, to when it is due."""
 
 
-def unpaced(place: int, timestamp_ms: int) -> float:
-    """Everything at once."""
+def send_at_once(index: int, timestamp_ms: int) -> float:
+    """Return that everything is due at once."""
     return 0.0
 
 
-def constant(events_per_s: float) -> Pace:
-    """Return a pace of so many events per second, whatever their times."""
-    return lambda place, timestamp_ms: place / events_per_s
+def keep_rate(events_per_s: float) -> Pace:
+    """Return a pace of so many events per second, whatever their times.
+
+    Example:
+        >>> pace = keep_rate(4)
+        >>> pace(2, 999)
+        0.5
+    """
+    return lambda index, timestamp_ms: index / events_per_s
 
 
-def sped_up(factor: float, first_ms: int) -> Pace:
-    """Return a pace that keeps the gaps between events, divided by ``factor``. An earlier event is due at once."""
-    return lambda place, timestamp_ms: max(0.0, (timestamp_ms - first_ms) / 1000 / factor)
+def speed_up(factor: float, first_ms: int) -> Pace:
+    """Return a pace that keeps the gaps between events, divided by ``factor``. An earlier event is due at once.
+
+    Example:
+        Six seconds after the first event, a hundred times as fast.
+
+        >>> speed_up(100, first_ms=1_000)(7, 7_000)
+        0.06
+    """
+    return lambda index, timestamp_ms: max(0.0, (timestamp_ms - first_ms) / 1000 / factor)
 
 
 class Span(NamedTuple):
@@ -57,7 +70,7 @@ def span(times_ms: Iterable[int]) -> Span:
     return Span(n, first_ms, last_ms)
 
 
-def in_words(seconds: float) -> str:
+def describe_duration(seconds: float) -> str:
     """Return a duration in the unit in which it is a small number: "51 hours"."""
     for unit_s, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * unit_s:

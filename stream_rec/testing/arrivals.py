@@ -67,10 +67,10 @@ class Arrivals:
             return sum(map(len, self._undelivered.values())) + sum(map(len, self._waiting.values()))
 
     def producer(self) -> EventProducer:
-        """Return a producer whose deliveries are noticed here. Say ``produced`` before each event."""
-        return EventProducer(self._kafka, on_delivered=self._delivered, linger_ms=0)
+        """Return a producer whose deliveries are noticed here. Call ``expect`` before each event."""
+        return EventProducer(self._kafka, on_delivered=self._count_delivered, linger_ms=0)
 
-    def produced(self, kind: Kind, user_id: str) -> None:
+    def expect(self, kind: Kind, user_id: str) -> None:
         """Count an event that is being produced now."""
         with self._changed:
             self._undelivered[self._kafka.topic(kind.topic), user_id].append(time.monotonic())
@@ -116,7 +116,7 @@ class Arrivals:
         self._thread.join()
         self._reader.close()
 
-    def _delivered(self, topic: str, key: bytes, offset: int) -> None:
+    def _count_delivered(self, topic: str, key: bytes, offset: int) -> None:
         with self._changed:
             of_user = topic, key.decode()
             if self._undelivered[of_user]:  # items are delivered too

@@ -49,7 +49,7 @@ def plain(**options) -> RankingConfig:
 
 
 def test_where_a_chosen_item_came_from(tmp_path):
-    """One user: what another did, the same again and now her own, what is not in the file, and an unknown near twin."""
+    """One user: what another did, the same again, now their own, what is not in the file, an unknown near twin."""
     rows = [("w", "b", 0), ("u", "b", 1), ("u", "b", 2), ("u", "x", 3), ("u", "a", 4)]
     found = Observation(**judged(tmp_path, plain(), rows, [Item("a"), Item("b"), Item("c")])[0].observed)
 

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from stream_rec.replay.pace import Span, constant, in_words, span, sped_up, unpaced
+from stream_rec.replay.pace import Span, describe_duration, keep_rate, send_at_once, span, speed_up
 
 
 def test_a_rate_spreads_events_evenly():
     """At 4 a second the third event is due after half a second, whatever its time."""
-    assert constant(4)(2, 999) == 0.5
+    assert keep_rate(4)(2, 999) == 0.5
 
 
 def test_a_speed_divides_the_gaps():
     """A gap of 5 s is one of 50 ms at 100x."""
-    assert sped_up(100, first_ms=1_000)(7, 6_000) == 0.05
+    assert speed_up(100, first_ms=1_000)(7, 6_000) == 0.05
 
 
 def test_an_event_out_of_order_is_due_at_once():
     """A log need not be ordered: an event before the first is not waited for, nor sent before the start."""
-    assert sped_up(100, first_ms=1_000)(7, 500) == 0.0
+    assert speed_up(100, first_ms=1_000)(7, 500) == 0.0
 
 
-def test_unpaced_is_all_at_once():
+def test_without_a_pace_all_is_due_all_at_once():
     """Without a pace nothing waits."""
-    assert unpaced(10**6, 10**12) == 0.0
+    assert send_at_once(10**6, 10**12) == 0.0
 
 
 def test_a_span_goes_from_the_first_event_to_the_latest():
@@ -51,4 +51,4 @@ def test_what_is_advised_takes_two_minutes_at_most(n: int, days: float, rate: fl
 )
 def test_durations_in_words(seconds: float, words: str):
     """In the largest unit of which there are two."""
-    assert in_words(seconds) == words
+    assert describe_duration(seconds) == words

@@ -16,7 +16,7 @@ TWO_TASTES = [group(user % 10, *items) for user, items in enumerate([(0, 1, 2), 
 
 
 def test_a_user_that_training_did_not_know_gets_the_neighbours_of_what_she_took_since():
-    """Her factors are solved for at the request: item 2 after 0 and 1, item 5 after 3 and 4."""
+    """The user's factors are solved for at the request: item 2 after 0 and 1, item 5 after 3 and 4."""
     trained = taught(Als(world(6, n_users=12, n_warm_groups=30), 0, Settings()), *TWO_TASTES)
 
     assert set(shown(trained, 11)[:3]) == {0, 1, 2}  # popular: all have 15 events

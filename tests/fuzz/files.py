@@ -19,7 +19,7 @@ from stream_rec.events import validate
 from stream_rec.events.item import Item
 from stream_rec.logs.content import find_content
 from stream_rec.logs.log import BadLine, read_events, read_items
-from stream_rec.replay import embedded as cache
+from stream_rec.replay import vector_cache as cache
 from stream_rec.topics import definition
 from tests.fuzz.damage import TEXTS, damaged_bytes, odd
 from tests.fuzz.records import json_bytes
@@ -208,10 +208,10 @@ def _with_damaged_zip_fields(data: bytes, random: Random) -> bytes:
 def take_cache(world: World, data: bytes) -> bool:
     file = world.folder / "cache.npz"
     file.write_bytes(data)
-    identity, vectors = cache._read(file)
+    identity, vectors = cache.read(file)
     assert isinstance(identity, str)
     if vectors:
-        cache._write(file, identity, vectors)
-        again = cache._read(file)
+        cache.write(file, identity, vectors)
+        again = cache.read(file)
         assert again[0] == identity and again[1].keys() == vectors.keys()
     return bool(vectors)

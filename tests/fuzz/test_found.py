@@ -23,7 +23,7 @@ from stream_rec.knowledge.bounds import MOST_VISITS
 from stream_rec.logs.log import read_events
 from stream_rec.ranking import merge
 from stream_rec.ranking.merge import MalformedContribution
-from stream_rec.replay import embedded
+from stream_rec.replay import vector_cache
 from stream_rec.topics import definition
 from stream_rec.user import state as user_state
 from tests.catalog.stock import taught
@@ -230,4 +230,4 @@ def test_a_cache_packed_in_an_unknown_way_is_embedded_again(tmp_path: Path):
     data = file.getvalue().replace(b"PK\1\2\x14\x03\x14\0\0\0\0\0", b"PK\1\2\x14\x03\x14\0\0\0\x63\0")
     (tmp_path / "cache.npz").write_bytes(data)
 
-    assert embedded._read(tmp_path / "cache.npz") == ("", {})
+    assert vector_cache.read(tmp_path / "cache.npz") == ("", {})

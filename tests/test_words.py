@@ -56,6 +56,8 @@ ALLOWED = {
     "half_lives": "of what decays",
     "topic_follower": "one who follows a topic; items have successors",
     "evaluation.pictures.draw_bars": "of a picture",
+    "evaluation.baselines.isgd.spread": "of random vectors, as its authors have it",
+    "evaluation.baselines.stan.spread": "of scores, as its authors have it",
 }
 """Parts of names, or one name with its module, in which a retired word means something else."""
 

@@ -29,10 +29,11 @@ from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings, override
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.partition import partition_of
-from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.slate import DEFAULT_LIST, Slate
+from stream_rec.runtime.changelog_topic import State
 from stream_rec.runtime.clients import new_producer
 from stream_rec.runtime.lease import Lease
-from stream_rec.runtime.table import State, Table
+from stream_rec.runtime.table import Table
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
@@ -210,7 +211,7 @@ class Probes:
             self._number += 1
             for record in self._lists.poll(EVERY_S):
                 slate = msgspec.json.decode(record.value, type=Slate)
-                if slate.user_id != EVERYBODY and slate.as_of.event_id in sent:
+                if slate.user_id != DEFAULT_LIST and slate.as_of.event_id in sent:
                     waiting.discard(slate.user_id)
         return time.monotonic() - since
 

@@ -27,12 +27,12 @@ from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.user.state import UserConfig
 
 PREFIX = "STREAM_REC_"
-
 RENAMED = {
     "user.ring": "recent_events",
     "user.weekly_lessons": "weekly_training_events",
     "user.tally": "weekly_counts",
     "knowledge.visitors": "recent_visits",
+    "worker.everybody_interval_s": "default_list_interval_s",
 }
 """Settings of older versions: section and key, and what the key is called now."""
 
@@ -79,7 +79,7 @@ class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """After so long without a sign of life a worker's partitions go to another."""
     ready_timeout_s: PositiveFloat = 300.0
     """A worker that is not ready after so long ends with exit code 75, for its supervisor to start it again."""
-    everybody_interval_s: PositiveFloat = 1.0
+    default_list_interval_s: PositiveFloat = 1.0
     """How often the default list is looked at; it is sent only when it changed."""
     learn_events: Annotated[int, Meta(ge=1, le=10_000)] = 250
     """In a batch of more events than that, as under a backlog, only so many of them or so teach the head."""

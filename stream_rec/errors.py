@@ -10,6 +10,7 @@
         TopicsInUse                 topics that must be empty hold records
         NotAtRest                   a pipeline runs that must have stopped
         AlreadyRunning              another process has this instance id or data directory
+        Superseded                  another process has claimed a partition that this one has
         DeliveryFailed              the broker did not acknowledge records
         UnreadableRecords           a compression codec's library is missing
         EncoderUnavailable          the text encoder does not load or work
@@ -72,6 +73,12 @@ class NotAtRest(StreamRecError):
 
 class AlreadyRunning(StreamRecError):
     """Another live process holds this instance id or data directory: stop it, or use another id."""
+
+
+class Superseded(StreamRecError):
+    """Another process has claimed a partition that this one thinks is its own: see that no two have one instance id."""
+
+    exit_code = 1
 
 
 class DeliveryFailed(StreamRecError):

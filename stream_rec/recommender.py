@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Interaction, Kind
-from stream_rec.events.slate import EVERYBODY, AsOf, Slate, SlateItem
+from stream_rec.events.slate import DEFAULT_LIST, AsOf, Slate, SlateItem
 from stream_rec.ranking.drift import FACTOR, DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.head import Head
@@ -97,11 +97,11 @@ class Recommender:
         return self._make_list(user_id, user, as_of, ranking, generated_at_ms)
 
     def default_list(self, *, generated_at_ms: int) -> Slate:
-        """Return the list for everybody without one of their own. Reads only; it changes only when the world does."""
-        ranked = self.rank(EVERYBODY, COLD, now_ms=self.catalog.knowledge.newest_ms)
+        """Return the list for users without one of their own. Reads only; it changes only when the world does."""
+        ranked = self.rank(DEFAULT_LIST, COLD, now_ms=self.catalog.knowledge.newest_ms)
         ranking = msgspec.structs.replace(self._ranking, explore_share=0.0, tail_every=0)
-        items = self.items(ranked, EVERYBODY, ranking)
-        return slate(EVERYBODY, items, policy=self.policy, generated_at_ms=generated_at_ms)
+        items = self.items(ranked, DEFAULT_LIST, ranking)
+        return slate(DEFAULT_LIST, items, policy=self.policy, generated_at_ms=generated_at_ms)
 
     def learn(self, user_id: str, before: UserState, events: Sequence[tuple[Kind, Interaction]]) -> bool:
         """Learn what a user did, as one choice among what could have been shown before.

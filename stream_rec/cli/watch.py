@@ -21,7 +21,7 @@ from stream_rec.client import RecommendationsView
 from stream_rec.client.reader import RecordLookup, TopicReader
 from stream_rec.config import Settings
 from stream_rec.errors import NotAllowed
-from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.explain import why
 from stream_rec.kafka_settings import KafkaSettings
 
@@ -113,7 +113,7 @@ def _is_news(newest: Slate, shown: Slate | None) -> bool:
     """Say whether a list is worth printing: the default one is when its items or their order changed."""
     if shown is None or newest.user_id != shown.user_id:
         return True
-    if newest.user_id == EVERYBODY:
+    if newest.user_id == DEFAULT_LIST:
         return [item.item_id for item in newest.items] != [item.item_id for item in shown.items]
     return newest.list_id != shown.list_id
 
@@ -140,7 +140,7 @@ def _print(slate: Slate, user: str, titles: Titles, top: int, as_json: bool, *, 
         head = {"user_id": slate.user_id, "list_id": slate.list_id, "generated_at_ms": slate.generated_at_ms}
         click.echo(json.dumps(head | {"delay_ms": delay_ms, "items": items}, ensure_ascii=False))
         return
-    whose = f"the default list ({user} has none of their own)" if slate.user_id == EVERYBODY else f"list of {user}"
+    whose = f"the default list ({user} has none of their own)" if slate.user_id == DEFAULT_LIST else f"list of {user}"
     delay = "" if delay_ms is None else f", {delay_ms:,.0f} ms after the event"
     table = Table(title=Text(f"{whose}{delay}"), title_justify="left", caption=f"policy {slate.policy}")
     table.add_column("#", justify="right")

@@ -15,7 +15,7 @@ from stream_rec.client.workers import APP_ID, why_no_list
 from stream_rec.errors import BrokerUnavailable, UnreadableRecords
 from stream_rec.events import validate
 from stream_rec.events.partition import Place
-from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.kafka_settings import KafkaSettings
 
@@ -109,7 +109,7 @@ class RecommendationsView:
         Raises as ``own`` does.
         """
         own = self.own(user_id)
-        return own if own is not None and own.items else self.own(EVERYBODY) or own
+        return own if own is not None and own.items else self.own(DEFAULT_LIST) or own
 
     def own(self, user_id: str) -> Slate | None:
         """Return the user's own list, or None.
@@ -139,7 +139,7 @@ class RecommendationsView:
     def __len__(self) -> int:
         """Return how many users have a list of their own."""
         self._raise_failure()
-        return len(self._lists) - (EVERYBODY in self._lists)
+        return len(self._lists) - (DEFAULT_LIST in self._lists)
 
     def poll(self, timeout_s: float) -> dict[str, Slate | None]:
         """Take in what has come and return it: the newest list by user, None where the list was deleted.
@@ -174,7 +174,7 @@ class RecommendationsView:
         self.close()
 
     def _keeps(self, user_id: str) -> bool:
-        return self._users is None or user_id == EVERYBODY or user_id in self._users
+        return self._users is None or user_id == DEFAULT_LIST or user_id in self._users
 
     def _without_gone(self, value: bytes) -> Slate:
         slate = _SLATE.decode(value)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-EVERYBODY = "*"
-"""The key whose slate is for everybody without one of their own."""
+DEFAULT_LIST = "*"
+"""The key of the default list: for users without one of their own."""
 
 
 RENAMED_REASONS = {"followers": "successors"}
@@ -63,7 +63,7 @@ class AsOf(Struct, frozen=True):
 
 
 class Slate(Struct, frozen=True):
-    """One record on ``recommendations`` (compacted); the key is ``user_id``, or ``*`` for everybody else."""
+    """One record on ``recommendations`` (compacted); the key is ``user_id``, or ``*`` for the default list."""
 
     list_id: str
     """Digest of all the rest: two records with one id are the same list, delivered twice."""

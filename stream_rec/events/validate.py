@@ -11,7 +11,7 @@ from stream_rec.events.forget import Forget
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
 from stream_rec.events.partition import Place, partition_of
-from stream_rec.events.slate import EVERYBODY
+from stream_rec.events.slate import DEFAULT_LIST
 
 T = TypeVar("T")
 
@@ -114,8 +114,8 @@ def check_id(name: str, value: str, limits: InputLimits) -> Rejection | None:
 
 def check_user_id(value: str, limits: InputLimits) -> Rejection | None:
     """Return why ``value`` cannot be a user's id, or None."""
-    if value == EVERYBODY:
-        return Rejection("bad_id", f"user_id {EVERYBODY!r} is the list for everybody")
+    if value == DEFAULT_LIST:
+        return Rejection("bad_id", f"user_id {DEFAULT_LIST!r} is the default list")
     return check_id("user_id", value, limits)
 
 

@@ -1,8 +1,8 @@
-"""The safe recipe, written once: nothing is acked before all it caused is acknowledged by the broker.
+"""The recipe, written once: nothing is acked before all it caused is acknowledged by the broker.
 
 1. Take a batch of raw records; read the states of its keys.
 2. Send the new states to the changelog; wait until the broker has them all.
-3. Write them to RocksDB: the local state is never ahead of the changelog (``table.py``).
+3. Write them to RocksDB: the local state is never ahead of the changelog (``changelog_writer.py``).
 4. Send what else the batch caused; wait until the broker has it all.
 5. Ack the batch.
 
@@ -23,9 +23,10 @@ import faust
 from aiokafka import AIOKafkaProducer
 from faust.types import Message
 
+from stream_rec.runtime.changelog_topic import State
 from stream_rec.runtime.clock import named_clock
-from stream_rec.runtime.stage_buffer import Inbox
-from stream_rec.runtime.table import State, Table
+from stream_rec.runtime.stage_buffer import StageBuffer
+from stream_rec.runtime.table import Table
 
 
 class Send(NamedTuple):
@@ -93,10 +94,10 @@ async def exactly_once_effect(
         max_records: Of one batch.
         wait_s: How long a lone record may wait for company.
     """
-    inbox = stream.app.consumer.fill(Inbox(stream))
+    buffer = stream.app.consumer.fill(StageBuffer(stream))
     while True:
         try:
-            events = await inbox.take(max_records, wait_s)
+            events = await buffer.take(max_records, wait_s)
         except StopAsyncIteration:  # so Faust ends a stream
             return
         if not events:

@@ -7,7 +7,7 @@ import faust
 from faust.types.auth import CredentialsT
 
 from stream_rec.kafka_settings import KafkaSettings
-from stream_rec.runtime.consumer import NoTables, fence
+from stream_rec.runtime.consumer import NoTables, install_consumer
 from stream_rec.runtime.lease import Lease
 from stream_rec.runtime.stage_buffer import CAPACITY
 
@@ -68,7 +68,7 @@ def new_app(
         autodiscover=False,
         TableManager=NoTables,
     )
-    fence(app, lease)
+    install_consumer(app, lease)
     return app
 
 

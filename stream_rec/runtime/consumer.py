@@ -41,7 +41,7 @@ from faust.types import TP, Message
 from mode import Service
 
 from stream_rec.runtime.lease import Lease
-from stream_rec.runtime.stage_buffer import FETCHED_RECORDS, Inbox
+from stream_rec.runtime.stage_buffer import FETCHED_RECORDS, StageBuffer
 
 FETCH_WAIT_MS = 100
 """How long the broker may hold a fetch: what else is asked of it waits behind. Faust has 1.5 s."""
@@ -93,7 +93,7 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
         client.coordinator_lookup = counting
 
     def _stopped_set(self) -> None:
-        """Take notice that it stops, also where it has crashed and closed its loop: mode would raise."""
+        """Note that it stops, also where it has crashed and closed its loop: mode would raise."""
         if self.thread_loop.is_closed():
             self._stopped.set()
         else:
@@ -139,7 +139,7 @@ class NoTables(TableManager):
         await self.recovery.start()
 
 
-class FencedConsumer(driver.Consumer):
+class LosslessConsumer(driver.Consumer):
     """Faust's consumer with an epoch, which ends with all it fetched when the flow stops, and our own positions."""
 
     lease: Lease
@@ -157,7 +157,7 @@ class FencedConsumer(driver.Consumer):
         """Since the last seek, up to where everything was handed over, or is no record."""
         self._finished_ms: dict[TP, float] = {}
         """By source partition, when the last of those records came, by the broker's clock."""
-        self._inboxes: dict[str, Inbox] = {}
+        self._buffers: dict[str, StageBuffer] = {}
         """By topic."""
         self._room = asyncio.Event()
 
@@ -177,7 +177,7 @@ class FencedConsumer(driver.Consumer):
             return set()
 
     def finish(self, messages: Iterable[Message]) -> None:
-        """Take notice that all effects of these records are acknowledged: now they may be committed."""
+        """Note that all effects of these records are acknowledged: now they may be committed."""
         for message in messages:
             if message.offset + 1 > self._finished.get(message.tp, 0):
                 self._finished[message.tp] = message.offset + 1
@@ -219,12 +219,12 @@ class FencedConsumer(driver.Consumer):
         self._epoch += 1
         super().stop_flow()
 
-    def fill(self, inbox: Inbox) -> Inbox:
-        """From now on, put what comes of a stage's topics into its inbox."""
-        self._inboxes.update(dict.fromkeys(inbox.topics, inbox))
-        inbox.on_room = self._room.set
+    def fill(self, buffer: StageBuffer) -> StageBuffer:
+        """From now on, put what comes of a stage's topics into its buffer."""
+        self._buffers.update(dict.fromkeys(buffer.topics, buffer))
+        buffer.on_room = self._room.set
         self._room.set()
-        return inbox
+        return buffer
 
     async def _drain_messages(self, fetcher: Service) -> None:
         """Hand over one fetch after another until the end."""
@@ -244,7 +244,7 @@ class FencedConsumer(driver.Consumer):
     async def _drain_one_fetch(self) -> None:
         """Fetch what there is room for, and hand it over unless the flow stopped meanwhile."""
         active = self._get_active_partitions()
-        wanted = {tp for tp in active if (inbox := self._inboxes.get(tp.topic)) is not None and inbox.has_room}
+        wanted = {tp for tp in active if (buffer := self._buffers.get(tp.topic)) is not None and buffer.has_room}
         if not wanted:
             self._room.clear()
             await self.wait_first(self._room.wait(), timeout=FETCH_S)
@@ -283,9 +283,9 @@ class FencedConsumer(driver.Consumer):
                 self._read_offset[tp] = None
 
 
-def fence(app: faust.App, lease: Lease) -> None:
+def install_consumer(app: faust.App, lease: Lease) -> None:
     """Give ``app``, which has not started, a consumer that loses nothing when partitions move and renews ``lease``."""
-    app.transport.Consumer = type("LeasingConsumer", (FencedConsumer,), {"lease": lease})
+    app.transport.Consumer = type("LeasingConsumer", (LosslessConsumer,), {"lease": lease})
 
     @app.on_rebalance_complete.connect(weak=False)
     async def let_the_drain_rest(*_: Any, **__: Any) -> None:

@@ -14,7 +14,7 @@ import rocksdict
 
 from stream_rec.events.codec import EventTime, Offset, decode_versioned
 from stream_rec.runtime.changelog import MOST_CLAIMS, NOBODY, OWNER_BYTES, Claim
-from stream_rec.runtime.rocks import batch_of
+from stream_rec.runtime.rocks import batch_of, open_database
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ _META_KEY = b"\0meta"
 META_VERSION = 1
 FRESH_MS = 6 * 86_400_000
 """What was not written for longer may have missed deletions, whose tombstones are kept for a week."""
-WRITE_BUFFER_BYTES = 8 << 20
-"""Of one partition; there may be two."""
+BLOOM_BITS = 10
+"""Of a key: most keys that are asked for are there, and those that are not cost no read."""
 _CACHE = rocksdict.Cache(64 << 20)
 """Of all of a process's databases: one each would fill up, too, with blocks of files that are long gone."""
 
@@ -77,8 +77,7 @@ class Partition:
             self._open()
 
     def _open(self) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        self._db = rocksdict.Rdict(str(self._directory), _options())
+        self._db = open_database(self._directory, cache=_CACHE, bloom_bits=BLOOM_BITS)
         try:
             stored = self._db.get(_META_KEY)
             self.meta = read_meta(stored) if stored is not None else NEW
@@ -89,7 +88,7 @@ class Partition:
         """Every record before this offset has been looked at, or is our own."""
         self.overwritten: set[bytes] = set()
         """Keys whose last record is by a process that had lost the partition."""
-        self._unsettled_from: int | None = None
+        self._pending_from: int | None = None
         """Where the first record stands that has to be overwritten."""
 
     def _remove(self, why: str) -> None:
@@ -129,7 +128,7 @@ class Partition:
         return (self._directory / UNPURGED).exists()
 
     def owe_purge(self) -> None:
-        """Take notice, for later processes too, that a deleted key's bytes have to go."""
+        """Note, for later processes too, that a deleted key's bytes have to go."""
         (self._directory / UNPURGED).touch()
 
     def purge(self) -> None:
@@ -140,17 +139,18 @@ class Partition:
     def purged(self) -> None:
         """Begin a new manifest: the old one may name deleted keys as the first or last of a file. All is paid."""
         self._db.close()
-        self._db = rocksdict.Rdict(str(self._directory), _options())
+        self._db = open_database(self._directory, cache=_CACHE, bloom_bits=BLOOM_BITS)
         (self._directory / UNPURGED).unlink()
 
-    def unsettle(self, offset: int) -> None:
-        """Take notice that the record at ``offset`` has to be overwritten: until ``settle`` a restart begins there."""
-        self._unsettled_from = offset if self._unsettled_from is None else min(offset, self._unsettled_from)
+    def mark_overwritten(self, key: bytes, offset: int) -> None:
+        """Note that a record, which does not count, has to be overwritten: until ``release`` a restart begins there."""
+        self.overwritten.add(key)
+        self._pending_from = offset if self._pending_from is None else min(offset, self._pending_from)
 
-    def settle(self) -> None:
-        """Take notice that with the next ``write`` all of them are overwritten."""
+    def release(self) -> None:
+        """Note that with the next ``write`` all of them are overwritten."""
         self.overwritten.clear()
-        self._unsettled_from = None
+        self._pending_from = None
 
     def write(self, values: Iterable[tuple[bytes, bytes | None]] = (), **claimed: object) -> None:
         """Write values, of which None deletes, and how far the changelog is in the database, at once.
@@ -158,27 +158,13 @@ class Partition:
         Args:
             claimed: Changed fields of ``Meta``: the claim that the values were written under.
         """
-        next_offset = self.seen if self._unsettled_from is None else min(self.seen, self._unsettled_from)
+        next_offset = self.seen if self._pending_from is None else min(self.seen, self._pending_from)
         meta = msgspec.structs.replace(self.meta, next_offset=next_offset, written_ms=now_ms(), **claimed)
         self._db.write(batch_of([*values, (_META_KEY, msgspec.msgpack.encode(meta))]))
         self.meta = meta
 
 
 _META = msgspec.msgpack.Decoder(Meta)
-
-
-def _options() -> rocksdict.Options:
-    """Return the limits of one partition's database."""
-    blocks = rocksdict.BlockBasedOptions()
-    blocks.set_bloom_filter(10, block_based=False)
-    blocks.set_block_cache(_CACHE)
-    options = rocksdict.Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_max_open_files(256)
-    options.set_write_buffer_size(WRITE_BUFFER_BYTES)
-    options.set_max_write_buffer_number(2)
-    options.set_block_based_table_factory(blocks)
-    return options
 
 
 def now_ms() -> int:

@@ -67,7 +67,7 @@ class Lease:
         self._renewed_at = sent_at
 
     def lose(self) -> None:
-        """Take notice that the coordinator does not know this process any more."""
+        """Note that the coordinator does not know this process any more."""
         self._renewed_at = -math.inf
 
     def require(self) -> None:

@@ -27,7 +27,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from stream_rec.errors import StateVersionError
 from stream_rec.events.codec import EventTime, Offset, decode_versioned
 from stream_rec.runtime.database import FRESH_MS, now_ms
-from stream_rec.runtime.rocks import batch_of
+from stream_rec.runtime.rocks import batch_of, open_database
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,9 @@ PURGE_MS = 12 * 3_600_000
 """How long the disk may hold what was overwritten, traces of forgotten users among it: the topics have a day."""
 MOST_BYTES = 8 << 20
 """Of records that are not written yet."""
+CACHE_BYTES = 1 << 20
+"""Blocks are read once, at the start: a mirror needs no cache."""
 _META_KEY = b"\0meta"
-_WRITE_BUFFER_BYTES = 8 << 20
 _PLACE_BYTES = 16
 
 
@@ -213,7 +214,7 @@ class Mirror:
         """Open what is there; what is not as it should be is removed, and begun anew."""
         for is_last in (False, True):
             try:
-                self._db = _opened(self._directory)
+                self._db = open_database(self._directory, cache=rocksdict.Cache(CACHE_BYTES))
                 self._require_good()
                 return
             except Exception as error:
@@ -259,17 +260,3 @@ class Mirror:
 
 
 _META = msgspec.msgpack.Decoder(Meta)
-
-
-def _opened(directory: Path) -> rocksdict.Rdict:
-    """Open or make the database. Its blocks are read once, at the start: it needs no cache."""
-    blocks = rocksdict.BlockBasedOptions()
-    blocks.set_block_cache(rocksdict.Cache(1 << 20))
-    options = rocksdict.Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_max_open_files(256)
-    options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
-    options.set_max_write_buffer_number(2)
-    options.set_block_based_table_factory(blocks)
-    directory.mkdir(parents=True, exist_ok=True)
-    return rocksdict.Rdict(str(directory), options)

@@ -12,13 +12,13 @@ import numpy as np
 
 from stream_rec.events.partition import MULTIPLIER, SEED
 
-NOTE = b"\0"
+MARKER = b"\0"
 """So keys begin that are no ids: they stand where the state is that they belong to."""
 MOST = 10_000
 """Keys that are counted, for they are kept meanwhile."""
 REMEDY = (
-    "a worker of before took events from partitions where their keys do not belong: no new event and no wish reaches "
-    "these states; `stream-rec snapshot export` and `import` bring each to the right partition"
+    "a worker of before took events from partitions where their keys do not belong: neither events nor erasure "
+    "requests reach these states; `stream-rec snapshot export` and `import` bring each to the right partition"
 )
 
 
@@ -30,10 +30,10 @@ class Misplaced(set[bytes]):
         self._n_partitions = n_partitions
 
     def take(self, partition: int, values: Mapping[bytes, bytes | None]) -> None:
-        """Take notice of what has been read of the partition: each key with its newest value, None if deleted."""
+        """Take what has been read of the partition: each key with its newest value, None if deleted."""
         by_length: dict[int, list[bytes]] = defaultdict(list)
         for key in values:
-            if key > NOTE and not key.startswith(NOTE):
+            if key > MARKER and not key.startswith(MARKER):
                 by_length[len(key)].append(key)
         for length, keys in by_length.items():
             hashes = murmur2_of_all(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, length))

@@ -38,7 +38,7 @@ class ProducerService(Service):
         await self._producer.start()
 
     async def on_stop(self) -> None:
-        """Leave; what was sent and awaited is safe."""
+        """Leave; what was sent and awaited is acknowledged."""
         await self._producer.stop()
 
 

@@ -20,7 +20,7 @@ FETCHED_RECORDS = 1000
 _ENOUGH = CAPACITY // 2
 
 
-class Inbox:
+class StageBuffer:
     """The queue of one stage."""
 
     def __init__(self, stream: faust.StreamT) -> None:

@@ -25,7 +25,7 @@ WRITE_S = 2.0
 """How often the mirror is written. What is read again after ``kill -9`` is what came since."""
 
 
-class Tail(Service):
+class TopicFollower(Service):
     """Every record of some topics, from the first to the present and on. Started means: the past has been read.
 
     With a mirror, of each key what was the newest when the mirror was written last, and every record since.

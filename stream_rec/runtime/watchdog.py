@@ -70,7 +70,7 @@ class Watchdog(threading.Thread):
         return self._stopping_since is not None
 
     def stopping(self) -> None:
-        """Take notice that the process stops: from now on only that is watched."""
+        """Note that the process stops: from now on only that is watched."""
         if self._stopping_since is None:
             self._stopping_since = self._clock()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from stream_rec.events import validate
-from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.knowledge import state as item_state
 from stream_rec.recommend import slate
@@ -99,8 +99,8 @@ def _good_item(key: bytes, value: bytes, limits: InputLimits) -> bytes | None:
 
 
 def _list(key: bytes, value: bytes) -> bytes | None:
-    """Return a user's list as one that has seen no event of these topics; that for everybody is soon made again."""
-    if key == EVERYBODY.encode():
+    """Return a user's list as one that has seen no event of these topics; the default list is soon made again."""
+    if key == DEFAULT_LIST.encode():
         return None
     try:
         before = _SLATE.decode(value)

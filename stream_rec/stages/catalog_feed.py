@@ -17,7 +17,7 @@ from stream_rec.events.partition import Place
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.knowledge import state as knowledge
 from stream_rec.runtime.mirror import Mirror
-from stream_rec.runtime.topic_follower import Tail
+from stream_rec.runtime.topic_follower import TopicFollower
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def catalog_feed(
     take_learned: Callable[[ConsumerRecord], None],
     settings: Settings,
     mirror_of: Callable[[list[str]], Mirror | None],
-) -> Tail:
+) -> TopicFollower:
     """Return the service that fills ``catalog`` and keeps it up to date.
 
     Args:
@@ -50,7 +50,7 @@ def catalog_feed(
             take_by_topic[record.topic](catalog, record, limits)
 
     topics = [items, *take_by_topic, head_weights]
-    return Tail(kafka, topics, take, mirror_of(topics))
+    return TopicFollower(kafka, topics, take, mirror_of(topics))
 
 
 def take_item(catalog: Catalog, record: ConsumerRecord, limits: InputLimits, place: Place) -> None:

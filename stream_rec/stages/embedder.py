@@ -25,7 +25,7 @@ from stream_rec.runtime.clients import new_app, raw_topic
 from stream_rec.runtime.instance import held_directory
 from stream_rec.runtime.lease import Lease
 from stream_rec.runtime.mirror import mirror
-from stream_rec.runtime.topic_follower import Tail
+from stream_rec.runtime.topic_follower import TopicFollower
 from stream_rec.stages.reject import reject
 from stream_rec.stages.required_topics import require_topics
 
@@ -127,6 +127,6 @@ def run(settings: Settings) -> None:
         def services(producer: AIOKafkaProducer) -> list[Service]:
             EmbeddingStage(app, producer, encoder, known, settings)
             topics = [settings.kafka.topic("item-embeddings")]
-            return [Tail(settings.kafka, topics, known.take, mirror(directory, topic_ids, topics))]
+            return [TopicFollower(settings.kafka, topics, known.take, mirror(directory, topic_ids, topics))]
 
         process.run(app, lease, settings.kafka, directory, services, ready_timeout_s=settings.worker.ready_timeout_s)

@@ -1,8 +1,8 @@
-"""Wishes to be forgotten, carried out: the user's state, list and traces with items go, a receipt comes.
+"""Erasure requests, carried out: the user's state, list and traces with items go, a receipt comes.
 
-In this order, each step acknowledged before the next, so that after a crash the wish is carried out again as it was:
-what takes the user out of items' recent visits, and the list's tombstone; the state's tombstone, with the note of
-``user/forgotten.py`` in its place; those of the archive of what came from the user; the receipt. Notes that have done
+In this order, each step acknowledged before the next, so that after a crash the request is carried out again as it was:
+what takes the user out of items' recent visits, and the list's tombstone; the state's tombstone, with the marker of
+``user/forgotten.py`` in its place; those of the archive of what came from the user; the receipt. Markers that have done
 their work are dropped with some later batch.
 """
 
@@ -25,7 +25,7 @@ from stream_rec.events.validate import Rejection
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.runtime.batch import Batch, Send
-from stream_rec.runtime.table import State
+from stream_rec.runtime.changelog_topic import State
 from stream_rec.stages.reject import reject
 from stream_rec.stages.signal_routing import signal_messages
 from stream_rec.user import forgotten, seen
@@ -33,19 +33,19 @@ from stream_rec.user import state as user_state
 from stream_rec.user.forgotten import Forgotten
 
 
-class Wish(NamedTuple):
+class ErasureRequest(NamedTuple):
     """One user who wants to be forgotten."""
 
     message: Message
     request_id: str
-    note: Forgotten
+    marker: Forgotten
 
 
-class Notes:
-    """The notes of some partitions, as of one batch."""
+class Markers:
+    """The markers of some partitions, as of one batch."""
 
     def __init__(self, batch: Batch, partitions: Iterable[int]) -> None:
-        self._notes = {
+        self._markers = {
             (partition, key): forgotten.decode(value)
             for partition in partitions
             for key, value in batch.scan(partition, forgotten.PREFIX)
@@ -53,27 +53,27 @@ class Notes:
 
     def has(self, kind: Kind, message: Message) -> bool:
         """Return whether an event belongs to a generation that was forgotten."""
-        if not self._notes:
+        if not self._markers:
             return False
-        note = self._notes.get((message.partition, forgotten.key_of(message.key)))
-        return note is not None and note.has(kind, message.offset)
+        marker = self._markers.get((message.partition, forgotten.key_of(message.key)))
+        return marker is not None and marker.has(kind, message.offset)
 
-    def over(self, read: Callable[[int], Mapping[int, int]], wishes_read: Callable[[int], int]) -> list[State]:
-        """Return the deletion of the notes that have done their work.
+    def over(self, read: Callable[[int], Mapping[int, int]], requests_read: Callable[[int], int]) -> list[State]:
+        """Return the deletion of the markers that have done their work.
 
         Args:
             read: By partition, as of ``Forgotten.is_over``.
-            wishes_read: By partition, the offset up to which no wish will be read again.
+            requests_read: By partition, the offset up to which no request will be read again.
         """
         return [
             State(partition, key, None)
-            for (partition, key), note in self._notes.items()
-            if note.offset <= wishes_read(partition) and note.is_over(read(partition))
+            for (partition, key), marker in self._markers.items()
+            if marker.offset <= requests_read(partition) and marker.is_over(read(partition))
         ]
 
 
-class Forgetting:
-    """What the user stage does about wishes."""
+class Erasure:
+    """What the user stage does about requests."""
 
     def __init__(
         self,
@@ -91,40 +91,42 @@ class Forgetting:
         self._settings = settings
         self.topic = settings.kafka.topic("forget")
 
-    async def wishes(self, batch: Batch) -> tuple[list[Wish], list[Send]]:
-        """Return the wishes in a batch, and the rejections of what should have been one."""
-        wishes, rejections = [], []
+    async def requests(self, batch: Batch) -> tuple[list[ErasureRequest], list[Send]]:
+        """Return the requests in a batch, and the rejections of what should have been one."""
+        requests, rejections = [], []
         for message in batch.messages:
             if message.topic != self.topic:
                 continue
             place = Place(message.partition, self._settings.kafka.partitions)
-            wish = validate.forget(message.key, message.value, limits=self._settings.limits, place=place)
-            if isinstance(wish, Rejection):
-                rejections.append(reject(message, wish, self._settings.kafka))
+            request = validate.forget(message.key, message.value, limits=self._settings.limits, place=place)
+            if isinstance(request, Rejection):
+                rejections.append(reject(message, request, self._settings.kafka))
                 continue
             begins = await self._offsets_after(message.partition, round(message.timestamp * 1000))
-            note = Forgotten(
+            marker = Forgotten(
                 forgotten.VERSION, message.offset, {int(KIND_OF_TOPIC[topic]): at for topic, at in begins.items()}
             )
-            wishes.append(Wish(message, wish.request_id or f"{message.partition}/{message.offset}", note))
-        return wishes, rejections
+            requests.append(
+                ErasureRequest(message, request.request_id or f"{message.partition}/{message.offset}", marker)
+            )
+        return requests, rejections
 
     def committed(self, partition: int) -> dict[int, int]:
         """Return, by kind, the offset up to which nothing is read again, even after a crash."""
         return {int(kind): self._committed(topic, partition) for kind, topic in TOPIC_OF_KIND.items()}
 
-    def wishes_committed(self, partition: int) -> int:
-        """Return the offset up to which no wish is read again."""
+    def requests_committed(self, partition: int) -> int:
+        """Return the offset up to which no request is read again."""
         return self._committed("forget", partition)
 
     def _committed(self, topic: str, partition: int) -> int:
         return self._app.consumer.committed_up_to(TP(self._settings.kafka.topic(topic), partition))
 
-    async def carry_out(self, batch: Batch, wish: Wish) -> bool:
+    async def carry_out(self, batch: Batch, request: ErasureRequest) -> bool:
         """Forget one user, and say so; return False where that was done before a crash already."""
-        partition, key = wish.message.partition, wish.message.key
-        stored, noted = batch.read(partition, key), batch.read(partition, forgotten.key_of(key))
-        is_done = noted is not None and forgotten.decode(noted).offset >= wish.note.offset
+        partition, key = request.message.partition, request.message.key
+        stored, marked = batch.read(partition, key), batch.read(partition, forgotten.key_of(key))
+        is_done = marked is not None and forgotten.decode(marked).offset >= request.marker.offset
         state = user_state.decode(stored) if stored is not None and not is_done else user_state.COLD
         item_ids = sorted(forgotten.items_of(state))
         if not is_done:
@@ -134,7 +136,7 @@ class Forgetting:
                     item_id=item_id,
                     kind=Kind.VIEW,
                     partition=partition,
-                    offset=wish.note.offset,
+                    offset=request.marker.offset,
                     visitor=visitor_of(key.decode()),
                     erases=True,
                 )
@@ -143,8 +145,8 @@ class Forgetting:
             await batch.commit(
                 sends=[*signal_messages(erasing, kafka), Send(kafka.topic("recommendations"), key, None)]
             )
-            note = State(partition, forgotten.key_of(key), forgotten.encode(wish.note))
-            await batch.commit(states=[State(partition, key, None), note])
+            marker = State(partition, forgotten.key_of(key), forgotten.encode(request.marker))
+            await batch.commit(states=[State(partition, key, None), marker])
         # What a state that is still there has archived is of a new generation; a crash may have left what is behind it.
         alive = user_state.decode(stored) if stored is not None and is_done else user_state.COLD
         chunks = [chunk_key for chunk_key, _ in batch.scan(partition, seen.prefix_of(key))]
@@ -152,11 +154,11 @@ class Forgetting:
         await batch.commit(states=[State(partition, k, None) for k in chunks if seen.number_of(k) >= first])
         batch.purge(partition)  # again too, when it is carried out again: there was a crash
         receipt = Receipt(
-            wish.request_id,
+            request.request_id,
             time.time_ns() // 1_000_000,
             n_events=sum(state.counts),
             n_items=len(item_ids),
         )
         topic = self._settings.kafka.topic("receipts")
-        await batch.commit(sends=[Send(topic, wish.request_id.encode(), msgspec.json.encode(receipt))])
+        await batch.commit(sends=[Send(topic, request.request_id.encode(), msgspec.json.encode(receipt))])
         return not is_done

@@ -39,7 +39,7 @@ def is_move(record: ConsumerRecord) -> bool:
 
 
 class FactorExchange(Service):
-    """Takes the others' shifts, and sends this worker's, every so often. Start it after the topic's ``Tail``."""
+    """Takes the others' shifts and sends this worker's, every so often. Start it after the ``TopicFollower``."""
 
     def __init__(self, producer: AIOKafkaProducer, catalog: Catalog, settings: Settings) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class FactorExchange(Service):
             self._catalog.put_shift(worker.decode(errors="replace"), item_id, shift)
 
     def _hear(self, worker: bytes) -> None:
-        """Take notice of a worker's name.
+        """Note a worker's name.
 
         Raises:
             MalformedShift: there are as many names already as there may be.
@@ -82,7 +82,7 @@ class FactorExchange(Service):
             self._heard.add(worker)
 
     async def on_start(self) -> None:
-        """Begin with what all workers had told."""
+        """Begin with what all workers have published."""
         log.info("factors own=%d others=%d", *self._catalog.factors.n_shifted)
 
     async def on_stop(self) -> None:

@@ -26,7 +26,7 @@ LAST_WORDS_S = 2.0
 
 
 class HeadExchange(Service):
-    """Takes the others' contributions and sends this worker's, every so often. Start it after the topic's ``Tail``."""
+    """Takes the others' contributions and sends this worker's, every so often. Start it after the ``TopicFollower``."""
 
     def __init__(self, producer: AIOKafkaProducer, shared: SharedHead, settings: Settings) -> None:
         super().__init__()

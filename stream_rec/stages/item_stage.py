@@ -19,9 +19,10 @@ from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.signal import Signal
 from stream_rec.runtime.batch import Batch, Send, exactly_once_effect
+from stream_rec.runtime.changelog_topic import State
 from stream_rec.runtime.clients import raw_topic
-from stream_rec.runtime.newer import refused
-from stream_rec.runtime.table import State, Table
+from stream_rec.runtime.newer_version import refuse_newer_version
+from stream_rec.runtime.table import Table
 from stream_rec.stages.reject import reject
 
 
@@ -52,7 +53,7 @@ class ItemStage:
                 for signal in signals.decode(message.value or b""):
                     by_item[message.partition, signal.item_id.encode()].append(signal)
             except NewerVersion as error:
-                raise refused(Origin(message.topic, message.partition, message.offset), error) from error
+                refuse_newer_version(Origin(message.topic, message.partition, message.offset), error)
             except StateVersionError as error:
                 sends.append(reject(message, Rejection("wrong_type", str(error)), self._settings.kafka))
         topic = self._settings.kafka.topic("item-knowledge")

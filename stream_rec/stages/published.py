@@ -21,7 +21,7 @@ from stream_rec.catalog import world as worlds
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.world import UNKNOWN, World
 from stream_rec.config import Settings
-from stream_rec.events.slate import EVERYBODY, AsOf, Slate
+from stream_rec.events.slate import DEFAULT_LIST, AsOf, Slate
 from stream_rec.stages.cells import Cells
 from stream_rec.upkeep.edit import remove_items
 from stream_rec.upkeep.shown import UNHEARD_OF, Shown
@@ -136,7 +136,7 @@ class PublishedPartition:
     def read(self, record: ConsumerRecord) -> None:
         """Take the next record of the topic, which may have been overwritten since."""
         key = record.key
-        if key is None or key == EVERYBODY.encode() or key in self._forgotten:
+        if key is None or key == DEFAULT_LIST.encode() or key in self._forgotten:
             return
         number = self.shown.find(key)
         if number is not None and self.shown.is_live(number):
@@ -156,7 +156,7 @@ class PublishedPartition:
         self.put(PublishedList(key, record.value, rows, _active_ms(outline.as_of), world), is_live=False)
 
     def loaded(self) -> None:
-        """Take notice that all that was in the topic is here."""
+        """Note that all that was in the topic is here."""
         self.is_loaded = True
         self._forgotten.clear()
 

@@ -21,9 +21,10 @@ from stream_rec.events.partition import Place
 from stream_rec.events.validate import Rejection
 from stream_rec.recommender import Recommender
 from stream_rec.runtime.batch import Batch, Send, exactly_once_effect
+from stream_rec.runtime.changelog_topic import State
 from stream_rec.runtime.clients import raw_topic
-from stream_rec.runtime.table import State, Table
-from stream_rec.stages.erasure import Forgetting, Notes
+from stream_rec.runtime.table import Table
+from stream_rec.stages.erasure import Erasure, Markers
 from stream_rec.stages.published import Published, PublishedList
 from stream_rec.stages.reject import reject
 from stream_rec.stages.signal_routing import signal_messages
@@ -45,14 +46,14 @@ class UserStage:
         app: faust.App,
         producer: AIOKafkaProducer,
         table: Table,
-        forgetting: Forgetting,
+        erasure: Erasure,
         published: Published,
         recommender: Recommender,
         settings: Settings,
     ) -> None:
         kafka = settings.kafka
         self._app = app
-        self._forgetting = forgetting
+        self._erasure = erasure
         self._published = published
         self._recommender = recommender
         self._settings = settings
@@ -60,7 +61,7 @@ class UserStage:
         self._sent_up_to: dict[TP, int] = {}
         self._summary = Summary(lambda: app.consumer.open_records())
 
-        @app.agent(raw_topic(app, *self._kind_of, forgetting.topic), name="user-stage")
+        @app.agent(raw_topic(app, *self._kind_of, erasure.topic), name="user-stage")
         async def user_stage(stream: faust.StreamT) -> None:
             worker = settings.worker
             async for batch in exactly_once_effect(
@@ -69,24 +70,24 @@ class UserStage:
                 await self.handle(batch)
 
     async def handle(self, batch: Batch) -> None:
-        """Take one batch: the events of before a wish to be forgotten, the wishes, the events of new generations."""
+        """Take one batch: the events of before an erasure request, the requests, the events of new generations."""
         await self._published.begin(message.key for message in batch.messages)
-        wishes, rejections = await self._forgetting.wishes(batch)
-        notes = {(wish.message.partition, wish.message.key): wish.note for wish in wishes}
+        requests, rejections = await self._erasure.requests(batch)
+        markers = {(request.message.partition, request.message.key): request.marker for request in requests}
         early, late = [], []
         for message in batch.messages:
             if (kind := self._kind_of.get(message.topic)) is not None:
-                note = notes.get((message.partition, message.key))
-                (late if note is not None and not note.has(kind, message.offset) else early).append(message)
+                marker = markers.get((message.partition, message.key))
+                (late if marker is not None and not marker.has(kind, message.offset) else early).append(message)
         await self._take(batch, early, rejections)
-        for wish in wishes:
-            if await self._forgetting.carry_out(batch, wish):
-                self._published.forget(wish.message.partition, wish.message.key)
+        for request in requests:
+            if await self._erasure.carry_out(batch, request):
+                self._published.forget(request.message.partition, request.message.key)
         if late:
             await self._take(batch, late, [])
         self._published.end()
         self._summary.took(batch.messages)
-        self._summary.count(forgotten=len(wishes))
+        self._summary.count(forgotten=len(requests))
         for message in batch.messages:
             self._sent_up_to[TP(message.topic, message.partition)] = message.offset
 
@@ -94,12 +95,12 @@ class UserStage:
         """Take events: validate, and for each user teach the head, fold and recommend; commit, and ``sends`` too."""
         arrivals: dict[tuple[int, bytes], list[Arrival]] = defaultdict(list)
         sends = list(sends)
-        notes = Notes(batch, {message.partition for message in messages})
+        markers = Markers(batch, {message.partition for message in messages})
         for message in messages:
             event, kind = self._validated(message), self._kind_of[message.topic]
             if isinstance(event, Rejection):
                 sends.append(reject(message, event, self._settings.kafka))
-            elif not notes.has(kind, message):
+            elif not markers.has(kind, message):
                 arrival = Arrival(event, kind, message.partition, message.offset, _received_ms(message))
                 arrivals[message.partition, message.key].append(arrival)
         recommender = self._recommender
@@ -107,13 +108,13 @@ class UserStage:
         rejected = len(sends)
         every = math.ceil(len(messages) / self._settings.worker.learn_events)
         world = recommender.catalog.world()
-        states, taught, lists = notes.over(self._forgetting.committed, self._forgetting.wishes_committed), [], []
+        states, taught, lists = markers.over(self._erasure.committed, self._erasure.requests_committed), [], []
         n_duplicates = 0
         for number, ((partition, key), arrived) in enumerate(arrivals.items()):
             stored = batch.read(partition, key)
             before = user_state.decode(stored) if stored is not None else user_state.COLD
             archive = partial(_chunk, batch, partition, key)
-            after = advance(before, arrived, self._settings.user, self._safe(partition), archive)
+            after = advance(before, arrived, self._settings.user, self._acknowledged(partition), archive)
             last = arrived[-1]
             if after.training_events and number % every == 0:  # by place in the batch: over time each user's turn comes
                 training_events = [(each.kind, each.event) for each in after.training_events]
@@ -147,7 +148,7 @@ class UserStage:
             place=Place(message.partition, self._settings.kafka.partitions),
         )
 
-    def _safe(self, partition: int) -> dict[int, int]:
+    def _acknowledged(self, partition: int) -> dict[int, int]:
         """Return, by kind, the offset up to which all signals of a source partition are acknowledged."""
         sources = {int(kind): TP(topic, partition) for topic, kind in self._kind_of.items()}
         committed_up_to = self._app.consumer.committed_up_to
@@ -178,7 +179,7 @@ class Summary:
         self._ages_ms: list[float] = []
 
     def took(self, messages: Iterable[Message]) -> None:
-        """Take notice that all that these records caused is acknowledged."""
+        """Note that all that these records caused is acknowledged."""
         now_s = time.time()
         self._ages_ms += [max(0.0, 1000 * (now_s - message.timestamp)) for message in messages]
 

@@ -1,4 +1,4 @@
-"""The worker: user stage, item stage and the list for everybody around one catalog and one head."""
+"""The worker: user stage, item stage and the default list around one catalog and one head."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from stream_rec.runtime.offsets import OffsetsAfter
 from stream_rec.runtime.table import Table
 from stream_rec.stages import warm_up
 from stream_rec.stages.catalog_feed import catalog_feed
-from stream_rec.stages.default_list import Everybody
-from stream_rec.stages.erasure import Forgetting
+from stream_rec.stages.default_list import DefaultList
+from stream_rec.stages.erasure import Erasure
 from stream_rec.stages.expiry import Expiry
 from stream_rec.stages.factor_exchange import FactorExchange, is_move
 from stream_rec.stages.head_exchange import HeadExchange
@@ -69,7 +69,7 @@ def run(settings: Settings) -> None:
             upkeep = Upkeep(app, producer, users, published, recommender, settings)
             user_topics = (*KIND_OF_TOPIC, "forget")
             follow_assignment(app, settings.kafka, {users: user_topics, items: ("item-signals",), upkeep: user_topics})
-            UserStage(app, producer, users, Forgetting(app, offsets_after, settings), published, recommender, settings)
+            UserStage(app, producer, users, Erasure(app, offsets_after, settings), published, recommender, settings)
             ItemStage(app, producer, items, settings)
             expiry = Expiry(app, users, settings)
             heads = HeadExchange(producer, head, settings)
@@ -80,7 +80,7 @@ def run(settings: Settings) -> None:
 
             mirror_of = partial(mirror, directory, topic_ids)
             feed = catalog_feed(catalog, take_learned, settings, mirror_of)
-            everybody = Everybody(app, producer, recommender, settings)
-            return [users, items, expiry, offsets_after, feed, heads, factors, everybody, upkeep]
+            default_list = DefaultList(app, producer, recommender, settings)
+            return [users, items, expiry, offsets_after, feed, heads, factors, default_list, upkeep]
 
         process.run(app, lease, settings.kafka, directory, services, ready_timeout_s=worker.ready_timeout_s)

@@ -115,7 +115,7 @@ def changelogs(app_id: str) -> tuple[TopicDefinition, ...]:
 
 CHANGELOG_CONFIG: dict[str, str | int | float] = {
     # A worker that lost its disk reads all of it: keep it short. An active segment is never compacted.
-    # Within the hour the next owner overwrites what a worker wrote that had lost the partition: see runtime/table.py.
+    # Within the hour the next owner overwrites late writes of who had lost the partition: runtime/changelog_writer.py.
     "min.compaction.lag.ms": UNIT_MS["h"],
     "message.timestamp.type": "LogAppendTime",
     "min.cleanable.dirty.ratio": 0.2,

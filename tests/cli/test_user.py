@@ -1,4 +1,4 @@
-"""Nobody is deleted by a slip of the fingers: `user forget` asks, or is told not to; and everybody is nobody."""
+"""Nobody is deleted by a slip of the fingers: `user forget` asks, or is told not to; and the default list is nobody."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_without_a_terminal_it_wants_to_be_told(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("user_id", "words"), [("*", "'*' is the list for everybody"), ("", "has 0 bytes"), ("u" * 257, "has 257 bytes")]
+    ("user_id", "words"), [("*", "'*' is the default list"), ("", "has 0 bytes"), ("u" * 257, "has 257 bytes")]
 )
 def test_who_cannot_be_a_user_is_refused_at_once(tmp_path: Path, user_id: str, words: str):
     """Before anybody is asked, and any broker, in one line."""
@@ -63,8 +63,8 @@ def at_a_terminal(*arguments: str, answer: str) -> tuple[int, str]:
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize(("answer", "code", "n_wishes"), [("n\n", 1, 0), ("\n", 1, 0), ("y\n", 0, 1)])
-def test_at_a_terminal_it_shows_whom_and_asks(bootstrap: str, answer: str, code: int, n_wishes: int):
+@pytest.mark.parametrize(("answer", "code", "n_requests"), [("n\n", 1, 0), ("\n", 1, 0), ("y\n", 0, 1)])
+def test_at_a_terminal_it_shows_whom_and_asks(bootstrap: str, answer: str, code: int, n_requests: int):
     """No is the default, and then nothing is written."""
     kafka = KafkaSettings(bootstrap=bootstrap, topic_prefix=f"t{uuid.uuid4().hex[:10]}-", partitions=1)
     admin.create(msgspec.structs.replace(Settings(), kafka=kafka))
@@ -74,7 +74,7 @@ def test_at_a_terminal_it_shows_whom_and_asks(bootstrap: str, answer: str, code:
         answer=answer,
     )
 
-    wishes = TopicReader(kafka, "forget")
-    assert (ended, len(wishes.read_to_end(30.0))) == (code, n_wishes), shown
+    requests = TopicReader(kafka, "forget")
+    assert (ended, len(requests.read_to_end(30.0))) == (code, n_requests), shown
     assert "Delete all that is known of user 'ann'?" in shown
-    wishes.close()
+    requests.close()

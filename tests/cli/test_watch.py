@@ -78,7 +78,7 @@ def test_once_prints_titles_and_reasons(kafka: KafkaSettings):
     assert "i4" not in result.stdout
 
 
-def test_a_user_without_a_list_has_everybodys(kafka: KafkaSettings):
+def test_a_user_without_a_list_has_the_default_list(kafka: KafkaSettings):
     """It is said that the list is not the user's own."""
     publish(kafka, slate("*", "i2"))
 

@@ -121,7 +121,7 @@ def now_ms() -> int:
         (lambda p: p.view("u", "i", event_id=""), "bad_id: .*event_id"),
         (lambda p: p.view("u", 7), "wrong_type: .*item_id"),
         (lambda p: p.view(7, "i"), "wrong_type: user_id must be a str, came int 7"),
-        (lambda p: p.view("*", "i"), "bad_id: .*everybody"),
+        (lambda p: p.view("*", "i"), "bad_id: .*default list"),
         (lambda p: p.view("\ud800", "i"), "bad_id: .*UTF-8"),
         (lambda p: p.view("u", "\ud800"), "cannot be written as JSON"),
         (lambda p: p.view("u", "i", value=float("nan")), "value=nan"),

@@ -126,7 +126,7 @@ def test_what_is_gone_is_left_out_at_once(topic: FakeReader):
     assert lists.own("u") == slate("u", "a", "b", "c")
 
 
-def test_who_has_nothing_left_gets_the_list_for_everybody(topic: FakeReader):
+def test_who_has_nothing_left_gets_the_default_list(topic: FakeReader):
     """An empty list is of no use while there is another."""
     lists = RecommendationsView("x", follow=False)
     topic.incoming = [record("u", "a"), item("a", available=False)]

@@ -58,7 +58,7 @@ class Broker:
 
 
 class UserStage:
-    """One process: ``UserStage.handle`` and ``_safe``, and the recipe, with a knife in between."""
+    """One process: ``UserStage.handle`` and ``_acknowledged``, and the recipe, with a knife in between."""
 
     def __init__(self, broker: Broker, rng: random.Random, config: UserConfig, *, crash_rate: float) -> None:
         self._broker = broker
@@ -101,7 +101,7 @@ class UserStage:
         for user_id, arrived in arrivals.items():
             stored = self._broker.changelog.get(user_id)
             before = user_state.decode(stored) if stored else COLD
-            after = advance(before, arrived, self._config, self._safe(), partial(self._chunk, user_id))
+            after = advance(before, arrived, self._config, self._acknowledged(), partial(self._chunk, user_id))
             chunks[user_id] = {number: seen.encode(chunk) for number, chunk in after.chunks.items()}
             if after.is_changed:
                 fresh = [a for a in arrived if a.offset > before.offsets.get(a.kind, -1)]
@@ -123,7 +123,7 @@ class UserStage:
         data = self._broker.chunks.get((user_id, number))
         return None if data is None else seen.decode(data)
 
-    def _safe(self) -> dict[int, int]:
+    def _acknowledged(self) -> dict[int, int]:
         return {
             int(kind): max(self._sent_up_to.get(kind, -1), committed - 1)
             for kind, committed in self._broker.committed.items()

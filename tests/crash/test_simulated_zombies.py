@@ -16,10 +16,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from stream_rec.errors import Superseded
 from stream_rec.kafka_settings import KafkaSettings
-from stream_rec.runtime import changelog
-from stream_rec.runtime import table as tables
-from stream_rec.runtime.table import State, Superseded, Table
+from stream_rec.runtime import changelog, takeover
+from stream_rec.runtime.changelog_topic import State
+from stream_rec.runtime.table import Table
 
 KEYS = [b"ann", b"bob", b"cy"]
 LAG = 40
@@ -116,7 +117,7 @@ class Process:
     def __init__(self, log: Log, directory: Path) -> None:
         self.producer = Producer(log)
         self.table = Table("t", "app", directory, self.producer, KafkaSettings())
-        self.table._reader = Reader(log)
+        self.table._topic.reader = Reader(log)
         self.directory = directory
 
     def end(self) -> None:
@@ -195,7 +196,7 @@ async def killed_before_it_wrote_back(process: Process) -> None:
     async def killed() -> None:
         raise Killed
 
-    process.table._write_back = killed
+    process.table._writer.write_back = killed
     with pytest.raises(Killed):
         await process.table.own({0})
     process.end()
@@ -291,8 +292,8 @@ def test_a_database_that_was_not_written_for_a_week_is_not_used(tmp_path, monkey
         await left_behind(log, tmp_path)
         log.records = [record for record in log.records if record.key != b"ann"]  # deleted, tombstone and all
         second = Process(log, tmp_path)
-        later = tables.now_ms() + tables.FRESH_MS + 1000
-        monkeypatch.setattr(tables, "now_ms", lambda: later)
+        later = takeover.now_ms() + takeover.FRESH_MS + 1000
+        monkeypatch.setattr(takeover, "now_ms", lambda: later)
         await second.table.own({0})
         assert contents(second) == {}
         second.end()
@@ -309,7 +310,7 @@ def after_a_late_write(tmp_path: Path) -> tuple[Log, Process]:
         await zombie.table.own({0})
         await owner.table.own({0})
         await owner.table.commit([State(0, b"ann", b"new")])
-        log.append(b"ann", b"old", zombie.table._headers)
+        log.append(b"ann", b"old", zombie.table._topic.headers)
         zombie.end()
         return log, owner
 

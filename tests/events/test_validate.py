@@ -137,8 +137,8 @@ def test_the_key_must_be_the_user(key):
     assert "'u1'" in rejection.detail
 
 
-def test_nobody_is_called_everybody():
-    """``*`` is the key of the list for everybody without history."""
+def test_nobody_is_called_as_the_default_list():
+    """``*`` is the key of the default list."""
     assert checked(record(user_id="*"), key=b"*").reason == "bad_id"
 
 
@@ -214,22 +214,22 @@ def test_a_time_in_another_unit_is_rejected_with_the_remedy(timestamp_ms: int, h
         assert found.reason == "bad_timestamp" and hint in found.detail
 
 
-def test_everybody_is_no_user():
-    """The key of the list for everybody: nobody acts under it, and nobody has it forgotten."""
-    wish = b'{"user_id": "*", "timestamp_ms": 5}'
+def test_the_default_list_is_no_user():
+    """The key of the default list: nobody acts under it, and nobody has it forgotten."""
+    request = b'{"user_id": "*", "timestamp_ms": 5}'
 
     assert checked(record(user_id="*"), key=b"*").reason == "bad_id"
-    assert validate.forget(b"*", wish, limits=LIMITS).reason == "bad_id"
+    assert validate.forget(b"*", request, limits=LIMITS).reason == "bad_id"
 
 
 def test_a_record_belongs_into_the_partition_of_its_key():
     """Of every topic that is keyed; the rejection says what to set. murmur2("u1") is in partition 0 of 2."""
-    wish = b'{"user_id": "u1", "timestamp_ms": 5}'
+    request = b'{"user_id": "u1", "timestamp_ms": 5}'
 
     def all_checked(place: Place | None) -> list[object]:
         return [
             validate.interaction(b"u1", record(), received_ms=NOW_MS, limits=LIMITS, place=place),
-            validate.forget(b"u1", wish, limits=LIMITS, place=place),
+            validate.forget(b"u1", request, limits=LIMITS, place=place),
             validate.item(b"u1", b'{"item_id": "u1"}', limits=LIMITS, place=place),
             validate.item_key(b"u1", limits=LIMITS, place=place),
         ]

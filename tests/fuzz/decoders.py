@@ -20,6 +20,7 @@ from tests.fuzz.valid import (
     valid_chunk,
     valid_contribution,
     valid_embedding,
+    valid_erasure_request,
     valid_interaction,
     valid_item,
     valid_knowledge,
@@ -30,7 +31,6 @@ from tests.fuzz.valid import (
     valid_signals,
     valid_slate,
     valid_user,
-    valid_wish,
 )
 from tests.fuzz.world import World
 
@@ -60,7 +60,9 @@ DECODERS = (
     Decoder("contribution", vectors.number_bytes(valid_contribution, 25), vectors.take_contribution, 0.5),
     Decoder("shift", vectors.number_bytes(valid_shift, 1), vectors.take_shift),
     Decoder("interaction", records.keyed(records.json_bytes(valid_interaction), "user_id"), records.take_interaction),
-    Decoder("wish", records.keyed(records.json_bytes(valid_wish), "user_id"), records.take_wish),
+    Decoder(
+        "erasure", records.keyed(records.json_bytes(valid_erasure_request), "user_id"), records.take_erasure_request
+    ),
     Decoder("receipt", records.json_bytes(valid_receipt), records.take_receipt, 0.5),
     Decoder("item", records.keyed(records.json_bytes(valid_item), "item_id"), records.take_item),
     Decoder("slate", records.keyed(records.json_bytes(valid_slate), "user_id"), records.take_slate),

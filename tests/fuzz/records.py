@@ -1,4 +1,4 @@
-"""Events, wishes, receipts, items and lists: JSON, with the records' keys; and any record on any topic."""
+"""Events, erasure requests, receipts, items and lists: JSON, with the records' keys; and any record on any topic."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.stages import catalog_feed
-from stream_rec.stages.erasure import Forgetting
+from stream_rec.stages.erasure import Erasure
 from stream_rec.stages.factor_exchange import FactorExchange, is_move
 from stream_rec.stages.head_exchange import HeadExchange
 from stream_rec.user import forgotten
@@ -104,7 +104,7 @@ def take_interaction(world: World, record: tuple[bytes | None, bytes]) -> bool:
     return True
 
 
-def take_wish(world: World, record: tuple[bytes | None, bytes]) -> bool:
+def take_erasure_request(world: World, record: tuple[bytes | None, bytes]) -> bool:
     """Carry it out for a user of whom something is known, and once more, as after a crash."""
     key, value = record
     batch = Batch([Message(key, value, 7, topic="forget")], {key: user_state.encode(world.user)})
@@ -115,17 +115,17 @@ async def _carried_out(batch: Batch, world: World) -> bool:
     async def offsets_after(*_: object) -> dict[str, int]:
         return dict.fromkeys(KIND_OF_TOPIC, 7)
 
-    forgetting = Forgetting(None, offsets_after, world.settings)
-    wishes, rejections = await forgetting.wishes(batch)
+    erasure = Erasure(None, offsets_after, world.settings)
+    requests, rejections = await erasure.requests(batch)
     if rejections:
         assert [send.topic for send in rejections] == ["rejected"]
         return False
-    (wish,) = wishes
+    (request,) = requests
     for n_events in (sum(world.user.counts), 0):
-        await forgetting.carry_out(batch, wish)
-        assert list(batch._table) == [forgotten.key_of(wish.message.key)]
+        await erasure.carry_out(batch, request)
+        assert list(batch._table) == [forgotten.key_of(request.message.key)]
         topic, key, value = batch.sent[-1]
-        assert (topic, key) == ("receipts", wish.request_id.encode())
+        assert (topic, key) == ("receipts", request.request_id.encode())
         assert msgspec.json.decode(value, type=Receipt).n_events == n_events
     for signal in batch.signals:
         world.catalog.put_knowledge("i4", item_state.apply(valid_knowledge(Random(3)), [signal], KnowledgeConfig()))

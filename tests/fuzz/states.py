@@ -16,7 +16,7 @@ from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.knowledge.signal import Signal
 from stream_rec.runtime import changelog, database
 from stream_rec.runtime.changelog import MOST_CLAIMS, OWNER_BYTES, OWNER_HEADER, Claim, Reading
-from stream_rec.stages.erasure import Notes
+from stream_rec.stages.erasure import Markers
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
@@ -114,7 +114,7 @@ def take_note(world: World, data: bytes) -> bool:
         return False
     assert forgotten.decode(forgotten.encode(note)) == note
     batch = Batch([], {forgotten.key_of(b"u"): data})
-    notes = Notes(batch, {0})
+    notes = Markers(batch, {0})
     for kind, begins in note.begins.items():
         assert not notes.has(Kind(kind), Message(b"u", b"", begins))
         assert begins == 0 or notes.has(Kind(kind), Message(b"u", b"", begins - 1))

@@ -130,11 +130,11 @@ def valid_interaction(random: Random) -> dict[str, Any]:
     }
 
 
-def valid_wish(random: Random) -> dict[str, Any]:
-    wish = {"user_id": "u", "timestamp_ms": NOW_MS - random.randrange(10**9), "request_id": random.choice(TEXTS)}
+def valid_erasure_request(random: Random) -> dict[str, Any]:
+    request = {"user_id": "u", "timestamp_ms": NOW_MS - random.randrange(10**9), "request_id": random.choice(TEXTS)}
     if random.random() < 0.3:
-        del wish["request_id"]
-    return wish
+        del request["request_id"]
+    return request
 
 
 def valid_receipt(random: Random) -> dict[str, Any]:

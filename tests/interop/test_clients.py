@@ -16,7 +16,7 @@ import pytest
 from stream_rec.broker.local import kafka_jars
 from stream_rec.config import BrokerSettings
 from stream_rec.events.item import Item
-from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.interop import N_EVENTS, N_ITEMS, N_USERS
 from tests.kafka.outcome import read, wait_until
@@ -36,7 +36,7 @@ def running(bootstrap: str) -> Iterator[RunningPipeline]:
             for number in range(N_ITEMS):
                 producer.item(Item(f"thing-{number}", title=f"Thing {number}"))
                 producer.click("somebody", f"thing-{number}")
-        wait_until(lambda: EVERYBODY in running.read_compacted("recommendations"))
+        wait_until(lambda: DEFAULT_LIST in running.read_compacted("recommendations"))
         yield running
 
 

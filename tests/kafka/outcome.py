@@ -20,7 +20,7 @@ from stream_rec.embedding.text import canonical_text, content_hash
 from stream_rec.events.interaction import KIND_OF_TOPIC, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.rejected import Rejected
-from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.state import ItemState
 from stream_rec.pipeline import Pipeline
@@ -99,7 +99,7 @@ def assert_all_in_lists(running: RunningPipeline, log: Iterable[LoggedEvent]) ->
         if record.value is None:
             continue
         slate = _SLATE.decode(record.value)
-        if slate.user_id == EVERYBODY:
+        if slate.user_id == DEFAULT_LIST:
             continue
         earlier = seen.get(slate.user_id, {})
         gone_back = {topic: offset for topic, offset in earlier.items() if slate.seen.get(topic, -1) < offset}

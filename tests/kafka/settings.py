@@ -14,7 +14,7 @@ def quick_settings(**sections: dict[str, object]) -> Settings:
     """Return settings for short runs, some values replaced: ``quick_settings(user={"recent_events": 16})``."""
     quick: dict[str, dict[str, object]] = {
         "embedder": {"encoder": "hashing"},
-        "worker": {"session_timeout_s": 6.0, "everybody_interval_s": 0.2},
+        "worker": {"session_timeout_s": 6.0, "default_list_interval_s": 0.2},
         "knowledge": {"predecessors": UNCUT},
     }
     settings = Settings()

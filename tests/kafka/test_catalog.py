@@ -8,7 +8,7 @@ import pytest
 from stream_rec.client import RecommendationsView
 from stream_rec.embedding import codec
 from stream_rec.events.item import Item
-from stream_rec.events.slate import EVERYBODY
+from stream_rec.events.slate import DEFAULT_LIST
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings
@@ -40,14 +40,14 @@ def test_items_come_and_go_and_encoders_change(bootstrap: str) -> None:
             producer.click("ann", item_id)
         producer.flush()
 
-        # The list for everybody appears, without the item that has no record yet; so does ann's own.
-        wait_until(lambda: set(in_list(view, EVERYBODY)) == {"kettle", "mug"})
+        # The default list appears, without the item that has no record yet; so does ann's own.
+        wait_until(lambda: set(in_list(view, DEFAULT_LIST)) == {"kettle", "mug"})
         assert "teapot" not in in_list(view, "ann")
 
         # Its record comes later: from then on it can be shown, with what was learned before.
         producer.item(Item("teapot", title="copper teapot"))
         producer.flush()
-        wait_until(lambda: "teapot" in in_list(view, EVERYBODY))
+        wait_until(lambda: "teapot" in in_list(view, DEFAULT_LIST))
         wait_until(lambda: len(running.read_compacted("item-embeddings")) == 3)
         # Users go from the kettle to the teapot, and the head learns that they do: so will bob, and the list says why.
         for part in range(4):
@@ -71,7 +71,7 @@ def test_items_come_and_go_and_encoders_change(bootstrap: str) -> None:
         producer.delete_item("mug")
         producer.item(Item("teapot", title="copper teapot", available=False))
         producer.flush()
-        wait_until(lambda: in_list(view, EVERYBODY) == ["kettle"])
+        wait_until(lambda: in_list(view, DEFAULT_LIST) == ["kettle"])
         producer.view("carl", "kettle")
         producer.flush()
         wait_until(lambda: view.own("carl") is not None)
@@ -85,7 +85,7 @@ def test_items_come_and_go_and_encoders_change(bootstrap: str) -> None:
         running.settings = msgspec.structs.replace(running.settings, embedder=smaller)
         producer.item(Item("teapot", title="copper teapot"))
         producer.flush()
-        wait_until(lambda: set(in_list(view, EVERYBODY)) == {"kettle", "teapot"})
+        wait_until(lambda: set(in_list(view, DEFAULT_LIST)) == {"kettle", "teapot"})
         running.start_embedder()
         wait_until(lambda: encoders(running) and not encoders(running) & old)
         # The catalog takes the vectors a moment after they are in their topic.

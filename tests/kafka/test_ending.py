@@ -11,7 +11,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from stream_rec.events.slate import EVERYBODY
+from stream_rec.events.slate import DEFAULT_LIST
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.command import NOWHERE, command
 from tests.kafka.logs import catalog_of, send, zipf_log
@@ -51,7 +51,7 @@ def test_told_to_end_under_load_both_end_with_0_within_10_seconds(bootstrap: str
         assert codes == {"worker-1": 0, "embedder-1": 0}
         assert max(seconds.values()) < 10
         assert_same_as_replay(running, log)
-        assert EVERYBODY in running.read_compacted("recommendations")
+        assert DEFAULT_LIST in running.read_compacted("recommendations")
     assert twin.returncode == 2
     assert "runs as instance 'worker-1'" in twin.stderr and "--instance-id" in twin.stderr
 

@@ -12,7 +12,7 @@ from stream_rec.cli import cli
 from stream_rec.config import Settings
 from stream_rec.errors import NotAtRest, StreamRecError, TopicMismatch, TopicsInUse
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
-from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.topics.admin import create
 from stream_rec.user import seen
@@ -41,7 +41,7 @@ def lists(running: RunningPipeline) -> dict[str, list[str]]:
     """Return the items of each user's list."""
     slates = {key: msgspec.json.decode(v, type=Slate) for key, v in running.read_compacted("recommendations").items()}
     return {
-        user_id: [item.item_id for item in slate.items] for user_id, slate in slates.items() if user_id != EVERYBODY
+        user_id: [item.item_id for item in slate.items] for user_id, slate in slates.items() if user_id != DEFAULT_LIST
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from stream_rec.client.reader import TopicReader
 from stream_rec.events.item import Item
-from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.kafka.outcome import wait_until
@@ -100,7 +100,7 @@ def fill(running: RunningPipeline, newest: Newest) -> None:
         for number in range(N_ITEMS):
             producer.view("first", f"item-{number}")
         producer.flush()
-        wait_until(lambda: EVERYBODY in newest.lists and len(newest.lists[EVERYBODY].items) == 20)
+        wait_until(lambda: DEFAULT_LIST in newest.lists and len(newest.lists[DEFAULT_LIST].items) == 20)
     click_all(running)
     wait_until(lambda: len(newest.lists) > N_USERS)
     assert len(newest.showing(GONE)) > N_USERS / 2

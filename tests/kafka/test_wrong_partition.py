@@ -27,7 +27,7 @@ pytestmark = pytest.mark.kafka
 def test_what_came_to_a_wrong_partition_is_rejected_and_sent_right(bootstrap: str) -> None:
     """As librdkafka's default partitioner does it, with half of each user's events: every event counts once in the end.
 
-    A wish to be forgotten is carried out where the user is, and not receipted before; an item's newer version stays.
+    An erasure request is carried out where the user is, and not receipted before; an item's newer version stays.
     """
     log = [
         LoggedEvent(Kind.CLICK, Interaction(f"e{n}", f"user-{n % 5}", f"i{n % 3}", 1_700_000_000_000 + n))
@@ -70,8 +70,8 @@ def test_what_came_to_a_wrong_partition_is_rejected_and_sent_right(bootstrap: st
         newest = codec.decode(running.read_compacted("item-embeddings")["i0"])
         assert newest.content_hash == content_hash("new")
 
-        wish = json.dumps({"user_id": "user-1", "timestamp_ms": 1_700_000_000_000, "request_id": "r1"}).encode()
-        send("forget", b"user-1", wish, is_right=False)
+        request = json.dumps({"user_id": "user-1", "timestamp_ms": 1_700_000_000_000, "request_id": "r1"}).encode()
+        send("forget", b"user-1", request, is_right=False)
         wait_until(lambda: len({r.value for r in read(running, "rejected")}) == 23)
         assert not read(running, "receipts") and "user-1" in running.user_states()
 

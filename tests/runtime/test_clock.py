@@ -20,9 +20,10 @@ from stream_rec.config import Settings
 from stream_rec.errors import ClockOff
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.runtime.batch import Batch, Send
+from stream_rec.runtime.changelog_topic import LOG_APPEND_TIME, State
 from stream_rec.runtime.clock import MOST_OFF_MS, require_same_time
 from stream_rec.runtime.database import Partition
-from stream_rec.runtime.table import LOG_APPEND_TIME, State, Table
+from stream_rec.runtime.table import Table
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.topics import admin
 from tests.command import CLEAN

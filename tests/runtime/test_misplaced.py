@@ -28,7 +28,7 @@ def test_all_at_once_is_each_by_itself(length: int):
 
 
 def test_keys_of_other_partitions_are_found():
-    """Whatever stands among them: notes, which have no place of their own, and a key without a byte."""
+    """Whatever stands among them: markers, which have no place of their own, and a key without a byte."""
     found = Misplaced(8)
     found.take(3, dict.fromkeys([*KEYS, b"\0seen\0x", b"\0", b""], b"state"))
 

@@ -11,10 +11,10 @@ import pytest
 from faust.types import TP
 
 from stream_rec.kafka_settings import KafkaSettings
-from stream_rec.runtime import consumer as fence
+from stream_rec.runtime import consumer as module
 from stream_rec.runtime.clients import new_app, raw_topic
 from stream_rec.runtime.lease import Lease
-from stream_rec.runtime.stage_buffer import CAPACITY, FETCHED_RECORDS, Inbox
+from stream_rec.runtime.stage_buffer import CAPACITY, FETCHED_RECORDS, StageBuffer
 
 EVENTS, SIGNALS = TP("views", 0), TP("item-signals", 0)
 
@@ -41,13 +41,13 @@ class Fetches:
         self.consumer._to_message = lambda tp, record: SimpleNamespace(
             tp=tp, offset=record.offset, generation_id=self.app.consumer_generation_id
         )
-        self.inboxes = {tp: self._inbox(tp.topic) for tp in (EVENTS, SIGNALS)}
+        self.buffers = {tp: self._buffer(tp.topic) for tp in (EVENTS, SIGNALS)}
         self.asked: list[set[TP]] = []
         self.answer: Callable[[set[TP]], dict[TP, list[int]]] = lambda wanted: {}
 
-    def _inbox(self, topic: str) -> Inbox:
+    def _buffer(self, topic: str) -> StageBuffer:
         channel = raw_topic(self.app, topic)
-        return self.consumer.fill(Inbox(SimpleNamespace(app=self.app, channel=channel)))
+        return self.consumer.fill(StageBuffer(SimpleNamespace(app=self.app, channel=channel)))
 
     async def _getmany(self, wanted: set[TP], timeout: float) -> dict[TP, list[int]]:
         self.asked.append(wanted)
@@ -55,18 +55,18 @@ class Fetches:
 
     async def _put(self, message: SimpleNamespace) -> None:
         event = SimpleNamespace(message=message)
-        self.inboxes[message.tp]._queue.put_nowait(event)
+        self.buffers[message.tp]._queue.put_nowait(event)
 
     def waiting(self, tp: TP) -> list[int]:
         """Return the offsets that wait for a stage."""
-        return [event.message.offset for event in self.inboxes[tp]._queue._queue]
+        return [event.message.offset for event in self.buffers[tp]._queue._queue]
 
     def put(self, tp: TP, *offsets: int, generation: int | None = None) -> None:
         """Put records before a stage."""
         generation = self.app.consumer_generation_id if generation is None else generation
         for offset in offsets:
             message = SimpleNamespace(tp=tp, offset=offset, generation_id=generation)
-            self.inboxes[tp]._queue.put_nowait(SimpleNamespace(message=message))
+            self.buffers[tp]._queue.put_nowait(SimpleNamespace(message=message))
 
 
 @pytest.fixture
@@ -90,9 +90,9 @@ def test_a_batch_is_what_waits(played):
 
     async def scenario(fetches: Fetches):
         fetches.put(EVENTS, *range(7))
-        first = await fetches.inboxes[EVENTS].take(5, wait_s=60.0)
+        first = await fetches.buffers[EVENTS].take(5, wait_s=60.0)
         fetches.put(EVENTS, 7)
-        second = await fetches.inboxes[EVENTS].take(5, wait_s=60.0)
+        second = await fetches.buffers[EVENTS].take(5, wait_s=60.0)
         return [[event.message.offset for event in events] for events in (first, second)], fetches.tracked
 
     assert played(scenario) == ([[0, 1, 2, 3, 4], [5, 6, 7]], [0, 1, 2, 3, 4, 5, 6, 7])
@@ -104,7 +104,7 @@ def test_a_lone_record_waits_for_company(played):
     async def scenario(fetches: Fetches):
         fetches.put(EVENTS, 0)
         asyncio.get_running_loop().call_later(0.01, fetches.put, EVENTS, 1)
-        events = await fetches.inboxes[EVENTS].take(5, wait_s=0.1)
+        events = await fetches.buffers[EVENTS].take(5, wait_s=0.1)
         return [event.message.offset for event in events]
 
     assert played(scenario) == [0, 1]
@@ -118,7 +118,7 @@ def test_what_was_fetched_before_partitions_moved_is_left_out(played, moved: str
         fetches.put(EVENTS, 0, 1, generation=fetches.app.consumer_generation_id - (moved == "generation"))
         if moved == "flow":
             fetches.app.flow_control.suspend()
-        return await fetches.inboxes[EVENTS].take(5, wait_s=0.0), fetches.tracked
+        return await fetches.buffers[EVENTS].take(5, wait_s=0.0), fetches.tracked
 
     assert played(scenario) == ([], [])
 
@@ -136,7 +136,7 @@ def test_only_stages_with_room_are_fetched_for(played):
         assert fetches.asked[0] == {EVENTS, SIGNALS}
         assert fetches.asked[-1] == {SIGNALS}
         while fetches.waiting(EVENTS):
-            await fetches.inboxes[EVENTS].take(500, wait_s=0.0)
+            await fetches.buffers[EVENTS].take(500, wait_s=0.0)
         await fetches.consumer._drain_one_fetch()
         assert fetches.asked[-1] == {EVENTS, SIGNALS}
 
@@ -145,7 +145,7 @@ def test_only_stages_with_room_are_fetched_for(played):
 
 def test_without_room_anywhere_nothing_is_fetched_until_something_is_taken(played, monkeypatch):
     """An empty wish would be understood as a wish for everything."""
-    monkeypatch.setattr(fence, "FETCH_S", 60.0)
+    monkeypatch.setattr(module, "FETCH_S", 60.0)
 
     async def scenario(fetches: Fetches):
         for tp in (EVENTS, SIGNALS):
@@ -153,7 +153,7 @@ def test_without_room_anywhere_nothing_is_fetched_until_something_is_taken(playe
         fetching = asyncio.ensure_future(fetches.consumer._drain_messages(SimpleNamespace(should_stop=False)))
         await asyncio.sleep(0.05)
         assert fetches.asked == []
-        await fetches.inboxes[SIGNALS].take(10, wait_s=0.0)
+        await fetches.buffers[SIGNALS].take(10, wait_s=0.0)
         while not fetches.asked:
             await asyncio.sleep(0)
         fetching.cancel()
@@ -198,7 +198,7 @@ def test_a_topic_without_a_stage_yet_is_not_fetched(played):
     """A stage that is not up yet would lose what comes before."""
 
     async def scenario(fetches: Fetches):
-        fetches.consumer._inboxes.pop("views")
+        fetches.consumer._buffers.pop("views")
         await fetches.consumer._drain_one_fetch()
         return fetches.asked
 

@@ -16,7 +16,8 @@ from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.runtime import database
 from stream_rec.runtime.changelog import VERSION, Claim
 from stream_rec.runtime.database import META_VERSION, NEW, Meta, Partition, read_meta
-from stream_rec.runtime.table import Load, Table
+from stream_rec.runtime.table import Table
+from stream_rec.runtime.takeover import Replay
 from stream_rec.user import forgotten, seen
 from tests.crash.test_simulated_zombies import Log, Process
 from tests.disk import holding
@@ -26,7 +27,7 @@ VERSIONS = {forgotten.PREFIX: 1, b"": 3}
 
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
-    """A table that owns partition 2 and holds states of three versions, and notes of two."""
+    """A table that owns partition 2 and holds states of three versions, and markers of two."""
     made = Table("user-state", "app", tmp_path, None, KafkaSettings(topic_prefix="t-"), versions=VERSIONS)
     partition = made._partitions[2] = Partition(tmp_path / "2")
     partition.write(
@@ -103,12 +104,12 @@ def test_a_newer_claim_is_refused_by_name(tmp_path: Path):
     partition = Partition(tmp_path)
 
     with pytest.raises(NewerVersion, match=r"log\[0\]@7: claim has version 2, this program reads up to 1: update it"):
-        Load(0, partition, 1).take(record)
+        Replay(0, partition, 1).take(record)
     assert partition.seen == 0
 
 
 def test_states_in_a_partition_where_they_do_not_belong_are_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    """By whoever reads the partition; those that are deleted again, and notes beside states, do not count."""
+    """By whoever reads the partition; those that are deleted again, and markers beside states, do not count."""
     n_partitions = KafkaSettings().partitions
     users = [b"user-%d" % number for number in range(20)]
     right, wrong = (

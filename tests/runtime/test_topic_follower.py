@@ -1,4 +1,4 @@
-"""The tail: when the past counts as read, and what of it comes from the mirror."""
+"""The topic follower: when the past counts as read, and what of it comes from the mirror."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.runtime import topic_follower as module
 from stream_rec.runtime.mirror import Mirror
-from stream_rec.runtime.topic_follower import Tail
+from stream_rec.runtime.topic_follower import TopicFollower
 from tests.runtime.test_mirror import record
 
 ITEMS = TopicPartition("items", 0)
@@ -40,7 +40,7 @@ class Consumer:
 
 async def caught_up(positions: list[int], end: int) -> int:
     """Return how many polls it took."""
-    following = Tail(KafkaSettings(), ["items"], lambda record: None)
+    following = TopicFollower(KafkaSettings(), ["items"], lambda record: None)
     following._consumer = Consumer(positions)
     await asyncio.wait_for(following._catch_up({ITEMS: end}), 10.0)
     return following._consumer.n_polls
@@ -105,20 +105,20 @@ class FakeReader:
 
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> FakeReader:
-    """What the tail reads from: three records of two partitions."""
+    """What the follower reads from: three records of two partitions."""
     fake = FakeReader([record(0, b"a", b"1"), record(1, b"b", b"2"), record(0, b"c", b"3", partition=1)])
     monkeypatch.setattr(module, "new_reader", lambda kafka: fake)
     return fake
 
 
 def started(folder: Path, ids: dict[str, str] = IDS) -> list[tuple[int, int, bytes]]:
-    """Start a tail with its mirror, stop it, and return what was taken, as (partition, offset, value)."""
+    """Start a follower with its mirror, stop it, and return what was taken, as (partition, offset, value)."""
     taken: list[ConsumerRecord] = []
 
     async def run() -> None:
-        tail = Tail(KAFKA, ["items"], taken.append, Mirror(folder, ids))
-        await tail.start()
-        await tail.stop()
+        follower = TopicFollower(KAFKA, ["items"], taken.append, Mirror(folder, ids))
+        await follower.start()
+        await follower.stop()
 
     asyncio.run(run())
     return [(one.partition, one.offset, one.value) for one in taken]

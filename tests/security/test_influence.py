@@ -67,7 +67,7 @@ def after_clicks(users: int, item_ids: Sequence[str], n: int = 10_000) -> Pipeli
     return pipeline
 
 
-def everybodys_list(pipeline: Pipeline) -> list[str]:
+def default_list(pipeline: Pipeline) -> list[str]:
     """Return the list on the key ``*``."""
     return [item.item_id for item in pipeline.recommender.default_list(generated_at_ms=0).items]
 
@@ -119,8 +119,8 @@ def test_one_user_does_not_decide_what_others_see():
     quality, _ = others(_honest())
     with_fakes, share = others(after_clicks(1, [TARGET]))
 
-    assert share <= 0.01  # without the bound: 0.13, and first place of the list for everybody
-    assert everybodys_list(after_clicks(1, [TARGET]))[0] != TARGET
+    assert share <= 0.01  # without the bound: 0.13, and first place of the default list
+    assert default_list(after_clicks(1, [TARGET]))[0] != TARGET
     assert with_fakes > 0.98 * quality
 
 
@@ -135,7 +135,7 @@ def test_a_hundred_users_count_as_a_hundred():
         after.items[TARGET].counts[Kind.CLICK]
         == _honest().items[TARGET].counts[Kind.CLICK] + 100 * WEEKLY_TRAINING_EVENTS
     )
-    assert everybodys_list(after)[0] == TARGET
+    assert default_list(after)[0] == TARGET
     assert share < 0.3
     assert with_fakes > 0.9 * quality
     assert np.linalg.norm(after.catalog.factors.own[row]) <= FARTHEST

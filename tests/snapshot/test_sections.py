@@ -128,7 +128,7 @@ def test_a_list_has_seen_no_event_of_another_cluster():
     assert after.list_id not in ("id", "")
 
 
-def test_the_list_for_everybody_is_left_to_the_first_worker():
+def test_the_default_list_is_left_to_the_first_worker():
     """It publishes one as soon as it runs."""
     assert portable(LISTS, LIMITS)(b"*", msgspec.json.encode(Slate("id", "*", 7, None, {}, "p", []))) is None
 

@@ -19,7 +19,7 @@ from stream_rec.ranking.merge import SharedHead
 from stream_rec.recommender import Recommender
 from stream_rec.runtime.clients import new_app
 from stream_rec.runtime.lease import Lease
-from stream_rec.stages.erasure import Forgetting
+from stream_rec.stages.erasure import Erasure
 from stream_rec.stages.published import Published
 from stream_rec.stages.user_stage import UserStage
 
@@ -101,8 +101,8 @@ class Stage:
 
         self.published = Published(directory, self.recommender.catalog, settings)
         self.published.own({0})
-        forgetting = Forgetting(app, offsets_after, settings)
-        self.stage = UserStage(app, None, None, forgetting, self.published, self.recommender, settings)
+        erasure = Erasure(app, offsets_after, settings)
+        self.stage = UserStage(app, None, None, erasure, self.published, self.recommender, settings)
         for item_id in ITEMS:
             self.recommender.catalog.put_item(Item(item_id))
 

@@ -15,7 +15,7 @@ from tests.stages.stage import Batch, Message, Stage, event, message
 ANN = b"u1"
 
 
-def wish(offset: int = 0, user: bytes = ANN, request_id: str = "r1") -> Message:
+def request(offset: int = 0, user: bytes = ANN, request_id: str = "r1") -> Message:
     value = msgspec.json.encode({"user_id": user.decode(), "timestamp_ms": 5, "request_id": request_id})
     return Message(user, value, offset, topic="forget")
 
@@ -29,13 +29,13 @@ def of_ann(number: int) -> Message:
 
 
 def test_state_list_and_traces_go_and_a_receipt_comes(run):
-    """A note that does not hold the id stays."""
+    """A marker that does not hold the id stays."""
 
     async def scenario(stage: Stage) -> None:
         await stage.handle(*(of_ann(number) for number in range(5)))
         n_items = len({event(number).item_id for number in range(5)})
         stage.begins = {Kind.VIEW: 5}
-        batch = await stage.handle(wish())
+        batch = await stage.handle(request())
 
         assert list(stage.table) == [forgotten.key_of(ANN)]
         assert not any(ANN in key or ANN in value for key, value in stage.table.items())
@@ -51,12 +51,12 @@ def test_state_list_and_traces_go_and_a_receipt_comes(run):
 
 
 def test_what_was_on_its_way_stays_out_and_what_comes_later_begins_a_new_user(run):
-    """By the offsets at the time of the wish, in each topic."""
+    """By the offsets at the time of the request, in each topic."""
 
     async def scenario(stage: Stage) -> None:
         await stage.handle(*(of_ann(number) for number in range(3)))
         stage.begins = {Kind.VIEW: 5}
-        await stage.handle(wish())
+        await stage.handle(request())
         late = await stage.handle(of_ann(3), of_ann(4))
         assert ANN not in stage.table and not late.lists
         await stage.handle(of_ann(5))
@@ -65,7 +65,7 @@ def test_what_was_on_its_way_stays_out_and_what_comes_later_begins_a_new_user(ru
     run(scenario)
 
 
-def test_the_list_that_is_kept_goes_and_a_wish_that_comes_again_spares_the_new_one(run):
+def test_the_list_that_is_kept_goes_and_an_erasure_request_that_comes_again_spares_the_new_one(run):
     """Upkeep would bring it back."""
 
     async def scenario(stage: Stage) -> None:
@@ -73,21 +73,21 @@ def test_the_list_that_is_kept_goes_and_a_wish_that_comes_again_spares_the_new_o
         await stage.handle(of_ann(0))
         assert shown.find(ANN) is not None
         stage.begins = {Kind.VIEW: 1}
-        await stage.handle(wish())
+        await stage.handle(request())
         assert shown.find(ANN) is None
         await stage.handle(of_ann(1))
-        await stage.handle(wish())
+        await stage.handle(request())
         assert shown.find(ANN) is not None
 
     run(scenario)
 
 
-def test_events_before_and_after_the_wish_in_one_batch(run):
+def test_events_before_and_after_the_erasure_request_in_one_batch(run):
     """The first are taken, for others learn from them, and forgotten; the others are the new user's."""
 
     async def scenario(stage: Stage) -> None:
         stage.begins = {Kind.VIEW: 2}
-        batch = await stage.handle(of_ann(0), of_ann(1), wish(), of_ann(2), message(3, user="u2"))
+        batch = await stage.handle(of_ann(0), of_ann(1), request(), of_ann(2), message(3, user="u2"))
         (receipt,) = receipts(batch)
         assert receipt.n_events == 2
         assert user_state.decode(stage.table[ANN]).counts == (1, 0, 0)
@@ -98,48 +98,48 @@ def test_events_before_and_after_the_wish_in_one_batch(run):
     run(scenario)
 
 
-def test_a_wish_that_comes_again_spares_the_new_user(run):
+def test_an_erasure_request_that_comes_again_spares_the_new_user(run):
     """After a crash the same record is read again: the receipt is sent again, nothing is deleted."""
 
     async def scenario(stage: Stage) -> None:
         await stage.handle(of_ann(0))
         stage.begins = {Kind.VIEW: 1}
-        await stage.handle(wish())
+        await stage.handle(request())
         await stage.handle(of_ann(1))
-        again = await stage.handle(wish())
+        again = await stage.handle(request())
         assert user_state.decode(stage.table[ANN]).counts == (1, 0, 0)
         assert [receipt.request_id for receipt in receipts(again)] == ["r1"]
         assert again.purged == [0]  # the crash may have come before it
 
         stage.begins = {Kind.VIEW: 2}
-        await stage.handle(wish(offset=1, request_id="r2"))
+        await stage.handle(request(offset=1, request_id="r2"))
         assert ANN not in stage.table
 
     run(scenario)
 
 
 def test_the_note_goes_when_all_topics_have_been_read_that_far(run):
-    """And not before: the wish itself must not be read again either."""
+    """And not before: the request itself must not be read again either."""
 
     async def scenario(stage: Stage) -> None:
         await stage.handle(of_ann(0))
         stage.begins = {Kind.VIEW: 3, Kind.CLICK: 7}
-        await stage.handle(wish(offset=4))
-        note = forgotten.key_of(ANN)
+        await stage.handle(request(offset=4))
+        marker = forgotten.key_of(ANN)
         for read in ({}, {"views": 3, "forget": 5}, {"views": 3, "clicks": 6, "forget": 5}, {"views": 3, "clicks": 7}):
             stage.committed.clear()
             stage.committed.update({TP(topic, 0): offset for topic, offset in read.items()})
             await stage.handle(message(8, user="u2"))
-            assert note in stage.table, read
+            assert marker in stage.table, read
         stage.committed.update({TP("views", 0): 3, TP("clicks", 0): 7, TP("forget", 0): 5})
         await stage.handle(message(9, user="u2"))
-        assert note not in stage.table
+        assert marker not in stage.table
 
     run(scenario)
 
 
 def test_the_archive_goes_too(run):
-    """Also what a crash left of it; that of a new generation stays when the wish is read again."""
+    """Also what a crash left of it; that of a new generation stays when the request is read again."""
 
     async def scenario(stage: Stage) -> None:
         await stage.handle(*(of_ann(number) for number in range(300)), message(300, user="u10"))
@@ -147,29 +147,29 @@ def test_the_archive_goes_too(run):
         chunk = seen.key_of(ANN, 0)
         assert chunk in stage.table
         stage.begins = {Kind.VIEW: 301}
-        batch = await stage.handle(wish())
+        batch = await stage.handle(request())
         assert set(stage.table) == {forgotten.key_of(ANN), b"u10", seen.key_of(b"u10", 0)}
-        assert [key for key, _ in batch.kept] == [ANN, forgotten.key_of(ANN), chunk]  # no crash undoes the wish by half
+        assert [key for key, _ in batch.kept] == [ANN, forgotten.key_of(ANN), chunk]  # no crash undoes it by half
 
         for number in range(301, 601):
             await stage.handle(of_ann(number))
         new = stage.table[chunk]
         stage.table[seen.key_of(ANN, 1)] = b"left by a crash"
-        await stage.handle(wish())
+        await stage.handle(request())
         assert stage.table[chunk] == new and seen.key_of(ANN, 1) not in stage.table
 
     run(scenario)
 
 
-def test_what_is_no_wish_is_rejected(run):
+def test_what_is_no_erasure_request_is_rejected(run):
     """A key that is not the user's would reach another partition's users."""
 
     async def scenario(stage: Stage) -> None:
         await stage.handle(of_ann(0))
-        bad = Message(b"u2", wish().value, 0, topic="forget")
+        bad = Message(b"u2", request().value, 0, topic="forget")
         batch = await stage.handle(bad, Message(ANN, b"{", 1, topic="forget"), Message(ANN, None, 2, topic="forget"))
         assert [topic for topic, _, _ in batch.sent] == ["rejected"] * 3
-        batch = await stage.handle(Message(b"*", wish().value.replace(b'"ann"', b'"*"'), 3, topic="forget"))
+        batch = await stage.handle(Message(b"*", request().value.replace(b'"ann"', b'"*"'), 3, topic="forget"))
         assert [topic for topic, _, _ in batch.sent] == ["rejected"]
         assert ANN in stage.table
 

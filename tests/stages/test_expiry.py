@@ -12,8 +12,9 @@ from faust.types import TP
 
 from stream_rec.config import Settings
 from stream_rec.errors import NewerVersion
+from stream_rec.runtime.changelog_topic import State
 from stream_rec.runtime.database import Partition
-from stream_rec.runtime.table import State, Table
+from stream_rec.runtime.table import Table
 from stream_rec.stages import expiry
 from stream_rec.stages.expiry import CLOCKS_MS, Expiry
 from stream_rec.user import seen
@@ -40,12 +41,12 @@ class World:
     def __init__(self, directory: Path) -> None:
         self.consumer = Consumer()
         self.table = Table("user-state", "app", directory, None, SETTINGS.kafka, versions={seen.PREFIX: seen.VERSION})
-        self.table._partitions = {number: Partition(directory / str(number)) for number in (1, 3)}
-        self.table._put = self._put
+        self.table._partitions.update({number: Partition(directory / str(number)) for number in (1, 3)})
+        self.table._writer.write = self._write
         self.deleted: list[tuple[int, bytes]] = []
         self.expiry = Expiry(SimpleNamespace(consumer=self.consumer), self.table, SETTINGS)
 
-    async def _put(self, states: list[State]) -> None:
+    async def _write(self, states: list[State]) -> None:
         for state in states:
             assert state.value is None
             self.deleted.append((state.partition, state.key))
@@ -75,7 +76,7 @@ def world(tmp_path: Path) -> World:
 
 
 def test_what_is_over_goes_and_nothing_else_does(world: World):
-    """Of each partition in turn; states and notes stay, and so do chunks of which one event may still matter."""
+    """Of each partition in turn; states and markers stay, and so do chunks of which one event may still matter."""
     world.holds(1, b"ann", OVER, OVER + 1)
     world.holds(3, b"bob", OVER - 5, OVER)
     world.sweep(2)

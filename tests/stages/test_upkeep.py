@@ -14,7 +14,7 @@ from stream_rec.catalog import world as worlds
 from stream_rec.catalog.world import UNKNOWN
 from stream_rec.config import Settings
 from stream_rec.events.item import Item
-from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.runtime.clients import new_app
 from stream_rec.runtime.lease import Lease
 from stream_rec.stages import published as published_lists
@@ -359,13 +359,13 @@ def test_what_is_read_from_the_topic_gives_way_to_what_is_live(keep):
             kept.partition.read(Record(b"bob", msgspec.json.encode(slate)))
         kept.partition.read(Record(b"u1", msgspec.json.encode(of_ann[0])))
         kept.partition.read(Record(b"u1", None))
-        kept.partition.read(Record(EVERYBODY.encode(), msgspec.json.encode(of_ann[1])))
+        kept.partition.read(Record(DEFAULT_LIST.encode(), msgspec.json.encode(of_ann[1])))
         kept.partition.read(Record(b"bob", None))
         for key, value in ((b"x", b"{"), (b"x", b'{"items":[1]}'), (None, b"{}")):
             kept.partition.read(Record(key, value))
         assert kept.list_of("ann") == before[:2]
         assert kept.list_of("u1") == before
-        assert [kept.partition.shown.find(key) for key in (b"bob", b"x", EVERYBODY.encode())] == [None] * 3
+        assert [kept.partition.shown.find(key) for key in (b"bob", b"x", DEFAULT_LIST.encode())] == [None] * 3
         assert kept.partition.n_unkept == 2
 
     keep(scenario)

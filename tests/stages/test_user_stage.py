@@ -11,7 +11,7 @@ import pytest
 from stream_rec.errors import SettingsError
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
-from stream_rec.events.slate import EVERYBODY, Slate
+from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.head import MixtureHead
@@ -22,7 +22,7 @@ from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.runtime.clients import new_app
 from stream_rec.runtime.lease import Lease
 from stream_rec.stages import user_stage
-from stream_rec.stages.default_list import Everybody
+from stream_rec.stages.default_list import DefaultList
 from stream_rec.stages.user_stage import Summary
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
@@ -180,11 +180,11 @@ class Sent:
         self.values: list[Slate] = []
 
     async def send_and_wait(self, topic: str, value: bytes, *, key: bytes) -> None:
-        assert (topic, key) == ("recommendations", EVERYBODY.encode())
+        assert (topic, key) == ("recommendations", DEFAULT_LIST.encode())
         self.values.append(msgspec.json.decode(value, type=Slate))
 
 
-def test_the_list_for_everybody_changes_only_with_the_world(run, tmp_path):
+def test_the_default_list_changes_only_with_the_world(run, tmp_path):
     """It is not explored in, and sent once for each change; asking for it counts no exposure."""
 
     async def scenario(stage: Stage) -> None:
@@ -195,36 +195,36 @@ def test_the_list_for_everybody_changes_only_with_the_world(run, tmp_path):
         app = new_app("app", SETTINGS.kafka, instance_id="w1", lease=Lease(15.0))
         catalog, head = stage.recommender.catalog, LocalHead(stage.head)
         recommender = Recommender(catalog, head, explorer.ranking, explorer.head)
-        everybody = Everybody(app, sent, recommender, explorer)
+        default_list = DefaultList(app, sent, recommender, explorer)
         for number in range(10):
             await stage.handle(message(number))
         for _ in range(5):
-            await everybody._send_if_due()
+            await default_list._send_if_due()
             recommender.count_shown(np.arange(len(ITEMS)))
         assert len(sent.values) == 1
         assert all(item.propensity == 1.0 for item in sent.values[0].items)
         assert sent.values[0].policy == policy_name(explorer.ranking, explorer.head)
         stage.recommender.catalog.delete_item(sent.values[0].items[0].item_id)
-        await everybody._send_if_due()
+        await default_list._send_if_due()
         assert len(sent.values) == 2
 
     run(scenario)
 
 
-def test_the_list_for_everybody_is_sent_again_every_so_often(run, monkeypatch):
+def test_the_default_list_is_sent_again_every_so_often(run, monkeypatch):
     """Somebody may have deleted it. The same bytes: to who has it, that says nothing new."""
 
     async def scenario(stage: Stage) -> None:
         sent = Sent()
         app = new_app("app", SETTINGS.kafka, instance_id="w1", lease=Lease(15.0))
-        everybody = Everybody(app, sent, stage.recommender, SETTINGS)
+        default_list = DefaultList(app, sent, stage.recommender, SETTINGS)
         for number in range(10):
             await stage.handle(message(number))
         for _ in range(3):
-            await everybody._send_if_due()
+            await default_list._send_if_due()
         assert len(sent.values) == 1
         monkeypatch.setattr("stream_rec.stages.default_list.AGAIN_S", 0.0)
-        await everybody._send_if_due()
+        await default_list._send_if_due()
         assert len(sent.values) == 2
         assert sent.values[0] == sent.values[1]
 

@@ -25,6 +25,7 @@ from faust.types import Message
 
 from stream_rec.runtime.changelog_topic import State
 from stream_rec.runtime.clock import named_clock
+from stream_rec.runtime.consumer import consumer_of
 from stream_rec.runtime.stage_buffer import StageBuffer
 from stream_rec.runtime.table import Table
 
@@ -50,15 +51,20 @@ class Batch:
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         """Return the table's value of ``key``, None where there is none."""
-        return self._table.read(partition, key)
+        return self._owned().read(partition, key)
 
     def scan(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """Return the table's keys that begin with ``prefix``, and their values."""
-        return self._table.scan(partition, prefix)
+        return self._owned().scan(partition, prefix)
 
     def purge(self, partition: int) -> None:
         """Have the bytes of deleted keys taken from the disk soon."""
-        self._table.purge(partition)
+        self._owned().purge(partition)
+
+    def _owned(self) -> Table:
+        if self._table is None:
+            raise AssertionError("this stage keeps no states")
+        return self._table
 
     async def commit(self, *, states: Iterable[State] = (), sends: Iterable[Send] = ()) -> None:
         """Return when the broker has acknowledged the states, and then the sends.
@@ -81,7 +87,7 @@ class Batch:
 
 
 async def exactly_once_effect(
-    stream: faust.StreamT,
+    stream: faust.StreamT[bytes],
     producer: AIOKafkaProducer,
     *,
     table: Table | None = None,
@@ -94,7 +100,8 @@ async def exactly_once_effect(
         max_records: Of one batch.
         wait_s: How long a lone record may wait for company.
     """
-    buffer = stream.app.consumer.fill(StageBuffer(stream))
+    consumer = consumer_of(stream.app)
+    buffer = consumer.fill(StageBuffer(stream))
     while True:
         try:
             events = await buffer.take(max_records, wait_s)
@@ -106,6 +113,6 @@ async def exactly_once_effect(
         yield batch
         if not batch.is_committed:
             raise AssertionError("a batch was left without commit: its records would be lost")
-        stream.app.consumer.finish(batch.messages)
+        consumer.finish(batch.messages)
         for event in events:
             event.ack()

@@ -28,7 +28,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import aiokafka
 import faust
@@ -37,8 +37,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgre
 from faust.exceptions import ConsumerNotStarted
 from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, Message
-from mode import Service
+from faust.types import TP, AppT, Message
+from mode.types import ServiceT
 
 from stream_rec.runtime.lease import Lease
 from stream_rec.runtime.stage_buffer import FETCHED_RECORDS, StageBuffer
@@ -74,8 +74,9 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Connect."""
         await super().on_start()
-        self.lease.watch(self._consumer._coordinator)
-        self._count_answers(self._consumer._client)
+        consumer = self._ensure_consumer()
+        self.lease.watch(consumer._coordinator)
+        self._count_answers(consumer._client)
 
     def _count_answers(self, client: AIOKafkaClient) -> None:
         """Count in ``n_answers``, from now on, what the client is told when it asks for the coordinator."""
@@ -83,7 +84,7 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
 
         async def counting(*args: Any, **kwargs: Any) -> int:
             try:
-                found = await look_up(*args, **kwargs)
+                found: int = await look_up(*args, **kwargs)
             except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError):
                 self.n_answers += 1
                 raise
@@ -107,10 +108,11 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
         self.positions = {tp: state.position for tp, state in states.items() if state and state.has_valid_position}
         return records
 
-    def highwater(self, tp: TP) -> int | None:
+    def highwater(self, tp: TP) -> int | None:  # type: ignore[override]  # Faust has None, too, and does not say so
         """Return where that ends what can be read now: a transaction that is open, and what comes after, cannot."""
         state = self._state_of(tp)
-        return state and state.lso
+        end: int | None = state.lso if state else None
+        return end
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Complain if nothing is done; not where an open transaction is waited for."""
@@ -143,6 +145,7 @@ class LosslessConsumer(driver.Consumer):
     """Faust's consumer with an epoch, which ends with all it fetched when the flow stops, and our own positions."""
 
     lease: Lease
+    _thread: LeasingThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -226,8 +229,9 @@ class LosslessConsumer(driver.Consumer):
         self._room.set()
         return buffer
 
-    async def _drain_messages(self, fetcher: Service) -> None:
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
         """Hand over one fetch after another until the end."""
+        stopped: tuple[type[BaseException], ...] = (asyncio.CancelledError, *self.consumer_stopped_errors)
         try:
             while not (self.should_stop or fetcher.should_stop):
                 if not self.flow_active:
@@ -237,7 +241,7 @@ class LosslessConsumer(driver.Consumer):
                 else:
                     await self._drain_one_fetch()
                     await asyncio.sleep(0)
-        except (asyncio.CancelledError, *self.consumer_stopped_errors):
+        except stopped:
             if not self.app.should_stop:
                 raise
 
@@ -283,10 +287,16 @@ class LosslessConsumer(driver.Consumer):
                 self._read_offset[tp] = None
 
 
+def consumer_of(app: AppT) -> LosslessConsumer:
+    """Return the consumer of an app that ``install_consumer`` was called for."""
+    return cast(LosslessConsumer, app.consumer)
+
+
 def install_consumer(app: faust.App, lease: Lease) -> None:
     """Give ``app``, which has not started, a consumer that loses nothing when partitions move and renews ``lease``."""
-    app.transport.Consumer = type("LeasingConsumer", (LosslessConsumer,), {"lease": lease})
+    consumer_type = type("LeasingConsumer", (LosslessConsumer,), {"lease": lease})
+    app.transport.Consumer = consumer_type  # type: ignore[misc]  # Faust's own way to another consumer
 
     @app.on_rebalance_complete.connect(weak=False)
     async def let_the_drain_rest(*_: Any, **__: Any) -> None:
-        await app.consumer.rest()
+        await consumer_of(app).rest()

@@ -115,7 +115,8 @@ class Partition:
 
     def scan(self, prefix: bytes, *, first: bytes | None = None, most: int | None = None) -> list[tuple[bytes, bytes]]:
         """Return the keys that begin with ``prefix``, and their values: all, or ``most`` of them, from ``first`` on."""
-        found, cursor = [], self._db.iter()
+        found: list[tuple[bytes, bytes]] = []
+        cursor = self._db.iter()
         cursor.seek(prefix if first is None else first)
         while cursor.valid() and (key := cursor.key()).startswith(prefix) and len(found) != most:
             found.append((key, cursor.value()))

@@ -134,6 +134,8 @@ class Mirror:
         Raises:
             Exception: a block cannot be read; ``clear`` then.
         """
+        if self._db is None:
+            return
         for tp in sorted(self._next):
             prefix = self._prefix(tp.topic, tp.partition)
             found, cursor = [], self._db.iter()
@@ -175,9 +177,9 @@ class Mirror:
         """Write a batch; now and then take from the disk what was overwritten. May take long, in any thread."""
         with self._storing:
             if self._db is not None and batch.changed:
-                self._store(batch)
+                self._store(self._db, batch)
 
-    def _store(self, batch: Batch) -> None:
+    def _store(self, db: rocksdict.Rdict, batch: Batch) -> None:
         now = now_ms()
         next_offsets: dict[str, dict[int, int]] = defaultdict(dict)
         for tp, offset in batch.next_offsets.items():
@@ -188,9 +190,9 @@ class Mirror:
             meta = msgspec.structs.replace(meta, purged_ms=now)
         try:
             if is_due:
-                self._db.flush(wait=True)
-                self._db.compact_range(None, None)
-            self._db.write(batch_of([*batch.changed.items(), (_META_KEY, msgspec.msgpack.encode(meta))]))
+                db.flush(wait=True)
+                db.compact_range(None, None)
+            db.write(batch_of([*batch.changed.items(), (_META_KEY, msgspec.msgpack.encode(meta))]))
             self._meta = meta
         except Exception as error:
             log.warning("gave_up_mirror path=%s why=%s", self._directory, error)
@@ -215,7 +217,7 @@ class Mirror:
         for is_last in (False, True):
             try:
                 self._db = open_database(self._directory, cache=rocksdict.Cache(CACHE_BYTES))
-                self._require_good()
+                self._require_good(self._db)
                 return
             except Exception as error:
                 log.warning("removed_mirror path=%s why=%s", self._directory, error)
@@ -223,13 +225,13 @@ class Mirror:
                 if is_last:
                     log.warning("gave_up_mirror path=%s why=%s", self._directory, error)
 
-    def _require_good(self) -> None:
+    def _require_good(self, db: rocksdict.Rdict) -> None:
         """Take over what the database says of itself.
 
         Raises:
             StateVersionError: it is no mirror of these topics as they are now.
         """
-        stored = self._db.get(_META_KEY)
+        stored = db.get(_META_KEY)
         if stored is None:
             self._meta = msgspec.structs.replace(self._new, purged_ms=now_ms())
             return

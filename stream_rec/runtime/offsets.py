@@ -14,6 +14,8 @@ from stream_rec.runtime.clients import new_reader
 class OffsetsAfter(Service):
     """Finds the first offset of each topic that came after a moment: the same whenever it is asked."""
 
+    _reader: AIOKafkaConsumer
+
     def __init__(self, kafka: KafkaSettings, topics: Iterable[str]) -> None:
         """Describe what is asked for; nothing connects yet.
 
@@ -23,7 +25,6 @@ class OffsetsAfter(Service):
         super().__init__()
         self._kafka = kafka
         self._topics = tuple(topics)
-        self._reader: AIOKafkaConsumer | None = None
 
     async def on_start(self) -> None:
         """Connect."""

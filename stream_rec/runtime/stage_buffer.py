@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 import faust
 from faust.types import EventT
@@ -23,11 +24,12 @@ _ENOUGH = CAPACITY // 2
 class StageBuffer:
     """The queue of one stage."""
 
-    def __init__(self, stream: faust.StreamT) -> None:
+    def __init__(self, stream: faust.StreamT[bytes]) -> None:
+        topic = cast("faust.TopicT", stream.channel)
         self._stream = stream
         self._app = stream.app
-        self._queue: asyncio.Queue[EventT] = stream.channel.queue
-        self.topics: tuple[str, ...] = tuple(stream.channel.topics)
+        self._queue: asyncio.Queue[EventT[bytes]] = topic.queue
+        self.topics: tuple[str, ...] = tuple(topic.topics)
         self.on_room: Callable[[], None] = lambda: None
         """Called when something was taken."""
 
@@ -36,7 +38,7 @@ class StageBuffer:
         """Whether all that one fetch may bring fits."""
         return self._queue.qsize() <= _ENOUGH
 
-    async def take(self, max_records: int, wait_s: float) -> list[EventT]:
+    async def take(self, max_records: int, wait_s: float) -> list[EventT[bytes]]:
         """Return what waits; a lone record waits ``wait_s`` for company. Maybe nothing: partitions have moved."""
         events = [await self._queue.get()]
         if self._queue.empty():
@@ -50,6 +52,6 @@ class StageBuffer:
             self._app.sensors.on_stream_event_in(event.message.tp, event.message.offset, self._stream, event)
         return events
 
-    def _is_current(self, event: EventT) -> bool:
+    def _is_current(self, event: EventT[bytes]) -> bool:
         """Whether partitions have not moved since this was fetched: else it comes again, here or elsewhere."""
         return self._app.flow_control.is_active() and event.message.generation_id == self._app.consumer_generation_id

@@ -31,6 +31,8 @@ class TopicFollower(Service):
     With a mirror, of each key what was the newest when the mirror was written last, and every record since.
     """
 
+    _consumer: AIOKafkaConsumer
+
     def __init__(
         self,
         kafka: KafkaSettings,
@@ -49,7 +51,6 @@ class TopicFollower(Service):
         self._take = take
         self._mirror = mirror
         self._writing = asyncio.Lock()
-        self._consumer: AIOKafkaConsumer | None = None
         self.n_records = 0
 
     async def on_start(self) -> None:
@@ -82,8 +83,7 @@ class TopicFollower(Service):
 
     async def on_stop(self) -> None:
         """Leave the broker."""
-        if self._consumer is not None:
-            await self._consumer.stop()
+        await self._consumer.stop()
         if self._mirror is not None:
             async with self._writing:
                 await asyncio.get_running_loop().run_in_executor(None, self._mirror.close)
@@ -123,7 +123,8 @@ class TopicFollower(Service):
                 await asyncio.sleep(0)
 
     async def _catch_up(self, ends: dict[TopicPartition, int]) -> None:
-        quiet, before = 0, {}
+        quiet = 0
+        before: dict[TopicPartition, int] = {}
         while True:
             positions = {tp: await self._consumer.position(tp) for tp in ends}
             behind = [tp for tp, end in ends.items() if positions[tp] < end]

@@ -35,5 +35,5 @@ async def twin_of(coordinator: Any, ask: Callable[[Any], Awaitable[Any]]) -> str
     for *_, members in (group[:6] for group in response.groups):
         for member_id, _client_id, host, *_ in members:
             if ours.fullmatch(member_id) and member_id != coordinator.member_id:
-                return host.lstrip("/")
+                return str(host).lstrip("/")
     return None

@@ -122,7 +122,7 @@ class Watchdog(threading.Thread):
         thread = getattr(self._app.consumer, "_thread", None) if self._app.started else None
         consumer = getattr(thread, "_consumer", None)
         coordinator = getattr(consumer, "_coordinator", None)
-        if coordinator is None or not thread.thread_loop.is_running():
+        if thread is None or coordinator is None or not thread.thread_loop.is_running():
             return True, 0
 
         found: Future[tuple[bool, int]] = Future()

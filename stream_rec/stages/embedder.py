@@ -62,7 +62,7 @@ class EmbeddingStage:
         self._settings = settings
 
         @app.agent(raw_topic(app, settings.kafka.topic("items")), name="embedding-stage")
-        async def embedding_stage(stream: faust.StreamT) -> None:
+        async def embedding_stage(stream: faust.StreamT[bytes]) -> None:
             async for batch in exactly_once_effect(stream, producer, max_records=BATCH_ITEMS, wait_s=BATCH_WAIT_S):
                 await self.handle(batch)
 

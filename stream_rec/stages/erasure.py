@@ -26,6 +26,7 @@ from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.runtime.batch import Batch, Send
 from stream_rec.runtime.changelog_topic import State
+from stream_rec.runtime.consumer import consumer_of
 from stream_rec.stages.reject import reject
 from stream_rec.stages.signal_routing import signal_messages
 from stream_rec.user import forgotten, seen
@@ -36,7 +37,8 @@ from stream_rec.user.forgotten import Forgotten
 class ErasureRequest(NamedTuple):
     """One user who wants to be forgotten."""
 
-    message: Message
+    partition: int
+    key: bytes
     request_id: str
     marker: Forgotten
 
@@ -55,7 +57,7 @@ class Markers:
         """Return whether an event belongs to a generation that was forgotten."""
         if not self._markers:
             return False
-        marker = self._markers.get((message.partition, forgotten.key_of(message.key)))
+        marker = self._markers.get((message.partition, forgotten.key_of(message.key or b"")))
         return marker is not None and marker.has(kind, message.offset)
 
     def over(self, read: Callable[[int], Mapping[int, int]], requests_read: Callable[[int], int]) -> list[State]:
@@ -93,7 +95,8 @@ class Erasure:
 
     async def requests(self, batch: Batch) -> tuple[list[ErasureRequest], list[Send]]:
         """Return the requests in a batch, and the rejections of what should have been one."""
-        requests, rejections = [], []
+        requests: list[ErasureRequest] = []
+        rejections: list[Send] = []
         for message in batch.messages:
             if message.topic != self.topic:
                 continue
@@ -107,7 +110,12 @@ class Erasure:
                 forgotten.VERSION, message.offset, {int(KIND_OF_TOPIC[topic]): at for topic, at in begins.items()}
             )
             requests.append(
-                ErasureRequest(message, request.request_id or f"{message.partition}/{message.offset}", marker)
+                ErasureRequest(
+                    message.partition,
+                    request.user_id.encode(),
+                    request.request_id or f"{message.partition}/{message.offset}",
+                    marker,
+                )
             )
         return requests, rejections
 
@@ -120,11 +128,11 @@ class Erasure:
         return self._committed("forget", partition)
 
     def _committed(self, topic: str, partition: int) -> int:
-        return self._app.consumer.committed_up_to(TP(self._settings.kafka.topic(topic), partition))
+        return consumer_of(self._app).committed_up_to(TP(self._settings.kafka.topic(topic), partition))
 
     async def carry_out(self, batch: Batch, request: ErasureRequest) -> bool:
         """Forget one user, and say so; return False where that was done before a crash already."""
-        partition, key = request.message.partition, request.message.key
+        partition, key = request.partition, request.key
         stored, marked = batch.read(partition, key), batch.read(partition, forgotten.key_of(key))
         is_done = marked is not None and forgotten.decode(marked).offset >= request.marker.offset
         state = user_state.decode(stored) if stored is not None and not is_done else user_state.COLD

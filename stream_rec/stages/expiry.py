@@ -15,6 +15,7 @@ from mode import Service
 
 from stream_rec.config import Settings
 from stream_rec.events.interaction import KIND_OF_TOPIC
+from stream_rec.runtime.consumer import consumer_of
 from stream_rec.runtime.table import Table
 from stream_rec.user import seen
 
@@ -73,5 +74,6 @@ class Expiry(Service):
 
     def _over_before_ms(self, partition: int) -> float | None:
         """Return before which moment events must have come that no event still to be taken can be a duplicate of."""
-        reached = [self._app.consumer.reached_ms(TP(topic, partition)) for topic in self._topics]
-        return None if None in reached else min(reached) - self._kept_ms
+        reached = [consumer_of(self._app).reached_ms(TP(topic, partition)) for topic in self._topics]
+        known = [moment for moment in reached if moment is not None]
+        return min(known) - self._kept_ms if len(known) == len(reached) else None

@@ -1,17 +1,15 @@
-"""How far items' factors were moved, from worker to worker through ``head-weights``: one record a worker and item.
+"""How far items' factors were shifted, from worker to worker through ``head-weights``: one record a worker and item.
 
-A few items at a time, those that changed first: what a popular item has moved since counts once, in its newest record.
-Like the head's, this is statistics, not bookkeeping: a crash loses what was not sent yet.
+A few items at a time, those that changed first: what a popular item has shifted since counts once, in its newest
+record.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from itertools import islice
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
-from mode import Service
 
 from stream_rec.catalog import factors
 from stream_rec.catalog.catalog import Catalog
@@ -20,8 +18,7 @@ from stream_rec.config import Settings
 from stream_rec.errors import StateVersionError
 from stream_rec.events import validate
 from stream_rec.events.validate import Rejection
-from stream_rec.runtime.clock import named_clock
-from stream_rec.stages.head_exchange import LAST_WORDS_S
+from stream_rec.stages.exchange import Exchange
 
 log = logging.getLogger(__name__)
 
@@ -33,25 +30,24 @@ MOST_WORKERS = 64
 """Names of other workers that are listened to, for each costs memory for every item. Old names stay in the topic."""
 
 
-def is_move(record: ConsumerRecord) -> bool:
+def is_shift(record: ConsumerRecord) -> bool:
     """Return whether a record of ``head-weights`` is about an item, not about a worker's head."""
     return BETWEEN in (record.key or b"")
 
 
-class FactorExchange(Service):
-    """Takes the others' shifts and sends this worker's, every so often. Start it after the ``TopicFollower``."""
+class FactorExchange(Exchange):
+    """Takes the others' shifts and sends this worker's."""
+
+    what = "shift"
 
     def __init__(self, producer: AIOKafkaProducer, catalog: Catalog, settings: Settings) -> None:
-        super().__init__()
-        self._producer = producer
+        """Exchange what moves the factors of ``catalog``."""
+        super().__init__(producer, settings)
         self._catalog = catalog
-        self._settings = settings
-        self._own = settings.worker.instance_id.encode()
-        self._topic = settings.kafka.topic("head-weights")
         self._heard: set[bytes] = set()
 
     def take(self, record: ConsumerRecord) -> None:
-        """Take one record that ``is_move``. One that cannot be read is left out; a null value takes nothing back."""
+        """Take one record that ``is_shift``. One that cannot be read is left out; a null value takes nothing back."""
         worker, _, item = record.key.partition(BETWEEN)
         item_id = validate.item_key(item, limits=self._settings.limits)
         if record.value is None:
@@ -62,8 +58,7 @@ class FactorExchange(Service):
             shift = factors.decode(record.value)
             self._hear(worker)
         except (MalformedShift, StateVersionError) as error:
-            at = f"{record.topic}[{record.partition}]@{record.offset}"
-            log.warning("ignored_shift at=%s key=%r why=%s", at, record.key, str(error)[:200])
+            self._ignore(record, error)
             return
         if worker == self._own:
             self._catalog.restore_shift(item_id, shift)
@@ -85,28 +80,15 @@ class FactorExchange(Service):
         """Begin with what all workers have published."""
         log.info("factors own=%d others=%d", *self._catalog.factors.n_shifted)
 
-    async def on_stop(self) -> None:
-        """Send what is not sent yet, as far as the broker takes it at once."""
-        try:
-            await asyncio.wait_for(self.exchange(len(self._catalog.factors.changed)), LAST_WORDS_S)
-        except Exception as error:
-            log.warning("lost_last_moves why=%r", error)
-
-    @Service.task
-    async def _run(self) -> None:
-        while not self.should_stop:
-            await self.sleep(self._settings.worker.head_interval_s)
-            await self.exchange(RECORDS)
-
-    async def exchange(self, n: int) -> None:
+    async def exchange(self, n: int = RECORDS) -> None:
         """Send this worker's shifts of at most ``n`` items."""
         mine = self._catalog.factors
         rows = list(islice(mine.changed, n))
         for row in rows:
             del mine.changed[row]
         keys = [self._own + BETWEEN + self._catalog.item_ids[row].encode() for row in rows]
-        values = [factors.encode(mine.own[row]) for row in rows]
-        sent = [await self._producer.send(self._topic, value, key=key) for key, value in zip(keys, values)]
-        if sent:
-            with named_clock():
-                await asyncio.shield(asyncio.gather(*sent))
+        await self._publish([(key, factors.encode(mine.own[row])) for key, row in zip(keys, rows)])
+
+    async def exchange_rest(self) -> None:
+        """Send all of this worker's shifts that are not sent yet."""
+        await self.exchange(len(self._catalog.factors.changed))

@@ -33,7 +33,7 @@ class ItemStage:
         self._settings = settings
 
         @app.agent(raw_topic(app, settings.kafka.topic("item-signals")), name="item-stage")
-        async def item_stage(stream: faust.StreamT) -> None:
+        async def item_stage(stream: faust.StreamT[bytes]) -> None:
             worker = settings.worker
             async for batch in exactly_once_effect(
                 stream, producer, table=table, max_records=worker.batch_events, wait_s=worker.batch_wait_s

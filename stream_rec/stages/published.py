@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from aiokafka import ConsumerRecord
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from stream_rec.catalog import world as worlds
 from stream_rec.catalog.catalog import Catalog
@@ -41,7 +42,7 @@ class PublishedList(Struct, frozen=True):
 
     key: bytes
     value: bytes
-    rows: np.ndarray
+    rows: NDArray[np.int32]
     """(k,) int32 rows of its items in the catalog, ``UNHEARD_OF`` for an item without."""
     active_ms: int
     """When its user was last active."""
@@ -160,7 +161,7 @@ class PublishedPartition:
         self.is_loaded = True
         self._forgotten.clear()
 
-    def mark(self, gone: np.ndarray, numbers: slice) -> None:
+    def mark(self, gone: NDArray[np.int64], numbers: slice) -> None:
         """Note which lists show one of these rows of the catalog.
 
         Args:
@@ -235,7 +236,7 @@ class Published:
         self.own(set())
 
 
-def _rows(item_ids: Iterable[str], catalog: Catalog) -> np.ndarray:
+def _rows(item_ids: Iterable[str], catalog: Catalog) -> NDArray[np.int32]:
     """Return the rows of items in the catalog, (k,) int32."""
     found = [UNHEARD_OF if (row := catalog.find(item_id)) is None else row for item_id in item_ids]
     return np.array(found, dtype=np.int32)

@@ -75,6 +75,8 @@ class Replacing(NamedTuple):
 class Upkeep(Service):
     """What one worker does to keep the lists of its users fresh."""
 
+    _reader: AIOKafkaConsumer
+
     def __init__(
         self,
         app: faust.App,
@@ -94,7 +96,6 @@ class Upkeep(Service):
         self._settings = settings
         self._topic = settings.kafka.topic("recommendations")
         self._share = settings.worker.refresh_share
-        self._reader: AIOKafkaConsumer | None = None
         self._is_resting = True
         """While partitions move."""
         self._stepping = asyncio.Lock()

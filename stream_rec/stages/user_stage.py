@@ -23,6 +23,7 @@ from stream_rec.recommender import Recommender
 from stream_rec.runtime.batch import Batch, Send, exactly_once_effect
 from stream_rec.runtime.changelog_topic import State
 from stream_rec.runtime.clients import raw_topic
+from stream_rec.runtime.consumer import consumer_of
 from stream_rec.runtime.table import Table
 from stream_rec.stages.erasure import Erasure, Markers
 from stream_rec.stages.published import Published, PublishedList
@@ -59,10 +60,10 @@ class UserStage:
         self._settings = settings
         self._kind_of = {kafka.topic(topic): kind for topic, kind in KIND_OF_TOPIC.items()}
         self._sent_up_to: dict[TP, int] = {}
-        self._summary = Summary(lambda: app.consumer.open_records())
+        self._summary = Summary(lambda: consumer_of(app).open_records())
 
         @app.agent(raw_topic(app, *self._kind_of, erasure.topic), name="user-stage")
-        async def user_stage(stream: faust.StreamT) -> None:
+        async def user_stage(stream: faust.StreamT[bytes]) -> None:
             worker = settings.worker
             async for batch in exactly_once_effect(
                 stream, producer, table=table, max_records=worker.batch_events, wait_s=worker.batch_wait_s
@@ -73,16 +74,17 @@ class UserStage:
         """Take one batch: the events of before an erasure request, the requests, the events of new generations."""
         await self._published.begin(message.key for message in batch.messages)
         requests, rejections = await self._erasure.requests(batch)
-        markers = {(request.message.partition, request.message.key): request.marker for request in requests}
-        early, late = [], []
+        markers = {(request.partition, request.key): request.marker for request in requests}
+        early: list[Message] = []
+        late: list[Message] = []
         for message in batch.messages:
             if (kind := self._kind_of.get(message.topic)) is not None:
-                marker = markers.get((message.partition, message.key))
+                marker = markers.get((message.partition, message.key or b""))
                 (late if marker is not None and not marker.has(kind, message.offset) else early).append(message)
         await self._take(batch, early, rejections)
         for request in requests:
             if await self._erasure.carry_out(batch, request):
-                self._published.forget(request.message.partition, request.message.key)
+                self._published.forget(request.partition, request.key)
         if late:
             await self._take(batch, late, [])
         self._published.end()
@@ -102,7 +104,7 @@ class UserStage:
                 sends.append(reject(message, event, self._settings.kafka))
             elif not markers.has(kind, message):
                 arrival = Arrival(event, kind, message.partition, message.offset, _received_ms(message))
-                arrivals[message.partition, message.key].append(arrival)
+                arrivals[message.partition, event.user_id.encode()].append(arrival)
         recommender = self._recommender
         n_choices = recommender.head.n_choices
         rejected = len(sends)
@@ -134,10 +136,10 @@ class UserStage:
         )
         sends += signal_messages(taught, self._settings.kafka)
         topic = self._settings.kafka.topic("recommendations")
-        sends += [Send(topic, made.key, made.value, headers=made.headers) for _, made in lists]
+        sends += [Send(topic, each.key, each.value, headers=each.headers) for _, each in lists]
         await batch.commit(states=states, sends=sends)
-        for partition, made in lists:
-            self._published.took(partition, made)
+        for partition, published in lists:
+            self._published.took(partition, published)
 
     def _validated(self, message: Message) -> Interaction | Rejection:
         return validate.interaction(
@@ -151,7 +153,7 @@ class UserStage:
     def _acknowledged(self, partition: int) -> dict[int, int]:
         """Return, by kind, the offset up to which all signals of a source partition are acknowledged."""
         sources = {int(kind): TP(topic, partition) for topic, kind in self._kind_of.items()}
-        committed_up_to = self._app.consumer.committed_up_to
+        committed_up_to = consumer_of(self._app).committed_up_to
         return {kind: max(self._sent_up_to.get(tp, -1), committed_up_to(tp)) for kind, tp in sources.items()}
 
 

@@ -26,7 +26,7 @@ from stream_rec.stages.catalog_feed import catalog_feed
 from stream_rec.stages.default_list import DefaultList
 from stream_rec.stages.erasure import Erasure
 from stream_rec.stages.expiry import Expiry
-from stream_rec.stages.factor_exchange import FactorExchange, is_move
+from stream_rec.stages.factor_exchange import FactorExchange, is_shift
 from stream_rec.stages.head_exchange import HeadExchange
 from stream_rec.stages.item_stage import ItemStage
 from stream_rec.stages.published import Published
@@ -76,7 +76,7 @@ def run(settings: Settings) -> None:
             factors = FactorExchange(producer, catalog, settings)
 
             def take_learned(record: ConsumerRecord) -> None:
-                (factors if is_move(record) else heads).take(record)
+                (factors if is_shift(record) else heads).take(record)
 
             mirror_of = partial(mirror, directory, topic_ids)
             feed = catalog_feed(catalog, take_learned, settings, mirror_of)

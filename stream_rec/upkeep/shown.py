@@ -75,7 +75,7 @@ class Shown:
         return bool(self._is_live[number])
 
     def put(
-        self, key: bytes, rows: Sequence[int], *, world: World, active_ms: int, is_live: bool = True
+        self, key: bytes, rows: Sequence[int] | NDArray[np.int32], *, world: World, active_ms: int, is_live: bool = True
     ) -> tuple[int, list[int]]:
         """Take a user's newest list; return the user's number, and the numbers of those who left for it.
 

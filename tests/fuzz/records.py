@@ -25,7 +25,7 @@ from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.stages import catalog_feed
 from stream_rec.stages.erasure import Erasure
-from stream_rec.stages.factor_exchange import FactorExchange, is_move
+from stream_rec.stages.factor_exchange import FactorExchange, is_shift
 from stream_rec.stages.head_exchange import HeadExchange
 from stream_rec.user import forgotten
 from stream_rec.user import state as user_state
@@ -123,7 +123,7 @@ async def _carried_out(batch: Batch, world: World) -> bool:
     (request,) = requests
     for n_events in (sum(world.user.counts), 0):
         await erasure.carry_out(batch, request)
-        assert list(batch._table) == [forgotten.key_of(request.message.key)]
+        assert list(batch._table) == [forgotten.key_of(request.key)]
         topic, key, value = batch.sent[-1]
         assert (topic, key) == ("receipts", request.request_id.encode())
         assert msgspec.json.decode(value, type=Receipt).n_events == n_events
@@ -210,7 +210,7 @@ def take_record(world: World, made: tuple[str, bytes | None, bytes | None]) -> b
             catalog_feed.take_knowledge(world.catalog, record, LIMITS)
         case "recommendations":
             world.view._take([record])
-        case _ if is_move(record):
+        case _ if is_shift(record):
             FactorExchange(None, world.catalog, world.settings).take(record)
         case _:
             HeadExchange(None, world.shared, world.settings).take(record)

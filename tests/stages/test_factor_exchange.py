@@ -14,8 +14,8 @@ from stream_rec.catalog import bpr, factors
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.factors import DIMENSIONS
 from stream_rec.config import Settings
-from stream_rec.stages import factor_exchange as module
-from stream_rec.stages.factor_exchange import MOST_WORKERS, RECORDS, FactorExchange, is_move
+from stream_rec.stages import exchange as module
+from stream_rec.stages.factor_exchange import MOST_WORKERS, RECORDS, FactorExchange, is_shift
 from tests.catalog.stock import embedded
 
 ITEMS = ("a", "tea/pot/é", "/", "c")
@@ -62,7 +62,7 @@ class Member:
     def read(self) -> Member:
         """Take what came since, own records among it."""
         for record in self._topic.records[self._n_read :]:
-            assert is_move(record)
+            assert is_shift(record)
             self.exchange.take(record)
         self._n_read = len(self._topic.records)
         return self
@@ -204,7 +204,7 @@ def test_a_broker_that_does_not_answer_does_not_hold_up_the_end(monkeypatch, cap
     topic.delay_s = 30.0
     asyncio.run(Member(topic, "ann").chooses("a").exchange.on_stop())
 
-    assert "lost_last_moves" in caplog.text
+    assert "lost_last_shift" in caplog.text
 
 
 def test_moves_are_sent_every_so_often():
@@ -282,7 +282,7 @@ def test_a_null_value_takes_nothing_back(caplog, key):
 )
 def test_moves_are_told_from_heads_by_their_key(key, expected):
     """A worker's name holds no slash."""
-    assert is_move(SimpleNamespace(key=key)) is expected
+    assert is_shift(SimpleNamespace(key=key)) is expected
 
 
 def test_no_more_workers_are_heard_than_there_is_memory_for(caplog):

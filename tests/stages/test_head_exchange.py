@@ -13,7 +13,7 @@ from stream_rec.config import Settings, WorkerSettings
 from stream_rec.ranking import head as heads
 from stream_rec.ranking import merge
 from stream_rec.ranking.merge import SharedHead
-from stream_rec.stages import head_exchange as module
+from stream_rec.stages import exchange as module
 from stream_rec.stages.head_exchange import HeadExchange
 from tests.ranking.test_merge import chooses, same
 
@@ -27,10 +27,14 @@ class Topic:
         self.records: list[SimpleNamespace] = []
         self.delay_s = 0.0
 
-    async def send_and_wait(self, topic: str, value: bytes, *, key: bytes) -> None:
+    async def send(self, topic: str, value: bytes, *, key: bytes) -> asyncio.Future[None]:
         assert topic == "head-weights"
+        record = SimpleNamespace(topic=topic, partition=0, offset=len(self.records), key=key, value=value)
+        return asyncio.ensure_future(self._acknowledge(record))
+
+    async def _acknowledge(self, record: SimpleNamespace) -> None:
         await asyncio.sleep(self.delay_s)
-        self.records.append(SimpleNamespace(topic=topic, partition=0, offset=len(self.records), key=key, value=value))
+        self.records.append(record)
 
 
 class Member:
@@ -152,8 +156,9 @@ def test_what_does_not_fit_is_left_out(caplog, value):
         other = heads.cold(SETTINGS.head, 2)
         value = merge.encode(merge.nothing(other), merge.fingerprint(other))
     with caplog.at_level(logging.WARNING):
-        asyncio.run(topic.send_and_wait("head-weights", value, key=b"bob"))
+        record = SimpleNamespace(topic="head-weights", partition=0, offset=1, key=b"bob", value=value)
+        topic.records.append(record)
         ann.go_on()
 
     assert ann.shared.head.n_choices == 1
-    assert ("ignored_contribution at=head-weights[0]@1 worker=b'bob'" in caplog.text) == (value is not None)
+    assert ("ignored_contribution at=head-weights[0]@1 key=b'bob'" in caplog.text) == (value is not None)

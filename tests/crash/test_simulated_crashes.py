@@ -1,247 +1,29 @@
-"""Both stages against a broker in plain Python: processes die between any two steps, and nothing is lost or doubled.
-
-The broker keeps what real Kafka keeps: the sources, the user stage's changelog, the signals by item partition, and
-committed offsets, which lag behind what was acked. The stages follow the recipe of ``runtime/batch.py``.
-"""
+"""Both stages, with processes that die between any two steps: nothing is lost or doubled."""
 
 from __future__ import annotations
 
-import random
-import zlib
-from collections import Counter, defaultdict
-from functools import partial
+from collections import defaultdict
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.interaction import Kind
 from stream_rec.knowledge import state as item_state
-from stream_rec.knowledge.signal import Signal
-from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig
-from stream_rec.user import seen
-from stream_rec.user import state as user_state
-from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.seen import Chunk
-from stream_rec.user.state import COLD, UserConfig, UserState, facts
-from tests.user.histories import folded, in_log_order, pairs_by_arrival, pairs_by_distance
-
-USER = UserConfig(recent_events=16, weekly_counts=16, weekly_training_events=1000)
-"""Every event teaches: which of those that are alike do not is another test's matter."""
-FEW_TRAINING_EVENTS = UserConfig(recent_events=16, weekly_counts=1024, weekly_training_events=2)
-ITEM = KnowledgeConfig(predecessors=10_000, recent_visits=2)
-"""No pair is ever cut; most visits are, which must not show in what is kept."""
-ITEM_PARTITIONS = 2
-SIGNALS_A_MESSAGE = 3
-HOUR_MS = 3_600_000
-
-
-class Crash(Exception):
-    """The process is killed here."""
-
-
-class Broker:
-    """What outlives every process."""
-
-    def __init__(self, sources: dict[Kind, list[Interaction]]) -> None:
-        self.sources = sources
-        self.changelog: dict[str, bytes] = {}
-        self.chunks: dict[tuple[str, int], bytes] = {}
-        """Of the changelog, too: each is a record."""
-        self.signals: list[list[list[Signal]]] = [[] for _ in range(ITEM_PARTITIONS)]
-        self.committed = dict.fromkeys(sources, 0)
-        self.applied: dict[str, list[Arrival]] = defaultdict(list)
-        """By user, in the order in which events came to the state that the changelog keeps. The test's own notes."""
-
-    def is_drained(self, position: dict[Kind, int]) -> bool:
-        return all(position[kind] == len(log) for kind, log in self.sources.items())
-
-
-class UserStage:
-    """One process: ``UserStage.handle`` and ``_acknowledged``, and the recipe, with a knife in between."""
-
-    def __init__(self, broker: Broker, rng: random.Random, config: UserConfig, *, crash_rate: float) -> None:
-        self._broker = broker
-        self._rng = rng
-        self._config = config
-        self._crash_rate = crash_rate
-        self._position = dict(broker.committed)
-        self._sent_up_to: dict[Kind, int] = {}
-
-    def run(self) -> None:
-        """Take batches until the sources are drained.
-
-        Raises:
-            Crash: somewhere.
-        """
-        while not self._broker.is_drained(self._position):
-            self._handle(self._next_batch())
-            if self._rng.random() < 0.3:  # commits are seldom, so a new process reads again what was long acked
-                self._broker.committed = dict(self._position)
-        self._broker.committed = dict(self._position)
-
-    def _next_batch(self) -> list[Arrival]:
-        batch = []
-        for _ in range(self._rng.choice([1, 3, 10, 60])):
-            waiting = [kind for kind, log in self._broker.sources.items() if self._position[kind] < len(log)]
-            if waiting:
-                kind = self._rng.choice(waiting)
-                offset = self._position[kind]
-                batch.append(Arrival(self._broker.sources[kind][offset], kind, 0, offset))
-                self._position[kind] += 1
-        return batch
-
-    def _handle(self, batch: list[Arrival]) -> None:
-        arrivals = defaultdict(list)
-        for arrival in batch:
-            arrivals[arrival.event.user_id].append(arrival)
-        states: list[tuple[str, bytes, list[Arrival]]] = []
-        chunks: dict[str, dict[int, bytes]] = {}
-        taught: list[Signal] = []
-        for user_id, arrived in arrivals.items():
-            stored = self._broker.changelog.get(user_id)
-            before = user_state.decode(stored) if stored else COLD
-            after = advance(before, arrived, self._config, self._acknowledged(), partial(self._chunk, user_id))
-            chunks[user_id] = {number: seen.encode(chunk) for number, chunk in after.chunks.items()}
-            if after.is_changed:
-                fresh = [a for a in arrived if a.offset > before.offsets.get(a.kind, -1)]
-                states.append((user_id, user_state.encode(after.state), fresh))
-            taught += after.signals
-        self._maybe_crash()
-        for user_id, data, fresh in states:
-            for number, chunk in chunks[user_id].items():
-                self._broker.chunks[user_id, number] = chunk
-                self._maybe_crash()
-            self._broker.changelog[user_id] = data
-            self._broker.applied[user_id] += fresh
-            self._maybe_crash()
-        self._send(taught)
-        for arrival in batch:
-            self._sent_up_to[arrival.kind] = arrival.offset
-
-    def _chunk(self, user_id: str, number: int) -> Chunk | None:
-        data = self._broker.chunks.get((user_id, number))
-        return None if data is None else seen.decode(data)
-
-    def _acknowledged(self) -> dict[int, int]:
-        return {
-            int(kind): max(self._sent_up_to.get(kind, -1), committed - 1)
-            for kind, committed in self._broker.committed.items()
-        }
-
-    def _send(self, taught: list[Signal]) -> None:
-        partitions: list[list[Signal]] = [[] for _ in range(ITEM_PARTITIONS)]
-        for signal in sorted(taught, key=lambda s: (s.source, s.offset)):
-            partitions[zlib.crc32(signal.item_id.encode()) % ITEM_PARTITIONS].append(signal)
-        messages = [
-            [part[at : at + SIGNALS_A_MESSAGE] for at in range(0, len(part), SIGNALS_A_MESSAGE)] for part in partitions
-        ]
-        is_cut = self._rng.random() < self._crash_rate
-        for partition, sent in enumerate(messages):  # each partition has its order, between them there is none
-            n = self._rng.randint(0, len(sent)) if is_cut else len(sent)
-            self._broker.signals[partition] += sent[:n]
-        if is_cut:
-            raise Crash
-
-    def _maybe_crash(self) -> None:
-        if self._rng.random() < self._crash_rate:
-            raise Crash
-
-
-def user_stage(broker: Broker, rng: random.Random, config: UserConfig, *, crash_rate: float) -> dict[str, UserState]:
-    """Run one process after another until the sources are drained; return the states in the changelog."""
-    for _ in range(12):
-        try:
-            UserStage(broker, rng, config, crash_rate=crash_rate).run()
-            break
-        except Crash:
-            continue
-    UserStage(broker, rng, config, crash_rate=0.0).run()
-    return {user_id: user_state.decode(data) for user_id, data in broker.changelog.items()}
-
-
-def item_stage(messages: list[list[Signal]], rng: random.Random, *, crash_rate: float) -> dict[str, ItemState]:
-    """Apply one partition's messages. A process that dies has written some states of its batch and committed less."""
-    table: dict[str, bytes] = {}
-    position = committed = 0
-    while position < len(messages):
-        n = rng.choice([1, 4, 20])
-        by_item = defaultdict(list)
-        for message in messages[position : position + n]:
-            for signal in message:
-                by_item[signal.item_id].append(signal)
-        position = min(len(messages), position + n)
-        is_cut = rng.random() < crash_rate
-        for item_id, taught in by_item.items():
-            if is_cut and rng.random() < 0.5:
-                continue
-            before = item_state.decode(table[item_id]) if item_id in table else UNSEEN
-            table[item_id] = item_state.encode(item_state.apply(before, taught, ITEM))
-        if is_cut:
-            position = committed
-        elif rng.random() < 0.5:
-            committed = position
-    return {item_id: item_state.decode(data) for item_id, data in table.items()}
-
-
-def both_stages(sources: dict[Kind, list[Interaction]], seed: int, *, crash_rate: float, config: UserConfig = USER):
-    """Return the broker, user states and item states after everything was taken."""
-    rng = random.Random(seed)
-    broker = Broker(sources)
-    users = user_stage(broker, rng, config, crash_rate=crash_rate)
-    items: dict[str, ItemState] = {}
-    for messages in broker.signals:
-        items |= item_stage(messages, rng, crash_rate=crash_rate)
-    return broker, users, items
-
-
-def world(seed: int, *, n_events: int, users: list[str], kinds: list[Kind], n_items: int) -> dict[Kind, list]:
-    """Return events of some users by topic: mostly in order, some late, many at one time."""
-    rng = random.Random(seed)
-    sources: dict[Kind, list[Interaction]] = {kind: [] for kind in kinds}
-    for number in range(n_events):
-        late = rng.choice([0, 0, 0, 1, 5, 200]) * HOUR_MS
-        at = 1000 * HOUR_MS + number // 2 * HOUR_MS - late
-        sources[rng.choice(kinds)].append(
-            Interaction(f"e{number}", rng.choice(users), f"i{int(n_items * rng.random() ** 2)}", at)
-        )
-    return sources
-
-
-def counted(items: dict[str, ItemState]) -> dict:
-    return {item_id: (s.counts, s.first_ms, s.last_ms) for item_id, s in items.items()}
-
-
-def visits(items: dict[str, ItemState]) -> dict[str, bytes]:
-    return {item_id: s.visits for item_id, s in items.items()}
-
-
-def repeats(items: dict[str, ItemState]) -> dict[str, int]:
-    return {item_id: s.repeats for item_id, s in items.items()}
-
-
-def repeats_by_arrival(applied: dict[str, list[Arrival]]) -> Counter[str]:
-    """Return how often users came back to each item, events taken in the order in which they came to the states."""
-    found: Counter[str] = Counter()
-    for arrived in applied.values():
-        state = COLD
-        for one in arrived:
-            found[one.event.item_id] += any(count.item_id == one.event.item_id for count in state.weekly_counts)
-            state = folded([one], USER, state)
-    return found
-
-
-def pairs(items: dict[str, ItemState]) -> dict[tuple[str, str], int]:
-    return {(earlier, later): weight for later, s in items.items() for earlier, weight in s.predecessors.items()}
-
-
-def summed(parts) -> dict[tuple[str, str], int]:
-    total: dict[tuple[str, str], int] = defaultdict(int)
-    for part in parts:
-        for pair, weight in part.items():
-            total[pair] += weight
-    return {pair: weight for pair, weight in total.items() if weight}
-
+from stream_rec.user.state import facts
+from tests.crash.simulation import (
+    FEW_TRAINING_EVENTS,
+    USER,
+    both_stages,
+    counted,
+    pairs,
+    repeats,
+    repeats_by_arrival,
+    summed,
+    visits,
+    world,
+)
+from tests.user.histories import in_log_order, pairs_by_arrival, pairs_by_distance
 
 seeds = st.integers(0, 2**32)
 
@@ -316,89 +98,6 @@ def test_pairs_do_not_depend_on_any_order_while_every_event_is_kept(seed):
 
     assert {u: len(applied) for u, applied in broker.applied.items()} == {u: len(e) for u, e in by_user.items()}
     assert pairs(items) == summed(pairs_by_distance(in_log_order(applied)) for applied in broker.applied.values())
-
-
-@pytest.fixture
-def small_archive(monkeypatch):
-    """An archive that a few dozen events go through, a chunk at a time."""
-    monkeypatch.setattr(seen, "RECENT", 3)
-    monkeypatch.setattr(seen, "CHUNK", 5)
-
-
-def firsts(arrived: list[Arrival]) -> list[Arrival]:
-    """Return each event's first arrival."""
-    found: dict[str, Arrival] = {}
-    for one in arrived:
-        found.setdefault(one.event.event_id, one)
-    return list(found.values())
-
-
-def sent_again(once: dict[Kind, list[Interaction]], rng: random.Random) -> dict[Kind, list[Interaction]]:
-    """Return topics in which events come once more, or twice: at once, later or earlier, however late or old."""
-    twice = {}
-    for kind, log in once.items():
-        twice[kind] = list(log)
-        for event in log:
-            for _ in range(rng.choice([0, 0, 1, 2])):
-                near = twice[kind].index(event) + 1
-                twice[kind].insert(rng.choice([near, rng.randint(0, len(twice[kind]))]), event)
-    return twice
-
-
-@pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=seeds)
-def test_duplicated_events_count_once_through_crashes(seed, small_archive):
-    """The same event again in any place of its topic, of users with more events than are kept: as if sent once."""
-    once = world(seed, n_events=150, users=["u1", "u2", "u3"], kinds=list(Kind), n_items=12)
-    twice = sent_again(once, random.Random(seed))
-    assert sum(map(len, twice.values())) > 200
-    broker, users, items = both_stages(twice, seed, crash_rate=0.12)
-    _, users_once, items_once = both_stages(once, seed, crash_rate=0.0)
-
-    assert {u: facts(s) for u, s in users.items()} == {u: facts(s) for u, s in users_once.items()}
-    assert counted(items) == counted(items_once)
-    for item_id, state in items.items():
-        assert state.sums == pytest.approx(items_once[item_id].sums, rel=1e-9)
-    assert visits(items) == visits(items_once)
-    applied = {user_id: firsts(arrived) for user_id, arrived in broker.applied.items()}
-    assert repeats(items) == {item_id: repeats_by_arrival(applied)[item_id] for item_id in items}
-    assert pairs(items) == summed(pairs_by_arrival(arrived, USER.recent_events) for arrived in applied.values())
-    assert len(broker.chunks) > 5
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=seeds)
-def test_every_id_counts_once_by_a_count_that_knows_only_ids(seed, small_archive):
-    """Plain Python and a set of (user, event_id): whatever order topics are read in, wherever batches end and processes
-    die, and wherever an event comes again, also in another topic, also with another time or item.
-    """
-    rng = random.Random(seed)
-    users = ["u1", "u2"]
-    topics: dict[Kind, list[Interaction]] = {kind: [] for kind in Kind}
-    for number in range(120):
-        old = number < 40 or rng.random() < 0.5  # an id that may have come before, long ago or just now
-        event_id = f"e{rng.randint(0, number) if old else number}"
-        at = 1000 * HOUR_MS + rng.choice([number, rng.randint(-40 * 24 * 7, 120)]) * HOUR_MS
-        topics[rng.choice(list(Kind))].append(
-            Interaction(event_id, rng.choice(users), f"i{rng.randint(0, 8)}", max(0, at))
-        )
-    broker, states, items = both_stages(topics, seed, crash_rate=0.12)
-
-    came = {(event.user_id, event.event_id) for log in topics.values() for event in log}
-    assert sum(sum(state.counts) for state in states.values()) == len(came)
-    assert sum(sum(state.counts) for state in items.values()) == len(came)
-    known: set[tuple[str, str]] = set()
-    by_user: Counter[tuple[str, int]] = Counter()
-    by_item: Counter[tuple[str, int]] = Counter()
-    for arrived in broker.applied.values():  # the order in which they came to the changelog's states
-        for event, kind in ((one.event, one.kind) for one in arrived):
-            if (event.user_id, event.event_id) not in known:
-                known.add((event.user_id, event.event_id))
-                by_user[event.user_id, kind] += 1
-                by_item[event.item_id, kind] += 1
-    assert by_user == Counter({(u, k): n for u, s in states.items() for k, n in enumerate(s.counts) if n})
-    assert by_item == Counter({(i, k): n for i, s in items.items() for k, n in enumerate(s.counts) if n})
 
 
 def test_the_simulation_does_crash_and_send_again():

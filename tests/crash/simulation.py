@@ -1,0 +1,239 @@
+"""Both stages against a broker in plain Python, where processes die between any two steps.
+
+The broker keeps what real Kafka keeps: the sources, the user stage's changelog, the signals by item partition, and
+committed offsets, which lag behind what was acked. The stages follow the recipe of ``runtime/batch.py``.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections import Counter, defaultdict
+from functools import partial
+
+from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.signal import Signal
+from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig
+from stream_rec.user import seen
+from stream_rec.user import state as user_state
+from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.seen import Chunk
+from stream_rec.user.state import COLD, UserConfig, UserState
+from tests.user.histories import folded
+
+USER = UserConfig(recent_events=16, weekly_counts=16, weekly_training_events=1000)
+"""Every event teaches: which of those that are alike do not is another test's matter."""
+FEW_TRAINING_EVENTS = UserConfig(recent_events=16, weekly_counts=1024, weekly_training_events=2)
+ITEM = KnowledgeConfig(predecessors=10_000, recent_visits=2)
+"""No pair is ever cut; most visits are, which must not show in what is kept."""
+ITEM_PARTITIONS = 2
+SIGNALS_A_MESSAGE = 3
+HOUR_MS = 3_600_000
+
+
+class Crash(Exception):
+    """The process is killed here."""
+
+
+class Broker:
+    """What outlives every process."""
+
+    def __init__(self, sources: dict[Kind, list[Interaction]]) -> None:
+        self.sources = sources
+        self.changelog: dict[str, bytes] = {}
+        self.chunks: dict[tuple[str, int], bytes] = {}
+        """Of the changelog, too: each is a record."""
+        self.signals: list[list[list[Signal]]] = [[] for _ in range(ITEM_PARTITIONS)]
+        self.committed = dict.fromkeys(sources, 0)
+        self.applied: dict[str, list[Arrival]] = defaultdict(list)
+        """By user, in the order in which events came to the state that the changelog keeps. The test's own notes."""
+
+    def is_drained(self, position: dict[Kind, int]) -> bool:
+        return all(position[kind] == len(log) for kind, log in self.sources.items())
+
+
+class UserStage:
+    """One process: ``UserStage.handle`` and ``_acknowledged``, and the recipe, with a knife in between."""
+
+    def __init__(self, broker: Broker, rng: random.Random, config: UserConfig, *, crash_rate: float) -> None:
+        self._broker = broker
+        self._rng = rng
+        self._config = config
+        self._crash_rate = crash_rate
+        self._position = dict(broker.committed)
+        self._sent_up_to: dict[Kind, int] = {}
+
+    def run(self) -> None:
+        """Take batches until the sources are drained.
+
+        Raises:
+            Crash: somewhere.
+        """
+        while not self._broker.is_drained(self._position):
+            self._handle(self._next_batch())
+            if self._rng.random() < 0.3:  # commits are seldom, so a new process reads again what was long acked
+                self._broker.committed = dict(self._position)
+        self._broker.committed = dict(self._position)
+
+    def _next_batch(self) -> list[Arrival]:
+        batch = []
+        for _ in range(self._rng.choice([1, 3, 10, 60])):
+            waiting = [kind for kind, log in self._broker.sources.items() if self._position[kind] < len(log)]
+            if waiting:
+                kind = self._rng.choice(waiting)
+                offset = self._position[kind]
+                batch.append(Arrival(self._broker.sources[kind][offset], kind, 0, offset))
+                self._position[kind] += 1
+        return batch
+
+    def _handle(self, batch: list[Arrival]) -> None:
+        arrivals = defaultdict(list)
+        for arrival in batch:
+            arrivals[arrival.event.user_id].append(arrival)
+        states: list[tuple[str, bytes, list[Arrival]]] = []
+        chunks: dict[str, dict[int, bytes]] = {}
+        taught: list[Signal] = []
+        for user_id, arrived in arrivals.items():
+            stored = self._broker.changelog.get(user_id)
+            before = user_state.decode(stored) if stored else COLD
+            after = advance(before, arrived, self._config, self._acknowledged(), partial(self._chunk, user_id))
+            chunks[user_id] = {number: seen.encode(chunk) for number, chunk in after.chunks.items()}
+            if after.is_changed:
+                fresh = [a for a in arrived if a.offset > before.offsets.get(a.kind, -1)]
+                states.append((user_id, user_state.encode(after.state), fresh))
+            taught += after.signals
+        self._maybe_crash()
+        for user_id, data, fresh in states:
+            for number, chunk in chunks[user_id].items():
+                self._broker.chunks[user_id, number] = chunk
+                self._maybe_crash()
+            self._broker.changelog[user_id] = data
+            self._broker.applied[user_id] += fresh
+            self._maybe_crash()
+        self._send(taught)
+        for arrival in batch:
+            self._sent_up_to[arrival.kind] = arrival.offset
+
+    def _chunk(self, user_id: str, number: int) -> Chunk | None:
+        data = self._broker.chunks.get((user_id, number))
+        return None if data is None else seen.decode(data)
+
+    def _acknowledged(self) -> dict[int, int]:
+        return {
+            int(kind): max(self._sent_up_to.get(kind, -1), committed - 1)
+            for kind, committed in self._broker.committed.items()
+        }
+
+    def _send(self, taught: list[Signal]) -> None:
+        partitions: list[list[Signal]] = [[] for _ in range(ITEM_PARTITIONS)]
+        for signal in sorted(taught, key=lambda s: (s.source, s.offset)):
+            partitions[zlib.crc32(signal.item_id.encode()) % ITEM_PARTITIONS].append(signal)
+        messages = [
+            [part[at : at + SIGNALS_A_MESSAGE] for at in range(0, len(part), SIGNALS_A_MESSAGE)] for part in partitions
+        ]
+        is_cut = self._rng.random() < self._crash_rate
+        for partition, sent in enumerate(messages):  # each partition has its order, between them there is none
+            n = self._rng.randint(0, len(sent)) if is_cut else len(sent)
+            self._broker.signals[partition] += sent[:n]
+        if is_cut:
+            raise Crash
+
+    def _maybe_crash(self) -> None:
+        if self._rng.random() < self._crash_rate:
+            raise Crash
+
+
+def user_stage(broker: Broker, rng: random.Random, config: UserConfig, *, crash_rate: float) -> dict[str, UserState]:
+    """Run one process after another until the sources are drained; return the states in the changelog."""
+    for _ in range(12):
+        try:
+            UserStage(broker, rng, config, crash_rate=crash_rate).run()
+            break
+        except Crash:
+            continue
+    UserStage(broker, rng, config, crash_rate=0.0).run()
+    return {user_id: user_state.decode(data) for user_id, data in broker.changelog.items()}
+
+
+def item_stage(messages: list[list[Signal]], rng: random.Random, *, crash_rate: float) -> dict[str, ItemState]:
+    """Apply one partition's messages. A process that dies has written some states of its batch and committed less."""
+    table: dict[str, bytes] = {}
+    position = committed = 0
+    while position < len(messages):
+        n = rng.choice([1, 4, 20])
+        by_item = defaultdict(list)
+        for message in messages[position : position + n]:
+            for signal in message:
+                by_item[signal.item_id].append(signal)
+        position = min(len(messages), position + n)
+        is_cut = rng.random() < crash_rate
+        for item_id, taught in by_item.items():
+            if is_cut and rng.random() < 0.5:
+                continue
+            before = item_state.decode(table[item_id]) if item_id in table else UNSEEN
+            table[item_id] = item_state.encode(item_state.apply(before, taught, ITEM))
+        if is_cut:
+            position = committed
+        elif rng.random() < 0.5:
+            committed = position
+    return {item_id: item_state.decode(data) for item_id, data in table.items()}
+
+
+def both_stages(sources: dict[Kind, list[Interaction]], seed: int, *, crash_rate: float, config: UserConfig = USER):
+    """Return the broker, user states and item states after everything was taken."""
+    rng = random.Random(seed)
+    broker = Broker(sources)
+    users = user_stage(broker, rng, config, crash_rate=crash_rate)
+    items: dict[str, ItemState] = {}
+    for messages in broker.signals:
+        items |= item_stage(messages, rng, crash_rate=crash_rate)
+    return broker, users, items
+
+
+def world(seed: int, *, n_events: int, users: list[str], kinds: list[Kind], n_items: int) -> dict[Kind, list]:
+    """Return events of some users by topic: mostly in order, some late, many at one time."""
+    rng = random.Random(seed)
+    sources: dict[Kind, list[Interaction]] = {kind: [] for kind in kinds}
+    for number in range(n_events):
+        late = rng.choice([0, 0, 0, 1, 5, 200]) * HOUR_MS
+        at = 1000 * HOUR_MS + number // 2 * HOUR_MS - late
+        sources[rng.choice(kinds)].append(
+            Interaction(f"e{number}", rng.choice(users), f"i{int(n_items * rng.random() ** 2)}", at)
+        )
+    return sources
+
+
+def counted(items: dict[str, ItemState]) -> dict:
+    return {item_id: (s.counts, s.first_ms, s.last_ms) for item_id, s in items.items()}
+
+
+def visits(items: dict[str, ItemState]) -> dict[str, bytes]:
+    return {item_id: s.visits for item_id, s in items.items()}
+
+
+def repeats(items: dict[str, ItemState]) -> dict[str, int]:
+    return {item_id: s.repeats for item_id, s in items.items()}
+
+
+def repeats_by_arrival(applied: dict[str, list[Arrival]]) -> Counter[str]:
+    """Return how often users came back to each item, events taken in the order in which they came to the states."""
+    found: Counter[str] = Counter()
+    for arrived in applied.values():
+        state = COLD
+        for one in arrived:
+            found[one.event.item_id] += any(count.item_id == one.event.item_id for count in state.weekly_counts)
+            state = folded([one], USER, state)
+    return found
+
+
+def pairs(items: dict[str, ItemState]) -> dict[tuple[str, str], int]:
+    return {(earlier, later): weight for later, s in items.items() for earlier, weight in s.predecessors.items()}
+
+
+def summed(parts) -> dict[tuple[str, str], int]:
+    total: dict[tuple[str, str], int] = defaultdict(int)
+    for part in parts:
+        for pair, weight in part.items():
+            total[pair] += weight
+    return {pair: weight for pair, weight in total.items() if weight}

@@ -26,6 +26,12 @@ def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
 
     Args:
         title_of: Title of an item by its id, as the app shows it; where there is none, the id stands for it.
+
+    Example:
+        >>> why(Reason("similar", "i7", event_kind="view"), {"i7": "The Rink"}.get)
+        'similar to The Rink, which you viewed'
+        >>> why(Reason("repeat", "i7", event_kind="purchase", times=3, last_ms=1_600_000_000_000), {}.get)
+        'again: you bought this 3 times, last on 2020-09-13'
     """
     verb = PAST_TENSE.get(reason.event_kind or "")
     if reason.kind == "repeat":

@@ -23,7 +23,22 @@ from stream_rec.user.state import COLD, UserState
 
 
 class Pipeline:
-    """User stage, item stage and catalog as plain values. Every event is its topic's next offset in partition 0."""
+    """User stage, item stage and catalog as plain values. Every event is its topic's next offset in partition 0.
+
+    Example:
+        Ann and Bob viewed a pot after their tea. What may Eve want, who is looking at tea?
+
+        >>> from stream_rec.events.item import Item
+        >>> pipeline = Pipeline(Settings())
+        >>> for item_id in ("tea", "pot", "cup"):
+        ...     pipeline.catalog.put_item(Item(item_id))
+        >>> views = [("ann", "tea"), ("ann", "pot"), ("bob", "tea"), ("bob", "pot"), ("eve", "tea")]
+        >>> for number, (user_id, item_id) in enumerate(views):
+        ...     event = Interaction(f"e{number}", user_id, item_id, timestamp_ms=1000 * number)
+        ...     user = pipeline.learn(Kind.VIEW, event)
+        >>> [(item.item_id, item.reason.kind) for item in pipeline.list_for(Kind.VIEW, event, user).items]
+        [('pot', 'successors'), ('tea', 'neighbours')]
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -53,7 +53,30 @@ class LocalHead:
 
 
 class Recommender:
-    """Makes and learns lists from one catalog with one head."""
+    """Makes and learns lists from one catalog with one head.
+
+    Example:
+        Tea was viewed once by somebody; of Ann nothing is known, until she views it too.
+
+        >>> from stream_rec.events.item import Item
+        >>> from stream_rec.knowledge.bounds import KnowledgeConfig
+        >>> from stream_rec.knowledge.signal import Signal
+        >>> from stream_rec.knowledge.state import UNSEEN, apply
+        >>> from stream_rec.ranking.head import cold
+        >>> catalog = Catalog()
+        >>> catalog.put_item(Item("tea"))
+        >>> signal = Signal(item_id="tea", kind=Kind.VIEW, partition=0, offset=0, seen_ms=0)
+        >>> catalog.put_knowledge("tea", apply(UNSEEN, [signal], KnowledgeConfig()))
+        >>> recommender = Recommender(catalog, LocalHead(cold(HeadConfig(), seed=0)), RankingConfig(), HeadConfig())
+        >>> view = Interaction("e1", "ann", "tea", timestamp_ms=1_000)
+        >>> made = recommender.recommend("ann", COLD, AsOf("views", 0, 1, view.event_id, view.timestamp_ms))
+        >>> [(item.item_id, item.score, item.reason.kind) for item in made.items]
+        [('tea', 1.0, 'trending')]
+        >>> recommender.learn("ann", COLD, [(Kind.VIEW, view)])
+        False
+        >>> recommender.head.n_choices
+        1
+    """
 
     def __init__(self, catalog: Catalog, head: KeptHead, ranking: RankingConfig, learning: HeadConfig) -> None:
         """Begin with nothing shown.

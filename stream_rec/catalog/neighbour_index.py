@@ -7,6 +7,7 @@ newest items.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 from stream_rec.kernel import kernel
@@ -100,7 +101,22 @@ class NeighbourIndex:
 
 
 @kernel()
-def _exchange(of_item, n_of_item, rows, times, n_rows, row, left, came, seen_ms):
+def _exchange(
+    of_item: NDArray[np.int32],
+    n_of_item: NDArray[np.int32],
+    rows: NDArray[np.int32],
+    times: NDArray[np.float64],
+    n_rows: NDArray[np.int32],
+    row: int,
+    left: NDArray[np.int64],
+    came: NDArray[np.int64],
+    seen_ms: NDArray[np.float64],
+) -> None:
+    """Take visits away from an item and give it others; the first five as of ``NeighbourIndex``, changed in place.
+
+    Args:
+        left: (l,) slots of users, and ``came``: (c,) others, who came at ``seen_ms``, (c,).
+    """
     for slot in left:
         _leave(of_item, n_of_item, rows, times, n_rows, row, slot)
     for k in range(len(came)):
@@ -108,39 +124,57 @@ def _exchange(of_item, n_of_item, rows, times, n_rows, row, left, came, seen_ms)
 
 
 @kernel()
-def _come(of_item, n_of_item, rows, times, n_rows, row, slot, seen_ms):
+def _come(
+    of_item: NDArray[np.int32],
+    n_of_item: NDArray[np.int32],
+    rows: NDArray[np.int32],
+    times: NDArray[np.float64],
+    n_rows: NDArray[np.int32],
+    row: int,
+    slot: int,
+    seen_ms: float,
+) -> None:
+    """Add one visit; where a user's are full the oldest leaves. Arguments as of ``_exchange``."""
     of_item[row, n_of_item[row]] = slot
     n_of_item[row] += 1
     n, room = n_rows[slot], rows.shape[1]
     if n == room:
         if seen_ms <= times[slot, 0]:
             return
-        for at in range(1, n):  # the oldest leaves
-            rows[slot, at - 1] = rows[slot, at]
-            times[slot, at - 1] = times[slot, at]
+        for index in range(1, n):  # the oldest leaves
+            rows[slot, index - 1] = rows[slot, index]
+            times[slot, index - 1] = times[slot, index]
         n -= 1
-    at = n
-    while at > 0 and times[slot, at - 1] > seen_ms:
-        rows[slot, at] = rows[slot, at - 1]
-        times[slot, at] = times[slot, at - 1]
-        at -= 1
-    rows[slot, at] = row
-    times[slot, at] = seen_ms
+    index = n
+    while index > 0 and times[slot, index - 1] > seen_ms:
+        rows[slot, index] = rows[slot, index - 1]
+        times[slot, index] = times[slot, index - 1]
+        index -= 1
+    rows[slot, index] = row
+    times[slot, index] = seen_ms
     n_rows[slot] = n + 1
 
 
 @kernel()
-def _leave(of_item, n_of_item, rows, times, n_rows, row, slot):
-    """Take one visit away."""
-    for at in range(n_of_item[row]):
-        if of_item[row, at] == slot:
+def _leave(
+    of_item: NDArray[np.int32],
+    n_of_item: NDArray[np.int32],
+    rows: NDArray[np.int32],
+    times: NDArray[np.float64],
+    n_rows: NDArray[np.int32],
+    row: int,
+    slot: int,
+) -> None:
+    """Take one visit away. Arguments as of ``_exchange``."""
+    for index in range(n_of_item[row]):
+        if of_item[row, index] == slot:
             n_of_item[row] -= 1
-            of_item[row, at] = of_item[row, n_of_item[row]]
+            of_item[row, index] = of_item[row, n_of_item[row]]
             break
     n = n_rows[slot]
-    for at in range(n):
-        if rows[slot, at] == row:
-            for later in range(at + 1, n):
+    for index in range(n):
+        if rows[slot, index] == row:
+            for later in range(index + 1, n):
                 rows[slot, later - 1] = rows[slot, later]
                 times[slot, later - 1] = times[slot, later]
             n_rows[slot] = n - 1

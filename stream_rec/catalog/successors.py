@@ -57,33 +57,44 @@ class Successors:
 
 
 @kernel()
-def _put(all_rows, all_weights, n, total, total_before, successor, rows, weights, before):
-    for k in range(len(rows)):
-        row = rows[k]
-        weight = max(weights[k], 0.0)
-        change = weight - max(before[k], 0.0)
+def _put(
+    all_rows: NDArray[np.int32],
+    all_weights: NDArray[np.float32],
+    n: NDArray[np.int32],
+    total: NDArray[np.float64],
+    total_before: NDArray[np.float64],
+    successor: int,
+    rows: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    before: NDArray[np.float64],
+) -> None:
+    """Set the weights of the pairs of some items with one successor, in place; arguments as of ``Successors``."""
+    for number in range(len(rows)):
+        row = rows[number]
+        weight = max(weights[number], 0.0)
+        change = weight - max(before[number], 0.0)
         total[row] += change
         total_before[successor] += change
-        place, lightest = -1, 0
-        for at in range(n[row]):
-            if all_rows[row, at] == successor:
-                place = at
+        index, lightest = -1, 0
+        for k in range(n[row]):
+            if all_rows[row, k] == successor:
+                index = k
                 break
-            if all_weights[row, at] < all_weights[row, lightest]:
-                lightest = at
-        if place >= 0:
+            if all_weights[row, k] < all_weights[row, lightest]:
+                lightest = k
+        if index >= 0:
             if weight > 0.0:
-                all_weights[row, place] = weight
+                all_weights[row, index] = weight
             else:
                 n[row] -= 1
-                all_rows[row, place] = all_rows[row, n[row]]
-                all_weights[row, place] = all_weights[row, n[row]]
+                all_rows[row, index] = all_rows[row, n[row]]
+                all_weights[row, index] = all_weights[row, n[row]]
         elif weight > 0.0:
             if n[row] < all_rows.shape[1]:
-                place = n[row]
+                index = n[row]
                 n[row] += 1
             elif all_weights[row, lightest] < weight:
-                place = lightest
-            if place >= 0:
-                all_rows[row, place] = successor
-                all_weights[row, place] = weight
+                index = lightest
+            if index >= 0:
+                all_rows[row, index] = successor
+                all_weights[row, index] = weight

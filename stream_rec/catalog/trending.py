@@ -57,32 +57,37 @@ class Trending:
 
 
 @kernel()
-def _raise(trending, n, row, levels):
-    """Move ``row`` to its place at each half-life; return how many are kept now. Ties go to the lower row."""
+def _raise(trending: NDArray[np.int64], n: int, row: int, levels: NDArray[np.float64]) -> int:
+    """Move ``row`` up to where it belongs at each half-life; return how many are kept now. Ties go to the lower row.
+
+    Args:
+        trending: (half-lives, TOP) rows, best first, the first ``n`` of which count; changed in place.
+        levels: (>= n, half-lives) by row.
+    """
     room = trending.shape[1]
     is_new = n < room
     if is_new:
-        for at in range(n):
-            if trending[0, at] == row:
+        for index in range(n):
+            if trending[0, index] == row:
                 is_new = False
     for h in range(trending.shape[0]):
-        at = n
-        for place in range(n):
-            if trending[h, place] == row:
-                at = place
+        index = n
+        for held in range(n):
+            if trending[h, held] == row:
+                index = held
                 break
-        if at == n:
+        if index == n:
             if n == room:
-                at = n - 1
-                last, level = trending[h, at], levels[row, h]
+                index = n - 1
+                last, level = trending[h, index], levels[row, h]
                 if level < levels[last, h] or (level == levels[last, h] and row > last):
                     continue
-            trending[h, at] = row
-        while at > 0:
-            above = trending[h, at - 1]
+            trending[h, index] = row
+        while index > 0:
+            above = trending[h, index - 1]
             if levels[above, h] > levels[row, h] or (levels[above, h] == levels[row, h] and above < row):
                 break
-            trending[h, at] = above
-            trending[h, at - 1] = row
-            at -= 1
+            trending[h, index] = above
+            trending[h, index - 1] = row
+            index -= 1
     return n + 1 if is_new else n

@@ -7,6 +7,21 @@ with the rest they never win a place.
 
 Source:
     Herbster, Warmuth. Tracking the Best Expert. Machine Learning 32, 1998.
+
+Example:
+    Three candidates, the last of which the user had before. Ten times that one is chosen:
+
+    >>> from stream_rec.ranking.features import INPUT_NAMES
+    >>> items = np.zeros((3, INPUTS), dtype=np.float32)
+    >>> items[2, INPUT_NAMES.index("own")] = 1.0
+    >>> inputs = Inputs(items, context=np.zeros(CONTEXT, dtype=np.float32), history=1)
+    >>> head = cold(HeadConfig(), seed=0)
+    >>> np.exp(head.score(inputs).log_p).round(2).tolist()
+    [0.33, 0.33, 0.33]
+    >>> for _ in range(10):
+    ...     head = head.learn(head.score(inputs), chosen=np.array([2]), weights=np.ones(1), config=HeadConfig())
+    >>> np.exp(head.score(inputs).log_p).round(2).tolist()
+    [0.2, 0.2, 0.61]
 """
 
 from __future__ import annotations

@@ -61,6 +61,17 @@ def diversify(
         vectors: (k, d) unit rows, zero where an item has none.
         target: (c,) the user's mix of categories, at least 0; all 0 where it is not known.
         diversity: 0 for the ranking by relevance, with ties by index, to 1 for diversity and mix alone.
+
+    Example:
+        The second best says the same as the best: the third takes its slot.
+
+        >>> relevance = np.array([3.0, 2.9, 1.0])
+        >>> vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
+        >>> uncategorized = Categories(np.zeros((3, 1), dtype=np.int64), np.zeros((3, 1)))
+        >>> diversify(relevance, vectors, uncategorized, np.zeros(1), n=2, diversity=0.0).tolist()
+        [0, 1]
+        >>> diversify(relevance, vectors, uncategorized, np.zeros(1), n=2, diversity=0.5).tolist()
+        [0, 2]
     """
     if diversity <= 0.0:
         return np.argsort(-relevance, kind="stable")[:n]

@@ -80,6 +80,17 @@ def explore(
         arms: None of them in ``ranked`` or ``kept_back``.
         share: Above 0, to 1.
         draws: Of this request, uniform in [0, 1).
+
+    Example:
+        Candidate 8 was shown 30 times and chosen 3 times, 7 never shown. A fifth of four slots explores:
+
+        >>> arms = Arms(np.array([7, 8]), successes=np.array([0, 3]), exposures=np.array([0, 30]))
+        >>> ranked, kept_back = np.array([0, 1, 2, 3]), np.array([], dtype=np.int64)
+        >>> drawn = explore(ranked, kept_back, arms, n=4, share=0.2, draws=(0.9, 0.5))
+        >>> drawn.indices.tolist(), drawn.propensities.round(3).tolist()
+        ([8, 0, 1, 2], [0.588, 1.0, 1.0, 1.0])
+        >>> explore(ranked, kept_back, arms, n=4, share=0.2, draws=(0.1, 0.5)).indices.tolist()
+        [0, 1, 2, 3]
     """
     grid = particle_grid(len(arms.indices))
     return Explored(*_explore(ranked[:n], kept_back, *arms, n, share, draws, grid, PRIOR))

@@ -29,7 +29,7 @@ def system_authorities() -> str | None:
 
 
 @contextmanager
-def trusting_the_system() -> Iterator[None]:
+def trust_the_system() -> Iterator[None]:
     """Have `requests` trust what the system trusts, unless a variable of its own says otherwise."""
     file = system_authorities()
     if file is None or any(os.environ.get(name) for name in GIVEN):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from stream_rec.broker.certificates import REMEDY, is_about_trust, trusting_the_system
+from stream_rec.broker.certificates import REMEDY, is_about_trust, trust_the_system
 from stream_rec.broker.data_dir import (
     HOST,
     BrokerState,
@@ -177,7 +177,7 @@ def _fetch(coordinates: str, version: str) -> list[Path]:
         raise BrokerUnavailable(NEEDS_EXTRA) from error
     # jgo writes a jar in place: two at once, or one that was cut off, would leave half a jar
     lock = _lock_folder(Path(GlobalSettings.load().repo_cache)) / f"stream-rec-jars-{os.getuid()}.lock"
-    with only_one(lock, waiting_for="kafka_jars"), trusting_the_system():
+    with only_one(lock, waiting_for="kafka_jars"), trust_the_system():
         logger.info("looking_for_kafka version=%s", version)  # the first time it takes 8 s
         try:
             artifacts = jgo.resolve(coordinates)

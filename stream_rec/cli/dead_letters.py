@@ -35,8 +35,8 @@ def print_newest(dead_letters: list[DeadLetter], reader: RejectionReader) -> Non
             _time(dead_letter.rejected_ms)[:19],
             path_of(dead_letter.origin),
             # Text, not str: what comes from outside may hold what rich takes for markup.
-            Text(printable(dead_letter.rejected.reason)),
-            Text(printable(dead_letter.rejected.detail)),
+            Text(escape_unprintable(dead_letter.rejected.reason)),
+            Text(escape_unprintable(dead_letter.rejected.detail)),
             "yes" if dead_letter.origin in reader.found.replays else "",
         )
     Console().print(table)
@@ -64,7 +64,7 @@ def say_skipped(skipped: Counter[str], decision: Skipped) -> None:
     """Count a record that is not sent, and name it if it is one of the first."""
     if skipped.total() < NAMED_SKIPPED:
         where, why = path_of(decision.dead_letter.origin), decision.rejection
-        click.secho(f"not sent: {where}: {why.reason}: {printable(why.detail)}", fg="yellow", err=True)
+        click.secho(f"not sent: {where}: {why.reason}: {escape_unprintable(why.detail)}", fg="yellow", err=True)
     skipped[decision.rejection.reason] += 1
 
 
@@ -95,8 +95,8 @@ def print_counts(counts: Counts, as_json: bool) -> None:
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
-            Text(printable(row["topic"])),
-            Text(printable(row["reason"])),
+            Text(escape_unprintable(row["topic"])),
+            Text(escape_unprintable(row["reason"])),
             f"{row['rejected']:,}",
             f"{row['replayed']:,}",
         )
@@ -143,20 +143,20 @@ def print_facts(facts: dict[str, Any], source: ConsumerRecord | None) -> None:
         n_bytes = "null" if source.value is None else f"{len(source.value):,} bytes"
         rows |= {"first bytes": facts["first_bytes"], "value": n_bytes}
     for name, value in rows.items():
-        click.echo(f"{name + ':':16}{printable('null' if value is None else value)}")
+        click.echo(f"{name + ':':16}{escape_unprintable('null' if value is None else value)}")
     if source is not None and source.value is not None:
-        click.echo(printable(facts["value"] if "value" in facts else facts["value_bytes"]))
+        click.echo(escape_unprintable(facts["value"] if "value" in facts else facts["value_bytes"]))
 
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode(errors="backslashreplace")
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """Return text from outside without what a terminal would take for a command.
 
     Example:
-        >>> print(printable("red: \\x1b[31m"))
+        >>> print(escape_unprintable("red: \\x1b[31m"))
         red: \\x1b[31m
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

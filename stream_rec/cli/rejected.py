@@ -25,12 +25,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from stream_rec.broker.find import reach_broker
 from stream_rec.cli.dead_letters import (
     NAMED_SKIPPED,
+    escape_unprintable,
     facts_of,
     facts_of_source,
     print_counts,
     print_facts,
     print_newest,
-    printable,
     say_none,
     say_plan,
     say_skipped,
@@ -216,7 +216,7 @@ def _read_repairs(wanted: _Wanted) -> tuple[dict[Origin, bytes | None] | None, i
         return None, 0
     repairs, bad = read_repairs(wanted.file)
     for line in bad[:NAMED_SKIPPED]:
-        click.secho(f"skipped {wanted.file}:{line.line}: {printable(line.detail)}", fg="yellow", err=True)
+        click.secho(f"skipped {wanted.file}:{line.line}: {escape_unprintable(line.detail)}", fg="yellow", err=True)
     if bad:
         click.secho(f"skipped {len(bad):,} bad lines", fg="yellow", err=True)
     return repairs, len(bad)

@@ -21,7 +21,7 @@ EAST = np.eye(DIMENSIONS, dtype=np.float32)[0]
 
 
 def had(*rows: int, counts: list[int] | None = None, last_ms: list[int] | None = None) -> Past:
-    """Return the past of a user with these own items, by default had once each in this order."""
+    """Return the history of a user with these own items, by default had once each in this order."""
     return Past(
         recent=[],
         recent_rows=np.zeros(0, dtype=np.int64),

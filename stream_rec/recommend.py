@@ -32,7 +32,7 @@ from stream_rec.reranking.explain import explain
 from stream_rec.reranking.explore import Arms, Explored, explore, keep_all
 from stream_rec.reranking.fresh_slots import Fresh, fill_fresh_slots
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
-from stream_rec.user.past import Past, past
+from stream_rec.user.history import History, read_history
 from stream_rec.user.state import UserState
 
 RECENT_ITEMS = 30
@@ -48,7 +48,7 @@ ARMS = 24
 class Ranked:
     """Scored candidates for one user at one time. Arrays run parallel to ``candidates.rows``."""
 
-    past: Past
+    history: History
     candidates: Candidates
     scored: Scored
     best: NDArray[np.int64]
@@ -84,7 +84,7 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
     Args:
         now_ms: Event time, not the clock's: lists of a replayed log are those of its own time.
     """
-    history = past(user, catalog.find, recent_items=RECENT_ITEMS)
+    history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     candidates = retrieve(history, catalog, workspace, own_slot=own_slot, now_ms=now_ms)
     scored = head.score(compute_inputs(candidates, history, catalog, now_ms))
@@ -120,7 +120,7 @@ def recommend(
     if config.tail_every and exposures.n_lists % config.tail_every == 0:
         slots = _with_unexposed(ranked, slots, config.n, exposures)
     shown = _explore(ranked, slots, catalog, config, exposures, request)
-    return explain(ranked.past, ranked.candidates, ranked.scored, head, catalog, shown)
+    return explain(ranked.history, ranked.candidates, ranked.scored, head, catalog, shown)
 
 
 def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: HeadConfig) -> Head:
@@ -255,7 +255,7 @@ def _vary(ranked: Ranked, catalog: Catalog, config: RankingConfig) -> NDArray[np
         ranked.scored.log_p[indices],
         catalog.embeddings.of(rows),
         catalog.categories.of(rows),
-        catalog.categories.mix(ranked.past.recent_rows),
+        catalog.categories.mix(ranked.history.recent_rows),
         config.n,
         config.diversity,
     )

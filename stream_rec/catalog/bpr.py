@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.factors import Factors
 from stream_rec.kernel import kernel
-from stream_rec.user.past import Past
+from stream_rec.user.history import History
 
 RATE = 0.03
 REGULARIZATION = 0.002
@@ -39,13 +39,13 @@ LEAST_POOL = 10
 """Choices before anything is learned: fewer are no sample of what is popular."""
 
 
-def fold_in(past: Past, factors: Factors) -> NDArray[np.float32]:
+def fold_in(history: History, factors: Factors) -> NDArray[np.float32]:
     """Return a user's vector, (DIMENSIONS,) float32; 0 for one without own items."""
-    latest = np.argsort(past.own_last_ms, kind="stable")[-ITEMS:]
+    latest = np.argsort(history.own_last_ms, kind="stable")[-ITEMS:]
     return _fold_in(
         factors.vectors,
-        past.own_rows[latest],
-        np.minimum(past.own_counts[latest], TIMES).astype(np.int64),
+        history.own_rows[latest],
+        np.minimum(history.own_counts[latest], TIMES).astype(np.int64),
         factors.pool[: factors.n_pool],
     )
 

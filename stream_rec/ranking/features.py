@@ -21,7 +21,7 @@ from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.candidates import Candidates
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, WIDE
-from stream_rec.user.past import Past
+from stream_rec.user.history import History
 
 DAY_MS = 24 * HOUR_MS
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -86,7 +86,7 @@ class Inputs:
         return Inputs(self.items.take(indices, axis=0), self.context, self.history)
 
 
-def compute_inputs(candidates: Candidates, past: Past, catalog: Catalog, now_ms: int) -> Inputs:
+def compute_inputs(candidates: Candidates, history: History, catalog: Catalog, now_ms: int) -> Inputs:
     """Return what the heads see of ``candidates``."""
     knowledge = catalog.knowledge
     space = catalog.embeddings.active
@@ -102,7 +102,7 @@ def compute_inputs(candidates: Candidates, past: Past, catalog: Catalog, now_ms:
         _HALF_LIVES,
         float(now_ms),
     )
-    last_row = int(past.recent_rows[0]) if len(past.recent_rows) else -1
+    last_row = int(history.recent_rows[0]) if len(history.recent_rows) else -1
     successors = knowledge.successors
     _of_sources(
         items,
@@ -122,32 +122,32 @@ def compute_inputs(candidates: Candidates, past: Past, catalog: Catalog, now_ms:
     _of_own(
         items,
         candidates.rows,
-        past.own_rows,
-        past.own_counts,
-        past.own_first_ms,
-        past.own_last_ms,
-        past.recent_rows,
+        history.own_rows,
+        history.own_counts,
+        history.own_first_ms,
+        history.own_last_ms,
+        history.recent_rows,
         float(now_ms),
     )
     _scale(items)
-    return Inputs(items, _context(past, catalog, now_ms), bisect_right(HISTORY, past.n_events))
+    return Inputs(items, _context(history, catalog, now_ms), bisect_right(HISTORY, history.n_events))
 
 
-def _context(past: Past, catalog: Catalog, now_ms: int) -> NDArray[np.float32]:
+def _context(history: History, catalog: Catalog, now_ms: int) -> NDArray[np.float32]:
     """Return what is known of the user, (CONTEXT,); shares are drawn towards what is usual among all users."""
     knowledge = catalog.knowledge
     usual = (knowledge.n_repeats + 1) / (knowledge.n_events + 5)
-    history = [0.0] * (len(HISTORY) + 1)
-    history[bisect_right(HISTORY, past.n_events)] = 1.0
+    history_length = [0.0] * (len(HISTORY) + 1)
+    history_length[bisect_right(HISTORY, history.n_events)] = 1.0
     return np.array(
         [
-            *history,
-            math.log1p(past.n_events) / 5,
+            *history_length,
+            math.log1p(history.n_events) / 5,
             1.0,
-            (past.n_repeats + 2 * usual) / (past.n_counted + 2),
-            math.log1p(max(0, now_ms - past.last_ms) / 1000) / 15 if past.last_ms is not None else 1.2,
-            math.log1p(past.n_events / max(past.group_size, 1.0)) / 4,
-            math.log1p(past.group_size) / 4,
+            (history.n_repeats + 2 * usual) / (history.n_counted + 2),
+            math.log1p(max(0, now_ms - history.last_ms) / 1000) / 15 if history.last_ms is not None else 1.2,
+            math.log1p(history.n_events / max(history.group_size, 1.0)) / 4,
+            math.log1p(history.group_size) / 4,
         ],
         dtype=np.float32,
     )
@@ -278,7 +278,7 @@ def _of_own(
     Args:
         items: (k, INPUTS) changed in place; the column of repeats is there already.
         rows: (k,) of the candidates, ascending.
-        own_rows: (o,) to ``recent_rows``, (r,), as of ``Past``.
+        own_rows: (o,) to ``recent_rows``, (r,), as of ``History``.
     """
     latest = np.argsort(-own_last_ms)
     n_later = 0  # different times of later items: orders ago, or events

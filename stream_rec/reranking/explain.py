@@ -21,7 +21,7 @@ from stream_rec.ranking.features import GROUPS, INPUT_GROUP, NAMES
 from stream_rec.ranking.head import Head, Scored
 from stream_rec.reranking.explore import Explored
 from stream_rec.retrieval.candidates import Candidates
-from stream_rec.user.past import Past
+from stream_rec.user.history import History
 
 RECENT = 12
 """Recent items among which the evidence is looked for."""
@@ -66,7 +66,7 @@ _NO_VECTORS = np.zeros((0, 0), dtype=np.float32)
 
 
 def explain(
-    past: Past, candidates: Candidates, scored: Scored, head: Head, catalog: Catalog, shown: Explored
+    history: History, candidates: Candidates, scored: Scored, head: Head, catalog: Catalog, shown: Explored
 ) -> list[SlateItem]:
     """Return the list's items with score, propensity, contributions and reason."""
     indices = shown.indices
@@ -81,26 +81,26 @@ def explain(
         indices,
         shown.is_exploring,
         rows,
-        past.recent_rows,
+        history.recent_rows,
         successors.rows,
         successors.weights,
         successors.n,
         successors.total,
         space.vectors if space is not None else _NO_VECTORS,
         catalog.categories.first_of(rows),
-        catalog.categories.first_of(past.recent_rows[:RECENT]),
+        catalog.categories.first_of(history.recent_rows[:RECENT]),
         len(catalog.fresh) <= NEWS_SHARE * catalog.n_listed,
         _NUMBERS,
     )
     item_ids = [catalog.item_ids[row] for row in rows.tolist()]
-    own = past.counts_of({item_ids[index] for index in np.flatnonzero(kinds == _NAMES.index("repeat")).tolist()})
+    own = history.counts_of({item_ids[index] for index in np.flatnonzero(kinds == _NAMES.index("repeat")).tolist()})
     return [
         SlateItem(
             item_id,
             score,
             propensity,
             {kind: part for kind, part in zip(KINDS, item_parts) if part > 0},
-            _WITHOUT_EVIDENCE.get(kind) or _reason(_NAMES[kind], item_id, position, past, own.get(item_id)),
+            _WITHOUT_EVIDENCE.get(kind) or _reason(_NAMES[kind], item_id, position, history, own.get(item_id)),
         )
         for item_id, score, propensity, item_parts, kind, position in zip(
             item_ids,
@@ -113,7 +113,7 @@ def explain(
     ]
 
 
-def _reason(kind: str, item_id: str, position: int, past: Past, own: tuple[list[int], int] | None) -> Reason:
+def _reason(kind: str, item_id: str, position: int, history: History, own: tuple[list[int], int] | None) -> Reason:
     """Return the reason, with the recent item at ``position`` as evidence where there is one.
 
     Args:
@@ -122,12 +122,12 @@ def _reason(kind: str, item_id: str, position: int, past: Past, own: tuple[list[
     if kind != "repeat" or own is None:
         if position < 0:
             return Reason(kind)
-        entry = past.recent[position]
+        entry = history.recent[position]
         return Reason(kind, entry.item_id, entry.event_id, _LABELS[entry.kind])
     counts, last_ms = own
     if position < 0:  # too long ago to be among the recent ones
         return Reason(kind, item_id, times=sum(counts), last_ms=last_ms)
-    entry = past.recent[position]
+    entry = history.recent[position]
     times = max(1, counts[entry.kind])
     return Reason(kind, entry.item_id, entry.event_id, _LABELS[entry.kind], times, entry.timestamp_ms)
 

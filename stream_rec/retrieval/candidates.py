@@ -16,7 +16,7 @@ from stream_rec.retrieval.repeat import find_repeats
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, TEXT, WIDE, Scratch
 from stream_rec.retrieval.similar import add_similar
 from stream_rec.retrieval.successors import add_successors
-from stream_rec.user.past import Past
+from stream_rec.user.history import History
 
 SOURCES = ("successors", "neighbours", "similar", "trending", "repeat", "fresh")
 """Bit ``1 << index`` of ``Candidates.sources`` stands for a source."""
@@ -65,7 +65,7 @@ class Candidates:
         return len(self.rows)
 
 
-def retrieve(past: Past, catalog: Catalog, workspace: Workspace, *, own_slot: int, now_ms: int) -> Candidates:
+def retrieve(history: History, catalog: Catalog, workspace: Workspace, *, own_slot: int, now_ms: int) -> Candidates:
     """Return the union of all sources' proposals.
 
     Args:
@@ -73,18 +73,18 @@ def retrieve(past: Past, catalog: Catalog, workspace: Workspace, *, own_slot: in
     """
     scratch, knowledge, is_listed = workspace.scratch, catalog.knowledge, catalog.is_listed
     scratch.begin(len(catalog))
-    taste, last = compute_tastes(past.recent_rows, catalog)
-    if len(past.recent_rows):
-        add_successors(scratch, past.recent_rows, knowledge.successors)
-        add_neighbours(scratch, workspace.meeting, past.recent_rows, knowledge.neighbour_index, own_slot, now_ms)
-        add_similar(scratch, past.recent_rows, catalog.similar)
+    taste, last = compute_tastes(history.recent_rows, catalog)
+    if len(history.recent_rows):
+        add_successors(scratch, history.recent_rows, knowledge.successors)
+        add_neighbours(scratch, workspace.meeting, history.recent_rows, knowledge.neighbour_index, own_slot, now_ms)
+        add_similar(scratch, history.recent_rows, catalog.similar)
         scratch.choose_best(BEST, is_listed)
-        scratch.choose(find_repeats(past, now_ms), REPEAT, is_listed)
+        scratch.choose(find_repeats(history, now_ms), REPEAT, is_listed)
         scratch.choose(find_fresh_by_text(catalog, taste, last), FRESH, is_listed)
     scratch.choose(knowledge.trending(is_listed)[:, :MOST_TRENDING].ravel(), TRENDING, is_listed)
     scratch.choose(find_newcomers(catalog), FRESH, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
-    user = bpr.fold_in(past, catalog.factors)
+    user = bpr.fold_in(history, catalog.factors)
     return Candidates(rows, scratch.sources[rows], scratch.values.take(rows, axis=0), taste, last, user)
 
 

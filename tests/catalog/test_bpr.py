@@ -13,16 +13,16 @@ from stream_rec.catalog import bpr
 from stream_rec.catalog.bpr import FARTHEST, ITEMS, LEAST_POOL, NEGATIVES, RATE, REGULARIZATION, TIMES
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.factors import DIMENSIONS, Factors
-from stream_rec.user.past import Past
+from stream_rec.user.history import History
 from tests.catalog.stock import embedded, stocked
 
 NOBODY = np.zeros(DIMENSIONS, dtype=np.float32)
 EAST = np.eye(DIMENSIONS, dtype=np.float32)[0]
 
 
-def had(*rows: int, counts: list[int] | None = None, last_ms: list[int] | None = None) -> Past:
+def had(*rows: int, counts: list[int] | None = None, last_ms: list[int] | None = None) -> History:
     """Return the history of a user with these own items, by default had once each in this order."""
-    return Past(
+    return History(
         recent=[],
         recent_rows=np.zeros(0, dtype=np.int64),
         own_rows=np.array(rows, dtype=np.int64),
@@ -64,10 +64,10 @@ def moved_user(user: list[float], pull: float, row: list[float], other: list[flo
     return [p + RATE * (pull * (a - b) - REGULARIZATION * p) for p, a, b in zip(user, row, other)]
 
 
-def slowly_fold_in(past: Past, factors: Factors) -> list[float]:
+def slowly_fold_in(history: History, factors: Factors) -> list[float]:
     """What ``fold_in`` must give."""
     user, vectors, pool = [0.0] * DIMENSIONS, factors.vectors.tolist(), factors.pool[: factors.n_pool].tolist()
-    own = sorted(zip(past.own_last_ms, range(len(past.own_rows)), past.own_rows, past.own_counts))[-ITEMS:]
+    own = sorted(zip(history.own_last_ms, range(len(history.own_rows)), history.own_rows, history.own_counts))[-ITEMS:]
     state = 1
     for _, _, row, count in own:
         for _ in range(NEGATIVES * min(int(count), TIMES)):
@@ -121,20 +121,20 @@ def test_folding_in_a_user_goes_as_the_formula_says(data, n, n_pool, seed):
     rows = data.draw(st.lists(st.integers(0, n - 1), unique=True))
     times = data.draw(st.lists(st.integers(0, 5), min_size=len(rows), max_size=len(rows)))
     counts = data.draw(st.lists(st.integers(1, 6), min_size=len(rows), max_size=len(rows)))
-    past = had(*rows, counts=counts, last_ms=times)
+    history = had(*rows, counts=counts, last_ms=times)
 
-    assert bpr.fold_in(past, factors) == pytest.approx(slowly_fold_in(past, factors), rel=1e-3, abs=1e-5)
+    assert bpr.fold_in(history, factors) == pytest.approx(slowly_fold_in(history, factors), rel=1e-3, abs=1e-5)
 
 
 def test_of_many_own_items_the_last_had_count():
     """128 of them, whatever their order in the weekly counts."""
     factors = drawn(300)
     last_ms = [(7 * row) % 300 for row in range(300)]
-    past = had(*range(300), last_ms=last_ms)
+    history = had(*range(300), last_ms=last_ms)
     late = [row for row in range(300) if last_ms[row] >= 300 - ITEMS]
 
-    found = bpr.fold_in(past, factors)
-    assert found == pytest.approx(slowly_fold_in(past, factors), rel=1e-3, abs=1e-5)
+    found = bpr.fold_in(history, factors)
+    assert found == pytest.approx(slowly_fold_in(history, factors), rel=1e-3, abs=1e-5)
     assert found.tolist() == bpr.fold_in(had(*late, last_ms=[last_ms[row] for row in late]), factors).tolist()
 
 
@@ -227,8 +227,8 @@ def test_a_hundred_thousand_steps_stay_bounded(taste, choice, length):
     factors.choose(np.arange(40) % 4)
     users = [(had(*taste(step), counts=[3]), np.array([choice(step)])) for step in range(12)]
     for step in range(100_000):
-        past, chosen = users[step % 12]
-        bpr.learn(np.float32(length) * bpr.fold_in(past, factors), chosen, factors)
+        history, chosen = users[step % 12]
+        bpr.learn(np.float32(length) * bpr.fold_in(history, factors), chosen, factors)
 
     assert np.isfinite(factors.vectors).all() and np.isfinite(factors.own).all()
     assert longest(factors) < FARTHEST + 1
@@ -267,8 +267,8 @@ def test_a_part_does_not_grow_where_the_other_worker_only_draws_back():
 
     def go_on() -> float:
         for step in range(20_000):
-            past, chosen = users[step % 4]
-            bpr.learn(bpr.fold_in(past, first), chosen, first)
+            history, chosen = users[step % 4]
+            bpr.learn(bpr.fold_in(history, first), chosen, first)
             bpr.learn(NOBODY, chosen, second)
             if step % 10 == 0:
                 share(first, second, 4)

@@ -8,7 +8,7 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.ranking.features import CONTEXT, INPUTS, NAMES, Inputs, compute_inputs
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
-from stream_rec.user.past import Past, past
+from stream_rec.user.history import History, read_history
 from stream_rec.user.state import UserState
 
 
@@ -19,9 +19,9 @@ def drawn(k: int = 6, seed: int = 0, history: int = 1) -> Inputs:
     return Inputs(items, rng.uniform(0, 1, CONTEXT).astype(np.float32), history)
 
 
-def seen(user: UserState, catalog: Catalog, now_ms: int, user_id: str = "u") -> tuple[Candidates, Past, Inputs]:
+def seen(user: UserState, catalog: Catalog, now_ms: int, user_id: str = "u") -> tuple[Candidates, History, Inputs]:
     """Return a user's candidates and their features."""
-    history = past(user, catalog.find, recent_items=30)
+    history = read_history(user, catalog.find, recent_items=30)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     candidates = retrieve(history, catalog, Workspace(), own_slot=own_slot, now_ms=now_ms)
     return candidates, history, compute_inputs(candidates, history, catalog, now_ms)

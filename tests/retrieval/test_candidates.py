@@ -24,7 +24,7 @@ from stream_rec.retrieval.candidates import (
     retrieve,
 )
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, TEXT, WIDE
-from stream_rec.user.past import past
+from stream_rec.user.history import read_history
 from stream_rec.user.state import COLD
 from tests.catalog.stock import embedded, stocked, taught
 from tests.user.histories import arrivals, folded, happened
@@ -37,7 +37,7 @@ FIVE = range(NOW_MS, NOW_MS + 5)
 def found(catalog: Catalog, *item_ids: str, user_id: str = "me", workspace: Workspace | None = None) -> Candidates:
     """Return the candidates of a user with these items, the last one newest."""
     user = folded(arrivals([happened(NOW_MS + at, item_id) for at, item_id in enumerate(item_ids)]))
-    history = past(user, catalog.find, recent_items=30)
+    history = read_history(user, catalog.find, recent_items=30)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     return retrieve(history, catalog, workspace or Workspace(), own_slot=own_slot, now_ms=NOW_MS)
 
@@ -121,7 +121,7 @@ def test_a_candidate_of_one_source_has_the_values_of_all():
 def test_a_stranger_gets_the_popular_and_the_new():
     """Nothing is known of them; no source asks for their items."""
     catalog = one_of_each()
-    history = past(COLD, catalog.find, recent_items=30)
+    history = read_history(COLD, catalog.find, recent_items=30)
     candidates = retrieve(history, catalog, Workspace(), own_slot=-1, now_ms=NOW_MS)
     sources = by_source(candidates, catalog)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stream_rec.retrieval.repeat import HALF_LIFE_MS, LATEST, MOST_FREQUENT, find_repeats
-from stream_rec.user.past import past
+from stream_rec.user.history import read_history
 from stream_rec.user.state import COLD, UserConfig
 from tests.user.histories import arrivals, folded, happened
 
@@ -12,7 +12,7 @@ LARGE = UserConfig(recent_events=1024, weekly_counts=1024)
 
 def own(events, n_items: int = 300):
     state = folded(arrivals(events), LARGE)
-    return past(state, {f"i{n}": n for n in range(n_items)}.get, recent_items=30)
+    return read_history(state, {f"i{n}": n for n in range(n_items)}.get, recent_items=30)
 
 
 def test_a_short_history_is_proposed_whole():
@@ -20,7 +20,7 @@ def test_a_short_history_is_proposed_whole():
     events = [happened(at, item) for at, item in enumerate(["i3", "?", "i1", "i3"])]
 
     assert find_repeats(own(events), 10).tolist() == [1, 3]
-    assert find_repeats(past(COLD, {}.get, recent_items=30), 10).tolist() == []
+    assert find_repeats(read_history(COLD, {}.get, recent_items=30), 10).tolist() == []
 
 
 def test_of_a_long_history_the_latest_and_the_most_frequent():

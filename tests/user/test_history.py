@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stream_rec.events.interaction import Kind
 from stream_rec.user import state as user_state
-from stream_rec.user.past import past
+from stream_rec.user.history import read_history
 from stream_rec.user.state import COLD, WEEK_MS
 from tests.user.histories import arrivals, event_sets, folded, happened
 
@@ -19,7 +19,7 @@ def test_recent_items_come_newest_first_and_once_each():
     """An item seen twice stands where it was seen last; one that the catalog does not know takes no place."""
     events = [happened(1, "a"), happened(2, "b"), happened(3, "a"), happened(4, "?"), happened(5, "c")]
     state = folded(arrivals(events))
-    whole, short = past(state, ROWS.get, recent_items=10), past(state, ROWS.get, recent_items=2)
+    whole, short = read_history(state, ROWS.get, recent_items=10), read_history(state, ROWS.get, recent_items=2)
 
     assert whole.recent_rows.tolist() == [12, 10, 11]
     assert [(e.item_id, e.timestamp_ms) for e in whole.recent] == [("c", 5), ("a", 3), ("b", 2)]
@@ -35,7 +35,7 @@ def test_own_items_add_up_over_weeks():
         happened(7, "b"),
         happened(8, "?"),
     ]
-    own = past(folded(arrivals(events)), ROWS.get, recent_items=10)
+    own = read_history(folded(arrivals(events)), ROWS.get, recent_items=10)
 
     assert own.own_rows.tolist() == [10, 11]
     assert own.own_counts.tolist() == [3, 1]
@@ -47,7 +47,7 @@ def test_own_items_add_up_over_weeks():
 def test_own_items_reach_further_than_recent_ones():
     """The recent events hold 16 events; the weekly counts remember what came before."""
     state = folded(arrivals([happened(0, "a"), *(happened(at, "b") for at in range(1, 20))]))
-    found = past(state, ROWS.get, recent_items=10)
+    found = read_history(state, ROWS.get, recent_items=10)
 
     assert found.recent_rows.tolist() == [11]
     assert found.own_rows.tolist() == [10, 11]
@@ -59,12 +59,12 @@ def test_a_group_is_what_shares_a_time(times, size):
     """The lines of an order have one time."""
     events = [happened(at, "a", event_id=f"e{number}") for number, at in enumerate(times)]
 
-    assert past(folded(arrivals(events)), ROWS.get, recent_items=10).group_size == size
+    assert read_history(folded(arrivals(events)), ROWS.get, recent_items=10).group_size == size
 
 
 def test_a_cold_user_has_no_past():
     """Empty arrays of the right types; nothing divides by zero."""
-    nothing = past(COLD, ROWS.get, recent_items=10)
+    nothing = read_history(COLD, ROWS.get, recent_items=10)
 
     assert (nothing.recent, nothing.last_ms) == ([], None)
     assert (nothing.n_events, nothing.n_repeats, nothing.group_size) == (0, 0, 0.0)
@@ -74,7 +74,7 @@ def test_a_cold_user_has_no_past():
 
 def test_a_user_of_unknown_items_has_events_but_no_rows():
     """Facts come first, the items may arrive later."""
-    found = past(folded(arrivals([happened(1, "?"), happened(2, "!")])), ROWS.get, recent_items=10)
+    found = read_history(folded(arrivals([happened(1, "?"), happened(2, "!")])), ROWS.get, recent_items=10)
 
     assert (len(found.recent_rows), len(found.own_rows), found.n_repeats) == (0, 0, 0)
     assert (found.n_events, found.last_ms) == (2, 2)
@@ -84,7 +84,7 @@ def test_deriving_changes_nothing():
     """Reading never writes."""
     state = folded(arrivals([happened(1, "a"), happened(2, "b")]))
     before = user_state.encode(state)
-    past(state, ROWS.get, recent_items=1)
+    read_history(state, ROWS.get, recent_items=1)
 
     assert user_state.encode(state) == before
 
@@ -95,7 +95,7 @@ def test_a_past_is_what_the_entries_say(events, known, n):
     """Of each item that the catalog knows, by looking through all of the weekly counts and the recent_events."""
     rows = {f"i{item}": 100 - item for item in known}
     state = folded(arrivals(events))
-    found = past(state, rows.get, recent_items=n)
+    found = read_history(state, rows.get, recent_items=n)
 
     own = [count for count in state.weekly_counts if count.item_id in rows]
     of_item = {count.item_id: [other for other in own if other.item_id == count.item_id] for count in own}

@@ -13,7 +13,7 @@ from stream_rec.user.state import Entry, UserState, WeeklyCount
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class History:
     """A user's history as far as it reaches. Items that the catalog does not know are left out."""
 
     recent: list[Entry]
@@ -55,12 +55,12 @@ class Past:
         return found
 
 
-def past(state: UserState, find: Callable[[str], int | None], *, recent_items: int) -> Past:
+def read_history(state: UserState, find: Callable[[str], int | None], *, recent_items: int) -> History:
     """Return the arrays of one user's state.
 
     Args:
         find: Row of an item, None where there is none.
-        recent_items: Most of ``Past.recent``.
+        recent_items: Most of ``History.recent``.
     """
     row_of: dict[str, int | None] = {}
     counts: dict[int, int] = {}
@@ -89,7 +89,7 @@ def past(state: UserState, find: Callable[[str], int | None], *, recent_items: i
             recent[row] = entry
             if len(recent) == recent_items:
                 break
-    return Past(
+    return History(
         recent=list(recent.values()),
         recent_rows=np.array(list(recent), dtype=np.int64),
         own_rows=np.array(list(counts), dtype=np.int64),

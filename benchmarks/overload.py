@@ -17,6 +17,7 @@ import re
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from aiokafka import TopicPartition
@@ -48,14 +49,14 @@ def main() -> None:
         with pipeline.producer() as producer:
             for number in range(arguments.items):
                 producer.item(Item(f"item-{number}", title=f"Thing {number}", category=f"c{number % 20}"))
-        result = asyncio.run(overloaded(pipeline, arguments))
+        result = asyncio.run(overload(pipeline, arguments))
         result["worker_says"] = worker_says(pipeline.children["worker-1"].log)
         result["exit_code"] = pipeline.children["worker-1"].stop()
     print(json.dumps(result, indent=2))
 
 
-async def overloaded(pipeline: RunningPipeline, arguments: argparse.Namespace) -> dict:
-    """Return what came of it."""
+async def overload(pipeline: RunningPipeline, arguments: argparse.Namespace) -> dict:
+    """Send the calm before, the burst and the calm after, and return what came of it."""
     kafka = pipeline.settings.kafka
     producer, lists = new_producer(kafka, Lease(15.0)), new_reader(kafka)
     await producer.start()
@@ -66,29 +67,98 @@ async def overloaded(pipeline: RunningPipeline, arguments: argparse.Namespace) -
     watch = Watch(pipeline, load, probes)
     tasks = [asyncio.ensure_future(work) for work in (probes.receive(), probes.send(), watch.run())]
 
-    async def calm(name: str) -> dict:
-        began, before = time.monotonic(), await watch.look()
-        await load.at_rate(CALM_PER_S, CALM_S)
-        await asyncio.sleep(1.0)
-        after = await watch.look()
-        answers = probes.between(began, time.monotonic() - 1.0)
-        say(f"{name}: {answers}")
-        return {"event_to_list": answers, "lists_per_event": per_event(before, after), "rss_mb": after["rss_mb"]}
-
     await load.at_rate(CALM_PER_S, 3.0)  # first lists are slower
-    before = await calm("calm before")
+    before = await calm("calm before", load, probes, watch)
     joined, n_owned = watch.member(), owned(pipeline)
+    served_per_s, cpu_ms = await serve_backlog(load, watch)
+    per_s = arguments.times * served_per_s
+    say(f"one worker serves {served_per_s:.0f} a second; {per_s:.0f} come for {arguments.seconds:.0f} s")
+    burst = await send_burst(load, watch, per_s=per_s, seconds=arguments.seconds)
+    after = await calm("calm after", load, probes, watch)
+    for one in tasks[1:]:
+        one.cancel()
+    while probes.n_waiting and time.monotonic() < burst.ended + 3 * arguments.seconds:
+        await asyncio.sleep(0.1)
+    tasks[0].cancel()
+    result = {
+        "users": arguments.users,
+        "items": arguments.items,
+        "cores": len(os.sched_getaffinity(0)),
+        "served_per_s_with_a_backlog": round(served_per_s),
+        "worker_cpu_ms_per_event": round(cpu_ms, 2),
+        **burst.summarize(probes, watch),
+        "calm_before": before,
+        "calm_after": after,
+        "rebalances": owned(pipeline) - n_owned,
+        "same_member": watch.member() == joined,
+        "probes_unanswered": probes.n_waiting,
+        "lost_events": load.n_sent + probes.n_sent - await counted(pipeline),
+    }
+    await lists.stop()
+    await producer.stop()
+    return result
+
+
+async def calm(name: str, load: Load, probes: Probes, watch: Watch) -> dict:
+    """Send few events for a while, and return how they are answered."""
+    began, before = time.monotonic(), await watch.look()
+    await load.at_rate(CALM_PER_S, CALM_S)
+    await asyncio.sleep(1.0)
+    after = await watch.look()
+    answers = probes.between(began, time.monotonic() - 1.0)
+    say(f"{name}: {answers}")
+    return {"event_to_list": answers, "lists_per_event": per_event(before, after), "rss_mb": after["rss_mb"]}
+
+
+async def serve_backlog(load: Load, watch: Watch) -> tuple[float, float]:
+    """Return how many events a second the worker serves where they wait for it, and its CPU time of one, in ms."""
     began, first = time.monotonic(), await watch.look()
     await load.send(BACKLOG)
     await load.flush()
     await watch.until_caught_up()
     per_s = BACKLOG / (time.monotonic() - began)
-    backlog = await watch.look()
-    cpu_ms = 1000 * (backlog["cpu_s"] - first["cpu_s"]) / (served(backlog) - served(first))
-    say(f"one worker serves {per_s:.0f} a second; {arguments.times * per_s:.0f} come for {arguments.seconds:.0f} s")
+    last = await watch.look()
+    return per_s, 1000 * (last["cpu_s"] - first["cpu_s"]) / (served(last) - served(first))
 
+
+class Burst(NamedTuple):
+    """When the burst was, and what was seen at its beginning, at its end, and when the worker had caught up."""
+
+    began: float
+    ended: float
+    caught_up_s: float
+    first: dict[str, float]
+    last: dict[str, float]
+    caught_up: dict[str, float]
+
+    def summarize(self, probes: Probes, watch: Watch) -> dict:
+        """Return what came of it, to be printed."""
+        first, last, caught_up = self.first, self.last, self.caught_up
+        minutes = np.arange(self.began, self.ended + self.caught_up_s, 60.0).tolist()
+        return {
+            "sent_per_s": round((last["sent"] - first["sent"]) / (self.ended - self.began)),
+            "seconds": round(self.ended - self.began),
+            "served_per_s_during": round((served(last) - served(first)) / (self.ended - self.began)),
+            "open_at_the_end": last["open"],
+            "most_open_signal_messages": max(s["open_signals"] for s in watch.between(self.began, self.ended)),
+            "caught_up_after_s": round(self.caught_up_s),
+            "served_per_s_catching_up": round((served(caught_up) - served(last)) / max(1.0, self.caught_up_s)),
+            "worker_cores": {"during": cores(first, last), "catching_up": cores(last, caught_up)},
+            "lists_per_event_during": per_event(first, last),
+            "lists_per_event_catching_up": per_event(last, caught_up),
+            "event_to_list_by_minute_sent": [probes.between(start, start + 60.0) for start in minutes],
+            "worker_rss_mb": {
+                "before": first["rss_mb"],
+                "by_minute": [max(s["rss_mb"] for s in watch.between(start, start + 60.0)) for start in minutes],
+                "most": max(sample["rss_mb"] for sample in watch.samples),
+            },
+        }
+
+
+async def send_burst(load: Load, watch: Watch, *, per_s: float, seconds: float) -> Burst:
+    """Send more than the worker can serve, and wait until it has caught up."""
     began, first = time.monotonic(), await watch.look()
-    task = asyncio.ensure_future(load.at_rate(arguments.times * per_s, arguments.seconds))
+    task = asyncio.ensure_future(load.at_rate(per_s, seconds))
     while not task.done():
         await asyncio.wait([task], timeout=10.0)
         now = watch.samples[-1]
@@ -98,46 +168,7 @@ async def overloaded(pipeline: RunningPipeline, arguments: argparse.Namespace) -
     ended, last = time.monotonic(), await watch.look()
     say("the burst is over")
     caught_up_s = await watch.until_caught_up()
-    caught_up = await watch.look()
-    after = await calm("calm after")
-    for one in tasks[1:]:
-        one.cancel()
-    while probes.n_waiting and time.monotonic() < ended + 3 * arguments.seconds:
-        await asyncio.sleep(0.1)
-    tasks[0].cancel()
-    minutes = np.arange(began, ended + caught_up_s, 60.0).tolist()
-    result = {
-        "users": arguments.users,
-        "items": arguments.items,
-        "cores": len(os.sched_getaffinity(0)),
-        "served_per_s_with_a_backlog": round(per_s),
-        "worker_cpu_ms_per_event": round(cpu_ms, 2),
-        "sent_per_s": round((last["sent"] - first["sent"]) / (ended - began)),
-        "seconds": round(ended - began),
-        "served_per_s_during": round((served(last) - served(first)) / (ended - began)),
-        "open_at_the_end": last["open"],
-        "most_open_signal_messages": max(sample["open_signals"] for sample in watch.between(began, ended)),
-        "caught_up_after_s": round(caught_up_s),
-        "served_per_s_catching_up": round((served(caught_up) - served(last)) / max(1.0, caught_up_s)),
-        "worker_cores": {"during": cores(first, last), "catching_up": cores(last, caught_up)},
-        "calm_before": before,
-        "lists_per_event_during": per_event(first, last),
-        "lists_per_event_catching_up": per_event(last, caught_up),
-        "event_to_list_by_minute_sent": [probes.between(at, at + 60.0) for at in minutes],
-        "calm_after": after,
-        "worker_rss_mb": {
-            "before": first["rss_mb"],
-            "by_minute": [max(s["rss_mb"] for s in watch.between(at, at + 60.0)) for at in minutes],
-            "most": max(sample["rss_mb"] for sample in watch.samples),
-        },
-        "rebalances": owned(pipeline) - n_owned,
-        "same_member": watch.member() == joined,
-        "probes_unanswered": probes.n_waiting,
-        "lost_events": load.n_sent + probes.n_sent - await counted(pipeline),
-    }
-    await lists.stop()
-    await producer.stop()
-    return result
+    return Burst(began, ended, caught_up_s, first, last, await watch.look())
 
 
 def served(sample: dict[str, float]) -> float:

@@ -33,8 +33,11 @@ class Saved(EncoderContract):
 
     folder: ClassVar[Path]
 
-    @pytest.fixture(autouse=True, scope="class")
-    def _folder(self, request, tmp_path_factory) -> None:
+
+@pytest.fixture(autouse=True, scope="class")
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give each class that saves a model a folder of its own."""
+    if issubclass(request.cls, Saved):
         request.cls.folder = tmp_path_factory.mktemp("models") / request.cls.__name__
 
 

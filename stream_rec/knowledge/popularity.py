@@ -12,7 +12,7 @@ import math
 
 HOUR_MS = 3_600_000
 HALF_LIVES_MS = tuple(HOUR_MS * hours for hours in (1, 6, 24, 3 * 24, 7 * 24, 30 * 24, 90 * 24))
-"""From an hour to a season: the best single one differed from log to log between 1 hour and 90 days (PEERS.md)."""
+"""From an hour to a season: the best single one differed from log to log between 1 hour and 90 days."""
 
 
 def add(sums: list[float], last_ms: int | None, timestamp_ms: int) -> tuple[list[float], int]:

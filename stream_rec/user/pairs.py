@@ -13,7 +13,7 @@ from collections import defaultdict
 from stream_rec.user.state import Entry
 
 WINDOW = 12
-"""Places; 12 did best for co-visits on the three logs (PEERS: window 12, last and recent items)."""
+"""Places; 12 did best for co-visits on the three logs (window 12, last and recent items)."""
 
 
 WEIGHTS = (0, *range(WINDOW, 0, -1), 0)

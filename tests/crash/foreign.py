@@ -1,4 +1,4 @@
-"""Another client's producer: librdkafka's, set up as the README says that it must be."""
+"""Another client's producer: librdkafka's, set up as docs/guides/other-languages.md says that it must be."""
 
 from __future__ import annotations
 

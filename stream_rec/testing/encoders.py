@@ -133,10 +133,10 @@ class EncoderContract:
         _require(of_passages >= 4, f"four texts have at least four tokens; `tokens_encoded` grew by {of_passages}")
         _require(of_queries >= 1, f"queries have tokens too; `tokens_encoded` grew by {of_queries}")
 
-    def _require_close(self, one: NDArray[np.float32], other: NDArray[np.float32], words: str) -> None:
-        np.testing.assert_allclose(other, one, atol=self.tolerance, err_msg=words)
+    def _require_close(self, one: NDArray[np.float32], other: NDArray[np.float32], message: str) -> None:
+        np.testing.assert_allclose(other, one, atol=self.tolerance, err_msg=message)
 
 
-def _require(claim: bool | np.bool_, words: str) -> None:
+def _require(claim: bool | np.bool_, message: str) -> None:
     if not claim:
-        raise AssertionError(words)
+        raise AssertionError(message)

@@ -105,10 +105,10 @@ class LearnerContract:
     def test_the_same_choices_give_the_same_head(self) -> None:
         """To the last bit."""
         one, other, inputs = self._warm(), self._warm(), draw_inputs(seed=99)
-        words = "the same choices must give the same head: seed whatever is drawn"
+        message = "the same choices must give the same head: seed whatever is drawn"
 
-        _require_equal(_copy_numbers(one), _copy_numbers(other), words)
-        _require_equal([self.score(one, inputs)], [self.score(other, inputs)], words)
+        _require_equal(_copy_numbers(one), _copy_numbers(other), message)
+        _require_equal([self.score(one, inputs)], [self.score(other, inputs)], message)
 
     def test_permuting_the_candidates_permutes_the_scores(self) -> None:
         """No position is better than another; nor does learning depend on it."""
@@ -116,12 +116,12 @@ class LearnerContract:
         head, inputs = self._warm(), draw_inputs(seed=99)
         permuted = inputs.keep(order)
         scores = np.asarray(self.score(head, inputs))
-        words = "an item's score must not depend on its position among the candidates"
-        _require_close([scores[order]], [self.score(head, permuted)], words, rtol=1e-4, atol=1e-6)
+        message = "an item's score must not depend on its position among the candidates"
+        _require_close([scores[order]], [self.score(head, permuted)], message, rtol=1e-4, atol=1e-6)
 
         straight, turned = self.learn(head, inputs, 5), self.learn(head, permuted, 2)
-        words = "what is learned of a choice must not depend on its position among the candidates"
-        _require_close(_copy_numbers(straight), _copy_numbers(turned), words, rtol=1e-3, atol=1e-5)
+        message = "what is learned of a choice must not depend on its position among the candidates"
+        _require_close(_copy_numbers(straight), _copy_numbers(turned), message, rtol=1e-3, atol=1e-5)
 
     def test_what_is_chosen_becomes_likelier(self) -> None:
         """After one step, on the same candidates."""
@@ -233,20 +233,20 @@ def _copy_numbers(head: Any) -> list[NDArray[Any]]:
     return [number.copy() for number in _numbers_in(head)]
 
 
-def _require(claim: bool | np.bool_, words: str) -> None:
+def _require(claim: bool | np.bool_, message: str) -> None:
     if not claim:
-        raise AssertionError(words)
+        raise AssertionError(message)
 
 
-def _require_equal(before: list[NDArray[Any]], after: list[NDArray[Any]], words: str) -> None:
-    _require(len(before) == len(after), words)
+def _require_equal(before: list[NDArray[Any]], after: list[NDArray[Any]], message: str) -> None:
+    _require(len(before) == len(after), message)
     for one, other in zip(before, after, strict=True):
-        np.testing.assert_array_equal(other, one, err_msg=words)
+        np.testing.assert_array_equal(other, one, err_msg=message)
 
 
 def _require_close(
-    before: list[NDArray[Any]], after: list[NDArray[Any]], words: str, *, rtol: float, atol: float
+    before: list[NDArray[Any]], after: list[NDArray[Any]], message: str, *, rtol: float, atol: float
 ) -> None:
-    _require(len(before) == len(after), words)
+    _require(len(before) == len(after), message)
     for one, other in zip(before, after, strict=True):
-        np.testing.assert_allclose(other, one, rtol=rtol, atol=atol, err_msg=words)
+        np.testing.assert_allclose(other, one, rtol=rtol, atol=atol, err_msg=message)

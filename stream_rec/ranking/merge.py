@@ -33,7 +33,7 @@ from stream_rec.errors import SettingsError, StateVersionError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUT_NAMES
 from stream_rec.ranking.fresh_choices import HALF_LIFE_EVENTS, NOTHING, FreshChoices
-from stream_rec.ranking.head import MixtureHead
+from stream_rec.ranking.head import Head, MixtureHead
 from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.ranking.policy import HeadConfig
@@ -94,8 +94,14 @@ class SharedHead:
         self._others: dict[str, Contribution] = {}
         self._arrived: dict[str, Contribution] = {}
 
-    def update(self, head: MixtureHead) -> None:
-        """Take the head after one ``teach`` as the present one."""
+    def update(self, head: Head) -> None:
+        """Take the head after one ``teach`` as the present one.
+
+        Raises:
+            TypeError: it is of another kind than the cold one.
+        """
+        if not isinstance(head, MixtureHead):
+            raise TypeError(f"a {type(head).__name__} cannot be shared")
         if head is not self.head:
             self.head = head
             self.has_learned = True

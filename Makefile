@@ -87,8 +87,8 @@ wheel: $(READY)  ## dist/*.whl, with its kernels compiled: who installs it, with
 audit: .venv/ready-light  ## known vulnerabilities of the dependencies; says so where the service cannot be reached
 	@exec $(BIN)/python deploy/security/audit.py --pip-audit "$(BIN)/uv tool run pip-audit" constraints.txt
 
-lint: .venv/ready-full  ## style
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: .venv/ready-full  ## style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 docs: .venv/ready-full  ## the documentation as a site in site/; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 exec $(BIN)/mkdocs build --strict --quiet

@@ -5,7 +5,7 @@ drawn with a seed: the same stream gives the same head. The odds it gives rank; 
 the probabilities. Candidates not chosen are only sampled, which changes all odds by the same factor, so that the
 normalized ones are right.
 
-River's models learn in place. So, unlike ``MixtureHead``, the head before ``learned`` shares its model with the head
+River's models learn in place. So, unlike ``MixtureHead``, the head before ``learn`` shares its model with the head
 after; learning must follow the scoring it belongs to; nothing can be merged between workers, or stored. For replay and
 experiments. River forgets in its own ways, so ``decay`` changes nothing.
 

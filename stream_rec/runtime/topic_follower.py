@@ -31,7 +31,8 @@ class TopicFollower(Service):
     With a mirror, of each key what was the newest when the mirror was written last, and every record since.
     """
 
-    _consumer: AIOKafkaConsumer
+    _consumer: AIOKafkaConsumer = None
+    """None until it starts: it may be stopped before."""
 
     def __init__(
         self,
@@ -83,7 +84,8 @@ class TopicFollower(Service):
 
     async def on_stop(self) -> None:
         """Leave the broker."""
-        await self._consumer.stop()
+        if self._consumer is not None:
+            await self._consumer.stop()
         if self._mirror is not None:
             async with self._writing:
                 await asyncio.get_running_loop().run_in_executor(None, self._mirror.close)

@@ -17,7 +17,9 @@ class BuildWithData(build_py):
         super().run()
         if not self.editable_mode:
             for folder in ("topics", "examples/entree_chicago"):
-                shutil.copytree(folder, Path(self.build_lib, "stream_rec/data", folder), dirs_exist_ok=True)
+                target = Path(self.build_lib, "stream_rec/data", folder)
+                shutil.rmtree(target, ignore_errors=True)  # what an earlier build left there
+                shutil.copytree(folder, target)
 
 
 setup(cmdclass={"build_py": BuildWithData})

@@ -46,7 +46,7 @@ def main() -> None:
         folder, out = arguments.logs / name, arguments.out / name
         if arguments.only and name not in arguments.only:
             if (out / "result.json").is_file():
-                results[name] = json.loads((out / "result.json").read_text())["results"]
+                results[name] = read_results(out / "result.json")
             continue
         options = ["--limit", limit, "--baselines", arguments.baselines, "--jobs", arguments.jobs, "--exploring"]
         files = ["--items", folder / "items.jsonl.gz", "--events", folder / "events.jsonl.gz"]
@@ -56,7 +56,7 @@ def main() -> None:
         ran = subprocess.run([Path(sys.executable).parent / command[0], *map(str, command[1:])], stdout=subprocess.PIPE)
         if ran.returncode:
             sys.exit(ran.returncode)
-        results[name] = json.loads((out / "result.json").read_text())["results"]
+        results[name] = read_results(out / "result.json")
     tables = (
         table_of_methods,
         table_of_slices,
@@ -70,6 +70,14 @@ def main() -> None:
         command = "python benchmarks/evaluate.py --logs LOGS --page docs/baselines.md"
         arguments.page.write_text(write_page(results, command=command), encoding="utf-8")
     print(*(table(results) for table in tables), sep="\n")
+
+
+def read_results(path: Path) -> dict[str, dict]:
+    """Return the results of one log."""
+    results = json.loads(path.read_text())["results"]
+    if any("hr" in metrics for metrics in results.values()):
+        sys.exit(f"{path} is of an older version, whose metrics have other names: run without --only")
+    return results
 
 
 def table_of_methods(results: dict[str, dict]) -> str:

@@ -20,10 +20,6 @@ WITHOUT_EVIDENCE = {
 def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
     """Return why an item is in the list: "similar to The Rink, which you viewed".
 
-    Example:
-        >>> why(Reason("similar", item_id="m-7", event_kind="view"), {"m-7": "The Rink"}.get)
-        'similar to The Rink, which you viewed'
-
     Args:
         title_of: Title of an item by its id, as the app shows it; where there is none, the id stands for it.
 

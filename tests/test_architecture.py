@@ -34,7 +34,7 @@ LAYERS = (
     ("topics", "broker"),
     ("operations", "evaluation"),
     ("snapshot",),
-    ("stages", "dashboard", "testing"),
+    ("stages", "testing"),
     ("cli",),
     ("__main__",),
 )

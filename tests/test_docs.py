@@ -151,6 +151,19 @@ def test_named_files_exist(name):
     assert [path for path in sorted(modules) if not (ROOT / "stream_rec" / path).exists()] == []
 
 
+def test_code_names_pages_that_are_there():
+    """In docstrings and messages."""
+    named = {
+        (str(path.relative_to(ROOT)), page)
+        for folder in ("stream_rec", "benchmarks", "examples", "deploy", "tests")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for page in re.findall(r"\bdocs/[\w/-]+\.md", path.read_text(encoding="utf-8"))
+    }
+
+    assert named
+    assert [(file, page) for file, page in sorted(named) if not (ROOT / page).exists()] == []
+
+
 @each_page
 def test_links_lead_somewhere(name):
     """A link within the repository names a file that is there, and a heading that is in it."""

@@ -2,7 +2,7 @@
 
 AdaGrad's steps only ever shorten. After a change of taste the weights are wrong and the steps too short to put them
 right soon. ADWIN watches the log-loss of each choice, as the head saw it before it learned; where its mean has
-risen, ``MixtureHead.decay`` lengthens the steps. What that brings, and what other detectors saw: docs/ranking.md.
+risen, ``MixtureHead.decay`` lengthens the steps. What that brings, and what other detectors saw: docs/experiments.md.
 
 Source:
     Bifet, Gavaldà. Learning from time-changing data with adaptive windowing. SDM 2007.

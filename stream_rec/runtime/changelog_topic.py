@@ -35,7 +35,8 @@ class State(NamedTuple):
 class ChangelogTopic:
     """One table's changelog, as one process sees it. ``start`` it before anything is read."""
 
-    reader: AIOKafkaConsumer
+    reader: AIOKafkaConsumer = None
+    """None until it starts: it may be stopped before."""
 
     def __init__(self, table: str, app_id: str, producer: AIOKafkaProducer, kafka: KafkaSettings) -> None:
         """Describe the topic; nothing connects yet."""
@@ -56,7 +57,8 @@ class ChangelogTopic:
 
     async def stop(self) -> None:
         """Leave the broker."""
-        await self.reader.stop()
+        if self.reader is not None:
+            await self.reader.stop()
 
     async def send(self, states: Iterable[State]) -> list[RecordMetadata]:
         """Send all; return what the broker says of each.

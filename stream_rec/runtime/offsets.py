@@ -14,7 +14,8 @@ from stream_rec.runtime.clients import new_reader
 class OffsetsAfter(Service):
     """Finds the first offset of each topic that came after a moment: the same whenever it is asked."""
 
-    _reader: AIOKafkaConsumer
+    _reader: AIOKafkaConsumer = None
+    """None until it starts: it may be stopped before."""
 
     def __init__(self, kafka: KafkaSettings, topics: Iterable[str]) -> None:
         """Describe what is asked for; nothing connects yet.
@@ -34,7 +35,8 @@ class OffsetsAfter(Service):
 
     async def on_stop(self) -> None:
         """Leave the broker."""
-        await self._reader.stop()
+        if self._reader is not None:
+            await self._reader.stop()
 
     async def __call__(self, partition: int, timestamp_ms: int) -> Mapping[str, int]:
         """Return, by topic, the first offset after ``timestamp_ms`` in this partition, or where it will be."""

@@ -1,7 +1,7 @@
 """A table: one RocksDB database for each partition that this process owns, and the changelog that outlives them all.
 
 Faust's own tables recover at a tenth of the speed, wait for ever for a last record that compaction has taken, and let a
-process that was paused overwrite its successor's states (docs/architecture.md). Here partitions are taken over
+process that was paused overwrite its successor's states (docs/concepts/exactly-once.md). Here partitions are taken over
 (``takeover.py``), and then served: read, and written to the changelog first (``changelog_writer.py``).
 """
 

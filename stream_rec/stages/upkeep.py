@@ -75,7 +75,8 @@ class Replacing(NamedTuple):
 class Upkeep(Service):
     """What one worker does to keep the lists of its users fresh."""
 
-    _reader: AIOKafkaConsumer
+    _reader: AIOKafkaConsumer = None
+    """None until it starts: it may be stopped before."""
 
     def __init__(
         self,
@@ -127,7 +128,8 @@ class Upkeep(Service):
         self._is_resting = True
         async with self._stepping:
             self._published.close()
-        await self._reader.stop()
+        if self._reader is not None:
+            await self._reader.stop()
 
     @Service.task
     async def _keep(self) -> None:

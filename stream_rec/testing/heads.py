@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUTS, Inputs
+from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.head import log_softmax
 from stream_rec.ranking.policy import HeadConfig
 
@@ -167,11 +168,18 @@ class LearnerContract:
 class HeadContract(LearnerContract):
     """What every ``stream_rec.ranking.head.Head`` keeps: ranking, explaining and drift need more than a learner."""
 
-    def test_a_head_is_a_struct(self) -> None:
-        """With a record of fresh choices, of which learning puts another into it."""
-        head = self.make()
-        is_one = isinstance(head, msgspec.Struct) and hasattr(head, "fresh_choices")
-        _require(is_one, f"a head must be a msgspec Struct with a field `fresh_choices`; came {type(head).__name__}")
+    def test_counts_of_fresh_choices_are_kept(self) -> None:
+        """In a new head, which ranks as the one of before."""
+        head, inputs = self._warm(), draw_inputs(seed=99)
+        counts = FreshChoices((1.0,) * HISTORIES, (7.0,) * HISTORIES)
+        before = head.fresh_choices
+        after = head.count_fresh(counts)
+
+        _require(after.fresh_choices == counts, f"`count_fresh` must keep the counts; came {after.fresh_choices}")
+        _require(head.fresh_choices == before, "`count_fresh` must return a new head and leave the old one as it was")
+        _require_equal(
+            [self.score(head, inputs)], [self.score(after, inputs)], "`count_fresh` must not change how all items score"
+        )
 
     def test_probabilities_add_up_to_one(self) -> None:
         """Of all candidates, and of fresh ones among themselves."""
@@ -204,7 +212,7 @@ class HeadContract(LearnerContract):
         )
 
     def test_decay_keeps_what_is_known(self) -> None:
-        """A change of taste makes a head learn faster; until it does, the ranking stands."""
+        """A change of taste makes a head learn faster: nothing that it has learned is forgotten."""
         head, inputs = self._warm(), draw_inputs(seed=99)
         decayed = head.decay(0.5)
         scores = np.asarray(self.score(decayed, inputs))

@@ -11,7 +11,7 @@ from stream_rec.stages import warm_up
 
 
 def test_how_long_it_took_is_said(caplog):
-    """Minutes on a slow machine: whoever waits should see for what. (That all is compiled: replay/test_kernels.py.)"""
+    """Minutes on a slow machine: whoever waits should see for what. (That all is compiled: tests/test_kernels.py.)"""
     with caplog.at_level(logging.INFO, "stream_rec"):
         warm_up.compile_kernels()
 

@@ -188,11 +188,11 @@ class Stale(Softmax):
         return self
 
 
-class Unstructured:
-    """Not what ``teach`` can put another record of fresh choices into."""
+class Uncounting(Softmax):
+    """Drops the counts of fresh choices that it is given."""
 
-    def __init__(self, weights, fresh):
-        self.weights, self.fresh = weights, fresh
+    def count_fresh(self, counts):
+        return self
 
 
 class Forgetful(Softmax):
@@ -223,7 +223,7 @@ NUMBERS = itertools.count()
         (Unnormalized, "test_probabilities_add_up_to_one", "must add up to 1"),
         (Uncounted, "test_the_choices_learned_are_counted", "0 and then 20"),
         (Unexplained, "test_contributions_have_a_number_for_each_input", "must have the shape"),
-        (Unstructured, "test_a_head_is_a_struct", "must be a msgspec Struct"),
+        (Uncounting, "test_counts_of_fresh_choices_are_kept", "must keep the counts"),
         (Stale, "test_fresh_choices_become_likelier_among_fresh_items", "a fresh item that was chosen"),
         (Forgetful, "test_decay_keeps_what_is_known", "must keep the number of choices"),
     ],

@@ -22,7 +22,7 @@ from numba.core import event as numba_event
 from numba.core.registry import CPUDispatcher
 
 from stream_rec.config import Settings
-from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.knowledge.bounds import KnowledgeConfig

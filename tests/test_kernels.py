@@ -23,7 +23,7 @@ import numpy as np
 from numba.core.registry import CPUDispatcher
 
 from stream_rec.config import Settings
-from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.events.item import Item
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.kernels import compile_kernels

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from stream_rec.config import Settings
-from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.pipeline import Pipeline

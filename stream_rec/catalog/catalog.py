@@ -21,7 +21,7 @@ from stream_rec.catalog.knowledge import Knowledge
 from stream_rec.catalog.reduced import Reduced
 from stream_rec.catalog.similar import SimilarItems
 from stream_rec.catalog.world import World, encoder_number
-from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.events.item import Item
 from stream_rec.knowledge.state import ItemState
 

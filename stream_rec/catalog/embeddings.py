@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
-from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.errors import DimensionMismatch
 
 

@@ -9,8 +9,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.embedding.codec import MAX_IDENTITY_BYTES
 from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.embedding.item_embedding import MAX_IDENTITY_BYTES
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable, SettingsError
 

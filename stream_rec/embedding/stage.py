@@ -9,8 +9,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.embedding.encoder import Encoder
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.embedding.text import canonical_text, content_hash
 from stream_rec.errors import EncoderUnavailable, StreamRecError
 from stream_rec.events import validate

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.config import Settings
-from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.evaluation.method import Group, World
 from stream_rec.events.item import Item
 from stream_rec.kernels import compile_kernels

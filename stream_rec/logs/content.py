@@ -11,9 +11,9 @@ import msgspec
 
 from stream_rec.errors import FileProblem
 from stream_rec.events.validate import InputLimits, Rejection
-from stream_rec.logs.file import FORMATS
+from stream_rec.logs.field_names import LOOKED_AT, is_near
 from stream_rec.logs.log import BadLine, Fields, Log
-from stream_rec.logs.names import LOOKED_AT, is_near
+from stream_rec.logs.opening import FORMATS
 
 SAMPLE_LINES = 100
 """How many lines may be unusable before a file is taken for something else than a log."""

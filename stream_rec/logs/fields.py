@@ -15,7 +15,7 @@ from stream_rec.events.interaction import KIND_OF_LABEL, Interaction, LoggedEven
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits, Rejection, check_id, check_timestamp, check_user_id
 from stream_rec.logs.cells import read_number
-from stream_rec.logs.names import EVENT_NEEDS, ITEM_NEEDS, EventFields, explain_unknown_kind, name_missing, show
+from stream_rec.logs.field_names import EVENT_NEEDS, ITEM_NEEDS, EventFields, explain_unknown_kind, name_missing, show
 
 T = TypeVar("T")
 

@@ -20,10 +20,10 @@ from stream_rec.events.interaction import LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.logs.cells import make_row_reader
+from stream_rec.logs.csv_rows import Rows, delimiter_of, next_line
+from stream_rec.logs.field_names import EVENT_NEEDS, ITEM_NEEDS, EventFields, name_missing
 from stream_rec.logs.fields import read_event_line, read_event_row, read_item_line, read_item_row
-from stream_rec.logs.file import FORMATS, HEAD_BYTES, find_header, open_file, split_header, unpack
-from stream_rec.logs.names import EVENT_NEEDS, ITEM_NEEDS, EventFields, name_missing
-from stream_rec.logs.table import Rows, delimiter_of, next_line
+from stream_rec.logs.opening import FORMATS, HEAD_BYTES, find_header, open_file, split_header, unpack
 
 T = TypeVar("T")
 

@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.embedding.encoder import Encoder, build
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.embedding.text import canonical_text, content_hash

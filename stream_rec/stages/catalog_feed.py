@@ -9,8 +9,8 @@ from aiokafka import ConsumerRecord
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
-from stream_rec.embedding import codec
-from stream_rec.embedding.codec import MalformedEmbedding
+from stream_rec.embedding import item_embedding
+from stream_rec.embedding.item_embedding import MalformedEmbedding
 from stream_rec.errors import DimensionMismatch, StateVersionError
 from stream_rec.events import validate
 from stream_rec.events.partition import Place
@@ -76,7 +76,7 @@ def take_embedding(catalog: Catalog, record: ConsumerRecord, limits: InputLimits
         catalog.delete_embedding(item_id)
     else:
         try:
-            catalog.put_embedding(item_id, codec.decode(record.value))
+            catalog.put_embedding(item_id, item_embedding.decode(record.value))
         except (MalformedEmbedding, StateVersionError, DimensionMismatch) as error:
             _warn("ignored_embedding", record, str(error))
 

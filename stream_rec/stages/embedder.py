@@ -13,9 +13,9 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 from mode import Service
 
 from stream_rec.config import Settings
-from stream_rec.embedding import codec
-from stream_rec.embedding.codec import MalformedEmbedding
+from stream_rec.embedding import item_embedding
 from stream_rec.embedding.encoder import Encoder, build
+from stream_rec.embedding.item_embedding import MalformedEmbedding
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.errors import StateVersionError
 from stream_rec.events.partition import Place
@@ -42,7 +42,7 @@ class Known(dict[str, tuple[str, bytes]]):
         """Take one record."""
         item_id = (record.key or b"").decode(errors="replace")
         try:
-            embedding = codec.decode(record.value) if record.value is not None else None
+            embedding = item_embedding.decode(record.value) if record.value is not None else None
         except (MalformedEmbedding, StateVersionError):
             embedding = None  # to be made anew
         if embedding is None:
@@ -76,7 +76,9 @@ class EmbeddingStage:
         )
         kafka = self._settings.kafka
         topic = kafka.topic("item-embeddings")
-        sends = [Send(topic, item_id.encode(), codec.encode(embedding)) for item_id, embedding in result.embeddings]
+        sends = [
+            Send(topic, item_id.encode(), item_embedding.encode(embedding)) for item_id, embedding in result.embeddings
+        ]
         sends += [Send(topic, item_id.encode(), None) for item_id in result.tombstones]
         sends += [reject(batch.messages[index], rejection, kafka) for index, rejection in result.rejections]
         await batch.commit(sends=sends)

@@ -23,7 +23,7 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.world import UNKNOWN, World
 from stream_rec.config import Settings
 from stream_rec.events.slate import DEFAULT_LIST, AsOf, Slate
-from stream_rec.stages.cells import Cells
+from stream_rec.stages.cell_file import CellFile
 from stream_rec.upkeep.edit import remove_items
 from stream_rec.upkeep.shown import UNHEARD_OF, Shown
 
@@ -85,7 +85,7 @@ class PublishedPartition:
         self.n_unkept = 0
         """Lists that could not be kept: not to be read, or too large."""
         self._catalog = catalog
-        self._cells = Cells(directory, ITEM_BYTES * n)
+        self._cells = CellFile(directory, ITEM_BYTES * n)
         self._forgotten: set[bytes] = set()
         """Users who were forgotten before the reading of the topic had come to an end."""
 

@@ -19,8 +19,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.embedding.codec import MAX_IDENTITY_BYTES
 from stream_rec.embedding.encoder import Encoder
+from stream_rec.embedding.item_embedding import MAX_IDENTITY_BYTES
 
 TEXTS = ["red wine", "a garden hose of twenty metres, green, with a brass nozzle", "", "Café 红酒 🍷", "red wine"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.events.item import Item
 from stream_rec.knowledge import popularity, visits
 from stream_rec.knowledge.state import ItemState

@@ -9,7 +9,7 @@ import pytest
 from stream_rec.catalog import world as worlds
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.world import UNKNOWN, World, find_outdated
-from stream_rec.embedding.codec import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.events.item import Item
 
 NOW = World(7, 100, 200)

@@ -16,8 +16,8 @@ import pytest
 
 from stream_rec.catalog import factors
 from stream_rec.catalog.factors import MalformedShift
-from stream_rec.embedding import codec
-from stream_rec.embedding.codec import MalformedEmbedding
+from stream_rec.embedding import item_embedding
+from stream_rec.embedding.item_embedding import MalformedEmbedding
 from stream_rec.errors import StateVersionError
 from stream_rec.events.receipt import Receipt
 from stream_rec.knowledge import signal as signals
@@ -143,7 +143,7 @@ def test_signals(version: int, users: tuple[int, int], again: bool):
 
 def test_an_embedding():
     """A unit vector in half precision."""
-    embedding = codec.decode(read("embedding-1"))
+    embedding = item_embedding.decode(read("embedding-1"))
 
     assert (embedding.encoder, embedding.content_hash) == ("minilm@abc", bytes(range(16)))
     assert embedding.vector.tolist() == pytest.approx([0.6, -0.8, 0.0], abs=5e-4)
@@ -201,7 +201,7 @@ def test_a_receipt():
         (f"item-state-{item_state.VERSION}", lambda data: item_state.encode(item_state.decode(data))),
         (f"seen-{seen.VERSION}", lambda data: seen.encode(seen.decode(data))),
         (f"signals-{signals.VERSION}", lambda data: signals.encode(signals.decode(data))),
-        (f"embedding-{codec.VERSION}", lambda data: codec.encode(codec.decode(data))),
+        (f"embedding-{item_embedding.VERSION}", lambda data: item_embedding.encode(item_embedding.decode(data))),
         (f"contribution-{merge.VERSION}", lambda data: merge.encode(read_contribution(data), FINGERPRINT)),
         (f"shift-{factors.VERSION}", lambda data: factors.encode(factors.decode(data))),
         (f"forgotten-{forgotten.VERSION}", lambda data: forgotten.encode(forgotten.decode(data))),
@@ -219,7 +219,7 @@ NEWER = (
     (item_state.decode, "item-state", item_state.VERSION, 1),
     (seen.decode, "seen", seen.VERSION, 1),
     (signals.decode, "signals", signals.VERSION, 1),
-    (codec.decode, "embedding", codec.VERSION, 0),
+    (item_embedding.decode, "embedding", item_embedding.VERSION, 0),
     (read_contribution, "contribution", merge.VERSION, 0),
     (factors.decode, "shift", factors.VERSION, 0),
     (forgotten.decode, "forgotten", forgotten.VERSION, 1),

@@ -11,7 +11,7 @@ import time
 
 import msgspec
 
-from stream_rec.embedding import codec
+from stream_rec.embedding import item_embedding
 from stream_rec.embedding.encoder import build
 from stream_rec.embedding.text import HASH_BYTES
 from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind, LoggedEvent
@@ -73,7 +73,7 @@ def bad_embeddings(rig: Rig, rng: random.Random) -> None:
     rig.strike()
     head = identity.encode() + b"h" * HASH_BYTES
     for number, (dimensions, element) in enumerate([(8, b"\x00\x3c"), (256, b"\x00\x7e"), (256, b"\x00\x00")]):
-        value = struct.pack("<BHH", codec.VERSION, len(identity), dimensions) + head + element * dimensions
+        value = struct.pack("<BHH", item_embedding.VERSION, len(identity), dimensions) + head + element * dimensions
         _put_and_take_back(rig, "item-embeddings", b"bad-%d" % number, value)
     _put_and_take_back(rig, "item-embeddings", b"bad-bytes", rng.randbytes(600))
 

@@ -101,7 +101,7 @@ def test_tokens_are_counted_up_to_the_limit():
 def test_the_core_loads_without_torch():
     """Workers and the replay need neither torch nor transformers."""
     code = (
-        "import sys, stream_rec.embedding.encoder, stream_rec.embedding.stage, stream_rec.embedding.codec;"
+        "import sys, stream_rec.embedding.encoder, stream_rec.embedding.stage, stream_rec.embedding.item_embedding;"
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'faust')))"
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from stream_rec.embedding import codec
+from stream_rec.embedding import item_embedding
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.events import validate
@@ -151,7 +151,7 @@ def take_item(world: World, record: tuple[bytes | None, bytes]) -> bool:
     result = embed([ItemRecord(*record)], {}, _ENCODER, LIMITS)
     assert all(isinstance(rejection, Rejection) for _, rejection in result.rejections)
     for _, embedding in result.embeddings:
-        codec.decode(codec.encode(embedding))
+        item_embedding.decode(item_embedding.encode(embedding))
     item = validate.item(key, value, limits=LIMITS)
     if isinstance(item, Rejection):
         msgspec.json.encode(item)

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream_rec.catalog import factors
-from stream_rec.embedding import codec
+from stream_rec.embedding import item_embedding
 from stream_rec.errors import StateVersionError
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
@@ -29,7 +29,7 @@ from tests.fuzz.valid import COLD, OF
 from tests.fuzz.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of numbers that are then refused
-NAMED = (StateVersionError, codec.MalformedEmbedding, merge.MalformedContribution, factors.MalformedShift)
+NAMED = (StateVersionError, item_embedding.MalformedEmbedding, merge.MalformedContribution, factors.MalformedShift)
 
 
 @pytest.mark.slow
@@ -67,7 +67,7 @@ LONG = (b"\xdb", b"\xc6", b"\xdd", b"\xdf", b"\xc9")
         (user_state.decode, user_state.encode(user_state.COLD)),
         (item_state.decode, item_state.encode(item_state.UNSEEN)),
         (signals.decode, signals.encode([signals.Signal("i", 0, 0, 0)])),
-        (lambda data: codec.decode(data), b"\1\xff\xff\xff\xff" + bytes(60)),
+        (lambda data: item_embedding.decode(data), b"\1\xff\xff\xff\xff" + bytes(60)),
         (lambda data: merge.decode(data, COLD, OF), b"\1" + OF + b"\xff" * 60),
     ],
 )

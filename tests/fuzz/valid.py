@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from stream_rec.catalog import factors
-from stream_rec.embedding import codec
+from stream_rec.embedding import item_embedding
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import state as item_state
@@ -98,7 +98,9 @@ def valid_meta(random: Random) -> bytes:
 def valid_embedding(random: Random) -> bytes:
     vector = _noise(random).normal(size=8).astype(np.float32)
     encoder = random.choice(("hashing@8", "hashing@8", "other@1"))
-    return codec.encode(codec.ItemEmbedding(encoder, random.randbytes(16), vector / np.linalg.norm(vector)))
+    return item_embedding.encode(
+        item_embedding.ItemEmbedding(encoder, random.randbytes(16), vector / np.linalg.norm(vector))
+    )
 
 
 def valid_contribution(random: Random) -> bytes:

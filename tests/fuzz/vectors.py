@@ -10,8 +10,8 @@ import numpy as np
 
 from stream_rec.catalog import factors
 from stream_rec.catalog.factors import MalformedShift
-from stream_rec.embedding import codec
-from stream_rec.embedding.codec import MalformedEmbedding
+from stream_rec.embedding import item_embedding
+from stream_rec.embedding.item_embedding import MalformedEmbedding
 from stream_rec.errors import DimensionMismatch, StateVersionError
 from stream_rec.events.interaction import Kind
 from stream_rec.ranking import merge
@@ -52,11 +52,11 @@ with np.errstate(over="ignore"):
 
 def take_embedding(world: World, data: bytes) -> bool:
     try:
-        embedding = codec.decode(data)
+        embedding = item_embedding.decode(data)
     except (MalformedEmbedding, StateVersionError):
         return False
     assert abs(float(np.linalg.norm(embedding.vector)) - 1) < 1e-3
-    again = codec.decode(codec.encode(embedding))
+    again = item_embedding.decode(item_embedding.encode(embedding))
     assert (again.encoder, again.content_hash) == (embedding.encoder, embedding.content_hash)
     try:
         world.catalog.put_embedding("i1", embedding)

@@ -13,7 +13,7 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.client import view
 from stream_rec.client.view import RecommendationsView
 from stream_rec.config import Settings
-from stream_rec.embedding import codec
+from stream_rec.embedding import item_embedding
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.slate import Slate
@@ -42,7 +42,7 @@ class World:
             self.catalog.put_item(Item(item_id, title=f"thing {item_id}", category=f"c{number % 3}"))
             self.catalog.put_knowledge(item_id, valid_knowledge(Random(number)))
         for item_id in ITEMS[:8]:
-            self.catalog.put_embedding(item_id, codec.decode(valid_embedding(Random(item_id))))
+            self.catalog.put_embedding(item_id, item_embedding.decode(valid_embedding(Random(item_id))))
         self.catalog.factors.choose(np.arange(len(ITEMS)))
         self.user = valid_user(Random(5))
         self.view = _view()

@@ -15,7 +15,7 @@ from kafka.protocol.consumer import OffsetSpec
 from stream_rec.client.connect import connect
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings
-from stream_rec.embedding import codec
+from stream_rec.embedding import item_embedding
 from stream_rec.embedding.text import canonical_text, content_hash
 from stream_rec.events.interaction import KIND_OF_TOPIC, LoggedEvent
 from stream_rec.events.item import Item
@@ -181,7 +181,7 @@ def assert_rejected_exactly(
 def assert_all_embedded(running: RunningPipeline, items: Iterable[Item]) -> None:
     """Assert that every item has an embedding of its newest text."""
     found = {
-        item_id: codec.decode(value).content_hash
+        item_id: item_embedding.decode(value).content_hash
         for item_id, value in running.read_compacted("item-embeddings").items()
     }
     wanted = {item.item_id: content_hash(canonical_text(item)) for item in items}

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from stream_rec.client import RecommendationsView
-from stream_rec.embedding import codec
+from stream_rec.embedding import item_embedding
 from stream_rec.events.item import Item
 from stream_rec.events.slate import DEFAULT_LIST
 from stream_rec.testing.pipeline import RunningPipeline
@@ -24,7 +24,7 @@ def in_list(view: RecommendationsView, user_id: str) -> list[str]:
 
 def encoders(running: RunningPipeline) -> set[str]:
     """The encoders that the present embeddings come from."""
-    return {codec.decode(value).encoder for value in running.read_compacted("item-embeddings").values()}
+    return {item_embedding.decode(value).encoder for value in running.read_compacted("item-embeddings").values()}
 
 
 def test_items_come_and_go_and_encoders_change(bootstrap: str) -> None:

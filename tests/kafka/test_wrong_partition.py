@@ -11,7 +11,7 @@ from kafka import KafkaProducer
 
 from stream_rec.cli import cli
 from stream_rec.client.connect import connect
-from stream_rec.embedding import codec
+from stream_rec.embedding import item_embedding
 from stream_rec.embedding.text import content_hash
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.partition import partition_of
@@ -67,7 +67,7 @@ def test_what_came_to_a_wrong_partition_is_rejected_and_sent_right(bootstrap: st
         wait_until(lambda: set(running.read_compacted("item-embeddings")) == {"i0", "i1"})
         as_taken = sorted(log, key=lambda logged: int(logged.event.event_id[1:]) % 2)
         assert_same_as(running, replayed(running.settings, as_taken))
-        newest = codec.decode(running.read_compacted("item-embeddings")["i0"])
+        newest = item_embedding.decode(running.read_compacted("item-embeddings")["i0"])
         assert newest.content_hash == content_hash("new")
 
         request = json.dumps({"user_id": "user-1", "timestamp_ms": 1_700_000_000_000, "request_id": "r1"}).encode()

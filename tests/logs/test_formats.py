@@ -15,8 +15,8 @@ from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
 from stream_rec.logs.content import find_content
+from stream_rec.logs.field_names import EventFields
 from stream_rec.logs.log import read_events, read_items
-from stream_rec.logs.names import EventFields
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/formats.md").read_text(encoding="utf-8")
 LIMITS = InputLimits()
@@ -93,7 +93,12 @@ def test_every_field_is_described():
 
 @pytest.mark.parametrize(
     "path",
-    ["stream_rec/logs/fields.py", "stream_rec/logs/cells.py", "stream_rec/logs/table.py", "stream_rec/cli/produce.py"],
+    [
+        "stream_rec/logs/fields.py",
+        "stream_rec/logs/cells.py",
+        "stream_rec/logs/csv_rows.py",
+        "stream_rec/cli/produce.py",
+    ],
 )
 def test_every_reason_is_described(path):
     """Each word by which bad lines are counted is on the page."""

@@ -18,8 +18,8 @@ import numpy as np
 
 from stream_rec.catalog.bpr import FARTHEST
 from stream_rec.config import Settings
-from stream_rec.embedding.codec import ItemEmbedding
 from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.embedding.text import canonical_text
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.logs.log import read_events, read_items

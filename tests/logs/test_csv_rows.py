@@ -12,8 +12,8 @@ from stream_rec.errors import FileProblem
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.logs.content import find_content
+from stream_rec.logs.csv_rows import Rows, delimiter_of
 from stream_rec.logs.log import BadLine, Log, read_events, read_items
-from stream_rec.logs.table import Rows, delimiter_of
 
 LIMITS = InputLimits()
 NOW_MS = 1_700_000_000_000

@@ -8,8 +8,8 @@ import io
 from pathlib import Path
 
 from stream_rec.errors import FileProblem
-from stream_rec.logs.names import EVENT_NEEDS, ITEM_NEEDS, is_near
-from stream_rec.logs.table import delimiter_of
+from stream_rec.logs.csv_rows import delimiter_of
+from stream_rec.logs.field_names import EVENT_NEEDS, ITEM_NEEDS, is_near
 
 GZIP_MAGIC = b"\x1f\x8b"
 HEAD_BYTES = 4096

@@ -17,7 +17,7 @@ import numpy as np
 from stream_rec.catalog.arrays import grow
 
 
-class Cells:
+class CellFile:
     """Values of at most ``cell_bytes`` by number."""
 
     def __init__(self, directory: Path, cell_bytes: int) -> None:

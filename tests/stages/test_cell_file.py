@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.stages.cells import Cells
+from stream_rec.stages.cell_file import CellFile
 
 
-def content(cells: Cells) -> bytes:
+def content(cells: CellFile) -> bytes:
     return os.pread(cells._file.fileno(), 1 << 20, 0)
 
 
 def test_each_number_has_its_value(tmp_path: Path):
     """Shorter and longer ones after one another; none where none was put."""
-    cells = Cells(tmp_path, 100)
+    cells = CellFile(tmp_path, 100)
     for number in (3, 0, 2000):
         for length in (10, 100, 1, 50):
             cells.put(number, bytes([65 + number % 26]) * length)
@@ -28,7 +28,7 @@ def test_each_number_has_its_value(tmp_path: Path):
 
 def test_what_is_taken_away_is_gone_from_the_disk(tmp_path: Path):
     """So is the end of a longer value before."""
-    cells = Cells(tmp_path, 100)
+    cells = CellFile(tmp_path, 100)
     cells.put(1, b"to-be-forgotten" * 6)
     cells.put(1, b"short")
     assert b"forgotten" not in content(cells)
@@ -41,7 +41,7 @@ def test_what_is_taken_away_is_gone_from_the_disk(tmp_path: Path):
 
 def test_no_file_is_left(tmp_path: Path):
     """It has no name from the beginning: a process that is killed leaves nothing."""
-    cells = Cells(tmp_path / "new", 100)
+    cells = CellFile(tmp_path / "new", 100)
     cells.put(0, b"x")
     assert list((tmp_path / "new").iterdir()) == []
     cells.close()

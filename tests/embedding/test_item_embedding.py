@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rec.embedding.codec import ItemEmbedding, MalformedEmbedding, decode, encode
+from stream_rec.embedding.item_embedding import ItemEmbedding, MalformedEmbedding, decode, encode
 from stream_rec.errors import StateVersionError
 
 VECTOR = np.array([0.6, 0.8], np.float32)

@@ -109,7 +109,7 @@ def test_ctrl_c_says_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stream_rec.cli.reading.embedded", interrupted)
+    monkeypatch.setattr("stream_rec.cli.reading.embed_items", interrupted)
     more = ["--baselines", "none"] if command == "evaluate" else ["--out", str(tmp_path / "lists")]
     result = CliRunner().invoke(cli, [command, "--items", __file__, "--events", __file__, *more])
 

@@ -55,7 +55,7 @@ def test_history_after_and_beside_live_events(bootstrap: str, tmp_path: Path) ->
             return sum(bool(record.headers) for topic in KIND_OF_TOPIC for record in read(running, topic))
 
         send(producer, seam)
-        first = subprocess.Popen(command)
+        first = subprocess.Popen([*command, "--rate", "10"])  # else it may have sent all before it is killed
         wait_until(lambda: n_backfilled() >= 40)
         first.kill()
         first.wait()

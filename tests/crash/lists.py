@@ -50,7 +50,7 @@ class Lists(threading.Thread):
         return absence
 
     def delivered(self, topic: str, key: bytes, offset: int) -> None:
-        """Take notice that the broker has a record. For ``EventProducer``."""
+        """Count a record that the broker has. For ``EventProducer``."""
         if topic == self._kafka.topic("items"):
             return
         partition = partition_of(key, self._kafka.partitions)

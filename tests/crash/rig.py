@@ -115,7 +115,7 @@ class Rig:
         return self.running.directory / "worker" / worker
 
     def strike(self) -> None:
-        """Take notice that harm begins now: from here on it is measured how long users have no lists."""
+        """Begin to measure how long users have no lists."""
         self.strikes[threading.current_thread().name].append(self.lists.expect())
 
     def pause(self, seconds: float) -> None:

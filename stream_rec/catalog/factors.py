@@ -86,8 +86,8 @@ class Factors:
 
     def choose(self, rows: NDArray[np.int64]) -> None:
         """Put what was chosen into the pool."""
-        indexes = np.arange(self.n_choices, self.n_choices + len(rows)) % POOL
-        self.pool[indexes] = rows
+        indices = np.arange(self.n_choices, self.n_choices + len(rows)) % POOL
+        self.pool[indices] = rows
         self.n_choices += len(rows)
 
     def mark_shifted(self, rows: NDArray[np.int64]) -> None:

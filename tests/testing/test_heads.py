@@ -33,9 +33,9 @@ class Softmax(Struct, frozen=True):
         """Return the log-probabilities among fresh items."""
         return log_softmax(inputs.items @ self.fresh)
 
-    def contributions(self, scored: Scored, indexes: np.ndarray) -> np.ndarray:
+    def contributions(self, scored: Scored, indices: np.ndarray) -> np.ndarray:
         """Return each input times its weight."""
-        return scored.inputs.items[indexes] * self.weights
+        return scored.inputs.items[indices] * self.weights
 
     def learn(self, scored: Scored, chosen: np.ndarray, weights: np.ndarray, config: HeadConfig) -> Softmax:
         """Take a step of gradient ascent."""
@@ -177,8 +177,8 @@ class Uncounted(Softmax):
 class Unexplained(Softmax):
     """One number a candidate."""
 
-    def contributions(self, scored, indexes):
-        return super().contributions(scored, indexes).sum(axis=1)
+    def contributions(self, scored, indices):
+        return super().contributions(scored, indices).sum(axis=1)
 
 
 class Stale(Softmax):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "sizes.py": "WIDTH = 3\nSHARES = (0.5, 0.25)\n",
     "inner.py": """

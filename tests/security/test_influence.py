@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pytest
 
 from stream_rec.catalog.bpr import FARTHEST
 from stream_rec.config import Settings
@@ -24,6 +25,8 @@ from stream_rec.embedding.text import canonical_text
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.logs.log import read_events, read_items
 from stream_rec.pipeline import Pipeline
+
+pytestmark = pytest.mark.slow
 
 LOG = Path(__file__).parents[2] / "examples" / "entree_chicago"
 LATER_MS = 2_000_000_000_000

@@ -212,6 +212,7 @@ def favourites(rng: random.Random) -> Iterator[tuple[str, int]]:
         yield f"u{user}", rng.choice(own[user]) if rng.random() < 0.8 else rng.randrange(40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", [followed_cycle, favourites])
 def test_a_pattern_is_learned(pattern):
     """Predicted before each of 900 events: ndcg@10 of the last 450 is far above that of the most popular items."""

@@ -30,6 +30,7 @@ def assert_exact(catalog: Catalog) -> None:
         assert (vectors[rows] @ vectors[row]).tolist() == pytest.approx(similarities.tolist(), abs=1e-5)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32), n=st.sampled_from([4, 30, 70]))
 def test_any_sequence_of_changes_gives_the_exact_neighbours(seed, n):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.command import NOWHERE, command
+
+pytestmark = pytest.mark.slow
 
 
 def test_what_is_compiled_already_is_only_named(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ import pytest
 from tests.command import CLEAN
 from tests.evaluation.logs import many_rows, write_events, write_items
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_nothing_of_an_evaluation_is_left(tmp_path: Path, number: int):

@@ -35,6 +35,7 @@ def test_the_sdk_is_light():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("client", [EventProducer, RecommendationsView])
 def test_a_port_that_never_answers_is_given_up_within_ten_seconds(client: type):
     """A listener that is no Kafka does not hang an app, and no thread is left behind."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import pytest
+
 from stream_rec.config import Settings, redact
 from stream_rec.evaluation.report import render_page
 from stream_rec.evaluation.trials import Failed
 from tests.evaluation.test_evaluation import CHOSEN, GOOD, LISTS, OBSERVED, evaluation, finished
+
+pytestmark = pytest.mark.slow
 
 VOID = {"meta", "br", "path", "use", "rect", "line"}
 

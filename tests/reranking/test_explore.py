@@ -41,6 +41,7 @@ def shown(draws: int, n: int, share: float, *, ranked=RANKED, arms=ARMS, seed: i
         (6, 0.4, RANKED[:2], ARMS),  # a ranking too short for its slots
     ],
 )
+@pytest.mark.slow
 def test_propensities_are_frequencies(n, share, ranked, arms):
     """In 20,000 lists each item is as often as its propensity says, within 4.5 binomial standard deviations."""
     draws = 20_000

@@ -144,6 +144,7 @@ def test_a_broker_that_says_it_has_no_coordinator_yet_is_waited_for(app: FakeApp
     assert "though a broker answers" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ill", ["lost", "mute", "never ready", "stopping"])
 def test_a_starved_process_is_not_ended_and_a_broken_one_is_once_it_runs(app: FakeApp, ill: str) -> None:
     """All limits are of running time: without CPU none comes nearer, and with it all are kept."""

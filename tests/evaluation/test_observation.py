@@ -19,6 +19,8 @@ from stream_rec.ranking.policy import RankingConfig
 from stream_rec.retrieval.candidates import FRESH, NEIGHBOURS, REPEAT, SIMILAR, TRENDING
 from tests.evaluation.logs import experiment_on, many_rows, scanned
 
+pytestmark = pytest.mark.slow
+
 ITEMS = [Item(f"i{n}", category="even" if n % 2 == 0 else "odd") for n in range(30)]
 ROWS = [(user, f"i{(7 * n + 3 * int(user[1:])) % 30}", at) for n, (user, _, at) in enumerate(many_rows(150))]
 """Other items than ``many_rows`` has: all of them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 
 from stream_rec.evaluation.baselines import BASELINES
 from stream_rec.evaluation.experiment import Experiment
@@ -21,6 +22,8 @@ from tests.evaluation.logs import (
     scanned,
     ticking,
 )
+
+pytestmark = pytest.mark.slow
 
 
 def ran(tmp_path, factories, observers=None, **options):

@@ -20,6 +20,8 @@ from stream_rec.events.validate import InputLimits
 from stream_rec.replay import vector_cache
 from stream_rec.replay.embedded import ITEMS_AT_ONCE, MOST_UNKEPT, EmbeddedItems, embed_items
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = EmbedderSettings(encoder="hashing", hashing_dimensions=16)
 ITEMS = [Item("a", title="red lamp"), Item("b"), Item("c", title="blue lamp"), Item("d", title="red lamp")]
 

@@ -13,6 +13,8 @@ from stream_rec.evaluation.baselines import BASELINES
 from stream_rec.evaluation.method import Group, Method, World
 from tests.evaluation.baselines.worlds import HOUR_MS, group, shown, taught, world
 
+pytestmark = pytest.mark.slow
+
 N_USERS, N_ITEMS, N_UNLISTED, N_WARM = 8, 30, 3, 40
 LEAVES_OUT_TAKEN = {"decayed_popularity_minus_taken"}
 NEEDS = {"als": "implicit", "ease": "scipy"}

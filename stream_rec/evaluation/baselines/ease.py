@@ -65,16 +65,16 @@ class Ease:
         self._n_rows = 0
         self._items = np.zeros(0, np.int64)
         """Those that take part, in the order of the rows of ``_weights``."""
-        self._place_of = np.full(world.n_items, -1)
+        self._index_of = np.full(world.n_items, -1)
         self._weights: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
     def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the items with positive scores, then popular ones."""
         scores = np.zeros(self._world.n_items, np.float32)
         own, _ = self._history.own(user)
-        places = self._place_of[own]
-        is_in = places >= 0
-        scores[self._items] = fade(self._settings.recency, len(own))[is_in] @ self._weights[places[is_in]]
+        indices = self._index_of[own]
+        is_in = indices >= 0
+        scores[self._items] = fade(self._settings.recency, len(own))[is_in] @ self._weights[indices[is_in]]
         return fill(scores, self._fallback.levels(user), n)
 
     def learn(self, group: Group) -> None:
@@ -97,13 +97,13 @@ class Ease:
         rows, items = np.divmod(pairs, self._world.n_items)
         counts = np.bincount(items, minlength=self._world.n_items)
         self._items = np.argsort(-counts, kind="stable")[: min(MOST_ITEMS, np.count_nonzero(counts))]
-        self._place_of[:] = -1
-        self._place_of[self._items] = np.arange(len(self._items))
+        self._index_of[:] = -1
+        self._index_of[self._items] = np.arange(len(self._items))
 
-        places = self._place_of[items]
-        is_in = places >= 0
+        indices = self._index_of[items]
+        is_in = indices >= 0
         ones = np.ones(np.count_nonzero(is_in), np.float32)
-        x = self._csr_matrix((ones, (rows[is_in], places[is_in])), (self._n_rows, len(self._items)))
+        x = self._csr_matrix((ones, (rows[is_in], indices[is_in])), (self._n_rows, len(self._items)))
         gram = (x.T @ x).toarray() + self._settings.regularization * np.eye(len(self._items), dtype=np.float32)
         p = self._invert(gram)
         self._weights = -p / p.diagonal()

@@ -94,4 +94,4 @@ docs: .venv/ready-full  ## the documentation as a site in site/; a broken link f
 	@NO_MKDOCS_2_WARNING=1 exec $(BIN)/mkdocs build --strict --quiet
 
 clean:  ## remove .venv and what runs leave behind
-	@rm -rf .venv .stream-rec build dist site .pytest_cache .hypothesis .ruff_cache
+	@rm -rf .venv .stream-rec build dist site .pytest_cache .hypothesis .ruff_cache .mypy_cache

@@ -124,6 +124,14 @@ def _exchange(
 
 
 @kernel()
+def _drop(rows: NDArray[np.int32], times: NDArray[np.float64], slot: int, index: int, n: int) -> None:
+    """Close the gap that the visit at ``index`` leaves among the first ``n`` of a user. Arrays as of ``_exchange``."""
+    for later in range(index + 1, n):
+        rows[slot, later - 1] = rows[slot, later]
+        times[slot, later - 1] = times[slot, later]
+
+
+@kernel()
 def _come(
     of_item: NDArray[np.int32],
     n_of_item: NDArray[np.int32],
@@ -141,9 +149,7 @@ def _come(
     if n == room:
         if seen_ms <= times[slot, 0]:
             return
-        for index in range(1, n):  # the oldest leaves
-            rows[slot, index - 1] = rows[slot, index]
-            times[slot, index - 1] = times[slot, index]
+        _drop(rows, times, slot, 0, n)
         n -= 1
     index = n
     while index > 0 and times[slot, index - 1] > seen_ms:
@@ -174,8 +180,6 @@ def _leave(
     n = n_rows[slot]
     for index in range(n):
         if rows[slot, index] == row:
-            for later in range(index + 1, n):
-                rows[slot, later - 1] = rows[slot, later]
-                times[slot, later - 1] = times[slot, later]
+            _drop(rows, times, slot, index, n)
             n_rows[slot] = n - 1
             break

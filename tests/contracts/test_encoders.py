@@ -9,6 +9,7 @@ import pytest
 
 from stream_rec.embedding.encoder import Encoder
 from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.embedding.random_encoder import RandomEncoder
 from stream_rec.testing.encoders import EncoderContract
 from tests.embedding import models
 
@@ -18,6 +19,13 @@ class TestHashing(EncoderContract):
 
     def make(self) -> Encoder:
         return HashingEncoder(dimensions=128)
+
+
+class TestRandom(EncoderContract):
+    """The control of an evaluation."""
+
+    def make(self) -> Encoder:
+        return RandomEncoder()
 
 
 @pytest.mark.model

@@ -17,7 +17,7 @@ UNIT := not kafka and not model and not interop and not container and not gpu an
 
 # pip and uv bring lists of authorities of their own; that of a company's proxy is on the system's alone.
 export UV_SYSTEM_CERTS ?= true
-CERTS := $(shell $(PYTHON) stream_rec/broker/certificates.py 2>/dev/null)
+CERTS := $(shell $(PYTHON) stream_rec/certificates.py 2>/dev/null)
 ifneq ($(CERTS),)
 export PIP_CERT ?= $(CERTS)
 endif

@@ -12,7 +12,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "stream_rec"
 LAYERS = (
-    ("errors", "addresses", "names", "kernel", "kafka_settings", "stop_signals", "private_folder", "package_data"),
+    (
+        *("errors", "addresses", "names", "kernel", "kafka_settings", "stop_signals", "private_folder", "package_data"),
+        *("certificates", "file_lock"),
+    ),
     ("events",),
     ("runtime",),
     ("explain",),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -107,20 +105,6 @@ def choose_ports(data_dir: Path, *, client: int, controller: int, preferred: int
         logger.warning("broker_port_changed was=%d now=%d", kept.client, ports.client)
     _write(data_dir / "ports.json", ports)
     return ports
-
-
-@contextlib.contextmanager
-def only_one(lock: Path, *, waiting_for: str) -> Iterator[None]:
-    """Hold ``lock`` while the block runs; a second caller waits, and says for what."""
-    if not lock.parent.exists():
-        make_private(lock.parent)
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info("waiting_for_another_process for=%s lock=%s", waiting_for, lock)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

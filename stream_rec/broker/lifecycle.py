@@ -10,12 +10,13 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from stream_rec.broker.data_dir import BrokerState, forget_state, is_running, only_one, read_state
+from stream_rec.broker.data_dir import BrokerState, forget_state, is_running, read_state
 from stream_rec.broker.find import external_bootstrap
 from stream_rec.broker.local import await_answer, start_local, stop_local
 from stream_rec.client.reachable import answers, require_answering
 from stream_rec.config import BrokerSettings, Settings
 from stream_rec.errors import StreamRecError
+from stream_rec.file_lock import only_one
 
 logger = logging.getLogger(__name__)
 

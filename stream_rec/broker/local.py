@@ -15,7 +15,6 @@ from pathlib import Path
 
 import psutil
 
-from stream_rec.broker.certificates import REMEDY, is_about_trust, trust_the_system
 from stream_rec.broker.data_dir import (
     HOST,
     BrokerState,
@@ -23,12 +22,13 @@ from stream_rec.broker.data_dir import (
     choose_ports,
     forget_state,
     live_process,
-    only_one,
     write_state,
 )
+from stream_rec.certificates import REMEDY, is_about_trust, trust_the_system
 from stream_rec.client.reachable import answers
 from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable
+from stream_rec.file_lock import only_one
 from stream_rec.private_folder import make_private, shut_others_out
 
 LOGGING = "org.slf4j:slf4j-simple:1.7.36"

@@ -3,8 +3,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -16,7 +14,6 @@ from stream_rec.broker.data_dir import (
     forget_state,
     is_running,
     live_process,
-    only_one,
     read_state,
     write_state,
 )
@@ -142,33 +139,3 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path):
         choose_ports(tmp_path, client=server.getsockname()[1], controller=0)
 
     assert not (tmp_path / "ports.json").exists()
-
-
-def test_a_lock_lets_one_in_at_a_time(tmp_path: Path):
-    """The second caller of two enters when the first has left."""
-    entered = threading.Event()
-
-    def second() -> None:
-        with only_one(tmp_path / "lock", waiting_for="test"):
-            entered.set()
-
-    thread = threading.Thread(target=second)
-    with only_one(tmp_path / "lock", waiting_for="test"):
-        thread.start()
-        assert not entered.wait(0.2)
-    thread.join(10)
-    assert entered.is_set()
-
-
-def test_a_lock_ends_with_its_process(tmp_path: Path):
-    """A start that was killed does not lock out the next one."""
-    code = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX); print(flush=True); input()"
-    with subprocess.Popen(
-        ["python3", "-c", code, str(tmp_path / "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as holder:
-        holder.stdout.readline()
-        holder.kill()
-
-    began = time.monotonic()
-    with only_one(tmp_path / "lock", waiting_for="test"):
-        assert time.monotonic() - began < 5

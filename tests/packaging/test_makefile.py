@@ -25,7 +25,7 @@ def copy(tmp_path: Path) -> Path:
     """The Makefile with what it asks, and what `make setup` goes by, in a folder of its own."""
     if shutil.which("make") is None:
         pytest.skip("no make")
-    for name in ("Makefile", "stream_rec/broker/certificates.py"):
+    for name in ("Makefile", "stream_rec/certificates.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("pyproject.toml", "constraints.txt"):

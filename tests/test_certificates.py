@@ -13,8 +13,8 @@ from shutil import which
 import pytest
 
 from stream_rec.broker import local
-from stream_rec.broker.certificates import GIVEN, system_authorities
 from stream_rec.broker.local import LOGGING
+from stream_rec.certificates import GIVEN, system_authorities
 from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable
 from tests.security.secured_broker import HOST, certificates

@@ -18,7 +18,7 @@ from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings
 from stream_rec.embedding import item_embedding
-from stream_rec.embedding.item_embedding import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.events.item import Item
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.popularity import HALF_LIVES_MS
@@ -59,7 +59,7 @@ async def write_hour(settings: Settings, n_knowledge: int, n_moves: int) -> None
         await asyncio.gather(*sent)
 
     vectors = rng.normal(size=(ITEMS, 384)).astype(np.float32)
-    made = [ItemEmbedding("benchmark", bytes(16), vector) for vector in vectors]
+    made = [ItemEmbedding(bytes(16), (SpaceVector("benchmark", vector),)) for vector in vectors]
     await send(embeddings, [(f"item-{n}", item_embedding.encode(embedding)) for n, embedding in enumerate(made)])
     values = [_knowledge(number) for number in range(ITEMS)]
     for n, topic in ((n_knowledge, knowledge), (n_moves, moves)):

@@ -22,7 +22,7 @@ from numba.core import event as numba_event
 from numba.core.registry import CPUDispatcher
 
 from stream_rec.config import Settings
-from stream_rec.embedding.item_embedding import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.knowledge.bounds import KnowledgeConfig
@@ -71,7 +71,8 @@ def run_kernels() -> None:
     for number in range(ITEMS):
         pipeline.catalog.put_item(Item(f"i{number}", category="ab"[number % 2]))
         if number % 4:
-            pipeline.catalog.put_embedding(f"i{number}", ItemEmbedding("warm-up", bytes(16), vectors[number]))
+            vector = SpaceVector("warm-up", vectors[number])
+            pipeline.catalog.put_embedding(f"i{number}", ItemEmbedding(bytes(16), (vector,)))
     for number in range(EVENTS):
         event = Interaction(f"e{number}", f"u{number % USERS}", f"i{7 * number // 3 % (ITEMS - 2)}", 1000 * number)
         for one in (of_empty_catalog, pipeline) if number < 3 else (pipeline,):

@@ -23,7 +23,7 @@ import numpy as np
 from numba.core.registry import CPUDispatcher
 
 from stream_rec.config import Settings
-from stream_rec.embedding.item_embedding import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.events.item import Item
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.kernels import compile_kernels
@@ -55,7 +55,7 @@ for number, ranking in enumerate(policies):
         if number == 1 and place % 4:
             vector = rng.normal(size=32).astype(np.float32)
             vector /= np.linalg.norm(vector)
-            pipeline.catalog.put_embedding(event.item_id, ItemEmbedding("test", bytes(16), vector))
+            pipeline.catalog.put_embedding(event.item_id, ItemEmbedding(bytes(16), (SpaceVector("test", vector),)))
         pipeline.list_for(kind, event, pipeline.learn(kind, event))
 assert compiled() == before, {k: v for k, v in compiled().items() if v != before.get(k)}
 """

@@ -17,7 +17,7 @@ import pytest
 
 from stream_rec.config import Settings
 from stream_rec.embedding.hashing import HashingEncoder
-from stream_rec.embedding.item_embedding import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.pipeline import Pipeline
@@ -37,7 +37,7 @@ def stocked(settings: Settings = SMALL, n_items: int = 12) -> Pipeline:
         title = f"{WORDS[n % 6]} {WORDS[n * n % 6]}"
         pipeline.catalog.put_item(Item(f"i{n}", title=title))
         vector = encoder.encode_passages([title])[0]
-        pipeline.catalog.put_embedding(f"i{n}", ItemEmbedding(encoder.identity, b"\0" * 16, vector))
+        pipeline.catalog.put_embedding(f"i{n}", ItemEmbedding(b"\0" * 16, (SpaceVector(encoder.identity, vector),)))
     return pipeline
 
 

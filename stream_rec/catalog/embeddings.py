@@ -59,8 +59,9 @@ class Embeddings:
 
     def put(self, row: int, embedding: ItemEmbedding) -> bool:
         """Set an item's vector; return whether the space in use is another one now."""
-        space = self._space(embedding.encoder, len(embedding.vector))
-        space.put(row, embedding.vector)
+        first = embedding.vectors[0]
+        space = self._space(first.encoder, len(first.vector))
+        space.put(row, first.vector)
         if space is self.active:
             if self.incoming is not None:
                 self.incoming.delete(row)

@@ -1,7 +1,9 @@
-"""One record on ``item-embeddings``: which encoder, which text, which vector.
+"""One record on ``item-embeddings``: which text of an item, and its vector in each of 1 or 2 embedding spaces.
 
-Little-endian: version (u8), bytes of the identity (u16), dimensions (u16), identity in UTF-8, content hash (16 bytes),
-vector in float16. Nothing may follow.
+Little-endian: version (u8), number of spaces (u8), content hash (16 bytes); then of each space bytes of the identity
+(u16), dimensions (u16), identity in UTF-8, vector in float16. Nothing may follow.
+
+Version 1 had one space: version (u8), bytes of the identity (u16), dimensions (u16), identity, content hash, vector.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from numpy.typing import NDArray
 from stream_rec.embedding.text import HASH_BYTES
 from stream_rec.errors import StateVersionError
 
-VERSION = 1
+VERSION = 2
+MAX_SPACES = 2
+"""One for meaning and one for words. A space costs a vector for each and every item, and each list reads it."""
 MAX_IDENTITY_BYTES = 512
 MAX_DIMENSIONS = 4096
 """No text encoder that we know gives more, and a space takes 4 bytes for each and every item, if one has a vector."""
@@ -25,38 +29,44 @@ class MalformedEmbedding(ValueError):
     """Bytes are no embedding, or values cannot be one."""
 
 
-class ItemEmbedding(Struct, frozen=True, eq=False):
-    """What the encoder made of one item's text."""
+class SpaceVector(Struct, frozen=True, eq=False):
+    """What one encoder made of one item's text."""
 
     encoder: str
     """Its identity: name@revision."""
-    content_hash: bytes
-    """Of the canonical text, 16 bytes."""
     vector: NDArray[np.float32]
     """(d,) of unit length."""
+
+
+class ItemEmbedding(Struct, frozen=True, eq=False):
+    """What the encoders made of one item's text."""
+
+    content_hash: bytes
+    """Of the canonical text, 16 bytes."""
+    vectors: tuple[SpaceVector, ...]
+    """1 to ``MAX_SPACES``, no encoder twice, in the order of the setting `embedder.encoder`."""
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Those of the encoders, in order."""
+        return tuple(one.encoder for one in self.vectors)
 
 
 def encode(embedding: ItemEmbedding) -> bytes:
     """Return the record's value.
 
     Raises:
-        MalformedEmbedding: the vector is not finite or zero, or something is longer than the record can say.
+        MalformedEmbedding: a vector is not finite or zero, an encoder comes twice, there are no vectors or more than
+            ``MAX_SPACES``, or something is longer than the record can say.
     """
-    identity = embedding.encoder.encode()
-    vector = embedding.vector
-    _require(
-        0 < len(identity) <= MAX_IDENTITY_BYTES, f"identity of {len(identity)} bytes, 1 to {MAX_IDENTITY_BYTES} fit"
-    )
     _require(len(embedding.content_hash) == HASH_BYTES, f"content hash of {len(embedding.content_hash)} bytes")
-    _require(vector.ndim == 1 and 0 < vector.size <= MAX_DIMENSIONS, f"vector of shape {vector.shape}")
-    with np.errstate(over="ignore"):
-        half = vector.astype("<f2")
-    _require(0.0 < _squared_length(half.astype(np.float32)) < np.inf, "vector is zero, or not finite")
-    return _HEADER.pack(VERSION, len(identity), vector.size) + identity + embedding.content_hash + half.tobytes()
+    _require_spaces(embedding.identities)
+    head = _HEADER.pack(VERSION, len(embedding.vectors)) + embedding.content_hash
+    return head + b"".join(map(_encode_space, embedding.vectors))
 
 
 def decode(data: bytes) -> ItemEmbedding:
-    """Return the embedding in a record's value, its vector scaled to unit length again after float16.
+    """Return the embedding in a record's value, each vector scaled to unit length again after float16.
 
     Raises:
         StateVersionError: a newer program wrote it.
@@ -64,25 +74,73 @@ def decode(data: bytes) -> ItemEmbedding:
     """
     if data and data[0] > VERSION:
         raise StateVersionError(f"embedding has version {data[0]}, this program reads up to {VERSION}: update it")
-    if len(data) < _HEADER.size or data[0] != VERSION:
+    if data[:1] == b"\x01":
+        return _decode_version_1(data)
+    if len(data) < _HEADER.size + HASH_BYTES or data[0] != VERSION:
         raise MalformedEmbedding(f"{len(data)} bytes that begin with {data[:1].hex() or 'nothing'}, no embedding")
-    _, n_identity, dimensions = _HEADER.unpack_from(data)
-    hash_at = _HEADER.size + n_identity
+    _, n_spaces = _HEADER.unpack_from(data)
+    _require(0 < n_spaces <= MAX_SPACES, f"{n_spaces} spaces, 1 to {MAX_SPACES} fit")
+    at = _HEADER.size + HASH_BYTES
+    content_hash = data[_HEADER.size : at]
+    vectors = []
+    for _ in range(n_spaces):
+        n_identity, dimensions = _unpack_sizes(data, at)
+        vector_at = at + _SIZES.size + n_identity
+        end = vector_at + 2 * dimensions
+        _require(end <= len(data), f"{len(data)} bytes, at least {end} expected")
+        vectors.append(SpaceVector(_identity(data[at + _SIZES.size : vector_at]), _vector(data[vector_at:end])))
+        at = end
+    _require(at == len(data), f"{len(data)} bytes, {at} expected")
+    embedding = ItemEmbedding(content_hash, tuple(vectors))
+    _require_spaces(embedding.identities)
+    return embedding
+
+
+def _decode_version_1(data: bytes) -> ItemEmbedding:
+    n_identity, dimensions = _unpack_sizes(data, 1)
+    hash_at = 1 + _SIZES.size + n_identity
     vector_at = hash_at + HASH_BYTES
-    if not 0 < n_identity <= MAX_IDENTITY_BYTES or not 0 < dimensions <= MAX_DIMENSIONS:
-        raise MalformedEmbedding(f"identity of {n_identity} bytes and {dimensions} dimensions")
-    if len(data) != vector_at + 2 * dimensions:
-        raise MalformedEmbedding(f"{len(data)} bytes, {vector_at + 2 * dimensions} expected")
-    vector = np.frombuffer(data, "<f2", dimensions, vector_at).astype(np.float32)
-    squared = _squared_length(vector)
-    if not 0.0 < squared < np.inf:  # NaN is neither
-        raise MalformedEmbedding("vector is zero, or not finite")
-    vector *= squared**-0.5
+    end = vector_at + 2 * dimensions
+    _require(len(data) == end, f"{len(data)} bytes, {end} expected")
+    one = SpaceVector(_identity(data[1 + _SIZES.size : hash_at]), _vector(data[vector_at:]))
+    return ItemEmbedding(data[hash_at:vector_at], (one,))
+
+
+def _encode_space(one: SpaceVector) -> bytes:
+    identity = one.encoder.encode()
+    vector = one.vector
+    _require(
+        0 < len(identity) <= MAX_IDENTITY_BYTES, f"identity of {len(identity)} bytes, 1 to {MAX_IDENTITY_BYTES} fit"
+    )
+    _require(vector.ndim == 1 and 0 < vector.size <= MAX_DIMENSIONS, f"vector of shape {vector.shape}")
+    with np.errstate(over="ignore"):
+        half = vector.astype("<f2")
+    _require(0.0 < _squared_length(half.astype(np.float32)) < np.inf, "vector is zero, or not finite")
+    return _SIZES.pack(len(identity), vector.size) + identity + half.tobytes()
+
+
+def _unpack_sizes(data: bytes, at: int) -> tuple[int, int]:
+    """Return the bytes of an identity and the dimensions of its vector."""
+    _require(at + _SIZES.size <= len(data), f"{len(data)} bytes, at least {at + _SIZES.size} expected")
+    n_identity, dimensions = _SIZES.unpack_from(data, at)
+    fits = 0 < n_identity <= MAX_IDENTITY_BYTES and 0 < dimensions <= MAX_DIMENSIONS
+    _require(fits, f"identity of {n_identity} bytes and {dimensions} dimensions")
+    return n_identity, dimensions
+
+
+def _identity(data: bytes) -> str:
     try:
-        identity = data[_HEADER.size : hash_at].decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise MalformedEmbedding(f"identity is not UTF-8: {error}") from error
-    return ItemEmbedding(identity, data[hash_at:vector_at], vector)
+
+
+def _vector(data: bytes) -> NDArray[np.float32]:
+    vector = np.frombuffer(data, "<f2").astype(np.float32)
+    squared = _squared_length(vector)
+    _require(0.0 < squared < np.inf, "vector is zero, or not finite")  # NaN is neither
+    vector *= squared**-0.5
+    return vector
 
 
 def _squared_length(vector: NDArray[np.float32]) -> float:
@@ -90,9 +148,15 @@ def _squared_length(vector: NDArray[np.float32]) -> float:
     return float(vector.dot(vector))
 
 
+def _require_spaces(identities: tuple[str, ...]) -> None:
+    _require(0 < len(identities) <= MAX_SPACES, f"{len(identities)} spaces, 1 to {MAX_SPACES} fit")
+    _require(len(set(identities)) == len(identities), f"two vectors of the same encoder {identities[0][:80]!r}")
+
+
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise MalformedEmbedding(otherwise)
 
 
-_HEADER = struct.Struct("<BHH")
+_HEADER = struct.Struct("<BB")
+_SIZES = struct.Struct("<HH")

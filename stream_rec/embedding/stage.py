@@ -10,7 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.embedding.encoder import Encoder
-from stream_rec.embedding.item_embedding import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.embedding.text import canonical_text, content_hash
 from stream_rec.errors import EncoderUnavailable, StreamRecError
 from stream_rec.events import validate
@@ -93,7 +93,7 @@ def embed(
         if isinstance(vector, Rejection):
             rejections[index] = vector
         else:
-            embeddings.append((item_id, ItemEmbedding(encoder.identity, hash_, vector)))
+            embeddings.append((item_id, ItemEmbedding(hash_, (SpaceVector(encoder.identity, vector),))))
     return Result(
         n_records=len(records),
         embeddings=embeddings,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.config import Settings
-from stream_rec.embedding.item_embedding import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.evaluation.method import Group, World
 from stream_rec.events.item import Item
 from stream_rec.kernels import compile_kernels
@@ -43,8 +43,8 @@ class Engine:
         for number, item in enumerate(items):
             self._pipeline.catalog.put_item(item)
             if has_vector[number]:
-                embedding = ItemEmbedding(encoder, NO_HASH, np.array(world.vectors[number]))
-                self._pipeline.catalog.put_embedding(item.item_id, embedding)
+                vector = SpaceVector(encoder, np.array(world.vectors[number]))
+                self._pipeline.catalog.put_embedding(item.item_id, ItemEmbedding(NO_HASH, (vector,)))
 
     def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the list that the user would get now."""

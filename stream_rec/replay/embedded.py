@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.embedding.encoder import Encoder, build
-from stream_rec.embedding.item_embedding import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.embedding.text import canonical_text, content_hash
@@ -51,11 +51,11 @@ class EmbeddedItems:
     @property
     def vectors(self) -> NDArray[np.float32]:
         """(n_items, d) float32 unit rows, zero where an item has no vector; d is 0 where none has."""
-        dimensions = len(next(iter(self.embeddings.values())).vector) if self.embeddings else 0
+        dimensions = len(next(iter(self.embeddings.values())).vectors[0].vector) if self.embeddings else 0
         rows = np.zeros((len(self.items), dimensions), np.float32)
         for row, item in zip(rows, self.items):
             if item.item_id in self.embeddings:
-                row[:] = self.embeddings[item.item_id].vector
+                row[:] = self.embeddings[item.item_id].vectors[0].vector
         return rows
 
 
@@ -98,7 +98,9 @@ def embed_items(
         items=list(last.values()),
         encoder=identity if hashes else "",
         embeddings={
-            i: ItemEmbedding(identity, hash_, vectors[hash_]) for i, hash_ in hashes.items() if hash_ in vectors
+            i: ItemEmbedding(hash_, (SpaceVector(identity, vectors[hash_]),))
+            for i, hash_ in hashes.items()
+            if hash_ in vectors
         },
         n_embedded=len(unknown),
         n_without_text=len(last) - len(hashes),
@@ -123,7 +125,7 @@ def _add_vectors(
             part = items[start : start + ITEMS_AT_ONCE]
             records = [ItemRecord(item.item_id.encode(), msgspec.json.encode(item)) for item in part]
             result = embed(records, {}, encoder, limits)
-            vectors |= {one.content_hash: one.vector for _, one in result.embeddings}
+            vectors |= {one.content_hash: one.vectors[0].vector for _, one in result.embeddings}
             rejected.update(rejection.reason for _, rejection in result.rejections)
             on_progress(start + len(part), len(items))
             if len(vectors) - n_kept >= MOST_UNKEPT * len(vectors):

@@ -48,7 +48,7 @@ class Known(dict[str, tuple[str, bytes]]):
         if embedding is None:
             self.pop(item_id, None)
         else:
-            self[item_id] = (embedding.encoder, embedding.content_hash)
+            self[item_id] = (embedding.vectors[0].encoder, embedding.content_hash)
 
 
 class EmbeddingStage:
@@ -83,7 +83,7 @@ class EmbeddingStage:
         sends += [reject(batch.messages[index], rejection, kafka) for index, rejection in result.rejections]
         await batch.commit(sends=sends)
         for item_id, embedding in result.embeddings:
-            self._known[item_id] = (embedding.encoder, embedding.content_hash)
+            self._known[item_id] = (embedding.vectors[0].encoder, embedding.content_hash)
         for item_id in result.tombstones:
             self._known.pop(item_id, None)
         log.info(

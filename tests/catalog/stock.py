@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.embedding.item_embedding import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.events.item import Item
 from stream_rec.knowledge import popularity, visits
 from stream_rec.knowledge.state import ItemState
@@ -16,7 +16,7 @@ OLD, NEW = "old@1", "new@1"
 def embedded(vector, encoder: str = OLD) -> ItemEmbedding:
     """Return an embedding of unit length."""
     vector = np.asarray(vector, dtype=np.float32)
-    return ItemEmbedding(encoder, b"\0" * 16, vector / np.linalg.norm(vector))
+    return ItemEmbedding(b"\0" * 16, (SpaceVector(encoder, vector / np.linalg.norm(vector)),))
 
 
 def taught(

@@ -90,7 +90,7 @@ def test_counts_and_vectors_follow_any_sequence(steps):
             last = {key: vector for key, vector in last.items() if key[0] != row}
         else:
             embeddings.put(row, embedded([1, number], encoder))
-            last[row, encoder] = embedded([1, number]).vector
+            last[row, encoder] = embedded([1, number]).vectors[0].vector
         for space in filter(None, (embeddings.active, embeddings.incoming)):
             rows = np.flatnonzero(space.is_present)
             assert space.n_items == len(rows)

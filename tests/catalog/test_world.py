@@ -9,8 +9,8 @@ import pytest
 from stream_rec.catalog import world as worlds
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.world import UNKNOWN, World, find_outdated
-from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.events.item import Item
+from tests.catalog.stock import embedded
 
 NOW = World(7, 100, 200)
 
@@ -50,10 +50,10 @@ def test_the_catalog_says_in_which_world_lists_are_made():
     for name in "abc":
         catalog.put_item(Item(name, available=name != "c"))
     assert catalog.world() == World(0, 0, 2)
-    catalog.put_embedding("a", ItemEmbedding("one", b"", np.array([1.0, 0.0], dtype=np.float32)))
+    catalog.put_embedding("a", embedded([1, 0], "one"))
     one = catalog.world()
     assert (one.n_embedded, one.n_listed) == (1, 2)
-    catalog.put_embedding("a", ItemEmbedding("two", b"", np.array([1.0, 0.0], dtype=np.float32)))
+    catalog.put_embedding("a", embedded([1, 0], "two"))
     assert catalog.world().encoder not in (0, one.encoder)
     rows = [-2 if (row := catalog.find(name)) is None else row for name in "abcd"]
     assert catalog.may_be_shown(np.array(rows)).tolist() == [True, True, False, False]

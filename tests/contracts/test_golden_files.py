@@ -141,12 +141,14 @@ def test_signals(version: int, users: tuple[int, int], again: bool):
     ]
 
 
-def test_an_embedding():
-    """A unit vector in half precision."""
-    embedding = item_embedding.decode(read("embedding-1"))
+@pytest.mark.parametrize(("version", "identities"), [(1, ("minilm@abc",)), (2, ("minilm@abc", "häshing@1"))])
+def test_an_embedding(version: int, identities: tuple[str, ...]):
+    """Unit vectors in half precision; version 1 had one."""
+    embedding = item_embedding.decode(read(f"embedding-{version}"))
 
-    assert (embedding.encoder, embedding.content_hash) == ("minilm@abc", bytes(range(16)))
-    assert embedding.vector.tolist() == pytest.approx([0.6, -0.8, 0.0], abs=5e-4)
+    assert (embedding.identities, embedding.content_hash) == (identities, bytes(range(16)))
+    expected = [[0.6, -0.8, 0.0], [0.8, 0.6]][:version]
+    assert [one.vector.tolist() for one in embedding.vectors] == [pytest.approx(one, abs=5e-4) for one in expected]
 
 
 def test_a_contribution():

@@ -71,9 +71,9 @@ def bad_embeddings(rig: Rig, rng: random.Random) -> None:
     """Vectors of another length under the same encoder's name, of NaN, of nothing, and bytes that are no embedding."""
     identity = build(rig.settings.embedder).identity
     rig.strike()
-    head = identity.encode() + b"h" * HASH_BYTES
+    head = struct.pack("<BB", item_embedding.VERSION, 1) + b"h" * HASH_BYTES
     for number, (dimensions, element) in enumerate([(8, b"\x00\x3c"), (256, b"\x00\x7e"), (256, b"\x00\x00")]):
-        value = struct.pack("<BHH", item_embedding.VERSION, len(identity), dimensions) + head + element * dimensions
+        value = head + struct.pack("<HH", len(identity), dimensions) + identity.encode() + element * dimensions
         _put_and_take_back(rig, "item-embeddings", b"bad-%d" % number, value)
     _put_and_take_back(rig, "item-embeddings", b"bad-bytes", rng.randbytes(600))
 

@@ -80,8 +80,10 @@ def test_a_new_item_is_embedded():
     account(result)
     (id_a, a), (id_b, b) = result.embeddings
     assert (id_a, id_b) == ("a", "b")
-    assert (a.encoder, a.content_hash) == (HASHING.identity, content_hash("red wine"))
-    np.testing.assert_array_equal([a.vector, b.vector], HASHING.encode_passages(["red wine", "garden hose"]))
+    assert (a.identities, a.content_hash) == ((HASHING.identity,), content_hash("red wine"))
+    np.testing.assert_array_equal(
+        [a.vectors[0].vector, b.vectors[0].vector], HASHING.encode_passages(["red wine", "garden hose"])
+    )
     assert result.n_tokens == 4
 
 
@@ -158,7 +160,7 @@ def test_a_text_that_cannot_be_encoded_fails_alone(encoder):
 
     account(result)
     assert [item_id for item_id, _ in result.embeddings] == ["a", "c"]
-    np.testing.assert_array_equal(result.embeddings[1][1].vector, HASHING.encode_passages(["three"])[0])
+    np.testing.assert_array_equal(result.embeddings[1][1].vectors[0].vector, HASHING.encode_passages(["three"])[0])
     assert [(index, rejection.reason) for index, rejection in result.rejections] == [
         (1, "encoding_failed"),
         (3, "not_json"),

@@ -56,7 +56,7 @@ DECODERS = (
     Decoder("digests", states.struct_bytes(lambda r: seen.encode(valid_chunk(r))), states.take_chunk, 0.5),
     Decoder("changelog", states.made_changelog, states.take_changelog),
     Decoder("meta", states.struct_bytes(valid_meta), states.take_meta, 0.5),
-    Decoder("embedding", vectors.number_bytes(valid_embedding, 30), vectors.take_embedding),
+    Decoder("embedding", vectors.number_bytes(valid_embedding, 31), vectors.take_embedding),
     Decoder("contribution", vectors.number_bytes(valid_contribution, 25), vectors.take_contribution, 0.5),
     Decoder("shift", vectors.number_bytes(valid_shift, 1), vectors.take_shift),
     Decoder("interaction", records.keyed(records.json_bytes(valid_interaction), "user_id"), records.take_interaction),

@@ -68,6 +68,7 @@ LONG = (b"\xdb", b"\xc6", b"\xdd", b"\xdf", b"\xc9")
         (item_state.decode, item_state.encode(item_state.UNSEEN)),
         (signals.decode, signals.encode([signals.Signal("i", 0, 0, 0)])),
         (lambda data: item_embedding.decode(data), b"\1\xff\xff\xff\xff" + bytes(60)),
+        (lambda data: item_embedding.decode(data), b"\2\2" + bytes(16) + b"\xff\xff\xff\xff" + bytes(60)),
         (lambda data: merge.decode(data, COLD, OF), b"\1" + OF + b"\xff" * 60),
     ],
 )

@@ -96,11 +96,10 @@ def valid_meta(random: Random) -> bytes:
 
 
 def valid_embedding(random: Random) -> bytes:
-    vector = _noise(random).normal(size=8).astype(np.float32)
-    encoder = random.choice(("hashing@8", "hashing@8", "other@1"))
-    return item_embedding.encode(
-        item_embedding.ItemEmbedding(encoder, random.randbytes(16), vector / np.linalg.norm(vector))
-    )
+    identities = random.choice((("hashing@8",), ("hashing@8", "other@1"), ("other@1",), ("other@1", "hashing@8")))
+    made = _noise(random).normal(size=(len(identities), 8)).astype(np.float32)
+    vectors = tuple(map(item_embedding.SpaceVector, identities, made))
+    return item_embedding.encode(item_embedding.ItemEmbedding(random.randbytes(16), vectors))
 
 
 def valid_contribution(random: Random) -> bytes:

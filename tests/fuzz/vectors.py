@@ -55,9 +55,9 @@ def take_embedding(world: World, data: bytes) -> bool:
         embedding = item_embedding.decode(data)
     except (MalformedEmbedding, StateVersionError):
         return False
-    assert abs(float(np.linalg.norm(embedding.vector)) - 1) < 1e-3
+    assert all(abs(float(np.linalg.norm(one.vector)) - 1) < 1e-3 for one in embedding.vectors)
     again = item_embedding.decode(item_embedding.encode(embedding))
-    assert (again.encoder, again.content_hash) == (embedding.encoder, embedding.content_hash)
+    assert (again.identities, again.content_hash) == (embedding.identities, embedding.content_hash)
     try:
         world.catalog.put_embedding("i1", embedding)
     except DimensionMismatch:

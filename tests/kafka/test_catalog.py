@@ -24,7 +24,8 @@ def in_list(view: RecommendationsView, user_id: str) -> list[str]:
 
 def encoders(running: RunningPipeline) -> set[str]:
     """The encoders that the present embeddings come from."""
-    return {item_embedding.decode(value).encoder for value in running.read_compacted("item-embeddings").values()}
+    values = running.read_compacted("item-embeddings").values()
+    return {identity for value in values for identity in item_embedding.decode(value).identities}
 
 
 def test_items_come_and_go_and_encoders_change(bootstrap: str) -> None:

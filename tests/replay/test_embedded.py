@@ -114,7 +114,7 @@ def test_a_model_that_turns_out_to_be_another_embeds_everything(tmp_path):
     result, texts = made(tmp_path / "cache", more, Counting("2"), settings)
 
     assert sorted(texts) == ["blue lamp", "cup", "red lamp"]
-    assert {one.encoder for one in result.embeddings.values()} == {Counting("2").identity}
+    assert {one.identities for one in result.embeddings.values()} == {(Counting("2").identity,)}
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty", "other arrays"])

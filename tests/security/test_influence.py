@@ -20,7 +20,7 @@ import pytest
 from stream_rec.catalog.bpr import FARTHEST
 from stream_rec.config import Settings
 from stream_rec.embedding.hashing import HashingEncoder
-from stream_rec.embedding.item_embedding import ItemEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.embedding.text import canonical_text
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.logs.log import read_events, read_items
@@ -54,7 +54,9 @@ def _honest() -> Pipeline:
     items = list(read_items(LOG / "items.jsonl.gz", limits=SETTINGS.limits))
     for item, vector in zip(items, encoder.encode_passages([canonical_text(item) for item in items])):
         pipeline.catalog.put_item(item)
-        pipeline.catalog.put_embedding(item.item_id, ItemEmbedding(encoder.identity, b"\0" * 16, vector))
+        pipeline.catalog.put_embedding(
+            item.item_id, ItemEmbedding(b"\0" * 16, (SpaceVector(encoder.identity, vector),))
+        )
     for kind, event in log()[:N_BEFORE]:
         pipeline.learn(kind, event)
     return pipeline

@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 
 from stream_rec.embedding.batching import n_padded
-from stream_rec.embedding.encoder import Encoder, build
+from stream_rec.embedding.encoder import Encoder, build_one
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.embedding.text import canonical_text
 from stream_rec.events.item import Item
@@ -43,7 +43,7 @@ def main() -> None:
     options = parser.parse_args()
 
     texts = read_texts(options.items, options.limit)
-    encoder = build(
+    encoder = build_one(
         EmbedderSettings(
             encoder=options.encoder, device=options.device, dtype=options.dtype, token_budget=options.token_budget
         )

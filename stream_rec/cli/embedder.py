@@ -13,7 +13,11 @@ from stream_rec.config import Settings, override
 
 
 @click.command()
-@click.option("--encoder", help="`minilm`, `hashing`, or a model's name or folder. [default: setting embedder.encoder]")
+@click.option(
+    "--encoder",
+    help="`minilm`, `hashing`, `random`, a model's name or folder; or two joined with +. "
+    "[default: setting embedder.encoder]",
+)
 @click.option("--device", help="auto, cuda, mps or cpu. [default: setting embedder.device]")
 @click.option("--instance-id", help="Stable name of this process. [default: setting embedder.instance_id]")
 @click.option("--data-dir", help="Where its lock lies. [default: setting embedder.data_dir]")

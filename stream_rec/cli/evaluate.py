@@ -149,7 +149,7 @@ def _read_log(
 
 def _engines(options: _Options, settings: Settings, items: EmbeddedItems) -> dict[str, Contender]:
     """Return the engine, which does not explore, and as it explores if that is asked for."""
-    engine = partial(Engine, items=items.items, encoder=items.encoder)
+    engine = partial(Engine, items=items.items, embeddings=items.embeddings)
     observer = partial(EngineObserver, diversity=settings.ranking.diversity)
     without_exploring = override(settings, {"ranking.explore_share": 0.0})
     engines = {ENGINE: Contender(partial(engine, settings=without_exploring), observer)}

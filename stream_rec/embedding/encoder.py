@@ -1,4 +1,4 @@
-"""An encoder: text in, unit vectors out. ``build`` makes the one that the settings ask for."""
+"""An encoder: text in, unit vectors out. ``build`` makes those that the settings ask for."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.embedding.hashing import HashingEncoder
-from stream_rec.embedding.item_embedding import MAX_IDENTITY_BYTES
+from stream_rec.embedding.item_embedding import MAX_IDENTITY_BYTES, MAX_SPACES
+from stream_rec.embedding.random_encoder import RandomEncoder
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable, SettingsError
 
@@ -59,13 +61,57 @@ class Encoder(Protocol):
         """As ``encode_passages``, for what a user is looking for: some models read it with another prefix."""
 
 
-def build(settings: EmbedderSettings) -> Encoder:
-    """Return the encoder that ``settings.encoder`` names.
+def build(settings: EmbedderSettings) -> tuple[Encoder, ...]:
+    """Return the encoders that ``settings.encoder`` names, in its order.
 
     Raises:
         EncoderUnavailable: packages, weights or the device are missing; the message says which and what to do.
-        SettingsError: the revision is too long to be stored with every vector.
+        SettingsError: a name is empty or comes twice, there are more than ``MAX_SPACES``, or the revision is too long
+            to be stored with every vector.
     """
+    encoders = tuple(map(build_one, split(settings)))
+    require_distinct([encoder.identity for encoder in encoders])
+    return encoders
+
+
+def split(settings: EmbedderSettings) -> tuple[EmbedderSettings, ...]:
+    """Return the settings of each encoder: ``encoder`` joins names with "+", and all else holds for each of them.
+
+    A folder that has a "+" in its path is found as what it is.
+
+    Raises:
+        SettingsError: a name is empty or comes twice, or there are more than ``MAX_SPACES``.
+    """
+    parts = settings.encoder.split("+")
+    names: list[str] = []
+    while parts:
+        folders = (n for n in range(len(parts), 1, -1) if Path("+".join(parts[:n])).expanduser().is_dir())
+        n = next(folders, 1)
+        names.append("+".join(parts[:n]).strip())
+        parts = parts[n:]
+    if not all(names):
+        raise SettingsError(
+            f'[embedder] encoder = "{settings.encoder}" names an encoder that is empty: give one name, '
+            'or two joined with one "+", as "minilm+hashing"'
+        )
+    if len(names) > MAX_SPACES:
+        raise SettingsError(
+            f'[embedder] encoder = "{settings.encoder}" names {len(names)} encoders, an item has at most {MAX_SPACES} '
+            "vectors: leave some out"
+        )
+    require_distinct(names)
+    return tuple(msgspec.structs.replace(settings, encoder=name) for name in names)
+
+
+def require_distinct(names: Sequence[str]) -> None:
+    """Raise ``SettingsError`` where two encoders are the same, by name or by identity."""
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingsError(f"[embedder] encoder names {name} more than once: leave it out where it comes again")
+
+
+def build_one(settings: EmbedderSettings) -> Encoder:
+    """Return the encoder that ``settings.encoder`` names where it is one name; raises as ``build`` does."""
     encoder = _build(settings)
     n_bytes = len(encoder.identity.encode())
     if n_bytes > MAX_IDENTITY_BYTES:
@@ -81,6 +127,8 @@ def _build(settings: EmbedderSettings) -> Encoder:
         return HashingEncoder(
             dimensions=settings.hashing_dimensions, max_tokens=settings.max_tokens, revision=settings.revision
         )
+    if settings.encoder == "random":
+        return RandomEncoder()
     try:
         from stream_rec.embedding import torch_encoder
     except (ImportError, OSError) as error:  # OSError: a shared library of torch that cannot be loaded

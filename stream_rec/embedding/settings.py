@@ -1,4 +1,4 @@
-"""Settings of the embedding process: which encoder, on what, and how much at once."""
+"""Settings of the embedding process: which encoders, on what, and how much at once."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The embedding process, `[embedder]`."""
 
     encoder: str = "minilm"
-    """`minilm` (bundled weights), `hashing` (no model), or the name or folder of any transformers model."""
+    """`minilm` (bundled weights), `hashing` (no model), or the name or folder of any transformers model. Two joined
+    with "+", as "minilm+hashing": each item has a vector of both. `random` is a control: its vectors say nothing."""
     revision: str = ""
-    """Of the model, part of the encoder's identity: change it and every item is embedded again."""
+    """Of the model, part of the encoder's identity: change it and every item is embedded again. This and all below hold
+    for each encoder that `encoder` names and that knows of it."""
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     """auto: a GPU where there is one."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"

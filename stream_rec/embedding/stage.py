@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -32,7 +32,8 @@ class ItemRecord(NamedTuple):
 class Result(Struct, frozen=True, kw_only=True):
     """What became of a batch of item records.
 
-    ``n_records == n_deleted + n_without_text + n_skipped + n_superseded + len(embeddings) + len(rejections)``.
+    ``n_records + n_partial == n_deleted + n_without_text + n_skipped + n_superseded + len(embeddings) +
+    len(rejections)``.
     """
 
     n_records: int
@@ -41,31 +42,38 @@ class Result(Struct, frozen=True, kw_only=True):
     tombstones: list[str]
     """Item ids whose embedding is to be deleted: deleted items, and items that lost their text."""
     rejections: list[tuple[int, Rejection]]
-    """(index of the record, why); ordered by index. An item whose new text failed keeps the embedding it has."""
+    """(index of the record, why); ordered by index. An item whose new text failed for every encoder keeps the embedding
+    it has."""
     without_text: list[str]
     """Item ids that have no text at all: they stay in the catalog, without an embedding."""
     n_deleted: int
     n_skipped: int
-    """Items whose text and encoder are the known ones."""
+    """Items whose text and encoders are the known ones."""
     n_superseded: int
     """Records with a later one of the same item in this batch."""
+    n_partial: int
+    """Records with both an embedding and a rejection: some encoder failed for the text, another did not."""
     n_tokens: int
+    """Of all encoders."""
 
 
 def embed(
     records: Sequence[ItemRecord],
-    known: Mapping[str, tuple[str, bytes]],
-    encoder: Encoder,
+    known: Mapping[str, tuple[tuple[str, ...], bytes]],
+    encoders: Sequence[Encoder],
     limits: InputLimits,
 ) -> Result:
     """Return what to publish for a batch of records of ``items``, in order of arrival. The last of an item counts.
 
+    A text that one encoder fails for has the vectors of the others, and a rejection that names the encoder.
+
     Args:
-        known: (encoder identity, content hash) of the embedding that each item has now.
+        known: (identities of the encoders, content hash) of the embedding that each item has now.
 
     Raises:
-        EncoderUnavailable: the encoder fails for a harmless text too, so that no record can be blamed.
+        EncoderUnavailable: an encoder fails for a harmless text too, so that no record can be blamed.
     """
+    identities = tuple(encoder.identity for encoder in encoders)
     rejections: dict[int, Rejection] = {}
     texts: dict[str, tuple[int, str | None]] = {}
     for index, record in enumerate(records):
@@ -80,20 +88,25 @@ def embed(
     deleted = [item_id for item_id, (_, text) in texts.items() if text is None]
     without_text = [item_id for item_id, (_, text) in texts.items() if text == ""]
     hashes = {item_id: content_hash(text) for item_id, (_, text) in texts.items() if text}
-    wanted = {item_id for item_id, hash_ in hashes.items() if known.get(item_id) != (encoder.identity, hash_)}
+    wanted = {item_id for item_id, hash_ in hashes.items() if known.get(item_id) != (identities, hash_)}
 
-    tokens_before = encoder.tokens_encoded
-    vectors = _encode(encoder, list(dict.fromkeys(texts[item_id][1] or "" for item_id in hashes if item_id in wanted)))
+    tokens_before = sum(encoder.tokens_encoded for encoder in encoders)
+    unknown = list(dict.fromkeys(texts[item_id][1] or "" for item_id in hashes if item_id in wanted))
+    made = [(encoder, _encode(encoder, unknown)) for encoder in encoders]
     embeddings = []
+    n_partial = 0
     for item_id, hash_ in hashes.items():
         index, text = texts[item_id]
         if item_id not in wanted:
             continue
-        vector = vectors[text or ""]
-        if isinstance(vector, Rejection):
-            rejections[index] = vector
-        else:
-            embeddings.append((item_id, ItemEmbedding(hash_, (SpaceVector(encoder.identity, vector),))))
+        vectors, failed = _sort_out(made, text or "")
+        if failed:
+            rejections[index] = Rejection("encoding_failed", "; ".join(failed))
+        embedding = ItemEmbedding(hash_, vectors)
+        is_news = not failed or known.get(item_id) != (embedding.identities, hash_)
+        if vectors and is_news:
+            embeddings.append((item_id, embedding))
+            n_partial += bool(failed)
     return Result(
         n_records=len(records),
         embeddings=embeddings,
@@ -103,7 +116,8 @@ def embed(
         n_deleted=len(deleted),
         n_skipped=len(hashes) - len(wanted),
         n_superseded=n_superseded,
-        n_tokens=encoder.tokens_encoded - tokens_before,
+        n_partial=n_partial,
+        n_tokens=sum(encoder.tokens_encoded for encoder in encoders) - tokens_before,
     )
 
 
@@ -117,10 +131,26 @@ def _read(record: ItemRecord, limits: InputLimits) -> tuple[str, str | None] | R
     return item if isinstance(item, Rejection) else (item.item_id, canonical_text(item))
 
 
-def _encode(encoder: Encoder, texts: list[str]) -> dict[str, NDArray[np.float32] | Rejection]:
+Outcomes: TypeAlias = dict[str, NDArray[np.float32] | str]
+"""By text: its vector, or what went wrong."""
+
+
+def _sort_out(made: list[tuple[Encoder, Outcomes]], text: str) -> tuple[tuple[SpaceVector, ...], list[str]]:
+    """Return the vectors of a text, and what each of the other encoders failed at."""
+    vectors, failed = [], []
+    for encoder, outcomes in made:
+        outcome = outcomes[text]
+        if isinstance(outcome, str):
+            failed.append(f"{encoder.name}: {outcome}")
+        else:
+            vectors.append(SpaceVector(encoder.identity, outcome))
+    return tuple(vectors), failed
+
+
+def _encode(encoder: Encoder, texts: list[str]) -> Outcomes:
     """Return each text's vector or why it has none; a bad text fails alone, a broken encoder is an error."""
     vectors = _encode_or_split(encoder, texts)
-    if texts and all(isinstance(vector, Rejection) for vector in vectors.values()):
+    if texts and all(isinstance(vector, str) for vector in vectors.values()):
         try:
             works = np.isfinite(encoder.encode_passages([PROBE])).all()
         except Exception as error:
@@ -133,7 +163,7 @@ def _encode(encoder: Encoder, texts: list[str]) -> dict[str, NDArray[np.float32]
     return vectors
 
 
-def _encode_or_split(encoder: Encoder, texts: list[str]) -> dict[str, NDArray[np.float32] | Rejection]:
+def _encode_or_split(encoder: Encoder, texts: list[str]) -> Outcomes:
     """Encode together, and where that fails each half by itself, down to the texts that fail alone."""
     if not texts:
         return {}
@@ -143,9 +173,9 @@ def _encode_or_split(encoder: Encoder, texts: list[str]) -> dict[str, NDArray[np
         raise
     except Exception as error:
         if len(texts) == 1:
-            return {texts[0]: Rejection("encoding_failed", f"{type(error).__name__}: {error}")}
+            return {texts[0]: f"{type(error).__name__}: {error}"}
         half = len(texts) // 2
         return _encode_or_split(encoder, texts[:half]) | _encode_or_split(encoder, texts[half:])
-    not_finite = Rejection("encoding_failed", "the model gave no finite vector")
+    not_finite = "the model gave no finite vector"
     finite: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(rows), axis=1)
     return {text: row if fine else not_finite for text, row, fine in zip(texts, rows, finite)}

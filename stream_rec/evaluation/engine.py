@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.config import Settings
-from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
+from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.evaluation.method import Group, World
 from stream_rec.events.item import Item
 from stream_rec.kernels import compile_kernels
@@ -20,31 +20,35 @@ from stream_rec.retrieval.candidates import Candidates
 
 NOBODY = "\0"
 """No user's id: for one who has not been seen yet."""
-NO_HASH = b"\0" * 16
-"""The catalog does not look at an embedding's content hash."""
 
 
 class Engine:
     """One pipeline over one log."""
 
-    def __init__(self, world: World, seed: int, *, settings: Settings, items: Sequence[Item], encoder: str) -> None:
-        """Put the items and their vectors into the catalog.
+    def __init__(
+        self,
+        world: World,
+        seed: int,
+        *,
+        settings: Settings,
+        items: Sequence[Item],
+        embeddings: Mapping[str, ItemEmbedding],
+    ) -> None:
+        """Put the items and their embeddings into the catalog.
 
         Args:
             items: Those of the item file, in the order of ``world.item_ids``.
-            encoder: Identity of the encoder that made ``world.vectors``.
+            embeddings: By item id. ``world.vectors`` has the same for methods that know one space.
         """
         compile_kernels()  # here, where no list is timed
         ranking = msgspec.structs.replace(settings.ranking, seed=seed)
         self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking))
         self._ranked: Ranked | None = None
         self._id_of_user: dict[int, str] = {}
-        has_vector: NDArray[np.bool_] = np.any(world.vectors, axis=1)
-        for number, item in enumerate(items):
+        for item in items:
             self._pipeline.catalog.put_item(item)
-            if has_vector[number]:
-                vector = SpaceVector(encoder, np.array(world.vectors[number]))
-                self._pipeline.catalog.put_embedding(item.item_id, ItemEmbedding(NO_HASH, (vector,)))
+            if item.item_id in embeddings:
+                self._pipeline.catalog.put_embedding(item.item_id, embeddings[item.item_id])
 
     def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the list that the user would get now."""

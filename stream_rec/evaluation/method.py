@@ -27,7 +27,7 @@ class World:
     is_listed: NDArray[np.bool_]
     """(n_items,): the item file has it. Only these may be recommended, and all of them from the start."""
     vectors: NDArray[np.float32]
-    """(n_items, d) text embeddings, unit rows; zero where an item has no text."""
+    """(n_items, d) text embeddings, unit rows, of several encoders side by side; zero where an item has no text."""
     n_warm_groups: int
     """How many groups only teach: a method may choose its own settings on them, and on nothing later."""
     n_events_between_trainings: int

@@ -6,8 +6,9 @@ takes what it needs. Where all texts are known, no model is loaded.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.embedding.encoder import Encoder, build
+from stream_rec.embedding.encoder import Encoder, build_one, require_distinct, split
 from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.embedding.stage import ItemRecord, embed
@@ -35,27 +36,41 @@ much as the square of the items, this writes six times the file in all."""
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedItems:
-    """Items in the order of their first line, each with its last record, and a vector for each that has a text."""
+    """Items in the order of their first line, each with its last record, and an embedding for each that has a text."""
 
     items: list[Item]
-    encoder: str
-    """Identity of the encoder; "" where no item has a text."""
+    identities: tuple[str, ...]
+    """Of the encoders; empty where no item has a text."""
     embeddings: dict[str, ItemEmbedding]
     """By item id."""
     n_embedded: int
-    """Texts that the encoder had to encode; the others were known."""
+    """Texts that had to be encoded, counted for each encoder; the others were known."""
     n_without_text: int
     rejected: Counter[str]
-    """Items that have a text but no vector, by reason."""
+    """Texts that an encoder gave no vector for, counted for each encoder, by reason."""
+
+    @property
+    def encoder(self) -> str:
+        """Identities of the encoders as one text; "" where no item has a text."""
+        return "+".join(self.identities)
 
     @property
     def vectors(self) -> NDArray[np.float32]:
-        """(n_items, d) float32 unit rows, zero where an item has no vector; d is 0 where none has."""
-        dimensions = len(next(iter(self.embeddings.values())).vectors[0].vector) if self.embeddings else 0
-        rows = np.zeros((len(self.items), dimensions), np.float32)
+        """(n_items, d) float32 unit rows, zero where an item has no vector; d is 0 where none has.
+
+        Of several encoders side by side, so that the cosine of two rows is the mean of the cosines.
+        """
+        dimensions: dict[str, int] = {}
+        for embedding in self.embeddings.values():
+            dimensions |= {one.encoder: len(one.vector) for one in embedding.vectors}
+        ends = dict(zip(self.identities, np.cumsum([dimensions.get(i, 0) for i in self.identities])))
+        rows = np.zeros((len(self.items), sum(dimensions.values())), np.float32)
         for row, item in zip(rows, self.items):
-            if item.item_id in self.embeddings:
-                row[:] = self.embeddings[item.item_id].vectors[0].vector
+            if item.item_id not in self.embeddings:
+                continue
+            of_item = self.embeddings[item.item_id].vectors
+            for encoder, vector in ((one.encoder, one.vector) for one in of_item):
+                row[ends[encoder] - len(vector) : ends[encoder]] = vector / math.sqrt(len(of_item))
         return rows
 
 
@@ -65,7 +80,7 @@ def embed_items(
     limits: InputLimits,
     *,
     cache: Path = CACHE,
-    build_encoder: Callable[[EmbedderSettings], Encoder] = build,
+    build_encoder: Callable[[EmbedderSettings], Encoder] = build_one,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> EmbeddedItems:
     """Return the items with their embeddings, those from ``cache`` where it has them.
@@ -73,13 +88,63 @@ def embed_items(
     A cache that cannot be read or written is logged, and costs time only.
 
     Args:
+        build_encoder: Makes one encoder, of settings that name one.
         on_progress: Called with how many of the texts to embed are done, and how many there are.
 
     Raises:
         EncoderUnavailable: texts must be embedded and the encoder cannot be loaded.
+        SettingsError: an encoder's name is empty or comes twice, or there are too many.
     """
     last = {item.item_id: item for item in items}
     hashes = {item_id: content_hash(text) for item_id, item in last.items() if (text := canonical_text(item))}
+    spaces = [_open_space(hashes, one, cache, build_encoder) for one in split(settings)]
+    require_distinct([space.identity for space in spaces if space.identity])
+    n_unknown = sum(len(space.unknown) for space in spaces)
+    rejected: Counter[str] = Counter()
+    n_done = 0
+
+    def count(n: int) -> None:
+        nonlocal n_done
+        n_done += n
+        on_progress(n_done, n_unknown)
+
+    for space in spaces:
+        rejected += _add_vectors(space, last, limits, count)
+    embeddings = {}
+    for item_id, hash_ in hashes.items():
+        vectors = tuple(SpaceVector(one.identity, one.vectors[hash_]) for one in spaces if hash_ in one.vectors)
+        if vectors:
+            embeddings[item_id] = ItemEmbedding(hash_, vectors)
+    return EmbeddedItems(
+        items=list(last.values()),
+        identities=tuple(space.identity for space in spaces) if hashes else (),
+        embeddings=embeddings,
+        n_embedded=n_unknown,
+        n_without_text=len(last) - len(hashes),
+        rejected=rejected,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Space:
+    """What is known of one encoder's vectors, and what is to be added."""
+
+    file: Path
+    identity: str
+    vectors: Vectors
+    encoder: Encoder | None
+    """None where no text is unknown and the encoder did not have to say which it is."""
+    unknown: list[str]
+    """One item id for each text that has no vector."""
+
+
+def _open_space(
+    hashes: dict[str, bytes],
+    settings: EmbedderSettings,
+    cache: Path,
+    build_encoder: Callable[[EmbedderSettings], Encoder],
+) -> _Space:
+    """Return one encoder's vectors from its file; the encoder is loaded only where it is needed."""
     source = _name_source(settings)
     encoder = build_encoder(settings) if source is None else None
     file = cache / vector_cache.name_file(encoder.identity if encoder is not None else source or "")
@@ -90,50 +155,32 @@ def embed_items(
     if encoder is not None and identity != encoder.identity:
         identity, vectors = encoder.identity, {}
         unknown = _find_unknown(hashes, vectors)
-    rejected: Counter[str] = Counter()
-    if encoder is not None:
-        texts = [last[item_id] for item_id in unknown]
-        rejected = _add_vectors(vectors, texts, encoder, limits, file=file, on_progress=on_progress)
-    return EmbeddedItems(
-        items=list(last.values()),
-        encoder=identity if hashes else "",
-        embeddings={
-            i: ItemEmbedding(hash_, (SpaceVector(identity, vectors[hash_]),))
-            for i, hash_ in hashes.items()
-            if hash_ in vectors
-        },
-        n_embedded=len(unknown),
-        n_without_text=len(last) - len(hashes),
-        rejected=rejected,
-    )
+    return _Space(file, identity, vectors, encoder, unknown)
 
 
 def _add_vectors(
-    vectors: Vectors,
-    items: list[Item],
-    encoder: Encoder,
-    limits: InputLimits,
-    *,
-    file: Path,
-    on_progress: Callable[[int, int], None],
+    space: _Space, items: Mapping[str, Item], limits: InputLimits, count: Callable[[int], None]
 ) -> Counter[str]:
-    """Embed items, add their vectors to ``vectors`` and now and then to ``file``; count those rejected, by reason."""
+    """Embed what a space lacks, add it to its vectors and now and then to its file; count what failed, by reason."""
+    encoder, vectors = space.encoder, space.vectors
     rejected: Counter[str] = Counter()
+    if encoder is None:
+        return rejected
     n_kept = len(vectors)
     try:
-        for start in range(0, len(items), ITEMS_AT_ONCE):
-            part = items[start : start + ITEMS_AT_ONCE]
+        for start in range(0, len(space.unknown), ITEMS_AT_ONCE):
+            part = [items[item_id] for item_id in space.unknown[start : start + ITEMS_AT_ONCE]]
             records = [ItemRecord(item.item_id.encode(), msgspec.json.encode(item)) for item in part]
-            result = embed(records, {}, encoder, limits)
-            vectors |= {one.content_hash: one.vectors[0].vector for _, one in result.embeddings}
+            result = embed(records, {}, [encoder], limits)
+            vectors |= {embedding.content_hash: embedding.vectors[0].vector for _, embedding in result.embeddings}
             rejected.update(rejection.reason for _, rejection in result.rejections)
-            on_progress(start + len(part), len(items))
+            count(len(part))
             if len(vectors) - n_kept >= MOST_UNKEPT * len(vectors):
-                vector_cache.write(file, encoder.identity, vectors)
+                vector_cache.write(space.file, encoder.identity, vectors)
                 n_kept = len(vectors)
     finally:  # Ctrl-C, or an encoder that fails: what was embedded is not embedded again
         if len(vectors) > n_kept:
-            vector_cache.write(file, encoder.identity, vectors)
+            vector_cache.write(space.file, encoder.identity, vectors)
     return rejected
 
 
@@ -145,7 +192,8 @@ def _find_unknown(hashes: dict[str, bytes], vectors: Vectors) -> list[str]:
 def _name_source(settings: EmbedderSettings) -> str | None:
     """Return what names the encoder without loading it, or None where only the loaded encoder says which it is.
 
-    That is so for a name on the hub, behind which the weights may change. The hashing encoder costs nothing to build.
+    That is so for a name on the hub, behind which the weights may change. An encoder without a model costs nothing to
+    build.
     """
     if settings.encoder == "minilm":
         try:
@@ -154,7 +202,7 @@ def _name_source(settings: EmbedderSettings) -> str | None:
             return None
     else:
         folder = Path(settings.encoder).expanduser()
-        if settings.encoder == "hashing" or not folder.is_dir():
+        if settings.encoder in ("hashing", "random") or not folder.is_dir():
             return None
         files = sorted((str(file.relative_to(folder)), file.stat()) for file in folder.rglob("*") if file.is_file())
         weights = str([(name, stat.st_size, stat.st_mtime_ns) for name, stat in files])

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import re
 import time
+from collections.abc import Sequence
 
 import faust
 from aiokafka import AIOKafkaProducer, ConsumerRecord
@@ -15,7 +16,7 @@ from mode import Service
 from stream_rec.config import Settings
 from stream_rec.embedding import item_embedding
 from stream_rec.embedding.encoder import Encoder, build
-from stream_rec.embedding.item_embedding import MalformedEmbedding
+from stream_rec.embedding.item_embedding import ItemEmbedding, MalformedEmbedding
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.errors import StateVersionError
 from stream_rec.events.partition import Place
@@ -33,10 +34,23 @@ log = logging.getLogger(__name__)
 
 BATCH_ITEMS = 512
 BATCH_WAIT_S = 0.02
+MOST_SHARED = 64
+"""Of lists of identities, each kept once."""
 
 
-class Known(dict[str, tuple[str, bytes]]):
-    """Encoder and content hash of each item's embedding, as read from ``item-embeddings``."""
+class Known(dict[str, tuple[tuple[str, ...], bytes]]):
+    """Identities of the encoders and content hash of each item's embedding, as read from ``item-embeddings``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._identities: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def put(self, item_id: str, embedding: ItemEmbedding) -> None:
+        """Keep what is needed of an embedding: 130 bytes, as all items share the identities."""
+        if len(self._identities) > MOST_SHARED:
+            self._identities.clear()
+        identities = embedding.identities
+        self[item_id] = self._identities.setdefault(identities, identities), embedding.content_hash
 
     def take(self, record: ConsumerRecord) -> None:
         """Take one record."""
@@ -48,16 +62,21 @@ class Known(dict[str, tuple[str, bytes]]):
         if embedding is None:
             self.pop(item_id, None)
         else:
-            self[item_id] = (embedding.vectors[0].encoder, embedding.content_hash)
+            self.put(item_id, embedding)
 
 
 class EmbeddingStage:
     """What one embedder does with the items of its partitions."""
 
     def __init__(
-        self, app: faust.App, producer: AIOKafkaProducer, encoder: Encoder, known: Known, settings: Settings
+        self,
+        app: faust.App,
+        producer: AIOKafkaProducer,
+        encoders: Sequence[Encoder],
+        known: Known,
+        settings: Settings,
     ) -> None:
-        self._encoder = encoder
+        self._encoders = encoders
         self._known = known
         self._settings = settings
 
@@ -72,7 +91,7 @@ class EmbeddingStage:
         n_partitions = self._settings.kafka.partitions
         records = [ItemRecord(m.key, m.value, Place(m.partition, n_partitions)) for m in batch.messages]
         result = await asyncio.get_running_loop().run_in_executor(
-            None, embed, records, self._known, self._encoder, self._settings.limits
+            None, embed, records, self._known, self._encoders, self._settings.limits
         )
         kafka = self._settings.kafka
         topic = kafka.topic("item-embeddings")
@@ -83,7 +102,7 @@ class EmbeddingStage:
         sends += [reject(batch.messages[index], rejection, kafka) for index, rejection in result.rejections]
         await batch.commit(sends=sends)
         for item_id, embedding in result.embeddings:
-            self._known[item_id] = (embedding.vectors[0].encoder, embedding.content_hash)
+            self._known.put(item_id, embedding)
         for item_id in result.tombstones:
             self._known.pop(item_id, None)
         log.info(
@@ -95,14 +114,19 @@ class EmbeddingStage:
             len(result.without_text),
             len(result.rejections),
             (time.monotonic() - began) * 1000,
-            self._encoder.identity,
+            join_identities(self._encoders),
         )
 
 
-def group_of(encoder: Encoder) -> str:
-    """Return the consumer group of an encoder: another encoder is another group, which reads all items again."""
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", encoder.name)[:64]
-    return f"embedder-{readable}-{hashlib.blake2b(encoder.identity.encode(), digest_size=4).hexdigest()}"
+def join_identities(encoders: Sequence[Encoder]) -> str:
+    """Return the identities of encoders as one text."""
+    return "+".join(encoder.identity for encoder in encoders)
+
+
+def group_of(encoders: Sequence[Encoder]) -> str:
+    """Return the consumer group of encoders: others are another group, which reads all items again."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", "+".join(encoder.name for encoder in encoders))[:64]
+    return f"embedder-{readable}-{hashlib.blake2b(join_identities(encoders).encode(), digest_size=4).hexdigest()}"
 
 
 def run(settings: Settings) -> None:
@@ -113,11 +137,12 @@ def run(settings: Settings) -> None:
     """
     topic_ids = require_topics(settings)
     with held_directory(settings.embedder.data_dir, settings.embedder.instance_id) as directory:
-        encoder = build(settings.embedder)
-        log.info("encoder=%s dimensions=%d device=%s", encoder.identity, encoder.dimensions, encoder.device)
+        encoders = build(settings.embedder)
+        for encoder in encoders:
+            log.info("encoder=%s dimensions=%d device=%s", encoder.identity, encoder.dimensions, encoder.device)
         lease = Lease(settings.worker.session_timeout_s)
         app = new_app(
-            group_of(encoder),
+            group_of(encoders),
             settings.kafka,
             instance_id=settings.embedder.instance_id,
             lease=lease,
@@ -127,7 +152,7 @@ def run(settings: Settings) -> None:
         known = Known()
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
-            EmbeddingStage(app, producer, encoder, known, settings)
+            EmbeddingStage(app, producer, encoders, known, settings)
             topics = [settings.kafka.topic("item-embeddings")]
             return [TopicFollower(settings.kafka, topics, known.take, mirror(directory, topic_ids, topics))]
 

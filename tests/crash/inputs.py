@@ -69,7 +69,7 @@ def tombstones(rig: Rig, rng: random.Random) -> None:
 
 def bad_embeddings(rig: Rig, rng: random.Random) -> None:
     """Vectors of another length under the same encoder's name, of NaN, of nothing, and bytes that are no embedding."""
-    identity = build(rig.settings.embedder).identity
+    identity = build(rig.settings.embedder)[0].identity
     rig.strike()
     head = struct.pack("<BB", item_embedding.VERSION, 1) + b"h" * HASH_BYTES
     for number, (dimensions, element) in enumerate([(8, b"\x00\x3c"), (256, b"\x00\x7e"), (256, b"\x00\x00")]):

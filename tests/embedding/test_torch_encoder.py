@@ -6,7 +6,7 @@ import logging
 import numpy as np
 import pytest
 
-from stream_rec.embedding.encoder import build
+from stream_rec.embedding.encoder import build_one
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable
 from tests.embedding import models
@@ -358,7 +358,7 @@ def test_a_gpu_gives_the_vectors_of_the_cpu():
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     texts = ["red wine", "merlot bottle", "garden hose", "long " * 400]
-    on_gpu = build(EmbedderSettings(device="cuda"))
+    on_gpu = build_one(EmbedderSettings(device="cuda"))
 
     cosines = (on_gpu.encode_passages(texts) * models.minilm().encode_passages(texts)).sum(axis=1)
     assert (cosines > 0.999).all()

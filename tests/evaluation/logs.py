@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.evaluation.experiment import EvaluationSettings, Experiment
 from stream_rec.evaluation.method import Group, World
 from stream_rec.evaluation.scan import LogFile, ScannedLog, scan
@@ -59,6 +60,12 @@ def experiment_on(log: ScannedLog, is_listed=None, vectors=None, **settings) -> 
     is_listed = np.ones(len(log.item_ids), bool) if is_listed is None else np.asarray(is_listed)
     vectors = np.zeros((len(is_listed), 0), np.float32) if vectors is None else vectors
     return Experiment.of(log, EvaluationSettings(**settings), is_listed=is_listed, vectors=vectors)
+
+
+def embeddings_of(items, vectors) -> dict[str, ItemEmbedding]:
+    """Return embeddings in one space by item id; an item whose row of ``vectors`` is zero has none."""
+    made = {item.item_id: vector for item, vector in zip(items, vectors) if vector.any()}
+    return {item_id: ItemEmbedding(bytes(16), (SpaceVector("test@1", vector),)) for item_id, vector in made.items()}
 
 
 def many_rows(n_events: int = 120, n_users: int = 7, n_items: int = 12) -> list[Row]:

@@ -13,7 +13,7 @@ from stream_rec.events.item import Item
 from stream_rec.kernels import run_kernels
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.policy import RankingConfig
-from tests.evaluation.logs import many_rows, scanned
+from tests.evaluation.logs import embeddings_of, many_rows, scanned
 
 SETTINGS = Settings()
 ITEMS = [Item("i0"), Item("i1", available=False), Item("i2"), Item("i3"), Item("new")]
@@ -28,7 +28,8 @@ def engine_on(tmp_path, settings=SETTINGS):
     is_listed = np.zeros(len(log.item_ids), bool)
     is_listed[[0, 2, 3, 4]] = True
     world = World(log.n_users, len(log.item_ids), log.item_ids, is_listed, vectors, 0, 1)
-    return Engine(world, 0, settings=settings, items=ITEMS, encoder="test@1"), list(read_groups(log, schedule(log, 0)))
+    engine = Engine(world, 0, settings=settings, items=ITEMS, embeddings=embeddings_of(ITEMS, vectors))
+    return engine, list(read_groups(log, schedule(log, 0)))
 
 
 def test_an_engine_comes_with_its_kernels_compiled(tmp_path):

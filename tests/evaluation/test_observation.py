@@ -17,7 +17,7 @@ from stream_rec.evaluation.trials import Finished
 from stream_rec.events.item import Item
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.retrieval.candidates import FRESH, NEIGHBOURS, REPEAT, SIMILAR, TRENDING
-from tests.evaluation.logs import experiment_on, many_rows, scanned
+from tests.evaluation.logs import embeddings_of, experiment_on, many_rows, scanned
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,8 @@ def judged(tmp_path, ranking, rows=ROWS, items=ITEMS, observed=True):
     vectors[1::2, 0] += 0.2
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     experiment = experiment_on(log, np.ones(len(items), bool), vectors, n=N)
-    engine = Engine(experiment.world, 0, settings=Settings(ranking=ranking), items=items, encoder="test@1")
+    embeddings = embeddings_of(items, vectors)
+    engine = Engine(experiment.world, 0, settings=Settings(ranking=ranking), items=items, embeddings=embeddings)
     observer = EngineObserver(engine, experiment, diversity=ranking.diversity)
     observe = {"observe": observer.observe} if observed else {}
     sink = io.BytesIO()

@@ -35,7 +35,7 @@ def engine(log, item_ids):
     items = [Item(item_id) for item_id in item_ids]
     n = len(log.item_ids)
     world = World(log.n_users, n, log.item_ids, np.arange(n) < len(items), np.zeros((n, 0), np.float32), 0, 1)
-    return Engine(world, 0, settings=Settings(), items=items, encoder="")
+    return Engine(world, 0, settings=Settings(), items=items, embeddings={})
 
 
 def test_groups_are_consecutive_events_of_one_user_at_one_time(tmp_path):

@@ -148,7 +148,7 @@ _RECEIPT = msgspec.json.Decoder(Receipt)
 
 def take_item(world: World, record: tuple[bytes | None, bytes]) -> bool:
     key, value = record
-    result = embed([ItemRecord(*record)], {}, _ENCODER, LIMITS)
+    result = embed([ItemRecord(*record)], {}, [_ENCODER], LIMITS)
     assert all(isinstance(rejection, Rejection) for _, rejection in result.rejections)
     for _, embedding in result.embeddings:
         item_embedding.decode(item_embedding.encode(embedding))

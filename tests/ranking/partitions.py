@@ -83,7 +83,7 @@ def stock(pipeline: Pipeline, items: Sequence[Item]) -> None:
     records = [ItemRecord(item.item_id.encode(), msgspec.json.encode(item)) for item in items]
     for item in items:
         pipeline.catalog.put_item(item)
-    for item_id, embedding in embed(records, {}, HashingEncoder(), SETTINGS.limits).embeddings:
+    for item_id, embedding in embed(records, {}, [HashingEncoder()], SETTINGS.limits).embeddings:
         pipeline.catalog.put_embedding(item_id, embedding)
 
 

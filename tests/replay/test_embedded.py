@@ -9,12 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from threading import BrokenBarrierError
 
+import msgspec
 import numpy as np
 import pytest
 
 from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.embedding.random_encoder import RandomEncoder
 from stream_rec.embedding.settings import EmbedderSettings
-from stream_rec.errors import EncoderUnavailable
+from stream_rec.errors import EncoderUnavailable, SettingsError
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits
 from stream_rec.replay import vector_cache
@@ -115,6 +117,83 @@ def test_a_model_that_turns_out_to_be_another_embeds_everything(tmp_path):
 
     assert sorted(texts) == ["blue lamp", "cup", "red lamp"]
     assert {one.identities for one in result.embeddings.values()} == {(Counting("2").identity,)}
+
+
+def test_two_encoders_have_a_file_each(tmp_path):
+    """What one has embedded alone is known when another comes beside it; its file is the same."""
+    alone = embed_items(ITEMS, SETTINGS, InputLimits(), cache=tmp_path)
+    [file] = tmp_path.iterdir()
+    whole = file.read_bytes()
+    progress: list[tuple[int, int]] = []
+    both = embed_items(
+        ITEMS,
+        msgspec.structs.replace(SETTINGS, encoder="random+hashing"),
+        InputLimits(),
+        cache=tmp_path,
+        on_progress=lambda *done: progress.append(done),
+    )
+
+    assert (both.n_embedded, progress) == (2, [(2, 2)])
+    assert len(list(tmp_path.iterdir())) == 2 and file.read_bytes() == whole
+    assert both.encoder == f"random@1-64-0+{alone.encoder}"
+    assert {one.identities for one in both.embeddings.values()} == {both.identities}
+    assert both.embeddings["a"].vectors[1].vector.tolist() == alone.embeddings["a"].vectors[0].vector.tolist()
+
+
+def test_progress_counts_on_over_the_encoders(tmp_path):
+    """Two texts, two encoders: four to do."""
+    progress: list[tuple[int, int]] = []
+    settings = msgspec.structs.replace(SETTINGS, encoder="random+hashing")
+    embed_items(ITEMS, settings, InputLimits(), cache=tmp_path, on_progress=lambda *done: progress.append(done))
+
+    assert progress == [(2, 4), (4, 4)]
+
+
+def test_vectors_of_two_encoders_stand_side_by_side(tmp_path):
+    """Rows of unit length, whose cosine is the mean of the two cosines."""
+    settings = msgspec.structs.replace(SETTINGS, encoder="random+hashing")
+    items = embed_items(ITEMS, settings, InputLimits(), cache=tmp_path)
+    a, c = (items.embeddings[item_id].vectors for item_id in "ac")
+
+    assert items.vectors.shape == (4, 64 + 16)
+    assert np.linalg.norm(items.vectors, axis=1) == pytest.approx([1, 0, 1, 1])
+    cosines = [x.vector @ y.vector for x, y in zip(a, c)]
+    assert items.vectors[0] @ items.vectors[2] == pytest.approx(np.mean(cosines), abs=1e-6)
+
+
+class Picky(Counting):
+    """Fails for what is blue."""
+
+    def encode_passages(self, texts):
+        """Encode as ever, or fail."""
+        if any("blue" in text for text in texts):
+            raise ValueError("no blue")
+        return super().encode_passages(texts)
+
+
+def test_an_item_that_one_encoder_fails_for_has_the_vector_of_the_other(tmp_path):
+    """Its row is of unit length too, and the failure is counted."""
+    settings = msgspec.structs.replace(SETTINGS, encoder="random+hashing")
+    items = embed_items(
+        ITEMS,
+        settings,
+        InputLimits(),
+        cache=tmp_path,
+        build_encoder=lambda one: Picky() if one.encoder == "hashing" else RandomEncoder(),
+    )
+
+    assert items.rejected == {"encoding_failed": 1}
+    assert items.embeddings["c"].identities == ("random@1-64-0",)
+    assert np.linalg.norm(items.vectors, axis=1) == pytest.approx([1, 0, 1, 1])
+    assert not items.vectors[2, 64:].any() and items.vectors[0, 64:].any()
+
+
+def test_one_encoder_under_two_names_is_refused(tmp_path):
+    """Two names, and both say that they are the same."""
+    settings = EmbedderSettings(encoder="a/b+c/d")
+
+    with pytest.raises(SettingsError, match="more than once"):
+        embed_items(ITEMS, settings, InputLimits(), cache=tmp_path, build_encoder=lambda one: Counting())
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty", "other arrays"])

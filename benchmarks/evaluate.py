@@ -5,7 +5,7 @@
 For each log a report page and everything measured as JSON come to the folder `--out`; the tables, as Markdown, to
 standard output; where a baseline is better and what each chose, as `docs/baselines.md`, to the file `--page`. About
 half an hour on two cores. Times are true only with --jobs 1. With `--only LOG` one log is run, and the others are taken
-from `--out`.
+from `--out`. With `--against DIR`, the `--out` of an earlier run, a table for each log says what has changed since.
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+from stream_rec.errors import StreamRecError
+from stream_rec.evaluation.against import (
+    HEAD,
+    Run,
+    compare_runs,
+    describe_differences,
+    list_rows,
+    read_run,
+    render_markdown,
+)
 from stream_rec.evaluation.baselines.choice import describe_settings
+from stream_rec.evaluation.changes import describe
 from stream_rec.evaluation.losses import write_page
 
 LIMITS = {"online_retail": 150_000, "entree_chicago": 150_000, "movietweetings": 60_000}
@@ -35,12 +46,14 @@ def main() -> None:
     parser.add_argument("--baselines", default="all", help="all, none, or some (%(default)s)")
     parser.add_argument("--only", action="append", help="run this log alone, may be repeated; `none`: run nothing")
     parser.add_argument("--page", type=Path, help="file for where a baseline is better and what each chose")
+    parser.add_argument("--against", type=Path, help="folder of an earlier run: print what has changed since")
     parser.add_argument("--jobs", type=int, default=1, help="methods at a time (%(default)s)")
     arguments = parser.parse_args()
     if missing := [name for name in LIMITS if not (arguments.logs / name / "events.jsonl.gz").is_file()]:
         parser.error(
             f"{arguments.logs} has no {', '.join(missing)}: docs/measurements.md says where the logs come from"
         )
+    earlier = read_runs(arguments.against) if arguments.against else {}
     results = {}
     for name, limit in LIMITS.items():
         folder, out = arguments.logs / name, arguments.out / name
@@ -70,6 +83,35 @@ def main() -> None:
         command = "python benchmarks/evaluate.py --logs LOGS --page docs/baselines.md"
         arguments.page.write_text(write_page(results, command=command), encoding="utf-8")
     print(*(table(results) for table in tables), sep="\n")
+    said = {name: json.loads((arguments.out / name / "result.json").read_text()) for name in results}
+    if texts := {name: one["text"] for name, one in said.items() if one.get("text")}:
+        print(table_of_text(texts))
+    for name, run in earlier.items():
+        if name in results:
+            print(table_of_changes(name, run, read_run(arguments.out / name / "result.json")))
+
+
+def read_runs(folder: Path) -> dict[str, Run]:
+    """Return the earlier run of each log in a folder; end the program where one cannot be used."""
+    try:
+        runs = {
+            name: read_run(folder / name / "result.json")
+            for name in LIMITS
+            if (folder / name / "result.json").is_file()
+        }
+    except StreamRecError as error:
+        sys.exit(str(error))
+    return runs or sys.exit(f"{folder} has no LOG/result.json of {', '.join(LIMITS)}: give the --out of another run")
+
+
+def table_of_changes(name: str, before: Run, after: Run) -> str:
+    """Return what has changed in one log: accuracy and candidate recall by part, and milliseconds."""
+    try:
+        against = compare_runs(before, after)
+    except StreamRecError as error:
+        return f"{name}: {error}\n"
+    table = render_markdown(HEAD, list_rows(against, after.said["protocol"]["list_size"]))
+    return f"{name}: {describe_differences(against)}\n\n{table}"
 
 
 def read_results(path: Path) -> dict[str, dict]:
@@ -132,6 +174,19 @@ def table_of_lists(results: dict[str, dict]) -> str:
                 figures += [f"{one['cost']['event_ms']:.2f}", f"{one['cost']['peak_mb']:.0f}"]
                 lines.append(f"| {name} | {method} | {' | '.join(figures)} |")
     return "\n".join(lines)
+
+
+def table_of_text(texts: dict[str, dict]) -> str:
+    """Return what the encoder brings over random vectors, by part of the events."""
+    lines = _head("what text brings", *(f"{name} {what}" for name in texts for what in ("", "95 %")))
+    for part in ("all", *SLICES, "item=0"):
+        for metric in ("ndcg", "hit_rate"):
+            cells = []
+            for text in texts.values():
+                of = text["parts"].get(part)
+                cells += describe(of[metric]) if of and of["n"] >= LEAST else ("too few", "")
+            lines.append(f"| {part} ({metric}@20) | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
 
 
 def table_of_candidates(results: dict[str, dict]) -> str:

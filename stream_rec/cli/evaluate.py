@@ -25,12 +25,18 @@ from stream_rec.cli.progress import Rate, show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.cli.results import print_results, warn
 from stream_rec.config import Settings, override, redact
+from stream_rec.embedding.random_encoder import RandomEncoder
 from stream_rec.errors import FileProblem
+from stream_rec.evaluation import scored_events
+from stream_rec.evaluation.against import Run, compare_runs, read_run, require_same
+from stream_rec.evaluation.contenders import CONTROL, ENGINE, EXPLORING
+from stream_rec.evaluation.control import make_control
 from stream_rec.evaluation.engine import Engine
-from stream_rec.evaluation.evaluation import ENGINE, Evaluation
+from stream_rec.evaluation.evaluation import Evaluation
 from stream_rec.evaluation.experiment import EvaluationSettings, Experiment
 from stream_rec.evaluation.observation import EngineObserver
 from stream_rec.evaluation.scan import LogFile, scan
+from stream_rec.evaluation.scored_events import ScoredEvents, name_file
 from stream_rec.evaluation.trials import Contender, Failed, Finished, run
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
 
@@ -49,6 +55,10 @@ MACHINE = ("data_dir", "instance_id", "device", "dtype", "token_budget")
 @click.option("--baselines", default="all", help="What to compare with: all, none, or names with commas between.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write everything measured to this file.")
 @click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Write index.html to this folder.")
+@click.option("--against", type=click.Path(path_type=Path), help="Compare with an earlier --json of the same log.")
+@click.option(
+    "--control/--no-control", default=True, help="Also judge the engine on random vectors: what it lacks is text."
+)
 @click.option("--exploring", is_flag=True, help="Also judge the engine as it explores: stream_rec itself never does.")
 @click.option("--seed", type=int, help="Of every random choice. [default: setting ranking.seed]")
 @click.option("--encoder", help="As of `embedder`. [default: setting embedder.encoder]")
@@ -67,6 +77,9 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
     click.get_current_context().with_resource(exit_on_signal())
     settings = options.override(settings)
     baselines = _choose_baselines(options.baselines)
+    earlier = options.against and read_run(options.against)
+    if earlier:
+        require_same(earlier.said["protocol"], options.protocol(settings))
     for file in options.results:
         _require_writable(file)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the methods' processes: each has one core, as a worker has
@@ -79,13 +92,19 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
     ):
         items = load_items(options.items_file, settings, options.cache, skipped, progress)
         experiment = _read_log(options, settings, items, Path(folder), skipped, progress)
+        evaluation = Evaluation(experiment, items.items)
+        if earlier:
+            require_same(earlier.said["protocol"], evaluation.count())
         contenders = _engines(options, settings, items) | baselines
         outcomes = _run(contenders, experiment, options.jobs, progress)
-        found = _sum_up(outcomes, experiment, items, options, progress)
+        found = _sum_up(outcomes, experiment, evaluation, items, options, progress)
     found["protocol"]["not_used"] = dict(sorted(skipped.by_reason.items()))
     found["settings"] = _settings(settings)
+    events = evaluation.keep_events(outcomes)
+    if earlier and events:
+        found["against"] = compare_runs(earlier, Run(options.events_file, found, events))
     warn(found["protocol"])
-    _write(found, options)
+    _write(found, events, options)
     print_results(found)
     failed = {name: result["error"] for name, result in found["results"].items() if "error" in result}
     for name, message in failed.items():
@@ -105,6 +124,8 @@ class _Options:
     baselines: str
     json_file: Path | None
     report_dir: Path | None
+    against: Path | None
+    control: bool
     exploring: bool
     seed: int | None
     encoder: str | None
@@ -115,7 +136,17 @@ class _Options:
     def results(self) -> list[Path]:
         """Files to write."""
         page = self.report_dir and self.report_dir / "index.html"
-        return [file for file in (self.json_file, page) if file]
+        events = self.json_file and name_file(self.json_file)
+        return [file for file in (self.json_file, events, page) if file]
+
+    def protocol(self, settings: Settings) -> dict[str, Any]:
+        """Return how lists are judged: what is known before the log is read."""
+        return {
+            "limit": self.limit,
+            "warmup": self.warmup,
+            "list_size": settings.ranking.n,
+            "seed": settings.ranking.seed,
+        }
 
     def override(self, settings: Settings) -> Settings:
         """Return the settings with those that are options here."""
@@ -148,13 +179,19 @@ def _read_log(
 
 
 def _engines(options: _Options, settings: Settings, items: EmbeddedItems) -> dict[str, Contender]:
-    """Return the engine, which does not explore, and as it explores if that is asked for."""
+    """Return the engine, which does not explore; also the control, and as it explores, if that is asked for.
+
+    There is no control where nothing has a vector, or where the engine's own are random already.
+    """
     engine = partial(Engine, items=items.items, embeddings=items.embeddings)
     observer = partial(EngineObserver, diversity=settings.ranking.diversity)
     without_exploring = override(settings, {"ranking.explore_share": 0.0})
     engines = {ENGINE: Contender(partial(engine, settings=without_exploring), observer)}
+    if options.control and items.embeddings and settings.embedder.encoder != RandomEncoder.name:
+        control = partial(make_control, items=items.items, settings=without_exploring)
+        engines[CONTROL] = Contender(control, partial(EngineObserver, diversity=None))
     if options.exploring:
-        engines[f"{ENGINE}_exploring"] = Contender(partial(engine, settings=settings))
+        engines[EXPLORING] = Contender(partial(engine, settings=settings))
     return engines
 
 
@@ -175,14 +212,15 @@ def _run(
 def _sum_up(
     outcomes: Mapping[str, Finished | Failed],
     experiment: Experiment,
+    evaluation: Evaluation,
     items: EmbeddedItems,
     options: _Options,
     progress: Progress,
 ) -> dict[str, Any]:
     """Return what was measured, and on what."""
     task = progress.add_task("summing up", total=1, has_rate=False)
-    evaluation = Evaluation(experiment, items.items)
     results, comparison = evaluation.summarize(outcomes)
+    text = evaluation.measure_text(outcomes)
     progress.update(task, completed=1)
     protocol = {
         "items": options.items_file.name,
@@ -195,13 +233,15 @@ def _sum_up(
         **evaluation.count(),
         "n_items_without_text": items.n_without_text,
     }
-    return {"protocol": protocol, "results": results, "comparison": comparison}
+    return {"protocol": protocol, "results": results, "comparison": comparison, "text": text}
 
 
-def _write(found: Mapping[str, Any], options: _Options) -> None:
+def _write(found: Mapping[str, Any], events: ScoredEvents | None, options: _Options) -> None:
     """Write the files that are asked for."""
     if options.json_file:
         options.json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        if events:
+            scored_events.write(name_file(options.json_file), events)
     if options.report_dir:
         logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its fonts
         from stream_rec.evaluation.report import render_page

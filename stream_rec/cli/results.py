@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from stream_rec.evaluation.against import HEAD, describe_differences, list_rows
 from stream_rec.evaluation.baselines.choice import describe_settings
-from stream_rec.evaluation.evaluation import ENGINE
+from stream_rec.evaluation.changes import describe
+from stream_rec.evaluation.contenders import ENGINE
 
 WIDTH = 144
 """Of the table where stdout is no terminal."""
@@ -92,6 +94,32 @@ def print_results(found: Mapping[str, Any]) -> None:
             f"(95 %: {ndcg['low']:+.4f} to {ndcg['high']:+.4f})",
             highlight=False,
         )
+
+    if text := found.get("text"):
+        console.print(_say_what_text_brings(text["parts"], protocol["list_size"]), highlight=False, soft_wrap=True)
+    if against := found.get("against"):
+        console.print(f"against {against['file']}, {describe_differences(against)}", highlight=False, soft_wrap=True)
+        console.print(_table_against(against, protocol["list_size"]))
+
+
+def _say_what_text_brings(parts: Mapping[str, Any], n: int) -> str:
+    """Return one sentence: the change of NDCG, and of the hit rate of new items, over random vectors."""
+    said = []
+    for part, metric, of in (("all", "ndcg", ""), ("item<5", "hit_rate", " of items with under 5 events")):
+        if part in parts:
+            change, interval = describe(parts[part][metric])
+            said.append(f"{metric}@{n}{of} {change} (95 %: {interval})" if change else f"{metric}@{n}{of} unknown")
+    return f"what text brings, over random vectors: {'; '.join(said)}"
+
+
+def _table_against(against: Mapping[str, Any], n: int) -> Table:
+    table = Table()
+    for title in HEAD:
+        table.add_column(title, justify="left" if title in HEAD[:2] else "right", no_wrap=title in HEAD[:2])
+    rows = list_rows(against, n)
+    for row, after in zip(rows, [*rows[1:], ("",)]):
+        table.add_row(*map(escape, row), end_section=row[0] != after[0])
+    return table
 
 
 def _table(done: Mapping[str, Result], n: int) -> Table:

@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from stream_rec.evaluation import metrics
 from stream_rec.evaluation.bootstrap import estimate_intervals
+from stream_rec.evaluation.changes import EventResults, compare
+from stream_rec.evaluation.contenders import CONTROL, ENGINE, is_baseline
 from stream_rec.evaluation.experiment import Experiment
 from stream_rec.evaluation.genres import find_genres
 from stream_rec.evaluation.observation import Observation
 from stream_rec.evaluation.prequential import Trial
 from stream_rec.evaluation.recall import measure_recall
+from stream_rec.evaluation.scan import digest_log
+from stream_rec.evaluation.scored_events import ScoredEvents
 from stream_rec.evaluation.slices import (
     STEPS,
     count_earlier,
@@ -27,7 +31,8 @@ from stream_rec.evaluation.slices import (
 from stream_rec.evaluation.trials import Failed, Finished
 from stream_rec.events.item import Item
 
-ENGINE = "stream_rec"
+EVERYTHING = "all"
+"""The part that all scored events are."""
 SHORT = 10
 """The other list length that accuracy is given for."""
 POINTS = 120
@@ -53,6 +58,11 @@ class Evaluation:
         self._users = log.users[scored]
         self._before = count_earlier(log, plan)
         self._slices = slice_events(self._before, log.kinds[scored], world.is_listed[log.items[scored]])
+        self._parts = {
+            EVERYTHING: np.ones(len(self._users), bool),
+            **{f"half={name}": mask for name, mask in split_halves(plan).items()},
+            **self._slices,
+        }
         self._sample = plan.sample()
         self._genres = find_genres(items, log)
         self._histories = self._find_sampled_histories()
@@ -67,11 +77,32 @@ class Evaluation:
             else self._summarize_one(outcome, bounds and bounds[name])
             for name, outcome in outcomes.items()
         }
-        others = [name for name in finished if not name.startswith(ENGINE)]
+        others = [name for name in finished if is_baseline(name)]
         if ENGINE not in finished or not others:
             return results, None
         best = max(others, key=lambda name: results[name]["ndcg"])
         return results, self._compare(best, finished[ENGINE].trial, finished[best].trial)
+
+    def measure_text(self, outcomes: Mapping[str, Finished | Failed]) -> dict[str, Any] | None:
+        """Return what text brings: how the engine differs from the control, part by part; None without both."""
+        engine, control = (self._find_results(outcomes.get(name)) for name in (ENGINE, CONTROL))
+        if engine is None or control is None:
+            return None
+        parts = compare(control, engine, self._users, self._parts, n=self._n, seed=self._seed)
+        return {"base": CONTROL, "parts": parts}
+
+    def keep_events(self, outcomes: Mapping[str, Finished | Failed]) -> ScoredEvents | None:
+        """Return what a later evaluation needs in order to be compared with this one; None without the engine."""
+        results = self._find_results(outcomes.get(ENGINE))
+        if results is None:
+            return None
+        return ScoredEvents(digest_log(self._log, self._world.is_listed), self._users, self._parts, results)
+
+    def _find_results(self, outcome: Finished | Failed | None) -> EventResults | None:
+        """Return the results of a method by event; None where it failed or was not observed."""
+        if not isinstance(outcome, Finished) or outcome.observed is None:
+            return None
+        return EventResults(outcome.trial.ranks, Observation(**outcome.observed).sources)
 
     def count(self) -> dict[str, Any]:
         """Return how much of everything there was."""
@@ -90,6 +121,7 @@ class Evaluation:
             "first_ms": int(log.times_ms[0]),
             "last_ms": int(log.times_ms[-1]),
             "genres_from": self._genres.source,
+            "digest": digest_log(log, is_listed),
         }
 
     def _summarize_one(self, outcome: Finished, bounds: dict[str, Any] | None) -> dict[str, Any]:
@@ -129,10 +161,9 @@ class Evaluation:
 
     def _summarize_observation(self, observation: Observation) -> dict[str, Any]:
         """Return what is said only of a method that was observed."""
-        return {
-            "candidates": measure_recall(observation.sources, observation.n_candidates, self._slices),
-            "frontier": self._measure_frontier(observation),
-        }
+        recall = measure_recall(observation.sources, observation.n_candidates, self._slices)
+        frontier = {"frontier": self._measure_frontier(observation)} if len(observation.diversities) else {}
+        return {"candidates": recall, **frontier}
 
     def _measure_frontier(self, observation: Observation) -> list[dict[str, Any]]:
         """Return what each diversity gives and takes, on the sampled lists; changes are from diversity 0."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stream_rec.evaluation.baselines.choice import describe_settings
-from stream_rec.evaluation.evaluation import ENGINE
+from stream_rec.evaluation.contenders import ENGINE, is_baseline
 
 WIDTH = 98
 """Of a line of the page."""
@@ -36,14 +36,10 @@ def find_losses(results: Mapping[str, Any]) -> list[Loss]:
     """Return every loss in the results of one log, in the order of the parts: all, halves, slices.
 
     Args:
-        results: As ``stream-rec evaluate`` says them, by method; the engine, exploring or not, is no baseline.
+        results: As ``stream-rec evaluate`` says them, by method; the engine's own runs are no baselines.
     """
     ours = _parts(results[ENGINE])
-    others = {
-        name: _parts(result)
-        for name, result in results.items()
-        if "error" not in result and not name.startswith(ENGINE)
-    }
+    others = {name: _parts(result) for name, result in results.items() if "error" not in result and is_baseline(name)}
     found = []
     for part, own in ours.items():
         for metric in METRICS:

@@ -29,7 +29,7 @@ class Observation(NamedTuple):
     n_candidates: NDArray[np.int32]
     """(scored groups,)."""
     diversities: NDArray[np.float64]
-    """(m,) ascending, the first is 0."""
+    """(m,) ascending, the first is 0; none where only candidates were looked at."""
     lists: NDArray[np.int32]
     """(m, sampled groups, n) item numbers at each diversity, best first, filled up with -1."""
 
@@ -37,11 +37,12 @@ class Observation(NamedTuple):
 class EngineObserver:
     """Looks at the candidates of every list, and makes the lists of ``Schedule.sample`` again at each diversity."""
 
-    def __init__(self, engine: Engine, experiment: Experiment, *, diversity: float) -> None:
-        """Take the diversity in use."""
+    def __init__(self, engine: Engine, experiment: Experiment, *, diversity: float | None) -> None:
+        """Take the diversity in use; with None no list is made again."""
         self._engine = engine
-        self._index_of = {group: index for index, group in enumerate(experiment.plan.sample().tolist())}
-        self._diversities = sorted({*DIVERSITIES, diversity})
+        sample = [] if diversity is None else experiment.plan.sample().tolist()
+        self._index_of = {group: index for index, group in enumerate(sample)}
+        self._diversities = [] if diversity is None else sorted({*DIVERSITIES, diversity})
         self._sources, self._n_candidates = array("H"), array("i")
         self._lists = np.full((len(self._diversities), len(self._index_of), experiment.settings.n), -1, np.int32)
 

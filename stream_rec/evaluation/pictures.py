@@ -13,13 +13,15 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from stream_rec.evaluation.evaluation import ENGINE
+from stream_rec.evaluation.contenders import CONTROL, ENGINE, is_baseline
 
 ACCENT, PALE, INK, GREY, FAINT = "#0072B2", "#b5d5e8", "#1c2430", "#6b7480", "#d5d9de"
 OTHERS = (("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"), ("#E69F00", (0, (6, 2, 1, 2, 1, 2))))
 """Colour and dashes of the best baselines; the rest is grey."""
+OF_CONTROL = ("#56B4E9", (0, (1, 1.3)))
+"""Colour and dashes of the control."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 10,
@@ -62,7 +64,34 @@ def draw_bars(
     axes.set_xticks([tick for tick in axes.get_xticks() if tick <= min(1, 1.2 * longest)])
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(axis="y", visible=False)
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=2, fontsize=9, borderaxespad=0.2, handlelength=1.2)
+    add_legend_above(axes)
+
+
+def draw_changes(axes: Axes, names: Sequence[str], parts: Sequence[Mapping[str, Any]]) -> None:
+    """Draw a row a part, from the top down: the change of NDCG and of hit rate in percent, with their intervals.
+
+    The axis is linear up to 10 % and logarithmic beyond. What has no relative change is written in numbers.
+    """
+    for (metric, colour), shift in zip((("ndcg", ACCENT), ("hit_rate", OTHERS[0][0])), (0.16, -0.16)):
+        for place, part in enumerate(parts):
+            height = len(parts) - 1 - place + shift
+            if change := part[metric]["relative"]:
+                mean, low, high = (100 * change[key] for key in ("mean", "low", "high"))
+                axes.plot([low, high], [height, height], color=colour, lw=3, alpha=0.4, solid_capstyle="butt")
+                axes.plot(mean, height, "o", color=colour, ms=5.5)
+            else:
+                text = f"{metric} {part[metric]['base']:.4f} → {part[metric]['value']:.4f}"
+                axes.annotate(text, (0, height), (6, 0), textcoords="offset points", va="center", size=8, color=colour)
+        axes.plot([], [], "o", color=colour, ms=5.5, label=metric)
+    axes.axvline(0, color=GREY, lw=1, zorder=1)
+    axes.set_xscale("symlog", linthresh=10, linscale=1)
+    axes.xaxis.set_major_locator(FixedLocator([-50, -20, -10, -5, 0, 5, 10, 20, 50, 100, 200, 500, 1000]))
+    axes.xaxis.set_major_formatter(lambda percent, _: f"{percent:+g}" if percent else "0")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_yticks(range(len(parts)), names[::-1])
+    axes.set(ylim=(-0.6, len(parts) - 0.4), xlabel="change, %, with 95 % confidence over users")
+    axes.grid(axis="y", visible=False)
+    add_legend_above(axes)
 
 
 def label_points(axes: Axes, points: Mapping[str, tuple[float, float]], first: str, colour: str) -> None:
@@ -101,9 +130,9 @@ def label_points(axes: Axes, points: Mapping[str, tuple[float, float]], first: s
 
 
 def choose_coloured(results: Results) -> list[str]:
-    """Return the engine and the best baselines, in this order."""
-    others = [name for name in results if name != ENGINE][: len(OTHERS)]
-    return [*([ENGINE] if ENGINE in results else []), *others]
+    """Return the engine, the control and the best baselines, in this order."""
+    others = [name for name in results if is_baseline(name)][: len(OTHERS)]
+    return [*(name for name in (ENGINE, CONTROL) if name in results), *others]
 
 
 def choose_styles(results: Results, names: Sequence[str] | None = None) -> list[tuple[str, dict[str, Any]]]:
@@ -111,8 +140,10 @@ def choose_styles(results: Results, names: Sequence[str] | None = None) -> list[
     coloured = choose_coloured(results)
     style_of: dict[str, dict[str, Any]] = {
         name: {"color": colour, "ls": dashes, "lw": 1.6, "label": name, "zorder": 3}
-        for (colour, dashes), name in zip(OTHERS, [name for name in coloured if name != ENGINE])
+        for (colour, dashes), name in zip(OTHERS, filter(is_baseline, coloured))
     }
+    colour, dashes = OF_CONTROL
+    style_of[CONTROL] = {"color": colour, "ls": dashes, "lw": 2.0, "label": CONTROL, "zorder": 3}
     style_of[ENGINE] = {"color": ACCENT, "ls": "-", "lw": 2.8, "label": ENGINE, "zorder": 4}
     rest = {"color": FAINT, "ls": "-", "lw": 1.0, "zorder": 2}
     if names is None:
@@ -129,10 +160,15 @@ def add_legend(figure: Figure, axes: Axes, results: Results) -> None:
         [handles[place] for place in order],
         [labels[place] for place in order],
         loc="outside upper left",
-        ncols=5,
+        ncols=6,
         fontsize=9,
         handlelength=2.6,
     )
+
+
+def add_legend_above(axes: Axes) -> None:
+    """Put the legend of one plot between it and its title."""
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=2, fontsize=9, borderaxespad=0.2, handlelength=1.6)
 
 
 def render(name: str, width: float, height: float, draw: Callable[[Figure], None]) -> str:

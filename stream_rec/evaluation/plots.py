@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator, NullLocator, PercentFormatter
 
-from stream_rec.evaluation.evaluation import ENGINE
+from stream_rec.evaluation.contenders import CONTROL, ENGINE
 from stream_rec.evaluation.pictures import (
     ACCENT,
     GREY,
     INK,
+    PALE,
     Results,
     add_legend,
+    add_legend_above,
     choose_coloured,
     choose_styles,
     draw_bars,
+    draw_changes,
     label_points,
     render,
 )
@@ -40,6 +43,15 @@ SLICES = {
     "kind=click": "clicks",
     "kind=purchase": "purchases",
 }
+OF_TEXT = {
+    "all": "all events",
+    "user=0": "user without history",
+    "user<5": "user with under 5",
+    "pair=new": "new to the user",
+    "item<5": "item with under 5",
+    "item=0": "item without events",
+}
+"""Parts in which it is shown what text brings."""
 
 
 def plot_ranking(results: Results) -> str:
@@ -78,7 +90,7 @@ def plot_over_time(results: Results) -> str:
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
         for axes, metric in ((left, "ndcg"), (right, "hit_rate")):
-            for name, style in choose_styles(results):
+            for name, style in choose_styles({name: of for name, of in results.items() if name != CONTROL}):
                 curve = results[name]["curves"]["over_time"]
                 axes.plot([event / 1000 for event in curve["event"]], curve[metric], **style)
             axes.set(title=metric, xlabel="thousand events of the log")
@@ -184,6 +196,40 @@ def plot_candidates(result: Mapping[str, Any]) -> str:
         right.set_title("What each source adds, of all events", pad=26)
 
     return render("candidates", 9.4, 1.3 + 0.32 * (1 + len(parts)), draw)
+
+
+def plot_item_events(results: Results) -> str:
+    """Return hit rate by the earlier events of the item, of the engine and of the control."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        curves = {name: results[name]["curves"]["item_events"] for name in (CONTROL, ENGINE)}
+        labels = [label for label, part in curves[ENGINE].items() if part["n"]]
+        values = {name: [curve[label]["hit_rate"] for label in labels] for name, curve in curves.items()}
+        names = {ENGINE: "with the encoder", CONTROL: "with random vectors"}
+        for name, style in choose_styles(results, [ENGINE, CONTROL]):
+            axes.plot(range(len(labels)), values[name], marker="o", ms=4, **style | {"label": names[name]})
+        axes.fill_between(range(len(labels)), values[CONTROL], values[ENGINE], color=PALE, alpha=0.5, lw=0)
+        axes.set_xticks(range(len(labels)), labels)
+        axes.set(xlabel="earlier events of the item", xlim=(-0.3, len(labels) - 0.7))
+        axes.set_title("Hit rate by what is known of the item", pad=26)
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        add_legend_above(axes)
+
+    return render("item_events", 4.9, 3.7, draw)
+
+
+def plot_changes(parts: Mapping[str, Any]) -> str:
+    """Return what text adds to NDCG and hit rate of parts of the events, as ``changes.compare`` gives it."""
+    shown = [part for part in OF_TEXT if part in parts]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        draw_changes(axes, [OF_TEXT[part] for part in shown], [parts[part] for part in shown])
+        axes.set_title("What text adds to each part", pad=26)
+
+    return render("changes", 4.9, 3.7, draw)
 
 
 def plot_frontier(points: Sequence[Mapping[str, Any]], diversity: float) -> str:

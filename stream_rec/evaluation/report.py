@@ -9,8 +9,11 @@ from html import escape
 from typing import Any
 
 from stream_rec.evaluation import plots
+from stream_rec.evaluation.against import COSTS, describe_differences
 from stream_rec.evaluation.baselines.choice import describe_settings
-from stream_rec.evaluation.evaluation import ENGINE
+from stream_rec.evaluation.changes import describe
+from stream_rec.evaluation.contenders import CONTROL, ENGINE, is_baseline
+from stream_rec.evaluation.evaluation import EVERYTHING
 from stream_rec.evaluation.losses import find_losses
 from stream_rec.evaluation.tables import (
     COST,
@@ -18,6 +21,7 @@ from stream_rec.evaluation.tables import (
     LIKENESS,
     list_accuracy,
     render_cell,
+    render_changes,
     render_slice_table,
     render_table,
 )
@@ -35,6 +39,7 @@ p { margin: 4px 0 14px; max-width: 76ch } .note { color: #59626e; font-size: 14p
 .key span { color: #59626e; font-size: 13px; display: block; line-height: 1.35 }
 .wide { overflow-x: auto }
 svg { display: block; width: 100%; min-width: 620px; height: auto; margin: 6px 0 10px }
+.pair { display: flex; flex-wrap: wrap; gap: 4px 28px } .pair > div { flex: 1 1 310px } .pair svg { min-width: 0 }
 svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif !important }
 table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums }
 th { text-align: right; font-weight: 600; color: #59626e; border-bottom: 1.5px solid #c9ced4; padding: 6px 6px;
@@ -43,7 +48,9 @@ td { text-align: right; padding: 6px 6px; border-bottom: 1px solid #eef0f2; whit
 th:first-child, td:first-child { text-align: left; padding-left: 10px }
 td small { color: #59626e } tr.ours td { background: #eaf4fa }
 tr.ours td:first-child { color: #0072b2; font-weight: 700 }
-td.best { font-weight: 700 } .failed { color: #a4330b }
+th.group { text-align: center; border-bottom: 1px solid #e6e8eb; padding-bottom: 2px }
+td.best { font-weight: 700 } td.best small { font-weight: 400 }
+.failed { color: #a4330b }
 details { margin: 12px 0 } summary { cursor: pointer; color: #0072b2 }
 pre { background: #f6f7f9; border-radius: 8px; padding: 14px 16px; font-size: 12.5px; line-height: 1.45;
   overflow-x: auto }
@@ -95,6 +102,7 @@ def _show_measured(said: Mapping[str, Any], done: dict[str, Any]) -> list[str]:
         plots.plot_ranking(done),
         render_table(done, list_accuracy(n)),
         *_show_choices(done),
+        *_show_against(said),
         "<h2>Over time</h2>",
         '<p class="note">Each point is the mean over the last 5 % of the scored events. Baselines without a colour are '
         "grey.</p>",
@@ -105,6 +113,7 @@ def _show_measured(said: Mapping[str, Any], done: dict[str, Any]) -> list[str]:
         plots.plot_slices(done, first["slices"]),
         render_slice_table(done),
         *_show_losses(said["results"]),
+        *_show_text(said, done),
         *_show_candidates(done),
         "<h2>Cold start</h2>",
         plots.plot_cold_start(done),
@@ -151,7 +160,7 @@ def _show_choices(done: Mapping[str, Any]) -> list[str]:
 
 def _show_losses(results: Mapping[str, Any]) -> list[str]:
     """Return where a baseline is better than the engine, if the engine ran and there was anything to compare with."""
-    if "error" in results.get(ENGINE, {"error": ""}) or len(results) < 2:
+    if "error" in results.get(ENGINE, {"error": ""}) or not any(map(is_baseline, results)):
         return []
     rows = "".join(
         f"<tr><td>{escape(one.part)}</td><td>{one.n:,}</td><td>{one.metric}</td><td>{one.ours:.4f}</td>"
@@ -164,6 +173,44 @@ def _show_losses(results: Mapping[str, Any]) -> list[str]:
         f"{rows}</table></div></details>"
         if rows
         else '<p class="note">No baseline is better in any part.</p>'
+    ]
+
+
+def _show_text(said: Mapping[str, Any], done: Mapping[str, Any]) -> list[str]:
+    """Return the section on what the encoder brings, if there was a control to compare it with."""
+    text, n = said.get("text"), said["protocol"]["list_size"]
+    if not text:
+        return []
+    parts = text["parts"]
+    return [
+        "<h2>What text brings</h2>",
+        f'<p class="note">{CONTROL} is the same engine, over the same events, in which each text has a random vector: '
+        f"what it lacks is what {escape(said['protocol']['encoder'])} understands. Where both are level, text brings "
+        "nothing there, or what it brings is known from events already. Candidate recall is the share of events whose "
+        "item was among the candidates: text can help in finding an item, in ranking it, or in both. Intervals are by "
+        "500 resamples of the users; a change whose interval leaves out 0 is bold. One in twenty intervals is wrong by "
+        "chance, so believe a pattern rather than a single part.</p>",
+        f'<div class="pair">{plots.plot_item_events(done)}{plots.plot_changes(parts)}</div>',
+        render_changes({name: parts[name] for name in plots.OF_TEXT if name in parts}, n, ("random", "encoder")),
+        "<details><summary>All parts</summary>" + render_changes(parts, n, ("random", "encoder")) + "</details>",
+    ]
+
+
+def _show_against(said: Mapping[str, Any]) -> list[str]:
+    """Return the section on what has changed since an earlier evaluation, if there is one."""
+    against = said.get("against")
+    if not against:
+        return []
+    costs = ", ".join(
+        f"{against['cost'][key]['base']:.3f} before and {against['cost'][key]['value']:.3f} after {title}"
+        for key, title in COSTS.items()
+    )
+    return [
+        f"<h2>Against {escape(against['file'])}</h2>",
+        f'<p class="note">{ENGINE} over the same events, before and after. What differs: '
+        f"{escape(describe_differences(against))}. Milliseconds: {escape(costs)}. Intervals are by 500 "
+        "resamples of the users; a change whose interval leaves out 0 is bold.</p>",
+        render_changes(against["parts"], said["protocol"]["list_size"], ("before", "after")),
     ]
 
 
@@ -235,6 +282,10 @@ def _show_key_numbers(said: Mapping[str, Any]) -> str:
         difference = compared["ndcg"]
         between = f", 95 %: {difference['low']:+.4f} to {difference['high']:+.4f}" if "low" in difference else ""
         boxes.append((f"{difference['mean']:+.4f}", f"NDCG over {compared['baseline']}, the best baseline{between}"))
+    if text := said.get("text"):
+        change, interval = describe(text["parts"][EVERYTHING]["ndcg"])
+        if change:
+            boxes.append((change, f"ndcg over random vectors instead of text, 95 %: {interval}"))
     boxes.append((f"{result['cost']['event_ms']:.2f} ms", "per event, list and learning"))
     return '<div class="key">' + "".join(f"<div><b>{b}</b><span>{escape(s)}</span></div>" for b, s in boxes) + "</div>"
 

@@ -7,6 +7,7 @@ file in the folder, from which the second pass takes them in order.
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -149,6 +150,14 @@ def scan(
     )
     (folder / "log.msgpack").write_bytes(msgspec.msgpack.encode(facts))
     return ScannedLog(folder)
+
+
+def digest_log(log: ScannedLog, is_listed: NDArray[np.bool_]) -> str:
+    """Return 16 hex digits that tell two logs apart, or the same log with other items to recommend."""
+    digest = hashlib.blake2b(digest_size=8)
+    for values in (log.times_ms, log.users, log.items, log.kinds, is_listed):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def _number_by_first(numbers: NDArray[np.int32], known: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

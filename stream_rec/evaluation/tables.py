@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-from stream_rec.evaluation.evaluation import ENGINE
+from stream_rec.evaluation.changes import MEASURES, describe, is_certain
+from stream_rec.evaluation.contenders import ENGINE
 
 Column = tuple[str, Callable[[Mapping[str, Any]], Any], str, Callable[..., float] | None]
 """Title, value of a result, format, and which value is best."""
@@ -100,6 +101,39 @@ def render_slice_table(done: Mapping[str, Any]) -> str:
         "<details><summary>All parts in numbers: ndcg, and hit_rate in small</summary>"
         f'<div class="wide"><table><tr><th>part</th><th>events</th><th>share</th>{head}</tr>{rows}</table></div>'
         "</details>"
+    )
+
+
+def render_changes(parts: Mapping[str, Any], n: int, names: tuple[str, str]) -> str:
+    """Return a row a part: each measure of two runs, its change, and the interval of that.
+
+    Args:
+        parts: As ``changes.compare`` gives them.
+        n: Length of the lists.
+        names: What the runs are called, the base first.
+    """
+    titles = {measure: "candidate recall" if measure == "recall" else f"{measure}@{n}" for measure in MEASURES}
+    groups = "".join(f'<th colspan="3" class="group">{title}</th>' for title in titles.values())
+    heads = "".join(f"<th>{escape(name)}</th>" for name in (*names, "change")) * len(titles)
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{part['n']:,}</td>"
+        + "".join(_render_change(part[measure]) for measure in MEASURES)
+        + "</tr>"
+        for name, part in parts.items()
+    )
+    return (
+        f'<div class="wide"><table><tr><th></th><th></th>{groups}</tr>'
+        f"<tr><th>part</th><th>events</th>{heads}</tr>{rows}</table></div>"
+    )
+
+
+def _render_change(change: Mapping[str, Any]) -> str:
+    """Return three cells; the change stands over its interval, and is bold where that leaves out 0."""
+    text, interval = describe(change)
+    mark = ' class="best"' if is_certain(change) else ""
+    return (
+        f"<td>{change['base']:.4f}</td><td>{change['value']:.4f}</td>"
+        f"<td{mark}>{text or '–'}<br><small>{interval}</small></td>"
     )
 
 

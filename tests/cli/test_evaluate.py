@@ -58,7 +58,7 @@ def test_an_evaluation_from_end_to_end(log, tmp_path):
 
     assert result.exit_code == 0, result.output
     assert without_cost(told) == without_cost(again)
-    assert list(told["results"]) == ["stream_rec", "popular", "first"]
+    assert list(told["results"]) == ["stream_rec", "stream_rec_random", "popular", "first"]
     rows = [line.split("│")[1].strip() for line in result.stdout.splitlines() if line.startswith("│")]
     assert rows == sorted(told["results"], key=lambda name: -told["results"][name]["ndcg"])
     assert told["comparison"]["baseline"] in {"popular", "first"}
@@ -71,16 +71,66 @@ def test_an_evaluation_from_end_to_end(log, tmp_path):
 
 @pytest.mark.slow
 def test_the_engine_is_observed(log, tmp_path):
-    """Only as it does not explore: the sources of its candidates, and its lists at several diversities."""
+    """As it does not explore: its lists at several diversities; and as the control, where its candidates came from."""
     told, _ = said(*log, "--report", tmp_path, "--exploring", baselines="popular")
     measured = told["results"]["stream_rec"]
     text = (tmp_path / "index.html").read_text()
 
-    assert [name for name, one in told["results"].items() if {"candidates", "frontier"} & one.keys()] == ["stream_rec"]
+    assert [name for name, one in told["results"].items() if "frontier" in one] == ["stream_rec"]
+    assert [name for name, one in told["results"].items() if "candidates" in one] == ["stream_rec", "stream_rec_random"]
     assert measured["candidates"]["recall"] >= measured["hit_rate"] > 0
     assert measured["candidates"]["slices"].keys() == measured["slices"].keys()
     assert [point["diversity"] for point in measured["frontier"]] == [0, 0.1, 0.2, 0.35, 0.5, 0.75, 1]
     assert "Candidates: what could have been in a list" in text and "What variety costs" in text
+
+
+@pytest.mark.slow
+def test_what_text_brings_is_said_unless_it_is_not_asked_for(log, tmp_path):
+    """Below the table, in the JSON and on the page; without a text there is nothing to ask."""
+    told, result = said(*log, "--report", tmp_path)
+    without, silent = said(*log, "--no-control")
+    textless, _ = said(write_items(tmp_path / "mute", [Item(item_id) for item_id in ITEM_IDS]), log[1])
+
+    assert told["text"]["base"] == "stream_rec_random" and list(told["results"]) == ["stream_rec", "stream_rec_random"]
+    assert told["text"]["parts"]["all"]["ndcg"]["value"] == pytest.approx(told["results"]["stream_rec"]["ndcg"])
+    assert told["text"]["parts"]["all"]["ndcg"]["base"] == pytest.approx(told["results"]["stream_rec_random"]["ndcg"])
+    assert told["comparison"] is None
+    assert "what text brings, over random vectors: ndcg@20 " in result.stdout
+    assert "What text brings" in (tmp_path / "index.html").read_text()
+    assert without["text"] is textless["text"] is None
+    assert list(without["results"]) == list(textless["results"]) == ["stream_rec"]
+    assert "what text brings" not in silent.stdout
+
+
+@pytest.mark.slow
+def test_an_evaluation_is_compared_with_an_earlier_one(log, tmp_path):
+    """By part, in the JSON, on the page and below the table; what is the same has not changed."""
+    earlier = tmp_path / "earlier.json"
+    run(*log, "--json", earlier, "--no-control")
+    told, result = said(*log, "--report", tmp_path, "--against", earlier, "--no-control")
+    against = told["against"]
+
+    assert result.exit_code == 0, result.output
+    assert (against["file"], against["settings"]) == ("earlier.json", {})
+    assert against["parts"]["all"]["n"] == told["protocol"]["n_scored_events"]
+    assert against["parts"]["all"]["ndcg"]["base"] == pytest.approx(told["results"]["stream_rec"]["ndcg"])
+    assert against["parts"]["all"]["ndcg"]["difference"] == {"mean": 0, "low": 0, "high": 0}
+    assert "against earlier.json, the same settings and encoder" in result.stdout
+    assert "candidate recall" in result.stdout
+    assert "Against earlier.json" in (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.slow
+def test_another_log_is_not_compared(log, tmp_path):
+    """Nor the same one judged otherwise: that is refused before anything is read."""
+    earlier = tmp_path / "earlier.json"
+    run(*log, "--json", earlier, "--no-control")
+    other = write_events(tmp_path / "other.jsonl", many_rows()[:-1])
+    refused = [run(*log, "--against", earlier, "--seed", 1), run(log[0], other, "--against", earlier)]
+
+    assert [type(result.exception) for result in refused] == [FileProblem, FileProblem]
+    assert "differs in --seed (0 before, 1 now)" in str(refused[0].exception)
+    assert "differs in the log, or which of its items are listed" in str(refused[1].exception)
 
 
 @pytest.mark.slow
@@ -164,6 +214,7 @@ def test_a_log_of_which_nothing_can_be_said_is_an_error(tmp_path, rows, items, w
         (["--limit", "0"], "--limit"),
         (["--list-size", "0"], "--list-size"),
         (["--jobs", "0"], "--jobs"),
+        (["--against"], "--against"),
     ],
 )
 def test_a_wrong_call_is_exit_code_2(log, arguments, words):

@@ -137,11 +137,13 @@ def test_a_list_is_calibrated_to_what_was_before_it(tmp_path):
 
 
 def test_the_engine_is_compared_with_the_best_other(tmp_path):
-    """Method for method the same users are drawn; what failed is not among them."""
+    """Method for method the same users are drawn; what failed is not among them, nor is the engine as it may be."""
     outcomes = {
         "stream_rec": GOOD,
         "worse": finished([0, 0, 0, 0], LISTS),
         "better": finished([2, 0, 3, 0], LISTS),
+        "stream_rec_random": finished([1, 1, 1, 1], LISTS),
+        "stream_rec_exploring": finished([1, 1, 1, 1], LISTS),
         "failed": Failed("no"),
     }
     results, comparison = evaluation(tmp_path).summarize(outcomes)
@@ -183,3 +185,46 @@ def test_genres_come_from_categories_else_from_tags(tmp_path):
     assert of(("k", []), ("l", []), ("", [])) == ([[0], [1], [], []], 2, "category")
     assert of(("k", ["s", "t"]), ("k", ["t", "t"]), ("l", [])) == ([[0, 1], [1], [], []], 2, "tags")
     assert of(("", ["s"]), ("", ["s"]), ("", [])) == ([], 0, None)
+
+
+def test_what_text_brings_by_hand(tmp_path):
+    """Of four events the control misses the one at rank 2, whose item was no candidate of its either."""
+    control = finished([1, 0, 0, 0], LISTS, observed={**SEEN, "sources": np.array([1, 0, 0, 0], np.uint16)})
+    text = evaluation(tmp_path).measure_text({"stream_rec": OBSERVED, "stream_rec_random": control})
+    parts = text["parts"]
+
+    assert text["base"] == "stream_rec_random"
+    assert list(parts)[:3] == ["all", "half=first", "half=second"] and "user=20+" not in parts
+    assert {name: parts["all"][name]["base"] for name in ("hit_rate", "recall")} == {"hit_rate": 0.25, "recall": 0.25}
+    assert {name: parts["all"][name]["value"] for name in ("hit_rate", "recall")} == {"hit_rate": 0.5, "recall": 0.5}
+    assert parts["half=second"]["ndcg"]["difference"]["mean"] == pytest.approx(1 / np.log2(3) / 2)
+    assert (parts["pair=new"]["n"], parts["pair=new"]["hit_rate"]["value"]) == (3, pytest.approx(1 / 3))
+
+
+@pytest.mark.parametrize("control", [None, Failed("no"), finished([1, 0, 0, 0], LISTS)])
+def test_without_a_control_that_was_observed_nothing_is_said_of_text(tmp_path, control):
+    """It was not asked for, or it failed."""
+    outcomes = {"stream_rec": OBSERVED} | ({"stream_rec_random": control} if control else {})
+
+    assert evaluation(tmp_path).measure_text(outcomes) is None
+
+
+def test_what_became_of_each_event_is_kept(tmp_path):
+    """Users, ranks, sources and parts, in the order of the scored events."""
+    kept = evaluation(tmp_path).keep_events({"stream_rec": OBSERVED})
+
+    assert kept.users.tolist() == [0, 0, 1, 2]
+    assert (kept.results.ranks.tolist(), kept.results.sources.tolist()) == ([1, 0, 2, 0], SEEN["sources"].tolist())
+    assert kept.parts["pair=seen"].tolist() == [True, False, False, False]
+    assert kept.digest == evaluation(tmp_path).count()["digest"]
+    assert evaluation(tmp_path).keep_events({"stream_rec": Failed("no")}) is None
+
+
+def test_the_digest_tells_logs_apart_and_what_may_be_shown(tmp_path):
+    """Not the same log with one event at another time, nor with one item less to recommend."""
+    others = [ROWS, [*ROWS[:-1], ("w", "b", 5)], [*ROWS[:-1], ("w", "a", 4)]]
+    digests = [evaluation(tmp_path, rows).count()["digest"] for rows in others]
+    digests.append(evaluation(tmp_path, items=ITEMS[:2]).count()["digest"])
+
+    assert len(set(digests)) == 4
+    assert evaluation(tmp_path).count()["digest"] == digests[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -131,3 +132,19 @@ def test_only_the_sample_is_made_again(tmp_path, monkeypatch):
     assert len(found.n_candidates) == last + 1
     assert result["frontier"][0]["n_lists"] == 3
     assert result["frontier"][0]["intra_list_similarity"] == pytest.approx(result["intra_list_similarity"])
+
+
+def test_an_observer_may_look_at_candidates_alone(tmp_path):
+    """Then no list is made again, and nothing is said of variety."""
+    outcome, evaluation = judged(tmp_path, plain())
+    log = evaluation._log
+    experiment = experiment_on(log, np.ones(len(ITEMS), bool), n=N)
+    engine = Engine(experiment.world, 0, settings=Settings(ranking=plain()), items=ITEMS, embeddings={})
+    observer = EngineObserver(engine, experiment, diversity=None)
+    judge(engine, experiment, clock=count().__next__, lists=io.BytesIO(), observe=observer.observe)
+    found = observer.collect()
+    result = evaluation.summarize({"stream_rec": replace(outcome, observed=found)})[0]["stream_rec"]
+
+    assert len(found["sources"]) == len(outcome.observed["sources"]) and found["sources"].any()
+    assert (len(found["diversities"]), len(found["lists"])) == (0, 0)
+    assert "frontier" not in result and result["candidates"]["recall"] > 0

@@ -21,6 +21,7 @@ def said(tmp_path, **outcomes):
     """Return a small evaluation as the command says it."""
     made = evaluation(tmp_path)
     results, comparison = made.summarize(outcomes)
+    text = made.measure_text(outcomes)
     protocol = {"items": "i", "events": "<e>.jsonl", "limit": 9, "warmup": 0.3, "list_size": 10, "seed": 0}
     more = {"encoder": "", "n_items_without_text": 0, "not_used": {"not_json": 2}}
     settings = {"ranking": redact(Settings())["ranking"] | {"diversity": 0.0}}
@@ -28,6 +29,7 @@ def said(tmp_path, **outcomes):
         "protocol": {**protocol, **more, **made.count()},
         "results": results,
         "comparison": comparison,
+        "text": text,
         "settings": settings,
     }
 
@@ -141,3 +143,35 @@ def test_where_a_baseline_is_better_is_shown(tmp_path):
 
     assert "<td>half=second</td><td>2</td><td>ndcg</td><td>0.3155</td><td>0.5000</td><td>other</td><td>1</td>" in text
     assert "No baseline is better in any part" in render_page(said(tmp_path, stream_rec=OBSERVED, other=GOOD))
+
+
+CONTROL = finished([1, 0, 0, 0], LISTS, observed=OBSERVED.observed)
+
+
+def test_what_text_brings_is_shown_where_there_is_a_control(tmp_path):
+    """Two pictures and the parts that matter; the control is no baseline."""
+    text = render_page(said(tmp_path, stream_rec=OBSERVED, stream_rec_random=CONTROL))
+
+    assert text.count("<svg") == 9
+    assert "What text brings" in text and "with random vectors" in text and "What text adds to each part" in text
+    assert "<tr><td>item&lt;5</td><td>4</td><td>0.2500</td><td>0.4077</td>" in text
+    assert "baseline is better" not in text
+    assert "What text brings" not in render_page(said(tmp_path, stream_rec=OBSERVED))
+
+
+def test_an_earlier_evaluation_has_its_section(tmp_path):
+    """By part, with what differs and what it costs."""
+    found = said(tmp_path, stream_rec=OBSERVED, stream_rec_random=CONTROL)
+    against = {
+        "file": "<old>.json",
+        "encoder": {"base": "a@1", "value": "b@1"},
+        "settings": {"ranking.diversity": {"base": 0.1, "value": 0.0}},
+        "parts": found["text"]["parts"],
+        "cost": {"list_ms": {"base": 2.0, "value": 1.5}, "learn_ms": {"base": 1.0, "value": 1.0}},
+    }
+    text = render_page({**found, "against": against})
+
+    assert "Against &lt;old&gt;.json" in text
+    assert "encoder: a@1 → b@1; ranking.diversity: 0.1 → 0.0" in text
+    assert "2.000 before and 1.500 after per list" in text
+    assert "Against" not in render_page(found)

@@ -1,0 +1,14 @@
+"""What the engine's own runs are called among the methods that are judged; all others are baselines."""
+
+from __future__ import annotations
+
+ENGINE = "stream_rec"
+EXPLORING = f"{ENGINE}_exploring"
+"""The engine as it explores."""
+CONTROL = f"{ENGINE}_random"
+"""The engine with random vectors in place of the encoder's."""
+
+
+def is_baseline(name: str) -> bool:
+    """Return whether a method is none of the engine's own runs."""
+    return name not in (ENGINE, EXPLORING, CONTROL)

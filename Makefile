@@ -1,7 +1,7 @@
 # Everything runs in .venv, which `make setup` makes with the versions of constraints.txt.
-# ENCODER=hashing leaves torch out (5.6 GB); any other value puts it in.
+# It has torch (5.6 GB) only where an encoder needs it, as ENCODER=minilm does, and for the tests.
 
-ENCODER ?= minilm
+ENCODER ?= e5-small
 PYTHON ?= python3
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
@@ -30,9 +30,11 @@ company's authority and all others that you trust, or add it to the system's"; e
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
-READY := .venv/ready-$(if $(filter hashing,$(ENCODER)),light,full)
+WITHOUT_TORCH := hashing random e5-small bge-small minilm-int8
+PLUS := +
+READY := .venv/ready-$(if $(filter-out $(WITHOUT_TORCH),$(subst $(PLUS), ,$(ENCODER))),full,light)
 
-setup: $(READY)  ## make .venv with everything in it
+setup: $(READY)  ## make .venv with what `make demo` needs; `make test` and `make lint` put in what they need besides
 	@echo "ready: call .venv/bin/stream-rec, or stream-rec after \`. .venv/bin/activate\`"
 
 # A full environment serves the light demo too. What is made half is made again.
@@ -40,7 +42,7 @@ setup: $(READY)  ## make .venv with everything in it
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,bench,docs,test]' || $(INSTALL_FAILED)
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,torch,bench,docs,test]' || $(INSTALL_FAILED)
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
 
@@ -48,7 +50,7 @@ setup: $(READY)  ## make .venv with everything in it
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec without torch"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker]' || $(INSTALL_FAILED)
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed]' || $(INSTALL_FAILED)
 	@$(BIN)/stream-rec compile
 	@touch $@
 
@@ -59,7 +61,7 @@ setup: $(READY)  ## make .venv with everything in it
 	@$(PYTHON) -m venv --clear .venv || { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv || $(INSTALL_FAILED)
 
-demo: $(READY)  ## the whole pipeline on a real log (ENCODER=hashing: without torch; DEMO_ARGS="--json PATH")
+demo: $(READY)  ## the whole pipeline on a real log (ENCODER=hashing: without a model; DEMO_ARGS="--json PATH")
 	@exec $(BIN)/stream-rec --log-level warning demo --encoder $(ENCODER) $(DEMO_ARGS)
 
 check: lint  ## before each commit, in some 90 s: lint, and the unit tests, without a broker, a model or a network

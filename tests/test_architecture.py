@@ -47,7 +47,10 @@ CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
     *("recommender", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
 )
-HEAVY = ("faust", "kafka", "aiokafka", "torch", "transformers", "rocksdict", "aiohttp", "rich", "click")
+HEAVY = (
+    *("faust", "kafka", "aiokafka", "torch", "transformers", "onnxruntime", "tokenizers", "jgo", "rocksdict"),
+    *("aiohttp", "rich", "click"),
+)
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
@@ -157,11 +160,12 @@ def test_the_core_brings_no_kafka_and_no_model():
 
 
 def test_only_the_runtime_and_the_stages_import_faust():
-    """And only the torch encoder imports torch."""
+    """And only its own encoder imports a library that runs models."""
     users = {top: {name_of(p) for p in MODULES if top in {n.split(".")[0] for n in imported(p)}} for top in HEAVY}
 
     assert {name.split(".")[0] for name in users["faust"]} <= {"runtime", "stages"}
     assert users["torch"] | users["transformers"] <= {"embedding.torch_encoder"}
+    assert users["onnxruntime"] | users["tokenizers"] <= {"embedding.onnx_encoder"}
 
 
 def test_no_file_is_called_by_what_it_is_not():

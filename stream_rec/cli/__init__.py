@@ -21,6 +21,7 @@ COMMANDS = {
     "topics": "stream_rec.cli.topics:topics",
     "worker": "stream_rec.cli.worker:worker",
     "embedder": "stream_rec.cli.embedder:embedder",
+    "encoders": "stream_rec.cli.encoders:encoders",
     "produce": "stream_rec.cli.produce:produce",
     "backfill": "stream_rec.cli.backfill:backfill",
     "watch": "stream_rec.cli.watch:watch",

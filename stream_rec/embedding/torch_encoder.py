@@ -4,14 +4,12 @@ A call is ``prepare`` (texts to token ids in batches), ``forward`` for each batc
 device) and ``finish`` (one copy to the host, order restored).
 
 Source:
-    Reimers, Gurevych. Sentence-BERT. EMNLP 2019 (pooling; the folder layout with ``1_Pooling``).
     huggingface/text-embeddings-inference (prepare / forward / finish).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,16 +22,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.embedding.batching import token_batches
-from stream_rec.embedding.settings import EmbedderSettings
+from stream_rec.embedding.pooling import find_pooling
+from stream_rec.embedding.settings import AUTO, EmbedderSettings
 from stream_rec.errors import EncoderUnavailable
 
 log = logging.getLogger(__name__)
-
-POOLINGS = {"cls_token": "cls", "cls": "cls", "mean_tokens": "mean", "mean": "mean", "lasttoken": "last"}
-"""The words of sentence-transformers' files, old and new, and ours."""
-
-MODULES = {"Transformer", "Pooling", "Normalize"}
-"""Modules of sentence-transformers that are computed here."""
 
 MODEL_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 """Downloaded and loaded. Pickled weights are not: loading those can run code of whoever uploaded them."""
@@ -65,14 +58,14 @@ class TorchEncoder:
         """
         self.device = _device(settings.device)
         self._dtype = _dtype(settings.dtype, self.device)
-        self._pooling = settings.pooling if settings.pooling != "auto" else _own_pooling(folder)
+        self._pooling = settings.pooling if settings.pooling != "auto" else find_pooling(folder)
         self._tokenizer, self._model = _load(folder, self._dtype, self.device)
         pad_ids = (self._tokenizer.pad_token_id, self._tokenizer.eos_token_id, 0)
         self._pad_id = next(i for i in pad_ids if i is not None)
         self._max_tokens = _max_tokens(settings.max_tokens, self._tokenizer, self._model)
         self._token_budget = settings.token_budget
-        self._passage_prefix = settings.passage_prefix
-        self._query_prefix = settings.query_prefix
+        self._passage_prefix = "" if settings.passage_prefix == AUTO else settings.passage_prefix
+        self._query_prefix = "" if settings.query_prefix == AUTO else settings.query_prefix
         self.tokens_encoded = 0
         self.name = name
         prefix = self._passage_prefix and hashlib.blake2b(self._passage_prefix.encode(), digest_size=4).hexdigest()
@@ -239,38 +232,6 @@ def _load(folder: Path, dtype: torch.dtype, device: str) -> tuple[Any, Any]:
         return tokenizer, model.eval().to(device)
     except RuntimeError as error:
         raise EncoderUnavailable(f"the model in {folder} does not get onto {device}: {error}") from error
-
-
-def _own_pooling(folder: Path) -> str:
-    """Return what the model's sentence-transformers files say; mean where there are none."""
-    modules = _json(folder / "modules.json", [])
-    unknown = {
-        str(module.get("type", "")).rsplit(".", 1)[-1] for module in modules if isinstance(module, dict)
-    } - MODULES
-    config = _json(folder / "1_Pooling" / "config.json", {"pooling_mode": "mean"})
-    modes = config.get("pooling_mode")
-    if modes is None:
-        switches = {key: is_on for key, is_on in config.items() if key.startswith("pooling_mode_")}
-        modes = [key.removeprefix("pooling_mode_") for key, is_on in switches.items() if is_on]
-    modes = [str(mode) for mode in (modes if isinstance(modes, list) else [modes])]
-    if unknown or len(modes) != 1 or modes[0] not in POOLINGS:
-        raise EncoderUnavailable(
-            f"the model in {folder} wants pooling {modes} and further modules {sorted(unknown)}, which are not "
-            'supported here; [embedder] pooling = "mean", "cls" or "last" leaves them out'
-        )
-    return POOLINGS[modes[0]]
-
-
-def _json(file: Path, otherwise: Any) -> Any:
-    if not file.is_file():
-        return otherwise
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EncoderUnavailable(f"{file} cannot be read as JSON: {error}") from error
-    if type(content) is not type(otherwise):
-        raise EncoderUnavailable(f"{file} holds a {type(content).__name__}, {type(otherwise).__name__} expected")
-    return content
 
 
 def _max_tokens(wanted: int, tokenizer: Any, model: Any) -> int:

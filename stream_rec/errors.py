@@ -94,7 +94,7 @@ class UnreadableRecords(StreamRecError):
 class EncoderUnavailable(StreamRecError):
     """The text encoder cannot be loaded, or fails for every text.
 
-    Install the extra ``embed``, give a model path, see that the device works, or use ``hashing``.
+    Install the extra that the message names, give a model path, see that the device works, or use ``hashing``.
     """
 
 

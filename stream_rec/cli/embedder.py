@@ -15,7 +15,7 @@ from stream_rec.config import Settings, override
 @click.command()
 @click.option(
     "--encoder",
-    help="`minilm`, `hashing`, `random`, a model's name or folder; or two joined with +. "
+    help="A name of `encoders list`, a model's name or folder; or two joined with +. "
     "[default: setting embedder.encoder]",
 )
 @click.option("--device", help="auto, cuda, mps or cpu. [default: setting embedder.device]")

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from stream_rec.embedding.model_files import is_fetched
 from stream_rec.embedding.onnx_models import ONNX_MODELS
+from stream_rec.embedding.random_encoder import RandomEncoder
 from stream_rec.embedding.settings import EmbedderSettings
 
 NEEDS = {
@@ -66,6 +67,7 @@ KNOWN_ENCODERS = (
         extra="torch",
     ),
     KnownEncoder(name="hashing", kind="lexical", dimensions=EmbedderSettings().hashing_dimensions, megabytes=0),
+    KnownEncoder(name="random", kind="control", dimensions=RandomEncoder.dimensions, megabytes=0),
 )
 """The default first."""
 

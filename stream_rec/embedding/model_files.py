@@ -40,8 +40,8 @@ TIMEOUT_S = 30
 
 
 def name_folder(model: OnnxModel, models: Path) -> Path:
-    """Return where the model's files are, or will be: other weights have another folder."""
-    return models / f"{model.name}-{model.weights.sha256[:8]}"
+    """Return where the model's files are, or will be: other files have another folder."""
+    return models / f"{model.name}-{model.digest}"
 
 
 def is_fetched(model: OnnxModel, models: Path) -> bool:

@@ -113,7 +113,7 @@ def load_named(model: OnnxModel, settings: EmbedderSettings) -> OnnxEncoder:
     """
     _require_what_it_has(settings)
     folder = find_files(model, Path(settings.models_dir).expanduser())
-    revision = settings.revision or model.weights.sha256[:8]
+    revision = settings.revision or model.digest
     return OnnxEncoder(model.name, folder, folder / WEIGHTS, read_as(model, settings), revision)
 
 

@@ -53,6 +53,11 @@ class OnnxModel(Struct, frozen=True, kw_only=True):
         """Of its files."""
         return self.weights.n_bytes + self.tokenizer.n_bytes
 
+    @property
+    def digest(self) -> str:
+        """8 hexadecimal digits that change when the weights or the tokenizer do."""
+        return hashlib.sha256(f"{self.weights.sha256} {self.tokenizer.sha256}".encode()).hexdigest()[:8]
+
 
 class Reading(Struct, frozen=True, kw_only=True):
     """How a model reads texts: what the vectors depend on besides its files."""
@@ -135,6 +140,11 @@ def read_as(model: OnnxModel, settings: EmbedderSettings) -> Reading:
         passage_prefix=choose(settings.passage_prefix, model.passage_prefix),
         query_prefix=choose(settings.query_prefix, model.query_prefix),
     )
+
+
+def name_identity(model: OnnxModel, settings: EmbedderSettings) -> str:
+    """Return the identity that the encoder of a model will have, without a look at its files."""
+    return f"{model.name}@{name_revision(read_as(model, settings), settings.revision or model.digest)}"
 
 
 def name_revision(reading: Reading, revision: str) -> str:

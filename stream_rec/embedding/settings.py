@@ -14,7 +14,7 @@ AUTO = "auto"
 class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The embedding process, `[embedder]`."""
 
-    encoder: str = "minilm"
+    encoder: str = "e5-small"
     """`e5-small`, `bge-small` or `minilm-int8` (fetched once), `hashing` (no model), `minilm` (torch), the folder of an
     ONNX model, or the name or folder of any transformers model (torch). Two joined with "+", as "e5-small+hashing":
     each item has a vector of both. `random` is a control: its vectors say nothing."""

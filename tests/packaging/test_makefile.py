@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stream_rec.embedding.known_encoders import KNOWN_ENCODERS
 from tests.command import CLEAN
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,15 @@ def test_setup_ends_with_how_to_call_it(copy: Path):
 
     assert ".venv/bin/stream-rec" in told.splitlines()[-1] and "activate" in told.splitlines()[-1]
     assert told.count("set SSL_CERT_FILE to a PEM file") >= 2
+
+
+@pytest.mark.parametrize("encoder", [*(one.name for one in KNOWN_ENCODERS), "e5-small+hashing", "e5-small+minilm"])
+def test_torch_is_installed_where_an_encoder_needs_it(copy: Path, encoder: str):
+    """And not for the demo as it is."""
+    needs_torch = any(one.extra == "torch" and one.name in encoder.split("+") for one in KNOWN_ENCODERS)
+
+    assert (",torch," in make(copy, "-n", "setup", f"ENCODER={encoder}")) is needs_torch
+    assert ",torch," not in make(copy, "-n", "demo")
 
 
 def test_help_names_every_target(copy: Path):

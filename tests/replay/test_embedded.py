@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.embedding.onnx_models import ONNX_MODELS, name_identity
 from stream_rec.embedding.random_encoder import RandomEncoder
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable, SettingsError
@@ -105,6 +106,31 @@ def test_a_model_is_not_loaded_when_all_is_known(tmp_path):
     assert known.vectors.tolist() == made(tmp_path / "other")[0].vectors.tolist()
     with pytest.raises(AssertionError, match="loaded"):
         embed_items(ITEMS, settings, InputLimits(), cache=tmp_path / "cache", build_encoder=refuse)
+
+
+@pytest.mark.parametrize("name", ONNX_MODELS)
+def test_a_named_model_is_not_loaded_when_all_is_known(tmp_path, name):
+    """Its identity is known without its files; another prefix is another identity."""
+    settings = EmbedderSettings(encoder=name)
+
+    class Named(Counting):
+        """Says it is the model."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.identity = name_identity(ONNX_MODELS[name], settings)
+
+    made(tmp_path, encoder=Named(), settings=settings)
+
+    def refuse(settings: EmbedderSettings):
+        raise AssertionError("loaded")
+
+    known = embed_items(ITEMS, settings, InputLimits(), cache=tmp_path, build_encoder=refuse)
+
+    assert (known.n_embedded, len(known.embeddings)) == (0, 3)
+    other = EmbedderSettings(encoder=name, passage_prefix="passage: ")
+    with pytest.raises(AssertionError, match="loaded"):
+        embed_items(ITEMS, other, InputLimits(), cache=tmp_path, build_encoder=refuse)
 
 
 def test_a_model_that_turns_out_to_be_another_embeds_everything(tmp_path):

@@ -1,4 +1,4 @@
-"""`stream-rec encoders list|fetch`: which encoders have a name, and their models."""
+"""`stream-rec encoders list|fetch|compare`: which encoders have a name, their models, and which to take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from stream_rec.cli.group import Commands
+from stream_rec.cli.group import LazyCommands
 from stream_rec.config import Settings
 from stream_rec.embedding.known_encoders import KNOWN_ENCODERS, find_missing
 from stream_rec.embedding.model_files import find_files
@@ -17,9 +17,9 @@ from stream_rec.embedding.onnx_models import ONNX_MODELS
 COLUMNS = ("encoder", "kind", "numbers", "MB", "languages", "licence", "model", "here")
 
 
-@click.group(cls=Commands)
+@click.group(cls=LazyCommands, modules={"compare": "stream_rec.cli.compare_encoders:compare"})
 def encoders() -> None:
-    """Look at the encoders that a name stands for, and fetch their models."""
+    """Look at the encoders that a name stands for, fetch their models, and find out which to take."""
 
 
 @encoders.command("list")

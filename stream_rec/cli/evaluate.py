@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,29 +14,27 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
-import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from stream_rec.cli.compile import compile_with_progress
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import end_on_interrupt, exit_on_signal
-from stream_rec.cli.progress import Rate, show_progress
+from stream_rec.cli.judging import WARMUP, columns, read_log, require_writable, run_methods
+from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.cli.results import print_results, warn
 from stream_rec.config import Settings, override, redact
 from stream_rec.embedding.random_encoder import RandomEncoder
-from stream_rec.errors import FileProblem
 from stream_rec.evaluation import scored_events
 from stream_rec.evaluation.against import Run, compare_runs, read_run, require_same
 from stream_rec.evaluation.contenders import CONTROL, ENGINE, EXPLORING
 from stream_rec.evaluation.control import make_control
 from stream_rec.evaluation.engine import Engine
 from stream_rec.evaluation.evaluation import Evaluation
-from stream_rec.evaluation.experiment import EvaluationSettings, Experiment
+from stream_rec.evaluation.experiment import Experiment
 from stream_rec.evaluation.observation import EngineObserver
-from stream_rec.evaluation.scan import LogFile, scan
 from stream_rec.evaluation.scored_events import ScoredEvents, name_file
-from stream_rec.evaluation.trials import Contender, Failed, Finished, run
+from stream_rec.evaluation.trials import Contender, Failed, Finished
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
 
 SECTIONS = ("embedder", "limits", "user", "knowledge", "ranking", "head")
@@ -50,7 +47,7 @@ MACHINE = ("data_dir", "instance_id", "device", "dtype", "token_budget")
 @click.option("--items", "items_file", required=True, type=click.Path(path_type=Path), help="Items: JSON lines or CSV.")
 @click.option("--events", "events_file", required=True, type=click.Path(path_type=Path), help="Events, as a log.")
 @click.option("--limit", type=click.IntRange(min=1), help="Take the first so many usable events. [default: all]")
-@click.option("--warmup", default=0.2, type=click.FloatRange(0, 1, max_open=True), help="Share that only teaches.")
+@click.option("--warmup", default=WARMUP, type=click.FloatRange(0, 1, max_open=True), help="Share that only teaches.")
 @click.option("--list-size", type=click.IntRange(1, 1000), help="Length of a list. [default: setting ranking.n]")
 @click.option("--baselines", default="all", help="What to compare with: all, none, or names with commas between.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write everything measured to this file.")
@@ -81,22 +78,31 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
     if earlier:
         require_same(earlier.said["protocol"], options.protocol(settings))
     for file in options.results:
-        _require_writable(file)
+        require_writable(file)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the methods' processes: each has one core, as a worker has
     skipped = SkippedLines()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     compile_with_progress()  # once, here, where it can be seen: each method runs in a process of its own
     with (
         TemporaryDirectory(prefix="stream-rec-", ignore_cleanup_errors=True) as folder,
-        show_progress(*columns, is_kept=True) as progress,
+        show_progress(*columns(), is_kept=True) as progress,
     ):
         items = load_items(options.items_file, settings, options.cache, skipped, progress)
-        experiment = _read_log(options, settings, items, Path(folder), skipped, progress)
+        experiment = read_log(
+            options.events_file,
+            settings,
+            items.items,
+            items.vectors,
+            Path(folder),
+            skipped,
+            progress,
+            limit=options.limit,
+            warmup=options.warmup,
+        )
         evaluation = Evaluation(experiment, items.items)
         if earlier:
             require_same(earlier.said["protocol"], evaluation.count())
         contenders = _engines(options, settings, items) | baselines
-        outcomes = _run(contenders, experiment, options.jobs, progress)
+        outcomes = run_methods(contenders, experiment, options.jobs, progress)
         found = _sum_up(outcomes, experiment, evaluation, items, options, progress)
     found["protocol"]["not_used"] = dict(sorted(skipped.by_reason.items()))
     found["settings"] = _settings(settings)
@@ -154,30 +160,6 @@ class _Options:
         return override(settings, flags)
 
 
-def _read_log(
-    options: _Options, settings: Settings, items: EmbeddedItems, folder: Path, skipped: SkippedLines, progress: Progress
-) -> Experiment:
-    """Read the events; ``folder`` takes what the methods share."""
-    if not items.items:
-        raise FileProblem(f"{options.items_file} has no item that can be used: there is nothing to recommend")
-    task = progress.add_task("reading events (%)", total=100, has_rate=False)
-    received_ms = time.time_ns() // 1_000_000
-    log = scan(
-        LogFile(str(options.events_file), settings.limits, received_ms=received_ms, limit=options.limit),
-        folder,
-        item_ids=[item.item_id for item in items.items],
-        on_bad=skipped.lines_of(options.events_file),
-        on_progress=lambda share: progress.update(task, completed=int(100 * share)),
-    )
-    progress.update(task, completed=100)
-    return Experiment.of(
-        log,
-        EvaluationSettings(n=settings.ranking.n, warmup=options.warmup, seed=settings.ranking.seed),
-        is_listed=np.array([item.available for item in items.items]),
-        vectors=items.vectors,
-    )
-
-
 def _engines(options: _Options, settings: Settings, items: EmbeddedItems) -> dict[str, Contender]:
     """Return the engine, which does not explore; also the control, and as it explores, if that is asked for.
 
@@ -193,20 +175,6 @@ def _engines(options: _Options, settings: Settings, items: EmbeddedItems) -> dic
     if options.exploring:
         engines[EXPLORING] = Contender(partial(engine, settings=settings))
     return engines
-
-
-def _run(
-    contenders: Mapping[str, Contender], experiment: Experiment, jobs: int, progress: Progress
-) -> dict[str, Finished | Failed]:
-    """Run all methods, each with a progress bar."""
-    tasks = {name: progress.add_task(name, total=len(experiment.log), start=False) for name in contenders}
-
-    def on_progress(name: str, n_events: int) -> None:
-        if n_events and not progress.tasks[tasks[name]].started:
-            progress.start_task(tasks[name])
-        progress.update(tasks[name], completed=n_events)
-
-    return run(contenders, experiment, clock=time.perf_counter_ns, jobs=jobs, on_progress=on_progress)
 
 
 def _sum_up(
@@ -262,19 +230,6 @@ def _choose_baselines(wanted: str) -> dict[str, Contender]:
             param_hint="--baselines",
         )
     return {name: Contender(BASELINES[name]) for name in names}
-
-
-def _require_writable(file: Path) -> None:
-    """Find out before the work, not after it, that a result cannot be written."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        was_there = file.exists()
-        with file.open("a", encoding="utf-8"):
-            pass
-        if not was_there:
-            file.unlink()
-    except OSError as error:
-        raise FileProblem(f"{file} cannot be written: {error.strerror}; give another place") from error
 
 
 def _settings(settings: Settings) -> dict[str, dict[str, Any]]:

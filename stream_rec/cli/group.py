@@ -32,8 +32,8 @@ class Commands(click.Group):
         return command
 
 
-class Program(Commands):
-    """The program: imports a command's module when the command is asked for, so that `--help` is quick."""
+class LazyCommands(Commands):
+    """A group that imports a command's module when the command is asked for, so that all others start quickly."""
 
     def __init__(self, *args: Any, modules: dict[str, str], **options: Any) -> None:
         """Take the name of each command, and where it lives: ``module:attribute``."""
@@ -42,7 +42,7 @@ class Program(Commands):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return list(self._modules)
+        return [*(name for name in self.commands if name not in self._modules), *self._modules]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command of this name."""
@@ -50,6 +50,10 @@ class Program(Commands):
             module, _, attribute = self._modules[cmd_name].partition(":")
             self.add_command(getattr(import_module(module), attribute), cmd_name)
         return super().get_command(ctx, cmd_name)
+
+
+class Program(LazyCommands):
+    """The program, whose own options may stand anywhere."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, with the program's own options taken to the front from wherever they stand before a ``--``."""

@@ -85,11 +85,15 @@ class Evaluation:
 
     def measure_text(self, outcomes: Mapping[str, Finished | Failed]) -> dict[str, Any] | None:
         """Return what text brings: how the engine differs from the control, part by part; None without both."""
-        engine, control = (self._find_results(outcomes.get(name)) for name in (ENGINE, CONTROL))
-        if engine is None or control is None:
+        parts = self.compare(outcomes.get(CONTROL), outcomes.get(ENGINE))
+        return parts and {"base": CONTROL, "parts": parts}
+
+    def compare(self, base: Finished | Failed | None, value: Finished | Failed | None) -> dict[str, Any] | None:
+        """Return how one method differs from another, part by part; None where one failed or was not observed."""
+        before, after = self._find_results(base), self._find_results(value)
+        if before is None or after is None:
             return None
-        parts = compare(control, engine, self._users, self._parts, n=self._n, seed=self._seed)
-        return {"base": CONTROL, "parts": parts}
+        return compare(before, after, self._users, self._parts, n=self._n, seed=self._seed)
 
     def keep_events(self, outcomes: Mapping[str, Finished | Failed]) -> ScoredEvents | None:
         """Return what a later evaluation needs in order to be compared with this one; None without the engine."""

@@ -1,8 +1,9 @@
 """Transformer models as encoders, by onnxruntime: the only module that imports onnxruntime and tokenizers.
 
 Each text goes through the model alone. An int8 model measures its activations anew in each pass, over all that is in
-it: the same text in other company, or beside padding, has another vector (cosine .991 to .998). Alone it has the same
-bytes at any time. Texts run beside each other instead, one on each core.
+it: the same text in other company, or beside padding, has another vector (a cosine of .993 for minilm-int8, .998 for
+e5-small). Alone it has the same bytes at any time, and needs no more CPU. Texts run beside each other instead, one on
+each core.
 
 Source:
     onnxruntime, Quantize ONNX models (dynamic quantization: scale and zero point of a whole tensor, at run time).

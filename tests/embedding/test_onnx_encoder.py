@@ -6,7 +6,9 @@ import hashlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,9 +16,12 @@ from stream_rec.embedding.encoder import build_one
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.onnx_models import ONNX_MODELS
 from stream_rec.embedding.settings import EmbedderSettings
+from stream_rec.embedding.text import canonical_text
 from stream_rec.errors import EncoderUnavailable
+from stream_rec.events.item import Item
 from tests.embedding import models, onnx_files
 
+DATA = Path(__file__).parents[1] / "data"
 TABLE = np.array(
     [[1, 0], [0, 1], [1, 1], [3, 4], [0, 2], [5, 0], [np.inf, 1], [-1, 0]],
     np.float32,
@@ -214,3 +219,17 @@ def test_e5_knows_that_merlot_is_a_red_wine():
     wine, merlot, hose = models.named("e5-small").encode_passages(["red wine", "merlot bottle", "garden hose"])
 
     assert wine @ merlot > wine @ hose + 0.01
+
+
+@pytest.mark.model
+def test_minilm_in_int8_is_minilm():
+    """Next to float32 by torch, on items of three logs: measured .992 in the mean and .987 at the 1st percentile. Other
+    pooling, or a tokenizer that cuts elsewhere, would be far below."""
+    lines = [line for file in sorted(DATA.glob("*-items.jsonl")) for line in file.read_bytes().splitlines()]
+    texts = [canonical_text(msgspec.json.decode(line, type=Item)) for line in lines]
+
+    cosines = (models.minilm().encode_passages(texts) * models.named("minilm-int8").encode_passages(texts)).sum(axis=1)
+
+    assert len(texts) == 60
+    assert cosines.mean() > 0.985
+    assert np.percentile(cosines, 1) > 0.98

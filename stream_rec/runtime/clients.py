@@ -7,7 +7,7 @@ import faust
 from faust.types.auth import CredentialsT
 
 from stream_rec.kafka_settings import KafkaSettings
-from stream_rec.runtime.consumer import NoTables, install_consumer
+from stream_rec.runtime.consumer import BeginsAnew, NoTables, install_consumer
 from stream_rec.runtime.lease import Lease
 from stream_rec.runtime.stage_buffer import CAPACITY
 
@@ -33,6 +33,7 @@ def new_app(
     lease: Lease,
     session_timeout_s: float = 15.0,
     commit_interval_s: float = 1.0,
+    begins_anew: BeginsAnew = lambda assigned: set(),
 ) -> faust.App:
     """Return a Faust app set up as our delivery guarantees need it; nothing connects yet.
 
@@ -40,6 +41,7 @@ def new_app(
         app_id: Name of the consumer group, without prefix.
         instance_id: Stable name in the group (static membership): a restart gets its partitions back at once.
         lease: Renewed by the app's consumer.
+        begins_anew: As of ``install_consumer``.
     """
     app = App(
         kafka.topic(app_id),
@@ -68,7 +70,7 @@ def new_app(
         autodiscover=False,
         TableManager=NoTables,
     )
-    install_consumer(app, lease)
+    install_consumer(app, lease, begins_anew)
     return app
 
 

@@ -27,8 +27,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias, cast
 
 import aiokafka
 import faust
@@ -141,10 +141,15 @@ class NoTables(TableManager):
         await self.recovery.start()
 
 
+BeginsAnew: TypeAlias = Callable[[set[TP]], set[TP]]
+"""From a process's partitions to those that are read from their beginning, whatever is committed of them."""
+
+
 class LosslessConsumer(driver.Consumer):
     """Faust's consumer with an epoch, which ends with all it fetched when the flow stops, and our own positions."""
 
     lease: Lease
+    begins_anew: BeginsAnew
     _thread: LeasingThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -275,13 +280,14 @@ class LosslessConsumer(driver.Consumer):
         await self._at_rest.wait()
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets; to the beginning where none is committed."""
+        """Go back to the committed offsets; to the beginning where none is committed, or they do not count."""
         await self.rest()
         self._handed.clear()
         self._positions.clear()
         await super().perform_seek()
         started = {tp for tp, offset in self._committed_offset.items() if offset}
-        if fresh := self.assignment() - started:
+        assigned = self.assignment()
+        if fresh := (assigned - started) | self.begins_anew(assigned):
             await self._thread.seek_to_beginning(*(driver.ensure_aiokafka_TP(tp) for tp in fresh))
             for tp in fresh:
                 self._read_offset[tp] = None
@@ -292,9 +298,15 @@ def consumer_of(app: AppT) -> LosslessConsumer:
     return cast(LosslessConsumer, app.consumer)
 
 
-def install_consumer(app: faust.App, lease: Lease) -> None:
-    """Give ``app``, which has not started, a consumer that loses nothing when partitions move and renews ``lease``."""
-    consumer_type = type("LeasingConsumer", (LosslessConsumer,), {"lease": lease})
+def install_consumer(app: faust.App, lease: Lease, begins_anew: BeginsAnew) -> None:
+    """Give ``app``, which has not started, a consumer that loses nothing when partitions move and renews ``lease``.
+
+    Args:
+        begins_anew: Asked whenever partitions were assigned. What is committed of a partition is never taken back: a
+            process that ends before it has read so far again must ask for it again.
+    """
+    members = {"lease": lease, "begins_anew": staticmethod(begins_anew)}
+    consumer_type = type("LeasingConsumer", (LosslessConsumer,), members)
     app.transport.Consumer = consumer_type  # type: ignore[misc]  # Faust's own way to another consumer
 
     @app.on_rebalance_complete.connect(weak=False)

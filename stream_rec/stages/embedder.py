@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import faust
 from aiokafka import AIOKafkaProducer, ConsumerRecord
+from faust.types import TP
 from mode import Service
 
 from stream_rec.config import Settings
@@ -19,7 +20,7 @@ from stream_rec.embedding.encoder import Encoder, build
 from stream_rec.embedding.item_embedding import ItemEmbedding, MalformedEmbedding
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.errors import StateVersionError
-from stream_rec.events.partition import Place
+from stream_rec.events.partition import Place, partition_of
 from stream_rec.runtime import process
 from stream_rec.runtime.batch import Batch, Send, exactly_once_effect
 from stream_rec.runtime.clients import new_app, raw_topic
@@ -51,6 +52,16 @@ class Known(dict[str, tuple[tuple[str, ...], bytes]]):
             self._identities.clear()
         identities = embedding.identities
         self[item_id] = self._identities.setdefault(identities, identities), embedding.content_hash
+
+    def find_outdated(self, identities: tuple[str, ...], n_partitions: int) -> set[int]:
+        """Return the partitions of ``items`` that hold an item with an embedding of other encoders than these."""
+        partitions: set[int] = set()
+        for item_id, (made_by, _) in self.items():
+            if made_by != identities:
+                partitions.add(partition_of(item_id.encode(), n_partitions))
+                if len(partitions) == n_partitions:
+                    break
+        return partitions
 
     def take(self, record: ConsumerRecord) -> None:
         """Take one record."""
@@ -141,6 +152,17 @@ def run(settings: Settings) -> None:
         for encoder in encoders:
             log.info("encoder=%s dimensions=%d device=%s", encoder.identity, encoder.dimensions, encoder.device)
         lease = Lease(settings.worker.session_timeout_s)
+        known = Known()
+        identities = tuple(encoder.identity for encoder in encoders)
+
+        def begins_anew(assigned: set[TP]) -> set[TP]:
+            """Encoders that embedded before, then others, then these again: their group has read the items."""
+            outdated = known.find_outdated(identities, settings.kafka.partitions)
+            again = {tp for tp in assigned if tp.partition in outdated}
+            if again:
+                log.info("outdated_embeddings partitions=%s", sorted(tp.partition for tp in again))
+            return again
+
         app = new_app(
             group_of(encoders),
             settings.kafka,
@@ -148,8 +170,8 @@ def run(settings: Settings) -> None:
             lease=lease,
             session_timeout_s=settings.worker.session_timeout_s,
             commit_interval_s=settings.worker.commit_interval_s,
+            begins_anew=begins_anew,
         )
-        known = Known()
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
             EmbeddingStage(app, producer, encoders, known, settings)

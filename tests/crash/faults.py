@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import msgspec
 from kafka.admin import MemberToRemove
 
 from tests.crash import inputs
@@ -22,6 +23,7 @@ from tests.crash.rig import Rig
 
 WORKERS = ("worker-1", "worker-2")
 PROCESSES = {"worker": "worker-1", "second-worker": "worker-2", "embedder": "embedder-1"}
+EMBEDDER = PROCESSES["embedder"]
 BROKER, WIRE, TOPICS = "broker", "wire", "topics"
 USUAL_BYTES = "1048588"
 
@@ -70,6 +72,9 @@ def all_faults() -> dict[str, Fault]:
         ("expelled-member", WORKERS, expelled_member),
         ("scale-1-3-1", WORKERS, scale),
         ("rolling-restart", WORKERS, rolling_restart),
+        ("another-encoder", [EMBEDDER], another_encoder),
+        ("lost-space", [EMBEDDER], lost_space),
+        ("killed-while-embedding", [EMBEDDER], killed_while_embedding),
     ]
     incoming = [
         ("malformed-input", [], inputs.malformed_input),
@@ -278,6 +283,43 @@ def rolling_restart(rig: Rig, rng: random.Random) -> None:
             rig.running.restart(rig.child(name))
         _wait_until_ready(rig, name)
     rig.supervisor.dismiss("worker-3")
+
+
+# Other encoders
+
+
+def another_encoder(rig: Rig, rng: random.Random) -> None:
+    """The embedder comes back with another second encoder, or the one that was there before: all is embedded again."""
+    dimensions = 64 if rig.settings.embedder.hashing_dimensions != 64 else 256
+    _start_embedder_with(rig, hashing_dimensions=dimensions)
+    _wait_until_ready(rig, EMBEDDER)
+
+
+def lost_space(rig: Rig, rng: random.Random) -> None:
+    """The embedder comes back with one encoder less, as where a model is given up; or with both again."""
+    names = rig.settings.embedder.encoder.split("+")
+    _start_embedder_with(rig, encoder=rng.choice(names) if len(names) > 1 else "random+hashing")
+    _wait_until_ready(rig, EMBEDDER)
+
+
+def killed_while_embedding(rig: Rig, rng: random.Random) -> None:
+    """The embedder comes back with its encoders in another order, and is killed at any moment while it embeds again."""
+    names = rig.settings.embedder.encoder.split("+")
+    _start_embedder_with(rig, encoder="+".join(reversed(names)))
+    for _ in range(3):
+        _wait_until_ready(rig, EMBEDDER)
+        rig.pause(rng.uniform(0.0, 0.5))
+        rig.strike()
+        rig.child(EMBEDDER).kill()
+
+
+def _start_embedder_with(rig: Rig, **settings: object) -> None:
+    """End the embedder and have it started with other settings."""
+    with rig.supervisor.held_down(EMBEDDER):
+        rig.strike()
+        rig.child(EMBEDDER).stop()
+        embedder = msgspec.structs.replace(rig.running.settings.embedder, **settings)
+        rig.running.settings = msgspec.structs.replace(rig.running.settings, embedder=embedder)
 
 
 def _mend_after(rig: Rig, seconds: float, mend: Callable[[], None]) -> None:

@@ -68,13 +68,19 @@ def tombstones(rig: Rig, rng: random.Random) -> None:
 
 
 def bad_embeddings(rig: Rig, rng: random.Random) -> None:
-    """Vectors of another length under the same encoder's name, of NaN, of nothing, and bytes that are no embedding."""
-    identity = build(rig.settings.embedder)[0].identity
+    """Vectors of another length under the same encoder's name, of NaN, of nothing, each alone and behind one that is
+    right, and bytes that are no embedding."""
+    encoders = build(rig.settings.embedder)
     rig.strike()
-    head = struct.pack("<BB", item_embedding.VERSION, 1) + b"h" * HASH_BYTES
-    for number, (dimensions, element) in enumerate([(8, b"\x00\x3c"), (256, b"\x00\x7e"), (256, b"\x00\x00")]):
-        value = head + struct.pack("<HH", len(identity), dimensions) + identity.encode() + element * dimensions
-        _put_and_take_back(rig, "item-embeddings", b"bad-%d" % number, value)
+    one, zero, nan = b"\x00\x3c", b"\x00\x00", b"\x00\x7e"
+    for number, (dimensions, element) in enumerate([(8, one), (256, nan), (256, zero)]):
+        for n_spaces in range(1, len(encoders) + 1):
+            *right, bad = encoders[:n_spaces]
+            value = struct.pack("<BB", item_embedding.VERSION, n_spaces) + b"h" * HASH_BYTES
+            for encoder in right:
+                value += _space(encoder.identity, encoder.dimensions, one)
+            value += _space(bad.identity, dimensions, element)
+            _put_and_take_back(rig, "item-embeddings", b"bad-%d-%d" % (number, n_spaces), value)
     _put_and_take_back(rig, "item-embeddings", b"bad-bytes", rng.randbytes(600))
 
 
@@ -112,6 +118,10 @@ def clock_jumps(rig: Rig, rng: random.Random) -> None:
         ]
         rig.load.put_events([LoggedEvent(rng.choice(list(Kind)), event) for event in events])
         rig.load.wait_until_sent(rig.load.n_steady + 20 + part)
+
+
+def _space(identity: str, dimensions: int, element: bytes) -> bytes:
+    return struct.pack("<HH", len(identity), dimensions) + identity.encode() + element * dimensions
 
 
 def _put_and_take_back(rig: Rig, topic: str, key: bytes, value: bytes) -> None:

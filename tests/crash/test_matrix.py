@@ -35,6 +35,7 @@ GROUPS = {
         *("full-disk", "lost-state", "old-state", "corrupt-state"),
         *("refused-size", "too-few-replicas", "stuck-coordinator"),
     ],
+    "encoders": ["another-encoder", "lost-space", "killed-while-embedding"],
     "scale": ["scale-1-3-1", "rolling-restart"],
     "input": [
         *("malformed-input", "huge-message", "tombstones", "bad-embeddings", "future-versions", "busy-user"),

@@ -17,6 +17,8 @@ from tests.crash.inputs import LATE
 from tests.crash.rig import Rig
 from tests.kafka import outcome
 
+EMBEDDED_S = 60.0
+"""After all else has settled, an embedder that was started last has embedded all again by then."""
 GONE_S = 10.0
 """After the last event and the last restart, lists of what is gone have been replaced by then."""
 
@@ -56,7 +58,7 @@ def judge(rig: Rig) -> Verdict:
     again = check("lists delivered again", lambda: outcome.lists_delivered_again(running))
     check("offsets", lambda: outcome.assert_committed_to_the_end(running))
     check("rejected", lambda: outcome.assert_rejected_exactly(running, load.rejectable))
-    check("embeddings", lambda: outcome.assert_all_embedded(running, load.items.values()))
+    check("embeddings", lambda: outcome.assert_all_embedded(running, load.items.values(), EMBEDDED_S))
     check("nothing that is gone is shown", lambda: _assert_nothing_gone_is_shown(running))
     pairs = [(_counts(users), oracle.count_by_user(load.log)), (_counts(items), oracle.count_by_item(load.log))]
     return Verdict(

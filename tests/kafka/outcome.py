@@ -16,7 +16,8 @@ from stream_rec.client.connect import connect
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings
 from stream_rec.embedding import item_embedding
-from stream_rec.embedding.text import canonical_text, content_hash
+from stream_rec.embedding.encoder import build
+from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.events.interaction import KIND_OF_TOPIC, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.rejected import Rejected
@@ -24,6 +25,7 @@ from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.state import ItemState
 from stream_rec.pipeline import Pipeline
+from stream_rec.stages.embedder import group_of
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
 
@@ -127,8 +129,8 @@ def open_records(running: RunningPipeline) -> dict[str, int]:
     workers = kafka.topic(running.settings.worker.app_id)
     client = connect(KafkaAdminClient, kafka)
     try:
-        groups = [group["group_id"] for group in client.list_groups()]
-        embedders = [group for group in groups if group.startswith(kafka.topic("embedder-"))]
+        groups = {group["group_id"] for group in client.list_groups()}
+        embedders = groups & {kafka.topic(group_of(build(running.settings.embedder)))}  # those of before are behind
         read_by = {workers: [*KIND_OF_TOPIC, "item-signals"], **{group: ["items"] for group in embedders}}
         wanted = {
             group: [
@@ -178,15 +180,25 @@ def assert_rejected_exactly(
     assert found == origins, f"not rejected: {sorted(origins - found)[:5]}; wrongly: {sorted(found - origins)[:5]}"
 
 
-def assert_all_embedded(running: RunningPipeline, items: Iterable[Item]) -> None:
-    """Assert that every item has an embedding of its newest text."""
-    found = {
-        item_id: item_embedding.decode(value).content_hash
-        for item_id, value in running.read_compacted("item-embeddings").items()
-    }
-    wanted = {item.item_id: content_hash(canonical_text(item)) for item in items}
-    wrong = sorted(item_id for item_id, digest in wanted.items() if found.get(item_id) != digest)
-    assert not wrong, f"{len(wrong)} of {len(wanted)} items have no embedding, or one of an older text: {wrong[:5]}"
+def assert_all_embedded(running: RunningPipeline, items: Iterable[Item], timeout_s: float = 0.0) -> None:
+    """Assert that every item has an embedding of its newest text, of the encoders that are set, in the bytes that there
+    would be without a broker.
+
+    Args:
+        timeout_s: How long embeddings may be on their way: of an embedder that embeds all again nobody sees how far.
+    """
+    records = [ItemRecord(item.item_id.encode(), msgspec.json.encode(item)) for item in items]
+    made = embed(records, {}, build(running.settings.embedder), running.settings.limits)
+    wanted = {item_id: item_embedding.encode(embedding) for item_id, embedding in made.embeddings}
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found = running.read_compacted("item-embeddings")
+        wrong = sorted(item_id for item_id, value in wanted.items() if found.get(item_id) != value)
+        if not wrong or time.monotonic() > deadline:
+            break
+    assert not wrong, (
+        f"{len(wrong)} of {len(wanted)} items have no embedding, or another than in the replay: {wrong[:5]}"
+    )
 
 
 def read(running: RunningPipeline, topic: str) -> list[ConsumerRecord]:

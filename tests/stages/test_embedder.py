@@ -51,3 +51,15 @@ def test_other_encoders_or_another_order_are_another_group():
     assert len(set(groups)) == 4
     assert groups[0] == "embedder-hashing-6b5bf3da"
     assert groups[2].startswith("embedder-hashing-random-")
+
+
+def test_partitions_with_embeddings_of_other_encoders_are_found():
+    """Fewer, more, others or another order: murmur2 puts "a" into partition 0 of 2, "d" into 1."""
+    known = Known()
+    known.put("a", made("x", "y"))
+    known.put("d", made("x"))
+
+    assert known.find_outdated(("x", "y"), 2) == {1}
+    assert known.find_outdated(("x",), 2) == {0}
+    assert known.find_outdated(("y", "x"), 2) == {0, 1}
+    assert Known().find_outdated(("x",), 2) == set()

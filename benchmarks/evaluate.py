@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--baselines", default="all", help="all, none, or some (%(default)s)")
     parser.add_argument("--only", action="append", help="run this log alone, may be repeated; `none`: run nothing")
     parser.add_argument("--page", type=Path, help="file for where a baseline is better and what each chose")
+    parser.add_argument("--engine-only", action="store_true", help="no baselines, no control, no exploring: quick")
     parser.add_argument("--against", type=Path, help="folder of an earlier run: print what has changed since")
     parser.add_argument("--jobs", type=int, default=1, help="methods at a time (%(default)s)")
     arguments = parser.parse_args()
@@ -61,7 +62,11 @@ def main() -> None:
             if (out / "result.json").is_file():
                 results[name] = read_results(out / "result.json")
             continue
-        options = ["--limit", limit, "--baselines", arguments.baselines, "--jobs", arguments.jobs, "--exploring"]
+        options = ["--limit", limit, "--jobs", arguments.jobs]
+        if arguments.engine_only:
+            options += ["--baselines", "none", "--no-control"]
+        else:
+            options += ["--baselines", arguments.baselines, "--exploring"]
         files = ["--items", folder / "items.jsonl.gz", "--events", folder / "events.jsonl.gz"]
         command = ["stream-rec", "--log-level", "warning", "evaluate", *files, *options]
         command += ["--report", out, "--json", out / "result.json"]

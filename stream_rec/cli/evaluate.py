@@ -39,7 +39,7 @@ from stream_rec.replay.embedded import CACHE, EmbeddedItems
 
 SECTIONS = ("embedder", "limits", "user", "knowledge", "ranking", "head")
 """Of the settings: what lists depend on."""
-MACHINE = ("data_dir", "instance_id", "device", "dtype", "token_budget")
+MACHINE = ("data_dir", "models_dir", "instance_id", "device", "dtype", "token_budget")
 """Keys of the embedder that say where it runs."""
 
 

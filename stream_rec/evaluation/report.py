@@ -34,7 +34,7 @@ h1 { font-size: 27px; letter-spacing: -.015em; margin: 0 0 6px; line-height: 1.2
 h2 { font-size: 18px; letter-spacing: -.01em; margin: 48px 0 6px; padding-top: 18px; border-top: 1px solid #e6e8eb }
 p { margin: 4px 0 14px; max-width: 76ch } .note { color: #59626e; font-size: 14px }
 .key { display: flex; flex-wrap: wrap; gap: 12px; margin: 22px 0 26px }
-.key div { flex: 1 1 170px; border: 1px solid #e6e8eb; border-radius: 8px; padding: 12px 16px }
+.key div { flex: 1 1 140px; border: 1px solid #e6e8eb; border-radius: 8px; padding: 12px 16px }
 .key b { display: block; font-size: 23px; letter-spacing: -.02em; font-variant-numeric: tabular-nums }
 .key span { color: #59626e; font-size: 13px; display: block; line-height: 1.35 }
 .wide { overflow-x: auto }

@@ -64,7 +64,7 @@ def test_an_evaluation_from_end_to_end(log, tmp_path):
     assert told["comparison"]["baseline"] in {"popular", "first"}
     assert told["protocol"]["n_warm_events"] in range(24, 27) and told["protocol"]["n_events"] == 120
     assert told["settings"]["ranking"]["n"] == told["protocol"]["list_size"] == 5
-    assert "data_dir" not in told["settings"]["embedder"]
+    assert not {"data_dir", "models_dir"} & told["settings"]["embedder"].keys()
     assert "<svg" in (tmp_path / "report" / "index.html").read_text()
     assert all(one["cost"]["peak_mb"] > 10 for one in told["results"].values())
 

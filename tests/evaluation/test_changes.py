@@ -18,7 +18,7 @@ def results(ranks, sources) -> EventResults:
 
 def test_measures_by_part_by_hand():
     """A hit at rank 3 becomes one at rank 1, a candidate is found, and one hit lies beyond the list."""
-    base, value = results([3, 0, 0, 1], [1, 0, 0, 4]), results([1, 0, 7, 1], [1, 0, 2, 4])
+    base, value = results([3, 0, 0, 1], [1, 0, 2, 4]), results([1, 0, 7, 1], [1, 8, 2, 4])
     made = compare(base, value, USERS, PARTS, n=5, seed=0)
 
     assert list(made) == ["all", "some"]
@@ -26,7 +26,7 @@ def test_measures_by_part_by_hand():
     assert (made["all"]["ndcg"]["base"], made["all"]["ndcg"]["value"]) == (0.375, 0.5)
     assert made["all"]["ndcg"]["relative"]["mean"] == pytest.approx(1 / 3)
     assert (made["all"]["hit_rate"]["base"], made["all"]["hit_rate"]["value"]) == (0.5, 0.5)
-    assert (made["all"]["recall"]["base"], made["all"]["recall"]["value"]) == (0.5, 0.75)
+    assert (made["all"]["recall"]["base"], made["all"]["recall"]["value"]) == (0.75, 1)
     assert made["some"]["n"] == 2
     assert made["some"]["ndcg"] == {"base": 0.5, "value": 0.5, "difference": None, "relative": None}
 

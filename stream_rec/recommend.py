@@ -253,7 +253,7 @@ def _vary(ranked: Ranked, catalog: Catalog, config: RankingConfig) -> NDArray[np
     rows = ranked.candidates.rows[indices]
     chosen = diversify(
         ranked.scored.log_p[indices],
-        catalog.embeddings.of(rows),
+        catalog.spaces.joined(rows),
         catalog.categories.of(rows),
         catalog.categories.mix(ranked.history.recent_rows),
         config.n,

@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from stream_rec.catalog import fresh
 from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.categories import CategoryIndex
-from stream_rec.catalog.embeddings import Embeddings
 from stream_rec.catalog.factors import Factors
 from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
-from stream_rec.catalog.reduced import Reduced
-from stream_rec.catalog.similar import SimilarItems
+from stream_rec.catalog.spaces import Spaces
 from stream_rec.catalog.world import World, encoder_number
 from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.events.item import Item
@@ -52,13 +50,11 @@ class Catalog:
         self._row_of: dict[str, int] = {}
         self._items: dict[int, Item] = {}
         self._is_listed = np.zeros(0, dtype=bool)
-        self.embeddings = Embeddings()
-        self.similar = SimilarItems(self.embeddings)
+        self.spaces = Spaces()
         self.knowledge = Knowledge()
         self.fresh = Fresh()
         self.categories = CategoryIndex()
         self.factors = Factors()
-        self._reduced = Reduced()
 
     def __len__(self) -> int:
         """Return the number of rows, listed or not."""
@@ -76,10 +72,8 @@ class Catalog:
 
     def world(self) -> World:
         """Return what lists made now depend on that events do not change."""
-        space = self.embeddings.active
-        if space is None:
-            return World(0, 0, self.n_listed)
-        return World(encoder_number(space.encoder), space.n_items, self.n_listed)
+        identities = self.spaces.identities
+        return World(encoder_number(identities) if identities else 0, self.spaces.n_items, self.n_listed)
 
     def may_be_shown(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Return of each row, (k,) bool, whether its item may be in a list now; a negative row is no item's."""
@@ -108,30 +102,23 @@ class Catalog:
             self._list(row, False)
 
     def put_embedding(self, item_id: str, embedding: ItemEmbedding) -> None:
-        """Take an item's vector.
+        """Take an item's vectors.
 
         Raises:
-            DimensionMismatch: its length differs from that of the encoder's other vectors.
+            DimensionMismatch: a length differs from that of the encoder's other vectors.
         """
         row = self._row(item_id)
-        switched = self.embeddings.put(row, embedding)
-        if switched:
-            self.similar.forget()
-            for each in range(len(self)):
-                self._see_text(each)
-        else:
-            self.similar.refresh(row)
-            self._see_text(row)
-        self._reduced.refresh(row)
+        before = self.spaces.identities[:1]
+        self.spaces.put(row, embedding)
+        for each in range(len(self)) if self.spaces.identities[:1] != before else (row,):
+            self._see_text(each)
 
     def delete_embedding(self, item_id: str) -> None:
-        """Forget an item's vector."""
+        """Forget an item's vectors."""
         row = self.find(item_id)
         if row is not None:
-            self.embeddings.delete(row)
+            self.spaces.delete(row)
             self._see_text(row)
-            self.similar.refresh(row)
-            self._reduced.refresh(row)
 
     def put_knowledge(self, item_id: str, state: ItemState) -> None:
         """Take what the item stage knows of an item now."""
@@ -147,14 +134,10 @@ class Catalog:
         """Take how far this worker had shifted an item's factors before it was started again."""
         self.factors.restore(self._row(item_id), shift)
 
-    def reduced_vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return reduced vectors by row, (>= n, c), and the components that reduce others, (d, c)."""
-        return self._reduced.of(self.embeddings.active, len(self))
-
     def _see_text(self, row: int) -> None:
-        """Let an item's factors begin where its text is in the space in use, or at signs of its own without one."""
-        if (vector := self.embeddings.find(row)) is not None:
-            self.factors.put_text(row, vector)
+        """Let an item's factors begin where its text is in the first space, or at signs of its own without one."""
+        if (vector := self.spaces.find(row)) is not None:
+            self.factors.put_text(row, vector.astype(np.float32))
         else:
             self.factors.delete_text(row, self.item_ids[row])
 
@@ -181,6 +164,6 @@ class Catalog:
             if row >= len(self._is_listed):
                 self._is_listed = grow(self._is_listed, row + 1)
             self.factors.add(row, item_id)
-            self.similar.ensure_capacity(row + 1)
+            self.spaces.ensure_capacity(row + 1)
             self.knowledge.ensure_capacity(row + 1)
         return row

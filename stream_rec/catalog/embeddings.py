@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
-from stream_rec.embedding.item_embedding import ItemEmbedding
+from stream_rec.embedding.item_embedding import SpaceVector
 from stream_rec.errors import DimensionMismatch
 
 
@@ -20,10 +20,20 @@ class Space:
 
     def __init__(self, encoder: str, dimensions: int) -> None:
         self.encoder = encoder
-        self.vectors = np.zeros((0, dimensions), dtype=np.float32)
-        """(>= n, d) unit rows, zero where there is none."""
+        self.vectors = np.zeros((0, dimensions), dtype=np.float16)
+        """(>= n, d) as precise as they come, zero where there is none."""
         self.is_present = np.zeros(0, dtype=bool)
         self.n_items = 0
+
+    def present(self) -> NDArray[np.int64]:
+        """Return the rows that have a vector, ascending."""
+        return np.flatnonzero(self.is_present)
+
+    def has(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return of each row, (k,) bool, whether it has a vector."""
+        if not len(self.is_present):
+            return np.zeros(len(rows), dtype=bool)
+        return (rows < len(self.is_present)) & self.is_present[np.minimum(rows, len(self.is_present) - 1)]
 
     def put(self, row: int, vector: NDArray[np.float32]) -> None:
         """Set one row.
@@ -51,17 +61,16 @@ class Space:
 
 
 class Embeddings:
-    """The spaces, at most two: the one in use, and the one that may follow it or that it followed."""
+    """What one encoder of the setting gave: the space in use, and the one that may follow it or that it followed."""
 
     def __init__(self) -> None:
         self.active: Space | None = None
         self.incoming: Space | None = None
 
-    def put(self, row: int, embedding: ItemEmbedding) -> bool:
+    def put(self, row: int, vector: SpaceVector) -> bool:
         """Set an item's vector; return whether the space in use is another one now."""
-        first = embedding.vectors[0]
-        space = self._space(first.encoder, len(first.vector))
-        space.put(row, first.vector)
+        space = self._space(vector.encoder, len(vector.vector))
+        space.put(row, vector.vector)
         if space is self.active:
             if self.incoming is not None:
                 self.incoming.delete(row)
@@ -79,25 +88,11 @@ class Embeddings:
             if space is not None:
                 space.delete(row)
 
-    def has(self, row: int) -> bool:
-        """Return whether the item has a vector in the space in use."""
+    def find(self, row: int) -> NDArray[np.float16] | None:
+        """Return the item's vector in the space in use, (d,), or None where it has none."""
         space = self.active
-        return space is not None and row < len(space.is_present) and bool(space.is_present[row])
-
-    def find(self, row: int) -> NDArray[np.float32] | None:
-        """Return the item's vector in the space in use, (d,) of unit length, or None where it has none."""
-        space = self.active
-        return space.vectors[row] if space is not None and self.has(row) else None
-
-    def of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the vectors of some items in the space in use, (k, d) float32, zero where there is none."""
-        space = self.active
-        if space is None:
-            return np.zeros((len(rows), 1), dtype=np.float32)
-        if len(rows) and rows.max() >= len(space.vectors):
-            space.vectors = grow(space.vectors, int(rows.max()) + 1)
-            space.is_present = grow(space.is_present, int(rows.max()) + 1)
-        return space.vectors.take(rows, axis=0)
+        has_vector = space is not None and row < len(space.is_present) and space.is_present[row]
+        return space.vectors[row] if space is not None and has_vector else None
 
     def _space(self, encoder: str, dimensions: int) -> Space:
         for space in (self.active, self.incoming):

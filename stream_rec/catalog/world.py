@@ -25,7 +25,7 @@ class World(Struct, frozen=True, array_like=True):
     """What lists depend on that events do not change."""
 
     encoder: Number
-    """Digest of the name of the encoder in use; 0 without one, -1 where it is not known."""
+    """Digest of the names of the encoders in use; 0 without one, -1 where they are not known."""
     n_embedded: Number
     n_listed: Number
 
@@ -48,9 +48,9 @@ def decode(data: bytes) -> World:
 
 
 @lru_cache(maxsize=8)
-def encoder_number(name: str) -> int:
-    """Return the number of an encoder."""
-    return 1 + int.from_bytes(hashlib.blake2b(name.encode(), digest_size=6).digest(), "little")
+def encoder_number(identities: tuple[str, ...]) -> int:
+    """Return the number of some encoders, in order."""
+    return 1 + int.from_bytes(hashlib.blake2b("\0".join(identities).encode(), digest_size=6).digest(), "little")
 
 
 def find_outdated(worlds: NDArray[np.int64], lengths: NDArray[np.int32], now: World, n: int) -> NDArray[np.bool_]:

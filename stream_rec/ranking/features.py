@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.fresh import EVENTS as FRESH_EVENTS
+from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.candidates import Candidates
@@ -37,7 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "fresh": ("age_6h", "age_2d", "age_14d", "age_60d", "unseen", "few_events"),
     "successors": ("follows_last", "follows_recent", "precedes_last", "follows_recent_cosine", "follows_wide_cosine"),
     "neighbours": ("stan", "stan_after", "affinity"),
-    "similar": ("text_last", "text_taste"),
+    "similar": tuple(f"text{space}_{of}" for space in range(1, MAX_SPACES + 1) for of in ("last", "taste")),
     "repeat": (
         "own_count",
         "own_1d_ago",
@@ -54,8 +55,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
 NAMES = tuple(name for names in GROUPS.values() for name in names)
 N = len(NAMES)
 GROUP_OF = np.repeat(np.arange(len(GROUPS)), [len(names) for names in GROUPS.values()])
-NOT_AMOUNTS = {"unseen", "few_events", "own", "own_place", "text_last", "text_taste", "conversion"}
-LOGGED = np.array([column for column, name in enumerate(NAMES) if name not in NOT_AMOUNTS])
+NOT_AMOUNTS = {"unseen", "few_events", "own", "own_place", "conversion"}
+LOGGED = np.array(
+    [column for column, name in enumerate(NAMES) if name not in NOT_AMOUNTS and not name.startswith("text")]
+)
 INPUTS = N + len(LOGGED)
 """Features and logarithms together: what a head sees of a candidate."""
 INPUT_NAMES = (*NAMES, *(f"log_{NAMES[column]}" for column in LOGGED))
@@ -89,7 +92,6 @@ class Inputs:
 def compute_inputs(candidates: Candidates, history: History, catalog: Catalog, now_ms: int) -> Inputs:
     """Return what the heads see of ``candidates``."""
     knowledge = catalog.knowledge
-    space = catalog.embeddings.active
     items = np.zeros((len(candidates), INPUTS), dtype=np.float32)
     _of_item(
         items,
@@ -114,7 +116,7 @@ def compute_inputs(candidates: Candidates, history: History, catalog: Catalog, n
         successors.total,
         successors.total_before,
         last_row,
-        space.vectors if space is not None else _NO_VECTORS,
+        catalog.spaces.vectors(),
         candidates.last,
         candidates.taste,
     )
@@ -154,12 +156,11 @@ def _context(history: History, catalog: Catalog, now_ms: int) -> NDArray[np.floa
 
 
 _HALF_LIVES = np.array(HALF_LIVES_MS, dtype=np.float64)
-_NO_VECTORS = np.zeros((0, 0), dtype=np.float32)
 _POPULARITY, _SEEN_1H, _SEEN_1D, _SEEN_7D, _CONVERSION, _REPEAT_RATE = map(NAMES.index, GROUPS["trending"][-6:])
 _AGE_6H, _AGE_2D, _AGE_14D, _AGE_60D, _UNSEEN, _FEW_EVENTS = map(NAMES.index, GROUPS["fresh"])
 _FOLLOWS_LAST, _FOLLOWS_RECENT, _PRECEDES_LAST, _RECENT_COSINE, _WIDE_COSINE = map(NAMES.index, GROUPS["successors"])
 _STAN, _STAN_AFTER, _AFFINITY = map(NAMES.index, GROUPS["neighbours"])
-_TEXT_LAST, _TEXT_TASTE = map(NAMES.index, GROUPS["similar"])
+_TEXT = NAMES.index(GROUPS["similar"][0])
 _OWN_COUNT, _OWN_1D, _OWN_14D, _OWN_60D, _OWN_PLACE, _OWN_ORDER, _OWN, _OWN_DUE, _OWN_REPEAT_RATE = map(
     NAMES.index, GROUPS["repeat"]
 )
@@ -237,7 +238,7 @@ def _of_sources(
         rows: (k,) of the candidates, and ``values``: (k, columns) what the sources say of each.
         successor_rows: To ``total_before`` as of ``Successors``, by row.
         last_row: Of the user's last item, -1 where there is none.
-        vectors: (>= some, d) by row, and ``last`` and ``taste``: (d,) as of ``Candidates``.
+        vectors: (>= n, spaces, c) by row, and ``last`` and ``taste``: (spaces, c) as of ``Candidates``.
     """
     for index in range(len(rows)):
         row = rows[index]
@@ -253,13 +254,14 @@ def _of_sources(
         items[index, _WIDE_COSINE] = values[index, WIDE] / popular
         items[index, _STAN] = values[index, STAN]
         items[index, _STAN_AFTER] = values[index, AFTER]
-        if last_row >= 0 and row < len(vectors):
-            near_last, near_taste = np.float32(0.0), np.float32(0.0)
-            for d in range(len(last)):
-                near_last += vectors[row, d] * last[d]
-                near_taste += vectors[row, d] * taste[d]
-            items[index, _TEXT_LAST] = near_last
-            items[index, _TEXT_TASTE] = near_taste
+        if last_row >= 0:
+            for space in range(last.shape[0]):
+                near_last, near_taste = np.float32(0.0), np.float32(0.0)
+                for d in range(last.shape[1]):
+                    near_last += vectors[row, space, d] * last[space, d]
+                    near_taste += vectors[row, space, d] * taste[space, d]
+                items[index, _TEXT + 2 * space] = near_last
+                items[index, _TEXT + 2 * space + 1] = near_taste
 
 
 @kernel()

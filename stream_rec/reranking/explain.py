@@ -62,7 +62,6 @@ _NUMBERS = Numbers(
 )
 _WITHOUT_EVIDENCE = {_NAMES.index(kind): Reason(kind) for kind in ("explore", "trending", "fresh", "catalog")}
 _LABELS = tuple(kind.label for kind in Kind)
-_NO_VECTORS = np.zeros((0, 0), dtype=np.float32)
 
 
 def explain(
@@ -74,7 +73,7 @@ def explain(
         return []
     rows = candidates.rows[indices]
     parts = (head.contributions(scored, indices) @ _OF_GROUP).astype(np.float64)
-    successors, space = catalog.knowledge.successors, catalog.embeddings.active
+    successors = catalog.knowledge.successors
     kinds, evidence = _choose_kinds(
         parts,
         scored.inputs.items,
@@ -86,7 +85,7 @@ def explain(
         successors.weights,
         successors.n,
         successors.total,
-        space.vectors if space is not None else _NO_VECTORS,
+        catalog.spaces.vectors(),
         catalog.categories.first_of(rows),
         catalog.categories.first_of(history.recent_rows[:RECENT]),
         len(catalog.fresh) <= NEWS_SHARE * catalog.n_listed,
@@ -160,7 +159,7 @@ def _choose_kinds(
         items: (k, INPUTS) of all candidates, and ``indices``: (n,) which of them are in the list.
         is_exploring: (n,) and ``rows``: (n,) of the catalog, and ``categories``: (n,) -1 for an item without.
         recent: (r,) rows of the user's recent items, newest first, and ``recent_categories``: (<= r,) of the newest.
-        successor_rows: To ``total`` as of ``Successors``, by row, and ``vectors``: (>= some, d).
+        successor_rows: To ``total`` as of ``Successors``, by row, and ``vectors``: (>= n, spaces, c).
         is_news: Whether being fresh is a reason.
     """
     kinds, evidence = np.full(len(rows), numbers.explore), np.full(len(rows), -1)
@@ -266,14 +265,17 @@ def _nearest_text(row: int, recent: NDArray[np.int64], vectors: NDArray[np.float
 
     Args:
         recent: (r,) rows, newest first.
-        vectors: (>= some, d) by row; a row beyond has none.
+        vectors: (>= n, spaces, c) by row.
     """
     nearest, most = -1, np.float32(LEAST_SIMILARITY)
     for position in range(len(recent)):
-        if recent[position] != row and recent[position] < len(vectors) and row < len(vectors):
-            similarity = np.float32(0.0)
-            for d in range(vectors.shape[1]):
-                similarity += vectors[row, d] * vectors[recent[position], d]
+        if recent[position] != row:
+            similarity = np.float32(-1.0)
+            for space in range(vectors.shape[1]):
+                cosine = np.float32(0.0)
+                for d in range(vectors.shape[2]):
+                    cosine += vectors[row, space, d] * vectors[recent[position], space, d]
+                similarity = max(similarity, cosine)
             if similarity > most or (nearest < 0 and similarity >= most):
                 nearest, most = position, similarity
     return nearest

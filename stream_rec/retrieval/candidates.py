@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
-from stream_rec.retrieval.fresh import find_fresh_by_text, find_newcomers
+from stream_rec.retrieval.fresh import find_fresh_by_text, find_newcomers, find_rising
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
 from stream_rec.retrieval.repeat import find_repeats
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, TEXT, WIDE, Scratch
@@ -27,7 +28,7 @@ BEST = (
     (WIDE, 40, SUCCESSORS),
     (STAN, 40, NEIGHBOURS),
     (AFTER, 40, NEIGHBOURS),
-    (TEXT, 30, SIMILAR),
+    *((TEXT + space, 20, SIMILAR) for space in range(MAX_SPACES)),
 )
 """Candidates taken from each column, and for which source."""
 MOST_TRENDING = 30
@@ -55,9 +56,9 @@ class Candidates:
     values: NDArray[np.float32]
     """(k, columns) float32 each source's score, see ``scratch.py``."""
     taste: NDArray[np.float32]
-    """(d,) unit vector of the user's recent items, zero where there is none."""
+    """(spaces, c) unit vectors of the user's recent items, zero where there is none."""
     last: NDArray[np.float32]
-    """(d,) vector of the last item, zero where there is none."""
+    """(spaces, c) vectors of the last item, zero where there is none."""
     user: NDArray[np.float32]
     """(DIMENSIONS,) the user's factors, zero for a user without own items."""
 
@@ -77,11 +78,13 @@ def retrieve(history: History, catalog: Catalog, workspace: Workspace, *, own_sl
     if len(history.recent_rows):
         add_successors(scratch, history.recent_rows, knowledge.successors)
         add_neighbours(scratch, workspace.meeting, history.recent_rows, knowledge.neighbour_index, own_slot, now_ms)
-        add_similar(scratch, history.recent_rows, catalog.similar)
+        for space, similar in enumerate(catalog.spaces.similar):
+            add_similar(scratch, history.recent_rows, similar, space)
         scratch.choose_best(BEST, is_listed)
         scratch.choose(find_repeats(history, now_ms), REPEAT, is_listed)
         scratch.choose(find_fresh_by_text(catalog, taste, last), FRESH, is_listed)
     scratch.choose(knowledge.trending(is_listed)[:, :MOST_TRENDING].ravel(), TRENDING, is_listed)
+    scratch.choose(find_rising(catalog), FRESH, is_listed)
     scratch.choose(find_newcomers(catalog), FRESH, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
     user = bpr.fold_in(history, catalog.factors)
@@ -89,35 +92,31 @@ def retrieve(history: History, catalog: Catalog, workspace: Workspace, *, own_sl
 
 
 def compute_tastes(recent_rows: NDArray[np.int64], catalog: Catalog) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the unit vector of the recent items' text, the newer the heavier, and that of the last item."""
-    if catalog.embeddings.active is None:
-        return _NO_VECTOR, _NO_VECTOR
-    return _tastes(recent_rows[:TASTE_ITEMS], catalog.embeddings.active.vectors)
+    """Return the unit vectors of the recent items' text, (spaces, c), the newer the heavier, and those of the last."""
+    return _tastes(recent_rows[:TASTE_ITEMS], catalog.spaces.vectors())
 
 
 @kernel(fastmath=True)
 def _tastes(rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the taste, (d,) of unit length, and the vector of the first row, (d,); zero where there is none.
+    """Return the tastes, (spaces, c) of unit length, and the vectors of the first row; zero where there is none.
 
     Args:
         rows: (r,) newest first.
-        vectors: (>= some, d) by row; a row beyond has none.
+        vectors: (>= n, spaces, c) by row.
     """
-    taste, last = np.zeros(vectors.shape[1], dtype=np.float32), np.zeros(vectors.shape[1], dtype=np.float32)
-    weight = np.float32(1.0)
-    for index in range(len(rows)):
-        if rows[index] < len(vectors):
-            for d in range(len(taste)):
-                taste[d] += weight * vectors[rows[index], d]
-            if index == 0:
-                last[:] = vectors[rows[0]]
-        weight *= np.float32(TASTE_DECAY)
-    length = np.float32(0.0)
-    for d in range(len(taste)):
-        length += taste[d] * taste[d]
-    if length > 0.0:
-        taste /= np.sqrt(length)
+    shape = vectors.shape[1:]
+    taste, last = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    if len(rows):
+        last[:] = vectors[rows[0]]
+    for space in range(shape[0]):
+        weight = np.float32(1.0)
+        for row in rows:
+            for d in range(shape[1]):
+                taste[space, d] += weight * vectors[row, space, d]
+            weight *= np.float32(TASTE_DECAY)
+        length = np.float32(0.0)
+        for d in range(shape[1]):
+            length += taste[space, d] * taste[space, d]
+        if length > 0.0:
+            taste[space] /= np.sqrt(length)
     return taste, last
-
-
-_NO_VECTOR = np.zeros(0, dtype=np.float32)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
 
 LAST, RECENT, WIDE, STAN, AFTER, TEXT = range(6)
-"""Columns: successors of the last item, of recent items, of more items; two kinds of session kNN; text neighbours."""
-COLUMNS = 6
+"""Columns: successors of the last item, of recent items, of more items; two kinds of session kNN; text neighbours in the
+first space, and from there on one column for each other space."""
+COLUMNS = TEXT + MAX_SPACES
 
 
 class Scratch:
@@ -171,7 +173,7 @@ def _largest(
 
 @kernel()
 def insert_best(
-    best_rows: NDArray[np.int64], best_values: NDArray[np.float32], n: int, row: int, value: np.float32
+    best_rows: NDArray[np.int64], best_values: NDArray[np.floating], n: int, row: int, value: np.floating
 ) -> int:
     """Put a row where it belongs among the best; return how many those are now. It goes behind its equals.
 

@@ -13,8 +13,8 @@ ITEMS, DECAY = 12, 0.8
 """Recent items looked at, and how much less each earlier one counts than the one after it."""
 
 
-def add_similar(scratch: Scratch, recent_rows: NDArray[np.int64], similar: SimilarItems) -> None:
-    """Add the similarities of the text neighbours of each recent item."""
+def add_similar(scratch: Scratch, recent_rows: NDArray[np.int64], similar: SimilarItems, space: int = 0) -> None:
+    """Add the similarities of the text neighbours of each recent item in one space."""
     rows, similarities, n = similar.lists(recent_rows[:ITEMS])
     scratch.n_touched = _add(
         scratch.values,
@@ -25,6 +25,7 @@ def add_similar(scratch: Scratch, recent_rows: NDArray[np.int64], similar: Simil
         rows,
         similarities,
         n,
+        TEXT + space,
     )
 
 
@@ -38,8 +39,9 @@ def _add(
     rows: NDArray[np.int32],
     similarities: NDArray[np.float32],
     n: NDArray[np.int32],
+    column: int,
 ) -> int:
-    """Add to column ``TEXT`` of ``values``, in place; return how many rows are touched now.
+    """Add to a column of ``values``, in place; return how many rows are touched now.
 
     Args:
         recent: (r,) rows of the user's recent items, newest first; the first four as of ``Scratch``.
@@ -50,6 +52,6 @@ def _add(
         for k in range(n[row]):
             near = rows[row, k]
             n_touched = touch(near, is_touched, touched, n_touched)
-            values[near, TEXT] += weight * max(similarities[row, k], np.float32(1e-6))
+            values[near, column] += weight * max(similarities[row, k], np.float32(1e-6))
         weight *= np.float32(DECAY)
     return n_touched

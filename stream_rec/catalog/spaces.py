@@ -88,10 +88,11 @@ class Spaces:
         return self._leading
 
     def joined(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the vectors of some items with all spaces side by side, (k, spaces * COMPONENTS) unit rows, or zero."""
+        """Return the vectors of some items, their spaces side by side, (k, spaces * COMPONENTS) unit rows, or zero."""
         joined = self.vectors().take(rows, axis=0).reshape(len(rows), MAX_SPACES * COMPONENTS)
         lengths = np.sqrt(np.einsum("kd,kd->k", joined, joined))[:, None]
-        return np.divide(joined, lengths, out=joined, where=lengths > 0.0)
+        np.divide(joined, lengths, out=joined, where=lengths > 0.0)
+        return joined
 
     def _is_outdated(self, number: int) -> bool:
         space, fitted = self._embeddings[number].active, self._fitted[number]
@@ -101,24 +102,22 @@ class Spaces:
 
     def _update(self, number: int, *, is_outdated: bool) -> None:
         space, similar = self._embeddings[number].active, self.similar[number]
-        vectors = self._vectors[:, number]
+        vectors, leading = self._vectors[:, number], self._leading[:, number]
         if is_outdated:
             vectors[:] = 0.0
-            self._fitted[number] = None
-            if space is not None and space.n_items:
-                fitted = self._fitted[number] = _Fitted(space)
-                present = space.present()
-                vectors[present, : fitted.n_components] = whitening.apply(fitted.whitening, space.vectors[present])
+            fitted = self._fitted[number] = _Fitted(space) if space is not None and space.n_items else None
+            if fitted is not None:
+                rows = fitted.space.present()
+                vectors[rows, : fitted.n_components] = whitening.apply(fitted.whitening, fitted.space.vectors[rows])
+            leading[:] = vectors[:, :LEADING]
             similar.reset(vectors, space)
-            self._leading[:, number] = vectors[:, :LEADING]
-        elif (fitted := self._fitted[number]) is not None and space is not None:
+        elif (fitted := self._fitted[number]) is not None:
             rows = np.array(sorted(self._pending))
-            has = space.has(rows)
-            vectors[rows[~has]] = 0.0
-            if has.any():
-                vectors[rows[has], : fitted.n_components] = whitening.apply(fitted.whitening, space.vectors[rows[has]])
+            vectors[rows] = 0.0
+            present = rows[fitted.space.has(rows)]
+            vectors[present, : fitted.n_components] = whitening.apply(fitted.whitening, fitted.space.vectors[present])
+            leading[rows] = vectors[rows, :LEADING]
             similar.refresh(vectors, rows)
-            self._leading[rows, number] = vectors[rows, :LEADING]
 
 
 class _Fitted:

@@ -46,9 +46,9 @@ def fit(vectors: NDArray[np.floating]) -> Whitening:
     """Return the whitening of some vectors, (n, d), n at least 1; of many, that of ``SAMPLE`` evenly spread ones."""
     if len(vectors) > SAMPLE:
         vectors = vectors[np.linspace(0, len(vectors) - 1, SAMPLE).astype(np.int64)]
-    sample = vectors.astype(np.float64)
+    sample: NDArray[np.float64] = vectors.astype(np.float64)
     n, d = sample.shape
-    mean = sample.sum(axis=0) / (n + PRIOR_MEAN)
+    mean: NDArray[np.float64] = sample.sum(axis=0) / (n + PRIOR_MEAN)
     sample -= mean
     covariance = sample.T @ sample / n
     usual = np.trace(covariance) / d
@@ -63,4 +63,6 @@ def apply(whitening: Whitening, vectors: NDArray[np.floating]) -> NDArray[np.flo
     """Return (n, c) float32 unit rows of vectors, (n, d); zero where nothing but the mean is left."""
     whitened: NDArray[np.float32] = (vectors.astype(np.float32) - whitening.mean) @ whitening.components
     lengths = np.linalg.norm(whitened, axis=1, keepdims=True)
-    return np.where(lengths > LEAST_LENGTH, whitened / np.maximum(lengths, LEAST_LENGTH), np.float32(0.0))
+    whitened /= np.maximum(lengths, LEAST_LENGTH)
+    whitened[lengths[:, 0] <= LEAST_LENGTH] = 0.0
+    return whitened

@@ -64,7 +64,7 @@ def _nearest(
     roughly: int,
     k: int,
 ) -> NDArray[np.int64]:
-    """Return the ``k`` rows of ``pool``, (f,), nearest to a vector: the best of the ``roughly`` best, the nearest first.
+    """Return the ``k`` rows of ``pool``, (f,), nearest to a vector among the ``roughly`` nearest, the nearest first.
 
     Args:
         vectors: (>= n, spaces, c) by row, and ``leading``: (>= n, spaces, l) the first of their components.

@@ -13,8 +13,8 @@ from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
 
 LAST, RECENT, WIDE, STAN, AFTER, TEXT = range(6)
-"""Columns: successors of the last item, of recent items, of more items; two kinds of session kNN; text neighbours in the
-first space, and from there on one column for each other space."""
+"""Columns: successors of the last item, of recent items, of more items; two kinds of session kNN; text neighbours,
+from there on one column for each space."""
 COLUMNS = TEXT + MAX_SPACES
 
 

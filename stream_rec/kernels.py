@@ -22,7 +22,7 @@ from numba.core import event as numba_event
 from numba.core.registry import CPUDispatcher
 
 from stream_rec.config import Settings
-from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
+from stream_rec.embedding.item_embedding import MAX_SPACES, ItemEmbedding, SpaceVector
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.knowledge.bounds import KnowledgeConfig
@@ -71,8 +71,8 @@ def run_kernels() -> None:
     for number in range(ITEMS):
         pipeline.catalog.put_item(Item(f"i{number}", category="ab"[number % 2]))
         if number % 4:
-            vector = SpaceVector("warm-up", vectors[number])
-            pipeline.catalog.put_embedding(f"i{number}", ItemEmbedding(bytes(16), (vector,)))
+            spaces = tuple(SpaceVector(f"warm-up-{space}", vectors[number]) for space in range(MAX_SPACES))
+            pipeline.catalog.put_embedding(f"i{number}", ItemEmbedding(bytes(16), spaces))
     for number in range(EVENTS):
         event = Interaction(f"e{number}", f"u{number % USERS}", f"i{7 * number // 3 % (ITEMS - 2)}", 1000 * number)
         for one in (of_empty_catalog, pipeline) if number < 3 else (pipeline,):

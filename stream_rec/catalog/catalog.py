@@ -108,9 +108,8 @@ class Catalog:
             DimensionMismatch: a length differs from that of the encoder's other vectors.
         """
         row = self._row(item_id)
-        before = self.spaces.identities[:1]
-        self.spaces.put(row, embedding)
-        for each in range(len(self)) if self.spaces.identities[:1] != before else (row,):
+        is_first_space_another = self.spaces.put(row, embedding)
+        for each in range(len(self)) if is_first_space_another else (row,):
             self._see_text(each)
 
     def delete_embedding(self, item_id: str) -> None:

@@ -41,16 +41,20 @@ class Space:
         Raises:
             DimensionMismatch: the vector's length differs from the space's.
         """
-        if len(vector) != self.vectors.shape[1]:
-            raise DimensionMismatch(
-                f"a vector of {self.encoder!r} has {len(vector)} numbers, its others have {self.vectors.shape[1]}; "
-                "give the changed encoder another revision"
-            )
+        self.require_length(len(vector))
         self.vectors = grow(self.vectors, row + 1)
         self.is_present = grow(self.is_present, row + 1)
         self.n_items += not self.is_present[row]
         self.vectors[row] = vector
         self.is_present[row] = True
+
+    def require_length(self, dimensions: int) -> None:
+        """Raise ``DimensionMismatch`` unless vectors of the space have so many numbers."""
+        if dimensions != self.vectors.shape[1]:
+            raise DimensionMismatch(
+                f"a vector of {self.encoder!r} has {dimensions} numbers, its others have {self.vectors.shape[1]}; "
+                "give the changed encoder another revision"
+            )
 
     def delete(self, row: int) -> None:
         """Empty one row."""
@@ -67,9 +71,20 @@ class Embeddings:
         self.active: Space | None = None
         self.incoming: Space | None = None
 
+    def require_length(self, vector: SpaceVector) -> None:
+        """Raise ``DimensionMismatch`` where a vector is longer or shorter than its encoder's others."""
+        if (space := self._find(vector.encoder)) is not None:
+            space.require_length(len(vector.vector))
+
     def put(self, row: int, vector: SpaceVector) -> bool:
-        """Set an item's vector; return whether the space in use is another one now."""
-        space = self._space(vector.encoder, len(vector.vector))
+        """Set an item's vector; return whether the space in use is another one now.
+
+        Raises:
+            DimensionMismatch: the vector is longer or shorter than its encoder's others.
+        """
+        space = self._find(vector.encoder)
+        if space is None:
+            space = self.incoming = Space(vector.encoder, len(vector.vector))
         space.put(row, vector.vector)
         if space is self.active:
             if self.incoming is not None:
@@ -91,15 +106,14 @@ class Embeddings:
     def find(self, row: int) -> NDArray[np.float16] | None:
         """Return the item's vector in the space in use, (d,), or None where it has none."""
         space = self.active
-        has_vector = space is not None and row < len(space.is_present) and space.is_present[row]
-        return space.vectors[row] if space is not None and has_vector else None
+        if space is None or row >= len(space.is_present) or not space.is_present[row]:
+            return None
+        vector: NDArray[np.float16] = space.vectors[row]
+        return vector
 
-    def _space(self, encoder: str, dimensions: int) -> Space:
-        for space in (self.active, self.incoming):
-            if space is not None and space.encoder == encoder:
-                return space
-        self.incoming = Space(encoder, dimensions)
-        return self.incoming
+    def _find(self, encoder: str) -> Space | None:
+        found = (space for space in (self.active, self.incoming) if space is not None and space.encoder == encoder)
+        return next(found, None)
 
 
 def _without(space: Space | None, other: Space) -> Space | None:

@@ -16,22 +16,27 @@ K = 50
 """Neighbours kept for each item."""
 
 
+MOST_INTRODUCED = 64
+"""Items whose vectors change at once; of more, the lists are forgotten: looking through all of them takes longer."""
+
+
 class SimilarItems:
     """Nearest items by cosine similarity within one space."""
 
     def __init__(self) -> None:
-        self._vectors = np.zeros((0, 0), dtype=np.float32)
         self._space: Space | None = None
+        self._vectors = np.zeros((0, 0), dtype=np.float32)
         self._rows = np.zeros((0, K), dtype=np.int32)
         self._similarities = np.zeros((0, K), dtype=np.float32)
         self._n = np.full(0, -1, dtype=np.int32)
         """Neighbours of each row; -1 where the list is not computed."""
 
-    def ensure_capacity(self, n_rows: int) -> None:
-        """Make room for ``n_rows`` items."""
-        self._rows = grow(self._rows, n_rows)
-        self._similarities = grow(self._similarities, n_rows)
-        self._n = grow(self._n, n_rows, fill=-1)
+    def ensure_capacity(self, vectors: NDArray[np.float32]) -> None:
+        """Make room for as many items as there are ``vectors``, (>= n, c) unit rows, which are kept where they are."""
+        self._vectors = vectors
+        self._rows = grow(self._rows, len(vectors))
+        self._similarities = grow(self._similarities, len(vectors))
+        self._n = grow(self._n, len(vectors), fill=-1)
 
     def of(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the nearest rows and their similarities, best first; both empty where the item has no vector."""
@@ -46,20 +51,17 @@ class SimilarItems:
                 self._compute(self._space, row)
         return self._rows, self._similarities, self._n
 
-    def reset(self, vectors: NDArray[np.float32], space: Space | None) -> None:
-        """Forget all neighbours, and find them among other vectors from now on.
-
-        Args:
-            vectors: (>= n, c) unit rows, zero where the space has none.
-            space: Says which are there.
-        """
-        self._vectors, self._space = vectors, space
+    def reset(self, space: Space | None) -> None:
+        """Forget all neighbours: all vectors are others, and ``space`` says which are there."""
+        self._space = space
         self._n[:] = -1
 
-    def refresh(self, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
+    def refresh(self, rows: NDArray[np.int64]) -> None:
         """Refresh what depends on the vectors of ``rows``, (k,), which are new, changed or gone."""
-        self._vectors = vectors
         computed = np.flatnonzero(self._n >= 0)
+        if len(rows) > MOST_INTRODUCED:
+            self._n[computed] = -1
+            return
         self._n[computed[np.isin(self._rows[computed], rows).any(axis=1)]] = -1  # computed again when asked for
         self._n[rows] = -1
         if self._space is not None and len(computed):

@@ -1,8 +1,8 @@
 """What items' texts say, by row and space, as lists need it: whitened, so that cosines tell items apart.
 
-Whitening is found anew whenever a space has doubled or another encoder's has taken over; in between newcomers are
-whitened as the others were. All of that happens when vectors are asked for, so that a catalog that is being loaded
-costs no more than the last time.
+A whitening is found anew when its space has doubled or another encoder's has taken over; in between newcomers are
+whitened as the others were. All of it is done when vectors are asked for, so a catalog that is being loaded is
+whitened once, as a whole. It costs about half a second at 16,000 items of 384 numbers.
 """
 
 from __future__ import annotations
@@ -14,54 +14,62 @@ from stream_rec.catalog import whitening
 from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.embeddings import Embeddings, Space
 from stream_rec.catalog.similar import SimilarItems
-from stream_rec.catalog.whitening import COMPONENTS, Whitening
+from stream_rec.catalog.whitening import COMPONENTS
 from stream_rec.embedding.item_embedding import MAX_SPACES, ItemEmbedding
 
 LEADING = 32
 """Components of each space by which many items are searched roughly before a few exactly."""
+AT_ONCE = 8192
+"""Rows that are whitened at once: a bound on memory."""
 
 
 class Spaces:
-    """The spaces that are in use, in the order of the setting `embedder.encoder`."""
+    """The spaces in use, in the order of the setting `embedder.encoder`."""
 
     def __init__(self) -> None:
         self._embeddings = tuple(Embeddings() for _ in range(MAX_SPACES))
-        self.similar = tuple(SimilarItems() for _ in range(MAX_SPACES))
-        """Text neighbours, by space."""
+        self._fitted: list[_Fitted | None] = [None] * MAX_SPACES
         self._vectors = np.zeros((0, MAX_SPACES, COMPONENTS), dtype=np.float32)
         self._leading = np.zeros((0, MAX_SPACES, LEADING), dtype=np.float32)
-        self._fitted: list[_Fitted | None] = [None] * MAX_SPACES
+        self._similar = tuple(SimilarItems() for _ in range(MAX_SPACES))
         self._pending: set[int] = set()
 
     @property
     def identities(self) -> tuple[str, ...]:
-        """Of the encoders in use."""
-        return tuple(each.active.encoder for each in self._embeddings if each.active is not None)
+        """Of the encoders in use, of which there are vectors."""
+        return tuple(space.encoder for space in self._in_use() if space is not None)
 
     @property
     def n_items(self) -> int:
         """How many items have a vector in the space that has most."""
-        return max((each.active.n_items for each in self._embeddings if each.active is not None), default=0)
+        return max((space.n_items for space in self._in_use() if space is not None), default=0)
 
     def ensure_capacity(self, n_rows: int) -> None:
         """Make room for ``n_rows`` items."""
-        self._vectors = grow(self._vectors, n_rows)
-        self._leading = grow(self._leading, n_rows)
-        for similar in self.similar:
-            similar.ensure_capacity(n_rows)
+        if n_rows > len(self._vectors):
+            self._vectors = grow(self._vectors, n_rows)
+            self._leading = grow(self._leading, n_rows)
+            for number, similar in enumerate(self._similar):
+                similar.ensure_capacity(self._vectors[:, number])
 
-    def put(self, row: int, embedding: ItemEmbedding) -> None:
-        """Set an item's vectors; a space that the embedding does not have loses that of the item.
+    def put(self, row: int, embedding: ItemEmbedding) -> bool:
+        """Set an item's vectors; a space that the embedding lacks loses its own. Return whether the first is another.
 
         Raises:
-            DimensionMismatch: a length differs from that of the encoder's other vectors.
+            DimensionMismatch: a length differs from that of the encoder's other vectors; nothing is changed.
         """
+        for embeddings, vector in zip(self._embeddings, embedding.vectors):
+            embeddings.require_length(vector)
+        has_changed = [False] * MAX_SPACES
         for number, embeddings in enumerate(self._embeddings):
             if number < len(embedding.vectors):
-                embeddings.put(row, embedding.vectors[number])
+                has_changed[number] = embeddings.put(row, embedding.vectors[number])
             else:
                 embeddings.delete(row)
+            if has_changed[number] and (fitted := self._fitted[number]) is not None:
+                fitted.is_outdated = True  # also if the space from before comes back, with fewer items than it had
         self._pending.add(row)
+        return has_changed[0]
 
     def delete(self, row: int) -> None:
         """Forget an item's vectors."""
@@ -70,22 +78,23 @@ class Spaces:
         self._pending.add(row)
 
     def find(self, row: int) -> NDArray[np.float16] | None:
-        """Return the item's vector as its first encoder made it, (d,), or None where it has none there."""
+        """Return the item's vector as the first encoder made it, (d,), or None where it has none."""
         return self._embeddings[0].find(row)
 
     def vectors(self) -> NDArray[np.float32]:
         """Return (>= n, spaces, COMPONENTS) float32 of all rows, each of unit length, or zero where there is none."""
-        is_outdated = [self._is_outdated(number) for number in range(MAX_SPACES)]
-        if self._pending or any(is_outdated):
-            for number in range(MAX_SPACES):
-                self._update(number, is_outdated=is_outdated[number])
-            self._pending.clear()
+        self._update()
         return self._vectors
 
     def leading(self) -> NDArray[np.float32]:
         """Return (>= n, spaces, LEADING) float32 the first components of ``vectors``, side by side in memory."""
-        self.vectors()
+        self._update()
         return self._leading
+
+    def similar(self) -> tuple[SimilarItems, ...]:
+        """Return the text neighbours in each space."""
+        self._update()
+        return self._similar
 
     def joined(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of some items, their spaces side by side, (k, spaces * COMPONENTS) unit rows, or zero."""
@@ -94,37 +103,48 @@ class Spaces:
         np.divide(joined, lengths, out=joined, where=lengths > 0.0)
         return joined
 
-    def _is_outdated(self, number: int) -> bool:
-        space, fitted = self._embeddings[number].active, self._fitted[number]
-        if space is None or not space.n_items:
-            return fitted is not None
-        return fitted is None or fitted.space is not space or space.n_items >= 2 * fitted.n_items
+    def _in_use(self) -> list[Space | None]:
+        """Return the space at each position, None where it has no vector."""
+        spaces = (embeddings.active for embeddings in self._embeddings)
+        return [space if space is not None and space.n_items else None for space in spaces]
 
-    def _update(self, number: int, *, is_outdated: bool) -> None:
-        space, similar = self._embeddings[number].active, self.similar[number]
-        vectors, leading = self._vectors[:, number], self._leading[:, number]
-        if is_outdated:
-            vectors[:] = 0.0
-            fitted = self._fitted[number] = _Fitted(space) if space is not None and space.n_items else None
-            if fitted is not None:
-                rows = fitted.space.present()
-                vectors[rows, : fitted.n_components] = whitening.apply(fitted.whitening, fitted.space.vectors[rows])
-            leading[:] = vectors[:, :LEADING]
-            similar.reset(vectors, space)
-        elif (fitted := self._fitted[number]) is not None:
-            rows = np.array(sorted(self._pending))
-            vectors[rows] = 0.0
+    def _update(self) -> None:
+        """Bring up to date what depends on vectors that have come, changed or gone."""
+        if not self._pending:
+            return
+        pending = np.array(sorted(self._pending), dtype=np.int64)
+        for number, space in enumerate(self._in_use()):
+            fitted, similar = self._fitted[number], self._similar[number]
+            if fitted is not None and fitted.is_good_for(space):
+                self._whiten(number, pending)
+                similar.refresh(pending)
+            elif fitted is not None or space is not None:
+                self._fitted[number] = None if space is None else _Fitted(space)
+                self._whiten(number, np.arange(len(self._vectors)))
+                similar.reset(space)
+        self._pending.clear()
+
+    def _whiten(self, number: int, rows: NDArray[np.int64]) -> None:
+        """Set the vectors of ``rows`` in one space."""
+        self._vectors[rows, number] = 0.0
+        if (fitted := self._fitted[number]) is not None:
             present = rows[fitted.space.has(rows)]
-            vectors[present, : fitted.n_components] = whitening.apply(fitted.whitening, fitted.space.vectors[present])
-            leading[rows] = vectors[rows, :LEADING]
-            similar.refresh(vectors, rows)
+            for start in range(0, len(present), AT_ONCE):
+                some = present[start : start + AT_ONCE]
+                whitened = whitening.apply(fitted.whitening, fitted.space.vectors[some])
+                self._vectors[some, number, : whitened.shape[1]] = whitened
+        self._leading[rows, number] = self._vectors[rows, number, :LEADING]
 
 
 class _Fitted:
-    """How a space was whitened, and when."""
+    """How a space is whitened, and of how many items that was found."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        self.n_items = space.n_items
-        self.whitening: Whitening = whitening.fit(space.vectors[space.present()])
-        self.n_components = self.whitening.components.shape[1]
+        self.whitening = whitening.fit(space.vectors[space.present()])
+        self.is_outdated = False
+        self._n_items = space.n_items
+
+    def is_good_for(self, space: Space | None) -> bool:
+        """Return whether ``space`` can be whitened so."""
+        return space is self.space and space.n_items < 2 * self._n_items and not self.is_outdated

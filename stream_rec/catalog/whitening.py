@@ -29,8 +29,9 @@ LEAST_VARIANCE = 1e-4
 """Of the largest: below it there is only noise, which no factor should raise."""
 LEAST_LENGTH = 1e-3
 """A vector that has less left than this is the mean itself, and points nowhere."""
-SAMPLE = 16_384
-"""Most vectors that a whitening is found from."""
+SAMPLE = 2**22
+"""Most numbers that a whitening is found from: so many vectors that these are all of theirs, but `LEAST_SAMPLE`."""
+LEAST_SAMPLE = 1024
 
 
 class Whitening(NamedTuple):
@@ -43,17 +44,17 @@ class Whitening(NamedTuple):
 
 
 def fit(vectors: NDArray[np.floating]) -> Whitening:
-    """Return the whitening of some vectors, (n, d), n at least 1; of many, that of ``SAMPLE`` evenly spread ones."""
-    if len(vectors) > SAMPLE:
-        vectors = vectors[np.linspace(0, len(vectors) - 1, SAMPLE).astype(np.int64)]
+    """Return the whitening of some vectors, (n, d), n at least 1; of many, that of evenly spread ones among them."""
+    n, d = vectors.shape
+    n_kept = max(LEAST_SAMPLE, SAMPLE // d)
+    if n > n_kept:
+        vectors, n = vectors[np.linspace(0, n - 1, n_kept).astype(np.int64)], n_kept
     sample: NDArray[np.float64] = vectors.astype(np.float64)
-    n, d = sample.shape
     mean: NDArray[np.float64] = sample.sum(axis=0) / (n + PRIOR_MEAN)
-    sample -= mean
-    covariance = sample.T @ sample / n
-    usual = np.trace(covariance) / d
-    variances, directions = np.linalg.eigh((n * covariance + PRIOR * usual * np.eye(d)) / (n + PRIOR))
-    variances, directions = variances[::-1][:COMPONENTS], directions[:, ::-1][:, :COMPONENTS]
+    sample = sample - mean
+    variances, directions = _find_components(sample)
+    usual = np.einsum("nd,nd->", sample, sample) / (n * d)
+    variances = (n * variances + PRIOR * usual) / (n + PRIOR)
     largest = max(float(variances[0]), np.finfo(np.float64).tiny)
     scale = np.maximum(variances / largest, LEAST_VARIANCE) ** (-POWER / 2)
     return Whitening(mean.astype(np.float32), (directions * scale).astype(np.float32))
@@ -61,8 +62,28 @@ def fit(vectors: NDArray[np.floating]) -> Whitening:
 
 def apply(whitening: Whitening, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return (n, c) float32 unit rows of vectors, (n, d); zero where nothing but the mean is left."""
-    whitened: NDArray[np.float32] = (vectors.astype(np.float32) - whitening.mean) @ whitening.components
+    centred: NDArray[np.float32] = vectors.astype(np.float32)
+    centred -= whitening.mean
+    whitened = centred @ whitening.components
     lengths = np.linalg.norm(whitened, axis=1, keepdims=True)
-    whitened /= np.maximum(lengths, LEAST_LENGTH)
-    whitened[lengths[:, 0] <= LEAST_LENGTH] = 0.0
+    is_left = lengths > LEAST_LENGTH
+    np.divide(whitened, lengths, out=whitened, where=is_left)
+    whitened *= is_left
     return whitened
+
+
+def _find_components(sample: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return variances, (c,), and orthonormal directions, (d, c), of centred vectors, (n, d), the largest first.
+
+    Where there are fewer vectors than numbers in one, all is done in the space that they span, and directions beyond
+    it, in which they do not vary, are any: the cost is that of the smaller of n and d cubed.
+    """
+    n, d = sample.shape
+    basis = None
+    if n < d:
+        any_others = np.random.default_rng(0).standard_normal((max(COMPONENTS - n, 0), d))
+        basis, _ = np.linalg.qr(np.concatenate((sample, any_others)).T)
+        sample = sample @ basis
+    variances, directions = np.linalg.eigh(sample.T @ sample / n)
+    variances, directions = variances[::-1][:COMPONENTS], directions[:, ::-1][:, :COMPONENTS]
+    return variances, directions if basis is None else basis @ directions

@@ -78,7 +78,7 @@ def retrieve(history: History, catalog: Catalog, workspace: Workspace, *, own_sl
     if len(history.recent_rows):
         add_successors(scratch, history.recent_rows, knowledge.successors)
         add_neighbours(scratch, workspace.meeting, history.recent_rows, knowledge.neighbour_index, own_slot, now_ms)
-        for space, similar in enumerate(catalog.spaces.similar):
+        for space, similar in enumerate(catalog.spaces.similar()):
             add_similar(scratch, history.recent_rows, similar, space)
         scratch.choose_best(BEST, is_listed)
         scratch.choose(find_repeats(history, now_ms), REPEAT, is_listed)

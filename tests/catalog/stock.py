@@ -10,13 +10,19 @@ from stream_rec.events.item import Item
 from stream_rec.knowledge import popularity, visits
 from stream_rec.knowledge.state import ItemState
 
-OLD, NEW = "old@1", "new@1"
+OLD, NEW, SECOND = "old@1", "new@1", "second@1"
 
 
-def embedded(vector, encoder: str = OLD) -> ItemEmbedding:
-    """Return an embedding of unit length."""
+def embedded(vector, encoder: str = OLD, second=None) -> ItemEmbedding:
+    """Return an embedding of unit length, in a ``second`` space too where there is a vector for it."""
+    vectors = (space_vector(vector, encoder),)
+    return ItemEmbedding(b"\0" * 16, vectors if second is None else (*vectors, space_vector(second, SECOND)))
+
+
+def space_vector(vector, encoder: str = OLD) -> SpaceVector:
+    """Return a vector of unit length."""
     vector = np.asarray(vector, dtype=np.float32)
-    return ItemEmbedding(b"\0" * 16, (SpaceVector(encoder, vector / np.linalg.norm(vector)),))
+    return SpaceVector(encoder, vector / np.linalg.norm(vector))
 
 
 def taught(
@@ -60,7 +66,7 @@ def stocked(*item_ids: str) -> Catalog:
 
 def neighbours(catalog: Catalog, item_id: str) -> list[str]:
     """Return the ids of an item's text neighbours, best first."""
-    rows, _ = catalog.similar.of(catalog.find(item_id))
+    rows, _ = catalog.spaces.similar()[0].of(catalog.find(item_id))
     return [catalog.item_ids[row] for row in rows]
 
 
@@ -72,7 +78,7 @@ def contents(catalog: Catalog) -> list:
         list(catalog.item_ids),
         catalog.is_listed.tolist(),
         [catalog.item(row) for row in rows],
-        [[a.tolist() for a in catalog.similar.of(row)] for row in rows],
+        [[a.tolist() for a in similar.of(row)] for similar in catalog.spaces.similar() for row in rows],
         [[a.tolist() for a in knowledge.successors.of(row)] for row in rows],
         knowledge.successors.total[: len(catalog)].tolist(),
         knowledge.trending(catalog.is_listed).tolist(),
@@ -82,7 +88,8 @@ def contents(catalog: Catalog) -> list:
         knowledge.neighbour_index.rows[:n_users].tolist(),
         (knowledge.newest_ms, knowledge.newcomers, knowledge.n_events, knowledge.n_repeats),
         catalog.fresh.rows().tolist(),
-        catalog.reduced_vectors()[0][: len(catalog)].tolist(),
+        catalog.spaces.vectors()[: len(catalog)].tolist(),
+        catalog.spaces.leading()[: len(catalog)].tolist(),
         [array[: len(catalog)].tolist() for array in (catalog.factors.vectors, catalog.factors.own)],
         (list(catalog.factors.changed), catalog.factors.pool.tolist(), catalog.factors.n_choices),
     ]

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from stream_rec.catalog.embeddings import Embeddings
 from stream_rec.errors import DimensionMismatch
-from tests.catalog.stock import NEW, OLD, embedded
+from tests.catalog.stock import NEW, OLD, space_vector
 
 
 def filled(n: int, encoder: str = OLD) -> Embeddings:
     embeddings = Embeddings()
     for row in range(n):
-        embeddings.put(row, embedded([1, row], encoder))
+        embeddings.put(row, space_vector([1, row], encoder))
     return embeddings
 
 
@@ -21,17 +21,17 @@ def test_the_first_encoder_is_in_use_at_once():
     """There is nothing else that could be."""
     embeddings = Embeddings()
 
-    assert embeddings.put(3, embedded([3, 4]))
+    assert embeddings.put(3, space_vector([3, 4]))
     assert embeddings.active.encoder == OLD
-    assert embeddings.active.vectors[3].tolist() == pytest.approx([0.6, 0.8])
-    assert [embeddings.has(row) for row in (2, 3, 4, 5000)] == [False, True, False, False]
+    assert embeddings.find(3).tolist() == pytest.approx([0.6, 0.8], abs=1e-3)
+    assert [embeddings.find(row) is not None for row in (2, 3, 4, 5000)] == [False, True, False, False]
 
 
 def test_a_new_encoder_takes_over_when_it_holds_as_many_items():
     """Until then the old vectors serve; with the last item of a catalog embedded again it is done."""
     embeddings = filled(3)
 
-    assert [embeddings.put(row, embedded([row, 1, 1], NEW)) for row in range(3)] == [False, False, True]
+    assert [embeddings.put(row, space_vector([row, 1, 1], NEW)) for row in range(3)] == [False, False, True]
     assert embeddings.active.encoder == NEW
     assert embeddings.active.vectors.shape[1] == 3
     assert embeddings.incoming is None
@@ -41,18 +41,18 @@ def test_an_encoder_that_comes_back_finds_what_it_left():
     """Reading a topic in which two encoders alternate must not lose the vectors of the one that wins in the end."""
     embeddings = Embeddings()
     for row, encoder in enumerate([OLD, NEW, NEW, OLD, OLD, OLD]):
-        embeddings.put(row, embedded([1, row], encoder))
+        embeddings.put(row, space_vector([1, row], encoder))
 
     assert embeddings.active.encoder == OLD
-    assert [embeddings.has(row) for row in range(6)] == [True, False, False, True, True, True]
+    assert [embeddings.find(row) is not None for row in range(6)] == [True, False, False, True, True, True]
 
 
 def test_a_new_vector_of_the_encoder_in_use_replaces_both():
     """The newest record of an item is the one that counts: what the other encoder made of it is gone."""
     embeddings = filled(3)
-    embeddings.put(0, embedded([1, 1, 1], NEW))
-    embeddings.put(1, embedded([1, 1, 1], NEW))
-    embeddings.put(0, embedded([5, 0]))
+    embeddings.put(0, space_vector([1, 1, 1], NEW))
+    embeddings.put(1, space_vector([1, 1, 1], NEW))
+    embeddings.put(0, space_vector([5, 0]))
 
     assert embeddings.incoming.n_items == 1
     assert embeddings.active.vectors[0].tolist() == [1, 0]
@@ -62,19 +62,21 @@ def test_another_length_under_one_name_is_refused():
     """The encoder has changed without saying so; nothing of the vector is taken."""
     embeddings = filled(2)
 
-    with pytest.raises(DimensionMismatch, match=r"'old@1' has 3 numbers, its others have 2"):
-        embeddings.put(1, embedded([1, 2, 3]))
+    for refuse in (embeddings.require_length, lambda vector: embeddings.put(1, vector)):
+        with pytest.raises(DimensionMismatch, match=r"'old@1' has 3 numbers, its others have 2"):
+            refuse(space_vector([1, 2, 3]))
+    embeddings.require_length(space_vector([1, 2, 3], NEW))
     assert embeddings.active.n_items == 2
 
 
 def test_a_deleted_vector_is_gone_from_both_spaces():
     """And deleting what is not there does nothing."""
     embeddings = filled(2)
-    embeddings.put(0, embedded([1, 1, 1], NEW))
+    embeddings.put(0, space_vector([1, 1, 1], NEW))
     for row in (0, 0, 7, 5000):
         embeddings.delete(row)
 
-    assert not embeddings.has(0)
+    assert embeddings.find(0) is None
     assert (embeddings.active.n_items, embeddings.incoming.n_items) == (1, 0)
 
 
@@ -89,8 +91,8 @@ def test_counts_and_vectors_follow_any_sequence(steps):
             embeddings.delete(row)
             last = {key: vector for key, vector in last.items() if key[0] != row}
         else:
-            embeddings.put(row, embedded([1, number], encoder))
-            last[row, encoder] = embedded([1, number]).vectors[0].vector
+            embeddings.put(row, space_vector([1, number], encoder))
+            last[row, encoder] = space_vector([1, number]).vector.astype(np.float16)
         for space in filter(None, (embeddings.active, embeddings.incoming)):
             rows = np.flatnonzero(space.is_present)
             assert space.n_items == len(rows)

@@ -6,27 +6,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.similar import K
+from stream_rec.catalog.similar import MOST_INTRODUCED, K
 from tests.catalog.stock import NEW, OLD, embedded, neighbours
+from tests.catalog.whitened import whitened
 
 
-def by_brute_force(catalog: Catalog, row: int) -> list[tuple[int, float]]:
-    """Return the K nearest rows and their similarities from all vectors in use."""
-    space = catalog.embeddings.active
-    if not catalog.embeddings.has(row):
+def by_brute_force(catalog: Catalog, row: int) -> list[float]:
+    """Return the K largest similarities, from all vectors there are."""
+    vectors = catalog.spaces.vectors()[:, 0]
+    others = [other for other in range(len(catalog)) if other != row and catalog.spaces.find(other) is not None]
+    if catalog.spaces.find(row) is None:
         return []
-    others = [(other, float(space.vectors[other] @ space.vectors[row])) for other in np.flatnonzero(space.is_present)]
-    return sorted((pair for pair in others if pair[0] != row), key=lambda pair: -pair[1])[:K]
+    return sorted((float(vectors[other] @ vectors[row]) for other in others), reverse=True)[:K]
 
 
 def assert_exact(catalog: Catalog) -> None:
     """Recall 1.0: the same similarities at every place, each that of the row which stands there, none twice."""
+    vectors, similar = catalog.spaces.vectors()[:, 0], catalog.spaces.similar()[0]
     for row in range(len(catalog)):
-        rows, similarities = catalog.similar.of(row)
+        rows, similarities = similar.of(row)
         expected = by_brute_force(catalog, row)
         assert len(set(rows.tolist())) == len(rows) == len(expected)
-        assert similarities.tolist() == pytest.approx([similarity for _, similarity in expected], abs=1e-5)
-        vectors = catalog.embeddings.active.vectors if len(rows) else np.zeros((len(catalog), 1))
+        assert similarities.tolist() == pytest.approx(expected, abs=1e-5)
         assert (vectors[rows] @ vectors[row]).tolist() == pytest.approx(similarities.tolist(), abs=1e-5)
 
 
@@ -44,7 +45,7 @@ def test_any_sequence_of_changes_gives_the_exact_neighbours(seed, n):
         else:
             catalog.put_embedding(item_id, embedded(rng.normal(size=4)))
         if step % 3 == 0 and len(catalog):
-            catalog.similar.of(int(rng.integers(len(catalog))))
+            catalog.spaces.similar()[0].of(int(rng.integers(len(catalog))))
     assert_exact(catalog)
     for _ in range(5):  # now every list is computed, and each change has to reach it
         item_id = f"i{rng.integers(n)}"
@@ -81,25 +82,39 @@ def angles(**degrees: float) -> Catalog:
 
 
 def test_the_nearest_come_first_with_their_cosines():
-    """60 degrees are a similarity of one half, 90 of none."""
+    """Of whitened vectors: a and b are farther apart than they were by less than a right angle."""
     catalog = angles(a=0, b=90, c=60)
+    expected = whitened([[1, 0], [0, 1], [0.5, np.sqrt(0.75)]])
 
-    rows, similarities = catalog.similar.of(0)
+    rows, similarities = catalog.spaces.similar()[0].of(0)
     assert [catalog.item_ids[row] for row in rows] == ["c", "b"]
-    assert similarities.tolist() == pytest.approx([0.5, 0.0], abs=1e-6)
+    assert similarities.tolist() == pytest.approx([expected[0] @ expected[2], expected[0] @ expected[1]], abs=1e-3)
+    assert similarities[1] < 0
+
+
+def test_a_burst_of_newcomers_finds_its_place():
+    """More at once than are looked through lists one by one: those are computed anew when asked for."""
+    catalog = angles(**{f"i{n}": n for n in range(100)})
+    assert_exact(catalog)
+    for n in range(MOST_INTRODUCED + 1):
+        catalog.put_embedding(f"new{n}", embedded([np.cos(n), np.sin(n)]))
+    catalog.delete_embedding("i3")
+
+    assert_exact(catalog)
 
 
 def test_lists_of_several_items_are_those_of_each():
     """Computed where they were not, taken as they are where they were; without a vector there is none."""
     catalog = angles(a=0, b=90, c=60, d=10)
     catalog.delete_embedding("d")
-    catalog.similar.of(1)
+    similar = catalog.spaces.similar()[0]
+    similar.of(1)
     asked = np.array([0, 1, 3])
-    rows, similarities, n = catalog.similar.lists(asked)
+    rows, similarities, n = similar.lists(asked)
 
     assert n[asked].tolist() == [2, 2, -1]
     for row in (0, 1):
-        expected_rows, expected = catalog.similar.of(row)
+        expected_rows, expected = similar.of(row)
         assert rows[row, : n[row]].tolist() == expected_rows.tolist()
         assert similarities[row, : n[row]].tolist() == expected.tolist()
 

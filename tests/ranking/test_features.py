@@ -32,6 +32,7 @@ from stream_rec.ranking.features import (
 )
 from stream_rec.user.state import COLD, UserConfig
 from tests.catalog.stock import embedded, stocked, taught
+from tests.catalog.whitened import whitened
 from tests.ranking.worlds import features, seen
 from tests.user.histories import arrivals, folded, happened
 
@@ -143,14 +144,19 @@ def test_successors_by_share_and_by_what_their_popularity_would_give():
 
 
 def test_text_is_the_cosine_with_the_last_item_and_with_the_taste():
-    """Opposite directions stay below 0."""
+    """Of whitened vectors, each space by itself; opposite directions stay below 0. What has no second one has 0."""
     catalog = stocked("a", "b", "c")
-    for item_id, vector in {"a": [1, 0], "b": [1, 1], "c": [-1, 0]}.items():
-        catalog.put_embedding(item_id, embedded(vector))
+    first, second = np.array([[1, 0], [1, 1], [-1, 0]]) / [[1], [np.sqrt(2)], [1]], np.eye(2)
+    for item_id, vector, other in zip("abc", first, [*second, None]):
+        catalog.put_embedding(item_id, embedded(vector, second=other))
     found = features(viewer((5, "a")), catalog, NOW_MS)
+    a, b, c = whitened(first)
+    near, far = whitened(second)
 
-    assert (found["a"]["text_last"], found["c"]["text_last"]) == (1, -1)
-    assert found["b"]["text_last"] == found["b"]["text_taste"] == pytest.approx(np.sqrt(0.5))
+    assert [found[i]["text1_last"] for i in "abc"] == pytest.approx([1, b @ a, c @ a], abs=1e-3)
+    assert [found[i]["text1_taste"] for i in "abc"] == pytest.approx([1, b @ a, c @ a], abs=1e-3)
+    assert [found[i]["text2_last"] for i in "abc"] == pytest.approx([1, far @ near, 0], abs=1e-3)
+    assert found["c"]["text1_last"] < -0.9 and found["c"]["text2_taste"] == 0
 
 
 def test_own_items_by_number_and_time():

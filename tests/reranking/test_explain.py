@@ -62,7 +62,7 @@ def test_sources_are_what_speaks_for_it_over_the_average():
     catalog.put_knowledge("a", taught(*MANY))
     catalog.put_knowledge("b", taught(*MANY[:3]))
     catalog.put_embedding("c", embedded([1, 0]))
-    items = items_for(viewer("?", "b"), catalog, preferring(popularity=1, text_last=-1))
+    items = items_for(viewer("?", "b"), catalog, preferring(popularity=1, text1_last=-1))
 
     assert items["a"].sources == {"trending": 0.5}
     assert items["b"].sources == {}
@@ -132,7 +132,7 @@ def test_similar_names_the_nearest_text():
     for item_id, vector in {"a": [1, 0, 0], "b": [0, 1, 0], "c": [1, 0.5, 0], "d": [0.1, 0.1, 1]}.items():
         catalog.put_embedding(item_id, embedded(vector))
         catalog.put_knowledge(item_id, taught(*MANY))
-    items = items_for(viewer("a", "b"), catalog, preferring(text_taste=5))
+    items = items_for(viewer("a", "b"), catalog, preferring(text1_taste=5))
 
     assert items["c"].reason == Reason("similar", "a", "e0", "click")
     assert items["d"].reason == Reason("trending")

@@ -23,7 +23,7 @@ from stream_rec.retrieval.candidates import (
     compute_tastes,
     retrieve,
 )
-from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, TEXT, WIDE
+from stream_rec.retrieval.scratch import AFTER, COLUMNS, LAST, RECENT, STAN, TEXT, WIDE
 from stream_rec.user.history import read_history
 from stream_rec.user.state import COLD
 from tests.catalog.stock import embedded, stocked, taught
@@ -92,7 +92,7 @@ def test_rows_ascend_and_are_listed():
     assert (np.diff(candidates.rows) > 0).all()
     assert catalog.is_listed[candidates.rows].all()
     assert (candidates.sources > 0).all()
-    assert candidates.values.shape == (len(candidates), 6)
+    assert candidates.values.shape == (len(candidates), COLUMNS)
 
 
 def test_a_candidate_of_one_source_has_the_values_of_all():
@@ -102,12 +102,13 @@ def test_a_candidate_of_one_source_has_the_values_of_all():
         catalog.put_item(Item(f"near{n}"))
         catalog.put_embedding(f"near{n}", embedded([1, 0.01]))
         catalog.put_knowledge(f"near{n}", taught(*FIVE))
-    catalog.put_embedding("p3", embedded([1, 1]))
+    catalog.put_embedding("p3", embedded([1, 0.2]))
     candidates = found(catalog, "a")
+    a, p3 = catalog.spaces.vectors()[[catalog.find("a"), catalog.find("p3")], 0]
     place = candidates.rows.tolist().index(catalog.find("p3"))
 
     assert by_source(candidates, catalog)["p3"] == {"trending"}
-    assert candidates.values[place, TEXT] == pytest.approx(np.sqrt(0.5))
+    assert candidates.values[place, TEXT] == pytest.approx(a @ p3) and a @ p3 > 0.5
     assert candidates.values[place, [LAST, RECENT, WIDE, STAN, AFTER]].tolist() == [0] * 5
     successor = candidates.rows.tolist().index(catalog.find("successor"))
     assert candidates.values[successor, [LAST, RECENT, WIDE, TEXT]].tolist() == [
@@ -136,7 +137,7 @@ def test_an_empty_catalog_has_no_candidates(item_ids):
     candidates = found(Catalog(), *item_ids)
 
     assert len(candidates) == 0
-    assert (candidates.rows.dtype, candidates.values.shape) == (np.int64, (0, 6))
+    assert (candidates.rows.dtype, candidates.values.shape) == (np.int64, (0, COLUMNS))
 
 
 def test_users_one_after_the_other_are_as_each_alone():
@@ -166,15 +167,20 @@ def test_candidates_are_good_after_the_next_user():
 
 
 def test_taste_is_the_recent_texts_the_newer_the_heavier():
-    """Of unit length; an item without a vector keeps its place."""
+    """Of unit length in each space; an item without a vector keeps its place."""
     catalog = stocked("a", "b", "c")
-    catalog.put_embedding("a", embedded([1, 0]))
+    catalog.put_embedding("a", embedded([1, 0], second=[1, 0, 0]))
     catalog.put_embedding("c", embedded([0, 1]))
+    vectors = catalog.spaces.vectors()
     taste, last = compute_tastes(np.array([0, 1, 2]), catalog)
-    expected = np.array([1, TASTE_DECAY**2])
+    expected = vectors[0, 0] + TASTE_DECAY**2 * vectors[2, 0]
 
-    np.testing.assert_allclose(taste, expected / np.linalg.norm(expected), rtol=1e-6)
-    assert last.tolist() == [1, 0]
-    assert compute_tastes(np.array([1, 0]), catalog)[1].tolist() == [0, 0]
-    assert [part.tolist() for part in compute_tastes(np.zeros(0, np.int64), catalog)] == [[0, 0], [0, 0]]
-    assert [len(part) for part in compute_tastes(np.array([0]), stocked("a"))] == [0, 0]
+    np.testing.assert_allclose(taste[0], expected / np.linalg.norm(expected), rtol=1e-5)
+    np.testing.assert_allclose(taste[1], vectors[0, 1], rtol=1e-5)
+    np.testing.assert_array_equal(last, vectors[0])
+    assert vectors[0].any(axis=1).all()
+    assert not compute_tastes(np.array([1, 0]), catalog)[1].any()
+    for rows, without in ((np.zeros(0, np.int64), catalog), (np.array([0]), stocked("a"))):
+        taste, last = compute_tastes(rows, without)
+        assert taste.shape == last.shape == vectors.shape[1:]
+        assert not taste.any() and not last.any()

@@ -1,7 +1,7 @@
 # Everything runs in .venv, which `make setup` makes with the versions of constraints.txt.
 # It has torch (5.6 GB) only where an encoder needs it, as ENCODER=minilm does, and for the tests.
 
-ENCODER ?= e5-small
+ENCODER ?= e5-small+hashing
 PYTHON ?= python3
 DEMO_ARGS ?=
 PYTEST_ARGS ?=

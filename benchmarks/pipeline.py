@@ -1,6 +1,6 @@
 """A log through real Kafka, one worker and one embedder: events per second, CPU, event to list, peak memory.
 
-    python benchmarks/pipeline.py --items ITEMS --events EVENTS [--limit 50000] [--encoder e5-small] [--rate 100]
+    python benchmarks/pipeline.py --items ITEMS --events EVENTS [--limit 50000] [--encoder hashing] [--rate 100]
 
 The log is first sent as fast as it goes (throughput), then its last ``--timed`` events at a steady rate (latency): a
 flood would time the queue. Everything runs on this machine, the broker and the load generator included.
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=50_000)
     parser.add_argument("--timed", type=int, default=3_000)
     parser.add_argument("--rate", type=float, default=100.0)
-    parser.add_argument("--encoder", default="e5-small")
+    parser.add_argument("--encoder", default="e5-small+hashing")
     arguments = parser.parse_args()
     settings = override(Settings(), {"embedder.encoder": arguments.encoder})
     items = [item for item in read_items(arguments.items, limits=settings.limits) if not isinstance(item, BadLine)]

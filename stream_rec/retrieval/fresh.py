@@ -66,6 +66,8 @@ def _nearest(
 ) -> NDArray[np.int64]:
     """Return the ``k`` rows of ``pool``, (f,), nearest to a vector among the ``roughly`` nearest, the nearest first.
 
+    A row without vectors is near nothing, and nothing is near a vector of zeros.
+
     Args:
         vectors: (>= n, spaces, c) by row, and ``leading``: (>= n, spaces, l) the first of their components.
         wanted: (spaces, c)
@@ -78,7 +80,7 @@ def _nearest(
         for space in range(spaces):
             for d in range(n_leading):
                 similarity += leading[row, space, d] * wanted[space, d]
-        if n < roughly or similarity > best[n - 1]:
+        if similarity != 0.0 and (n < roughly or similarity > best[n - 1]):
             n = insert_best(best_rows, best, n, row, similarity)
     nearest, most = np.empty(k, dtype=np.int64), np.empty(k, dtype=np.float32)
     n_near = 0

@@ -30,7 +30,7 @@ def find_fresh_by_text(catalog: Catalog, taste: NDArray[np.float32], last: NDArr
         taste: (spaces, c), and ``last``: (spaces, c).
     """
     pool = catalog.fresh.rows()
-    if not len(pool):
+    if not len(pool) or not catalog.spaces.n_items:
         return _NO_ROWS
     vectors, leading = catalog.spaces.vectors(), catalog.spaces.leading()
     is_unseen = catalog.knowledge.first_ms[pool] == 0.0
@@ -66,7 +66,7 @@ def _nearest(
 ) -> NDArray[np.int64]:
     """Return the ``k`` rows of ``pool``, (f,), nearest to a vector among the ``roughly`` nearest, the nearest first.
 
-    A row without vectors is near nothing, and nothing is near a vector of zeros.
+    A row without vectors has a similarity of 0.
 
     Args:
         vectors: (>= n, spaces, c) by row, and ``leading``: (>= n, spaces, l) the first of their components.
@@ -80,7 +80,7 @@ def _nearest(
         for space in range(spaces):
             for d in range(n_leading):
                 similarity += leading[row, space, d] * wanted[space, d]
-        if similarity != 0.0 and (n < roughly or similarity > best[n - 1]):
+        if n < roughly or similarity > best[n - 1]:
             n = insert_best(best_rows, best, n, row, similarity)
     nearest, most = np.empty(k, dtype=np.int64), np.empty(k, dtype=np.float32)
     n_near = 0

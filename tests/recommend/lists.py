@@ -22,7 +22,7 @@ NOW_MS = 5 * 7 * 86_400_000
 PLAIN = RankingConfig(diversity=0, explore_share=0, fresh_worth=0, tail_every=0)
 ITEMS = [f"i{n}" for n in range(10)]
 POPULAR = preferring(popularity=1)
-USUAL = preferring(popularity=1, own=4, follows_last=3, stan=2, text_last=1)
+USUAL = preferring(popularity=1, own=4, follows_last=3, stan=2, text1_last=1)
 SHARED = Workspace()
 
 

@@ -170,7 +170,8 @@ def _engines(options: _Options, settings: Settings, items: EmbeddedItems) -> dic
     without_exploring = override(settings, {"ranking.explore_share": 0.0})
     engines = {ENGINE: Contender(partial(engine, settings=without_exploring), observer)}
     if options.control and items.embeddings and settings.embedder.encoder != RandomEncoder.name:
-        control = partial(make_control, items=items.items, settings=without_exploring)
+        n_spaces = len(items.identities)
+        control = partial(make_control, items=items.items, settings=without_exploring, n_spaces=n_spaces)
         engines[CONTROL] = Contender(control, partial(EngineObserver, diversity=None))
     if options.exploring:
         engines[EXPLORING] = Contender(partial(engine, settings=settings))

@@ -49,6 +49,17 @@ def test_the_same_items_have_vectors_that_know_the_text_only_by_name(tmp_path):
     assert abs(cosines[0, 1]) < 0.5
 
 
+def test_it_has_as_many_spaces_as_the_engine(tmp_path):
+    """Which are not the same one twice: of two texts one space says something else than the other."""
+    world, _ = world_of(tmp_path)
+    control = make_control(world, 0, settings=SETTINGS, items=ITEMS, n_spaces=2)
+    catalog_spaces = control._pipeline.catalog.spaces
+
+    assert len(set(catalog_spaces.identities)) == 2
+    first, second = catalog_spaces.vectors()[:2].transpose(1, 0, 2)
+    assert abs(float(first[0] @ first[1]) - float(second[0] @ second[1])) > 1e-3
+
+
 def test_the_same_seed_gives_the_same_lists_and_another_another_space(tmp_path):
     """So an evaluation can be repeated."""
     world, groups = world_of(tmp_path)

@@ -24,8 +24,9 @@ from stream_rec.knowledge.visits import visitor_of
 from stream_rec.ranking import fresh_choices
 from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.exposures import Exposures
-from stream_rec.ranking.features import Inputs, compute_inputs
-from stream_rec.ranking.head import Head, Scored
+from stream_rec.ranking.features import compute_inputs
+from stream_rec.ranking.head import Head
+from stream_rec.ranking.mixture import Scored
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.reranking.diversify import diversify
 from stream_rec.reranking.explain import explain
@@ -55,11 +56,12 @@ class Ranked:
     """(k,) indices of candidates, the likeliest first."""
     fresh: NDArray[np.int64]
     """(f,) indices of fresh items, ascending."""
-    fresh_inputs: Inputs
+    fresh_scored: Scored
+    """Those alone, as the experts for fresh items see them."""
     fresh_best: NDArray[np.int64]
     """(f,) the same indices, the best first."""
     fresh_likely: NDArray[np.float64]
-    """(f,) how likely each of ``fresh_best`` is chosen, as the expert for fresh items sees it."""
+    """(f,) how likely each of ``fresh_best`` is chosen, as those experts see it."""
 
 
 class Slots(NamedTuple):
@@ -89,14 +91,12 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
     candidates = retrieve(history, catalog, workspace, own_slot=own_slot, now_ms=now_ms)
     scored = head.score(compute_inputs(candidates, history, catalog, now_ms))
     fresh = scored.inputs.fresh()
-    fresh_inputs = scored.inputs.keep(fresh)
-    fresh_log_p = head.score_fresh(fresh_inputs)
-    fresh_order = np.argsort(-fresh_log_p, kind="stable")
-    fresh_likely = fresh_choices.fresh_share(head.fresh_choices, scored.inputs.history) * np.exp(
-        fresh_log_p[fresh_order]
-    )
+    fresh_scored = head.score_fresh(scored.inputs.keep(fresh))
+    fresh_order = np.argsort(-fresh_scored.log_p, kind="stable")
+    fresh_share = fresh_choices.fresh_share(head.fresh_choices, scored.inputs.history)
+    fresh_likely = fresh_share * np.exp(fresh_scored.log_p[fresh_order])
     best = np.argsort(-scored.log_p, kind="stable")
-    return Ranked(history, candidates, scored, best, fresh, fresh_inputs, fresh[fresh_order], fresh_likely)
+    return Ranked(history, candidates, scored, best, fresh, fresh_scored, fresh[fresh_order], fresh_likely)
 
 
 def recommend(
@@ -144,7 +144,7 @@ def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: He
     of_fresh = np.searchsorted(ranked.fresh, indices[is_candidate])
     is_fresh = np.append(ranked.fresh, -1)[of_fresh] == indices[is_candidate]
     if is_fresh.any():
-        head = head.learn_fresh(ranked.fresh_inputs, of_fresh[is_fresh], config)
+        head = head.learn_fresh(ranked.fresh_scored, of_fresh[is_fresh], config)
     n_chosen, n_fresh = int(is_candidate.sum()), int(is_fresh.sum())
     counted = fresh_choices.count(head.fresh_choices, ranked.scored.inputs.history, n_chosen, n_fresh)
     return head.count_fresh(counted)

@@ -18,11 +18,12 @@ from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.fresh import EVENTS as FRESH_EVENTS
 from stream_rec.embedding.item_embedding import MAX_SPACES
+from stream_rec.events.interaction import Kind
 from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.candidates import Candidates
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, WIDE
-from stream_rec.user.history import History
+from stream_rec.user.history import BREAK_MS, History
 
 DAY_MS = 24 * HOUR_MS
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -66,7 +67,9 @@ INPUT_GROUP = np.concatenate([GROUP_OF, GROUP_OF[LOGGED]])
 
 HISTORY = (1, 5, 20)
 """Weights differ by length of history: no events, fewer than 5, fewer than 20, more."""
-CONTEXT = len(HISTORY) + 1 + 6
+IDLE_S = (1, 60, 1_800, 86_400, 7 * 86_400)
+"""Where the steps of the time since a user's last event begin, after 0."""
+CONTEXT = len(HISTORY) + 1 + 6 + len(Kind) + 2 + len(IDLE_S) + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +142,30 @@ def _context(history: History, catalog: Catalog, now_ms: int) -> NDArray[np.floa
     """Return what is known of the user, (CONTEXT,); shares are drawn towards what is usual among all users."""
     knowledge = catalog.knowledge
     usual = (knowledge.n_repeats + 1) / (knowledge.n_events + 5)
-    history_length = [0.0] * (len(HISTORY) + 1)
-    history_length[bisect_right(HISTORY, history.n_events)] = 1.0
+    idle_s = max(0, now_ms - history.last_ms) / 1000 if history.last_ms is not None else None
+    goes_on = idle_s is not None and idle_s < BREAK_MS / 1000
+    step = bisect_right(IDLE_S, idle_s) if idle_s is not None else len(IDLE_S) + 1
     return np.array(
         [
-            *history_length,
+            *_one_of(len(HISTORY) + 1, bisect_right(HISTORY, history.n_events)),
             math.log1p(history.n_events) / 5,
             1.0,
             (history.n_repeats + 2 * usual) / (history.n_counted + 2),
-            math.log1p(max(0, now_ms - history.last_ms) / 1000) / 15 if history.last_ms is not None else 1.2,
+            math.log1p(idle_s) / 15 if idle_s is not None else 1.2,
             math.log1p(history.n_events / max(history.group_size, 1.0)) / 4,
             math.log1p(history.group_size) / 4,
+            *_one_of(len(Kind), history.last_kind),
+            math.log1p(history.visit_length) / 3 if goes_on else 0.0,
+            float(history.last_is_repeat),
+            *_one_of(len(IDLE_S) + 2, step),
         ],
         dtype=np.float32,
     )
+
+
+def _one_of(n: int, number: int | None) -> list[float]:
+    """Return ``n`` numbers, all 0 but the one with this index."""
+    return [float(each == number) for each in range(n)]
 
 
 _HALF_LIVES = np.array(HALF_LIVES_MS, dtype=np.float64)

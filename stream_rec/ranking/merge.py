@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -35,6 +35,7 @@ from stream_rec.ranking.features import CONTEXT, HISTORY, INPUT_NAMES
 from stream_rec.ranking.fresh_choices import HALF_LIFE_EVENTS, NOTHING, FreshChoices
 from stream_rec.ranking.head import Head, MixtureHead
 from stream_rec.ranking.linear_head import LinearHead
+from stream_rec.ranking.mixture import Mixture
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.ranking.policy import HeadConfig
 
@@ -46,8 +47,8 @@ LARGEST = 1e9
 MOST_CHOICES = 2**53
 ROUNDING = 1e-3
 """Counts of choices are differences of larger ones: they may lie so far below 0."""
-N_SUMS = 2 + 2 * (len(HISTORY) + 1)
-"""Fading sums: two of the experts' record, then the counts of fresh choices."""
+N_COUNTS = 2 * (len(HISTORY) + 1)
+"""Counts of fresh choices: the last of the fading sums, which begin with the experts' records."""
 
 
 class MalformedContribution(ValueError):
@@ -62,7 +63,7 @@ class Contribution(Struct, frozen=True, eq=False):
     squares: NDArray[np.float64]
     """(p,) float64 sums of squared gradients, without the cold head's."""
     sums: NDArray[np.float64]
-    """(N_SUMS,) float64 the experts' record and the counts of fresh choices, which fade."""
+    """(s,) float64 the experts' records and the counts of fresh choices, which fade."""
     n_choices: int
 
 
@@ -113,8 +114,8 @@ class SharedHead:
         """
         own = self.own()
         self.head = self.head.decay(factor)
-        record = np.concatenate([factor * own.sums[:2], own.sums[2:]])
-        self._begin(self.head, msgspec.structs.replace(own, squares=factor * own.squares, sums=record))
+        sums = np.concatenate([factor * own.sums[:-N_COUNTS], own.sums[-N_COUNTS:]])
+        self._begin(self.head, msgspec.structs.replace(own, squares=factor * own.squares, sums=sums))
 
     def restore(self, own: Contribution) -> None:
         """Go on from what this worker published before it was started again.
@@ -169,8 +170,8 @@ class SharedHead:
     def _fade(self) -> NDArray[np.float64]:
         """Return what is left by now of each sum that the head held at its beginning."""
         n_steps = self.head.n_choices - self._begun.n_choices
-        fade = np.full(N_SUMS, 2.0 ** (-n_steps / HALF_LIFE_EVENTS))
-        fade[:2] = self._config.memory**n_steps
+        fade = np.full(len(self._own.sums), self._config.memory**n_steps)
+        fade[-N_COUNTS:] = 2.0 ** (-n_steps / HALF_LIFE_EVENTS)
         return fade
 
 
@@ -189,7 +190,7 @@ def share_of_way(n_before: int, n_own: int, n_others: int) -> float:
 def nothing(cold: MixtureHead) -> Contribution:
     """Return the contribution of a worker that has learned nothing."""
     zeros = np.zeros(len(_flat(cold)[0]))
-    return Contribution(zeros, zeros, np.zeros(N_SUMS), 0)
+    return Contribution(zeros, zeros, np.zeros(len(_sums(cold))), 0)
 
 
 def add(first: Contribution, second: Contribution) -> Contribution:
@@ -245,16 +246,16 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
     """
     if data and data[0] > VERSION:
         raise StateVersionError(f"contribution has version {data[0]}, this program reads up to {VERSION}: update it")
-    n = len(_flat(cold)[0])
+    n, n_sums = len(_flat(cold)[0]), len(_sums(cold))
     if len(data) < _HEADER.size or data[0] != VERSION:
         raise MalformedContribution(f"{len(data)} bytes that begin with {data[:1].hex() or 'nothing'}")
     _, named, n_choices = _HEADER.unpack_from(data)
     if named != of:
         raise MalformedContribution("of a head with other features, sizes or seed")
-    numbers_at = _HEADER.size + 8 * N_SUMS
+    numbers_at = _HEADER.size + 8 * n_sums
     if len(data) != numbers_at + 8 * n:
         raise MalformedContribution(f"{len(data)} bytes, {numbers_at + 8 * n} expected")
-    sums = np.frombuffer(data, "<f8", N_SUMS, _HEADER.size).astype(np.float64)
+    sums = np.frombuffer(data, "<f8", n_sums, _HEADER.size).astype(np.float64)
     numbers = np.frombuffer(data, "<f4", 2 * n, numbers_at).astype(np.float64)
     _require_numbers(numbers, sums)
     shift, squares = numbers[:n], numbers[n:]
@@ -262,7 +263,7 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
         raise MalformedContribution("a sum of squares below 0")
     if max(np.abs(shift).max(), squares.max() ** 0.5) > LARGEST:
         raise MalformedContribution(f"a weight moved by more than {LARGEST:g}, or a square larger than its square")
-    if sums[2:].min() < -ROUNDING or np.abs(sums).max() > MOST_CHOICES or n_choices > MOST_CHOICES:
+    if sums[-N_COUNTS:].min() < -ROUNDING or np.abs(sums).max() > MOST_CHOICES or n_choices > MOST_CHOICES:
         raise MalformedContribution(f"a count below 0, or above {MOST_CHOICES}")
     return Contribution(shift, squares, sums, n_choices)
 
@@ -274,17 +275,23 @@ def _require_numbers(*arrays: NDArray[np.float64]) -> None:
 
 def _flat(head: MixtureHead) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return all weights and all sums of squares in one row each, float64. ``_head`` turns it round."""
-    linear, fresh, network = head.linear, head.fresh, head.network
-    weights = (linear.weights, fresh.weights, network.of_items, network.of_context, network.output)
-    squares = (
-        *(linear.squares, fresh.squares),
-        *(network.squares_of_items, network.squares_of_context, network.squares_of_output),
-    )
-    return _in_one_row(weights), _in_one_row(squares)
+    mixtures = head.of_all, head.of_fresh
+    return _in_one_row(map(_weights, mixtures)), _in_one_row(map(_squares, mixtures))
 
 
-def _in_one_row(arrays: Iterable[NDArray[np.floating]]) -> NDArray[np.float64]:
-    return np.concatenate([array.ravel() for array in arrays], dtype=np.float64)
+def _weights(mixture: Mixture) -> list[NDArray[np.floating]]:
+    of_networks = ((one.of_items, one.of_context, one.output) for one in mixture.networks)
+    return [mixture.linear.weights, *(array for arrays in of_networks for array in arrays)]
+
+
+def _squares(mixture: Mixture) -> list[NDArray[np.floating]]:
+    """Return them in the order, and the shapes, of ``_weights``."""
+    of_networks = ((one.squares_of_items, one.squares_of_context, one.squares_of_output) for one in mixture.networks)
+    return [mixture.linear.squares, *(array for arrays in of_networks for array in arrays)]
+
+
+def _in_one_row(parts: Iterable[list[NDArray[np.floating]]]) -> NDArray[np.float64]:
+    return np.concatenate([array.ravel() for arrays in parts for array in arrays], dtype=np.float64)
 
 
 def _head(
@@ -294,33 +301,43 @@ def _head(
     sums: NDArray[np.float64],
     n_choices: int,
 ) -> MixtureHead:
-    shaped: tuple[NDArray[np.floating], ...] = (
-        like.linear.weights,
-        like.fresh.weights,
-        like.network.of_items,
-        like.network.of_context,
-    )
-    ends = np.cumsum([array.size for array in shaped])
-
-    def cut(flat: NDArray[np.float64]) -> tuple[NDArray[Any], ...]:
-        *parts, output = np.split(flat, ends)
-        return *(p.reshape(array.shape).astype(array.dtype) for p, array in zip(parts, shaped)), output
-
-    (linear, fresh, items, context, output), of_squares = cut(weights), cut(squares)
-    output, output_squares = (part.astype(like.network.output.dtype) for part in (output, of_squares[4]))
-    counts = tuple(sums[2:].tolist())
+    shaped = [array for mixture in (like.of_all, like.of_fresh) for array in _weights(mixture)]
+    n_all, records, counts = len(like.of_all.record), sums[:-N_COUNTS].tolist(), tuple(sums[-N_COUNTS:].tolist())
+    parts, of_squares = _cut(weights, shaped), _cut(squares, shaped)
     return MixtureHead(
-        linear=LinearHead(linear, of_squares[0]),
-        network=NetworkHead(items, context, output, of_squares[2], of_squares[3], output_squares),
-        fresh=LinearHead(fresh, of_squares[1]),
-        record=(float(sums[0]), float(sums[1])),
+        of_all=_mixture(like.of_all, parts, of_squares, records[:n_all]),
+        of_fresh=_mixture(like.of_fresh, parts, of_squares, records[n_all:]),
         fresh_choices=FreshChoices(counts[: len(NOTHING)], counts[len(NOTHING) :]),
         n_choices=n_choices,
     )
 
 
+def _cut(flat: NDArray[np.float64], shaped: list[NDArray[np.floating]]) -> Iterator[NDArray[Any]]:
+    """Yield the arrays that ``flat`` was made of, shaped and typed as those of ``shaped``."""
+    end = 0
+    for array in shaped:
+        begin, end = end, end + array.size
+        yield flat[begin:end].reshape(array.shape).astype(array.dtype)
+
+
+def _mixture(
+    like: Mixture,
+    weights: Iterator[NDArray[Any]],
+    squares: Iterator[NDArray[Any]],
+    record: list[float],
+) -> Mixture:
+    """Return the mixture of the next arrays."""
+    linear = LinearHead(next(weights), next(squares))
+    networks = tuple(
+        NetworkHead(next(weights), next(weights), next(weights), next(squares), next(squares), next(squares))
+        for _ in like.networks
+    )
+    return Mixture(linear, networks, tuple(record))
+
+
 def _sums(head: MixtureHead) -> NDArray[np.float64]:
-    return np.array([*head.record, *head.fresh_choices.fresh, *head.fresh_choices.choices])
+    counts = head.fresh_choices
+    return np.array([*head.of_all.record, *head.of_fresh.record, *counts.fresh, *counts.choices])
 
 
 _HEADER = struct.Struct("<B16sQ")

@@ -33,10 +33,12 @@ class HeadConfig(Struct, frozen=True, kw_only=True):
 
     rate: Annotated[float, Meta(gt=0, le=1)] = 0.05
     """AdaGrad's step size of the linear experts."""
-    network_rate: Annotated[float, Meta(gt=0, le=1)] = 0.05
-    """AdaGrad's step size of the network."""
+    network_rate: Annotated[float, Meta(gt=0, le=1)] = 0.1
+    """AdaGrad's step size of the networks."""
+    networks: Annotated[int, Meta(ge=1, le=8)] = 2
+    """Networks among the experts that rank all items, which begin differently: their average is better than each."""
     hidden: Annotated[int, Meta(ge=1, le=256)] = 24
-    """Hidden units of the network."""
+    """Hidden units of each network."""
     forget_choices: Annotated[float, Meta(gt=0)] = 4000.0
     """Groups of choices over which AdaGrad's sums are averaged, once there are more: steps stop becoming shorter."""
     memory: Annotated[float, Meta(ge=0.9, le=1)] = 0.999

@@ -28,7 +28,8 @@ from stream_rec.errors import SettingsError
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
-from stream_rec.ranking.head import Head, Scored, average, log_softmax
+from stream_rec.ranking.head import Head, average
+from stream_rec.ranking.mixture import Scored, log_softmax
 from stream_rec.ranking.policy import HeadConfig
 
 LEAST_PROBABILITY = 1e-6
@@ -55,12 +56,11 @@ class RiverHead(Struct, frozen=True, eq=False):
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
-        log_p = _log_p(self.model, inputs)
-        return Scored(inputs, log_p, log_p, log_p, np.zeros((len(log_p), 0)))
+        return _score(self.model, inputs)
 
-    def score_fresh(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Return (k,) log-probabilities among fresh items alone."""
-        return _log_p(self.fresh, inputs)
+    def score_fresh(self, inputs: Inputs) -> Scored:
+        """Return the log-probabilities among fresh items alone."""
+        return _score(self.fresh, inputs)
 
     def contributions(self, scored: Scored, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return each input over the average candidate's, (k, INPUTS): a classifier does not say what it weighs."""
@@ -80,9 +80,9 @@ class RiverHead(Struct, frozen=True, eq=False):
         self._learn(self.model, scored.inputs, chosen, config)
         return msgspec.structs.replace(self, n_choices=self.n_choices + 1)
 
-    def learn_fresh(self, inputs: Inputs, chosen: NDArray[np.int64], config: HeadConfig) -> RiverHead:
+    def learn_fresh(self, scored: Scored, chosen: NDArray[np.int64], config: HeadConfig) -> RiverHead:
         """Return the head after choices of fresh items; this one has learned them too."""
-        self._learn(self.fresh, inputs, chosen, config)
+        self._learn(self.fresh, scored.inputs, chosen, config)
         return self
 
     def count_fresh(self, counts: FreshChoices) -> RiverHead:
@@ -135,12 +135,13 @@ def _examples(inputs: Inputs, indices: NDArray[np.int64]) -> list[dict[str, floa
     return [dict(zip(NAMES, item + context)) for item in inputs.items[indices].tolist()]
 
 
-def _log_p(model: Classifier, inputs: Inputs) -> NDArray[np.float64]:
-    """Return (k,) log-probabilities; all equal where the model has no opinion yet."""
+def _score(model: Classifier, inputs: Inputs) -> Scored:
+    """Return the log-probabilities; all equal where the model has no opinion yet."""
     examples = _examples(inputs, np.arange(len(inputs.items)))
     probabilities = np.array([_probability(model.predict_proba_one(x)) for x in examples])
     probabilities = probabilities.clip(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    return log_softmax(np.log(probabilities) - np.log1p(-probabilities))
+    log_p = log_softmax(np.log(probabilities) - np.log1p(-probabilities))
+    return Scored(inputs, log_p, log_p[None, :].astype(np.float32), ())
 
 
 def _probability(of_label: dict[bool, float]) -> float:

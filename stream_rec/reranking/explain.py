@@ -18,7 +18,8 @@ from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import Reason, SlateItem
 from stream_rec.kernel import kernel
 from stream_rec.ranking.features import GROUPS, INPUT_GROUP, NAMES
-from stream_rec.ranking.head import Head, Scored
+from stream_rec.ranking.head import Head
+from stream_rec.ranking.mixture import Scored
 from stream_rec.reranking.explore import Explored
 from stream_rec.retrieval.candidates import Candidates
 from stream_rec.user.history import History

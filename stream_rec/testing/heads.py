@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUTS, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
-from stream_rec.ranking.head import log_softmax
+from stream_rec.ranking.mixture import log_softmax
 from stream_rec.ranking.policy import HeadConfig
 
 HISTORIES = len(HISTORY) + 1
@@ -184,8 +184,8 @@ class HeadContract(LearnerContract):
     def test_probabilities_add_up_to_one(self) -> None:
         """Of all candidates, and of fresh ones among themselves."""
         head, inputs = self._warm(), draw_inputs(8, seed=99)
-        for name, log_p in (("score", head.score(inputs).log_p), ("score_fresh", head.score_fresh(inputs))):
-            total = float(np.exp(log_p).sum())
+        for name, scored in (("score", head.score(inputs)), ("score_fresh", head.score_fresh(inputs))):
+            total = float(np.exp(scored.log_p).sum())
             _require(abs(total - 1) < 1e-4, f"the probabilities of `{name}` must add up to 1; their sum is {total:.6f}")
 
     def test_the_choices_learned_are_counted(self) -> None:
@@ -203,8 +203,8 @@ class HeadContract(LearnerContract):
     def test_fresh_choices_become_likelier_among_fresh_items(self) -> None:
         """And leave the ranking of all items as it was."""
         head, inputs = self._warm(), draw_inputs(seed=99)
-        after = head.learn_fresh(inputs, np.array([4]), self.config)
-        gain = float(after.score_fresh(inputs)[4] - head.score_fresh(inputs)[4])
+        after = head.learn_fresh(head.score_fresh(inputs), np.array([4]), self.config)
+        gain = float(after.score_fresh(inputs).log_p[4] - head.score_fresh(inputs).log_p[4])
 
         _require(gain > 0, f"a fresh item that was chosen must become likelier; its log-probability went by {gain:.6f}")
         _require_equal(

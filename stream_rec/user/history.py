@@ -9,7 +9,11 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.events.interaction import Kind
 from stream_rec.user.state import Entry, UserState, WeeklyCount
+
+BREAK_MS = 1_800_000
+"""A pause that ends a visit: half an hour, as web analytics have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,12 @@ class History:
     """Those that the weekly counts reach, with items that the catalog knows."""
     last_ms: int | None
     """Event time of the newest event; None for a user without history."""
+    last_kind: Kind | None
+    """Of the newest event."""
+    last_is_repeat: bool
+    """Whether the user had the newest event's item before."""
+    visit_length: int
+    """How many of the newest events follow each other by less than ``BREAK_MS``, the newest included."""
     group_size: float
     """How many events share a time, on average over the recent events: the lines of an order, or 1."""
     weekly_counts: Sequence[WeeklyCount] = ()
@@ -89,6 +99,7 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
             recent[row] = entry
             if len(recent) == recent_items:
                 break
+    newest = state.recent_events[-1] if state.recent_events else None
     return History(
         recent=list(recent.values()),
         recent_rows=np.array(list(recent), dtype=np.int64),
@@ -98,10 +109,23 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
         own_last_ms=np.array(list(last_ms.values()), dtype=np.float64),
         n_events=sum(state.counts),
         n_counted=sum(counts.values()),
-        last_ms=state.recent_events[-1].timestamp_ms if state.recent_events else None,
+        last_ms=newest.timestamp_ms if newest else None,
+        last_kind=Kind(newest.kind) if newest else None,
+        last_is_repeat=newest.again if newest else False,
+        visit_length=_visit_length(state.recent_events),
         group_size=len(state.recent_events) / max(1, len(set(map(_TIMESTAMP_MS, state.recent_events)))),
         weekly_counts=state.weekly_counts,
     )
+
+
+def _visit_length(events: Sequence[Entry]) -> int:
+    """Return how many events the last visit has so far."""
+    length, later_ms = 0, events[-1].timestamp_ms if events else 0
+    for event in reversed(events):
+        if later_ms - event.timestamp_ms >= BREAK_MS:
+            break
+        length, later_ms = length + 1, event.timestamp_ms
+    return length
 
 
 _TIMESTAMP_MS = attrgetter("timestamp_ms")

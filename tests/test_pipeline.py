@@ -120,7 +120,9 @@ def test_learning_is_teaching_and_then_folding():
         parts.recommender.learn_from(ranked, [(kind, event)])
         parts.fold(kind, event)
 
-    np.testing.assert_array_equal(whole.recommender.head.linear.weights, parts.recommender.head.linear.weights)
+    one, other = whole.recommender.head.of_all, parts.recommender.head.of_all
+    np.testing.assert_array_equal(one.linear.weights, other.linear.weights)
+    np.testing.assert_array_equal(one.networks.of_items, other.networks.of_items)
     assert whole.recommender.head.n_choices == parts.recommender.head.n_choices > 10
     assert whole.items == parts.items and whole.users == parts.users
     unseen = Pipeline(SMALL)

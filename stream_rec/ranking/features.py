@@ -164,8 +164,11 @@ def _context(history: History, catalog: Catalog, now_ms: int) -> NDArray[np.floa
 
 
 def _one_of(n: int, number: int | None) -> list[float]:
-    """Return ``n`` numbers, all 0 but the one with this index."""
-    return [float(each == number) for each in range(n)]
+    """Return ``n`` numbers, all 0 but a 1 at this index."""
+    places = [0.0] * n
+    if number is not None:
+        places[number] = 1.0
+    return places
 
 
 _HALF_LIVES = np.array(HALF_LIVES_MS, dtype=np.float64)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -280,14 +280,14 @@ def _flat(head: MixtureHead) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _weights(mixture: Mixture) -> list[NDArray[np.floating]]:
-    of_networks = ((one.of_items, one.of_context, one.output) for one in mixture.networks)
-    return [mixture.linear.weights, *(array for arrays in of_networks for array in arrays)]
+    networks = mixture.networks
+    return [mixture.linear.weights, networks.of_items, networks.of_context, networks.output]
 
 
 def _squares(mixture: Mixture) -> list[NDArray[np.floating]]:
     """Return them in the order, and the shapes, of ``_weights``."""
-    of_networks = ((one.squares_of_items, one.squares_of_context, one.squares_of_output) for one in mixture.networks)
-    return [mixture.linear.squares, *(array for arrays in of_networks for array in arrays)]
+    networks = mixture.networks
+    return [mixture.linear.squares, networks.squares_of_items, networks.squares_of_context, networks.squares_of_output]
 
 
 def _in_one_row(parts: Iterable[list[NDArray[np.floating]]]) -> NDArray[np.float64]:
@@ -301,38 +301,26 @@ def _head(
     sums: NDArray[np.float64],
     n_choices: int,
 ) -> MixtureHead:
-    shaped = [array for mixture in (like.of_all, like.of_fresh) for array in _weights(mixture)]
-    n_all, records, counts = len(like.of_all.record), sums[:-N_COUNTS].tolist(), tuple(sums[-N_COUNTS:].tolist())
+    shaped = [*_weights(like.of_all), *_weights(like.of_fresh)]
     parts, of_squares = _cut(weights, shaped), _cut(squares, shaped)
+    n_all, records, counts = len(like.of_all.record), sums[:-N_COUNTS].tolist(), tuple(sums[-N_COUNTS:].tolist())
+    n = len(shaped) // 2
     return MixtureHead(
-        of_all=_mixture(like.of_all, parts, of_squares, records[:n_all]),
-        of_fresh=_mixture(like.of_fresh, parts, of_squares, records[n_all:]),
+        of_all=_mixture(parts[:n], of_squares[:n], records[:n_all]),
+        of_fresh=_mixture(parts[n:], of_squares[n:], records[n_all:]),
         fresh_choices=FreshChoices(counts[: len(NOTHING)], counts[len(NOTHING) :]),
         n_choices=n_choices,
     )
 
 
-def _cut(flat: NDArray[np.float64], shaped: list[NDArray[np.floating]]) -> Iterator[NDArray[Any]]:
-    """Yield the arrays that ``flat`` was made of, shaped and typed as those of ``shaped``."""
-    end = 0
-    for array in shaped:
-        begin, end = end, end + array.size
-        yield flat[begin:end].reshape(array.shape).astype(array.dtype)
+def _cut(flat: NDArray[np.float64], shaped: list[NDArray[np.floating]]) -> list[NDArray[Any]]:
+    """Return the arrays that ``flat`` was made of, shaped and typed as those of ``shaped``."""
+    parts = np.split(flat, np.cumsum([array.size for array in shaped])[:-1])
+    return [part.reshape(array.shape).astype(array.dtype) for part, array in zip(parts, shaped)]
 
 
-def _mixture(
-    like: Mixture,
-    weights: Iterator[NDArray[Any]],
-    squares: Iterator[NDArray[Any]],
-    record: list[float],
-) -> Mixture:
-    """Return the mixture of the next arrays."""
-    linear = LinearHead(next(weights), next(squares))
-    networks = tuple(
-        NetworkHead(next(weights), next(weights), next(weights), next(squares), next(squares), next(squares))
-        for _ in like.networks
-    )
-    return Mixture(linear, networks, tuple(record))
+def _mixture(weights: list[NDArray[Any]], squares: list[NDArray[Any]], record: list[float]) -> Mixture:
+    return Mixture(LinearHead(weights[0], squares[0]), NetworkHead(*weights[1:], *squares[1:]), tuple(record))
 
 
 def _sums(head: MixtureHead) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """A mixture of experts: a linear one and networks, each a softmax over the candidates, each learning from every choice.
 
-    p = sum of w_e p_e        w_e ~ exp(TRUST * record_e)        record = what it gave to what was chosen, in log, fading
+    p = sum of w_e p_e      w_e ~ exp(TRUST * record_e)      record = log-likelihood of what was chosen, fading
 
 Each expert is believed as far as its predictions of late were good. With ``TRUST`` below 1 experts that are nearly as
 good are averaged, which is better than the best of them.
@@ -27,6 +27,8 @@ from stream_rec.ranking.linear_head import LinearHead, Step
 from stream_rec.ranking.network_head import NetworkHead
 
 TRUST = 0.1
+LEAST = 1e-30
+"""Below it an expert's float32 may have lost what its logarithm still says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class Scored:
     """(k,) log-probability that an item is the one chosen."""
     experts: NDArray[np.float32]
     """(experts, k) those of each expert, the linear one first."""
-    hidden: tuple[NDArray[np.float32], ...]
-    """(k, h) the hidden layer of each network, for learning."""
+    hidden: NDArray[np.float32]
+    """(k, networks * h) the networks' hidden layers, for learning."""
 
 
 class Rates(Struct, frozen=True):
@@ -55,17 +57,17 @@ class Mixture(Struct, frozen=True):
     """The experts, and how good they were. Learning makes a new one."""
 
     linear: LinearHead
-    networks: tuple[NetworkHead, ...]
+    networks: NetworkHead
     record: tuple[float, ...]
     """Log-likelihood of the choices under each expert, the linear one first, fading."""
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
-        hidden = tuple(network_head.compute_hidden(one, inputs.items, inputs.context) for one in self.networks)
-        scores = [linear_head.score(self.linear, inputs.items, inputs.history)]
-        scores += [network_head.score(one, layer) for one, layer in zip(self.networks, hidden)]
-        experts = np.stack([log_softmax(each) for each in scores])
-        return Scored(inputs, _mix(experts, np.array(self.record)), experts, hidden)
+        hidden = network_head.compute_hidden(self.networks, inputs.items, inputs.context)
+        linear = linear_head.score(self.linear, inputs.items, inputs.history)
+        scores = np.concatenate([linear[None, :], network_head.score(self.networks, hidden)])
+        experts, log_p = _mix(scores, np.array(self.record))
+        return Scored(inputs, log_p, experts, hidden)
 
     def learn(self, scored: Scored, chosen: NDArray[np.int64], weights: NDArray[np.float64], rates: Rates) -> Mixture:
         """Return the mixture after one group of choices.
@@ -75,13 +77,12 @@ class Mixture(Struct, frozen=True):
             weights: (c,) how much each choice counts, above 0.
         """
         inputs = scored.inputs
-        errors, likelihoods = zip(*(_errors(log_p, chosen, weights) for log_p in scored.experts))
+        errors, likelihoods = _errors(scored.experts, chosen, weights)
         linear = linear_head.learn(self.linear, inputs.items, inputs.history, errors[0], rates.linear)
-        networks = tuple(
-            network_head.learn(network, inputs.items, inputs.context, layer, error, rates.network)
-            for network, layer, error in zip(self.networks, scored.hidden, errors[1:])
+        networks = network_head.learn(
+            self.networks, inputs.items, inputs.context, scored.hidden, errors[1:], rates.network
         )
-        record = tuple(rates.memory * before + more for before, more in zip(self.record, likelihoods))
+        record = tuple(rates.memory * before + more for before, more in zip(self.record, likelihoods.tolist()))
         return Mixture(linear, networks, record)
 
     def fade(self, memory: float) -> Mixture:
@@ -93,7 +94,7 @@ class Mixture(Struct, frozen=True):
         return replace(
             self,
             linear=linear_head.decay(self.linear, factor),
-            networks=tuple(network_head.decay(one, factor) for one in self.networks),
+            networks=network_head.decay(self.networks, factor),
             record=tuple(factor * each for each in self.record),
         )
 
@@ -105,37 +106,31 @@ def cold(n_hidden: int, seeds: range) -> Mixture:
         n_hidden: Units of each network.
         seeds: One of each network.
     """
-    networks = tuple(network_head.cold(INPUTS, CONTEXT, n_hidden, seed) for seed in seeds)
-    return Mixture(linear_head.cold(INPUTS, len(HISTORY) + 1), networks, (0.0,) * (1 + len(networks)))
+    networks = network_head.cold(INPUTS, CONTEXT, n_hidden, seeds)
+    return Mixture(linear_head.cold(INPUTS, len(HISTORY) + 1), networks, (0.0,) * (1 + len(seeds)))
 
 
 @kernel()
 def log_softmax(scores: NDArray[np.floating]) -> NDArray[Any]:
     """Return the log-probabilities of scores, (k,) of their type; finite for finite scores."""
-    log_p = np.empty_like(scores)
-    if len(scores) == 0:
-        return log_p
-    highest, total = scores.max(), 0.0
-    for index in range(len(scores)):
-        log_p[index] = scores[index] - highest
-        total += np.exp(log_p[index])
-    log_total = np.log(total)
-    for index in range(len(scores)):
-        log_p[index] -= log_total
-    return log_p
+    return _softmax(scores)[0]
 
 
 @kernel()
-def _mix(experts: NDArray[np.float32], record: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (k,) log-probabilities of the mixture of experts, (e, k), with these records, (e,)."""
-    trust = TRUST * (record - record.max())
-    trust -= np.log(np.exp(trust).sum())
-    log_p = np.empty(experts.shape[1])
-    for index in range(len(log_p)):
-        log_p[index] = experts[0, index] + trust[0]
-        for expert in range(1, len(record)):
-            log_p[index] = _log_of_sum(log_p[index], experts[expert, index] + trust[expert])
-    return log_p
+def _softmax(scores: NDArray[np.floating]) -> tuple[NDArray[Any], NDArray[Any], float]:
+    """Return log-probabilities as of ``log_softmax``, what the probabilities are in proportion to, and its sum."""
+    log_p, exponentials, total = np.empty_like(scores), np.empty_like(scores), 0.0
+    if len(scores) == 0:
+        return log_p, exponentials, total
+    highest = scores.max()
+    for index in range(len(scores)):
+        log_p[index] = scores[index] - highest
+        exponentials[index] = np.exp(log_p[index])
+        total += exponentials[index]
+    log_total = np.log(total)
+    for index in range(len(scores)):
+        log_p[index] -= log_total
+    return log_p, exponentials, total
 
 
 @kernel()
@@ -146,25 +141,55 @@ def _log_of_sum(one: float, other: float) -> float:
 
 
 @kernel(error_model="numpy")
+def _mix(scores: NDArray[np.float32], record: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return (e, k) log-probabilities of each expert, and (k,) of their mixture.
+
+    Args:
+        scores: (e, k) of each expert.
+        record: (e,)
+    """
+    trust = TRUST * (record - record.max())
+    trust -= np.log(np.exp(trust).sum())
+    experts, p = np.empty_like(scores), np.zeros(scores.shape[1])
+    for expert in range(len(scores)):
+        experts[expert], exponentials, total = _softmax(scores[expert])
+        share = np.exp(trust[expert]) / total
+        for index in range(len(p)):
+            p[index] += share * exponentials[index]
+    log_p = np.empty_like(p)
+    for index in range(len(p)):
+        if p[index] > LEAST:
+            log_p[index] = np.log(p[index])
+        else:
+            log_p[index] = trust[0] + experts[0, index]
+            for expert in range(1, len(experts)):
+                log_p[index] = _log_of_sum(log_p[index], trust[expert] + experts[expert, index])
+    return experts, log_p
+
+
+@kernel(error_model="numpy")
 def _errors(
-    log_p: NDArray[np.floating], chosen: NDArray[np.int64], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], float]:
-    """Return (k,) float32 target less probability, times a strength, and the mean log-probability of the target.
+    experts: NDArray[np.float32], chosen: NDArray[np.int64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return what each expert's scores should rise by, and how likely it found the target.
 
     A group of many is heard more than a single choice, but not as often as it has choices: sqrt of their weights.
 
     Args:
-        log_p: (k,) the expert's.
+        experts: (e, k) log-probabilities of each.
         chosen: (c,) indices, and ``weights``: (c,) how much each counts, above 0.
+
+    Returns:
+        (e, k) target less probability, times a strength, and (e,) mean log-probability of the target.
     """
     total = weights.sum()
     strength = np.sqrt(total)
-    errors = np.empty(len(log_p), dtype=np.float32)
-    for index in range(len(log_p)):
-        errors[index] = -strength * np.exp(log_p[index])
-    likelihood = 0.0
-    for k in range(len(chosen)):
-        share = weights[k] / total
-        errors[chosen[k]] += strength * share
-        likelihood += share * log_p[chosen[k]]
-    return errors, likelihood
+    errors, likelihoods = np.empty_like(experts), np.zeros(len(experts))
+    for expert in range(len(experts)):
+        for index in range(experts.shape[1]):
+            errors[expert, index] = -strength * np.exp(experts[expert, index])
+        for each in range(len(chosen)):
+            share = weights[each] / total
+            errors[expert, chosen[each]] += strength * share
+            likelihoods[expert] += share * experts[expert, chosen[each]]
+    return errors, likelihoods

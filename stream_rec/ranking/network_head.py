@@ -1,9 +1,9 @@
-"""The network head: one hidden layer over each candidate's inputs and the user's, a softmax over the candidates.
+"""The network head: networks side by side, each a softmax over the candidates from one hidden layer.
 
     hidden_i = leaky_relu(x_i A + c B)      score_i = hidden_i . v      p = softmax(score)
 
-It finds what no weight alone can say, such as that repeats count for users who repeat. It starts from small random
-weights (seeded) and learns online like the linear head; which of the two is believed, the stream decides.
+They find what no weight alone can say, such as that repeats count for users who repeat. Each starts from small random
+weights (seeded) and learns online like the linear head, by its own errors; what each is worth, ``mixture.py`` decides.
 """
 
 from __future__ import annotations
@@ -21,21 +21,33 @@ EPSILON = 1e-6
 
 
 class NetworkHead(Struct, frozen=True):
-    """Weights and AdaGrad's sums, float32. Arrays are never changed in place."""
+    """Weights and AdaGrad's sums of n networks of h units, float32. Arrays are never changed in place."""
 
     of_items: NDArray[np.float32]
-    """(f, h) A."""
+    """(f, n * h) A of each network, side by side: one wide product takes less time than n."""
     of_context: NDArray[np.float32]
-    """(c, h) B."""
+    """(c, n * h) B likewise."""
     output: NDArray[np.float32]
-    """(h,) v."""
+    """(n, h) v of each."""
     squares_of_items: NDArray[np.float32]
     squares_of_context: NDArray[np.float32]
     squares_of_output: NDArray[np.float32]
 
 
-def cold(n_inputs: int, n_context: int, n_hidden: int, seed: int) -> NetworkHead:
-    """Return the head that has learned nothing."""
+def cold(n_inputs: int, n_context: int, n_hidden: int, seeds: range) -> NetworkHead:
+    """Return the head that has learned nothing.
+
+    Args:
+        n_hidden: Units of each network.
+        seeds: One for each network, which does not depend on the others.
+    """
+    drawn = [_draw(n_inputs, n_context, n_hidden, seed) for seed in seeds]
+    of_items, of_context, output = (np.concatenate(each, axis=-1) for each in zip(*drawn))
+    weights = [of_items, of_context, output.reshape(len(seeds), n_hidden)]
+    return NetworkHead(*weights, *(np.full_like(each, EPSILON) for each in weights))
+
+
+def _draw(n_inputs: int, n_context: int, n_hidden: int, seed: int) -> tuple[NDArray[np.float32], ...]:
     rng = np.random.default_rng(seed)
 
     def drawn(scale: float, *shape: int) -> NDArray[np.float32]:
@@ -43,26 +55,29 @@ def cold(n_inputs: int, n_context: int, n_hidden: int, seed: int) -> NetworkHead
 
     of_items = drawn(n_inputs**-0.5, n_inputs, n_hidden)
     of_context = drawn(0.3, n_context, n_hidden)
-    output = drawn(0.3 * n_hidden**-0.5, n_hidden)
-    squares = [np.full_like(weights, EPSILON) for weights in (of_items, of_context, output)]
-    return NetworkHead(of_items, of_context, output, *squares)
+    return of_items, of_context, drawn(0.3 * n_hidden**-0.5, n_hidden)
 
 
 def compute_hidden(head: NetworkHead, items: NDArray[np.float32], context: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (k, h) the hidden layer.
+    """Return (k, n * h) the hidden layers.
 
     Args:
         items: (k, f) float32 inputs of the candidates.
         context: (c,) float32 inputs of the user.
     """
-    layer = items @ head.of_items
-    _activate(layer, context @ head.of_context)
-    return layer
+    hidden: NDArray[np.float32] = items @ head.of_items
+    _activate(hidden, context @ head.of_context)
+    return hidden
 
 
-def score(head: NetworkHead, hidden_layer: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (k,) scores, higher is better."""
-    scores: NDArray[np.float32] = hidden_layer @ head.output
+def score(head: NetworkHead, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n, k) each network's scores, higher is better.
+
+    Args:
+        hidden: What ``compute_hidden`` gave.
+    """
+    by_network = hidden.reshape(len(hidden), *head.output.shape).transpose(1, 0, 2)
+    scores: NDArray[np.float32] = (by_network @ head.output[:, :, None])[:, :, 0]
     return scores
 
 
@@ -70,23 +85,23 @@ def learn(
     head: NetworkHead,
     items: NDArray[np.float32],
     context: NDArray[np.float32],
-    hidden_layer: NDArray[np.float32],
+    hidden: NDArray[np.float32],
     errors: NDArray[np.floating],
     step: Step,
 ) -> NetworkHead:
     """Return the head after one step; arguments as of ``linear_head.learn``.
 
     Args:
-        hidden_layer: What ``compute_hidden`` gave for the same items and head.
+        hidden: What ``compute_hidden`` gave for the same items and head.
+        errors: (n, k) what each network's scores should rise by.
     """
-    slopes = errors.astype(np.float32, copy=False)
-    back, together = _back(slopes, hidden_layer, head.output)
+    back, together, slopes = _back(errors.astype(np.float32, copy=False), hidden, head.output)
     size, kept = np.float32(step.rate), np.float32(1.0 / step.forgetting)
     of_items, squares_of_items = _step(head.of_items, head.squares_of_items, items.T @ back, size, kept)
     of_context, squares_of_context = _step(
         head.of_context, head.squares_of_context, context[:, None] * together, size, kept
     )
-    output, squares_of_output = _step(head.output, head.squares_of_output, slopes @ hidden_layer, size, kept)
+    output, squares_of_output = _step(head.output, head.squares_of_output, slopes, size, kept)
     return NetworkHead(of_items, of_context, output, squares_of_items, squares_of_context, squares_of_output)
 
 
@@ -109,34 +124,41 @@ def decay(head: NetworkHead, factor: float) -> NetworkHead:
 
 
 @kernel()
-def _activate(layer: NDArray[np.float32], of_context: NDArray[np.float32]) -> None:
-    """Make of sums over the items' inputs, (k, h), and over the user's, (h,), the hidden layer, in place."""
-    for index in range(layer.shape[0]):
-        for unit in range(layer.shape[1]):
-            signal = layer[index, unit] + of_context[unit]
-            layer[index, unit] = max(signal, np.float32(LEAK) * signal)
+def _activate(hidden: NDArray[np.float32], of_context: NDArray[np.float32]) -> None:
+    """Make of sums over the items' inputs, (k, n * h), and over the user's, (n * h,), the hidden layers, in place."""
+    for index in range(hidden.shape[0]):
+        for unit in range(hidden.shape[1]):
+            signal = hidden[index, unit] + of_context[unit]
+            hidden[index, unit] = max(signal, np.float32(LEAK) * signal)
 
 
 @kernel()
 def _back(
-    errors: NDArray[np.float32], hidden_layer: NDArray[np.float32], output: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return (k, h) how far each sum in front of the hidden layer should rise, and (h,) all candidates together.
+    errors: NDArray[np.float32], hidden: NDArray[np.float32], output: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return how far to raise what is in front of the hidden layers, of each candidate and all together, and behind.
 
     Args:
-        errors: (k,) what each score should rise by.
-        hidden_layer: (k, h)
-        output: (h,) weights.
+        errors: (n, k) what each score should rise by.
+        hidden: (k, n * h)
+        output: (n, h) weights.
+
+    Returns:
+        (k, n * h), (n * h,), and (n, h) for the weights.
     """
-    back, together = np.empty_like(hidden_layer), np.zeros_like(output)
-    for index in range(back.shape[0]):
-        for unit in range(back.shape[1]):
-            slope = errors[index] * output[unit]
-            if hidden_layer[index, unit] < 0:
-                slope *= np.float32(LEAK)
-            back[index, unit] = slope
-            together[unit] += slope
-    return back, together
+    n, h = output.shape
+    back, together, slopes = np.empty_like(hidden), np.zeros(n * h, dtype=np.float32), np.zeros_like(output)
+    for index in range(len(hidden)):
+        for network in range(n):
+            error, begin = errors[network, index], network * h
+            for unit in range(h):
+                value = hidden[index, begin + unit]
+                slope = error * output[network, unit]
+                slope *= np.float32(1.0) if value >= 0 else np.float32(LEAK)
+                back[index, begin + unit] = slope
+                together[begin + unit] += slope
+                slopes[network, unit] += error * value
+    return back, together, slopes
 
 
 @kernel(error_model="numpy")

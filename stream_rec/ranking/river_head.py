@@ -141,7 +141,7 @@ def _score(model: Classifier, inputs: Inputs) -> Scored:
     probabilities = np.array([_probability(model.predict_proba_one(x)) for x in examples])
     probabilities = probabilities.clip(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     log_p = log_softmax(np.log(probabilities) - np.log1p(-probabilities))
-    return Scored(inputs, log_p, log_p[None, :].astype(np.float32), ())
+    return Scored(inputs, log_p, log_p[None, :].astype(np.float32), np.zeros((len(log_p), 0), np.float32))
 
 
 def _probability(of_label: dict[bool, float]) -> float:

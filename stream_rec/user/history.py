@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import attrgetter
 
 import numpy as np
@@ -41,7 +42,7 @@ class History:
     last_kind: Kind | None
     """Of the newest event."""
     last_is_repeat: bool
-    """Whether the user had the newest event's item before."""
+    """Whether the user had its item before, as far as the weekly counts reach: a fact, as ``Entry.again`` is not."""
     visit_length: int
     """How many of the newest events follow each other by less than ``BREAK_MS``, the newest included."""
     group_size: float
@@ -99,7 +100,9 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
             recent[row] = entry
             if len(recent) == recent_items:
                 break
-    newest = state.recent_events[-1] if state.recent_events else None
+    newest = state.newest
+    row = find(newest.item_id) if newest else None
+    times = list(map(_TIMESTAMP_MS, state.recent_events))
     return History(
         recent=list(recent.values()),
         recent_rows=np.array(list(recent), dtype=np.int64),
@@ -111,21 +114,23 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
         n_counted=sum(counts.values()),
         last_ms=newest.timestamp_ms if newest else None,
         last_kind=Kind(newest.kind) if newest else None,
-        last_is_repeat=newest.again if newest else False,
-        visit_length=_visit_length(state.recent_events),
-        group_size=len(state.recent_events) / max(1, len(set(map(_TIMESTAMP_MS, state.recent_events)))),
+        last_is_repeat=row is not None and counts.get(row, 0) > 1,
+        visit_length=_visit_length(times),
+        group_size=len(times) / max(1, len(set(times))),
         weekly_counts=state.weekly_counts,
     )
 
 
-def _visit_length(events: Sequence[Entry]) -> int:
-    """Return how many events the last visit has so far."""
-    length, later_ms = 0, events[-1].timestamp_ms if events else 0
-    for event in reversed(events):
-        if later_ms - event.timestamp_ms >= BREAK_MS:
-            break
-        length, later_ms = length + 1, event.timestamp_ms
-    return length
+def _visit_length(times: list[int]) -> int:
+    """Return how many events the last visit has so far.
+
+    Args:
+        times: Of the events, in ms, ascending.
+    """
+    for n, (later_ms, time_ms) in enumerate(pairwise(reversed(times)), 1):
+        if later_ms - time_ms >= BREAK_MS:
+            return n
+    return len(times)
 
 
 _TIMESTAMP_MS = attrgetter("timestamp_ms")

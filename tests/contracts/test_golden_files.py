@@ -28,6 +28,7 @@ from stream_rec.ranking import merge
 from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.merge import MalformedContribution
+from stream_rec.ranking.mixture import Mixture
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.runtime import changelog, database
 from stream_rec.runtime.changelog import Claim
@@ -47,12 +48,14 @@ def small(*shape: int) -> np.ndarray:
     return np.zeros(shape, dtype=np.float32)
 
 
-SEVEN = MixtureHead(
-    linear=LinearHead(small(1, 2), small(1, 2)),
-    fresh=LinearHead(small(1, 2), small(1, 2)),
-    network=NetworkHead(small(1, 1), small(1, 1), small(1), small(1, 1), small(1, 1), small(1)),
-)
-"""A head of seven weights: how many features there are is no matter of the format."""
+def experts(networks: int) -> Mixture:
+    """Return a linear expert with two weights, and networks with three each."""
+    weights = small(1, networks), small(1, networks), small(networks, 1)
+    return Mixture(LinearHead(small(1, 2), small(1, 2)), NetworkHead(*weights, *weights), (0.0,) * (1 + networks))
+
+
+SMALL = MixtureHead(of_all=experts(2), of_fresh=experts(1))
+"""A head of 13 weights: how many features there are is no matter of the format."""
 FINGERPRINT = bytes(range(16))
 
 
@@ -61,7 +64,7 @@ def read(name: str) -> bytes:
 
 
 def read_contribution(data: bytes) -> merge.Contribution:
-    return merge.decode(data, SEVEN, FINGERPRINT)
+    return merge.decode(data, SMALL, FINGERPRINT)
 
 
 LEFT = bytes.fromhex("1b5d5e51f54f0f04fed135082f0eff78")
@@ -152,13 +155,25 @@ def test_an_embedding(version: int, identities: tuple[str, ...]):
 
 
 def test_a_contribution():
-    """Seven weights, and the sums beside them."""
-    contribution = read_contribution(read("contribution-1"))
+    """13 weights, and the sums beside them: five records, which are of either sign, and eight counts."""
+    contribution = read_contribution(read("contribution-1-mixtures"))
 
-    assert contribution.shift.tolist() == [0.5, -0.25, 0, 1, 2, -3, 0.125]
-    assert contribution.squares.tolist() == pytest.approx([1e-6, 0.5, 0, 1, 2, 3, 4])
-    assert contribution.sums.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert contribution.shift.tolist() == [0.5, -0.25, 0, 1, 2, -3, 0.125, 7, 8, 9, 10, 11, -12]
+    assert contribution.squares.tolist() == pytest.approx([1e-6, 0.5, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    assert contribution.sums.tolist() == [-1.5, -2.5, -3.5, -0.25, -0.5, 0, 1, 2, 3, 4, 5, 6, 7]
     assert contribution.n_choices == 321
+
+
+@pytest.mark.parametrize(
+    ("of", "message"), [(merge.fingerprint(SMALL), "of a head with other features"), (FINGERPRINT, "expected")]
+)
+def test_a_contribution_to_a_head_of_before(of: bytes, message: str):
+    """One network, one expert for fresh items, other features: what it had learned has no place in this head.
+
+    Its fingerprint tells, and were that the same, its length.
+    """
+    with pytest.raises(MalformedContribution, match=message):
+        merge.decode(read("contribution-1"), SMALL, of)
 
 
 def test_a_move():
@@ -204,7 +219,7 @@ def test_a_receipt():
         (f"seen-{seen.VERSION}", lambda data: seen.encode(seen.decode(data))),
         (f"signals-{signals.VERSION}", lambda data: signals.encode(signals.decode(data))),
         (f"embedding-{item_embedding.VERSION}", lambda data: item_embedding.encode(item_embedding.decode(data))),
-        (f"contribution-{merge.VERSION}", lambda data: merge.encode(read_contribution(data), FINGERPRINT)),
+        (f"contribution-{merge.VERSION}-mixtures", lambda data: merge.encode(read_contribution(data), FINGERPRINT)),
         (f"shift-{factors.VERSION}", lambda data: factors.encode(factors.decode(data))),
         (f"forgotten-{forgotten.VERSION}", lambda data: forgotten.encode(forgotten.decode(data))),
         (f"claim-{changelog.VERSION}", lambda data: changelog.claim_of(data).value),

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stream_rec.ranking import head as mixture
-from stream_rec.ranking import linear_head, network_head
+from stream_rec.ranking import head as heads
+from stream_rec.ranking import linear_head, mixture, network_head
 from stream_rec.ranking.features import CONTEXT, INPUTS, Inputs
 from stream_rec.ranking.linear_head import Step
 from stream_rec.ranking.policy import HeadConfig
@@ -27,20 +27,20 @@ class TestMixture(HeadContract):
     config = CONFIG
 
     def make(self) -> Any:
-        return mixture.cold(CONFIG, 1)
+        return heads.cold(CONFIG, 1)
 
 
 class TestFresh(LearnerContract):
     """Its ranking of fresh items."""
 
     def make(self) -> Any:
-        return mixture.cold(CONFIG, 1)
+        return heads.cold(CONFIG, 1)
 
     def score(self, head: Any, inputs: Inputs) -> np.ndarray:
-        return head.score_fresh(inputs)
+        return head.score_fresh(inputs).log_p
 
     def learn(self, head: Any, inputs: Inputs, chosen: int) -> Any:
-        return head.learn_fresh(inputs, np.array([chosen]), CONFIG)
+        return head.learn_fresh(head.score_fresh(inputs), np.array([chosen]), CONFIG)
 
 
 class TestLinear(LearnerContract):
@@ -58,15 +58,15 @@ class TestLinear(LearnerContract):
 
 
 class TestNetwork(LearnerContract):
-    """The network."""
+    """A network."""
 
     def make(self) -> Any:
-        return network_head.cold(INPUTS, CONTEXT, 6, seed=1)
+        return network_head.cold(INPUTS, CONTEXT, 6, range(1, 2))
 
     def score(self, head: Any, inputs: Inputs) -> np.ndarray:
-        return network_head.score(head, network_head.compute_hidden(head, inputs.items, inputs.context))
+        return network_head.score(head, network_head.compute_hidden(head, inputs.items, inputs.context))[0]
 
     def learn(self, head: Any, inputs: Inputs, chosen: int) -> Any:
         hidden = network_head.compute_hidden(head, inputs.items, inputs.context)
-        errors = error(network_head.score(head, hidden), chosen)
-        return network_head.learn(head, inputs.items, inputs.context, hidden, errors, Step(0.05))
+        errors = error(network_head.score(head, hidden)[0], chosen)
+        return network_head.learn(head, inputs.items, inputs.context, hidden, errors[None], Step(0.05))

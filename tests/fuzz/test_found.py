@@ -29,6 +29,7 @@ from stream_rec.user import state as user_state
 from tests.catalog.stock import taught
 from tests.fuzz.valid import COLD, OF
 
+N_SUMS = len(merge.nothing(COLD).sums)
 A_MINUTE = 60_000
 """Times of an item: its first and its last event."""
 
@@ -140,8 +141,9 @@ def test_what_no_event_teaches_is_refused(changed: dict[str, Any]):
     [
         {"shift": 3e38},
         {"squares": 3e38},
-        {"sums": np.array([0.0, 0.0, *[1.0] * 4, *[-60.0] * 4])},
-        {"sums": np.array([1e308, *[0.0] * (merge.N_SUMS - 1)])},
+        {"sums": np.array([*[0.0] * (N_SUMS - 8), *[1.0] * 4, *[-60.0] * 4])},
+        {"sums": np.array([1e308, *[0.0] * (N_SUMS - 1)])},
+        {"sums": np.array([*[0.0] * (N_SUMS - 9), -1e308, *[0.0] * 8])},
         {"n_choices": 2**64 - 1},
     ],
     ids=str,

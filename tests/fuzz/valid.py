@@ -103,11 +103,11 @@ def valid_embedding(random: Random) -> bytes:
 
 
 def valid_contribution(random: Random) -> bytes:
-    p = len(merge.nothing(COLD).shift)
-    noise = _noise(random)
-    contribution = merge.Contribution(
-        noise.normal(0, 0.1, p), noise.random(p), np.abs(noise.normal(0, 5, merge.N_SUMS)), random.randrange(10**6)
-    )
+    nothing = merge.nothing(COLD)
+    p, noise = len(nothing.shift), _noise(random)
+    sums = np.abs(noise.normal(0, 5, len(nothing.sums)))
+    sums[: -merge.N_COUNTS] *= -1.0  # records
+    contribution = merge.Contribution(noise.normal(0, 0.1, p), noise.random(p), sums, random.randrange(10**6))
     return merge.encode(contribution, OF)
 
 

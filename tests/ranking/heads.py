@@ -15,13 +15,17 @@ SMALL = HeadConfig(hidden=4)
 
 
 def preferring(**weights: float) -> MixtureHead:
-    """Return a head that believes its linear expert alone, with these weights for every user and for fresh items."""
+    """Return a head that believes its linear experts alone, with these weights for every user and for fresh items."""
     head = cold(SMALL, 0)
-    made = np.zeros_like(head.linear.weights)
+    made = np.zeros_like(head.of_all.linear.weights)
     for name, weight in weights.items():
         made[0, INPUT_NAMES.index(name)] = weight
-    linear = LinearHead(made, head.linear.squares)
-    return msgspec.structs.replace(head, linear=linear, fresh=linear, record=(0.0, -1e6))
+    linear = LinearHead(made, head.of_all.linear.squares)
+    of_all, of_fresh = (
+        msgspec.structs.replace(mixture, linear=linear, record=(0.0, *[-1e6] * (len(mixture.record) - 1)))
+        for mixture in (head.of_all, head.of_fresh)
+    )
+    return msgspec.structs.replace(head, of_all=of_all, of_fresh=of_fresh)
 
 
 def giving_fresh_slots(head: MixtureHead, share: float = 1.0) -> MixtureHead:

@@ -74,8 +74,14 @@ def exchange(heads: Sequence[SharedHead], topic: dict[str, bytes], who: int, col
 def scored_by(head: MixtureHead, ranked: Ranked) -> Ranked:
     """Return the same candidates as another head ranks them."""
     scored = head.score(ranked.scored.inputs)
-    fresh_best = ranked.fresh[np.argsort(-head.score_fresh(ranked.fresh_inputs), kind="stable")]
-    return replace(ranked, scored=scored, best=np.argsort(-scored.log_p, kind="stable"), fresh_best=fresh_best)
+    fresh_scored = head.score_fresh(ranked.fresh_scored.inputs)
+    return replace(
+        ranked,
+        scored=scored,
+        best=np.argsort(-scored.log_p, kind="stable"),
+        fresh_scored=fresh_scored,
+        fresh_best=ranked.fresh[np.argsort(-fresh_scored.log_p, kind="stable")],
+    )
 
 
 def stock(pipeline: Pipeline, items: Sequence[Item]) -> None:

@@ -105,13 +105,13 @@ def test_the_window_is_river_s_adwin():
 def test_a_decayed_head_ranks_as_before():
     """Only the steps are longer; the old head is left as it was."""
     head, _ = taught(cold(CONFIG, 0), 1.0, range(50))
-    squares = head.network.squares_of_items.copy()
+    squares = head.of_all.networks.squares_of_items.copy()
     decayed, inputs = head.decay(FACTOR), drawn(seed=99)
 
-    np.testing.assert_allclose(decayed.score(inputs).linear, head.score(inputs).linear)
-    np.testing.assert_allclose(decayed.score(inputs).network, head.score(inputs).network)
-    assert decayed.record == pytest.approx((FACTOR * head.record[0], FACTOR * head.record[1]))
-    np.testing.assert_array_equal(head.network.squares_of_items, squares)
+    np.testing.assert_allclose(decayed.score(inputs).experts, head.score(inputs).experts)
+    np.testing.assert_allclose(decayed.score_fresh(inputs).experts, head.score_fresh(inputs).experts)
+    assert decayed.of_all.record == pytest.approx([FACTOR * each for each in head.of_all.record])
+    np.testing.assert_array_equal(head.of_all.networks.squares_of_items, squares)
 
 
 def test_a_decayed_head_learns_a_new_taste_faster():
@@ -124,19 +124,16 @@ def test_a_decayed_head_learns_a_new_taste_faster():
 
 
 def test_each_expert_decays():
-    """The linear one, the network, and the one for fresh items; ten times the step is a hundredth of the squares."""
+    """Those for all items and those for fresh ones; ten times the step is a hundredth of the squares."""
     head, _ = taught(cold(CONFIG, 0), 1.0, range(50))
-    head = head.learn_fresh(drawn(seed=1), np.array([0]), CONFIG)
+    head = head.learn_fresh(head.score_fresh(drawn(seed=1)), np.array([0]), CONFIG)
     decayed = head.decay(0.01)
 
-    for before, after in (
-        (head.linear.squares, decayed.linear.squares),
-        (head.fresh.squares, decayed.fresh.squares),
-        (head.network.squares_of_items, decayed.network.squares_of_items),
-        (head.network.squares_of_context, decayed.network.squares_of_context),
-        (head.network.squares_of_output, decayed.network.squares_of_output),
-    ):
-        assert after.max() == pytest.approx(0.01 * before.max())
+    for before, after in ((head.of_all, decayed.of_all), (head.of_fresh, decayed.of_fresh)):
+        assert after.linear.squares.max() == pytest.approx(0.01 * before.linear.squares.max())
+        for name in ("squares_of_items", "squares_of_context", "squares_of_output"):
+            assert getattr(after.networks, name).max() == pytest.approx(0.01 * getattr(before.networks, name).max())
+        assert after.record == pytest.approx([0.01 * each for each in before.record])
 
 
 def test_relaxing_over_and_over_stays_finite():
@@ -148,4 +145,4 @@ def test_relaxing_over_and_over_stays_finite():
     head = head.learn(head.score(nothing), np.array([1]), np.ones(1), CONFIG)
 
     assert np.isfinite(head.score(drawn()).log_p).all()
-    assert head.linear.squares.min() == EPSILON
+    assert head.of_all.linear.squares.min() == EPSILON

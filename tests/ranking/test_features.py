@@ -5,12 +5,14 @@ Each is divided by its largest among the candidates: tests have a second item ag
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.catalog import bpr
+from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
 from stream_rec.knowledge import popularity
@@ -30,11 +32,12 @@ from stream_rec.ranking.features import (
     NAMES,
     N,
 )
-from stream_rec.user.state import COLD, UserConfig
+from stream_rec.user.history import BREAK_MS
+from stream_rec.user.state import COLD, UserConfig, UserState
 from tests.catalog.stock import embedded, stocked, taught
 from tests.catalog.whitened import whitened
 from tests.ranking.worlds import features, seen
-from tests.user.histories import arrivals, folded, happened
+from tests.user.histories import arrivals, event_sets, folded, happened
 
 NOW_MS = 1_700_000_000_000
 ROOM = UserConfig(recent_events=64, weekly_counts=512)
@@ -296,24 +299,117 @@ def test_the_length_of_history_is_one_of_four(n_events, length):
     assert made.context.shape == (CONTEXT,)
 
 
+def context_of(user: UserState, catalog: Catalog, now_ms: int = NOW_MS) -> dict[str, list[float]]:
+    """Return what is known of a user, by name."""
+    _, _, made = seen(user, catalog, now_ms)
+    sizes = {"history": 4, "amounts": 6, "last_kind": 3, "visit": 1, "repeat": 1, "idle": 7}
+    parts = np.split(made.context, np.cumsum(list(sizes.values())))
+    assert len(parts[-1]) == 0 and len(made.context) == CONTEXT
+    return {name: part.tolist() for name, part in zip(sizes, parts)}
+
+
 def test_the_context_is_the_user():
     """Four events in groups of two, the last a second ago; one of the four was a repeat, where half are among all."""
     catalog = stocked("a", "b", "c")
     catalog.put_knowledge("c", taught(*[NOW_MS] * 95, repeats=49))
-    _, _, made = seen(viewer((5000, "a"), (5000, "b"), (1000, "a"), (1000, "c")), catalog, NOW_MS)
+    found = context_of(viewer((5000, "a"), (5000, "b"), (1000, "a"), (1000, "c")), catalog)
 
-    numbers = made.context[len(HISTORY) + 1 :].tolist()
-    assert numbers == pytest.approx(
+    assert found["history"] == [0, 1, 0, 0]
+    assert found["amounts"] == pytest.approx(
         [np.log(5) / 5, 1, (1 + 2 * 0.5) / (4 + 2), np.log(2) / 15, np.log(3) / 4, np.log(3) / 4], rel=1e-5
     )
+    assert (found["last_kind"], found["repeat"]) == ([1, 0, 0], [0])
+    assert found["visit"] == pytest.approx([np.log(5) / 3])
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_context_has_the_kind_of_the_last_event(kind):
+    """After a purchase other things are wanted than after a view; earlier kinds are not in it."""
+    events = [happened(NOW_MS - 9000, "a", Kind.CLICK), happened(NOW_MS - 5000, "b", kind)]
+    found = context_of(folded(arrivals(events), ROOM), stocked("a", "b"))
+
+    assert found["last_kind"] == [float(each == kind) for each in Kind]
+
+
+def test_the_context_says_whether_the_last_event_was_a_repeat():
+    """Of the newest event alone."""
+    catalog = stocked("a", "b")
+
+    assert context_of(viewer((9000, "a"), (5000, "b"), (1000, "a")), catalog)["repeat"] == [1]
+    assert context_of(viewer((9000, "a"), (5000, "a"), (1000, "b")), catalog)["repeat"] == [0]
+
+
+def test_a_visit_that_is_over_has_no_length():
+    """Where the user comes back after half an hour nothing goes on; events later than now are as if they were now."""
+    catalog, user = stocked("a", "b", "c"), viewer((2000, "a"), (1000, "b"), (0, "c"))
+
+    assert context_of(user, catalog, NOW_MS + BREAK_MS - 1)["visit"] == pytest.approx([np.log(4) / 3])
+    assert context_of(user, catalog, NOW_MS + BREAK_MS)["visit"] == [0]
+    assert context_of(user, catalog, NOW_MS - DAY_MS)["visit"] == pytest.approx([np.log(4) / 3])
+
+
+@pytest.mark.parametrize(
+    ("idle_ms", "step"),
+    [
+        (0, 0),
+        (999, 0),
+        (1000, 1),
+        (59_999, 1),
+        (60_000, 2),
+        (1_799_999, 2),
+        (1_800_000, 3),
+        (DAY_MS - 1, 3),
+        (DAY_MS, 4),
+        (7 * DAY_MS - 1, 4),
+        (7 * DAY_MS, 5),
+        (9999 * DAY_MS, 5),
+        (-DAY_MS, 0),
+    ],
+)
+def test_idle_time_comes_in_steps(idle_ms, step):
+    """A second, a minute, half an hour, a day, a week: one of them is the user's."""
+    found = context_of(viewer((0, "a")), stocked("a"), NOW_MS + idle_ms)
+
+    assert found["idle"] == [float(each == step) for each in range(7)]
 
 
 def test_a_context_of_nobody_is_finite():
-    """No events, no groups, no last time."""
+    """No events, no groups, no last time; that there is none is the last of the steps of idle time."""
     _, _, made = seen(COLD, stocked("a"), NOW_MS)
+    found = context_of(COLD, stocked("a"))
 
     assert made.items.shape == (0, INPUTS)
     assert np.isfinite(made.context).all()
+    assert (found["history"], found["idle"]) == ([1, 0, 0, 0], [0, 0, 0, 0, 0, 0, 1])
+    assert [found[name] for name in ("last_kind", "visit", "repeat")] == [[0, 0, 0], [0], [0]]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    events=event_sets(max_size=60),
+    known=st.sets(st.sampled_from([f"i{n}" for n in range(12)])),
+    later_ms=st.sampled_from([-(10**9), 0, 1000, 3_600_000, 4000 * DAY_MS]),
+    data=st.data(),
+)
+def test_a_context_is_bounded_and_the_same_in_any_order(events, known, later_ms, data):
+    """Whatever is known of the items; in whatever order the events came, as it is made of facts."""
+    catalog, now_ms = stocked(*known), max(0, max((e.timestamp_ms for _, e in events), default=0) + later_ms)
+    one, other = (folded(arrivals(each)) for each in (events, data.draw(st.permutations(events))))
+    context, again = (seen(user, catalog, now_ms)[2].context for user in (one, other))
+
+    assert context.dtype == np.float32 and np.isfinite(context).all()
+    assert context.min() >= 0 and context.max() <= 3
+    np.testing.assert_array_equal(context, again)
+
+
+def test_the_longest_history_has_no_large_context():
+    """As many events as a state can hold, of one moment, and a million before them: bounded by the logarithm."""
+    config = UserConfig(recent_events=1024)
+    user = folded(arrivals([happened(NOW_MS, "a", event_id=f"e{n}") for n in range(1024)]), config)
+    user = msgspec.structs.replace(user, counts=(10**6, 10**6, 10**6))
+    _, _, made = seen(user, stocked("a"), NOW_MS + 10_000 * DAY_MS)
+
+    assert made.context.max() < 3
 
 
 def test_what_is_kept_is_what_it_was():
@@ -370,4 +466,4 @@ def test_every_input_is_finite_and_at_most_one(world):
     assert np.isfinite(made.items).all() and np.isfinite(made.context).all()
     assert np.abs(made.items).max(initial=0) <= 1 + 1e-5
     assert made.items[:, LOGGED].min(initial=0) >= 0
-    assert np.abs(made.context).max() < 10
+    assert made.context.min() >= 0 and made.context.max() <= 3

@@ -1,16 +1,15 @@
-"""The mixture of both experts, and the head of fresh items."""
+"""The mixture that ranks all items and that of fresh ones."""
 
 from __future__ import annotations
 
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from stream_rec.ranking import linear_head
 from stream_rec.ranking.features import INPUTS, NAMES, Inputs
-from stream_rec.ranking.head import MixtureHead, cold, log_softmax
+from stream_rec.ranking.head import MixtureHead, cold
+from stream_rec.ranking.mixture import Mixture
 from stream_rec.ranking.policy import HeadConfig
 from tests.ranking.worlds import drawn
 
@@ -19,35 +18,6 @@ CONFIG = HeadConfig(hidden=6)
 
 def chosen(*places: int) -> np.ndarray:
     return np.array(places)
-
-
-@settings(max_examples=100, deadline=None)
-@given(scores=st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=20))
-def test_probabilities_sum_to_one(scores):
-    """Also of scores whose exponentials no number can hold."""
-    log_p = log_softmax(np.array(scores))
-
-    assert np.isfinite(log_p).all()
-    assert np.exp(log_p).sum() == pytest.approx(1)
-    assert (np.diff(log_p[np.argsort(scores)]) >= 0).all()
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_probabilities_are_the_exponentials_shares(dtype):
-    """In the type of the scores."""
-    log_p = log_softmax(np.log(np.array([1, 2, 5], dtype=dtype)))
-
-    assert log_p.dtype == dtype
-    assert np.exp(log_p) == pytest.approx([1 / 8, 2 / 8, 5 / 8], rel=1e-6)
-
-
-def test_no_scores_are_no_probabilities():
-    """A list without candidates."""
-    assert log_softmax(np.zeros(0)).tolist() == []
-
-
-def recorded(linear: float, network: float, head: MixtureHead | None = None) -> MixtureHead:
-    return msgspec.structs.replace(head or taught(), record=(linear, network))
 
 
 def taught(n: int = 30) -> MixtureHead:
@@ -59,56 +29,6 @@ def taught(n: int = 30) -> MixtureHead:
     return head
 
 
-@pytest.mark.parametrize(("record", "share"), [((0, 0), 0.5), ((-5, -5), 0.5), ((-1, -1 + np.log(3)), 0.75)])
-def test_the_mixture_believes_an_expert_as_far_as_it_was_right(record, share):
-    """Shares are as the likelihoods of what was chosen: three times as likely, three times the weight."""
-    scored = recorded(*record).score(drawn(seed=99))
-    expected = (1 - share) * np.exp(scored.linear) + share * np.exp(scored.network)
-
-    np.testing.assert_allclose(np.exp(scored.log_p), expected, rtol=1e-5)
-    assert np.exp(scored.log_p).sum() == pytest.approx(1, abs=1e-5)
-
-
-@pytest.mark.parametrize(("record", "name"), [((-2000.0, 0.0), "network"), ((0.0, -2000.0), "linear")])
-def test_an_expert_that_was_always_wrong_is_not_heard(record, name):
-    """Nor does its weight of 0 make anything infinite."""
-    scored = recorded(*record).score(drawn(seed=99))
-
-    np.testing.assert_allclose(scored.log_p, getattr(scored, name), rtol=1e-6)
-
-
-def test_the_weight_goes_to_the_expert_that_predicts_better():
-    """The record is what each said of the choice, fading; the better one is believed before it has to learn."""
-    head = taught()
-    inputs = drawn(seed=99)
-    scored = head.score(inputs)
-    place = int((scored.linear - scored.network).argmax())
-    before = head.record[0] - head.record[1]
-    after = head.learn(scored, chosen(place), np.ones(1), CONFIG)
-
-    assert after.record[0] == pytest.approx(CONFIG.memory * head.record[0] + float(scored.linear[place]))
-    assert after.record[1] == pytest.approx(CONFIG.memory * head.record[1] + float(scored.network[place]))
-    assert after.record[0] - after.record[1] > CONFIG.memory * before
-
-
-def test_the_mixture_is_nearly_as_good_as_the_better_expert():
-    """Over a stream in which only the network can tell its mean log-loss is near the network's."""
-    head, rng = cold(HeadConfig(), 0), np.random.default_rng(0)
-    losses = []
-    for _ in range(1500):
-        inputs = drawn(6, seed=int(rng.integers(10**6)))
-        inputs.context[4] = wants_large = rng.random() < 0.5
-        scored = head.score(inputs)
-        first = inputs.items[:, 0]
-        place = int(first.argmax() if wants_large else first.argmin())
-        losses.append([-scored.linear[place], -scored.network[place], -scored.log_p[place]])
-        head = head.learn(scored, chosen(place), np.ones(1), HeadConfig())
-    linear, network, mixed = np.mean(losses[-300:], axis=0)
-
-    assert network < linear - 0.1
-    assert mixed < network + 0.02
-
-
 def test_several_choices_are_one_step_towards_their_mix():
     """Weights count as shares, and a place that is chosen twice counts twice; a group counts once."""
     head, inputs = taught(), drawn(seed=99)
@@ -116,9 +36,9 @@ def test_several_choices_are_one_step_towards_their_mix():
     weighted = head.learn(scored, chosen(1, 3), np.array([3.0, 1.0]), CONFIG)
     repeated = head.learn(scored, chosen(1, 1, 3, 1), np.ones(4), CONFIG)
 
-    np.testing.assert_allclose(weighted.linear.weights, repeated.linear.weights)
-    np.testing.assert_allclose(weighted.network.of_items, repeated.network.of_items)
-    assert weighted.record == pytest.approx(repeated.record)
+    np.testing.assert_allclose(weighted.of_all.linear.weights, repeated.of_all.linear.weights)
+    np.testing.assert_allclose(weighted.of_all.networks.of_items, repeated.of_all.networks.of_items)
+    assert weighted.of_all.record == pytest.approx(repeated.of_all.record)
     assert (weighted.n_choices, repeated.n_choices) == (31, 31)
 
 
@@ -129,29 +49,71 @@ def test_more_choices_are_heard_more_but_not_as_often():
     one = head.learn(scored, chosen(2), np.ones(1), CONFIG)
     four = head.learn(scored, chosen(2, 2, 2, 2), np.ones(4), CONFIG)
 
-    growth_of_one = one.linear.squares[0] - head.linear.squares[0]
-    np.testing.assert_allclose(four.linear.squares[0] - head.linear.squares[0], 4 * growth_of_one, rtol=1e-6)
+    before, after_one, after_four = (each.of_all.linear.squares[0] for each in (head, one, four))
+    np.testing.assert_allclose(after_four - before, 4 * (after_one - before), rtol=1e-6)
 
 
-def test_both_experts_learn_from_each_choice():
+def test_every_expert_learns_from_each_choice():
     """Whoever of them is believed."""
-    for head in (recorded(0, -1e6), recorded(-1e6, 0)):
+    for believed in range(3):
+        head = taught()
+        record = tuple(0.0 if expert == believed else -1e6 for expert in range(3))
+        head = msgspec.structs.replace(head, of_all=msgspec.structs.replace(head.of_all, record=record))
         inputs = drawn(seed=99)
         before = head.score(inputs)
         after = head.learn(before, chosen(2), np.ones(1), CONFIG).score(inputs)
-        assert after.linear[2] > before.linear[2] and after.network[2] > before.network[2]
+        assert (after.experts[:, 2] > before.experts[:, 2]).all()
 
 
-def test_fresh_items_have_a_head_of_their_own():
-    """What it learns changes nothing of the others, and the other way round."""
+def test_steps_are_as_the_settings_say():
+    """The linear expert's and the networks' each by their own, longer once there were many choices; alike for fresh."""
+    inputs = drawn(seed=99)
+    config = HeadConfig(hidden=6, networks=3, rate=0.25, network_rate=0.125, forget_choices=10.0)
+    first = cold(config, 0)
+    largest = largest_steps(first.of_all, first.learn(first.score(inputs), chosen(2), np.ones(1), config).of_all)
+    of_fresh = first.learn_fresh(first.score_fresh(inputs), chosen(2), config).of_fresh
+
+    assert largest == pytest.approx((0.25, 0.125), rel=1e-3)
+    assert largest_steps(first.of_fresh, of_fresh) == pytest.approx((0.25, 0.125), rel=1e-3)
+    head = taught()
+    scored = head.score(inputs)
+    steps = [
+        largest_steps(head.of_all, head.learn(scored, chosen(2), np.ones(1), HeadConfig(forget_choices=n)).of_all)
+        for n in (1e9, 10.0)
+    ]
+    assert steps[1] > steps[0]
+
+
+def largest_steps(before: Mixture, after: Mixture) -> tuple[float, float]:
+    """Return how far any weight of the linear expert has gone, and any of the networks'."""
+    linear = np.abs(after.linear.weights - before.linear.weights).max()
+    return float(linear), float(np.abs(after.networks.of_items - before.networks.of_items).max())
+
+
+def test_there_are_as_many_networks_as_the_settings_say():
+    """For all items; for fresh ones one. None begins like another, and no seed like the next."""
+    heads = [cold(HeadConfig(hidden=5, networks=n), 1) for n in (1, 3)] + [cold(HeadConfig(hidden=5, networks=3), 2)]
+    outputs = [row for head in heads[1:] for row in (*head.of_all.networks.output, *head.of_fresh.networks.output)]
+
+    assert [head.of_all.networks.output.shape for head in heads] == [(1, 5), (3, 5), (3, 5)]
+    assert [head.of_fresh.networks.output.shape for head in heads] == [(1, 5)] * 3
+    assert [(len(head.of_all.record), len(head.of_fresh.record)) for head in heads] == [(2, 2), (4, 2), (4, 2)]
+    assert len({row.tobytes() for row in outputs}) == len(outputs) == 8
+
+
+def test_fresh_items_have_experts_of_their_own():
+    """What they learn changes nothing of the others, and the other way round; but time goes on for both records."""
     head, inputs = taught(), drawn(seed=99)
-    fresh = head.learn_fresh(inputs, chosen(2), CONFIG)
-    assert fresh.linear is head.linear and fresh.network is head.network and fresh.record == head.record
-    assert (fresh.fresh.weights != head.fresh.weights).any()
+    fresh = head.learn_fresh(head.score_fresh(inputs), chosen(2), CONFIG)
+    assert fresh.of_all is head.of_all and fresh.n_choices == head.n_choices
+    assert (fresh.of_fresh.linear.weights != head.of_fresh.linear.weights).any()
+    assert (fresh.of_fresh.networks.of_items != head.of_fresh.networks.of_items).any()
+    assert fresh.of_fresh.record == pytest.approx(tuple(head.score_fresh(inputs).experts[:, 2]))
 
     both = fresh.learn(fresh.score(inputs), chosen(1), np.ones(1), CONFIG)
-    assert both.fresh is fresh.fresh
-    assert np.exp(both.score_fresh(inputs)).sum() == pytest.approx(1)
+    assert both.of_fresh.linear is fresh.of_fresh.linear and both.of_fresh.networks is fresh.of_fresh.networks
+    assert both.of_fresh.record == pytest.approx([CONFIG.memory * each for each in fresh.of_fresh.record])
+    assert np.exp(both.score_fresh(inputs).log_p).sum() == pytest.approx(1, abs=1e-6)
 
 
 def test_contributions_are_weight_times_input_over_the_average():
@@ -161,7 +123,9 @@ def test_contributions_are_weight_times_input_over_the_average():
     inputs = Inputs(items, drawn().context, 1)
     weights = np.zeros((5, INPUTS))
     weights[0, 0], weights[2, 0] = 2.0, 4.0  # shared, and of histories of this length
-    head = msgspec.structs.replace(cold(CONFIG, 0), linear=linear_head.LinearHead(weights, np.ones_like(weights)))
+    head = cold(CONFIG, 0)
+    linear = linear_head.LinearHead(weights, np.ones_like(weights))
+    head = msgspec.structs.replace(head, of_all=msgspec.structs.replace(head.of_all, linear=linear))
     parts = head.contributions(head.score(inputs), chosen(0, 2, 1))
 
     assert parts.shape == (3, INPUTS)
@@ -176,4 +140,4 @@ def test_the_seed_makes_the_cold_head():
 
     np.testing.assert_array_equal(cold(CONFIG, 3).score(inputs).log_p, cold(CONFIG, 3).score(inputs).log_p)
     assert (cold(CONFIG, 3).score(inputs).log_p != cold(CONFIG, 4).score(inputs).log_p).any()
-    np.testing.assert_allclose(np.exp(cold(CONFIG, 3).score(inputs).linear), 1 / 6, rtol=1e-6)
+    np.testing.assert_allclose(np.exp(cold(CONFIG, 3).score(inputs).experts[0]), 1 / 6, rtol=1e-6)

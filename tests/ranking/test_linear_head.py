@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_rec.ranking.head import log_softmax
 from stream_rec.ranking.linear_head import EPSILON, LinearHead, Step, add_weights, cold, learn, score
+from stream_rec.ranking.mixture import log_softmax
 
 ITEMS = np.array([[1.0, 0.0], [0.0, 2.0], [0.5, 0.5]], dtype=np.float32)
 

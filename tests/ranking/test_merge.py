@@ -22,6 +22,9 @@ from tests.ranking.partitions import Workers, ndcg, read
 CONFIG = HeadConfig(hidden=3)
 COLD = heads.cold(CONFIG, seed=1)
 OF = merge.fingerprint(COLD)
+RECORDS = len(COLD.of_all.record) + len(COLD.of_fresh.record)
+"""Among the sums, experts' records come first, then fresh choices, and from ``CHOICES`` on all choices."""
+CHOICES = RECORDS + len(fresh_choices.NOTHING)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "entree_chicago"
 
 
@@ -29,22 +32,23 @@ def new() -> SharedHead:
     return SharedHead(COLD, CONFIG)
 
 
-def chooses(shared: SharedHead, *seeds: int) -> SharedHead:
-    """Let a worker learn one choice for each seed."""
+def chooses(shared: SharedHead, *seeds: int, config: HeadConfig = CONFIG) -> SharedHead:
+    """Let a worker learn one choice for each seed, and one of a fresh item for every second."""
     for seed in seeds:
         rng = np.random.default_rng(seed)
         items = rng.random((6, INPUTS), dtype=np.float32)
         inputs = Inputs(items, rng.random(CONTEXT, dtype=np.float32), int(rng.integers(4)))
         head = shared.head
-        head = head.learn(head.score(inputs), rng.integers(6, size=1), np.ones(1), CONFIG)
-        head = head.learn_fresh(inputs, rng.integers(6, size=1), CONFIG)
+        head = head.learn(head.score(inputs), rng.integers(6, size=1), np.ones(1), config)
+        if seed % 2:
+            head = head.learn_fresh(head.score_fresh(inputs), rng.integers(6, size=1), config)
         kept = fresh_choices.count(head.fresh_choices, inputs.history, 1, int(rng.integers(2)))
         shared.update(msgspec.structs.replace(head, fresh_choices=kept))
     return shared
 
 
-def arrays(head: MixtureHead) -> list[np.ndarray]:
-    """All that a head holds, wherever it stands."""
+def arrays(head: msgspec.Struct) -> list[np.ndarray]:
+    """All that a head, or a part of it, holds, wherever it stands."""
 
     def within(value: object) -> list[np.ndarray]:
         if isinstance(value, msgspec.Struct):
@@ -74,6 +78,47 @@ def test_what_one_worker_learned_alone_makes_its_own_head(choices):
     worker = chooses(new(), *choices)
 
     assert same(merge.combine(COLD, [worker.own()]), worker.head)
+
+
+@pytest.mark.parametrize("networks", [1, 2, 3])
+def test_workers_with_any_number_of_networks_come_to_one_head(networks):
+    """What each learned reaches the other through bytes: all weights of all networks, and all records."""
+    config = HeadConfig(hidden=3, networks=networks)
+    cold = heads.cold(config, seed=1)
+    of = merge.fingerprint(cold)
+    ann, bob = (chooses(SharedHead(cold, config), *choices, config=config) for choices in ((1, 2), (3,)))
+    for _ in range(2):
+        told = [merge.encode(worker.own(), of) for worker in (ann, bob)]
+        for worker, contribution in zip((bob, ann), told):
+            worker.take("other", merge.decode(contribution, cold, of))
+            worker.merge()
+
+    both = merge.combine(cold, [merge.decode(contribution, cold, of) for contribution in told])
+    assert same(both, ann.head, rtol=1e-4)
+    assert same(bob.head, ann.head, rtol=1e-4)
+    assert both.of_all.networks.output.shape == (networks, 3)
+    assert len(both.of_all.record) == networks + 1
+    assert (both.of_all.networks.output != cold.of_all.networks.output).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(seeds.filter(len), st.integers(0, 8))
+def test_records_come_back_exactly(choices, later):
+    """Of all items and of fresh ones, which not every choice is among: both fade with each choice, wherever cut.
+
+    A worker that started again in between has the records that it would have had.
+    """
+    worker, alone = chooses(new(), *choices), chooses(new(), *choices)
+    again = new()
+    again.restore(merge.decode(merge.encode(worker.own(), OF), COLD, OF))
+    assert again.head.of_all.record == pytest.approx(alone.head.of_all.record, rel=1e-12)
+    assert again.head.of_fresh.record == pytest.approx(alone.head.of_fresh.record, rel=1e-12)
+
+    worker.take("idle", merge.nothing(COLD))
+    worker.merge()
+    chooses(worker, *(2 * number for number in range(later)))  # no fresh choice among them
+    assert worker.own().sums[3:RECORDS] == pytest.approx(CONFIG.memory**later * alone.own().sums[3:RECORDS], rel=1e-12)
+    assert worker.head.of_fresh.record == pytest.approx(worker.own().sums[3:RECORDS], rel=1e-12)
 
 
 @settings(deadline=None, max_examples=30)
@@ -145,7 +190,8 @@ def tell(workers: list[SharedHead], told: list[int] | None = None) -> None:
 
 
 def weights(head: MixtureHead) -> np.ndarray:
-    return np.concatenate([array.ravel() for array in arrays(head)[:10]])
+    parts = [part for mixture in (head.of_all, head.of_fresh) for part in (mixture.linear, mixture.networks)]
+    return np.concatenate([array.ravel() for part in parts for array in arrays(part)])
 
 
 def test_what_is_learned_between_two_merges_stays():
@@ -170,8 +216,9 @@ def test_large_steps_from_one_start_are_averaged():
     tell(workers)
     tell(workers)
 
-    assert np.abs(workers[0].head.linear.weights - alone.linear.weights).max() < 1e-6
-    assert np.abs(workers[0].head.network.output - alone.network.output).max() < 1e-6
+    for mine, its in ((workers[0].head.of_all, alone.of_all), (workers[0].head.of_fresh, alone.of_fresh)):
+        assert np.abs(mine.linear.weights - its.linear.weights).max() < 1e-6
+        assert np.abs(mine.networks.output - its.networks.output).max() < 1e-6
     assert workers[0].head.n_choices == 120
 
 
@@ -181,15 +228,15 @@ def test_small_steps_add_up():
     one, other, both = new(), new(), new()
     for worker in (one, other, both):
         worker.restore(history)
-    start = both.head.linear.weights
+    start = both.head.of_all.linear.weights
     chooses(one, 1001)
     chooses(other, 1002)
     chooses(both, 1001, 1002)
     one.take("other", Contribution(*(getattr(other.own(), f) - getattr(history, f) for f in FIELDS)))
     one.merge()
 
-    step = np.abs(both.head.linear.weights - start)
-    assert np.abs(one.head.linear.weights - both.head.linear.weights).max() < 0.1 * step.max()
+    step = np.abs(both.head.of_all.linear.weights - start)
+    assert np.abs(one.head.of_all.linear.weights - both.head.of_all.linear.weights).max() < 0.1 * step.max()
 
 
 @pytest.mark.parametrize(
@@ -227,7 +274,7 @@ def test_relaxing_is_shared_as_far_as_it_is_ones_own():
     assert identical(worker.head, before.decay(0.01))
     assert np.allclose(worker.own().squares, 0.01 * mine.squares)
     assert np.array_equal(worker.own().shift, mine.shift)
-    assert worker.own().sums.tolist() == pytest.approx([*(0.01 * mine.sums[:2]), *mine.sums[2:]])
+    assert worker.own().sums.tolist() == pytest.approx([*(0.01 * mine.sums[:RECORDS]), *mine.sums[RECORDS:]])
     chooses(worker, 80)
     worker.take("b", other)
     worker.merge()
@@ -251,11 +298,14 @@ def test_fading_sums_fade_once_for_each_choice():
 
     def of_others() -> list[float]:
         return [
-            worker.head.record[0] - worker.own().sums[0],
-            sum(worker.head.fresh_choices.choices) - worker.own().sums[6:].sum(),
+            *(worker.head.of_all.record + worker.head.of_fresh.record - worker.own().sums[:RECORDS]),
+            sum(worker.head.fresh_choices.choices) - worker.own().sums[CHOICES:].sum(),
         ]
 
-    expected = [gone.sums[0] * CONFIG.memory**20, gone.sums[6:].sum() * 2 ** (-20 / fresh_choices.HALF_LIFE_EVENTS)]
+    expected = [
+        *(gone.sums[:RECORDS] * CONFIG.memory**20),
+        gone.sums[CHOICES:].sum() * 2 ** (-20 / fresh_choices.HALF_LIFE_EVENTS),
+    ]
     assert of_others() == pytest.approx(expected)
     assert worker.own().sums.tolist() == pytest.approx(alone.own().sums.tolist(), rel=0.2)
     worker.take("third", merge.nothing(COLD))
@@ -341,9 +391,16 @@ def test_a_newer_version_is_named():
         merge.decode(b"\2" + data[1:], COLD, OF)
 
 
-@pytest.mark.parametrize("other", [heads.cold(CONFIG, seed=2), heads.cold(HeadConfig(hidden=4), seed=1)])
+@pytest.mark.parametrize(
+    "other",
+    [
+        heads.cold(CONFIG, seed=2),
+        heads.cold(HeadConfig(hidden=4), seed=1),
+        *(heads.cold(HeadConfig(hidden=3, networks=n), seed=1) for n in (1, 3)),
+    ],
+)
 def test_a_contribution_to_another_head_is_refused(other):
-    """Another seed or another size: distances from another beginning say nothing here."""
+    """Another seed, another size or number of networks: distances from another beginning say nothing here."""
     data = merge.encode(merge.nothing(other), merge.fingerprint(other))
     with pytest.raises(MalformedContribution, match="other features"):
         merge.decode(data, COLD, OF)

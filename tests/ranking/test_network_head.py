@@ -1,12 +1,12 @@
-"""The network head: by hand, and its step against finite differences."""
+"""The network head: one network by hand, and its step against finite differences. For several: the mixture's tests."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from stream_rec.ranking.head import log_softmax
 from stream_rec.ranking.linear_head import Step
+from stream_rec.ranking.mixture import log_softmax
 from stream_rec.ranking.network_head import LEAK, NetworkHead, cold, compute_hidden, learn, score
 
 
@@ -16,7 +16,7 @@ def network(of_items: np.ndarray, of_context: np.ndarray, output: np.ndarray, sq
     return NetworkHead(*weights, *(np.full_like(part, squares) for part in weights))
 
 
-SMALL = network([[1.0, -1.0], [2.0, 0.0]], [[0.5, 0.25]], [1.0, 10.0])
+SMALL = network([[1.0, -1.0], [2.0, 0.0]], [[0.5, 0.25]], [[1.0, 10.0]])
 """Two inputs, one context, two hidden units."""
 
 
@@ -25,14 +25,14 @@ def test_a_score_is_one_hidden_layer():
     layer = compute_hidden(SMALL, np.array([[3.0, 1.0]], np.float32), np.array([2.0], np.float32))
 
     assert layer.tolist() == [[6.0, pytest.approx(-2.5 * LEAK)]]
-    assert score(SMALL, layer).tolist() == [pytest.approx(6 - 25 * LEAK)]
+    assert score(SMALL, layer).tolist() == [[pytest.approx(6 - 25 * LEAK)]]
 
 
 def test_a_step_goes_at_adagrads_rate():
     """Slope over the root of the squares: those before, less what is forgotten of them, and this one's."""
     items, context = np.array([[3.0, 1.0], [1.0, 0.0]], np.float32), np.array([2.0], np.float32)
     layer = compute_hidden(SMALL, items, context)  # (6, -0.125) and (2, -0.025)
-    after = learn(SMALL, items, context, layer, np.array([0.5, -0.25]), Step(0.1, forgetting=2.0))
+    after = learn(SMALL, items, context, layer, np.array([[0.5, -0.25]]), Step(0.1, forgetting=2.0))
 
     def stepped(weights: list, slopes: list) -> np.ndarray:
         return np.array(weights) + 0.1 * np.array(slopes) / np.sqrt(0.5 + np.square(slopes))
@@ -40,13 +40,13 @@ def test_a_step_goes_at_adagrads_rate():
     back = np.array([[0.5, 5 * LEAK], [-0.25, -2.5 * LEAK]])  # what each sum should rise by
     np.testing.assert_allclose(after.of_items, stepped(SMALL.of_items, items.T @ back), rtol=1e-5)
     np.testing.assert_allclose(after.of_context, stepped(SMALL.of_context, [2 * back.sum(axis=0)]), rtol=1e-5)
-    np.testing.assert_allclose(after.output, stepped(SMALL.output, [2.5, -0.05625]), rtol=1e-5)
-    np.testing.assert_allclose(after.squares_of_output, 1 + np.square([2.5, -0.05625]), rtol=1e-5)
+    np.testing.assert_allclose(after.output, stepped(SMALL.output, [[2.5, -0.05625]]), rtol=1e-5)
+    np.testing.assert_allclose(after.squares_of_output, 1 + np.square([[2.5, -0.05625]]), rtol=1e-5)
 
 
 def test_the_seed_makes_the_cold_network():
     """Equal seeds, equal networks."""
-    one, same, other = (cold(5, 3, 4, seed) for seed in (1, 1, 2))
+    one, same, other = (cold(5, 3, 4, range(seed, seed + 1)) for seed in (1, 1, 2))
 
     assert (one.of_items == same.of_items).all() and (one.output == same.output).all()
     assert (one.of_items != other.of_items).any()
@@ -58,7 +58,7 @@ def test_the_seed_makes_the_cold_network():
 def test_the_step_is_the_gradient_of_the_log_likelihood():
     """For all three sets of weights: against finite differences of mean log p, where both sides of the leak occur."""
     rng = np.random.default_rng(3)
-    head = cold(4, 3, 5, seed=0)
+    head = cold(4, 3, 5, range(1))
     items, context = rng.standard_normal((6, 4)).astype(np.float32), rng.standard_normal(3).astype(np.float32)
     target = np.array([0.0, 0.5, 0.0, 0.25, 0.25, 0.0])
     names = ("of_items", "of_context", "output")
@@ -67,13 +67,13 @@ def test_the_step_is_the_gradient_of_the_log_likelihood():
     def likelihood(**changed: np.ndarray) -> float:
         w = weights | changed
         signal = items @ w["of_items"] + context @ w["of_context"]
-        return float(target @ log_softmax(np.where(signal > 0, signal, LEAK * signal) @ w["output"]))
+        return float(target @ log_softmax(np.where(signal > 0, signal, LEAK * signal) @ w["output"][0]))
 
     layer = compute_hidden(head, items, context)
     assert (layer < 0).any() and (layer > 0).any()
-    errors = target - np.exp(log_softmax(score(head, layer)))
+    errors = target - np.exp(log_softmax(score(head, layer)[0]))
     even = network(head.of_items, head.of_context, head.output, squares=1e12)  # so large that scaling is even
-    after = learn(even, items, context, layer, errors, Step(1e6))
+    after = learn(even, items, context, layer, errors[None], Step(1e6))
     for name in names:
         for place in np.ndindex(weights[name].shape):
             nudge = np.zeros_like(weights[name])
@@ -85,7 +85,7 @@ def test_the_step_is_the_gradient_of_the_log_likelihood():
 
 def test_it_learns_what_no_weight_alone_can_say():
     """Users with context 1 choose the candidate with the larger first input, the others that with the smaller."""
-    head = cold(2, 2, 12, seed=0)
+    head = cold(2, 2, 12, range(1))
     rng = np.random.default_rng(0)
     hits = []
     for _ in range(3000):
@@ -94,9 +94,9 @@ def test_it_learns_what_no_weight_alone_can_say():
         context = np.array([wants_large, 1.0], np.float32)
         chosen = int(items[:, 0].argmax() if wants_large else items[:, 0].argmin())
         layer = compute_hidden(head, items, context)
-        found = score(head, layer)
+        found = score(head, layer)[0]
         hits.append(int(found.argmax()) == chosen)
         errors = np.eye(5)[chosen] - np.exp(log_softmax(found))
-        head = learn(head, items, context, layer, errors, Step(0.05))
+        head = learn(head, items, context, layer, errors[None], Step(0.05))
 
     assert np.mean(hits[-500:]) > 0.8

@@ -66,7 +66,7 @@ def test_a_kind_of_weight_zero_teaches_nothing():
     viewed = teach(ranked, chosen(catalog, "p1"), head, config)
     both = [*chosen(catalog, "p1"), *chosen(catalog, "p2", kind=Kind.CLICK)]
 
-    assert viewed.linear is head.linear
+    assert viewed.of_all is head.of_all
     assert teach(ranked, both, head, config).n_choices == 1
 
 
@@ -78,9 +78,11 @@ def test_a_fresh_choice_teaches_the_fresh_head_among_fresh_items():
     newest = teach(ranked, chosen(catalog, "f14", "p3"), head, HEAD)
     oldest = teach(ranked, chosen(catalog, "p3", "f0"), head, HEAD)
 
-    assert newest.score_fresh(ranked.fresh_inputs).argmax() == 14
-    assert oldest.score_fresh(ranked.fresh_inputs).argmax() == 0
-    assert teach(ranked, chosen(catalog, "p3"), head, HEAD).fresh is head.fresh
+    inputs = ranked.fresh_scored.inputs
+    assert newest.score_fresh(inputs).log_p.argmax() == 14
+    assert oldest.score_fresh(inputs).log_p.argmax() == 0
+    popular = teach(ranked, chosen(catalog, "p3"), head, HEAD)
+    assert popular.of_fresh.linear is head.of_fresh.linear and popular.of_fresh.networks is head.of_fresh.networks
 
 
 def test_what_share_of_choices_is_fresh_is_learned():
@@ -98,11 +100,11 @@ def test_teaching_leaves_everything_as_it_was():
     """State in, state out: the head, what was ranked, and the catalog."""
     catalog, head = crowd(), cold(HEAD, 0)
     ranked = ranked_for(viewer("p1", "f2"), catalog, head)
-    before = contents(catalog), head.linear.weights.copy(), ranked.scored.inputs.items.copy(), ranked.best.copy()
+    before = contents(catalog), head.of_all.linear.weights.copy(), ranked.scored.inputs.items.copy(), ranked.best.copy()
     teach(ranked, chosen(catalog, "f9", "p3"), head, HEAD)
 
     assert contents(catalog) == before[0]
-    np.testing.assert_array_equal(head.linear.weights, before[1])
+    np.testing.assert_array_equal(head.of_all.linear.weights, before[1])
     np.testing.assert_array_equal(ranked.scored.inputs.items, before[2])
     np.testing.assert_array_equal(ranked.best, before[3])
 

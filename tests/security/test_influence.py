@@ -25,6 +25,7 @@ from stream_rec.embedding.text import canonical_text
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.logs.log import read_events, read_items
 from stream_rec.pipeline import Pipeline
+from stream_rec.ranking.mixture import Mixture
 
 pytestmark = pytest.mark.slow
 
@@ -94,12 +95,17 @@ def shown(pipeline: Pipeline, ranked) -> list[str]:
     return [item.item_id for item in pipeline.recommender.items(ranked, "", PLAIN)]
 
 
+def mixtures(pipeline: Pipeline) -> tuple[Mixture, Mixture]:
+    return pipeline.recommender.head.of_all, pipeline.recommender.head.of_fresh
+
+
 def assert_same_for_everybody(one: Pipeline, other: Pipeline) -> None:
     """Assert that all that is shared between users is the same to the last bit."""
     assert one.items == other.items
-    np.testing.assert_array_equal(one.recommender.head.linear.weights, other.recommender.head.linear.weights)
-    np.testing.assert_array_equal(one.recommender.head.network.of_items, other.recommender.head.network.of_items)
-    np.testing.assert_array_equal(one.recommender.head.fresh.weights, other.recommender.head.fresh.weights)
+    for mine, its in zip(mixtures(one), mixtures(other)):
+        np.testing.assert_array_equal(mine.linear.weights, its.linear.weights)
+        np.testing.assert_array_equal(mine.networks.of_items, its.networks.of_items)
+        assert mine.record == its.record
     np.testing.assert_array_equal(one.catalog.factors.vectors, other.catalog.factors.vectors)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
@@ -162,3 +163,23 @@ def test_what_does_not_fit_is_left_out(caplog, value):
 
     assert ann.shared.head.n_choices == 1
     assert ("ignored_contribution at=head-weights[0]@1 key=b'bob'" in caplog.text) == (value is not None)
+
+
+def test_what_a_head_of_before_had_learned_is_left_out_and_relearned(caplog):
+    """After an update the topic holds contributions to a head with other features: also of the worker itself."""
+    topic = Topic()
+    of_before = (Path(__file__).parents[1] / "data" / "golden" / "contribution-1.bin").read_bytes()
+    for offset, key in enumerate((b"ann", b"bob")):
+        topic.records.append(
+            SimpleNamespace(topic="head-weights", partition=0, offset=offset, key=key, value=of_before)
+        )
+    with caplog.at_level(logging.WARNING):
+        ann = Member(topic, "ann").begin()
+
+    assert ann.shared.head.n_choices == 0
+    for offset, key in enumerate(("ann", "bob")):
+        assert f"ignored_contribution at=head-weights[0]@{offset} key=b'{key}'" in caplog.text
+    assert caplog.text.count("of a head with other features, sizes or seed") == 2
+    chooses(ann.shared, 1)
+    ann.go_on()
+    assert merge.decode(topic.records[-1].value, *cold()).n_choices == 1

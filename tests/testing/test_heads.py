@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from stream_rec.ranking.features import INPUTS, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
-from stream_rec.ranking.head import HeadConfig, Scored, log_softmax
+from stream_rec.ranking.head import HeadConfig
+from stream_rec.ranking.mixture import Scored, log_softmax
 from stream_rec.testing.heads import HeadContract, LearnerContract
 
 
@@ -29,9 +30,9 @@ class Softmax(Struct, frozen=True):
         """Return the log-probabilities."""
         return scored(inputs, log_softmax(inputs.items @ self.weights))
 
-    def score_fresh(self, inputs: Inputs) -> np.ndarray:
+    def score_fresh(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities among fresh items."""
-        return log_softmax(inputs.items @ self.fresh)
+        return scored(inputs, log_softmax(inputs.items @ self.fresh))
 
     def contributions(self, scored: Scored, indices: np.ndarray) -> np.ndarray:
         """Return each input times its weight."""
@@ -42,9 +43,9 @@ class Softmax(Struct, frozen=True):
         gained = self.weights + step(scored.inputs, scored.log_p, chosen)
         return replace(self, weights=gained, n_choices=self.n_choices + 1)
 
-    def learn_fresh(self, inputs: Inputs, chosen: np.ndarray, config: HeadConfig) -> Softmax:
+    def learn_fresh(self, scored: Scored, chosen: np.ndarray, config: HeadConfig) -> Softmax:
         """Take one of the other weights."""
-        return replace(self, fresh=self.fresh + step(inputs, self.score_fresh(inputs), chosen))
+        return replace(self, fresh=self.fresh + step(scored.inputs, scored.log_p, chosen))
 
     def count_fresh(self, counts: FreshChoices) -> Softmax:
         """Keep the counts."""
@@ -57,7 +58,7 @@ class Softmax(Struct, frozen=True):
 
 def scored(inputs: Inputs, log_p: np.ndarray) -> Scored:
     """Return what a head without experts says."""
-    return Scored(inputs, log_p, log_p, log_p, np.zeros((len(log_p), 0)))
+    return Scored(inputs, log_p, log_p[None, :], np.zeros((len(log_p), 0)))
 
 
 def step(inputs: Inputs, log_p: np.ndarray, chosen: np.ndarray) -> np.ndarray:
@@ -184,7 +185,7 @@ class Unexplained(Softmax):
 class Stale(Softmax):
     """Learns nothing of fresh items."""
 
-    def learn_fresh(self, inputs, chosen, config):
+    def learn_fresh(self, scored, chosen, config):
         return self
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.events.interaction import Kind
 from stream_rec.user import state as user_state
-from stream_rec.user.history import read_history
+from stream_rec.user.history import BREAK_MS, read_history
 from stream_rec.user.state import COLD, WEEK_MS
 from tests.user.histories import arrivals, event_sets, folded, happened
 
@@ -62,12 +64,86 @@ def test_a_group_is_what_shares_a_time(times, size):
     assert read_history(folded(arrivals(events)), ROWS.get, recent_items=10).group_size == size
 
 
+@pytest.mark.parametrize(
+    ("times", "length"),
+    [
+        ([0], 1),
+        ([0, 1, 2], 3),
+        ([0, BREAK_MS - 1], 2),
+        ([0, BREAK_MS], 1),
+        ([0, BREAK_MS, BREAK_MS + 1], 2),
+        ([0, BREAK_MS - 1, 2 * BREAK_MS - 2], 3),
+        ([0, 1, 5 * BREAK_MS, 5 * BREAK_MS], 2),
+        ([5 * BREAK_MS, 5 * BREAK_MS + 1, 0], 2),
+        ([0, BREAK_MS, BREAK_MS // 2], 3),
+    ],
+)
+def test_half_an_hour_without_events_ends_a_visit(times, length):
+    """Between two events, not since the first; a late event may lie before the pause, or within it."""
+    events = [happened(at, "a", event_id=f"e{number}") for number, at in enumerate(times)]
+
+    assert read_history(folded(arrivals(events)), ROWS.get, recent_items=10).visit_length == length
+
+
+def test_a_visit_is_as_long_as_the_recent_events_reach():
+    """16 of them, whatever came before."""
+    state = folded(arrivals([happened(at, "a") for at in range(40)]))
+
+    assert read_history(state, ROWS.get, recent_items=10).visit_length == 16
+
+
+def test_the_last_kind_is_the_newest_events():
+    """In event time: what comes late is not the last."""
+    state = folded(arrivals([happened(5, "a", Kind.PURCHASE), happened(2, "b", Kind.CLICK)]))
+    found = read_history(state, ROWS.get, recent_items=10)
+
+    assert found.last_kind is Kind.PURCHASE
+
+
+@pytest.mark.parametrize(
+    ("items", "is_repeat"),
+    [("a", False), ("ab", False), ("aa", True), ("aba", True), ("aab", False), ("a?", False), ("??", False)],
+)
+def test_the_last_is_a_repeat_where_its_item_came_before(items, is_repeat):
+    """However long before, as far as the weekly counts reach; of items that the catalog knows."""
+    events = [happened(number * WEEK_MS, item) for number, item in enumerate(items)]
+
+    assert read_history(folded(arrivals(events)), ROWS.get, recent_items=10).last_is_repeat == is_repeat
+
+
+def test_that_the_last_is_a_repeat_does_not_depend_on_what_came_first():
+    """An event that comes late was before it all the same; that the same event came twice makes no repeat."""
+    events = [happened(1, "a"), happened(2, "b"), happened(9, "a")]
+    in_order, late = folded(arrivals(events)), folded(arrivals(events[::-1]))
+    twice = folded(arrivals([happened(1, "a", event_id="e"), happened(1, "a", event_id="e")]))
+
+    assert [state.newest.again for state in (in_order, late)] == [True, False]  # why it is not this that counts
+    assert read_history(in_order, ROWS.get, recent_items=10).last_is_repeat
+    assert read_history(late, ROWS.get, recent_items=10).last_is_repeat
+    assert not read_history(twice, ROWS.get, recent_items=10).last_is_repeat
+
+
+@settings(max_examples=100, deadline=None)
+@given(events=event_sets(), data=st.data())
+def test_any_order_of_arrival_gives_the_same_past(events, data):
+    """All that lists are made of is a function of the set of events."""
+    rows = {f"i{item}": 100 - item for item in range(9)}
+    one, other = (
+        read_history(folded(arrivals(each)), rows.get, recent_items=10)
+        for each in (events, data.draw(st.permutations(events)))
+    )
+
+    for name in ("last_ms", "last_kind", "last_is_repeat", "visit_length", "group_size", "n_events", "n_counted"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
 def test_a_cold_user_has_no_past():
     """Empty arrays of the right types; nothing divides by zero."""
     nothing = read_history(COLD, ROWS.get, recent_items=10)
 
     assert (nothing.recent, nothing.last_ms) == ([], None)
     assert (nothing.n_events, nothing.n_repeats, nothing.group_size) == (0, 0, 0.0)
+    assert (nothing.last_kind, nothing.last_is_repeat, nothing.visit_length) == (None, False, 0)
     assert nothing.recent_rows.dtype == nothing.own_rows.dtype == int
     assert [len(a) for a in (nothing.recent_rows, nothing.own_rows, nothing.own_counts, nothing.own_last_ms)] == [0] * 4
 
@@ -104,6 +180,15 @@ def test_a_past_is_what_the_entries_say(events, known, n):
     assert found.own_first_ms.tolist() == [of[0].last_ms for of in of_item.values()]
     assert found.own_last_ms.tolist() == [max(one.last_ms for one in of) for of in of_item.values()]
     assert found.n_counted == found.own_counts.sum()
+
+    last = max(state.recent_events, key=lambda entry: entry.order, default=None)
+    assert found.last_kind == (last and last.kind)
+    had = [sum(sum(one.counts) for one in of) for item_id, of in of_item.items() if last and item_id == last.item_id]
+    assert found.last_is_repeat == (had > [1])
+    assert found.visit_length == sum(
+        all(b - a < BREAK_MS for a, b in pairwise([e.timestamp_ms for e in state.recent_events[n:]]))
+        for n in range(len(state.recent_events))
+    )
 
     newest = {entry.item_id: entry for entry in state.recent_events if entry.item_id in rows}
     recent = sorted(newest.values(), key=lambda entry: entry.order, reverse=True)[:n]

@@ -69,7 +69,7 @@ def test_what_was_shown_often_is_explored_less():
 
 def test_fresh_slots_stand_at_the_end_when_they_pay():
     """The best fresh items, as the head of fresh items ranks them: here the newest first. They are certain."""
-    head = msgspec.structs.replace(preferring(popularity=9), fresh=preferring(age_6h=1).linear)
+    head = msgspec.structs.replace(preferring(popularity=9), of_fresh=preferring(age_6h=1).of_fresh)
     config = msgspec.structs.replace(PLAIN, n=10, fresh_worth=3)
     items = made(COLD, crowd(), config, giving_fresh_slots(head))
     m = sum(item.item_id.startswith("f") for item in items)

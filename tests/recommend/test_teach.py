@@ -54,7 +54,7 @@ def test_a_choice_that_was_no_candidate_teaches_nothing():
 
     mixed = teach(ranked, chosen(catalog, "first", "x1", "last"), head, HEAD)
     alone = teach(ranked, chosen(catalog, "x1"), head, HEAD)
-    np.testing.assert_array_equal(mixed.linear.weights, alone.linear.weights)
+    np.testing.assert_array_equal(mixed.of_all.linear.weights, alone.of_all.linear.weights)
     assert mixed.n_choices == 1
 
 
@@ -117,5 +117,5 @@ def test_what_was_ranked_is_good_after_the_next_user():
     ranked_for(viewer("p9"), catalog, head, workspace=workspace)
     late = teach(ranked, chosen(catalog, "f9"), head, HEAD)
 
-    np.testing.assert_array_equal(late.linear.weights, expected.linear.weights)
-    np.testing.assert_array_equal(late.network.of_items, expected.network.of_items)
+    np.testing.assert_array_equal(late.of_all.linear.weights, expected.of_all.linear.weights)
+    np.testing.assert_array_equal(late.of_all.networks.of_items, expected.of_all.networks.of_items)

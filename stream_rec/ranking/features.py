@@ -23,7 +23,7 @@ from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.candidates import Candidates
 from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, WIDE
-from stream_rec.user.history import BREAK_MS, History
+from stream_rec.user.history import SESSION_BREAK_MS, History
 
 DAY_MS = 24 * HOUR_MS
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -143,7 +143,7 @@ def _context(history: History, catalog: Catalog, now_ms: int) -> NDArray[np.floa
     knowledge = catalog.knowledge
     usual = (knowledge.n_repeats + 1) / (knowledge.n_events + 5)
     idle_s = max(0, now_ms - history.last_ms) / 1000 if history.last_ms is not None else None
-    goes_on = idle_s is not None and idle_s < BREAK_MS / 1000
+    goes_on = idle_s is not None and idle_s < SESSION_BREAK_MS / 1000
     step = bisect_right(IDLE_S, idle_s) if idle_s is not None else len(IDLE_S) + 1
     return np.array(
         [
@@ -155,7 +155,7 @@ def _context(history: History, catalog: Catalog, now_ms: int) -> NDArray[np.floa
             math.log1p(history.n_events / max(history.group_size, 1.0)) / 4,
             math.log1p(history.group_size) / 4,
             *_one_of(len(Kind), history.last_kind),
-            math.log1p(history.visit_length) / 3 if goes_on else 0.0,
+            math.log1p(history.session_length) / 3 if goes_on else 0.0,
             float(history.last_is_repeat),
             *_one_of(len(IDLE_S) + 2, step),
         ],

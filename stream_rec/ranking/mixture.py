@@ -27,6 +27,7 @@ from stream_rec.ranking.linear_head import LinearHead, Step
 from stream_rec.ranking.network_head import NetworkHead
 
 TRUST = 0.1
+"""How much of a lead in nats counts. All of it, and soon only one expert is heard."""
 LEAST = 1e-30
 """Below it an expert's float32 may have lost what its logarithm still says."""
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from stream_rec.events.interaction import Kind
 from stream_rec.user.state import Entry, UserState, WeeklyCount
 
-BREAK_MS = 1_800_000
-"""A pause that ends a visit: half an hour, as web analytics have it."""
+SESSION_BREAK_MS = 1_800_000
+"""A pause that ends a session: half an hour, as web analytics have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class History:
     """Of the newest event."""
     last_is_repeat: bool
     """Whether the user had its item before, as far as the weekly counts reach: a fact, as ``Entry.again`` is not."""
-    visit_length: int
-    """How many of the newest events follow each other by less than ``BREAK_MS``, the newest included."""
+    session_length: int
+    """How many of the newest events follow each other by less than ``SESSION_BREAK_MS``, the newest included."""
     group_size: float
     """How many events share a time, on average over the recent events: the lines of an order, or 1."""
     weekly_counts: Sequence[WeeklyCount] = ()
@@ -115,20 +115,20 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
         last_ms=newest.timestamp_ms if newest else None,
         last_kind=Kind(newest.kind) if newest else None,
         last_is_repeat=row is not None and counts.get(row, 0) > 1,
-        visit_length=_visit_length(times),
+        session_length=_session_length(times),
         group_size=len(times) / max(1, len(set(times))),
         weekly_counts=state.weekly_counts,
     )
 
 
-def _visit_length(times: list[int]) -> int:
-    """Return how many events the last visit has so far.
+def _session_length(times: list[int]) -> int:
+    """Return how many events the last session has so far.
 
     Args:
         times: Of the events, in ms, ascending.
     """
     for n, (later_ms, time_ms) in enumerate(pairwise(reversed(times)), 1):
-        if later_ms - time_ms >= BREAK_MS:
+        if later_ms - time_ms >= SESSION_BREAK_MS:
             return n
     return len(times)
 

@@ -32,7 +32,7 @@ from stream_rec.ranking.features import (
     NAMES,
     N,
 )
-from stream_rec.user.history import BREAK_MS
+from stream_rec.user.history import SESSION_BREAK_MS
 from stream_rec.user.state import COLD, UserConfig, UserState
 from tests.catalog.stock import embedded, stocked, taught
 from tests.catalog.whitened import whitened
@@ -302,7 +302,7 @@ def test_the_length_of_history_is_one_of_four(n_events, length):
 def context_of(user: UserState, catalog: Catalog, now_ms: int = NOW_MS) -> dict[str, list[float]]:
     """Return what is known of a user, by name."""
     _, _, made = seen(user, catalog, now_ms)
-    sizes = {"history": 4, "amounts": 6, "last_kind": 3, "visit": 1, "repeat": 1, "idle": 7}
+    sizes = {"history": 4, "amounts": 6, "last_kind": 3, "session": 1, "repeat": 1, "idle": 7}
     parts = np.split(made.context, np.cumsum(list(sizes.values())))
     assert len(parts[-1]) == 0 and len(made.context) == CONTEXT
     return {name: part.tolist() for name, part in zip(sizes, parts)}
@@ -319,7 +319,7 @@ def test_the_context_is_the_user():
         [np.log(5) / 5, 1, (1 + 2 * 0.5) / (4 + 2), np.log(2) / 15, np.log(3) / 4, np.log(3) / 4], rel=1e-5
     )
     assert (found["last_kind"], found["repeat"]) == ([1, 0, 0], [0])
-    assert found["visit"] == pytest.approx([np.log(5) / 3])
+    assert found["session"] == pytest.approx([np.log(5) / 3])
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -339,13 +339,13 @@ def test_the_context_says_whether_the_last_event_was_a_repeat():
     assert context_of(viewer((9000, "a"), (5000, "a"), (1000, "b")), catalog)["repeat"] == [0]
 
 
-def test_a_visit_that_is_over_has_no_length():
+def test_a_session_that_is_over_has_no_length():
     """Where the user comes back after half an hour nothing goes on; events later than now are as if they were now."""
     catalog, user = stocked("a", "b", "c"), viewer((2000, "a"), (1000, "b"), (0, "c"))
 
-    assert context_of(user, catalog, NOW_MS + BREAK_MS - 1)["visit"] == pytest.approx([np.log(4) / 3])
-    assert context_of(user, catalog, NOW_MS + BREAK_MS)["visit"] == [0]
-    assert context_of(user, catalog, NOW_MS - DAY_MS)["visit"] == pytest.approx([np.log(4) / 3])
+    assert context_of(user, catalog, NOW_MS + SESSION_BREAK_MS - 1)["session"] == pytest.approx([np.log(4) / 3])
+    assert context_of(user, catalog, NOW_MS + SESSION_BREAK_MS)["session"] == [0]
+    assert context_of(user, catalog, NOW_MS - DAY_MS)["session"] == pytest.approx([np.log(4) / 3])
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ def test_a_context_of_nobody_is_finite():
     assert made.items.shape == (0, INPUTS)
     assert np.isfinite(made.context).all()
     assert (found["history"], found["idle"]) == ([1, 0, 0, 0], [0, 0, 0, 0, 0, 0, 1])
-    assert [found[name] for name in ("last_kind", "visit", "repeat")] == [[0, 0, 0], [0], [0]]
+    assert [found[name] for name in ("last_kind", "session", "repeat")] == [[0, 0, 0], [0], [0]]
 
 
 @settings(max_examples=100, deadline=None)

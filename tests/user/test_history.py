@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stream_rec.events.interaction import Kind
 from stream_rec.user import state as user_state
-from stream_rec.user.history import BREAK_MS, read_history
+from stream_rec.user.history import SESSION_BREAK_MS, read_history
 from stream_rec.user.state import COLD, WEEK_MS
 from tests.user.histories import arrivals, event_sets, folded, happened
 
@@ -69,27 +69,27 @@ def test_a_group_is_what_shares_a_time(times, size):
     [
         ([0], 1),
         ([0, 1, 2], 3),
-        ([0, BREAK_MS - 1], 2),
-        ([0, BREAK_MS], 1),
-        ([0, BREAK_MS, BREAK_MS + 1], 2),
-        ([0, BREAK_MS - 1, 2 * BREAK_MS - 2], 3),
-        ([0, 1, 5 * BREAK_MS, 5 * BREAK_MS], 2),
-        ([5 * BREAK_MS, 5 * BREAK_MS + 1, 0], 2),
-        ([0, BREAK_MS, BREAK_MS // 2], 3),
+        ([0, SESSION_BREAK_MS - 1], 2),
+        ([0, SESSION_BREAK_MS], 1),
+        ([0, SESSION_BREAK_MS, SESSION_BREAK_MS + 1], 2),
+        ([0, SESSION_BREAK_MS - 1, 2 * SESSION_BREAK_MS - 2], 3),
+        ([0, 1, 5 * SESSION_BREAK_MS, 5 * SESSION_BREAK_MS], 2),
+        ([5 * SESSION_BREAK_MS, 5 * SESSION_BREAK_MS + 1, 0], 2),
+        ([0, SESSION_BREAK_MS, SESSION_BREAK_MS // 2], 3),
     ],
 )
-def test_half_an_hour_without_events_ends_a_visit(times, length):
+def test_half_an_hour_without_events_ends_a_session(times, length):
     """Between two events, not since the first; a late event may lie before the pause, or within it."""
     events = [happened(at, "a", event_id=f"e{number}") for number, at in enumerate(times)]
 
-    assert read_history(folded(arrivals(events)), ROWS.get, recent_items=10).visit_length == length
+    assert read_history(folded(arrivals(events)), ROWS.get, recent_items=10).session_length == length
 
 
-def test_a_visit_is_as_long_as_the_recent_events_reach():
+def test_a_session_is_as_long_as_the_recent_events_reach():
     """16 of them, whatever came before."""
     state = folded(arrivals([happened(at, "a") for at in range(40)]))
 
-    assert read_history(state, ROWS.get, recent_items=10).visit_length == 16
+    assert read_history(state, ROWS.get, recent_items=10).session_length == 16
 
 
 def test_the_last_kind_is_the_newest_events():
@@ -133,7 +133,7 @@ def test_any_order_of_arrival_gives_the_same_past(events, data):
         for each in (events, data.draw(st.permutations(events)))
     )
 
-    for name in ("last_ms", "last_kind", "last_is_repeat", "visit_length", "group_size", "n_events", "n_counted"):
+    for name in ("last_ms", "last_kind", "last_is_repeat", "session_length", "group_size", "n_events", "n_counted"):
         assert getattr(one, name) == getattr(other, name), name
 
 
@@ -143,7 +143,7 @@ def test_a_cold_user_has_no_past():
 
     assert (nothing.recent, nothing.last_ms) == ([], None)
     assert (nothing.n_events, nothing.n_repeats, nothing.group_size) == (0, 0, 0.0)
-    assert (nothing.last_kind, nothing.last_is_repeat, nothing.visit_length) == (None, False, 0)
+    assert (nothing.last_kind, nothing.last_is_repeat, nothing.session_length) == (None, False, 0)
     assert nothing.recent_rows.dtype == nothing.own_rows.dtype == int
     assert [len(a) for a in (nothing.recent_rows, nothing.own_rows, nothing.own_counts, nothing.own_last_ms)] == [0] * 4
 
@@ -185,8 +185,8 @@ def test_a_past_is_what_the_entries_say(events, known, n):
     assert found.last_kind == (last and last.kind)
     had = [sum(sum(one.counts) for one in of) for item_id, of in of_item.items() if last and item_id == last.item_id]
     assert found.last_is_repeat == (had > [1])
-    assert found.visit_length == sum(
-        all(b - a < BREAK_MS for a, b in pairwise([e.timestamp_ms for e in state.recent_events[n:]]))
+    assert found.session_length == sum(
+        all(b - a < SESSION_BREAK_MS for a, b in pairwise([e.timestamp_ms for e in state.recent_events[n:]]))
         for n in range(len(state.recent_events))
     )
 

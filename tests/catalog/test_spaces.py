@@ -160,15 +160,17 @@ def test_a_second_space_is_lost_and_comes_back():
 
 def test_what_an_encoder_lost_while_another_was_in_use_stays_lost():
     """Both take over in turn before anybody asks: the vector that the first one had of an item is gone."""
-    spaces = holding(np.eye(3)[:2])
+    spaces = holding(np.eye(4)[:3])
+    spaces.ensure_capacity(4)
     spaces.put(0, embedded([1, 1], NEW))
     assert spaces.vectors()[0, 0].any()
-    spaces.put(1, embedded([1, -1], NEW))  # takes over
-    spaces.put(1, embedded([0, 1, 0]))
-    spaces.put(2, embedded([0, 0, 1]))  # is back
+    spaces.put(1, embedded([1, -1], NEW))
+    assert spaces.put(3, embedded([1, 0], NEW))
+    spaces.put(1, embedded(np.eye(4)[1]))
+    assert spaces.put(3, embedded(np.eye(4)[3]))
 
     assert spaces.identities == (OLD,)
-    assert spaces.vectors()[:3, 0].any(axis=1).tolist() == [False, True, True]
+    assert spaces.vectors()[:4, 0].any(axis=1).tolist() == [False, True, True, True]
 
 
 def test_a_deleted_item_is_zero_and_nobodys_neighbour():
@@ -208,6 +210,7 @@ def test_a_refused_embedding_changes_nothing():
     for bad in (embedded([1, 1, 1], second=[1, 1]), embedded([1, 1], second=[1, 1, 1])):
         with pytest.raises(DimensionMismatch, match=r"2 numbers, its others have 3"):
             spaces.put(0, bad)
+    assert spaces.find(0).tolist() == [1, 0, 0]
     np.testing.assert_array_equal(spaces.vectors(), before)
 
 

@@ -114,6 +114,9 @@ def test_fresh_items_have_experts_of_their_own():
     assert both.of_fresh.linear is fresh.of_fresh.linear and both.of_fresh.networks is fresh.of_fresh.networks
     assert both.of_fresh.record == pytest.approx([CONFIG.memory * each for each in fresh.of_fresh.record])
     assert np.exp(both.score_fresh(inputs).log_p).sum() == pytest.approx(1, abs=1e-6)
+    again = both.learn_fresh(both.score_fresh(inputs), chosen(3), CONFIG)
+    gained = np.array(both.of_fresh.record) + both.score_fresh(inputs).experts[:, 3]
+    assert again.of_fresh.record == pytest.approx(gained, abs=1e-9)  # a second fading would be against the clock
 
 
 def test_contributions_are_weight_times_input_over_the_average():

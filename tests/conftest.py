@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
+from hypothesis import settings
 
 from stream_rec.cli.cpu import name_cpu
 from stream_rec.testing.broker import kafka_broker
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored, in the commands that tests start too
 name_cpu(os.environ)  # tests load what commands have compiled, and the other way round
+
+settings.register_profile("any machine", deadline=None)  # a time limit would say how busy the machine is
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

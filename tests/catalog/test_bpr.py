@@ -32,6 +32,9 @@ def had(*rows: int, counts: list[int] | None = None, last_ms: list[int] | None =
         n_events=len(rows),
         n_counted=len(rows),
         last_ms=0,
+        last_kind=None,
+        last_is_repeat=False,
+        session_length=0,
         group_size=1.0,
     )
 

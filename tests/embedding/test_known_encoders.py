@@ -106,4 +106,4 @@ def test_an_empty_model_is_refused_at_start(tmp_path):
         (folder / name).touch()
 
     with pytest.raises(EncoderUnavailable, match="delete it"):
-        build_one(EmbedderSettings(models_dir=str(tmp_path)))
+        build_one(EmbedderSettings(encoder="e5-small", models_dir=str(tmp_path)))

@@ -14,8 +14,6 @@ from stream_rec.catalog.embeddings import Space
 
 K = 50
 """Neighbours kept for each item."""
-
-
 MOST_INTRODUCED = 64
 """Items whose vectors change at once; of more, the lists are forgotten: looking through all of them takes longer."""
 

@@ -23,9 +23,9 @@ import tokenizers
 from numpy.typing import NDArray
 
 from stream_rec.embedding.model_files import TOKENIZER, WEIGHTS, WEIGHTS_PATHS, find_files, find_weights
-from stream_rec.embedding.onnx_models import OnnxModel, Reading, choose, name_revision, read_as
+from stream_rec.embedding.onnx_models import OnnxModel, Reading, name_revision, read_as
 from stream_rec.embedding.pooling import find_pooling, read_json
-from stream_rec.embedding.settings import AUTO, EmbedderSettings
+from stream_rec.embedding.settings import AUTO, EmbedderSettings, choose
 from stream_rec.errors import EncoderUnavailable
 
 TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")

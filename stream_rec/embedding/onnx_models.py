@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from stream_rec.embedding.settings import AUTO, EmbedderSettings
+from stream_rec.embedding.settings import EmbedderSettings, choose
 
 QUERY = "query: "
 """What the E5 models were trained with. Their card wants it before both texts where two texts of one kind are compared,
@@ -151,8 +151,3 @@ def name_revision(reading: Reading, revision: str) -> str:
     """Return the weights' revision with all else that the vectors of passages depend on."""
     prefix = reading.passage_prefix and hashlib.blake2b(reading.passage_prefix.encode(), digest_size=4).hexdigest()
     return "-".join(filter(None, (revision, reading.pooling, str(reading.max_tokens), prefix)))
-
-
-def choose(wanted: str, otherwise: str) -> str:
-    """Return what a setting asks for, ``otherwise`` where it leaves that to the model."""
-    return otherwise if wanted == AUTO else wanted

@@ -44,3 +44,8 @@ class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Its mirror of embeddings lies in data_dir/instance_id. Losing it costs time, not data."""
     instance_id: Name = "embedder-1"
     """Stable name of this process among the embedders; no two live ones may share it."""
+
+
+def choose(wanted: str, otherwise: str) -> str:
+    """Return what a setting asks for, ``otherwise`` where it leaves that to the model."""
+    return otherwise if wanted == AUTO else wanted

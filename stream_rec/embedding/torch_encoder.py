@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from stream_rec.embedding.batching import token_batches
 from stream_rec.embedding.pooling import find_pooling
-from stream_rec.embedding.settings import AUTO, EmbedderSettings
+from stream_rec.embedding.settings import AUTO, EmbedderSettings, choose
 from stream_rec.errors import EncoderUnavailable
 
 log = logging.getLogger(__name__)
@@ -58,14 +58,14 @@ class TorchEncoder:
         """
         self.device = _device(settings.device)
         self._dtype = _dtype(settings.dtype, self.device)
-        self._pooling = settings.pooling if settings.pooling != "auto" else find_pooling(folder)
+        self._pooling = find_pooling(folder) if settings.pooling == AUTO else settings.pooling
         self._tokenizer, self._model = _load(folder, self._dtype, self.device)
         pad_ids = (self._tokenizer.pad_token_id, self._tokenizer.eos_token_id, 0)
         self._pad_id = next(i for i in pad_ids if i is not None)
         self._max_tokens = _max_tokens(settings.max_tokens, self._tokenizer, self._model)
         self._token_budget = settings.token_budget
-        self._passage_prefix = "" if settings.passage_prefix == AUTO else settings.passage_prefix
-        self._query_prefix = "" if settings.query_prefix == AUTO else settings.query_prefix
+        self._passage_prefix = choose(settings.passage_prefix, "")
+        self._query_prefix = choose(settings.query_prefix, "")
         self.tokens_encoded = 0
         self.name = name
         prefix = self._passage_prefix and hashlib.blake2b(self._passage_prefix.encode(), digest_size=4).hexdigest()

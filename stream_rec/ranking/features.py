@@ -56,10 +56,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 NAMES = tuple(name for names in GROUPS.values() for name in names)
 N = len(NAMES)
 GROUP_OF = np.repeat(np.arange(len(GROUPS)), [len(names) for names in GROUPS.values()])
-NOT_AMOUNTS = {"unseen", "few_events", "own", "own_place", "conversion"}
-LOGGED = np.array(
-    [column for column, name in enumerate(NAMES) if name not in NOT_AMOUNTS and not name.startswith("text")]
-)
+NOT_AMOUNTS = {"unseen", "few_events", "own", "own_place", "conversion", *GROUPS["similar"]}
+LOGGED = np.array([column for column, name in enumerate(NAMES) if name not in NOT_AMOUNTS])
 INPUTS = N + len(LOGGED)
 """Features and logarithms together: what a head sees of a candidate."""
 INPUT_NAMES = (*NAMES, *(f"log_{NAMES[column]}" for column in LOGGED))

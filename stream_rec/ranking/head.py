@@ -6,7 +6,7 @@ are found differs from how the rest is, and in one ranking with the rest they se
 Example:
     Three candidates, the last of which the user had before. Ten times that one is chosen:
 
-    >>> from stream_rec.ranking.features import INPUT_NAMES
+    >>> from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, INPUTS
     >>> items = np.zeros((3, INPUTS), dtype=np.float32)
     >>> items[2, INPUT_NAMES.index("own")] = 1.0
     >>> inputs = Inputs(items, context=np.zeros(CONTEXT, dtype=np.float32), history=1)
@@ -29,13 +29,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.ranking import linear_head, mixture
-from stream_rec.ranking.features import CONTEXT, INPUTS, Inputs
+from stream_rec.ranking.features import Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.linear_head import Step
 from stream_rec.ranking.mixture import Mixture, Rates, Scored
 from stream_rec.ranking.policy import HeadConfig
-
-__all__ = ["CONTEXT", "INPUTS"]  # the example's
 
 
 class Head(Protocol):

@@ -36,6 +36,11 @@ class SimilarItems:
         self._similarities = grow(self._similarities, len(vectors))
         self._n = grow(self._n, len(vectors), fill=-1)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no item has a vector."""
+        return self._space is None
+
     def of(self, row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the nearest rows and their similarities, best first; both empty where the item has no vector."""
         rows, similarities, n = self.lists(np.array([row]))

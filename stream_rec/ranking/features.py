@@ -254,6 +254,7 @@ def _of_sources(
         last_row: Of the user's last item, -1 where there is none.
         vectors: (>= n, spaces, c) by row, and ``last`` and ``taste``: (spaces, c) as of ``Candidates``.
     """
+    in_use = [space for space in range(len(taste)) if last[space].any() or taste[space].any()]
     for index in range(len(rows)):
         row = rows[index]
         popular = np.sqrt(1.0 + total_before[row] + total[row])
@@ -269,7 +270,7 @@ def _of_sources(
         items[index, _STAN] = values[index, STAN]
         items[index, _STAN_AFTER] = values[index, AFTER]
         if last_row >= 0:
-            for space in range(last.shape[0]):
+            for space in in_use:
                 near_last, near_taste = np.float32(0.0), np.float32(0.0)
                 for d in range(last.shape[1]):
                     near_last += vectors[row, space, d] * last[space, d]

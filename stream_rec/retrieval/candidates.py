@@ -79,7 +79,8 @@ def retrieve(history: History, catalog: Catalog, workspace: Workspace, *, own_sl
         add_successors(scratch, history.recent_rows, knowledge.successors)
         add_neighbours(scratch, workspace.meeting, history.recent_rows, knowledge.neighbour_index, own_slot, now_ms)
         for space, similar in enumerate(catalog.spaces.similar()):
-            add_similar(scratch, history.recent_rows, similar, space)
+            if not similar.is_empty:
+                add_similar(scratch, history.recent_rows, similar, space)
         scratch.choose_best(BEST, is_listed)
         scratch.choose(find_repeats(history, now_ms), REPEAT, is_listed)
         scratch.choose(find_fresh_by_text(catalog, taste, last), FRESH, is_listed)

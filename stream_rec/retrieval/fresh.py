@@ -32,14 +32,15 @@ def find_fresh_by_text(catalog: Catalog, taste: NDArray[np.float32], last: NDArr
     pool = catalog.fresh.rows()
     if not len(pool) or not catalog.spaces.n_items:
         return _NO_ROWS
-    vectors, leading = catalog.spaces.vectors(), catalog.spaces.leading()
-    is_unseen = catalog.knowledge.first_ms[pool] == 0.0
-    found = [
-        _nearest(rows, vectors, leading, wanted, ROUGHLY, k)
-        for rows in (pool[is_unseen], pool[~is_unseen])
-        for wanted, k in ((taste, NEAR_TASTE), (last, NEAR_LAST))
-    ]
-    return np.concatenate(found)
+    return _nearest(
+        pool,
+        catalog.knowledge.first_ms,
+        catalog.spaces.vectors(),
+        catalog.spaces.leading(),
+        np.stack((taste, last)),
+        np.array((NEAR_TASTE, NEAR_LAST)),
+        ROUGHLY,
+    )
 
 
 def find_rising(catalog: Catalog) -> NDArray[np.int64]:
@@ -58,40 +59,57 @@ def find_newcomers(catalog: Catalog) -> NDArray[np.int64]:
 @kernel(fastmath=True)
 def _nearest(
     pool: NDArray[np.int64],
+    first_ms: NDArray[np.float64],
     vectors: NDArray[np.float32],
     leading: NDArray[np.float32],
     wanted: NDArray[np.float32],
+    n_near: NDArray[np.int64],
     roughly: int,
-    k: int,
 ) -> NDArray[np.int64]:
-    """Return the ``k`` rows of ``pool``, (f,), nearest to a vector among the ``roughly`` nearest, the nearest first.
+    """Return the rows of ``pool``, (f,), nearest to each of some vectors among the ``roughly`` nearest.
 
-    A row without vectors has a similarity of 0.
+    A row without vectors has a similarity of 0. Rows without events come first, of these the nearest to the first
+    vector, the nearest first.
 
     Args:
+        first_ms: (>= n,) by row when its first event was, 0 where there is none.
         vectors: (>= n, spaces, c) by row, and ``leading``: (>= n, spaces, l) the first of their components.
-        wanted: (spaces, c)
+        wanted: (w, spaces, c)
+        n_near: (w,) how many to each.
     """
-    spaces, n_leading = leading.shape[1:]
-    best_rows, best = np.empty(roughly, dtype=np.int64), np.empty(roughly, dtype=np.float32)
-    n = 0
+    n_wanted, spaces, n_components = wanted.shape
+    in_use = [space for space in range(spaces) if wanted[:, space].any()]  # the others add nothing
+    best_rows = np.empty((2, n_wanted, roughly), dtype=np.int64)
+    best = np.empty((2, n_wanted, roughly), dtype=np.float32)
+    n = np.zeros((2, n_wanted), dtype=np.int64)
     for row in pool:
-        similarity = np.float32(0.0)
-        for space in range(spaces):
-            for d in range(n_leading):
-                similarity += leading[row, space, d] * wanted[space, d]
-        if n < roughly or similarity > best[n - 1]:
-            n = insert_best(best_rows, best, n, row, similarity)
-    nearest, most = np.empty(k, dtype=np.int64), np.empty(k, dtype=np.float32)
-    n_near = 0
-    for row in best_rows[:n]:
-        similarity = np.float32(0.0)
-        for space in range(spaces):
-            for d in range(vectors.shape[2]):
-                similarity += vectors[row, space, d] * wanted[space, d]
-        if n_near < k or similarity > most[n_near - 1]:
-            n_near = insert_best(nearest, most, n_near, row, similarity)
-    return nearest[:n_near].copy()
+        has_events = int(first_ms[row] != 0.0)
+        for each in range(n_wanted):
+            similarity = np.float32(0.0)
+            for space in in_use:
+                for d in range(leading.shape[2]):
+                    similarity += leading[row, space, d] * wanted[each, space, d]
+            count = n[has_events, each]
+            if count < roughly or similarity > best[has_events, each, count - 1]:
+                n[has_events, each] = insert_best(
+                    best_rows[has_events, each], best[has_events, each], count, row, similarity
+                )
+    found = np.empty(2 * n_near.sum(), dtype=np.int64)
+    most = np.empty(len(found), dtype=np.float32)
+    n_found = 0
+    for has_events in range(2):
+        for each in range(n_wanted):
+            begin, count = n_found, 0
+            end = begin + n_near[each]
+            for row in best_rows[has_events, each, : n[has_events, each]]:
+                similarity = np.float32(0.0)
+                for space in in_use:
+                    for d in range(n_components):
+                        similarity += vectors[row, space, d] * wanted[each, space, d]
+                if count < n_near[each] or similarity > most[begin + count - 1]:
+                    count = insert_best(found[begin:end], most[begin:end], count, row, similarity)
+            n_found += count
+    return found[:n_found]
 
 
 @kernel()

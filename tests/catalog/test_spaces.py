@@ -55,6 +55,14 @@ def test_joined_rows_weigh_both_spaces_alike():
     assert not joined[3].any()
 
 
+def test_no_space_is_joined_to_zeros():
+    """Before anything is embedded, variety is that of categories."""
+    spaces = Spaces()
+    spaces.ensure_capacity(5)
+
+    assert not spaces.joined(np.array([1, 4])).any() and len(spaces.joined(np.array([1, 4]))) == 2
+
+
 def test_a_whitening_is_found_anew_when_the_space_has_doubled(monkeypatch):
     """Not before: until then newcomers are whitened as the others are, and the others stay as they were."""
     fitted_on = []

@@ -115,7 +115,8 @@ def side_by_side(made: EmbeddedItems, prepare: Callable[[Vectors], Vectors]) -> 
     """Return the vectors of all spaces, each prepared, of unit length."""
     spaces = []
     for number in range(len(made.identities)):
-        known = {item_id: one.vectors[number].vector for item_id, one in made.embeddings.items()}
+        of_space = {item_id: one.vectors[number] for item_id, one in made.embeddings.items()}
+        known = {item_id: one.vector for item_id, one in of_space.items() if one is not None}
         nothing = np.zeros_like(next(iter(known.values())))
         spaces.append(prepare(np.stack([known.get(item.item_id, nothing) for item in made.items])))
     return np.concatenate(spaces, axis=1) / np.sqrt(len(spaces))

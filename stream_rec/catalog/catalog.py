@@ -108,16 +108,13 @@ class Catalog:
             DimensionMismatch: a length differs from that of the encoder's other vectors.
         """
         row = self._row(item_id)
-        is_first_space_another = self.spaces.put(row, embedding)
-        for each in range(len(self)) if is_first_space_another else (row,):
-            self._see_text(each)
+        self._see_texts(row, is_first_space_another=self.spaces.put(row, embedding))
 
     def delete_embedding(self, item_id: str) -> None:
         """Forget an item's vectors."""
         row = self.find(item_id)
         if row is not None:
-            self.spaces.delete(row)
-            self._see_text(row)
+            self._see_texts(row, is_first_space_another=self.spaces.delete(row))
 
     def put_knowledge(self, item_id: str, state: ItemState) -> None:
         """Take what the item stage knows of an item now."""
@@ -133,12 +130,13 @@ class Catalog:
         """Take how far this worker had shifted an item's factors before it was started again."""
         self.factors.restore(self._row(item_id), shift)
 
-    def _see_text(self, row: int) -> None:
-        """Let an item's factors begin where its text is in the first space, or at signs of its own without one."""
-        if (vector := self.spaces.find(row)) is not None:
-            self.factors.put_text(row, vector.astype(np.float32))
-        else:
-            self.factors.delete_text(row, self.item_ids[row])
+    def _see_texts(self, changed: int, *, is_first_space_another: bool) -> None:
+        """Let items' factors begin where their text is in the first space, or at signs of their own without one."""
+        for row in range(len(self)) if is_first_space_another else (changed,):
+            if (vector := self.spaces.find(row)) is not None:
+                self.factors.put_text(row, vector.astype(np.float32))
+            else:
+                self.factors.delete_text(row, self.item_ids[row])
 
     def _see_whether_fresh(self, row: int) -> None:
         self.fresh.set(row, bool(self._is_listed[row]) and self.knowledge.n_events_of(row) < fresh.EVENTS)

@@ -92,16 +92,15 @@ class Embeddings:
                 if not self.incoming.n_items:
                     self.incoming = None
             return False
-        if self.active is not None and space.n_items < self.active.n_items:
-            return False
-        self.active, self.incoming = space, _without(self.active, space)
-        return True
+        return self._take_over()
 
-    def delete(self, row: int) -> None:
-        """Forget an item's vectors."""
+    def delete(self, row: int) -> bool:
+        """Forget an item's vectors; return whether the space in use is another one now."""
+        has_fewer = self.find(row) is not None
         for space in (self.active, self.incoming):
             if space is not None:
                 space.delete(row)
+        return has_fewer and self._take_over()
 
     def find(self, row: int) -> NDArray[np.float16] | None:
         """Return the item's vector in the space in use, (d,), or None where it has none."""
@@ -110,6 +109,15 @@ class Embeddings:
             return None
         vector: NDArray[np.float16] = space.vectors[row]
         return vector
+
+    def _take_over(self) -> bool:
+        """Let the space that is not in use take over if it holds items, and as many; return whether it did."""
+        if self.incoming is None or not self.incoming.n_items:
+            return False
+        if self.active is not None and self.incoming.n_items < self.active.n_items:
+            return False
+        self.active, self.incoming = self.incoming, _without(self.active, self.incoming)
+        return True
 
     def _find(self, encoder: str) -> Space | None:
         found = (space for space in (self.active, self.incoming) if space is not None and space.encoder == encoder)

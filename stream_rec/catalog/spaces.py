@@ -1,11 +1,16 @@
 """What items' texts say, by row and space, as lists need it: whitened, so that cosines tell items apart.
 
+Vector number i of a record goes to position i, whatever came before and whoever else writes: a record has a place for
+each encoder of the setting, empty where that one failed. Each position is taken over by itself (``Embeddings``).
+
 A whitening is found anew when its space has doubled or another encoder's has taken over; in between newcomers are
 whitened as the others were. All of it is done when vectors are asked for, so a catalog that is being loaded is
 whitened once, as a whole. It costs about half a second at 16,000 items of 384 numbers.
 """
 
 from __future__ import annotations
+
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +20,7 @@ from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.embeddings import Embeddings, Space
 from stream_rec.catalog.similar import SimilarItems
 from stream_rec.catalog.whitening import COMPONENTS
-from stream_rec.embedding.item_embedding import MAX_SPACES, ItemEmbedding
+from stream_rec.embedding.item_embedding import MAX_SPACES, ItemEmbedding, SpaceVector
 
 LEADING = 32
 """Components of each space by which many items are searched roughly before a few exactly."""
@@ -53,29 +58,22 @@ class Spaces:
                 similar.ensure_capacity(self._vectors[:, number])
 
     def put(self, row: int, embedding: ItemEmbedding) -> bool:
-        """Set an item's vectors; a space that the embedding lacks loses its own. Return whether the first is another.
+        """Set an item's vectors; a position where the embedding has none loses its own.
+
+        Returns:
+            Whether the space in use at the first position is another one now.
 
         Raises:
             DimensionMismatch: a length differs from that of the encoder's other vectors; nothing is changed.
         """
         for embeddings, vector in zip(self._embeddings, embedding.vectors):
-            embeddings.require_length(vector)
-        has_changed = [False] * MAX_SPACES
-        for number, embeddings in enumerate(self._embeddings):
-            if number < len(embedding.vectors):
-                has_changed[number] = embeddings.put(row, embedding.vectors[number])
-            else:
-                embeddings.delete(row)
-            if has_changed[number] and (fitted := self._fitted[number]) is not None:
-                fitted.is_outdated = True  # also if the space from before comes back, with fewer items than it had
-        self._pending.add(row)
-        return has_changed[0]
+            if vector is not None:
+                embeddings.require_length(vector)
+        return self._set(row, embedding.vectors)
 
-    def delete(self, row: int) -> None:
-        """Forget an item's vectors."""
-        for embeddings in self._embeddings:
-            embeddings.delete(row)
-        self._pending.add(row)
+    def delete(self, row: int) -> bool:
+        """Forget an item's vectors; return what ``put`` does."""
+        return self._set(row, ())
 
     def find(self, row: int) -> NDArray[np.float16] | None:
         """Return the item's vector as the first encoder made it, (d,), or None where it has none."""
@@ -102,6 +100,15 @@ class Spaces:
         lengths = np.sqrt(np.einsum("kd,kd->k", joined, joined))[:, None]
         np.divide(joined, lengths, out=joined, where=lengths > 0.0)
         return joined
+
+    def _set(self, row: int, vectors: tuple[SpaceVector | None, ...]) -> bool:
+        self._pending.add(row)
+        has_changed = [False] * MAX_SPACES
+        for number, (embeddings, vector) in enumerate(zip_longest(self._embeddings, vectors)):
+            has_changed[number] = embeddings.delete(row) if vector is None else embeddings.put(row, vector)
+            if has_changed[number] and (fitted := self._fitted[number]) is not None:
+                fitted.is_outdated = True  # also if the space from before comes back, with fewer items than it had
+        return has_changed[0]
 
     def _in_use(self) -> list[Space | None]:
         """Return the space at each position, None where it has no vector."""

@@ -1,7 +1,8 @@
 """One record on ``item-embeddings``: which text of an item, and its vector in each of 1 or 2 embedding spaces.
 
 Little-endian: version (u8), number of spaces (u8), content hash (16 bytes); then of each space bytes of the identity
-(u16), dimensions (u16), identity in UTF-8, vector in float16. Nothing may follow.
+(u16), dimensions (u16), identity in UTF-8, vector in float16; both sizes are 0 where the encoder failed for the text.
+Nothing may follow.
 
 Version 1 had one space: version (u8), bytes of the identity (u16), dimensions (u16), identity, content hash, vector.
 """
@@ -43,24 +44,25 @@ class ItemEmbedding(Struct, frozen=True, eq=False):
 
     content_hash: bytes
     """Of the canonical text, 16 bytes."""
-    vectors: tuple[SpaceVector, ...]
-    """1 to ``MAX_SPACES``, no encoder twice, in the order of the setting `embedder.encoder`."""
+    vectors: tuple[SpaceVector | None, ...]
+    """1 to ``MAX_SPACES``, no encoder twice, in the order of the setting `embedder.encoder`. An encoder that failed for
+    the text keeps its place: None, and the other's vector does not move there."""
 
     @property
     def identities(self) -> tuple[str, ...]:
-        """Those of the encoders, in order."""
-        return tuple(one.encoder for one in self.vectors)
+        """Those of the encoders, in order; "" where one failed."""
+        return tuple("" if one is None else one.encoder for one in self.vectors)
 
 
 def encode(embedding: ItemEmbedding) -> bytes:
     """Return the record's value.
 
     Raises:
-        MalformedEmbedding: a vector is not finite or zero, an encoder comes twice, there are no vectors or more than
-            ``MAX_SPACES``, or something is longer than the record can say.
+        MalformedEmbedding: a vector is not finite or zero, an encoder comes twice, there are no vectors or more places
+            than ``MAX_SPACES``, or something is longer than the record can say.
     """
     _require(len(embedding.content_hash) == HASH_BYTES, f"content hash of {len(embedding.content_hash)} bytes")
-    _require_spaces(embedding.identities)
+    _require_spaces(embedding)
     head = _HEADER.pack(VERSION, len(embedding.vectors)) + embedding.content_hash
     return head + b"".join(map(_encode_space, embedding.vectors))
 
@@ -82,8 +84,12 @@ def decode(data: bytes) -> ItemEmbedding:
     _require(0 < n_spaces <= MAX_SPACES, f"{n_spaces} spaces, 1 to {MAX_SPACES} fit")
     at = _HEADER.size + HASH_BYTES
     content_hash = data[_HEADER.size : at]
-    vectors = []
+    vectors: list[SpaceVector | None] = []
     for _ in range(n_spaces):
+        if data[at : at + _SIZES.size] == _FAILED:
+            vectors.append(None)
+            at += _SIZES.size
+            continue
         n_identity, dimensions = _unpack_sizes(data, at)
         vector_at = at + _SIZES.size + n_identity
         end = vector_at + 2 * dimensions
@@ -92,7 +98,7 @@ def decode(data: bytes) -> ItemEmbedding:
         at = end
     _require(at == len(data), f"{len(data)} bytes, {at} expected")
     embedding = ItemEmbedding(content_hash, tuple(vectors))
-    _require_spaces(embedding.identities)
+    _require_spaces(embedding)
     return embedding
 
 
@@ -106,7 +112,9 @@ def _decode_version_1(data: bytes) -> ItemEmbedding:
     return ItemEmbedding(data[hash_at:vector_at], (one,))
 
 
-def _encode_space(one: SpaceVector) -> bytes:
+def _encode_space(one: SpaceVector | None) -> bytes:
+    if one is None:
+        return _FAILED
     identity = one.encoder.encode()
     vector = one.vector
     _require(
@@ -148,8 +156,10 @@ def _squared_length(vector: NDArray[np.float32]) -> float:
     return float(vector.dot(vector))
 
 
-def _require_spaces(identities: tuple[str, ...]) -> None:
+def _require_spaces(embedding: ItemEmbedding) -> None:
+    identities = embedding.identities
     _require(0 < len(identities) <= MAX_SPACES, f"{len(identities)} spaces, 1 to {MAX_SPACES} fit")
+    _require(any(embedding.vectors), "every encoder failed")
     _require(len(set(identities)) == len(identities), f"two vectors of the same encoder {identities[0][:80]!r}")
 
 
@@ -160,3 +170,4 @@ def _require(holds: bool, otherwise: str) -> None:
 
 _HEADER = struct.Struct("<BB")
 _SIZES = struct.Struct("<HH")
+_FAILED = _SIZES.pack(0, 0)

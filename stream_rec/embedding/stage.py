@@ -65,10 +65,11 @@ def embed(
 ) -> Result:
     """Return what to publish for a batch of records of ``items``, in order of arrival. The last of an item counts.
 
-    A text that one encoder fails for has the vectors of the others, and a rejection that names the encoder.
+    A text that one encoder fails for has the vectors of the others, each in its own place, and a rejection that names
+    the encoder.
 
     Args:
-        known: (identities of the encoders, content hash) of the embedding that each item has now.
+        known: (identities of the encoders, "" where one failed, content hash) of the embedding that each item has now.
 
     Raises:
         EncoderUnavailable: an encoder fails for a harmless text too, so that no record can be blamed.
@@ -104,7 +105,7 @@ def embed(
             rejections[index] = Rejection("encoding_failed", "; ".join(failed))
         embedding = ItemEmbedding(hash_, vectors)
         is_news = not failed or known.get(item_id) != (embedding.identities, hash_)
-        if vectors and is_news:
+        if any(vectors) and is_news:
             embeddings.append((item_id, embedding))
             n_partial += bool(failed)
     return Result(
@@ -135,12 +136,14 @@ Outcomes: TypeAlias = dict[str, NDArray[np.float32] | str]
 """By text: its vector, or what went wrong."""
 
 
-def _sort_out(made: list[tuple[Encoder, Outcomes]], text: str) -> tuple[tuple[SpaceVector, ...], list[str]]:
-    """Return the vectors of a text, and what each of the other encoders failed at."""
-    vectors, failed = [], []
+def _sort_out(made: list[tuple[Encoder, Outcomes]], text: str) -> tuple[tuple[SpaceVector | None, ...], list[str]]:
+    """Return the vector of each encoder for a text, None where it failed, and what it failed at."""
+    vectors: list[SpaceVector | None] = []
+    failed = []
     for encoder, outcomes in made:
         outcome = outcomes[text]
         if isinstance(outcome, str):
+            vectors.append(None)
             failed.append(f"{encoder.name}: {outcome}")
         else:
             vectors.append(SpaceVector(encoder.identity, outcome))

@@ -63,13 +63,13 @@ class EmbeddedItems:
         """
         dimensions: dict[str, int] = {}
         for embedding in self.embeddings.values():
-            dimensions |= {one.encoder: len(one.vector) for one in embedding.vectors}
+            dimensions |= {one.encoder: len(one.vector) for one in embedding.vectors if one is not None}
         ends = dict(zip(self.identities, np.cumsum([dimensions.get(i, 0) for i in self.identities])))
         rows = np.zeros((len(self.items), sum(dimensions.values())), np.float32)
         for row, item in zip(rows, self.items):
             if item.item_id not in self.embeddings:
                 continue
-            of_item = self.embeddings[item.item_id].vectors
+            of_item = [one for one in self.embeddings[item.item_id].vectors if one is not None]
             for encoder, vector in ((one.encoder, one.vector) for one in of_item):
                 row[ends[encoder] - len(vector) : ends[encoder]] = vector / math.sqrt(len(of_item))
         return rows
@@ -113,8 +113,10 @@ def embed_items(
         rejected += _add_vectors(space, last, limits, count)
     embeddings = {}
     for item_id, hash_ in hashes.items():
-        vectors = tuple(SpaceVector(one.identity, one.vectors[hash_]) for one in spaces if hash_ in one.vectors)
-        if vectors:
+        vectors = tuple(
+            SpaceVector(one.identity, one.vectors[hash_]) if hash_ in one.vectors else None for one in spaces
+        )
+        if any(vectors):
             embeddings[item_id] = ItemEmbedding(hash_, vectors)
     return EmbeddedItems(
         items=list(last.values()),
@@ -173,7 +175,8 @@ def _add_vectors(
             part = [items[item_id] for item_id in space.unknown[start : start + ITEMS_AT_ONCE]]
             records = [ItemRecord(item.item_id.encode(), msgspec.json.encode(item)) for item in part]
             result = embed(records, {}, [encoder], limits)
-            vectors |= {embedding.content_hash: embedding.vectors[0].vector for _, embedding in result.embeddings}
+            made = ((one.content_hash, one.vectors[0]) for _, one in result.embeddings)
+            vectors |= {hash_: one.vector for hash_, one in made if one is not None}
             rejected.update(rejection.reason for _, rejection in result.rejections)
             count(len(part))
             if len(vectors) - n_kept >= MOST_UNKEPT * len(vectors):

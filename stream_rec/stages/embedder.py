@@ -40,7 +40,10 @@ MOST_SHARED = 64
 
 
 class Known(dict[str, tuple[tuple[str, ...], bytes]]):
-    """Identities of the encoders and content hash of each item's embedding, as read from ``item-embeddings``."""
+    """Identities of the encoders and content hash of each item's embedding, as read from ``item-embeddings``.
+
+    An encoder that failed for the text is "", so that it is tried again.
+    """
 
     def __init__(self) -> None:
         super().__init__()

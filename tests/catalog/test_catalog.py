@@ -1,10 +1,11 @@
 """The catalog: rows that stay, items that come and go."""
 
+import numpy as np
 import pytest
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.item import Item
-from tests.catalog.stock import embedded, stocked, taught
+from tests.catalog.stock import NEW, embedded, stocked, taught
 
 
 def test_a_row_stays_for_good():
@@ -63,6 +64,22 @@ def test_what_was_learned_outlives_a_deletion():
     catalog.delete_item("a")
 
     assert catalog.knowledge.counts[0].tolist() == [2, 0, 0]
+
+
+@pytest.mark.parametrize("last", ["another vector", "deletion"])
+def test_factors_begin_where_the_texts_are_in_the_space_that_is_in_use_now(last):
+    """All of them, when another encoder takes over, whether it came to hold as many or the old one lost one."""
+    catalog, expected = stocked("a", "b", "c"), stocked("a", "b", "c")
+    for item_id in ("a", "b", "c") if last == "deletion" else ("a", "b"):
+        catalog.put_embedding(item_id, embedded([1, 0]))
+    for each in (catalog, expected):
+        each.put_embedding("a", embedded([0, 1, 1], NEW))
+        each.put_embedding("b", embedded([0, 1, -1], NEW))
+    if last == "deletion":
+        catalog.delete_embedding("c")
+
+    assert catalog.spaces.identities == (NEW,)
+    np.testing.assert_allclose(catalog.factors.vectors[:3], expected.factors.vectors[:3], atol=1e-6)
 
 
 def test_all_vectors_may_be_deleted():

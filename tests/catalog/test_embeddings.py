@@ -80,6 +80,19 @@ def test_a_deleted_vector_is_gone_from_both_spaces():
     assert (embeddings.active.n_items, embeddings.incoming.n_items) == (1, 0)
 
 
+def test_a_new_encoder_takes_over_when_the_old_one_has_lost_as_many_items():
+    """As where it fails for the text that is embedded last; what was not there is no loss."""
+    embeddings = filled(3)
+    for row in range(2):
+        embeddings.put(row, space_vector([row, 1, 1], NEW))
+    assert not embeddings.delete(7)
+    assert embeddings.active.encoder == OLD
+
+    assert embeddings.delete(2)
+    assert (embeddings.active.encoder, embeddings.active.n_items, embeddings.incoming) == (NEW, 2, None)
+    assert not any(embeddings.delete(row) for row in range(3))
+
+
 @settings(max_examples=80, deadline=None)
 @given(steps=st.lists(st.tuples(st.integers(0, 7), st.sampled_from([OLD, NEW, None])), max_size=40))
 def test_counts_and_vectors_follow_any_sequence(steps):

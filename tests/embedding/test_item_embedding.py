@@ -21,7 +21,8 @@ HASH = bytes(range(16))
 VERSION_1 = bytes.fromhex("0103000200") + b"e@1" + HASH + bytes.fromhex("cd38663a")
 ONE = bytes.fromhex("0201") + HASH + bytes.fromhex("03000200") + b"e@1" + bytes.fromhex("cd38663a")
 TWO = bytes.fromhex("0202") + ONE[2:] + bytes.fromhex("03000100") + b"f@2" + bytes.fromhex("003c")
-SAMPLES = VERSION_1, ONE, TWO
+FIRST_FAILED = bytes.fromhex("0202") + HASH + bytes(4) + bytes.fromhex("03000100") + b"f@2" + bytes.fromhex("003c")
+SAMPLES = VERSION_1, ONE, TWO, FIRST_FAILED
 
 
 def embedding(vector=VECTOR, encoder="e@1", content_hash=HASH):
@@ -38,6 +39,7 @@ def test_the_bytes_stay_what_they_are():
 
     assert encode(embedding()) == ONE
     assert encode(two) == TWO
+    assert encode(ItemEmbedding(HASH, (None, two.vectors[1]))) == FIRST_FAILED
 
 
 def test_a_record_of_version_1_has_one_space():
@@ -56,6 +58,17 @@ SPACES = st.lists(
     max_size=MAX_SPACES,
     unique_by=lambda space: space[0],
 )
+
+
+@pytest.mark.parametrize("failed", [0, 1])
+def test_an_encoder_that_failed_keeps_its_place(failed):
+    """So that the other's vector is taken for its own, whatever the order."""
+    vectors = [SpaceVector("e@1", VECTOR)]
+    vectors.insert(failed, None)
+    read = decode(encode(ItemEmbedding(HASH, tuple(vectors))))
+
+    assert read.vectors[failed] is None
+    assert read.identities == (("", "e@1"), ("e@1", ""))[failed]
 
 
 @given(SPACES, st.binary(min_size=16, max_size=16))
@@ -111,6 +124,9 @@ def test_a_newer_version_is_another_error_than_garbage():
         b"\x02\x03" + TWO[2:] + bytes.fromhex("03000100") + b"g@3" + bytes.fromhex("003c"),  # three
         TWO.replace(b"f@2", b"e@1"),  # one encoder twice
         b"\x02\x01" + HASH,
+        b"\x02\x01" + HASH + bytes(4),  # its encoder failed
+        b"\x02\x02" + HASH + bytes(8),  # both failed
+        b"\x02\x02" + HASH + bytes(7),
         ONE[:18] + bytes.fromhex("0000") + ONE[20:22] + ONE[25:],  # no identity
         ONE[:20] + bytes.fromhex("0000") + ONE[22:25],  # no dimensions
         ONE[:18] + b"\xff\xff\xff\xff" + bytes(60),
@@ -137,8 +153,10 @@ def test_any_bytes_decode_or_are_refused(data):
     except (MalformedEmbedding, StateVersionError):
         return
     assert 0 < len(set(read.identities)) == len(read.vectors) <= MAX_SPACES
-    for one in read.vectors:
-        np.testing.assert_allclose(np.linalg.norm(one.vector), 1.0, atol=1e-5)
+    made = [one.vector for one in read.vectors if one is not None]
+    assert made
+    for vector in made:
+        np.testing.assert_allclose(np.linalg.norm(vector), 1.0, atol=1e-5)
 
 
 @given(st.sampled_from(SAMPLES), st.integers(0, len(TWO) - 1), st.integers(0, 255))
@@ -165,6 +183,8 @@ def test_one_wrong_byte_is_survived(sample, at, byte):
         spaces(),
         spaces("a", "a"),
         spaces("a", "b", "c"),
+        ItemEmbedding(HASH, (None, None)),
+        ItemEmbedding(HASH, (None, None, SpaceVector("a", VECTOR))),
         ItemEmbedding(HASH, (SpaceVector("a", VECTOR), SpaceVector("b", np.zeros(2, np.float32)))),
     ],
 )

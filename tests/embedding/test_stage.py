@@ -261,13 +261,16 @@ def test_other_encoders_or_another_order_embed_again(had, is_wanted):
     assert (len(result.embeddings), result.n_skipped) == (is_wanted, not is_wanted)
 
 
-def test_a_text_that_one_encoder_fails_for_has_the_vectors_of_the_others():
-    """And a rejection that says which encoder it was; the other texts of the batch have all."""
-    result = embed([record("a", "bad"), record("b", "good")], {}, [RANDOM, Picky()], LIMITS)
+@pytest.mark.parametrize("fails", [0, 1])
+def test_a_text_that_one_encoder_fails_for_has_the_vectors_of_the_others(fails):
+    """Each in its place, and a rejection that says which encoder it was; the other texts of the batch have all."""
+    encoders = [RANDOM, Picky()] if fails == 1 else [Picky(), RANDOM]
+    result = embed([record("a", "bad"), record("b", "good")], {}, encoders, LIMITS)
 
     account(result)
     embedded = {item_id: embedding.identities for item_id, embedding in result.embeddings}
-    assert embedded == {"a": (RANDOM.identity,), "b": (RANDOM.identity, HASHING.identity)}
+    both = tuple(encoder.identity for encoder in encoders)
+    assert embedded == {"a": (RANDOM.identity, "") if fails == 1 else ("", RANDOM.identity), "b": both}
     assert [(n, one.reason, one.detail) for n, one in result.rejections] == [
         (0, "encoding_failed", "hashing: ValueError: cannot read this")
     ]
@@ -276,10 +279,20 @@ def test_a_text_that_one_encoder_fails_for_has_the_vectors_of_the_others():
 
 def test_what_a_text_has_without_the_failing_encoder_is_published_once():
     """Its record read again is rejected again, as ever, but the same vectors are not news."""
-    result = embed([record("a", "bad")], known("a", "bad", RANDOM), [RANDOM, Picky()], LIMITS)
+    published = embed([record("a", "bad")], {}, [Picky(), RANDOM], LIMITS)
+    known_ = {item_id: (one.identities, one.content_hash) for item_id, one in published.embeddings}
+    result = embed([record("a", "bad")], known_, [Picky(), RANDOM], LIMITS)
 
     account(result)
-    assert (result.embeddings, len(result.rejections), result.n_partial) == ([], 1, 0)
+    assert known_ and (result.embeddings, len(result.rejections), result.n_partial) == ([], 1, 0)
+
+
+def test_a_vector_without_its_place_is_published_anew():
+    """As records were before an encoder that failed kept its place, and as those of a setting with one encoder are."""
+    result = embed([record("a", "bad")], known("a", "bad", RANDOM), [Picky(), RANDOM], LIMITS)
+
+    account(result)
+    assert [embedding.identities for _, embedding in result.embeddings] == [("", RANDOM.identity)]
 
 
 def test_a_text_that_all_encoders_fail_for_is_one_rejection():

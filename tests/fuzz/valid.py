@@ -98,8 +98,10 @@ def valid_meta(random: Random) -> bytes:
 def valid_embedding(random: Random) -> bytes:
     identities = random.choice((("hashing@8",), ("hashing@8", "other@1"), ("other@1",), ("other@1", "hashing@8")))
     made = _noise(random).normal(size=(len(identities), 8)).astype(np.float32)
-    vectors = tuple(map(item_embedding.SpaceVector, identities, made))
-    return item_embedding.encode(item_embedding.ItemEmbedding(random.randbytes(16), vectors))
+    vectors: list[item_embedding.SpaceVector | None] = list(map(item_embedding.SpaceVector, identities, made))
+    if len(vectors) == 1 and random.random() < 0.3:
+        vectors.insert(random.randrange(2), None)
+    return item_embedding.encode(item_embedding.ItemEmbedding(random.randbytes(16), tuple(vectors)))
 
 
 def valid_contribution(random: Random) -> bytes:

@@ -197,9 +197,12 @@ class Picky(Counting):
         return super().encode_passages(texts)
 
 
-def test_an_item_that_one_encoder_fails_for_has_the_vector_of_the_other(tmp_path):
-    """Its row is of unit length too, and the failure is counted."""
-    settings = msgspec.structs.replace(SETTINGS, encoder="random+hashing")
+@pytest.mark.parametrize(
+    ("encoder", "identities"), [("random+hashing", ("random@1-64-0", "")), ("hashing+random", ("", "random@1-64-0"))]
+)
+def test_an_item_that_one_encoder_fails_for_has_the_vector_of_the_other(tmp_path, encoder, identities):
+    """In its own place; its row is of unit length too, and the failure is counted."""
+    settings = msgspec.structs.replace(SETTINGS, encoder=encoder)
     items = embed_items(
         ITEMS,
         settings,
@@ -209,9 +212,10 @@ def test_an_item_that_one_encoder_fails_for_has_the_vector_of_the_other(tmp_path
     )
 
     assert items.rejected == {"encoding_failed": 1}
-    assert items.embeddings["c"].identities == ("random@1-64-0",)
+    assert items.embeddings["c"].identities == identities
     assert np.linalg.norm(items.vectors, axis=1) == pytest.approx([1, 0, 1, 1])
-    assert not items.vectors[2, 64:].any() and items.vectors[0, 64:].any()
+    of_hashing = slice(64, None) if identities[0] else slice(-64)
+    assert not items.vectors[2, of_hashing].any() and items.vectors[0, of_hashing].any()
 
 
 def test_one_encoder_under_two_names_is_refused(tmp_path):

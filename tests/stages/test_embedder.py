@@ -54,7 +54,7 @@ def test_other_encoders_or_another_order_are_another_group():
 
 
 def test_partitions_with_embeddings_of_other_encoders_are_found():
-    """Fewer, more, others or another order: murmur2 puts "a" into partition 0 of 2, "d" into 1."""
+    """Fewer, more, others, another order, or one that failed: murmur2 puts "a" into partition 0 of 2, "d" into 1."""
     known = Known()
     known.put("a", made("x", "y"))
     known.put("d", made("x"))
@@ -62,4 +62,6 @@ def test_partitions_with_embeddings_of_other_encoders_are_found():
     assert known.find_outdated(("x", "y"), 2) == {1}
     assert known.find_outdated(("x",), 2) == {0}
     assert known.find_outdated(("y", "x"), 2) == {0, 1}
+    known.put("d", ItemEmbedding(bytes(16), (None, *made("y").vectors)))
+    assert known.find_outdated(("x", "y"), 2) == {1}
     assert Known().find_outdated(("x",), 2) == set()

@@ -3,13 +3,15 @@
 Vector number i of a record goes to position i, whatever came before and whoever else writes: a record has a place for
 each encoder of the setting, empty where that one failed. Each position is taken over by itself (``Embeddings``).
 
-A whitening is found anew when its space has doubled or another encoder's has taken over; in between newcomers are
-whitened as the others were. All of it is done when vectors are asked for, so a catalog that is being loaded is
-whitened once, as a whole. It costs about half a second at 16,000 items of 384 numbers.
+A whitening is found anew when its space has grown to the next of some fixed sizes, each a quarter above the last, or
+another encoder's has taken over; in between newcomers are whitened as the others were. So a worker that was started
+between two sizes whitens otherwise than one that ran on only until the next. All of it is done when vectors are asked
+for, so a catalog that is being loaded is whitened once, as a whole.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import zip_longest
 
 import numpy as np
@@ -150,8 +152,21 @@ class _Fitted:
         self.space = space
         self.whitening = whitening.fit(space.vectors[space.present()])
         self.is_outdated = False
-        self._n_items = space.n_items
+        self._next_size = _next_size(space.n_items)
 
     def is_good_for(self, space: Space | None) -> bool:
         """Return whether ``space`` can be whitened so."""
-        return space is self.space and space.n_items < 2 * self._n_items and not self.is_outdated
+        return space is self.space and space.n_items < self._next_size and not self.is_outdated
+
+
+def _next_size(n_items: int) -> int:
+    """Return the number of items, above ``n_items``, at which each worker finds a whitening anew: 1, 2, 3, 4, 5, 7 ...
+
+    At fixed sizes, and not a quarter above where it was found last, so that all find it among the same items. Of the
+    20 nearest texts 87 to 93 % are the same if it was found among the first 80 % of the items instead of all (75 %: 84
+    to 92, 50 %: 76 to 89; three logs, `e5-small` and `hashing`).
+    """
+    size = 1
+    while size <= n_items:
+        size = math.ceil(1.25 * size)
+    return size

@@ -63,26 +63,66 @@ def test_no_space_is_joined_to_zeros():
     assert not spaces.joined(np.array([1, 4])).any() and len(spaces.joined(np.array([1, 4]))) == 2
 
 
-def test_a_whitening_is_found_anew_when_the_space_has_doubled(monkeypatch):
-    """Not before: until then newcomers are whitened as the others are, and the others stay as they were."""
+def test_a_whitening_is_found_anew_at_fixed_sizes(monkeypatch):
+    """Not between: until then newcomers are whitened as the others are, and the others stay as they were."""
     fitted_on = []
     fit = whitening.fit
     monkeypatch.setattr(whitening, "fit", lambda vectors: fitted_on.append(len(vectors)) or fit(vectors))
     vectors = texts(40)
-    spaces = holding(vectors[:20])
+    spaces = holding(vectors[:30])
     spaces.ensure_capacity(40)
-    before = spaces.vectors()[:20].copy()
-    for row in range(20, 39):
+    before = spaces.vectors()[:30].copy()
+    for row in range(30, 37):
         spaces.put(row, embedded(vectors[row]))
         spaces.vectors()
 
-    np.testing.assert_array_equal(spaces.vectors()[:20], before)
+    np.testing.assert_array_equal(spaces.vectors()[:30], before)
     np.testing.assert_allclose(
-        cosines(spaces.vectors()[:39, 0]), cosines(whitened(vectors[:20], vectors[:39])), atol=2e-3
+        cosines(spaces.vectors()[:37, 0]), cosines(whitened(vectors[:30], vectors[:37])), atol=2e-3
     )
-    spaces.put(39, embedded(vectors[39]))
-    np.testing.assert_allclose(cosines(spaces.vectors()[:40, 0]), cosines(whitened(vectors)), atol=2e-3)
-    assert fitted_on == [20, 40]
+    for row in range(37, 40):
+        spaces.put(row, embedded(vectors[row]))
+        spaces.vectors()
+    np.testing.assert_allclose(
+        cosines(spaces.vectors()[:40, 0]), cosines(whitened(vectors[:38], vectors[:40])), atol=2e-3
+    )
+    assert fitted_on == [30, 38]
+
+
+def test_a_quarter_more_items_is_a_size(monkeypatch):
+    """Each rounded up, from the first item on; items that go and come back are no growth."""
+    fitted_on = []
+    fit = whitening.fit
+    monkeypatch.setattr(whitening, "fit", lambda vectors: fitted_on.append(len(vectors)) or fit(vectors))
+    vectors = texts(100, 8)
+    spaces = Spaces()
+    spaces.ensure_capacity(100)
+    for row in range(100):
+        for again in range(2):
+            spaces.put(row, embedded(vectors[row]))
+            spaces.vectors()
+            if not again:
+                spaces.delete(row)
+                spaces.vectors()
+
+    assert fitted_on[fitted_on.index(2) :] == [2, 3, 4, 5, 7, 9, 12, 15, 19, 24, 30, 38, 48, 60, 75, 94]
+
+
+def test_a_worker_started_again_whitens_as_one_that_ran_on_from_the_next_size_on():
+    """Their whitenings differ only between two sizes."""
+    vectors = texts(38)
+    ran_on, started_again = holding(vectors[:30]), holding(vectors[:34])
+    for spaces in (ran_on, started_again):
+        spaces.ensure_capacity(38)
+        spaces.vectors()
+    for row in range(30, 37):
+        ran_on.put(row, embedded(vectors[row]))
+        started_again.put(row, embedded(vectors[row]))
+    assert np.abs(ran_on.vectors()[:37] - started_again.vectors()[:37]).max() > 1e-3
+
+    for spaces in (ran_on, started_again):
+        spaces.put(37, embedded(vectors[37]))
+    np.testing.assert_array_equal(ran_on.vectors()[:38], started_again.vectors()[:38])
 
 
 def test_loading_costs_one_whitening(monkeypatch):
@@ -179,22 +219,22 @@ def test_an_encoder_takes_over_though_it_fails_for_an_item(fails_for):
 def test_two_settings_that_alternate_leave_each_vector_in_its_place():
     """Embedders with one encoder less, or with both in another order, write for a while; then all is embedded again."""
     rng = np.random.default_rng(7)
-    first, second = texts(6, 30), texts(6, 20, seed=1)
+    first, second = texts(7, 30), texts(7, 20, seed=1)
     spaces = holding(first, second)
     expected = spaces.vectors().copy()
     for _ in range(60):
-        row = int(rng.integers(6))
+        row = int(rng.integers(7))
         one, other = space_vector(first[row], OLD), space_vector(second[row], SECOND)
         kinds = (one, other), (other, one), (one,), (other,), (None, other), (one, None)
         spaces.put(row, ItemEmbedding(bytes(16), kinds[int(rng.integers(len(kinds)))]))
         if rng.random() < 0.3:
             spaces.vectors()
-    for row in range(6):
+    for row in range(7):
         spaces.put(row, embedded(first[row], second=second[row]))
 
     assert spaces.identities == (OLD, SECOND)
     for number in range(2):
-        np.testing.assert_allclose(cosines(spaces.vectors()[:6, number]), cosines(expected[:6, number]), atol=2e-3)
+        np.testing.assert_allclose(cosines(spaces.vectors()[:7, number]), cosines(expected[:7, number]), atol=2e-3)
 
 
 def test_a_second_space_is_lost_and_comes_back():
@@ -283,6 +323,10 @@ def test_no_items_have_vectors_of_the_right_shape():
     assert (spaces.identities, spaces.n_items) == ((), 0)
 
 
+SIZES = 1, 2, 3, 4, 5, 7, 9, 12
+"""At which a whitening is found anew."""
+
+
 class Model:
     """The slow and plain way: which vector of which encoder each item has, by position."""
 
@@ -335,7 +379,7 @@ class Model:
             return made
         rows, vectors = sorted(held), np.array([held[row] for row in sorted(held)])
         fitted = self.fitted[number]
-        if fitted is None or fitted[0] != self.active[number] or len(rows) >= 2 * fitted[1]:
+        if fitted is None or fitted[0] != self.active[number] or any(fitted[1] < size <= len(rows) for size in SIZES):
             fitted = self.fitted[number] = self.active[number], len(rows), vectors
         made[np.ix_(rows, rows)] = cosines(whitened(fitted[2], vectors))
         return made

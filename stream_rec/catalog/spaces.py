@@ -22,7 +22,7 @@ from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.embeddings import Embeddings, Space
 from stream_rec.catalog.similar import SimilarItems
 from stream_rec.catalog.whitening import COMPONENTS
-from stream_rec.embedding.item_embedding import MAX_SPACES, ItemEmbedding, SpaceVector
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 
 LEADING = 32
 """Components of each space by which many items are searched roughly before a few exactly."""
@@ -31,14 +31,17 @@ AT_ONCE = 8192
 
 
 class Spaces:
-    """The spaces in use, in the order of the setting `embedder.encoder`."""
+    """The spaces in use, in the order of the setting `embedder.encoder`.
+
+    There is room for as many as the record with most has places: one until then, and from then on at least as many.
+    """
 
     def __init__(self) -> None:
-        self._embeddings = tuple(Embeddings() for _ in range(MAX_SPACES))
-        self._fitted: list[_Fitted | None] = [None] * MAX_SPACES
-        self._vectors = np.zeros((0, MAX_SPACES, COMPONENTS), dtype=np.float32)
-        self._leading = np.zeros((0, MAX_SPACES, LEADING), dtype=np.float32)
-        self._similar = tuple(SimilarItems() for _ in range(MAX_SPACES))
+        self._embeddings = [Embeddings()]
+        self._fitted: list[_Fitted | None] = [None]
+        self._vectors = np.zeros((0, 1, COMPONENTS), dtype=np.float32)
+        self._leading = np.zeros((0, 1, LEADING), dtype=np.float32)
+        self._similar = [SimilarItems()]
         self._pending: set[int] = set()
 
     @property
@@ -56,8 +59,7 @@ class Spaces:
         if n_rows > len(self._vectors):
             self._vectors = grow(self._vectors, n_rows)
             self._leading = grow(self._leading, n_rows)
-            for number, similar in enumerate(self._similar):
-                similar.ensure_capacity(self._vectors[:, number])
+            self._share_vectors()
 
     def put(self, row: int, embedding: ItemEmbedding) -> bool:
         """Set an item's vectors; a position where the embedding has none loses its own.
@@ -94,23 +96,38 @@ class Spaces:
     def similar(self) -> tuple[SimilarItems, ...]:
         """Return the text neighbours in each space."""
         self._update()
-        return self._similar
+        return tuple(self._similar)
 
     def joined(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of some items, their spaces side by side, (k, spaces * COMPONENTS) unit rows, or zero."""
-        joined = self.vectors().take(rows, axis=0).reshape(len(rows), MAX_SPACES * COMPONENTS)
+        taken = self.vectors().take(rows, axis=0)
+        joined = taken.reshape(len(rows), taken.shape[1] * COMPONENTS)
         lengths = np.sqrt(np.einsum("kd,kd->k", joined, joined))[:, None]
         np.divide(joined, lengths, out=joined, where=lengths > 0.0)
         return joined
 
     def _set(self, row: int, vectors: tuple[SpaceVector | None, ...]) -> bool:
         self._pending.add(row)
-        has_changed = [False] * MAX_SPACES
+        while len(self._embeddings) < len(vectors):
+            self._add_space()
+        has_changed = [False] * len(self._embeddings)
         for number, (embeddings, vector) in enumerate(zip_longest(self._embeddings, vectors)):
             has_changed[number] = embeddings.delete(row) if vector is None else embeddings.put(row, vector)
             if has_changed[number] and (fitted := self._fitted[number]) is not None:
                 fitted.is_outdated = True  # also if the space from before comes back, with fewer items than it had
         return has_changed[0]
+
+    def _add_space(self) -> None:
+        self._embeddings.append(Embeddings())
+        self._fitted.append(None)
+        one_more = (0, 0), (0, 1), (0, 0)
+        self._vectors, self._leading = np.pad(self._vectors, one_more), np.pad(self._leading, one_more)
+        self._similar.append(SimilarItems())
+        self._share_vectors()
+
+    def _share_vectors(self) -> None:
+        for number, similar in enumerate(self._similar):
+            similar.ensure_capacity(self._vectors[:, number])
 
     def _in_use(self) -> list[Space | None]:
         """Return the space at each position, None where it has no vector."""

@@ -312,13 +312,31 @@ def test_a_refused_embedding_changes_nothing():
     np.testing.assert_array_equal(spaces.vectors(), before)
 
 
+def test_a_second_space_takes_room_when_it_comes():
+    """With one encoder an item takes half as much; the first space's vectors stay as they are."""
+    first, second = texts(5, 30), texts(5, 20, seed=1)
+    spaces = holding(first)
+    alone, joined = spaces.vectors(), spaces.joined(np.arange(5))
+    assert alone.shape[1:] == (1, whitening.COMPONENTS) and spaces.leading().shape[1:] == (1, LEADING)
+    np.testing.assert_allclose(joined, alone[:5, 0], atol=1e-6)
+
+    spaces.put(4, embedded(first[4], second=second[4]))
+    assert spaces.vectors().shape == (len(alone), 2, whitening.COMPONENTS) and spaces.leading().shape[1] == 2
+    np.testing.assert_array_equal(spaces.vectors()[:, 0], alone[:, 0])
+    assert spaces.vectors()[:5, 1].any(axis=1).tolist() == [False] * 4 + [True]
+    for row in range(4):
+        spaces.put(row, embedded(first[row], second=second[row]))
+    np.testing.assert_array_equal(spaces.vectors(), holding(first, second).vectors())
+    assert [len(similar.of(0)[0]) for similar in spaces.similar()] == [4, 4]
+
+
 def test_no_items_have_vectors_of_the_right_shape():
     """Before the first record, and before the first vector."""
     spaces = Spaces()
     assert spaces.vectors().shape[0] == 0
     spaces.ensure_capacity(3)
 
-    assert spaces.vectors().shape[1] == spaces.leading().shape[1] == len(spaces.similar()) == MAX_SPACES
+    assert spaces.vectors().shape[1] == spaces.leading().shape[1] == len(spaces.similar()) == 1
     assert not spaces.vectors().any()
     assert (spaces.identities, spaces.n_items) == ((), 0)
 
@@ -413,7 +431,9 @@ def test_any_sequence_is_as_in_the_slow_model(seed):
 
 def assert_as_in(spaces: Spaces, model: Model, n: int) -> None:
     vectors = spaces.vectors()
-    for number in range(MAX_SPACES):
+    for number in range(vectors.shape[1], MAX_SPACES):
+        assert not model.held[number]
+    for number in range(vectors.shape[1]):
         expected = model.cosines(number, n)
         np.testing.assert_allclose(cosines(vectors[:n, number]), expected, atol=2e-2)
         held = sorted(model.held[number].get(model.active[number], {}))

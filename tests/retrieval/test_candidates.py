@@ -182,5 +182,5 @@ def test_taste_is_the_recent_texts_the_newer_the_heavier():
     assert not compute_tastes(np.array([1, 0]), catalog)[1].any()
     for rows, without in ((np.zeros(0, np.int64), catalog), (np.array([0]), stocked("a"))):
         taste, last = compute_tastes(rows, without)
-        assert taste.shape == last.shape == vectors.shape[1:]
+        assert taste.shape == last.shape == without.spaces.vectors().shape[1:]
         assert not taste.any() and not last.any()

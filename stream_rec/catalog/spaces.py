@@ -23,6 +23,7 @@ from stream_rec.catalog.embeddings import Embeddings, Space
 from stream_rec.catalog.similar import SimilarItems
 from stream_rec.catalog.whitening import COMPONENTS
 from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
+from stream_rec.kernel import kernel
 
 LEADING = 32
 """Components of each space by which many items are searched roughly before a few exactly."""
@@ -100,11 +101,7 @@ class Spaces:
 
     def joined(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of some items, their spaces side by side, (k, spaces * COMPONENTS) unit rows, or zero."""
-        taken = self.vectors().take(rows, axis=0)
-        joined = taken.reshape(len(rows), taken.shape[1] * COMPONENTS)
-        lengths = np.sqrt(np.einsum("kd,kd->k", joined, joined))[:, None]
-        np.divide(joined, lengths, out=joined, where=lengths > 0.0)
-        return joined
+        return _join(rows, self.vectors())
 
     def _set(self, row: int, vectors: tuple[SpaceVector | None, ...]) -> bool:
         self._pending.add(row)
@@ -160,6 +157,26 @@ class Spaces:
                 whitened = whitening.apply(fitted.whitening, fitted.space.vectors[some])
                 self._vectors[some, number, : whitened.shape[1]] = whitened
         self._leading[rows, number] = self._vectors[rows, number, :LEADING]
+
+
+@kernel(fastmath=True)
+def _join(rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the vectors of ``rows``, (k,), side by side and of unit length together, (k, spaces * c), or zero.
+
+    Args:
+        vectors: (>= n, spaces, c) by row.
+    """
+    by_row = vectors.reshape(len(vectors), -1)
+    joined = np.empty((len(rows), by_row.shape[1]), dtype=np.float32)
+    for k in range(len(rows)):
+        row = rows[k]
+        squares = np.float32(0.0)
+        for d in range(by_row.shape[1]):
+            squares += by_row[row, d] * by_row[row, d]
+        scale = np.float32(1.0) / np.sqrt(squares) if squares > 0.0 else np.float32(0.0)
+        for d in range(by_row.shape[1]):
+            joined[k, d] = scale * by_row[row, d]
+    return joined
 
 
 class _Fitted:

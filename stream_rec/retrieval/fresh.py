@@ -37,8 +37,9 @@ def find_fresh_by_text(catalog: Catalog, taste: NDArray[np.float32], last: NDArr
         catalog.knowledge.first_ms,
         catalog.spaces.vectors(),
         catalog.spaces.leading(),
-        np.stack((taste, last)),
-        np.array((NEAR_TASTE, NEAR_LAST)),
+        taste,
+        last,
+        (NEAR_TASTE, NEAR_LAST),
         ROUGHLY,
     )
 
@@ -62,54 +63,119 @@ def _nearest(
     first_ms: NDArray[np.float64],
     vectors: NDArray[np.float32],
     leading: NDArray[np.float32],
-    wanted: NDArray[np.float32],
-    n_near: NDArray[np.int64],
+    taste: NDArray[np.float32],
+    last: NDArray[np.float32],
+    n_near: tuple[int, int],
     roughly: int,
 ) -> NDArray[np.int64]:
-    """Return the rows of ``pool``, (f,), nearest to each of some vectors among the ``roughly`` nearest.
+    """Return the rows of ``pool``, (f,), nearest to each of two vectors among the ``roughly`` nearest.
 
-    A row without vectors has a similarity of 0. Rows without events come first, of these the nearest to the first
-    vector, the nearest first.
+    A row without vectors has a similarity of 0. Rows without events come first, of these the nearest to ``taste``,
+    the nearest first. Of equals those that stand first in ``pool`` are nearer.
 
     Args:
         first_ms: (>= n,) by row when its first event was, 0 where there is none.
         vectors: (>= n, spaces, c) by row, and ``leading``: (>= n, spaces, l) the first of their components.
-        wanted: (w, spaces, c)
-        n_near: (w,) how many to each.
+        taste: (spaces, c), and ``last``: (spaces, c).
+        n_near: How many to each.
     """
-    n_wanted, spaces, n_components = wanted.shape
-    in_use = [space for space in range(spaces) if wanted[:, space].any()]  # the others add nothing
-    best_rows = np.empty((2, n_wanted, roughly), dtype=np.int64)
-    best = np.empty((2, n_wanted, roughly), dtype=np.float32)
-    n = np.zeros((2, n_wanted), dtype=np.int64)
-    for row in pool:
-        has_events = int(first_ms[row] != 0.0)
-        for each in range(n_wanted):
-            similarity = np.float32(0.0)
-            for space in in_use:
-                for d in range(leading.shape[2]):
-                    similarity += leading[row, space, d] * wanted[each, space, d]
-            count = n[has_events, each]
-            if count < roughly or similarity > best[has_events, each, count - 1]:
-                n[has_events, each] = insert_best(
-                    best_rows[has_events, each], best[has_events, each], count, row, similarity
-                )
-    found = np.empty(2 * n_near.sum(), dtype=np.int64)
-    most = np.empty(len(found), dtype=np.float32)
+    has_events = first_ms[pool] != 0.0
+    found = np.empty(2 * (n_near[0] + n_near[1]), dtype=np.int64)
+    similarities = np.empty(len(found), dtype=np.float32)
     n_found = 0
-    for has_events in range(2):
-        for each in range(n_wanted):
-            begin, count = n_found, 0
+    wanted = np.stack((taste, last))
+    rough = _compare(pool, leading, wanted[:, :, : leading.shape[2]])
+    for with_events in (False, True):
+        for each in range(2):
+            rows = pool[_most_similar(rough[each], has_events, with_events, roughly)]
+            exact = _compare(rows, vectors, wanted[each : each + 1])[0]
+            begin, n = n_found, 0
             end = begin + n_near[each]
-            for row in best_rows[has_events, each, : n[has_events, each]]:
-                similarity = np.float32(0.0)
-                for space in in_use:
-                    for d in range(n_components):
-                        similarity += vectors[row, space, d] * wanted[each, space, d]
-                if count < n_near[each] or similarity > most[begin + count - 1]:
-                    count = insert_best(found[begin:end], most[begin:end], count, row, similarity)
-            n_found += count
+            for k in range(len(rows)):
+                if n < n_near[each] or exact[k] > similarities[begin + n - 1]:
+                    n = insert_best(found[begin:end], similarities[begin:end], n, rows[k], exact[k])
+            n_found += n
     return found[:n_found]
+
+
+@kernel(fastmath=True)
+def _compare(rows: NDArray[np.int64], vectors: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the products of some vectors with those of each of ``rows``, (r,), as (w, r).
+
+    One sum over all spaces, each row read once for all that is wanted, and no choosing in between: a list's search
+    takes 250 µs for 7,000 rows of two spaces, and took 320 with a sum for each space and choosing as it went.
+
+    Args:
+        vectors: (>= n, spaces, l) by row.
+        wanted: (w, spaces, l)
+    """
+    joined, flat = vectors.reshape(len(vectors), -1), wanted.copy().reshape(len(wanted), -1)
+    products = np.empty((len(wanted), len(rows)), dtype=np.float32)
+    for k in range(len(rows)):
+        row = rows[k]
+        for each in range(len(wanted)):
+            product = np.float32(0.0)
+            for d in range(joined.shape[1]):
+                product += joined[row, d] * flat[each, d]
+            products[each, k] = product
+    return products
+
+
+@kernel()
+def _most_similar(
+    similarities: NDArray[np.float32], has_events: NDArray[np.bool_], with_events: bool, k: int
+) -> NDArray[np.int64]:
+    """Return the ``k`` indices with the largest similarities, ascending; of equals the first ones.
+
+    Args:
+        similarities: (f,) by index.
+        has_events: (f,) of these only the indices that are as ``with_events`` says count.
+    """
+    indices = np.empty(k, dtype=np.int64)
+    held = np.empty(k, dtype=similarities.dtype)
+    n = 0
+    for index in range(len(similarities)):
+        if has_events[index] == with_events and (n < k or similarities[index] > held[0]):
+            _hold(indices, held, n, index, similarities[index])
+            n = min(n + 1, k)
+    return np.sort(indices[:n])
+
+
+@kernel()
+def _hold(
+    indices: NDArray[np.int64], similarities: NDArray[np.float32], n: int, index: int, similarity: np.float32
+) -> None:
+    """Put an index among the most similar ones, which are a heap: the least similar, of equals the last, is the first.
+
+    Args:
+        indices: (k,) the first ``n`` count, changed in place; where n is k the first one leaves.
+        similarities: (k,) theirs.
+    """
+    if n < len(indices):  # up from the end
+        at = n
+        while at > 0:
+            above = (at - 1) // 2
+            if not _is_worse(similarity, index, similarities[above], indices[above]):
+                break
+            indices[at], similarities[at] = indices[above], similarities[above]
+            at = above
+    else:  # down from the top
+        at, below = 0, 1
+        while below < n:
+            other = below + 1
+            if other < n and _is_worse(similarities[other], indices[other], similarities[below], indices[below]):
+                below = other
+            if not _is_worse(similarities[below], indices[below], similarity, index):
+                break
+            indices[at], similarities[at] = indices[below], similarities[below]
+            at, below = below, 2 * below + 1
+    indices[at], similarities[at] = index, similarity
+
+
+@kernel()
+def _is_worse(similarity: np.float32, index: int, other_similarity: np.float32, other_index: int) -> bool:
+    """Return whether an index is less similar than another one, or as similar and behind it."""
+    return bool(similarity < other_similarity or (similarity == other_similarity and index > other_index))
 
 
 @kernel()
@@ -122,18 +188,20 @@ def _rising(
         levels: (>= n, half-lives) as of ``Knowledge``; that of an item without events is minus infinity.
         half_lives: Columns of it.
     """
-    found = np.empty(len(half_lives) * k, dtype=np.int64)
-    best_rows, best = np.empty(k, dtype=np.int64), np.empty(k, dtype=levels.dtype)
+    best_rows = np.empty((len(half_lives), k), dtype=np.int64)
+    best = np.empty((len(half_lives), k), dtype=levels.dtype)
+    n = np.zeros(len(half_lives), dtype=np.int64)
+    for row in pool:  # once for all half-lives, which lie side by side: most rows are not at hand, and have no events
+        for each in range(len(half_lives)):
+            level = levels[row, half_lives[each]]
+            if level > -np.inf and (n[each] < k or level > best[each, n[each] - 1]):
+                n[each] = insert_best(best_rows[each], best[each], n[each], row, level)
+    found = np.empty(n.sum(), dtype=np.int64)
     n_found = 0
-    for column in half_lives:
-        n = 0
-        for row in pool:
-            level = levels[row, column]
-            if level > -np.inf and (n < k or level > best[n - 1]):
-                n = insert_best(best_rows, best, n, row, level)
-        found[n_found : n_found + n] = best_rows[:n]
-        n_found += n
-    return found[:n_found]
+    for each in range(len(half_lives)):
+        found[n_found : n_found + n[each]] = best_rows[each, : n[each]]
+        n_found += n[each]
+    return found
 
 
 _NO_ROWS = np.zeros(0, dtype=np.int64)

@@ -70,3 +70,6 @@ def test_those_listed_last_are_looked_at(monkeypatch):
 
     assert items.rows().tolist() == [2, 3, 4]
     assert 0 in items
+
+    items.set(3, False)
+    assert items.rows().tolist() == [1, 2, 4]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.retrieval.fresh import (
@@ -11,6 +13,7 @@ from stream_rec.retrieval.fresh import (
     NEAR_TASTE,
     NEWCOMERS,
     RISING,
+    _most_similar,
     find_fresh_by_text,
     find_newcomers,
     find_rising,
@@ -59,6 +62,19 @@ def test_unseen_items_and_those_with_few_events_have_places_of_their_own():
         assert set(part) <= set(pool)
         assert part[0] == exact[0]
         assert len(set(part) & set(exact)) >= 0.9 * len(part)
+
+
+@settings(max_examples=200, deadline=None)
+@given(rated=st.lists(st.tuples(st.sampled_from([-0.5, 0.0, 0.25, 0.5, 1.0]), st.booleans()), max_size=40))
+def test_the_roughly_nearest_are_those_of_a_sort(rated):
+    """Of equals those that stand first, however many are asked for, of one kind of item alone."""
+    similarities = np.array([similarity for similarity, _ in rated], dtype=np.float32)
+    has_events = np.array([events for _, events in rated], dtype=bool)
+    for with_events in (False, True):
+        indices = np.flatnonzero(has_events == with_events)
+        ordered = indices[np.argsort(-similarities[indices], kind="stable")]
+        for k in (1, 4, 60):
+            assert _most_similar(similarities, has_events, with_events, k).tolist() == sorted(ordered[:k].tolist())
 
 
 def test_searching_roughly_first_finds_nearly_all():

@@ -17,6 +17,7 @@ from stream_rec.knowledge import popularity
 from stream_rec.knowledge.state import UNSEEN, ItemState
 
 HALF_LIVES = len(popularity.HALF_LIVES_MS)
+FIRST_HALF_LIVES = len(popularity.FIRST_HALF_LIVES_MS)
 NEWCOMERS = 64
 
 
@@ -30,6 +31,8 @@ class Knowledge:
         """(>= n,) how many of them were by users who had the item before."""
         self.levels = np.full((0, HALF_LIVES), -np.inf)
         """(>= n, half-lives) see ``popularity.levels``."""
+        self.first_levels = np.full((0, FIRST_HALF_LIVES), -np.inf)
+        """(>= n, half-lives) the same among events that were their user's first."""
         self.first_ms = np.zeros(0)
         """(>= n,) event time of the first event, 0 where there is none."""
         self.last_ms = np.zeros(0)
@@ -49,6 +52,7 @@ class Knowledge:
         self.counts = grow(self.counts, n_rows)
         self.repeats = grow(self.repeats, n_rows)
         self.levels = grow(self.levels, n_rows, fill=-np.inf)
+        self.first_levels = grow(self.first_levels, n_rows, fill=-np.inf)
         self.first_ms = grow(self.first_ms, n_rows)
         self.last_ms = grow(self.last_ms, n_rows)
         self.successors.ensure_capacity(n_rows)
@@ -94,6 +98,12 @@ class Knowledge:
         self._trending.forget()
 
     def _put_popularity(self, row: int, state: ItemState, is_listed: bool) -> None:
+        if state.last_first_ms is None:
+            self.first_levels[row] = -np.inf
+        else:
+            self.first_levels[row] = popularity.levels(
+                state.first_sums, state.last_first_ms, popularity.FIRST_HALF_LIVES_MS
+            )
         if state.last_ms is None or state.first_ms is None:
             self.first_ms[row] = self.last_ms[row] = 0
             self.levels[row] = -np.inf

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from stream_rec.events.codec import EventTime, KindNumber, Offset, decode_versioned
 from stream_rec.events.interaction import Id
 
-VERSION = 3
+VERSION = 4
 _ERASER = 15
 """In place of a kind, in the number of a source: the topic `forget`."""
 
@@ -41,6 +41,8 @@ class Signal(Struct, frozen=True, array_like=True):
     """Whether this user had the item before."""
     erases: bool = False
     """The visitor is to be forgotten; the source is then `forget`, and ``kind`` means nothing."""
+    is_first: bool = False
+    """Whether nothing had come of this user before. With ``seen_ms`` only."""
 
     @property
     def source(self) -> int:

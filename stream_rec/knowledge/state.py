@@ -14,7 +14,7 @@ from stream_rec.knowledge import popularity, visits
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.knowledge.signal import Signal
 
-VERSION = 2
+VERSION = 3
 
 Weight = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Sum = Annotated[float, Meta(gt=0, le=2**53)]
@@ -38,6 +38,10 @@ class ItemState(Struct, frozen=True, array_like=True):
     """How many of the interactions were by a user who had the item before."""
     visits: bytes = b""
     """Who came last: see ``visits.py``."""
+    first_sums: list[Sum] = []
+    """Of those interactions that were their user's first, by ``popularity.FIRST_HALF_LIVES_MS``."""
+    last_first_ms: EventTime | None = None
+    """Event time of the newest of them, which ``first_sums`` are as of."""
 
 
 UNSEEN = ItemState()
@@ -49,6 +53,7 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
     predecessors = dict(state.predecessors)
     counts, sums, first_ms, last_ms = list(state.counts), state.sums, state.first_ms, state.last_ms
     repeats, recent_visits = state.repeats, state.visits
+    first_sums, last_first_ms = state.first_sums, state.last_first_ms
     for signal in signals:
         source = signal.source
         if signal.offset <= watermarks.get(source, -1):
@@ -59,6 +64,10 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
             sums, last_ms = popularity.add(sums, last_ms, signal.seen_ms)
             first_ms = signal.seen_ms if first_ms is None else min(first_ms, signal.seen_ms)
             repeats += signal.again
+            if signal.is_first:
+                first_sums, last_first_ms = popularity.add(
+                    first_sums, last_first_ms, signal.seen_ms, popularity.FIRST_HALF_LIVES_MS
+                )
             recent_visits = visits.add_visit(recent_visits, signal.seen_ms, signal.visitor, config.recent_visits)
         elif signal.erases:
             recent_visits = visits.remove_visitor(recent_visits, signal.visitor)
@@ -83,6 +92,8 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
         watermarks=watermarks,
         repeats=repeats,
         visits=recent_visits,
+        first_sums=first_sums,
+        last_first_ms=last_first_ms,
     )
 
 
@@ -121,6 +132,13 @@ def _find_contradiction(state: ItemState) -> str | None:
         return f"{len(state.sums)} sums, one for each of {len(popularity.HALF_LIVES_MS)} half-lives expected"
     elif state.first_ms > state.last_ms:
         return f"first_ms={state.first_ms} is after last_ms={state.last_ms}"
+    if state.last_first_ms is None:
+        if state.first_sums:
+            return "first_sums are there, but not last_first_ms"
+    elif len(state.first_sums) != len(popularity.FIRST_HALF_LIVES_MS):
+        return f"{len(state.first_sums)} first_sums, {len(popularity.FIRST_HALF_LIVES_MS)} half-lives expected"
+    elif state.first_ms is None or state.last_ms is None or not state.first_ms <= state.last_first_ms <= state.last_ms:
+        return f"last_first_ms={state.last_first_ms} is not between first_ms and last_ms"
     return visits.find_contradiction(state.visits)
 
 

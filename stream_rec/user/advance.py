@@ -182,6 +182,7 @@ def _signals_in_order(before: UserState, after: UserState, entry: Entry, arrival
         pairs=before_newest(nearest, entry.item_id),
         visitor=visitor_of(arrival.event.user_id),
         again=entry.again,
+        is_first=entry.is_first,
     )
     return [own]
 
@@ -226,8 +227,14 @@ def _signals_of(sequence: list[Entry], entry: Entry, arrival: Arrival) -> list[S
         Signal(item_id=item_id, kind=entry.kind, partition=arrival.partition, offset=entry.offset, pairs=pairs)
         for item_id, pairs in by_item.items()
     )
-    visitor = visitor_of(arrival.event.user_id)
-    return [msgspec.structs.replace(own, seen_ms=entry.timestamp_ms, visitor=visitor, again=entry.again), *others]
+    seen = msgspec.structs.replace(
+        own,
+        seen_ms=entry.timestamp_ms,
+        visitor=visitor_of(arrival.event.user_id),
+        again=entry.again,
+        is_first=entry.is_first,
+    )
+    return [seen, *others]
 
 
 _TEACHES = attrgetter("teaches")

@@ -70,6 +70,11 @@ class Entry(Struct, frozen=True, array_like=True):
     """Whether others learn from it. Bookkeeping, for the same reason."""
 
     @property
+    def is_first(self) -> bool:
+        """Whether nothing had come of this user before."""
+        return self.arrival == 0
+
+    @property
     def week(self) -> int:
         """Of the event's time, since 1970."""
         return self.timestamp_ms // WEEK_MS

@@ -26,17 +26,25 @@ def space_vector(vector, encoder: str = OLD) -> SpaceVector:
 
 
 def taught(
-    *times_ms: int, predecessors: dict[str, int] | None = None, repeats: int = 0, users: dict[str, int] | None = None
+    *times_ms: int,
+    predecessors: dict[str, int] | None = None,
+    repeats: int = 0,
+    users: dict[str, int] | None = None,
+    first_ms: tuple[int, ...] = (),
 ) -> ItemState:
     """Return what is known of an item that was viewed at these times and came after these items.
 
     Args:
         repeats: How many of the views were by users who had the item before.
         users: Who came last, and when.
+        first_ms: Those of ``times_ms`` at which it was a user's first item.
     """
     sums, last_ms = [], None
     for at in times_ms:
         sums, last_ms = popularity.add(sums, last_ms, at)
+    first_sums, last_first_ms = [], None
+    for at in first_ms:
+        first_sums, last_first_ms = popularity.add(first_sums, last_first_ms, at, popularity.FIRST_HALF_LIVES_MS)
     return ItemState(
         counts=(len(times_ms), 0, 0),
         sums=sums,
@@ -45,6 +53,8 @@ def taught(
         predecessors=predecessors or {},
         repeats=repeats,
         visits=encoded_visits(users or {}),
+        first_sums=first_sums,
+        last_first_ms=last_first_ms,
     )
 
 

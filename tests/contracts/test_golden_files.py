@@ -117,9 +117,18 @@ def test_digests_of_events():
     assert (seen.digest_of("e1") + seen.digest_of("e2")) == LEFT
 
 
-@pytest.mark.parametrize(("version", "repeats", "users"), [(1, 0, []), (2, 1, [(T, 2**64 - 1), (T + 3_600_000, 42)])])
-def test_item_states(version: int, repeats: int, users: list[tuple[int, int]]):
-    """A view, a purchase an hour later, and a correction of a pair; version 1 did not know who had come."""
+CAME = [(T, 2**64 - 1), (T + 3_600_000, 42)]
+
+
+@pytest.mark.parametrize(
+    ("version", "repeats", "users", "first"),
+    [(1, 0, [], ([], None)), (2, 1, CAME, ([], None)), (3, 1, CAME, ([1.0, 1.0], T))],
+)
+def test_item_states(version: int, repeats: int, users: list[tuple[int, int]], first: tuple[list[float], int | None]):
+    """A view, a purchase an hour later, and a correction of a pair.
+
+    Version 1 did not know who had come, version 2 not that the view was its user's first event.
+    """
     state = item_state.decode(read(f"item-state-{version}"))
 
     assert (state.version, state.counts, state.repeats) == (version, (1, 0, 1), repeats)
@@ -128,16 +137,23 @@ def test_item_states(version: int, repeats: int, users: list[tuple[int, int]]):
     assert state.predecessors == {"i2": 11, "i3": 4, "é": 11}
     assert state.watermarks == {1: 9, 48: 7, 50: 5}
     assert visits.decode(state.visits).tolist() == users
+    assert (state.first_sums, state.last_first_ms) == first
 
 
 WHO = (2**64 - 1, 42)
 
 
-@pytest.mark.parametrize(("version", "users", "again"), [(1, (0, 0), False), (2, WHO, True), (3, WHO, True)])
+@pytest.mark.parametrize(
+    ("version", "users", "again"), [(1, (0, 0), False), (2, WHO, True), (3, WHO, True), (4, WHO, True)]
+)
 def test_signals(version: int, users: tuple[int, int], again: bool):
-    """Two events and a correction; version 1 did not say who came, nor whether again; 3 can have a visitor erased."""
+    """Two events and a correction.
+
+    Version 1 did not say who came, nor whether again; 3 can have a visitor erased; 4 says of the first event that it is
+    its user's first.
+    """
     assert signals.decode(read(f"signals-{version}")) == [
-        Signal("i1", 0, 3, 7, T, [("i2", 12), ("é", 11)], users[0]),
+        Signal("i1", 0, 3, 7, T, [("i2", 12), ("é", 11)], users[0], is_first=version >= 4),
         Signal("i1", 2, 3, 5, T + 3_600_000, [("i2", -1)], users[1], again),
         Signal("i1", 1, 0, 9, None, [("i3", 4)]),
         *([Signal("i1", 0, 3, 2, visitor=42, erases=True)] if version >= 3 else []),

@@ -68,6 +68,7 @@ def valid_signals(random: Random) -> list[Signal]:
             visitor=random.getrandbits(64),
             again=random.random() < 0.5,
             erases=random.random() < 0.3,
+            is_first=random.random() < 0.3,
         )
         for _ in range(random.randrange(4))
     ]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from stream_rec.errors import StateVersionError
 from stream_rec.events.interaction import Kind
 from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.popularity import FIRST_HALF_LIVES_MS, HOUR_MS
 from stream_rec.knowledge.signal import Signal, source_number
 from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig, apply, strip_bookkeeping
 from stream_rec.knowledge.visits import decode as decode_visits
@@ -17,8 +18,8 @@ NEVER_CUT = KnowledgeConfig(predecessors=1000, recent_visits=4)
 SMALL = KnowledgeConfig(predecessors=8)
 
 
-def viewed(offset, *, at=5, pairs=(), partition=0, kind=Kind.VIEW, visitor=0, again=False) -> Signal:
-    return Signal("i", int(kind), partition, offset, at, list(pairs), visitor, again)
+def viewed(offset, *, at=5, pairs=(), partition=0, kind=Kind.VIEW, visitor=0, again=False, is_first=False) -> Signal:
+    return Signal("i", int(kind), partition, offset, at, list(pairs), visitor, again, is_first=is_first)
 
 
 @st.composite
@@ -39,6 +40,7 @@ def sources(draw: st.DrawFn) -> list[list[Signal]]:
                     draw(st.lists(change, max_size=4)),
                     draw(st.integers(1, 9)),
                     draw(st.booleans()),
+                    is_first=draw(st.booleans()),
                 )
                 for offset in offsets
             ]
@@ -81,7 +83,9 @@ def test_any_interleaving_of_sources_gives_the_same_state(parts, data):
     state = apply(apply(UNSEEN, order[:cut], NEVER_CUT), order[cut:], NEVER_CUT)
 
     assert state.sums == pytest.approx(expected.sums, rel=1e-9)
-    assert msgspec.structs.replace(state, sums=[]) == msgspec.structs.replace(expected, sums=[])
+    assert state.first_sums == pytest.approx(expected.first_sums, rel=1e-9)
+    exact = {"sums": [], "first_sums": []}
+    assert msgspec.structs.replace(state, **exact) == msgspec.structs.replace(expected, **exact)
 
 
 @settings(max_examples=100, deadline=None)
@@ -120,6 +124,44 @@ def test_a_signal_counts_repeats_and_notes_the_visitor():
 
     assert (state.counts, state.repeats) == ((3, 0, 0), 2)
     assert decode_visits(state.visits).tolist() == [(6, 2), (7, 1)]
+
+
+def test_first_events_of_users_are_summed_by_themselves():
+    """Two of four views were some user's first; what was applied before, and what only moves pairs, is none."""
+    week_ms = 7 * 24 * HOUR_MS
+    views = [
+        viewed(0, at=5, is_first=True),
+        viewed(1, at=6),
+        viewed(2, at=5 + week_ms, is_first=True),
+        viewed(2, at=99, is_first=True),  # sent twice
+        viewed(3, at=7 + week_ms),
+        Signal("i", 0, 0, 4, None, [("a", 1)], is_first=True),
+    ]
+    state = apply(UNSEEN, views, NEVER_CUT)
+
+    assert state.first_sums == [1 + 2 ** -(week_ms / half_life) for half_life in FIRST_HALF_LIVES_MS]
+    assert (state.last_first_ms, state.last_ms) == (5 + week_ms, 7 + week_ms)
+    assert strip_bookkeeping(state).first_sums == state.first_sums
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"first_sums": [1.0, 1.0]}, "first_sums are there, but not last_first_ms"),
+        ({"first_sums": [1.0], "last_first_ms": 6}, "1 first_sums, 2 half-lives expected"),
+        ({"last_first_ms": 6}, "0 first_sums, 2 half-lives expected"),
+        ({"first_sums": [1.0, 1.0], "last_first_ms": 4}, "last_first_ms=4 is not between first_ms and last_ms"),
+        ({"first_sums": [1.0, 1.0], "last_first_ms": 8}, "last_first_ms=8 is not between first_ms and last_ms"),
+        ({"first_sums": [1.0, 1.0], "last_first_ms": 6, "sums": [], "first_ms": None, "last_ms": None}, "not between"),
+    ],
+)
+def test_first_events_that_cannot_be_are_refused(fields, message):
+    """A catalog takes each state as it is."""
+    fine = apply(UNSEEN, [viewed(0, at=5), viewed(1, at=7)], NEVER_CUT)
+    wrong = item_state.encode(msgspec.structs.replace(fine, **fields))
+
+    with pytest.raises(StateVersionError, match=message):
+        item_state.decode(wrong)
 
 
 def test_what_only_moves_pairs_is_nobodys_visit():

@@ -43,6 +43,20 @@ def test_a_signal_says_who_and_whether_again():
     assert (moved.item_id, moved.seen_ms, moved.visitor, moved.again) == ("c", None, 0, False)
 
 
+def test_a_signal_says_whether_it_is_of_a_users_first_event():
+    """The first to arrive, whatever its time; and still when it must be sent again, after others of before it came."""
+    events = arrivals([happened(4, "c"), happened(1, "a"), happened(6, "d")])
+    after = advance(COLD, events, SMALL, {})
+    again = advance(after.state, events, SMALL, {})
+
+    assert [(signal.item_id, signal.is_first) for signal in after.signals if signal.seen_ms is not None] == [
+        ("c", True),
+        ("a", False),
+        ("d", False),
+    ]
+    assert not again.is_changed and again.signals == after.signals
+
+
 def test_a_late_event_corrects_the_items_after_it():
     """b comes late between a and c: c hears that b is its neighbour now, and that a is one place further."""
     after = advance(COLD, arrivals([happened(1, "a"), happened(3, "c"), happened(2, "b")]), SMALL, {})

@@ -36,7 +36,7 @@ from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
 from stream_rec.user.history import History, read_history
 from stream_rec.user.state import UserState
 
-RECENT_ITEMS = 30
+RECENT_ITEMS = 64
 LIST_ID_BYTES = 12
 """Of the digest that a list is named by."""
 VARIED = 3

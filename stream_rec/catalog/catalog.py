@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.catalog import fresh
 from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.categories import CategoryIndex
 from stream_rec.catalog.factors import Factors
@@ -139,7 +138,7 @@ class Catalog:
                 self.factors.delete_text(row, self.item_ids[row])
 
     def _see_whether_fresh(self, row: int) -> None:
-        self.fresh.set(row, bool(self._is_listed[row]) and self.knowledge.n_events_of(row) < fresh.EVENTS)
+        self.fresh.set(row, is_listed=bool(self._is_listed[row]), n_events=self.knowledge.n_events_of(row))
 
     def _list(self, row: int, is_listed: bool) -> None:
         if self._is_listed[row] != is_listed:
@@ -163,4 +162,5 @@ class Catalog:
             self.factors.add(row, item_id)
             self.spaces.ensure_capacity(row + 1)
             self.knowledge.ensure_capacity(row + 1)
+            self.fresh.ensure_capacity(row + 1)
         return row

@@ -1,38 +1,45 @@
-"""Fresh items: listed, and with fewer than five events. What nobody knows yet and only text can find.
-
-At most ``POOL`` of them are looked at, those listed last: a bound on what a list costs, whatever the catalog.
-"""
+"""Fresh items: listed, and with fewer than five events. Those without any are what only text can find."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.catalog.arrays import grow
+
 EVENTS = 5
 """Items with fewer events are fresh."""
 POOL = 8192
+"""Most rows of a pool that one list looks through, those that came last: a bound on what a list costs."""
 
 
-class Fresh:
-    """The fresh rows, in the order in which they were listed."""
+class Pool:
+    """Some of the catalog's rows, in the order in which they came."""
 
     def __init__(self) -> None:
+        self.is_in = np.zeros(0, dtype=bool)
+        """(>= n,) by row."""
         self._rows: dict[int, None] = {}
         self._array: NDArray[np.int64] | None = None
         """All of ``_rows``; None where some have come since it was made."""
 
     def __len__(self) -> int:
-        """Return how many items are fresh."""
+        """Return how many rows there are."""
         return len(self._rows)
 
     def __contains__(self, row: int) -> bool:
         return row in self._rows
 
-    def set(self, row: int, is_fresh: bool) -> None:
-        """Set whether an item is fresh."""
-        if is_fresh == (row in self._rows):
+    def ensure_capacity(self, n_rows: int) -> None:
+        """Make room for ``n_rows`` items."""
+        self.is_in = grow(self.is_in, n_rows)
+
+    def set(self, row: int, is_in: bool) -> None:
+        """Set whether a row is here."""
+        if is_in == (row in self._rows):
             return
-        if is_fresh:
+        self.is_in[row] = is_in
+        if is_in:
             self._rows[row] = None
             self._array = None
         else:
@@ -41,7 +48,32 @@ class Fresh:
                 self._array = self._array[self._array != row]
 
     def rows(self) -> NDArray[np.int64]:
-        """Return (f,) int64 fresh rows, at most ``POOL``, those listed last."""
+        """Return (p,) int64 rows, at most ``POOL``, the last of them."""
         if self._array is None:
             self._array = np.fromiter(self._rows, dtype=np.int64, count=len(self._rows))
         return self._array[-POOL:]
+
+
+class Fresh:
+    """The fresh items, by whether anybody has come to them."""
+
+    def __init__(self) -> None:
+        self.unseen = Pool()
+        self.seen = Pool()
+
+    def __len__(self) -> int:
+        """Return how many items are fresh."""
+        return len(self.unseen) + len(self.seen)
+
+    def __contains__(self, row: int) -> bool:
+        return row in self.unseen or row in self.seen
+
+    def ensure_capacity(self, n_rows: int) -> None:
+        """Make room for ``n_rows`` items."""
+        self.unseen.ensure_capacity(n_rows)
+        self.seen.ensure_capacity(n_rows)
+
+    def set(self, row: int, *, is_listed: bool, n_events: int) -> None:
+        """Set what decides whether an item is fresh."""
+        self.unseen.set(row, is_listed and n_events == 0)
+        self.seen.set(row, is_listed and 0 < n_events < EVENTS)

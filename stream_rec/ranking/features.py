@@ -20,9 +20,9 @@ from stream_rec.catalog.fresh import EVENTS as FRESH_EVENTS
 from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.events.interaction import Kind
 from stream_rec.kernel import kernel
-from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
+from stream_rec.knowledge.popularity import FIRST_HALF_LIVES_MS, HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.candidates import Candidates
-from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, WIDE
+from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, RECENT_COSINE, SKNN, STAN, WIDE_COSINE
 from stream_rec.user.history import SESSION_BREAK_MS, History
 
 DAY_MS = 24 * HOUR_MS
@@ -30,6 +30,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "trending": (
         *(f"popularity_{round(half_life / HOUR_MS)}h" for half_life in HALF_LIVES_MS),
         "popularity",
+        *(f"first_choice_{round(half_life / HOUR_MS)}h" for half_life in FIRST_HALF_LIVES_MS),
         "seen_1h_ago",
         "seen_1d_ago",
         "seen_7d_ago",
@@ -38,7 +39,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "fresh": ("age_6h", "age_2d", "age_14d", "age_60d", "unseen", "few_events"),
     "successors": ("follows_last", "follows_recent", "precedes_last", "follows_recent_cosine", "follows_wide_cosine"),
-    "neighbours": ("stan", "stan_after", "affinity"),
+    "neighbours": ("sknn", "stan", "stan_after", "affinity"),
     "similar": tuple(f"text{space}_{of}" for space in range(1, MAX_SPACES + 1) for of in ("last", "taste")),
     "repeat": (
         "own_count",
@@ -98,11 +99,13 @@ def compute_inputs(candidates: Candidates, history: History, catalog: Catalog, n
         items,
         candidates.rows,
         knowledge.levels,
+        knowledge.first_levels,
         knowledge.counts,
         knowledge.repeats,
         knowledge.first_ms,
         knowledge.last_ms,
         _HALF_LIVES,
+        _FIRST_HALF_LIVES,
         float(now_ms),
     )
     last_row = int(history.recent_rows[0]) if len(history.recent_rows) else -1
@@ -115,7 +118,6 @@ def compute_inputs(candidates: Candidates, history: History, catalog: Catalog, n
         successors.weights,
         successors.n,
         successors.total,
-        successors.total_before,
         last_row,
         catalog.spaces.vectors(),
         candidates.last,
@@ -170,10 +172,15 @@ def _one_of(n: int, number: int | None) -> list[float]:
 
 
 _HALF_LIVES = np.array(HALF_LIVES_MS, dtype=np.float64)
-_POPULARITY, _SEEN_1H, _SEEN_1D, _SEEN_7D, _CONVERSION, _REPEAT_RATE = map(NAMES.index, GROUPS["trending"][-6:])
+_FIRST_HALF_LIVES = np.array(FIRST_HALF_LIVES_MS, dtype=np.float64)
+_POPULARITY = NAMES.index("popularity")
+_FIRST = _POPULARITY + 1
+_SEEN_1H, _SEEN_1D, _SEEN_7D, _CONVERSION, _REPEAT_RATE = map(NAMES.index, GROUPS["trending"][-5:])
 _AGE_6H, _AGE_2D, _AGE_14D, _AGE_60D, _UNSEEN, _FEW_EVENTS = map(NAMES.index, GROUPS["fresh"])
-_FOLLOWS_LAST, _FOLLOWS_RECENT, _PRECEDES_LAST, _RECENT_COSINE, _WIDE_COSINE = map(NAMES.index, GROUPS["successors"])
-_STAN, _STAN_AFTER, _AFFINITY = map(NAMES.index, GROUPS["neighbours"])
+_FOLLOWS_LAST, _FOLLOWS_RECENT, _PRECEDES_LAST, _FOLLOWS_RECENT_COSINE, _FOLLOWS_WIDE_COSINE = map(
+    NAMES.index, GROUPS["successors"]
+)
+_SKNN, _STAN, _STAN_AFTER, _AFFINITY = map(NAMES.index, GROUPS["neighbours"])
 _TEXT = NAMES.index(GROUPS["similar"][0])
 _OWN_COUNT, _OWN_1D, _OWN_14D, _OWN_60D, _OWN_PLACE, _OWN_ORDER, _OWN, _OWN_DUE, _OWN_REPEAT_RATE = map(
     NAMES.index, GROUPS["repeat"]
@@ -191,11 +198,13 @@ def _of_item(
     items: NDArray[np.float32],
     rows: NDArray[np.int64],
     levels: NDArray[np.float64],
+    first_levels: NDArray[np.float64],
     counts: NDArray[np.int64],
     repeats: NDArray[np.int64],
     first_ms: NDArray[np.float64],
     last_ms: NDArray[np.float64],
     half_lives: NDArray[np.float64],
+    first_half_lives: NDArray[np.float64],
     now_ms: float,
 ) -> None:
     """Write popularity, age and rates. An event later than ``now_ms`` counts as if it were now.
@@ -203,7 +212,8 @@ def _of_item(
     Args:
         items: (k, INPUTS) zero, changed in place.
         rows: (k,) of the candidates; ``levels`` to ``last_ms`` are by row, as of ``Knowledge``.
-        half_lives: (h,) milliseconds, of the columns of ``levels``.
+        half_lives: (h,) milliseconds, of the columns of ``levels``, and ``first_half_lives`` of those of
+            ``first_levels``.
     """
     for index in range(len(rows)):
         row = rows[index]
@@ -215,6 +225,8 @@ def _of_item(
         for h in range(len(half_lives)):
             items[index, h] = 2.0 ** (levels[row, h] - now / half_lives[h])
         items[index, _POPULARITY] = n_events
+        for h in range(len(first_half_lives)):
+            items[index, _FIRST + h] = 2.0 ** (first_levels[row, h] - now / first_half_lives[h])
         idle = now - last_ms[row]
         items[index, _SEEN_1H] = np.exp(-idle / HOUR_MS)
         items[index, _SEEN_1D] = np.exp(-idle / DAY_MS)
@@ -239,7 +251,6 @@ def _of_sources(
     weights: NDArray[np.float32],
     n: NDArray[np.int32],
     total: NDArray[np.float64],
-    total_before: NDArray[np.float64],
     last_row: int,
     vectors: NDArray[np.float32],
     last: NDArray[np.float32],
@@ -250,14 +261,13 @@ def _of_sources(
     Args:
         items: (k, INPUTS) changed in place.
         rows: (k,) of the candidates, and ``values``: (k, columns) what the sources say of each.
-        successor_rows: To ``total_before`` as of ``Successors``, by row.
+        successor_rows: To ``total`` as of ``Successors``, by row.
         last_row: Of the user's last item, -1 where there is none.
         vectors: (>= n, spaces, c) by row, and ``last`` and ``taste``: (spaces, c) as of ``Candidates``.
     """
     in_use = [space for space in range(len(taste)) if last[space].any() or taste[space].any()]
     for index in range(len(rows)):
         row = rows[index]
-        popular = np.sqrt(1.0 + total_before[row] + total[row])
         items[index, _FOLLOWS_LAST] = values[index, LAST]
         items[index, _FOLLOWS_RECENT] = values[index, RECENT]
         if last_row >= 0 and total[row] > 0.0:
@@ -265,8 +275,9 @@ def _of_sources(
                 if successor_rows[row, k] == last_row:
                     items[index, _PRECEDES_LAST] = weights[row, k] / total[row]
                     break
-        items[index, _RECENT_COSINE] = values[index, RECENT] / popular
-        items[index, _WIDE_COSINE] = values[index, WIDE] / popular
+        items[index, _FOLLOWS_RECENT_COSINE] = values[index, RECENT_COSINE]
+        items[index, _FOLLOWS_WIDE_COSINE] = values[index, WIDE_COSINE]
+        items[index, _SKNN] = values[index, SKNN]
         items[index, _STAN] = values[index, STAN]
         items[index, _STAN_AFTER] = values[index, AFTER]
         if last_row >= 0:

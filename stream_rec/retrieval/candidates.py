@@ -11,10 +11,21 @@ from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
-from stream_rec.retrieval.fresh import find_fresh_by_text, find_newcomers, find_rising
+from stream_rec.retrieval.fresh import find_nearest, find_newcomers, find_rising
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
 from stream_rec.retrieval.repeat import find_repeats
-from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, STAN, TEXT, WIDE, Scratch
+from stream_rec.retrieval.scratch import (
+    AFTER,
+    LAST,
+    RECENT,
+    RECENT_COSINE,
+    SKNN,
+    STAN,
+    TEXT,
+    WIDE,
+    WIDE_COSINE,
+    Scratch,
+)
 from stream_rec.retrieval.similar import add_similar
 from stream_rec.retrieval.successors import add_successors
 from stream_rec.user.history import History
@@ -26,11 +37,19 @@ BEST = (
     (LAST, 40, SUCCESSORS),
     (RECENT, 40, SUCCESSORS),
     (WIDE, 40, SUCCESSORS),
+    (RECENT_COSINE, 30, SUCCESSORS),
+    (WIDE_COSINE, 30, SUCCESSORS),
+    (SKNN, 30, NEIGHBOURS),
     (STAN, 40, NEIGHBOURS),
     (AFTER, 40, NEIGHBOURS),
     *((TEXT + space, 20, SIMILAR) for space in range(MAX_SPACES)),
 )
 """Candidates taken from each column, and for which source."""
+FRESH_BEST = tuple((TEXT + space, 15, FRESH) for space in range(MAX_SPACES))
+"""The same for fresh items, of those without events, and as many of the rest."""
+NEIGHBOURS_HAVE = 0.25
+"""Share of the catalog from which on fresh items are taken from the text neighbours of the recent items, that have
+enough of them; below it they are searched for among all that are fresh."""
 MOST_TRENDING = 30
 """Candidates taken at each half-life of popularity."""
 TASTE_ITEMS, TASTE_DECAY = 20, 0.8
@@ -81,10 +100,15 @@ def retrieve(history: History, catalog: Catalog, workspace: Workspace, *, own_sl
         for space, similar in enumerate(catalog.spaces.similar()):
             if not similar.is_empty:
                 add_similar(scratch, history.recent_rows, similar, space)
+        scratch.pass_over(history.own_rows)
         scratch.choose_best(BEST, is_listed)
         scratch.choose(find_repeats(history, now_ms), REPEAT, is_listed)
-        scratch.choose(find_fresh_by_text(catalog, taste, last), FRESH, is_listed)
-    scratch.choose(knowledge.trending(is_listed)[:, :MOST_TRENDING].ravel(), TRENDING, is_listed)
+        for pool in (catalog.fresh.unseen, catalog.fresh.seen):
+            if len(pool) >= NEIGHBOURS_HAVE * len(catalog):
+                scratch.choose_best(FRESH_BEST, pool.is_in)
+            else:
+                scratch.choose(find_nearest(pool.rows(), catalog, taste, last), FRESH, is_listed)
+    scratch.choose_first(knowledge.trending(is_listed), MOST_TRENDING, TRENDING)
     scratch.choose(find_rising(catalog), FRESH, is_listed)
     scratch.choose(find_newcomers(catalog), FRESH, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])

@@ -11,9 +11,9 @@ from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.scratch import insert_best
 
 NEAR_TASTE, NEAR_LAST = 15, 10
-"""Items nearest to the user's taste, and nearest to the last item: of those without events, and as many of the rest."""
-ROUGHLY = 60
-"""Of each, how many are found by the leading components, and then compared by all."""
+"""Items of a pool nearest to the user's taste, and nearest to the last item."""
+ROUGHLY = 120
+"""How many of each are found by the leading components, and then compared by all."""
 RISING = 20
 """Items with few events that are most popular at each of two half-lives."""
 HALF_LIVES = HALF_LIVES_MS.index(24 * HOUR_MS), HALF_LIVES_MS.index(7 * 24 * HOUR_MS)
@@ -21,32 +21,24 @@ NEWCOMERS = 10
 """Items whose first event came last."""
 
 
-def find_fresh_by_text(catalog: Catalog, taste: NDArray[np.float32], last: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the rows of fresh items whose text is nearest to the user's taste and to that of the last item.
-
-    Items without any event have places of their own, for those that have one are the likelier.
+def find_nearest(
+    pool: NDArray[np.int64], catalog: Catalog, taste: NDArray[np.float32], last: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """Return the rows of ``pool``, (p,), whose text is nearest to the user's taste, then the nearest to the last item.
 
     Args:
         taste: (spaces, c), and ``last``: (spaces, c).
     """
-    pool = catalog.fresh.rows()
     if not len(pool) or not catalog.spaces.n_items:
         return _NO_ROWS
     return _nearest(
-        pool,
-        catalog.knowledge.first_ms,
-        catalog.spaces.vectors(),
-        catalog.spaces.leading(),
-        taste,
-        last,
-        (NEAR_TASTE, NEAR_LAST),
-        ROUGHLY,
+        pool, catalog.spaces.vectors(), catalog.spaces.leading(), taste, last, (NEAR_TASTE, NEAR_LAST), ROUGHLY
     )
 
 
 def find_rising(catalog: Catalog) -> NDArray[np.int64]:
     """Return the rows of the items that are most popular among those with few events, some of them twice."""
-    pool = catalog.fresh.rows()
+    pool = catalog.fresh.seen.rows()
     if not len(pool):
         return _NO_ROWS
     return _rising(pool, catalog.knowledge.levels, HALF_LIVES, RISING)
@@ -60,7 +52,6 @@ def find_newcomers(catalog: Catalog) -> NDArray[np.int64]:
 @kernel(fastmath=True)
 def _nearest(
     pool: NDArray[np.int64],
-    first_ms: NDArray[np.float64],
     vectors: NDArray[np.float32],
     leading: NDArray[np.float32],
     taste: NDArray[np.float32],
@@ -68,33 +59,29 @@ def _nearest(
     n_near: tuple[int, int],
     roughly: int,
 ) -> NDArray[np.int64]:
-    """Return the rows of ``pool``, (f,), nearest to each of two vectors among the ``roughly`` nearest.
+    """Return the rows of ``pool``, (p,), nearest to each of two vectors among the ``roughly`` nearest, nearest first.
 
-    A row without vectors has a similarity of 0. Rows without events come first, of these the nearest to ``taste``,
-    the nearest first. Of equals those that stand first in ``pool`` are nearer.
+    A row without vectors has a similarity of 0. Of equals those that stand first in ``pool`` are nearer.
 
     Args:
-        first_ms: (>= n,) by row when its first event was, 0 where there is none.
         vectors: (>= n, spaces, c) by row, and ``leading``: (>= n, spaces, l) the first of their components.
         taste: (spaces, c), and ``last``: (spaces, c).
         n_near: How many to each.
     """
-    has_events = first_ms[pool] != 0.0
-    found = np.empty(2 * (n_near[0] + n_near[1]), dtype=np.int64)
+    found = np.empty(n_near[0] + n_near[1], dtype=np.int64)
     similarities = np.empty(len(found), dtype=np.float32)
     n_found = 0
     wanted = np.stack((taste, last))
     rough = _compare(pool, leading, wanted[:, :, : leading.shape[2]])
-    for with_events in (False, True):
-        for each in range(2):
-            rows = pool[_most_similar(rough[each], has_events, with_events, roughly)]
-            exact = _compare(rows, vectors, wanted[each : each + 1])[0]
-            begin, n = n_found, 0
-            end = begin + n_near[each]
-            for k in range(len(rows)):
-                if n < n_near[each] or exact[k] > similarities[begin + n - 1]:
-                    n = insert_best(found[begin:end], similarities[begin:end], n, rows[k], exact[k])
-            n_found += n
+    for each in range(2):
+        rows = pool[_most_similar(rough[each], roughly)]
+        exact = _compare(rows, vectors, wanted[each : each + 1])[0]
+        begin, n = n_found, 0
+        end = begin + n_near[each]
+        for k in range(len(rows)):
+            if n < n_near[each] or exact[k] > similarities[begin + n - 1]:
+                n = insert_best(found[begin:end], similarities[begin:end], n, rows[k], exact[k])
+        n_found += n
     return found[:n_found]
 
 
@@ -122,60 +109,20 @@ def _compare(rows: NDArray[np.int64], vectors: NDArray[np.float32], wanted: NDAr
 
 
 @kernel()
-def _most_similar(
-    similarities: NDArray[np.float32], has_events: NDArray[np.bool_], with_events: bool, k: int
-) -> NDArray[np.int64]:
-    """Return the ``k`` indices with the largest similarities, ascending; of equals the first ones.
-
-    Args:
-        similarities: (f,) by index.
-        has_events: (f,) of these only the indices that are as ``with_events`` says count.
-    """
+def _most_similar(similarities: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Return the ``k`` indices with the largest similarities, (p,), ascending; of equals the first ones."""
+    if len(similarities) <= k:
+        return np.arange(len(similarities))
+    least = np.partition(similarities, len(similarities) - k)[len(similarities) - k]
+    n_equal = k - np.sum(similarities > least)
     indices = np.empty(k, dtype=np.int64)
-    held = np.empty(k, dtype=similarities.dtype)
     n = 0
     for index in range(len(similarities)):
-        if has_events[index] == with_events and (n < k or similarities[index] > held[0]):
-            _hold(indices, held, n, index, similarities[index])
-            n = min(n + 1, k)
-    return np.sort(indices[:n])
-
-
-@kernel()
-def _hold(
-    indices: NDArray[np.int64], similarities: NDArray[np.float32], n: int, index: int, similarity: np.float32
-) -> None:
-    """Put an index among the most similar ones, which are a heap: the least similar, of equals the last, is the first.
-
-    Args:
-        indices: (k,) the first ``n`` count, changed in place; where n is k the first one leaves.
-        similarities: (k,) theirs.
-    """
-    if n < len(indices):  # up from the end
-        at = n
-        while at > 0:
-            above = (at - 1) // 2
-            if not _is_worse(similarity, index, similarities[above], indices[above]):
-                break
-            indices[at], similarities[at] = indices[above], similarities[above]
-            at = above
-    else:  # down from the top
-        at, below = 0, 1
-        while below < n:
-            other = below + 1
-            if other < n and _is_worse(similarities[other], indices[other], similarities[below], indices[below]):
-                below = other
-            if not _is_worse(similarities[below], indices[below], similarity, index):
-                break
-            indices[at], similarities[at] = indices[below], similarities[below]
-            at, below = below, 2 * below + 1
-    indices[at], similarities[at] = index, similarity
-
-
-@kernel()
-def _is_worse(similarity: np.float32, index: int, other_similarity: np.float32, other_index: int) -> bool:
-    """Return whether an index is less similar than another one, or as similar and behind it."""
-    return bool(similarity < other_similarity or (similarity == other_similarity and index > other_index))
+        if similarities[index] > least or (similarities[index] == least and n_equal > 0):
+            n_equal -= int(similarities[index] == least)
+            indices[n] = index
+            n += 1
+    return indices
 
 
 @kernel()

@@ -1,10 +1,13 @@
 """Source `neighbours`: what users alike came to (session kNN over users).
 
-Users alike share recent items with this user, the newer the heavier. Two scores over the ``NEIGHBOURS`` nearest: the
-sum of their similarities, each fading with the age of the shared visit and the distance from it, and the part of that
-which came after the shared item. (The plain sum, V-SkNN, added nothing beside them on any of three logs.)
+Users alike share recent items with this user, the newer the heavier. Three scores over the ``NEIGHBOURS`` nearest: the
+sum of their similarities (SKNN), the same with each fading with the age of the shared visit and the distance from it
+(STAN), and the part of that which came after the shared item. The first tells most where users rate much at once, so
+that what comes next says little, and is why they look far back.
 
 Source:
+    Jannach, Ludewig. When recurrent neural networks meet the neighborhood for session-based recommendation. RecSys
+    2017 (SKNN).
     Garg et al. Sequence and time aware neighborhood for session-based recommendations (STAN). SIGIR 2019.
 """
 
@@ -16,9 +19,9 @@ from numpy.typing import NDArray
 from stream_rec.catalog.neighbour_index import NeighbourIndex
 from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import HOUR_MS
-from stream_rec.retrieval.scratch import AFTER, STAN, Scratch, touch
+from stream_rec.retrieval.scratch import AFTER, SKNN, STAN, Scratch, touch
 
-ITEMS, DECAY = 20, 0.8
+ITEMS, DECAY = 64, 0.95
 """Recent items looked at, and how much less each earlier one counts than the one after it."""
 NEIGHBOURS = 100
 VISIT_HALF_LIFE_MS = 14 * 24 * HOUR_MS
@@ -89,7 +92,7 @@ def _add(
     own_slot: int,
     now_ms: float,
 ) -> int:
-    """Add to columns ``STAN`` and ``AFTER`` of ``values``, in place; return how many rows are touched now.
+    """Add to columns ``SKNN``, ``STAN`` and ``AFTER`` of ``values``, in place; return how many rows are touched now.
 
     Args:
         recent: (r,) rows of the user's recent items, newest first; the first four as of ``Scratch``, ``of_item`` to
@@ -142,6 +145,7 @@ def _add(
             row = rows[slot, index]
             n_touched = touch(row, is_touched, touched, n_touched)
             near = faded * fading[abs(index - shared)]
+            values[row, SKNN] += alike
             values[row, STAN] += near
             if index > shared:
                 values[row, AFTER] += near

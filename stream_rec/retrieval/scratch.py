@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
 
-LAST, RECENT, WIDE, STAN, AFTER, TEXT = range(6)
-"""Columns: successors of the last item, of recent items, of more items; two kinds of session kNN; text neighbours,
-from there on one column for each space."""
+LAST, RECENT, WIDE, RECENT_COSINE, WIDE_COSINE, SKNN, STAN, AFTER, TEXT = range(9)
+"""Columns: successors of the last item, of recent items, of more items, and of the latter two by how often users come
+to an item from anywhere; three kinds of session kNN; text neighbours, from there on one column for each space."""
 COLUMNS = TEXT + MAX_SPACES
 
 
@@ -28,6 +28,9 @@ class Scratch:
         self.touched = np.zeros(0, dtype=np.int64)
         """Rows with any value, in the order in which they were touched; the first ``n_touched`` count."""
         self.n_touched = 0
+        self.is_own = np.zeros(0, dtype=bool)
+        """(>= n,) whether the user had an item: those have places of their own."""
+        self._own_rows = np.zeros(0, dtype=np.int64)
         self.sources = np.zeros(0, dtype=np.int64)
         """(>= n,) bits of the sources that proposed an item."""
         self.chosen = np.zeros(0, dtype=np.int64)
@@ -38,13 +41,25 @@ class Scratch:
         """Clear what the last list left, and make room for ``n_rows`` items."""
         _clear(self.values, self.is_touched, self.touched, self.n_touched, self.sources, self.chosen, self.n_chosen)
         self.n_touched = self.n_chosen = 0
+        self.is_own[self._own_rows] = False
+        self._own_rows = self._own_rows[:0]
         if n_rows > len(self.is_touched):
             room = max(n_rows, 2 * len(self.is_touched), 1024)
             self.values = np.zeros((room, COLUMNS), dtype=np.float32)
             self.is_touched = np.zeros(room, dtype=bool)
+            self.is_own = np.zeros(room, dtype=bool)
             self.touched = np.zeros(room, dtype=np.int64)
             self.sources = np.zeros(room, dtype=np.int64)
             self.chosen = np.zeros(room, dtype=np.int64)
+
+    def pass_over(self, own_rows: NDArray[np.int64]) -> None:
+        """Let ``choose_best`` and ``choose_first`` pass over what the user had, which has places of its own."""
+        self._own_rows = own_rows
+        self.is_own[own_rows] = True
+
+    def choose_first(self, rows: NDArray[np.int64], k: int, source: int) -> None:
+        """Propose the first ``k`` of each row of ``rows``, (m, r), all of them listed, that the user did not have."""
+        self.n_chosen = _choose_first(rows, k, 1 << source, self.is_own, self.sources, self.chosen, self.n_chosen)
 
     def choose_best(self, best: tuple[tuple[int, int, int], ...], is_listed: NDArray[np.bool_]) -> None:
         """Propose listed rows with the largest values.
@@ -58,6 +73,7 @@ class Scratch:
             self.n_touched,
             best,
             is_listed,
+            self.is_own,
             self.sources,
             self.chosen,
             self.n_chosen,
@@ -130,12 +146,39 @@ def _choose(
 
 
 @kernel()
+def _choose_first(
+    rows: NDArray[np.int64],
+    k: int,
+    bit: int,
+    is_own: NDArray[np.bool_],
+    sources: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    n_chosen: int,
+) -> int:
+    """Propose the first ``k`` of each of ``rows``, (m, r), that are not own; return how many are chosen now."""
+    for each in range(len(rows)):
+        n = 0
+        for row in rows[each]:
+            if n == k:
+                break
+            if is_own[row]:
+                continue
+            n += 1
+            if sources[row] == 0:
+                chosen[n_chosen] = row
+                n_chosen += 1
+            sources[row] |= bit
+    return n_chosen
+
+
+@kernel()
 def _choose_best(
     values: NDArray[np.float32],
     touched: NDArray[np.int64],
     n_touched: int,
     best: tuple[tuple[int, int, int], ...],
     is_listed: NDArray[np.bool_],
+    is_own: NDArray[np.bool_],
     sources: NDArray[np.int64],
     chosen: NDArray[np.int64],
     n_chosen: int,
@@ -146,14 +189,19 @@ def _choose_best(
         values: (>= n, columns); the others as of ``_choose`` and ``touch``.
     """
     for column, k, source in best:
-        rows = _largest(values[:, column], touched, n_touched, k, is_listed)
+        rows = _largest(values[:, column], touched, n_touched, k, is_listed, is_own)
         n_chosen = _choose(rows, 1 << source, is_listed, sources, chosen, n_chosen)
     return n_chosen
 
 
 @kernel()
 def _largest(
-    values: NDArray[np.float32], touched: NDArray[np.int64], n_touched: int, k: int, is_listed: NDArray[np.bool_]
+    values: NDArray[np.float32],
+    touched: NDArray[np.int64],
+    n_touched: int,
+    k: int,
+    is_listed: NDArray[np.bool_],
+    is_own: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
     """Return at most ``k`` listed rows with the largest ``values``, (>= n,), above 0, best first.
 
@@ -165,7 +213,7 @@ def _largest(
     for index in range(n_touched):
         row = touched[index]
         value = values[row]
-        if value <= 0.0 or not is_listed[row] or (n == k and value <= best_values[n - 1]):
+        if value <= 0.0 or not is_listed[row] or is_own[row] or (n == k and value <= best_values[n - 1]):
             continue
         n = insert_best(best_rows, best_values, n, row, value)
     return best_rows[:n]

@@ -7,15 +7,18 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.successors import Successors
 from stream_rec.kernel import kernel
-from stream_rec.retrieval.scratch import LAST, RECENT, WIDE, Scratch, touch
+from stream_rec.retrieval.scratch import LAST, RECENT, RECENT_COSINE, WIDE, WIDE_COSINE, Scratch, touch
 
 NEAR, NEAR_DECAY = 12, 0.6
-FAR, FAR_DECAY = 30, 0.85
+FAR, FAR_DECAY = 64, 0.97
 """Items looked at, and how much less each earlier one counts than the one after it."""
 
 
 def add_successors(scratch: Scratch, recent_rows: NDArray[np.int64], successors: Successors) -> None:
-    """Add, for each successor, its share of all pairs of each recent item, the newer the heavier."""
+    """Add, for each successor, its share of all pairs of each recent item, the newer the heavier: the first source.
+
+    Cosines have that share over the square root of all pairs of the successor: what many come to anyway counts less.
+    """
     scratch.n_touched = _add(
         scratch.values,
         scratch.is_touched,
@@ -26,6 +29,7 @@ def add_successors(scratch: Scratch, recent_rows: NDArray[np.int64], successors:
         successors.weights,
         successors.n,
         successors.total,
+        successors.total_before,
     )
 
 
@@ -40,8 +44,9 @@ def _add(
     weights: NDArray[np.float32],
     n: NDArray[np.int32],
     total: NDArray[np.float64],
+    total_before: NDArray[np.float64],
 ) -> int:
-    """Add to the three columns of ``values``, in place; return how many rows are touched now.
+    """Add to the five columns of ``values``, in place; return how many rows are touched now.
 
     Args:
         recent: (r,) rows of the user's recent items, newest first; the first four as of ``Scratch``, others as of
@@ -62,4 +67,9 @@ def _add(
                 values[successor, WIDE] += far * share
         near *= NEAR_DECAY
         far *= FAR_DECAY
+    for k in range(n_touched):
+        row = touched[k]
+        popular = np.sqrt(1.0 + total_before[row] + total[row])
+        values[row, RECENT_COSINE] = values[row, RECENT] / popular
+        values[row, WIDE_COSINE] = values[row, WIDE] / popular
     return n_touched

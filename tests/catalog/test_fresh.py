@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.catalog import fresh
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.fresh import EVENTS, Fresh
+from stream_rec.catalog.fresh import EVENTS, Pool
 from stream_rec.events.item import Item
 from tests.catalog.stock import stocked, taught
 
@@ -15,7 +16,8 @@ CHANGES = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("lude"), s
 
 
 def fresh_ids(catalog: Catalog) -> list[str]:
-    return [catalog.item_ids[row] for row in catalog.fresh.rows()]
+    """Return those without events, then those with some."""
+    return [catalog.item_ids[row] for pool in (catalog.fresh.unseen, catalog.fresh.seen) for row in pool.rows()]
 
 
 @settings(max_examples=100, deadline=None)
@@ -33,11 +35,14 @@ def test_fresh_are_the_listed_items_with_fewer_than_five_events(changes):
                 catalog.delete_item(item_id)
             case _:
                 catalog.put_knowledge(item_id, taught(*range(n_events)))
-        expected = {
-            row for row in range(len(catalog)) if catalog.is_listed[row] and catalog.knowledge.n_events_of(row) < EVENTS
-        }
-        assert set(catalog.fresh.rows().tolist()) == expected
-        assert [row in catalog.fresh for row in range(4)] == [row in expected for row in range(4)]
+        listed = np.flatnonzero(catalog.is_listed).tolist()
+        unseen = {row for row in listed if catalog.knowledge.n_events_of(row) == 0}
+        seen = {row for row in listed if 0 < catalog.knowledge.n_events_of(row) < EVENTS}
+        for pool, expected in ((catalog.fresh.unseen, unseen), (catalog.fresh.seen, seen)):
+            assert set(pool.rows().tolist()) == set(np.flatnonzero(pool.is_in).tolist()) == expected
+            assert len(pool) == len(expected)
+        assert len(catalog.fresh) == len(unseen | seen)
+        assert [row in catalog.fresh for row in range(4)] == [row in unseen | seen for row in range(4)]
 
 
 def test_the_fifth_event_ends_it():
@@ -64,7 +69,8 @@ def test_they_stand_in_the_order_in_which_they_were_listed():
 def test_those_listed_last_are_looked_at(monkeypatch):
     """A bound on what a list costs; all are fresh all the same."""
     monkeypatch.setattr(fresh, "POOL", 3)
-    items = Fresh()
+    items = Pool()
+    items.ensure_capacity(5)
     for row in range(5):
         items.set(row, True)
 

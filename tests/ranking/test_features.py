@@ -88,6 +88,24 @@ def test_ages_fade_from_the_first_and_the_last_event():
     assert a["seen_7d_ago"] == pytest.approx(np.exp(-1 / 7))
 
 
+def test_first_choices_are_popularity_among_users_first_events():
+    """a was nobody's first item, b that of two a week apart, c of one: by half-life, the newest item's largest."""
+    week_ms = 7 * 24 * HOUR_MS
+    catalog = stocked("a", "b", "c")
+    catalog.put_knowledge("a", taught(*[NOW_MS] * 9))
+    catalog.put_knowledge("b", taught(NOW_MS - week_ms, NOW_MS, first_ms=(NOW_MS - week_ms, NOW_MS)))
+    catalog.put_knowledge("c", taught(NOW_MS - week_ms, NOW_MS, first_ms=(NOW_MS - week_ms,)))
+    found = features(COLD, catalog, NOW_MS)
+
+    assert [found["a"][name] for name in ("first_choice_168h", "first_choice_2160h")] == [0.0, 0.0]
+    assert [found["b"][name] for name in ("first_choice_168h", "first_choice_2160h")] == pytest.approx([1.0, 1.0])
+    left = 2 ** -(7 / 90)
+    assert found["c"]["first_choice_168h"] == pytest.approx(0.5 / 1.5)
+    assert found["c"]["first_choice_2160h"] == pytest.approx(left / (1 + left))
+    catalog.put_knowledge("b", ItemState())
+    assert features(COLD, catalog, NOW_MS)["b"]["first_choice_168h"] == 0.0
+
+
 def test_rates_are_shares_of_the_events():
     """Of a's eight events two were clicks, two purchases, three repeats; rates of few events are drawn to 0."""
     catalog = stocked("a", "b")

@@ -12,6 +12,7 @@ from stream_rec.retrieval.candidates import (
     FRESH,
     MOST_TRENDING,
     NEIGHBOURS,
+    NEIGHBOURS_HAVE,
     REPEAT,
     SIMILAR,
     SOURCES,
@@ -76,12 +77,34 @@ def test_every_source_proposes_its_own():
     assert sources["successor"] == {"successors"}
     assert sources["neighbour"] == {"neighbours"}
     assert sources["similar"] == {"similar"}
-    assert sources["a"] == {"repeat", "neighbours"}  # v came to it too
+    assert sources["a"] == {"repeat"}  # v came to it too, but what the user had takes no place of others
     assert sources["fresh"] == {"fresh", "similar"}  # the only fresh text, whatever it says
     assert sources["p0"] == {"trending"}
     assert sources["p39"] == {"fresh"}  # a newcomer
     assert "off" not in sources
     assert [SOURCES[n] for n in (SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH)] == list(SOURCES)
+
+
+@pytest.mark.parametrize("n_others", [30, 200])
+def test_fresh_items_near_the_taste_are_candidates_few_or_most_of_the_catalog(n_others):
+    """Of 60 unseen ones and 60 with an event the nearest, though others are nearer, and many more."""
+    catalog = stocked("a")
+    catalog.put_embedding("a", embedded([1, 0]))
+    catalog.put_knowledge("a", taught(*FIVE))
+    for n in range(60):
+        for name, events in ((f"unseen{n}", ()), (f"seen{n}", (NOW_MS,))):
+            catalog.put_item(Item(name))
+            catalog.put_embedding(name, embedded([1, 0.3 + n / 30]))
+            catalog.put_knowledge(name, taught(*events))
+    for n in range(n_others):
+        catalog.put_item(Item(f"other{n}"))
+        catalog.put_embedding(f"other{n}", embedded([-1, n / 30]))
+        catalog.put_knowledge(f"other{n}", taught(*FIVE))
+    sources = by_source(found(catalog, "a"), catalog)
+
+    for n in range(10):
+        assert {"fresh"} <= sources[f"unseen{n}"] & sources[f"seen{n}"]
+    assert (len(catalog.fresh.unseen) >= NEIGHBOURS_HAVE * len(catalog)) == (n_others == 30)
 
 
 def test_rows_ascend_and_are_listed():

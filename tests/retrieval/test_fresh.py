@@ -14,7 +14,7 @@ from stream_rec.retrieval.fresh import (
     NEWCOMERS,
     RISING,
     _most_similar,
-    find_fresh_by_text,
+    find_nearest,
     find_newcomers,
     find_rising,
 )
@@ -38,43 +38,40 @@ def wanted(catalog: Catalog, row: int) -> np.ndarray:
     return catalog.spaces.vectors()[row].copy()
 
 
+def by_text(catalog: Catalog, taste: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Return what is found among all fresh items, those without events first."""
+    fresh = catalog.fresh
+    return np.concatenate([find_nearest(pool.rows(), catalog, taste, last) for pool in (fresh.unseen, fresh.seen)])
+
+
 def nearest(catalog: Catalog, pool: np.ndarray, vectors: np.ndarray, k: int) -> list[int]:
     """Return the exact ``k`` rows of ``pool`` nearest in both spaces together."""
     similarities = np.einsum("rsd,sd->r", catalog.spaces.vectors()[pool], vectors)
     return pool[np.argsort(-similarities, kind="stable")][:k].tolist()
 
 
-def test_unseen_items_and_those_with_few_events_have_places_of_their_own():
-    """Near the taste and near the last item, of each; what has five events has none."""
+def test_the_nearest_to_the_taste_come_first_then_those_to_the_last_item():
+    """Of the pool that is asked about alone; what has five events is in none."""
     catalog = with_texts(300)
     for number in range(120, 240):
         catalog.put_knowledge(f"i{number}", taught(7))
     for number in range(240, 300):
         catalog.put_knowledge(f"i{number}", taught(*FIVE))
     taste, last = wanted(catalog, 250), wanted(catalog, 251)
-    rows = find_fresh_by_text(catalog, taste, last).tolist()
-    unseen, few = np.arange(120), np.arange(120, 240)
+    for pool, rows in ((catalog.fresh.unseen, np.arange(120)), (catalog.fresh.seen, np.arange(120, 240))):
+        found = find_nearest(pool.rows(), catalog, taste, last).tolist()
 
-    assert len(rows) == 2 * (NEAR_TASTE + NEAR_LAST)
-    parts = np.split(rows, np.cumsum([NEAR_TASTE, NEAR_LAST, NEAR_TASTE]))
-    for part, pool, vectors in zip(parts, (unseen, unseen, few, few), (taste, last, taste, last)):
-        exact = nearest(catalog, pool, vectors, len(part))
-        assert set(part) <= set(pool)
-        assert part[0] == exact[0]
-        assert len(set(part) & set(exact)) >= 0.9 * len(part)
+        assert found[:NEAR_TASTE] == nearest(catalog, rows, taste, NEAR_TASTE)
+        assert found[NEAR_TASTE:] == nearest(catalog, rows, last, NEAR_LAST)
 
 
 @settings(max_examples=200, deadline=None)
-@given(rated=st.lists(st.tuples(st.sampled_from([-0.5, 0.0, 0.25, 0.5, 1.0]), st.booleans()), max_size=40))
-def test_the_roughly_nearest_are_those_of_a_sort(rated):
-    """Of equals those that stand first, however many are asked for, of one kind of item alone."""
-    similarities = np.array([similarity for similarity, _ in rated], dtype=np.float32)
-    has_events = np.array([events for _, events in rated], dtype=bool)
-    for with_events in (False, True):
-        indices = np.flatnonzero(has_events == with_events)
-        ordered = indices[np.argsort(-similarities[indices], kind="stable")]
-        for k in (1, 4, 60):
-            assert _most_similar(similarities, has_events, with_events, k).tolist() == sorted(ordered[:k].tolist())
+@given(similarities=st.lists(st.sampled_from([-0.5, 0.0, 0.25, 0.5, 1.0]), max_size=40), k=st.sampled_from([1, 4, 60]))
+def test_the_roughly_nearest_are_those_of_a_sort(similarities, k):
+    """Of equals those that stand first, however many are asked for."""
+    found = _most_similar(np.array(similarities, dtype=np.float32), k)
+
+    assert found.tolist() == sorted(np.argsort(-np.array(similarities), kind="stable")[:k].tolist())
 
 
 def test_searching_roughly_first_finds_nearly_all():
@@ -86,7 +83,7 @@ def test_searching_roughly_first_finds_nearly_all():
     recall = []
     for row in range(4000, 4060):
         taste = wanted(catalog, row)
-        rows = find_fresh_by_text(catalog, taste, nothing)[:NEAR_TASTE].tolist()
+        rows = find_nearest(catalog.fresh.unseen.rows(), catalog, taste, nothing)[:NEAR_TASTE].tolist()
         recall.append(len(set(rows) & set(nearest(catalog, np.arange(4000), taste, NEAR_TASTE))) / NEAR_TASTE)
 
     assert np.mean(recall) >= 0.95
@@ -96,7 +93,7 @@ def test_the_nearest_come_first():
     """By all components, not by the leading ones alone."""
     catalog = with_texts(50)
     taste = wanted(catalog, 7)
-    rows = find_fresh_by_text(catalog, taste, taste).tolist()
+    rows = by_text(catalog, taste, taste).tolist()
 
     assert rows[:NEAR_TASTE] == nearest(catalog, np.arange(50), taste, NEAR_TASTE)
     assert rows[NEAR_TASTE:] == rows[:NEAR_LAST]
@@ -106,7 +103,7 @@ def test_the_nearest_come_first():
 def test_fewer_fresh_items_than_asked_for_are_all_of_them():
     """For the taste and for the last item."""
     catalog = with_texts(3)
-    rows = find_fresh_by_text(catalog, wanted(catalog, 2), wanted(catalog, 0)).tolist()
+    rows = by_text(catalog, wanted(catalog, 2), wanted(catalog, 0)).tolist()
 
     assert [sorted(rows[:3]), sorted(rows[3:])] == [[0, 1, 2]] * 2
     assert (rows[0], rows[3]) == (2, 0)
@@ -117,12 +114,12 @@ def test_without_fresh_items_there_are_none():
     catalog = with_texts(1)
     taste = wanted(catalog, 0)
     catalog.put_knowledge("i0", taught(*FIVE))
-    assert find_fresh_by_text(catalog, taste, taste).tolist() == []
+    assert by_text(catalog, taste, taste).tolist() == []
     assert find_rising(catalog).tolist() == find_rising(Catalog()).tolist() == []
 
     catalog = with_texts(1)
     catalog.delete_embedding("i0")
-    assert find_fresh_by_text(catalog, taste, taste).tolist() == []
+    assert by_text(catalog, taste, taste).tolist() == []
 
 
 def test_the_rising_are_the_most_popular_of_those_with_few_events():
@@ -159,7 +156,7 @@ def test_what_is_not_listed_is_not_found(delisted):
         catalog.put_knowledge(f"i{n}", taught(100 + n))
     taste = wanted(catalog, catalog.find(delisted))
     catalog.delete_item(delisted)
-    for rows in (find_fresh_by_text(catalog, taste, taste), find_rising(catalog)):
+    for rows in (by_text(catalog, taste, taste), find_rising(catalog)):
         assert len(rows)
         assert catalog.find(delisted) not in rows.tolist()
 

@@ -59,3 +59,32 @@ def test_the_next_list_begins_with_nothing():
         assert scratch.values.shape[1] == COLUMNS and scratch.values.shape[0] >= n_rows
         scratch.choose_best(((LAST, 5, 0),), np.ones(n_rows, bool))
         assert proposed(scratch) == []
+
+
+def test_what_the_user_had_takes_no_place_of_others():
+    """Neither among the largest values nor among those that are given in order; both are there again for the next."""
+    scratch = filled(r3=2.0, r0=2.0, r4=5.0, r1=3.0)
+    scratch.pass_over(np.array([4, 0]))
+    scratch.choose_best(((TEXT, 2, 1),), LISTED)
+    assert proposed(scratch) == [1, 3]
+
+    scratch.choose_first(np.array([[4, 5, 1, 3], [0, 4, 3, 5]]), 1, source=2)
+    assert proposed(scratch) == [1, 3, 5]
+    assert scratch.sources[:6].tolist() == [0, 0b10, 0, 0b110, 0, 0b100]
+
+    scratch.choose(np.array([4]), 0, LISTED)  # by name
+    assert proposed(scratch) == [1, 3, 5, 4]
+
+    scratch.begin(6)
+    scratch.choose_first(np.array([[4, 5, 1]]), 2, source=2)
+    assert proposed(scratch) == [4, 5]
+
+
+def test_passing_over_survives_growth():
+    """The scratch forgets what one user had also where it grows for the next."""
+    scratch = filled(r0=1.0)
+    scratch.pass_over(np.array([0, 1]))
+    scratch.begin(5000)
+    scratch.choose_first(np.array([[0, 1]]), 2, source=0)
+
+    assert proposed(scratch) == [0, 1]

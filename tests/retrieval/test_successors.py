@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_rec.retrieval.scratch import LAST, RECENT, WIDE
+from stream_rec.retrieval.scratch import LAST, RECENT, RECENT_COSINE, WIDE, WIDE_COSINE
 from stream_rec.retrieval.successors import FAR, FAR_DECAY, NEAR, NEAR_DECAY, add_successors
 from tests.catalog.stock import stocked, taught
 from tests.retrieval.columns import column, rows_of, scratch_for
@@ -24,11 +24,26 @@ def test_successors_count_by_their_share_the_newer_the_heavier():
     assert column(scratch, catalog, WIDE) == pytest.approx({"c": 0.75 + FAR_DECAY, "d": 0.25})
 
 
+def test_what_many_come_to_from_anywhere_counts_less():
+    """c and d follow a as often; users came to d eight times from elsewhere, and went on from c three times."""
+    catalog = stocked("a", "b", "c", "d", "e")
+    catalog.put_knowledge("c", taught(1, predecessors={"a": 2}))
+    catalog.put_knowledge("d", taught(1, predecessors={"a": 2, "b": 8}))
+    catalog.put_knowledge("e", taught(1, predecessors={"c": 3}))
+    scratch = scratch_for(catalog)
+    add_successors(scratch, rows_of(catalog, "a"), catalog.knowledge.successors)
+
+    popular = {"c": np.sqrt(1 + 2 + 3), "d": np.sqrt(1 + 10)}
+    expected = {item_id: pytest.approx(0.5 / root) for item_id, root in popular.items()}
+    assert column(scratch, catalog, RECENT_COSINE) == expected
+    assert column(scratch, catalog, WIDE_COSINE) == expected
+
+
 def test_two_columns_look_back_differently_far():
-    """Each of 40 recent items has one successor: the last 12 count as near, the last 30 at all."""
-    recent = [f"r{n}" for n in range(40)]
-    catalog = stocked(*recent, *(f"f{n}" for n in range(40)))
-    for n in range(40):
+    """Each of 80 recent items has one successor: the last 12 count as near, the last 64 at all."""
+    recent = [f"r{n}" for n in range(80)]
+    catalog = stocked(*recent, *(f"f{n}" for n in range(80)))
+    for n in range(80):
         catalog.put_knowledge(f"f{n}", taught(1, predecessors={f"r{n}": 2}))
     scratch = scratch_for(catalog)
     add_successors(scratch, rows_of(catalog, *recent), catalog.knowledge.successors)

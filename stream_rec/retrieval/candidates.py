@@ -47,9 +47,9 @@ BEST = (
 """Candidates taken from each column, and for which source."""
 FRESH_BEST = tuple((TEXT + space, 15, FRESH) for space in range(MAX_SPACES))
 """The same for fresh items, of those without events, and as many of the rest."""
-NEIGHBOURS_HAVE = 0.25
-"""Share of the catalog from which on fresh items are taken from the text neighbours of the recent items, that have
-enough of them; below it they are searched for among all that are fresh."""
+SEARCHED, NEIGHBOURS_HAVE = 500, 0.25
+"""Fresh items are searched for among all that are fresh if these are no more than that, or a smaller share of the
+catalog. Otherwise the text neighbours of the recent items have enough of them, and are at hand."""
 MOST_TRENDING = 30
 """Candidates taken at each half-life of popularity."""
 TASTE_ITEMS, TASTE_DECAY = 20, 0.8
@@ -104,10 +104,10 @@ def retrieve(history: History, catalog: Catalog, workspace: Workspace, *, own_sl
         scratch.choose_best(BEST, is_listed)
         scratch.choose(find_repeats(history, now_ms), REPEAT, is_listed)
         for pool in (catalog.fresh.unseen, catalog.fresh.seen):
-            if len(pool) >= NEIGHBOURS_HAVE * len(catalog):
-                scratch.choose_best(FRESH_BEST, pool.is_in)
-            else:
+            if len(pool) <= SEARCHED or len(pool) < NEIGHBOURS_HAVE * len(catalog):
                 scratch.choose(find_nearest(pool.rows(), catalog, taste, last), FRESH, is_listed)
+            else:
+                scratch.choose_best(FRESH_BEST, pool.is_in)
     scratch.choose_first(knowledge.trending(is_listed), MOST_TRENDING, TRENDING)
     scratch.choose(find_rising(catalog), FRESH, is_listed)
     scratch.choose(find_newcomers(catalog), FRESH, is_listed)

@@ -97,7 +97,7 @@ def contents(catalog: Catalog) -> list:
         knowledge.neighbour_index.of_item[: len(catalog)].tolist(),
         knowledge.neighbour_index.rows[:n_users].tolist(),
         (knowledge.newest_ms, knowledge.newcomers, knowledge.n_events, knowledge.n_repeats),
-        catalog.fresh.rows().tolist(),
+        [pool.rows().tolist() for pool in (catalog.fresh.unseen, catalog.fresh.seen)],
         catalog.spaces.vectors()[: len(catalog)].tolist(),
         catalog.spaces.leading()[: len(catalog)].tolist(),
         [array[: len(catalog)].tolist() for array in (catalog.factors.vectors, catalog.factors.own)],

@@ -50,6 +50,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--logs", type=Path, required=True, help="folder with one folder for each log")
     parser.add_argument("--encoders", default="random,minilm-int8,hashing,e5-small,e5-small+hashing")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, as embedder.max_tokens=64"
+    )
     parser.add_argument("--cases", type=int, default=2500, help="events looked at of each log, evenly spread")
     parser.add_argument("--cache", type=Path, default=Path(".stream-rec/embeddings"))
     arguments = parser.parse_args()
@@ -57,7 +60,8 @@ def main() -> None:
     print("| encoder | vectors |", " | ".join(logs), "|")
     print("|---|---|" + "---|" * len(logs))
     for encoder in arguments.encoders.split(","):
-        settings = override(Settings(), {"embedder.encoder": encoder})
+        chosen = dict(each.split("=", 1) for each in arguments.set)
+        settings = override(Settings(), {"embedder.encoder": encoder, **chosen})
         made = {
             name: embed_items(items, settings.embedder, settings.limits, cache=arguments.cache)
             for name, (items, _) in logs.items()

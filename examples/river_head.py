@@ -1,4 +1,4 @@
-"""Classifiers of River to rank with in place of our own head. How they compare on a log: docs/concepts/ranking.md.
+"""Classifiers of River to rank with in place of our own head. How they compare: docs/concepts/how-it-learns.md.
 
     PYTHONPATH=examples STREAM_REC_HEAD_RIVER=river_head:logistic stream-rec evaluate ...
 

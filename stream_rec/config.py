@@ -84,7 +84,7 @@ class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     learn_events: Annotated[int, Meta(ge=1, le=10_000)] = 250
     """In a batch of more events than that, as under a backlog, only so many of them or so teach the head."""
     head_interval_s: PositiveFloat = 0.25
-    """How often workers share what their heads have learned. Longer costs accuracy: see docs/concepts/ranking.md."""
+    """How often workers share what their heads have learned. Longer costs accuracy: docs/concepts/how-it-learns.md."""
     watched_users: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 1_000_000
     """Users, of all workers together, whose lists are kept fresh between their events: the newest active ones."""
     refresh_share: Annotated[float, Meta(ge=0, le=1)] = 0.05

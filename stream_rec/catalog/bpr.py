@@ -4,7 +4,7 @@
 
 A user's vector p is not stored: it is what the same steps make of the user's own items, the oldest first, from 0 on,
 with the items' factors of now. So a state holds facts only, a user is never behind the items, and nothing is left of
-who is deleted. (Stored vectors were no better: docs/concepts/ranking.md.)
+who is deleted. (Stored vectors were no better: docs/concepts/how-it-learns.md.)
 
 Source:
     Rendle, Freudenthaler, Gantner, Schmidt-Thieme. BPR: Bayesian personalized ranking from implicit feedback. UAI 2009.

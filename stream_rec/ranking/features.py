@@ -2,7 +2,7 @@
 
 Each is divided by its largest among the candidates, so that it means the same in every catalog and for every user;
 amounts come once more as a logarithm, which tells the small ones apart. What was kept and what was tried in vain, with
-its numbers: docs/concepts/ranking.md.
+its numbers: docs/concepts/how-it-learns.md.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Workers that go the same way from one start would, added up, go too far. Of the 
     share = (h + own) / (h + own + others)        h = n MEMORY / (n + MEMORY)
 
 for so many choices of its own, of others and, n, before: small steps add up as if one worker had made them all, large
-ones are averaged. What that costs against a single head, and what other ways cost: docs/concepts/ranking.md.
+ones are averaged. What that costs against a single head, and what other ways cost: docs/concepts/how-it-learns.md.
 
 Source:
     Shapiro, Preguica, Baquero, Zawirski. Conflict-free Replicated Data Types. SSS 2011.

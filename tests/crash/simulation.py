@@ -11,6 +11,8 @@ import zlib
 from collections import Counter, defaultdict
 from functools import partial
 
+import pytest
+
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.signal import Signal
@@ -225,6 +227,25 @@ def repeats_by_arrival(applied: dict[str, list[Arrival]]) -> Counter[str]:
             found[one.event.item_id] += any(count.item_id == one.event.item_id for count in state.weekly_counts)
             state = folded([one], USER, state)
     return found
+
+
+def first_events(items: dict[str, ItemState]) -> dict[str, tuple[list[float], int]]:
+    return {item_id: (s.first_sums, s.last_first_ms) for item_id, s in items.items() if s.last_first_ms is not None}
+
+
+def first_events_by_arrival(applied: dict[str, list[Arrival]]) -> dict[str, tuple[list[float], int]]:
+    """Return the same of the event of each user that came to the states first, by the definition."""
+    times: dict[str, list[int]] = defaultdict(list)
+    for arrived in applied.values():
+        times[arrived[0].event.item_id].append(arrived[0].event.timestamp_ms)
+    half_lives = (7 * 24 * HOUR_MS, 90 * 24 * HOUR_MS)
+    return {
+        item_id: (
+            pytest.approx([sum(2.0 ** -((max(at) - each) / half) for each in at) for half in half_lives], rel=1e-9),
+            max(at),
+        )
+        for item_id, at in times.items()
+    }
 
 
 def pairs(items: dict[str, ItemState]) -> dict[tuple[str, str], int]:

@@ -16,6 +16,8 @@ from tests.crash.simulation import (
     USER,
     both_stages,
     counted,
+    first_events,
+    first_events_by_arrival,
     pairs,
     repeats,
     repeats_by_arrival,
@@ -49,6 +51,7 @@ def test_every_event_counts_once_whatever_dies_when(seed):
         assert state.sums == pytest.approx(items_without[item_id].sums, rel=1e-9)
     assert visits(items) == visits(items_without)
     assert repeats(items) == {item_id: repeats_by_arrival(broker.applied)[item_id] for item_id in items}
+    assert first_events(items) == first_events_by_arrival(broker.applied)
     assert pairs(items) == summed(pairs_by_arrival(applied, USER.recent_events) for applied in broker.applied.values())
 
 

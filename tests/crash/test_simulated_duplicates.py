@@ -18,6 +18,8 @@ from tests.crash.simulation import (
     USER,
     both_stages,
     counted,
+    first_events,
+    first_events_by_arrival,
     pairs,
     repeats,
     repeats_by_arrival,
@@ -75,6 +77,7 @@ def test_duplicated_events_count_once_through_crashes(seed, small_archive):
     assert visits(items) == visits(items_once)
     applied = {user_id: firsts(arrived) for user_id, arrived in broker.applied.items()}
     assert repeats(items) == {item_id: repeats_by_arrival(applied)[item_id] for item_id in items}
+    assert first_events(items) == first_events_by_arrival(applied)
     assert pairs(items) == summed(pairs_by_arrival(arrived, USER.recent_events) for arrived in applied.values())
     assert len(broker.chunks) > 5
 

@@ -72,7 +72,7 @@ def assert_same_as(
 def assert_same_items(
     found: dict[str, ItemState], expected: dict[str, ItemState], *, ordered: bool = True, apart: str | None = None
 ) -> None:
-    """Assert that counts, repeats, visits and pairs are equal, and popularity is but for rounding."""
+    """Assert that counts, repeats, visits and pairs are equal, and popularity but for rounding."""
     assert {i: s.counts for i, s in found.items()} == {i: s.counts for i, s in expected.items()}
     for item_id, item in expected.items():
         assert (found[item_id].first_ms, found[item_id].last_ms) == (item.first_ms, item.last_ms)
@@ -80,6 +80,8 @@ def assert_same_items(
         assert found[item_id].sums == pytest.approx(item.sums, rel=1e-9)
         if ordered and not (apart and item_id.startswith(apart)):
             assert found[item_id].repeats == item.repeats
+            assert found[item_id].first_sums == pytest.approx(item.first_sums, rel=1e-9)
+            assert found[item_id].last_first_ms == item.last_first_ms
             assert found[item_id].predecessors == item.predecessors
 
 

@@ -45,6 +45,10 @@ BEST = (
     *((TEXT + space, 20, SIMILAR) for space in range(MAX_SPACES)),
 )
 """Candidates taken from each column, and for which source."""
+OWN_BEST = tuple((column, 10, REPEAT) for column, *_ in BEST)
+"""The same for what the user had, beside the latest and most frequent of it."""
+LEAST_REPEATS = 0.01
+"""Share of all events that are repeats: where it is less, as with films, nothing else is proposed again."""
 FRESH_BEST = tuple((TEXT + space, 15, FRESH) for space in range(MAX_SPACES))
 """The same for fresh items, of those without events, and as many of the rest."""
 SEARCHED, NEIGHBOURS_HAVE = 500, 0.25
@@ -100,9 +104,12 @@ def retrieve(history: History, catalog: Catalog, workspace: Workspace, *, own_sl
         for space, similar in enumerate(catalog.spaces.similar()):
             if not similar.is_empty:
                 add_similar(scratch, history.recent_rows, similar, space)
-        scratch.pass_over(history.own_rows)
+        scratch.set_own(history.own_rows)
         scratch.choose_best(BEST, is_listed)
-        scratch.choose(find_repeats(history, now_ms), REPEAT, is_listed)
+        repeats = find_repeats(history, now_ms)
+        scratch.choose(repeats, REPEAT, is_listed)
+        if len(repeats) < len(history.own_rows) and knowledge.n_repeats > LEAST_REPEATS * knowledge.n_events:
+            scratch.choose_best(OWN_BEST, is_listed, own=True)
         for pool in (catalog.fresh.unseen, catalog.fresh.seen):
             if len(pool) <= SEARCHED or len(pool) < NEIGHBOURS_HAVE * len(catalog):
                 scratch.choose(find_nearest(pool.rows(), catalog, taste, last), FRESH, is_listed)

@@ -52,8 +52,8 @@ class Scratch:
             self.sources = np.zeros(room, dtype=np.int64)
             self.chosen = np.zeros(room, dtype=np.int64)
 
-    def pass_over(self, own_rows: NDArray[np.int64]) -> None:
-        """Let ``choose_best`` and ``choose_first`` pass over what the user had, which has places of its own."""
+    def set_own(self, own_rows: NDArray[np.int64]) -> None:
+        """Note what the user had: it has places of its own, and takes none of others."""
         self._own_rows = own_rows
         self.is_own[own_rows] = True
 
@@ -61,11 +61,14 @@ class Scratch:
         """Propose the first ``k`` of each row of ``rows``, (m, r), all of them listed, that the user did not have."""
         self.n_chosen = _choose_first(rows, k, 1 << source, self.is_own, self.sources, self.chosen, self.n_chosen)
 
-    def choose_best(self, best: tuple[tuple[int, int, int], ...], is_listed: NDArray[np.bool_]) -> None:
+    def choose_best(
+        self, best: tuple[tuple[int, int, int], ...], is_listed: NDArray[np.bool_], *, own: bool = False
+    ) -> None:
         """Propose listed rows with the largest values.
 
         Args:
             best: (column, how many, source) each.
+            own: Of what the user had; otherwise of the rest.
         """
         self.n_chosen = _choose_best(
             self.values,
@@ -74,6 +77,7 @@ class Scratch:
             best,
             is_listed,
             self.is_own,
+            own,
             self.sources,
             self.chosen,
             self.n_chosen,
@@ -179,6 +183,7 @@ def _choose_best(
     best: tuple[tuple[int, int, int], ...],
     is_listed: NDArray[np.bool_],
     is_own: NDArray[np.bool_],
+    own: bool,
     sources: NDArray[np.int64],
     chosen: NDArray[np.int64],
     n_chosen: int,
@@ -186,10 +191,12 @@ def _choose_best(
     """Propose the best listed rows of each (column, how many, source) in ``best``; return how many are chosen now.
 
     Args:
-        values: (>= n, columns); the others as of ``_choose`` and ``touch``.
+        values: (>= n, columns).
+        is_own: (>= n,) whether the user had it; rows for which it is ``own`` count.
+        sources: As of ``_choose``, and so the others.
     """
     for column, k, source in best:
-        rows = _largest(values[:, column], touched, n_touched, k, is_listed, is_own)
+        rows = _largest(values[:, column], touched, n_touched, k, is_listed, is_own, own)
         n_chosen = _choose(rows, 1 << source, is_listed, sources, chosen, n_chosen)
     return n_chosen
 
@@ -202,6 +209,7 @@ def _largest(
     k: int,
     is_listed: NDArray[np.bool_],
     is_own: NDArray[np.bool_],
+    own: bool,
 ) -> NDArray[np.int64]:
     """Return at most ``k`` listed rows with the largest ``values``, (>= n,), above 0, best first.
 
@@ -213,7 +221,7 @@ def _largest(
     for index in range(n_touched):
         row = touched[index]
         value = values[row]
-        if value <= 0.0 or not is_listed[row] or is_own[row] or (n == k and value <= best_values[n - 1]):
+        if value <= 0.0 or not is_listed[row] or is_own[row] != own or (n == k and value <= best_values[n - 1]):
             continue
         n = insert_best(best_rows, best_values, n, row, value)
     return best_rows[:n]

@@ -26,7 +26,7 @@ from stream_rec.retrieval.candidates import (
 )
 from stream_rec.retrieval.scratch import AFTER, COLUMNS, LAST, RECENT, STAN, TEXT, WIDE
 from stream_rec.user.history import read_history
-from stream_rec.user.state import COLD
+from stream_rec.user.state import COLD, UserConfig
 from tests.catalog.stock import embedded, stocked, taught
 from tests.user.histories import arrivals, folded, happened
 
@@ -207,3 +207,19 @@ def test_taste_is_the_recent_texts_the_newer_the_heavier():
         taste, last = compute_tastes(rows, without)
         assert taste.shape == last.shape == without.spaces.vectors().shape[1:]
         assert not taste.any() and not last.any()
+
+
+@pytest.mark.parametrize("n_repeats", [0, 9])
+def test_what_the_user_had_long_ago_is_proposed_where_repeats_are_usual(n_repeats):
+    """Of 150 own items the oldest follows the newest: too old to be among the latest, and not more frequent."""
+    names = [f"i{n}" for n in range(150)]
+    catalog = stocked(*names)
+    for name in names:
+        catalog.put_knowledge(name, taught(*FIVE, predecessors={"i149": 4} if name == "i0" else {}, repeats=0))
+    catalog.put_knowledge("i5", taught(*FIVE, repeats=n_repeats))
+    events = [happened(NOW_MS + at * 60_000, name) for at, name in enumerate(names)]
+    history = read_history(folded(arrivals(events), UserConfig()), catalog.find, recent_items=30)
+    candidates = retrieve(history, catalog, Workspace(), own_slot=-1, now_ms=NOW_MS)
+
+    assert (by_source(candidates, catalog).get("i0") == {"repeat"}) == (n_repeats == 9)
+    assert "i149" in by_source(candidates, catalog)

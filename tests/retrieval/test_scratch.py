@@ -64,7 +64,7 @@ def test_the_next_list_begins_with_nothing():
 def test_what_the_user_had_takes_no_place_of_others():
     """Neither among the largest values nor among those that are given in order; both are there again for the next."""
     scratch = filled(r3=2.0, r0=2.0, r4=5.0, r1=3.0)
-    scratch.pass_over(np.array([4, 0]))
+    scratch.set_own(np.array([4, 0]))
     scratch.choose_best(((TEXT, 2, 1),), LISTED)
     assert proposed(scratch) == [1, 3]
 
@@ -83,7 +83,7 @@ def test_what_the_user_had_takes_no_place_of_others():
 def test_passing_over_survives_growth():
     """The scratch forgets what one user had also where it grows for the next."""
     scratch = filled(r0=1.0)
-    scratch.pass_over(np.array([0, 1]))
+    scratch.set_own(np.array([0, 1]))
     scratch.begin(5000)
     scratch.choose_first(np.array([[0, 1]]), 2, source=0)
 

@@ -227,14 +227,14 @@ def _signals_of(sequence: list[Entry], entry: Entry, arrival: Arrival) -> list[S
         Signal(item_id=item_id, kind=entry.kind, partition=arrival.partition, offset=entry.offset, pairs=pairs)
         for item_id, pairs in by_item.items()
     )
-    seen = msgspec.structs.replace(
+    visit = msgspec.structs.replace(
         own,
         seen_ms=entry.timestamp_ms,
         visitor=visitor_of(arrival.event.user_id),
         again=entry.again,
         is_first=entry.is_first,
     )
-    return [seen, *others]
+    return [visit, *others]
 
 
 _TEACHES = attrgetter("teaches")

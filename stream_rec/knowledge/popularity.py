@@ -14,7 +14,7 @@ HOUR_MS = 3_600_000
 HALF_LIVES_MS = tuple(HOUR_MS * hours for hours in (1, 6, 24, 3 * 24, 7 * 24, 30 * 24, 90 * 24))
 """From an hour to a season: the best single one differed from log to log between 1 hour and 90 days."""
 FIRST_HALF_LIVES_MS = tuple(HOUR_MS * hours for hours in (7 * 24, 90 * 24))
-"""Those of the popularity among events that are their user's first: what new users begin with is something else."""
+"""Those of the popularity among users' first events of each kind: what new users begin with is something else."""
 
 
 def add(

@@ -42,7 +42,7 @@ class Signal(Struct, frozen=True, array_like=True):
     erases: bool = False
     """The visitor is to be forgotten; the source is then `forget`, and ``kind`` means nothing."""
     is_first: bool = False
-    """Whether nothing had come of this user before. With ``seen_ms`` only."""
+    """Whether it is this user's first event of its kind. With ``seen_ms`` only."""
 
     @property
     def source(self) -> int:

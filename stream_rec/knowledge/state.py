@@ -39,7 +39,7 @@ class ItemState(Struct, frozen=True, array_like=True):
     visits: bytes = b""
     """Who came last: see ``visits.py``."""
     first_sums: list[Sum] = []
-    """Of those interactions that were their user's first, by ``popularity.FIRST_HALF_LIVES_MS``."""
+    """Of those interactions that were their user's first of their kind, by ``popularity.FIRST_HALF_LIVES_MS``."""
     last_first_ms: EventTime | None = None
     """Event time of the newest of them, which ``first_sums`` are as of."""
 

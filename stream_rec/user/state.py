@@ -31,7 +31,7 @@ from stream_rec.events.interaction import Id, Interaction, Kind
 from stream_rec.user import seen
 
 WEEK_MS = 7 * 86_400_000
-VERSION = 4
+VERSION = 5
 UNCOUNTED = 512
 """As many weekly counts as are kept by default: three topics of a long past, read far out of step, lose none."""
 
@@ -68,11 +68,8 @@ class Entry(Struct, frozen=True, array_like=True):
     """Whether the weekly counts had the item before. Bookkeeping: after a crash the same signal must be sent again."""
     teaches: bool = True
     """Whether others learn from it. Bookkeeping, for the same reason."""
-
-    @property
-    def is_first(self) -> bool:
-        """Whether nothing had come of this user before."""
-        return self.arrival == 0
+    is_first: bool = False
+    """Whether it is the user's first of its kind, by its topic: the same however topics are read. Bookkeeping too."""
 
     @property
     def week(self) -> int:
@@ -156,8 +153,8 @@ def decode(data: bytes) -> UserState:
         StateVersionError: written by a newer program, or not a user state at all.
     """
     state = decode_versioned(data, _DECODER, what="user state", version=VERSION)
-    if state.version == VERSION:
-        return state
+    if state.version >= 4:
+        return msgspec.structs.replace(state, version=VERSION)
     # Before version 4 only the recent events knew what had come; of what has left it no more is there than this.
     return msgspec.structs.replace(state, version=VERSION, recent_ids=_digests(state.pending))
 
@@ -213,6 +210,7 @@ def fold(
         arrival=state.arrivals,
         again=event.item_id in map(_ITEM_ID, state.weekly_counts),
         teaches=n_alike <= config.weekly_training_events if n_alike else state.n_uncounted < UNCOUNTED,
+        is_first=state.counts[kind] == 0,
     )
     recent_events = [*state.recent_events, entry]
     if len(recent_events) > 1 and entry.order < recent_events[-2].order:

@@ -73,19 +73,26 @@ LEFT = bytes.fromhex("1b5d5e51f54f0f04fed135082f0eff78")
 
 @pytest.mark.parametrize(
     ("version", "knows_again", "most_alike", "archived"),
-    [(1, False, 14, (0, 0)), (2, True, 14, (0, 0)), (3, True, 10, (0, 0)), (4, True, 10, (1100, T + 9 * DAY_MS + 77))],
+    [
+        (1, False, 14, (0, 0)),
+        (2, True, 14, (0, 0)),
+        (3, True, 10, (0, 0)),
+        (4, True, 10, (1100, T + 9 * DAY_MS + 77)),
+        (5, True, 10, (1100, T + 9 * DAY_MS + 77)),
+    ],
 )
 def test_user_states(version: int, knows_again: bool, most_alike: int, archived: tuple[int, int]):
     """18 events, of which 16 recent events have let two go, 14 of them alike.
 
     Version 1 did not say whether an item had come before; until version 2 all that were alike taught others; until
-    version 3 no digests were kept, so those of entries that are not released are all that can be known.
+    version 3 no digests were kept, so those of entries that are not released are all that can be known; until version
+    4 nobody asked which were a user's first of their kind.
     """
     state = user_state.decode(read(f"user-state-{version}"))
 
     assert state.version == user_state.VERSION
     assert state.recent_events == [
-        Entry(T + 8 * DAY_MS, "e3", "i1", 2, 19.99, offset=2, arrival=2, again=knows_again),
+        Entry(T + 8 * DAY_MS, "e3", "i1", 2, 19.99, offset=2, arrival=2, again=knows_again, is_first=version >= 5),
         Entry(T + 8 * DAY_MS + 5, "e4", "é", 0, None, offset=11, arrival=3),
         Entry(T + 9 * DAY_MS, "f0", "i3", 0, None, offset=12, arrival=4),
         *(
@@ -102,13 +109,16 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
     ]
     assert (state.first_week, state.counts, state.first_ms) == (-1, (16, 1, 1), T)
     assert (state.offsets, state.arrivals, state.released) == ({0: 25, 1: 4, 2: 2}, 18, {})
-    assert state.pending == [Entry(T, "e1", "i1", 0, None, 10, 0), Entry(T + 1000, "e2", "i2", 1, 2.5, 4, 1)]
+    assert state.pending == [
+        Entry(T, "e1", "i1", 0, None, 10, 0, is_first=version >= 5),
+        Entry(T + 1000, "e2", "i2", 1, 2.5, 4, 1, is_first=version >= 5),
+    ]
     assert (state.recent_ids, (state.n_archived, state.received_ms)) == (LEFT, archived)
 
 
 def test_all_versions_of_a_user_state_hold_the_same_facts():
     """The files are of the same events, so what a program makes of them is the same."""
-    assert len({user_state.facts(user_state.decode(read(f"user-state-{version}"))) for version in (1, 2, 3, 4)}) == 1
+    assert len({user_state.facts(user_state.decode(read(f"user-state-{version}"))) for version in (1, 2, 3, 4, 5)}) == 1
 
 
 def test_digests_of_events():

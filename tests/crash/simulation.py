@@ -234,10 +234,12 @@ def first_events(items: dict[str, ItemState]) -> dict[str, tuple[list[float], in
 
 
 def first_events_by_arrival(applied: dict[str, list[Arrival]]) -> dict[str, tuple[list[float], int]]:
-    """Return the same of the event of each user that came to the states first, by the definition."""
+    """Return the same of each user's first event of each topic, by the definition."""
     times: dict[str, list[int]] = defaultdict(list)
     for arrived in applied.values():
-        times[arrived[0].event.item_id].append(arrived[0].event.timestamp_ms)
+        for kind in {one.kind for one in arrived}:
+            first = min((one for one in arrived if one.kind == kind), key=lambda one: one.offset).event
+            times[first.item_id].append(first.timestamp_ms)
     half_lives = (7 * 24 * HOUR_MS, 90 * 24 * HOUR_MS)
     return {
         item_id: (

@@ -17,7 +17,7 @@ from stream_rec.evaluation.prequential import judge
 from stream_rec.evaluation.trials import Finished
 from stream_rec.events.item import Item
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.retrieval.candidates import FRESH, NEIGHBOURS, REPEAT, SIMILAR, TRENDING
+from stream_rec.retrieval.candidates import FRESH, REPEAT, SIMILAR, TRENDING
 from tests.evaluation.logs import embeddings_of, experiment_on, many_rows, scanned
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,7 @@ def test_where_a_chosen_item_came_from(tmp_path):
 
     assert found.sources.tolist() == [
         1 << TRENDING | 1 << FRESH,
-        1 << NEIGHBOURS | 1 << TRENDING | 1 << REPEAT | 1 << FRESH,
+        1 << REPEAT | 1 << FRESH,  # what the user had takes no places of others
         0,
         1 << SIMILAR | 1 << FRESH,
     ]

@@ -43,16 +43,17 @@ def test_a_signal_says_who_and_whether_again():
     assert (moved.item_id, moved.seen_ms, moved.visitor, moved.again) == ("c", None, 0, False)
 
 
-def test_a_signal_says_whether_it_is_of_a_users_first_event():
-    """The first to arrive, whatever its time; and still when it must be sent again, after others of before it came."""
-    events = arrivals([happened(4, "c"), happened(1, "a"), happened(6, "d")])
+def test_a_signal_says_whether_it_is_of_a_users_first_event_of_its_kind():
+    """The first of its topic, whatever its time; and still when it must be sent again, after others of before it."""
+    events = arrivals([happened(4, "c"), happened(1, "a"), happened(6, "d", Kind.CLICK), happened(7, "c", Kind.CLICK)])
     after = advance(COLD, events, SMALL, {})
     again = advance(after.state, events, SMALL, {})
 
     assert [(signal.item_id, signal.is_first) for signal in after.signals if signal.seen_ms is not None] == [
         ("c", True),
         ("a", False),
-        ("d", False),
+        ("d", True),
+        ("c", False),
     ]
     assert not again.is_changed and again.signals == after.signals
 

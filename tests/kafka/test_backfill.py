@@ -69,4 +69,4 @@ def test_history_after_and_beside_live_events(bootstrap: str, tmp_path: Path) ->
         assert f"sent {450 - n_before:,} events" in said and f"{200 + n_before:,} were already there" in said
         assert sum(len(read(running, topic)) for topic in KIND_OF_TOPIC) == len(log)
         running.wait_until_settled()
-        assert_same_as_replay(running, log)
+        assert_same_as_replay(running, log, beginnings=False)  # of some users live events came first

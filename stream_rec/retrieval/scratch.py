@@ -125,6 +125,16 @@ def _clear(
 
 
 @kernel()
+def _propose(row: int, bit: int, sources: NDArray[np.int64], chosen: NDArray[np.int64], n_chosen: int) -> int:
+    """Note that a source proposes an item; return how many rows are chosen now. Arguments as of ``_choose``."""
+    if sources[row] == 0:
+        chosen[n_chosen] = row
+        n_chosen += 1
+    sources[row] |= bit
+    return n_chosen
+
+
+@kernel()
 def _choose(
     rows: NDArray[np.int64],
     bit: int,
@@ -142,10 +152,7 @@ def _choose(
     """
     for row in rows:
         if is_listed[row]:
-            if sources[row] == 0:
-                chosen[n_chosen] = row
-                n_chosen += 1
-            sources[row] |= bit
+            n_chosen = _propose(row, bit, sources, chosen, n_chosen)
     return n_chosen
 
 
@@ -168,10 +175,7 @@ def _choose_first(
             if is_own[row]:
                 continue
             n += 1
-            if sources[row] == 0:
-                chosen[n_chosen] = row
-                n_chosen += 1
-            sources[row] |= bit
+            n_chosen = _propose(row, bit, sources, chosen, n_chosen)
     return n_chosen
 
 

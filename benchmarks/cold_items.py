@@ -59,8 +59,8 @@ def main() -> None:
     logs = {name: read(arguments.logs / name, limit, arguments.cases) for name, limit in LIMITS.items()}
     print("| encoder | vectors |", " | ".join(logs), "|")
     print("|---|---|" + "---|" * len(logs))
+    chosen = dict(each.split("=", 1) for each in arguments.set)
     for encoder in arguments.encoders.split(","):
-        chosen = dict(each.split("=", 1) for each in arguments.set)
         settings = override(Settings(), {"embedder.encoder": encoder, **chosen})
         made = {
             name: embed_items(items, settings.embedder, settings.limits, cache=arguments.cache)

@@ -153,7 +153,9 @@ def decode(data: bytes) -> UserState:
         StateVersionError: written by a newer program, or not a user state at all.
     """
     state = decode_versioned(data, _DECODER, what="user state", version=VERSION)
-    if state.version >= 4:
+    if state.version == VERSION:
+        return state
+    if state.version == 4:  # it did not say which events were a user's first
         return msgspec.structs.replace(state, version=VERSION)
     # Before version 4 only the recent events knew what had come; of what has left it no more is there than this.
     return msgspec.structs.replace(state, version=VERSION, recent_ids=_digests(state.pending))

@@ -213,8 +213,9 @@ def _with_unexposed(ranked: Ranked, slots: Slots, n: int, exposures: Exposures) 
 
     What is never shown is never chosen; the head alone would leave a tenth to a half of a catalog in the dark.
     """
-    unexposed = ranked.best[exposures.of(ranked.candidates.rows[ranked.best]) == 0]
-    unexposed = unexposed[~np.isin(unexposed, slots.indices)]
+    is_unexposed = exposures.of(ranked.candidates.rows) == 0
+    is_unexposed[slots.indices] = False
+    unexposed = ranked.best[is_unexposed[ranked.best]]
     if not len(unexposed):
         return slots
     n_ranked = min(slots.n_ranked, n - 1)

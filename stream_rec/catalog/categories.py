@@ -31,6 +31,7 @@ class CategoryIndex:
         self._number_of: dict[str, int] = {}
         self._ids = np.zeros((0, MOST), dtype=np.int64)
         self._weights = np.zeros((0, MOST))
+        self._first = np.zeros(0, dtype=np.int64)
 
     def __len__(self) -> int:
         """Return the number of categories."""
@@ -38,28 +39,34 @@ class CategoryIndex:
 
     def put(self, row: int, item: Item) -> None:
         """Take an item's categories."""
-        self._ids = grow(self._ids, row + 1)
-        self._weights = grow(self._weights, row + 1)
+        self._ensure_capacity(row + 1)
         names = list(dict.fromkeys(filter(None, [item.category, *item.tags])))[:MOST]
         self._ids[row] = 0
         self._weights[row] = 0.0
         self._ids[row, : len(names)] = [self._number_of.setdefault(name, len(self._number_of)) for name in names]
         self._weights[row, : len(names)] = 1.0 / max(1, len(names))
+        self._first[row] = self._ids[row, 0] if names else -1
 
     def of(self, rows: NDArray[np.int64]) -> Categories:
         """Return the categories of some items."""
-        if len(rows) and rows.max() >= len(self._ids):
-            self._ids = grow(self._ids, int(rows.max()) + 1)
-            self._weights = grow(self._weights, int(rows.max()) + 1)
+        if len(rows):
+            self._ensure_capacity(int(rows.max()) + 1)
         return Categories(self._ids.take(rows, axis=0), self._weights.take(rows, axis=0))
 
     def first_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (k,) the category of each item, its first tag where it has none, and -1 where it has neither."""
-        categories = self.of(rows)
-        return np.where(categories.weights[:, 0] > 0, categories.ids[:, 0], -1)
+        if len(rows):
+            self._ensure_capacity(int(rows.max()) + 1)
+        return self._first.take(rows)
 
     def mix(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return how much of each category some items have together, (c,)."""
         categories = self.of(rows)
         mix = np.bincount(categories.ids.ravel(), categories.weights.ravel(), minlength=len(self))
         return np.asarray(mix, dtype=np.float64)  # which it is
+
+    def _ensure_capacity(self, n_rows: int) -> None:
+        if n_rows > len(self._first):
+            self._ids = grow(self._ids, n_rows)
+            self._weights = grow(self._weights, n_rows)
+            self._first = grow(self._first, n_rows, fill=-1)

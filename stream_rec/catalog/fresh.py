@@ -6,11 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
+from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 
 EVENTS = 5
 """Items with fewer events are fresh."""
 POOL = 8192
 """Most rows of a pool that one list looks through, those that came last: a bound on what a list costs."""
+
+RISING = 20
+"""Items with few events that are most popular at each of two half-lives."""
+HALF_LIVES = HALF_LIVES_MS.index(24 * HOUR_MS), HALF_LIVES_MS.index(7 * 24 * HOUR_MS)
 
 
 class Pool:
@@ -60,6 +65,8 @@ class Fresh:
     def __init__(self) -> None:
         self.unseen = Pool()
         self.seen = Pool()
+        self._rising: NDArray[np.int64] | None = None
+        """What ``rising`` gave last; None where an item with few events has changed since."""
 
     def __len__(self) -> int:
         """Return how many items are fresh."""
@@ -74,6 +81,33 @@ class Fresh:
         self.seen.ensure_capacity(n_rows)
 
     def set(self, row: int, *, is_listed: bool, n_events: int) -> None:
-        """Set what decides whether an item is fresh."""
+        """Set what decides whether an item is fresh: after each change of what is known of it."""
+        has_few_events = is_listed and 0 < n_events < EVENTS
+        if has_few_events or row in self.seen:
+            self._rising = None
         self.unseen.set(row, is_listed and n_events == 0)
-        self.seen.set(row, is_listed and 0 < n_events < EVENTS)
+        self.seen.set(row, has_few_events)
+
+    def rising(self, levels: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the rows that are most popular among those with few events, at one half-life after the other.
+
+        Args:
+            levels: (>= n, half-lives) as of ``Knowledge``.
+        """
+        if self._rising is None:
+            pool = self.seen.rows()
+            found = levels[pool]
+            best = [pool[_best(found[:, half_life], RISING)] for half_life in HALF_LIVES]
+            self._rising = np.concatenate(best)
+        return self._rising
+
+
+def _best(levels: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    """Return the indices of the ``k`` highest of ``levels``, (p,), above -inf, the highest first.
+
+    Of equals those that come first.
+    """
+    least = np.partition(levels, -k)[-k] if len(levels) > k else -np.inf
+    candidates = np.flatnonzero((levels >= least) & (levels > -np.inf))
+    order: NDArray[np.int64] = candidates[np.argsort(-levels[candidates], kind="stable")][:k]
+    return order

@@ -84,7 +84,7 @@ class Inputs:
 
     def fresh(self) -> NDArray[np.int64]:
         """Return the indices of the candidates with fewer than ``FRESH_EVENTS`` events, ascending."""
-        return np.flatnonzero(self.items[:, _UNSEEN : _FEW_EVENTS + 1].any(axis=1))
+        return np.flatnonzero(self.items[:, _UNSEEN] + self.items[:, _FEW_EVENTS])  # neither is below 0
 
     def keep(self, indices: NDArray[np.int64]) -> Inputs:
         """Return the candidates at ``indices``."""

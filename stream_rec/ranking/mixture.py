@@ -64,10 +64,9 @@ class Mixture(Struct, frozen=True):
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
-        hidden = network_head.compute_hidden(self.networks, inputs.items, inputs.context)
         linear = linear_head.score(self.linear, inputs.items, inputs.history)
-        scores = np.concatenate([linear[None, :], network_head.score(self.networks, hidden)])
-        experts, log_p = _mix(scores, np.array(self.record))
+        networks, hidden = network_head.score(self.networks, inputs.items, inputs.context)
+        experts, log_p = _mix(np.concatenate([linear[None, :], networks]), np.array(self.record))
         return Scored(inputs, log_p, experts, hidden)
 
     def learn(self, scored: Scored, chosen: NDArray[np.int64], weights: NDArray[np.float64], rates: Rates) -> Mixture:

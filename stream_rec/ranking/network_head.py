@@ -58,27 +58,17 @@ def _draw(n_inputs: int, n_context: int, n_hidden: int, seed: int) -> tuple[NDAr
     return of_items, of_context, drawn(0.3 * n_hidden**-0.5, n_hidden)
 
 
-def compute_hidden(head: NetworkHead, items: NDArray[np.float32], context: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (k, n * h) the hidden layers.
+def score(
+    head: NetworkHead, items: NDArray[np.float32], context: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (n, k) each network's scores, higher is better, and (k, n * h) the hidden layers, for learning.
 
     Args:
         items: (k, f) float32 inputs of the candidates.
         context: (c,) float32 inputs of the user.
     """
     hidden: NDArray[np.float32] = items @ head.of_items
-    _activate(hidden, context @ head.of_context)
-    return hidden
-
-
-def score(head: NetworkHead, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (n, k) each network's scores, higher is better.
-
-    Args:
-        hidden: What ``compute_hidden`` gave.
-    """
-    by_network = hidden.reshape(len(hidden), *head.output.shape).transpose(1, 0, 2)
-    scores: NDArray[np.float32] = (by_network @ head.output[:, :, None])[:, :, 0]
-    return scores
+    return _activate(hidden, context @ head.of_context, head.output), hidden
 
 
 def learn(
@@ -92,7 +82,7 @@ def learn(
     """Return the head after one step; arguments as of ``linear_head.learn``.
 
     Args:
-        hidden: What ``compute_hidden`` gave for the same items and head.
+        hidden: What ``score`` gave for the same items and head.
         errors: (n, k) what each network's scores should rise by.
     """
     back, together, slopes = _back(errors.astype(np.float32, copy=False), hidden, head.output)
@@ -123,13 +113,27 @@ def decay(head: NetworkHead, factor: float) -> NetworkHead:
 # The products of matrices are left to numpy: BLAS takes a third of the time of a loop.
 
 
-@kernel()
-def _activate(hidden: NDArray[np.float32], of_context: NDArray[np.float32]) -> None:
-    """Make of sums over the items' inputs, (k, n * h), and over the user's, (n * h,), the hidden layers, in place."""
-    for index in range(hidden.shape[0]):
-        for unit in range(hidden.shape[1]):
-            signal = hidden[index, unit] + of_context[unit]
-            hidden[index, unit] = max(signal, np.float32(LEAK) * signal)
+@kernel(fastmath=True)
+def _activate(
+    hidden: NDArray[np.float32], of_context: NDArray[np.float32], output: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Make of sums over the items' inputs the hidden layers, in place; return (n, k) the scores.
+
+    Args:
+        hidden: (k, n * h), and ``of_context``: (n * h,) sums over the user's inputs.
+        output: (n, h) weights.
+    """
+    n, h = output.shape
+    scores = np.empty((n, len(hidden)), dtype=np.float32)
+    for index in range(len(hidden)):
+        for network in range(n):
+            score, begin = np.float32(0.0), network * h
+            for unit in range(h):
+                signal = hidden[index, begin + unit] + of_context[begin + unit]
+                hidden[index, begin + unit] = max(signal, np.float32(LEAK) * signal)
+                score += hidden[index, begin + unit] * output[network, unit]
+            scores[network, index] = score
+    return scores
 
 
 @kernel()

@@ -11,7 +11,7 @@ from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
-from stream_rec.retrieval.fresh import find_nearest, find_newcomers, find_rising
+from stream_rec.retrieval.fresh import find_nearest, find_newcomers
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
 from stream_rec.retrieval.repeat import find_repeats
 from stream_rec.retrieval.scratch import (
@@ -116,7 +116,7 @@ def retrieve(history: History, catalog: Catalog, workspace: Workspace, *, own_sl
             else:
                 scratch.choose_best(FRESH_BEST, pool.is_in)
     scratch.choose_first(knowledge.trending(is_listed), MOST_TRENDING, TRENDING)
-    scratch.choose(find_rising(catalog), FRESH, is_listed)
+    scratch.choose(catalog.fresh.rising(knowledge.levels), FRESH, is_listed)
     scratch.choose(find_newcomers(catalog), FRESH, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
     user = bpr.fold_in(history, catalog.factors)

@@ -7,16 +7,12 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.kernel import kernel
-from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.scratch import insert_best
 
 NEAR_TASTE, NEAR_LAST = 15, 10
 """Items of a pool nearest to the user's taste, and nearest to the last item."""
 ROUGHLY = 120
 """How many of each are found by the leading components, and then compared by all."""
-RISING = 20
-"""Items with few events that are most popular at each of two half-lives."""
-HALF_LIVES = HALF_LIVES_MS.index(24 * HOUR_MS), HALF_LIVES_MS.index(7 * 24 * HOUR_MS)
 NEWCOMERS = 10
 """Items whose first event came last."""
 
@@ -34,14 +30,6 @@ def find_nearest(
     return _nearest(
         pool, catalog.spaces.vectors(), catalog.spaces.leading(), taste, last, (NEAR_TASTE, NEAR_LAST), ROUGHLY
     )
-
-
-def find_rising(catalog: Catalog) -> NDArray[np.int64]:
-    """Return the rows of the items that are most popular among those with few events, some of them twice."""
-    pool = catalog.fresh.seen.rows()
-    if not len(pool):
-        return _NO_ROWS
-    return _rising(pool, catalog.knowledge.levels, HALF_LIVES, RISING)
 
 
 def find_newcomers(catalog: Catalog) -> NDArray[np.int64]:
@@ -123,32 +111,6 @@ def _most_similar(similarities: NDArray[np.float32], k: int) -> NDArray[np.int64
             indices[n] = index
             n += 1
     return indices
-
-
-@kernel()
-def _rising(
-    pool: NDArray[np.int64], levels: NDArray[np.float64], half_lives: tuple[int, int], k: int
-) -> NDArray[np.int64]:
-    """Return the ``k`` rows of ``pool``, (f,), with the highest level at each half-life, one after the other.
-
-    Args:
-        levels: (>= n, half-lives) as of ``Knowledge``; that of an item without events is minus infinity.
-        half_lives: Columns of it.
-    """
-    best_rows = np.empty((len(half_lives), k), dtype=np.int64)
-    best = np.empty((len(half_lives), k), dtype=levels.dtype)
-    n = np.zeros(len(half_lives), dtype=np.int64)
-    for row in pool:  # once for all half-lives, which lie side by side: most rows are not at hand, and have no events
-        for each in range(len(half_lives)):
-            level = levels[row, half_lives[each]]
-            if level > -np.inf and (n[each] < k or level > best[each, n[each] - 1]):
-                n[each] = insert_best(best_rows[each], best[each], n[each], row, level)
-    found = np.empty(n.sum(), dtype=np.int64)
-    n_found = 0
-    for each in range(len(half_lives)):
-        found[n_found : n_found + n[each]] = best_rows[each, : n[each]]
-        n_found += n[each]
-    return found
 
 
 _NO_ROWS = np.zeros(0, dtype=np.int64)

@@ -194,40 +194,44 @@ def _choose_best(
 ) -> int:
     """Propose the best listed rows of each (column, how many, source) in ``best``; return how many are chosen now.
 
+    Each row is read once, and each column then lies by itself: half the time of reading the rows for each column.
+
     Args:
         values: (>= n, columns).
         is_own: (>= n,) whether the user had it; rows for which it is ``own`` count.
         sources: As of ``_choose``, and so the others.
     """
+    rows = np.empty(n_touched, dtype=np.int64)
+    by_column = np.empty((values.shape[1], n_touched), dtype=values.dtype)
+    n = 0
+    for index in range(n_touched):
+        row = touched[index]
+        if is_listed[row] and is_own[row] == own:
+            rows[n] = row
+            for column in range(values.shape[1]):
+                by_column[column, n] = values[row, column]
+            n += 1
     for column, k, source in best:
-        rows = _largest(values[:, column], touched, n_touched, k, is_listed, is_own, own)
-        n_chosen = _choose(rows, 1 << source, is_listed, sources, chosen, n_chosen)
+        for row in _largest(by_column[column, :n], rows[:n], k):
+            n_chosen = _propose(row, 1 << source, sources, chosen, n_chosen)
     return n_chosen
 
 
 @kernel()
-def _largest(
-    values: NDArray[np.float32],
-    touched: NDArray[np.int64],
-    n_touched: int,
-    k: int,
-    is_listed: NDArray[np.bool_],
-    is_own: NDArray[np.bool_],
-    own: bool,
-) -> NDArray[np.int64]:
-    """Return at most ``k`` listed rows with the largest ``values``, (>= n,), above 0, best first.
+def _largest(values: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """Return at most ``k`` of ``rows``, (r,), with the largest ``values``, (r,), above 0, best first.
 
-    The best so far are kept sorted: one comparison for most rows. Ties go to the row touched first.
+    The best so far are kept sorted: one comparison for most rows. Ties go to the row that comes first.
     """
     best_rows = np.empty(k, dtype=np.int64)
     best_values = np.empty(k, dtype=values.dtype)
     n = 0
-    for index in range(n_touched):
-        row = touched[index]
-        value = values[row]
-        if value <= 0.0 or not is_listed[row] or is_own[row] != own or (n == k and value <= best_values[n - 1]):
-            continue
-        n = insert_best(best_rows, best_values, n, row, value)
+    least = np.float32(0.0)
+    for index in range(len(rows)):
+        if values[index] > least:
+            n = insert_best(best_rows, best_values, n, rows[index], values[index])
+            if n == k:
+                least = best_values[k - 1]
     return best_rows[:n]
 
 

@@ -8,16 +8,24 @@ from hypothesis import strategies as st
 
 from stream_rec.catalog import fresh
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.fresh import EVENTS, Pool
+from stream_rec.catalog.fresh import EVENTS, HALF_LIVES, RISING, Pool
 from stream_rec.events.item import Item
 from tests.catalog.stock import stocked, taught
 
+DAY_MS = 24 * 3_600_000
 CHANGES = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("lude"), st.integers(0, 7)), max_size=30)
 
 
 def fresh_ids(catalog: Catalog) -> list[str]:
     """Return those without events, then those with some."""
     return [catalog.item_ids[row] for pool in (catalog.fresh.unseen, catalog.fresh.seen) for row in pool.rows()]
+
+
+def rising(catalog: Catalog) -> list[int]:
+    """Return the most popular of those with few events, of equals those that came first, by sorting."""
+    rows, levels = catalog.fresh.seen.rows().tolist(), catalog.knowledge.levels
+    by_level = (sorted(rows, key=lambda row: -levels[row, half_life])[:RISING] for half_life in HALF_LIVES)
+    return [row for best in by_level for row in best]
 
 
 @settings(max_examples=100, deadline=None)
@@ -41,6 +49,7 @@ def test_fresh_are_the_listed_items_with_fewer_than_five_events(changes):
         for pool, expected in ((catalog.fresh.unseen, unseen), (catalog.fresh.seen, seen)):
             assert set(pool.rows().tolist()) == set(np.flatnonzero(pool.is_in).tolist()) == expected
             assert len(pool) == len(expected)
+        assert rising(catalog) == catalog.fresh.rising(catalog.knowledge.levels).tolist()
         assert len(catalog.fresh) == len(unseen | seen)
         assert [row in catalog.fresh for row in range(4)] == [row in unseen | seen for row in range(4)]
 
@@ -79,3 +88,31 @@ def test_those_listed_last_are_looked_at(monkeypatch):
 
     items.set(3, False)
     assert items.rows().tolist() == [1, 2, 4]
+
+
+def test_the_rising_are_the_most_popular_of_those_with_few_events():
+    """At a half-life of a day, then of a week: what had most events of late, and what had most at all."""
+    now_ms = 100 * DAY_MS
+    catalog = stocked(*(f"i{n}" for n in range(60)))
+    for n in range(30):  # one event each, the later the more popular
+        catalog.put_knowledge(f"i{n}", taught(now_ms - n * 60_000))
+    for n in range(30, 40):  # four events each a few days ago
+        catalog.put_knowledge(f"i{n}", taught(*[now_ms - 4 * DAY_MS - n * 60_000] * 4))
+    for n in range(40, 45):
+        catalog.put_knowledge(f"i{n}", taught(*[now_ms] * 5))
+    rows = catalog.fresh.rising(catalog.knowledge.levels).tolist()
+
+    assert rows[:RISING] == list(range(RISING))
+    assert rows[RISING:] == [*range(30, 40), *range(10)]
+
+
+def test_what_was_never_seen_does_not_rise():
+    """Fewer than asked for are all there are, by each half-life."""
+    catalog = stocked("a", "b", "c")
+    assert catalog.fresh.rising(catalog.knowledge.levels).tolist() == []
+    catalog.put_knowledge("b", taught(1))
+    assert catalog.fresh.rising(catalog.knowledge.levels).tolist() == [1, 1]
+    catalog.put_knowledge("c", taught(2))
+    assert catalog.fresh.rising(catalog.knowledge.levels).tolist() == [2, 1, 2, 1]
+    catalog.delete_item("c")
+    assert catalog.fresh.rising(catalog.knowledge.levels).tolist() == [1, 1]

@@ -64,9 +64,9 @@ class TestNetwork(LearnerContract):
         return network_head.cold(INPUTS, CONTEXT, 6, range(1, 2))
 
     def score(self, head: Any, inputs: Inputs) -> np.ndarray:
-        return network_head.score(head, network_head.compute_hidden(head, inputs.items, inputs.context))[0]
+        return network_head.score(head, inputs.items, inputs.context)[0][0]
 
     def learn(self, head: Any, inputs: Inputs, chosen: int) -> Any:
-        hidden = network_head.compute_hidden(head, inputs.items, inputs.context)
-        errors = error(network_head.score(head, hidden)[0], chosen)
+        scores, hidden = network_head.score(head, inputs.items, inputs.context)
+        errors = error(scores[0], chosen)
         return network_head.learn(head, inputs.items, inputs.context, hidden, errors[None], Step(0.05))

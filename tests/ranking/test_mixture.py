@@ -181,7 +181,7 @@ def test_each_expert_learns_by_its_own_errors_as_if_it_were_alone(n_networks):
     np.testing.assert_allclose(after.linear.weights, linear.weights, rtol=1e-4, atol=1e-6)
     for number in range(n_networks):
         before = network(mixture.networks, number)
-        hidden = network_head.compute_hidden(before, inputs.items, inputs.context)
+        _, hidden = network_head.score(before, inputs.items, inputs.context)
         alone = network_head.learn(
             before, inputs.items, inputs.context, hidden, errors[number + 1 : number + 2], RATES.network
         )

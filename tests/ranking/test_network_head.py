@@ -7,7 +7,7 @@ import pytest
 
 from stream_rec.ranking.linear_head import Step
 from stream_rec.ranking.mixture import log_softmax
-from stream_rec.ranking.network_head import LEAK, NetworkHead, cold, compute_hidden, learn, score
+from stream_rec.ranking.network_head import LEAK, NetworkHead, cold, learn, score
 
 
 def network(of_items: np.ndarray, of_context: np.ndarray, output: np.ndarray, squares: float = 1.0) -> NetworkHead:
@@ -22,16 +22,16 @@ SMALL = network([[1.0, -1.0], [2.0, 0.0]], [[0.5, 0.25]], [[1.0, 10.0]])
 
 def test_a_score_is_one_hidden_layer():
     """One candidate (3, 1) in context (2): 3 + 2 + 1 = 6 and -3 + 0.5 = -2.5, of which a twentieth leaks."""
-    layer = compute_hidden(SMALL, np.array([[3.0, 1.0]], np.float32), np.array([2.0], np.float32))
+    scores, layer = score(SMALL, np.array([[3.0, 1.0]], np.float32), np.array([2.0], np.float32))
 
     assert layer.tolist() == [[6.0, pytest.approx(-2.5 * LEAK)]]
-    assert score(SMALL, layer).tolist() == [[pytest.approx(6 - 25 * LEAK)]]
+    assert scores.tolist() == [[pytest.approx(6 - 25 * LEAK)]]
 
 
 def test_a_step_goes_at_adagrads_rate():
     """Slope over the root of the squares: those before, less what is forgotten of them, and this one's."""
     items, context = np.array([[3.0, 1.0], [1.0, 0.0]], np.float32), np.array([2.0], np.float32)
-    layer = compute_hidden(SMALL, items, context)  # (6, -0.125) and (2, -0.025)
+    _, layer = score(SMALL, items, context)  # (6, -0.125) and (2, -0.025)
     after = learn(SMALL, items, context, layer, np.array([[0.5, -0.25]]), Step(0.1, forgetting=2.0))
 
     def stepped(weights: list, slopes: list) -> np.ndarray:
@@ -69,9 +69,9 @@ def test_the_step_is_the_gradient_of_the_log_likelihood():
         signal = items @ w["of_items"] + context @ w["of_context"]
         return float(target @ log_softmax(np.where(signal > 0, signal, LEAK * signal) @ w["output"][0]))
 
-    layer = compute_hidden(head, items, context)
+    scores, layer = score(head, items, context)
     assert (layer < 0).any() and (layer > 0).any()
-    errors = target - np.exp(log_softmax(score(head, layer)[0]))
+    errors = target - np.exp(log_softmax(scores[0]))
     even = network(head.of_items, head.of_context, head.output, squares=1e12)  # so large that scaling is even
     after = learn(even, items, context, layer, errors[None], Step(1e6))
     for name in names:
@@ -93,10 +93,9 @@ def test_it_learns_what_no_weight_alone_can_say():
         wants_large = rng.random() < 0.5
         context = np.array([wants_large, 1.0], np.float32)
         chosen = int(items[:, 0].argmax() if wants_large else items[:, 0].argmin())
-        layer = compute_hidden(head, items, context)
-        found = score(head, layer)[0]
-        hits.append(int(found.argmax()) == chosen)
-        errors = np.eye(5)[chosen] - np.exp(log_softmax(found))
+        scores, layer = score(head, items, context)
+        hits.append(int(scores[0].argmax()) == chosen)
+        errors = np.eye(5)[chosen] - np.exp(log_softmax(scores[0]))
         head = learn(head, items, context, layer, errors[None], Step(0.05))
 
     assert np.mean(hits[-500:]) > 0.8

@@ -12,11 +12,9 @@ from stream_rec.retrieval.fresh import (
     NEAR_LAST,
     NEAR_TASTE,
     NEWCOMERS,
-    RISING,
     _most_similar,
     find_nearest,
     find_newcomers,
-    find_rising,
 )
 from tests.catalog.stock import embedded, stocked, taught
 from tests.catalog.whitened import texts
@@ -115,50 +113,20 @@ def test_without_fresh_items_there_are_none():
     taste = wanted(catalog, 0)
     catalog.put_knowledge("i0", taught(*FIVE))
     assert by_text(catalog, taste, taste).tolist() == []
-    assert find_rising(catalog).tolist() == find_rising(Catalog()).tolist() == []
 
     catalog = with_texts(1)
     catalog.delete_embedding("i0")
     assert by_text(catalog, taste, taste).tolist() == []
 
 
-def test_the_rising_are_the_most_popular_of_those_with_few_events():
-    """At a half-life of a day, then of a week: what had most events of late, and what had most at all."""
-    now_ms = 100 * DAY_MS
-    catalog = stocked(*(f"i{n}" for n in range(60)))
-    for n in range(30):  # one event each, the later the more popular
-        catalog.put_knowledge(f"i{n}", taught(now_ms - n * 60_000))
-    for n in range(30, 40):  # four events each a few days ago
-        catalog.put_knowledge(f"i{n}", taught(*[now_ms - 4 * DAY_MS - n * 60_000] * 4))
-    for n in range(40, 45):
-        catalog.put_knowledge(f"i{n}", taught(*[now_ms] * 5))
-    rows = find_rising(catalog).tolist()
-
-    assert rows[:RISING] == list(range(RISING))
-    assert rows[RISING:] == [*range(30, 40), *range(10)]
-
-
-def test_what_was_never_seen_does_not_rise():
-    """Fewer than asked for are all there are, by each half-life."""
-    catalog = stocked("a", "b", "c")
-    catalog.put_knowledge("b", taught(1))
-    assert find_rising(catalog).tolist() == [1, 1]
-    catalog.put_knowledge("c", taught(2))
-    assert find_rising(catalog).tolist() == [2, 1, 2, 1]
-    assert find_rising(stocked("a")).tolist() == []
-
-
 @pytest.mark.parametrize("delisted", ["i0", "i29"])
 def test_what_is_not_listed_is_not_found(delisted):
-    """By text or popularity."""
+    """By text."""
     catalog = with_texts(30)
-    for n in range(30):
-        catalog.put_knowledge(f"i{n}", taught(100 + n))
     taste = wanted(catalog, catalog.find(delisted))
     catalog.delete_item(delisted)
-    for rows in (by_text(catalog, taste, taste), find_rising(catalog)):
-        assert len(rows)
-        assert catalog.find(delisted) not in rows.tolist()
+    rows = by_text(catalog, taste, taste).tolist()
+    assert rows and catalog.find(delisted) not in rows
 
 
 def test_newcomers_are_those_whose_first_event_came_last():

@@ -8,8 +8,9 @@ evaluation.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import AsOf, Slate, SlateItem
 from stream_rec.knowledge.visits import visitor_of
@@ -32,7 +34,9 @@ from stream_rec.reranking.diversify import diversify
 from stream_rec.reranking.explain import explain
 from stream_rec.reranking.explore import Arms, Explored, explore, keep_all
 from stream_rec.reranking.fresh_slots import Fresh, fill_fresh_slots
+from stream_rec.reranking.rules import Orders, find_explorable, limit, name_rules, put_pins, read_orders
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
+from stream_rec.retrieval.ruled import Exclusions
 from stream_rec.user.history import History, read_history
 from stream_rec.user.state import UserState
 
@@ -62,6 +66,10 @@ class Ranked:
     """(f,) the same indices, the best first."""
     fresh_likely: NDArray[np.float64]
     """(f,) how likely each of ``fresh_best`` is chosen, as those experts see it."""
+    rules: Active
+    """Those of the time of the list; it is ranked without them, and learned from so."""
+    exclusions: Exclusions | None
+    """What they keep from the user; None without rules."""
 
 
 class Slots(NamedTuple):
@@ -88,7 +96,11 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
     """
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
-    candidates = retrieve(history, catalog, workspace, own_slot=own_slot, now_ms=now_ms)
+    rules = catalog.rules.active(now_ms)
+    exclusions = Exclusions(rules, history, catalog, now_ms) if rules.number else None
+    candidates = retrieve(
+        history, catalog, workspace, rules=rules, exclusions=exclusions, own_slot=own_slot, now_ms=now_ms
+    )
     scored = head.score(compute_inputs(candidates, history, catalog, now_ms))
     fresh = scored.inputs.fresh()
     fresh_scored = head.score_fresh(scored.inputs.keep(fresh))
@@ -96,7 +108,8 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
     fresh_share = fresh_choices.fresh_share(head.fresh_choices, scored.inputs.history)
     fresh_likely = fresh_share * np.exp(fresh_scored.log_p[fresh_order])
     best = np.argsort(-scored.log_p, kind="stable")
-    return Ranked(history, candidates, scored, best, fresh, fresh_scored, fresh[fresh_order], fresh_likely)
+    fresh_best = fresh[fresh_order]
+    return Ranked(history, candidates, scored, best, fresh, fresh_scored, fresh_best, fresh_likely, rules, exclusions)
 
 
 def recommend(
@@ -107,20 +120,16 @@ def recommend(
     Args:
         request: Names this list: what is drawn depends on it and on ``config.seed``, see ``draw``.
     """
-    slots = Slots(
-        *fill_fresh_slots(
-            _vary(ranked, catalog, config),
-            np.exp(ranked.scored.log_p),
-            Fresh(ranked.fresh_best, ranked.fresh_likely),
-            config.n,
-            config.fresh_worth,
-            config.fresh_budget,
-        )
-    )
-    if config.tail_every and exposures.n_lists % config.tail_every == 0:
-        slots = _with_unexposed(ranked, slots, config.n, exposures)
-    shown = _explore(ranked, slots, catalog, config, exposures, request)
-    return explain(ranked.history, ranked.candidates, ranked.scored, head, catalog, shown)
+    orders = None
+    if ranked.exclusions is not None:
+        orders = read_orders(ranked.rules, ranked.exclusions, ranked.candidates.rows, catalog, config.n)
+        ranked = _obey(ranked, orders)
+        config = msgspec.structs.replace(config, n=config.n - len(orders.pins))
+    shown = _fill_slots(ranked, catalog, config, exposures, request, orders)
+    if orders is not None:
+        shown = put_pins(shown, orders.pins)
+    items = explain(ranked.history, ranked.candidates, ranked.scored, head, catalog, shown)
+    return items if orders is None else name_rules(items, shown.indices.tolist(), orders)
 
 
 def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: HeadConfig) -> Head:
@@ -208,6 +217,58 @@ def slate(
     return msgspec.structs.replace(unnamed, list_id=list_id)
 
 
+def _fill_slots(
+    ranked: Ranked,
+    catalog: Catalog,
+    config: RankingConfig,
+    exposures: Exposures,
+    request: str,
+    orders: Orders | None,
+) -> Explored:
+    """Return the list but for its pins."""
+    if config.n == 0:
+        return keep_all(np.zeros(0, dtype=np.int64))
+    slots = Slots(
+        *fill_fresh_slots(
+            _vary(ranked, catalog, config),
+            np.exp(ranked.scored.log_p),
+            Fresh(ranked.fresh_best, ranked.fresh_likely),
+            config.n,
+            config.fresh_worth,
+            config.fresh_budget,
+        )
+    )
+    if config.tail_every and exposures.n_lists % config.tail_every == 0:
+        slots = _with_unexposed(ranked, slots, config.n, exposures)
+    if orders is not None:
+        slots = _limit(ranked, slots, config, orders)
+    return _explore(ranked, slots, catalog, config, exposures, request, orders)
+
+
+def _obey(ranked: Ranked, orders: Orders) -> Ranked:
+    """Return the ranking of what the rules let be shown in unpinned slots, as likely as they boost it."""
+    log_p = ranked.scored.log_p + orders.boost
+    best = np.argsort(-log_p, kind="stable")
+    fresh_likely = ranked.fresh_likely * np.exp(orders.boost[ranked.fresh_best])
+    fresh_order = np.argsort(-fresh_likely, kind="stable")
+    fresh_order = fresh_order[orders.is_allowed[ranked.fresh_best[fresh_order]]]
+    return replace(
+        ranked,
+        scored=replace(ranked.scored, log_p=log_p),
+        best=best[orders.is_allowed[best]],
+        fresh_best=ranked.fresh_best[fresh_order],
+        fresh_likely=fresh_likely[fresh_order],
+    )
+
+
+def _limit(ranked: Ranked, slots: Slots, config: RankingConfig, orders: Orders) -> Slots:
+    """Return the list within its caps and above its floors."""
+    front, back = slots.indices[: slots.n_ranked], slots.indices[slots.n_ranked :]
+    at_risk = math.ceil(config.explore_share * config.n) + 1 if config.explore_share > 0 else 0
+    front, back = limit(front, back, ranked.best, orders, config.n, at_risk)
+    return Slots(np.concatenate((front, back)), len(back))
+
+
 def _with_unexposed(ranked: Ranked, slots: Slots, n: int, exposures: Exposures) -> Slots:
     """Return the list with the likeliest candidate that was in no list yet in its last slot, which is then kept back.
 
@@ -224,14 +285,21 @@ def _with_unexposed(ranked: Ranked, slots: Slots, n: int, exposures: Exposures) 
 
 
 def _explore(
-    ranked: Ranked, slots: Slots, catalog: Catalog, config: RankingConfig, exposures: Exposures, request: str
+    ranked: Ranked,
+    slots: Slots,
+    catalog: Catalog,
+    config: RankingConfig,
+    exposures: Exposures,
+    request: str,
+    orders: Orders | None,
 ) -> Explored:
     """Return the list with some slots above those kept back given to fresh items that few have seen."""
     if config.explore_share <= 0:
         return keep_all(slots.indices)
-    is_shown = np.zeros(len(ranked.best), dtype=bool)
+    is_shown = np.zeros(len(ranked.candidates), dtype=bool)
     is_shown[slots.indices] = True
-    arms = ranked.fresh_best[~is_shown[ranked.fresh_best]][:ARMS]
+    arms = ranked.fresh_best[~is_shown[ranked.fresh_best]]
+    arms = (arms if orders is None else find_explorable(arms, orders))[:ARMS]
     if not len(arms):
         return keep_all(slots.indices)
     arm_rows = ranked.candidates.rows[arms]

@@ -144,12 +144,13 @@ class Recommender:
         return has_drifted
 
     def rank(self, user_id: str, user: UserState, *, now_ms: int) -> Ranked:
-        """Return what could be shown to a user, and how likely each would be chosen. Reads only.
+        """Return what could be shown to a user, and how likely each would be chosen. Reads only, but for the time.
 
         Args:
             now_ms: Event time; that of the newest event known where it is later.
         """
         now_ms = self.catalog.knowledge.now_ms(now_ms)
+        self.catalog.see_time(now_ms)
         return rank(user_id, user, self.catalog, self.head, self._workspace, now_ms=now_ms)
 
     def items(self, ranked: Ranked, request: str, ranking: RankingConfig | None = None) -> list[SlateItem]:

@@ -16,19 +16,19 @@ allow() {
 allow --allow-principal User:stream-rec-admin --operation Create --operation Describe \
     --operation DescribeConfigs --topic clicks --topic forget --topic head-weights --topic impressions \
     --topic item-embeddings --topic item-knowledge --topic item-signals --topic items --topic purchases \
-    --topic receipts --topic recommendations --topic rejected --topic searches --topic views \
+    --topic receipts --topic recommendations --topic rejected --topic rules --topic searches --topic views \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 
 # stream-rec-worker: runs `stream-rec worker`
 allow --allow-principal User:stream-rec-worker --operation Describe --operation DescribeConfigs --topic clicks \
     --topic forget --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
     --topic item-signals --topic items --topic purchases --topic receipts --topic recommendations \
-    --topic rejected --topic searches --topic views --topic stream-rec-user-state-changelog \
+    --topic rejected --topic rules --topic searches --topic views --topic stream-rec-user-state-changelog \
     --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Read --topic clicks --topic forget \
     --topic head-weights --topic item-embeddings --topic item-knowledge --topic item-signals --topic items \
-    --topic purchases --topic recommendations --topic views --topic stream-rec-user-state-changelog \
-    --topic stream-rec-item-state-changelog
+    --topic purchases --topic recommendations --topic rules --topic views \
+    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Write --topic head-weights --topic item-knowledge \
     --topic item-signals --topic receipts --topic recommendations --topic rejected \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
@@ -38,7 +38,7 @@ allow --allow-principal User:stream-rec-worker --operation Read --group stream-r
 allow --allow-principal User:stream-rec-embedder --operation Describe --operation DescribeConfigs \
     --topic clicks --topic forget --topic head-weights --topic impressions --topic item-embeddings \
     --topic item-knowledge --topic item-signals --topic items --topic purchases --topic receipts \
-    --topic recommendations --topic rejected --topic searches --topic views \
+    --topic recommendations --topic rejected --topic rules --topic searches --topic views \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-embedder --operation Read --topic item-embeddings --topic items
 allow --allow-principal User:stream-rec-embedder --operation Write --topic item-embeddings --topic rejected
@@ -56,18 +56,19 @@ allow --allow-principal User:stream-rec-catalog --operation Write --topic items
 allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations --topic items
 allow --allow-principal User:stream-rec-lists --operation Describe --group stream-rec
 
-# stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `backfill` and `user forget`
+# stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`
 allow --allow-principal User:stream-rec-operator --operation Read --topic views --topic clicks \
     --topic purchases --topic items --topic rejected --topic forget --topic recommendations --topic receipts
 allow --allow-principal User:stream-rec-operator --operation Write --topic views --topic clicks \
     --topic purchases --topic items --topic rejected --topic forget
+allow --allow-principal User:stream-rec-operator --operation Read --operation Write --topic rules
 allow --allow-principal User:stream-rec-operator --operation Describe --topic item-signals
 allow --allow-principal User:stream-rec-operator --operation Describe --group stream-rec
 
 # stream-rec-export: runs `stream-rec snapshot export`, every night perhaps; it can write nothing
-allow --allow-principal User:stream-rec-export --operation Read --topic items --topic item-embeddings \
-    --topic head-weights --topic recommendations --topic stream-rec-user-state-changelog \
-    --topic stream-rec-item-state-changelog
+allow --allow-principal User:stream-rec-export --operation Read --topic items --topic rules \
+    --topic item-embeddings --topic head-weights --topic recommendations \
+    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-export --operation Describe --topic views --topic clicks \
     --topic purchases --topic forget --topic item-signals
 allow --allow-principal User:stream-rec-export --operation Describe --group stream-rec
@@ -76,9 +77,9 @@ allow --allow-principal User:stream-rec-export --operation Describe --group stre
 allow --allow-principal User:stream-rec-import --operation Describe --operation DescribeConfigs --topic clicks \
     --topic forget --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
     --topic item-signals --topic items --topic purchases --topic receipts --topic recommendations \
-    --topic rejected --topic searches --topic views --topic stream-rec-user-state-changelog \
+    --topic rejected --topic rules --topic searches --topic views --topic stream-rec-user-state-changelog \
     --topic stream-rec-item-state-changelog
-allow --allow-principal User:stream-rec-import --operation Write --topic items --topic item-embeddings \
-    --topic head-weights --topic recommendations --topic stream-rec-user-state-changelog \
-    --topic stream-rec-item-state-changelog --topic item-knowledge
+allow --allow-principal User:stream-rec-import --operation Write --topic items --topic rules \
+    --topic item-embeddings --topic head-weights --topic recommendations \
+    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog --topic item-knowledge
 allow --allow-principal User:stream-rec-import --operation Describe --group stream-rec

@@ -16,10 +16,12 @@ from stream_rec.catalog.categories import CategoryIndex
 from stream_rec.catalog.factors import Factors
 from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
+from stream_rec.catalog.rules import Rules, is_about
 from stream_rec.catalog.spaces import Spaces
 from stream_rec.catalog.world import World, encoder_number
 from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule, Target
 from stream_rec.knowledge.state import ItemState
 
 
@@ -54,6 +56,10 @@ class Catalog:
         self.fresh = Fresh()
         self.categories = CategoryIndex()
         self.factors = Factors()
+        self.rules = Rules()
+        self._now_ms = 0
+        self._bans: dict[str, Rule] = {}
+        """Those that hold now, by id."""
 
     def __len__(self) -> int:
         """Return the number of rows, listed or not."""
@@ -72,7 +78,9 @@ class Catalog:
     def world(self) -> World:
         """Return what lists made now depend on that events do not change."""
         identities = self.spaces.identities
-        return World(encoder_number(identities) if identities else 0, self.spaces.n_items, self.n_listed)
+        encoder = encoder_number(identities) if identities else 0
+        rules = self.rules.active(self._now_ms).number
+        return World(encoder, self.spaces.n_items, self.n_listed, rules)
 
     def may_be_shown(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Return of each row, (k,) bool, whether its item may be in a list now; a negative row is no item's."""
@@ -91,13 +99,15 @@ class Catalog:
         row = self._row(item.item_id)
         self._items[row] = item
         self.categories.put(row, item)
-        self._list(row, item.available)
+        self.rules.see_item(row, item.item_id, item)
+        self._list_unless_banned(row)
 
     def delete_item(self, item_id: str) -> None:
         """Take an item off every list. What was learned of it stays, should it come back."""
         row = self.find(item_id)
         if row is not None:
             self._items.pop(row, None)
+            self.rules.see_item(row, item_id, None)
             self._list(row, False)
 
     def put_embedding(self, item_id: str, embedding: ItemEmbedding) -> None:
@@ -120,6 +130,37 @@ class Catalog:
         row = self._row(item_id)
         self.knowledge.put(row, state, self._rows, is_listed=bool(self._is_listed[row]))
         self._see_whether_fresh(row)
+        self.see_time(self.knowledge.newest_ms)
+
+    def see_time(self, now_ms: int) -> None:
+        """Note that it is so late, by the events' time, which never goes back: bans begin and end with it."""
+        self._now_ms = max(self._now_ms, now_ms)
+        if self._now_ms >= self.rules.good_until and len(self.rules):
+            self._obey_bans()
+
+    def put_rule(self, rule: Rule) -> None:
+        """Take a new or changed rule, for which there is room."""
+        self.rules.put(rule, self.find_members(rule.target).tolist() if rule.action == "floor" else ())
+        self._obey_bans()
+
+    def delete_rule(self, rule_id: str) -> None:
+        """End a rule."""
+        self.rules.delete(rule_id)
+        self._obey_bans()
+
+    def rules_about(self, row: int) -> frozenset[str]:
+        """Return the ids of the rules that are about an item, whether they hold now or not."""
+        return self.rules.about(row, self.item_ids[row], self._items.get(row))
+
+    def find_members(self, target: Target) -> NDArray[np.int64]:
+        """Return the rows of the items that a rule is about, (m,), ascending: those that have a record."""
+        rows = (self.find(item_id) for item_id in target.item_ids) if target.item_ids else iter(self._items)
+        members = {
+            row
+            for row in rows
+            if row is not None and row in self._items and is_about(target, self.item_ids[row], self._items[row])
+        }
+        return np.array(sorted(members), dtype=np.int64)
 
     def put_shift(self, worker: str, item_id: str, shift: NDArray[np.float32]) -> None:
         """Take how far another worker has shifted an item's factors."""
@@ -139,6 +180,19 @@ class Catalog:
 
     def _see_whether_fresh(self, row: int) -> None:
         self.fresh.set(row, is_listed=bool(self._is_listed[row]), n_events=self.knowledge.n_events_of(row))
+
+    def _obey_bans(self) -> None:
+        """Take off every list what is banned by now, and let back what no longer is."""
+        before = self._bans
+        self._bans = {rule.rule_id: rule for rule in self.rules.active(self._now_ms).of("ban")}
+        changed = [rule for rule_id, rule in before.items() if self._bans.get(rule_id) != rule]
+        changed += [rule for rule_id, rule in self._bans.items() if before.get(rule_id) != rule]
+        for row in {int(row) for rule in changed for row in self.find_members(rule.target)}:
+            self._list_unless_banned(row)
+
+    def _list_unless_banned(self, row: int) -> None:
+        is_banned = not self._bans.keys().isdisjoint(self.rules_about(row)) if self._bans else False
+        self._list(row, self._items[row].available and not is_banned)
 
     def _list(self, row: int, is_listed: bool) -> None:
         if self._is_listed[row] != is_listed:

@@ -1,7 +1,8 @@
 """The world that a list was made in: how much of the catalog there was, and in whose embeddings.
 
 A list is outdated when its world has changed so much that another would be made today: embeddings have arrived, or are
-another encoder's; there are many more items; or it is short, and more items could fill it.
+another encoder's; there are many more items; the owner's rules are others; or it is short, and more items could fill
+it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class World(Struct, frozen=True, array_like=True):
     """Digest of the names of the encoders in use; 0 without one, -1 where they are not known."""
     n_embedded: Number
     n_listed: Number
+    rules: Number = 0
+    """Digest of the owner's rules; 0 without any."""
 
 
 UNKNOWN = World(-1, 0, 0)
@@ -57,14 +60,14 @@ def find_outdated(worlds: NDArray[np.int64], lengths: NDArray[np.int32], now: Wo
     """Return which lists should be made anew, (k,) bool.
 
     Args:
-        worlds: (k, 3) int64, the fields of the world of each.
+        worlds: (k, 4) int64, the fields of the world of each.
         lengths: (k,) items in each.
         n: Items that a list may have.
     """
-    encoders, n_embedded, n_listed = worlds.T
+    encoders, n_embedded, n_listed, rules = worlds.T
     is_short = (lengths < n) & (now.n_listed > np.maximum(n_listed, lengths))
     has_grown = (now.n_embedded > GROWN * n_embedded) | (now.n_listed > GROWN * n_listed)
-    is_outdated: NDArray[np.bool_] = (encoders != now.encoder) | has_grown | is_short
+    is_outdated: NDArray[np.bool_] = (encoders != now.encoder) | (rules != now.rules) | has_grown | is_short
     return is_outdated
 
 

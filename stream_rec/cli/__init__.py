@@ -26,6 +26,7 @@ COMMANDS = {
     "backfill": "stream_rec.cli.backfill:backfill",
     "watch": "stream_rec.cli.watch:watch",
     "user": "stream_rec.cli.user:user",
+    "rules": "stream_rec.cli.rules:rules",
     "rejected": "stream_rec.cli.rejected:rejected",
     "snapshot": "stream_rec.cli.snapshot:snapshot",
     "replay": "stream_rec.cli.replay:replay",

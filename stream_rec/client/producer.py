@@ -23,6 +23,7 @@ from stream_rec.events.forget import Forget
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Context, Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.kafka_settings import KafkaSettings
@@ -206,8 +207,20 @@ class EventProducer:
     def delete_item(self, item_id: str) -> None:
         """Take an item out of the catalog."""
         key = _key("item_id", item_id)
-        _accept(validate.item_key(key, limits=self._limits))
+        _accept(validate.id_in_key(key, limits=self._limits))
         self._send("items", key, None)
+
+    def rule(self, rule: Rule) -> None:
+        """Put a rule of the owner's in force, or replace it. Lists obey it within a second or two."""
+        key, value = _key("rule_id", rule.rule_id), _encode(rule)
+        _accept(validate.rule(key, value, limits=self._limits))
+        self._send("rules", key, value)
+
+    def end_rule(self, rule_id: str) -> None:
+        """Take a rule out of force."""
+        key = _key("rule_id", rule_id)
+        _accept(validate.id_in_key(key, limits=self._limits))
+        self._send("rules", key, None)
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Wait until everything sent so far has been delivered or has failed.

@@ -185,7 +185,7 @@ class RecommendationsView:
         """Take a record of ``items`` as the workers do: what is no item leaves the one before as it was."""
         place = Place(record.partition, self._reader.n_partitions[record.topic])
         if record.value is None:
-            item_id = validate.item_key(record.key, limits=_LIMITS, place=place)
+            item_id = validate.id_in_key(record.key, limits=_LIMITS, place=place)
             if not isinstance(item_id, Rejection):
                 self._gone.add(item_id)
             return

@@ -126,7 +126,7 @@ def _read(record: ItemRecord, limits: InputLimits) -> tuple[str, str | None] | R
     """Return (item id, text), the text None for a deletion."""
     key, value, place = record
     if value is None:
-        item_id = validate.item_key(key, limits=limits, place=place)
+        item_id = validate.id_in_key(key, limits=limits, place=place)
         return item_id if isinstance(item_id, Rejection) else (item_id, None)
     item = validate.item(key, value, limits=limits, place=place)
     return item if isinstance(item, Rejection) else (item.item_id, canonical_text(item))

@@ -37,6 +37,8 @@ class Reason(Struct, frozen=True, omit_defaults=True):
         int | None, Meta(description="of `repeat`: how many events of `event_kind`, or of any kind if that is null")
     ] = None
     last_ms: Annotated[int | None, Meta(description="of `repeat`: time of the newest event with the item")] = None
+    rule: str | None = None
+    """`rule_id` of the owner's rule by which the item is in the list or stands where it does; null for most."""
 
 
 class SlateItem(Struct, frozen=True):

@@ -11,6 +11,7 @@ from stream_rec.events.forget import Forget
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
 from stream_rec.events.partition import Place, partition_of
+from stream_rec.events.rule import Rule, find_fault
 from stream_rec.events.slate import DEFAULT_LIST
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ class Rejection(Struct, frozen=True):
     """Why a record was not used.
 
     ``reason`` is one of: ``too_large``, ``empty``, ``not_json``, ``wrong_type``, ``bad_id``, ``bad_timestamp``,
-    ``key_mismatch``, ``wrong_partition``, ``unknown_event_type``, ``encoding_failed``.
+    ``key_mismatch``, ``wrong_partition``, ``unknown_event_type``, ``encoding_failed``, ``bad_rule``.
     """
 
     reason: str
@@ -93,13 +94,35 @@ def item(key: bytes | None, value: bytes, *, limits: InputLimits, place: Place |
     )
 
 
-def item_key(key: bytes | None, *, limits: InputLimits, place: Place | None = None) -> str | Rejection:
-    """Return the item id in a key, for a record without value; ``place`` as of ``interaction``."""
+def rule(key: bytes | None, value: bytes, *, limits: InputLimits, place: Place | None = None) -> Rule | Rejection:
+    """Return the rule in one record, or why it is none; ``place`` as of ``interaction``.
+
+    A null value ends a rule and never comes here.
+    """
+    record = _decode(_RULE, value, limits)
+    if isinstance(record, Rejection):
+        return record
+    wrong_item = next(
+        filter(None, (check_id("target.item_ids", each, limits) for each in record.target.item_ids)), None
+    )
+    fault = find_fault(record)
+    return (
+        check_id("rule_id", record.rule_id, limits)
+        or _check_key("rule_id", key, record.rule_id)
+        or check_place(key, place)
+        or wrong_item
+        or (Rejection("bad_rule", fault) if fault else None)
+        or record
+    )
+
+
+def id_in_key(key: bytes | None, *, limits: InputLimits, place: Place | None = None) -> str | Rejection:
+    """Return the id in a key, of an item or rule, for a record without value; ``place`` as of ``interaction``."""
     try:
-        item_id = (key or b"").decode()
+        read = (key or b"").decode()
     except UnicodeDecodeError as error:
         return Rejection("bad_id", f"key is not UTF-8: {error}")
-    return check_id("key", item_id, limits) or check_place(key, place) or item_id
+    return check_id("key", read, limits) or check_place(key, place) or read
 
 
 def check_id(name: str, value: str, limits: InputLimits) -> Rejection | None:
@@ -189,11 +212,14 @@ def _rejection_of(message: str) -> Rejection:
     """Name a msgspec complaint by the field that it is about."""
     if "`$.timestamp_ms`" in message and ">=" in message:
         return Rejection("bad_timestamp", message)
-    if any(f"`$.{field}`" in message and "length" in message for field in ("event_id", "user_id", "item_id")):
+    if any(
+        f"`$.{field}`" in message and "length" in message for field in ("event_id", "user_id", "item_id", "rule_id")
+    ):
         return Rejection("bad_id", message)
     return Rejection("wrong_type", message)
 
 
 _INTERACTION = msgspec.json.Decoder(Interaction)
 _ITEM = msgspec.json.Decoder(Item)
+_RULE = msgspec.json.Decoder(Rule)
 _FORGET = msgspec.json.Decoder(Forget)

@@ -113,7 +113,7 @@ class ReplayDecider:
         elif not self._is_item(origin):
             checked = validate.interaction(key, value, received_ms=self.now_ms, limits=self.limits)
         elif value is None:
-            checked = validate.item_key(key, limits=self.limits)
+            checked = validate.id_in_key(key, limits=self.limits)
         else:
             checked = validate.item(key, value, limits=self.limits)
         return checked if isinstance(checked, Rejection) else None

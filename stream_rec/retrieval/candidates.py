@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.rules import NONE, Active
 from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
 from stream_rec.retrieval.fresh import find_nearest, find_newcomers
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
 from stream_rec.retrieval.repeat import find_repeats
+from stream_rec.retrieval.ruled import Exclusions, find_demanded
 from stream_rec.retrieval.scratch import (
     AFTER,
     LAST,
@@ -30,9 +32,9 @@ from stream_rec.retrieval.similar import add_similar
 from stream_rec.retrieval.successors import add_successors
 from stream_rec.user.history import History
 
-SOURCES = ("successors", "neighbours", "similar", "trending", "repeat", "fresh")
+SOURCES = ("successors", "neighbours", "similar", "trending", "repeat", "fresh", "rules")
 """Bit ``1 << index`` of ``Candidates.sources`` stands for a source."""
-SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH = range(len(SOURCES))
+SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES = range(len(SOURCES))
 BEST = (
     (LAST, 40, SUCCESSORS),
     (RECENT, 40, SUCCESSORS),
@@ -89,10 +91,20 @@ class Candidates:
         return len(self.rows)
 
 
-def retrieve(history: History, catalog: Catalog, workspace: Workspace, *, own_slot: int, now_ms: int) -> Candidates:
+def retrieve(
+    history: History,
+    catalog: Catalog,
+    workspace: Workspace,
+    *,
+    own_slot: int,
+    now_ms: int,
+    rules: Active = NONE,
+    exclusions: Exclusions | None = None,
+) -> Candidates:
     """Return the union of all sources' proposals.
 
     Args:
+        rules: Those of the time, and ``exclusions``: what they keep from the user; None without rules.
         own_slot: The user's own in ``catalog.knowledge.neighbour_index``, -1 where there is none.
     """
     scratch, knowledge, is_listed = workspace.scratch, catalog.knowledge, catalog.is_listed
@@ -118,6 +130,9 @@ def retrieve(history: History, catalog: Catalog, workspace: Workspace, *, own_sl
     scratch.choose_first(knowledge.trending(is_listed), MOST_TRENDING, TRENDING)
     scratch.choose(catalog.fresh.rising(knowledge.levels), FRESH, is_listed)
     scratch.choose(find_newcomers(catalog), FRESH, is_listed)
+    if exclusions is not None:
+        demanded = find_demanded(rules, exclusions, scratch.chosen[: scratch.n_chosen], catalog)
+        scratch.choose(demanded, RULES, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
     user = bpr.fold_in(history, catalog.factors)
     return Candidates(rows, scratch.sources[rows], scratch.values.take(rows, axis=0), taste, last, user)

@@ -22,7 +22,8 @@ from msgspec import Meta, Struct
 
 from stream_rec.errors import FileProblem, NewerVersion
 
-VERSION = 1
+VERSION = 2
+"""2: with rules."""
 FORMAT = "stream-rec snapshot"
 MANIFEST = "manifest.json"
 MOST_BYTES = 1 << 27
@@ -168,11 +169,13 @@ class Snapshot:
             raise
 
     def records(self, name: str) -> Iterator[tuple[bytes, bytes]]:
-        """Yield keys and values of one entry.
+        """Yield keys and values of one entry; none where the file is of before there was such an entry.
 
         Raises:
             FileProblem: it is not what the manifest says; perhaps only after the last record.
         """
+        if name not in self.manifest.sections:
+            return
         hasher, n_records = hashlib.blake2b(digest_size=16), 0
         try:
             with self._zip.open(name) as source:

@@ -20,7 +20,7 @@ from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.lag import has_committed, kept_records
 from stream_rec.operations.permissions import require_permissions
 from stream_rec.snapshot.file import Manifest, Snapshot
-from stream_rec.snapshot.sections import ITEM_STATES, KNOWLEDGE, SECTIONS, owner_of, require_readable
+from stream_rec.snapshot.sections import ITEM_STATES, KNOWLEDGE, SECTIONS, SINCE_FIRST, owner_of, require_readable
 from stream_rec.snapshot.take import topic_of
 from stream_rec.topics import admin
 from stream_rec.topics.definition import changelogs, load
@@ -38,7 +38,7 @@ def check(path: Path, on_read: Callable[[str, int], None]) -> Manifest:
         FileProblem: it is damaged.
         StateVersionError: a newer program wrote it, or what is in it.
     """
-    with closing(Snapshot(path, SECTIONS)) as snapshot:
+    with closing(Snapshot(path, SINCE_FIRST)) as snapshot:
         for section in SECTIONS:
             for key, value in snapshot.records(section):
                 require_readable(section, key, value)
@@ -105,7 +105,7 @@ def restore(settings: Settings, path: Path, on_sent: Callable[[str, int], None])
         max_request_size=max(8 << 20, 2 * settings.limits.record_bytes),
     )
     try:
-        with closing(Snapshot(path, SECTIONS)) as snapshot:
+        with closing(Snapshot(path, SINCE_FIRST)) as snapshot:
             for section, topic, key, value in _records(snapshot, settings.worker.app_id):
                 partition = partition_of(owner_of(section, key), kafka.partitions)
                 under_way.append(producer.send(kafka.topic(topic), key=key, value=value, partition=partition))

@@ -22,11 +22,14 @@ from stream_rec.user.state import UserState
 
 USERS, ITEM_STATES = "user-state", "item-state"
 """Sections that are tables of the worker; the others have the names of their topics."""
-ITEMS, EMBEDDINGS, HEADS, LISTS = "items", "item-embeddings", "head-weights", "recommendations"
+ITEMS, RULES, EMBEDDINGS = "items", "rules", "item-embeddings"
+HEADS, LISTS = "head-weights", "recommendations"
 KNOWLEDGE = "item-knowledge"
 """A topic that no section is needed for: it says what item states say."""
-SECTIONS = (ITEMS, EMBEDDINGS, HEADS, ITEM_STATES, LISTS, USERS)
+SECTIONS = (ITEMS, RULES, EMBEDDINGS, HEADS, ITEM_STATES, LISTS, USERS)
 """In the order in which they are written, and read."""
+SINCE_FIRST = tuple(section for section in SECTIONS if section != RULES)
+"""Those that files of every version have."""
 BEFORE = 2**61
 """Offsets of recent events from another cluster begin here: where none of this one's will ever be."""
 
@@ -38,6 +41,7 @@ def portable(section: str, limits: InputLimits) -> Portable:
     """Return what makes records of a section fit any cluster; it raises ``StateVersionError`` as decoding does."""
     return {
         ITEMS: lambda key, value: _good_item(key, value, limits),
+        RULES: lambda key, value: _good_rule(key, value, limits),
         ITEM_STATES: lambda _, value: item_state.encode(item_state.strip_bookkeeping(item_state.decode(value))),
         LISTS: _list,
         USERS: _of_user,
@@ -96,6 +100,10 @@ def detach(state: UserState) -> UserState:
 def _good_item(key: bytes, value: bytes, limits: InputLimits) -> bytes | None:
     """Return the item, if it is one: what was rejected would only be rejected again."""
     return None if isinstance(validate.item(key, value, limits=limits), Rejection) else value
+
+
+def _good_rule(key: bytes, value: bytes, limits: InputLimits) -> bytes | None:
+    return None if isinstance(validate.rule(key, value, limits=limits), Rejection) else value
 
 
 def _list(key: bytes, value: bytes) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Records of ``items``, ``item-embeddings`` and ``item-knowledge`` into the catalog, as they come."""
+"""Records of ``items``, ``item-embeddings``, ``item-knowledge`` and ``rules`` into the catalog, as they come."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from aiokafka import ConsumerRecord
 
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.rules import MOST, MOST_FLOORS
 from stream_rec.config import Settings
 from stream_rec.embedding import item_embedding
 from stream_rec.embedding.item_embedding import MalformedEmbedding
@@ -20,6 +21,8 @@ from stream_rec.runtime.mirror import Mirror
 from stream_rec.runtime.topic_follower import TopicFollower
 
 log = logging.getLogger(__name__)
+
+TOO_MANY = f"there are {MOST} rules already, or {MOST_FLOORS} floors among them: end one first"
 
 
 def catalog_feed(
@@ -35,7 +38,7 @@ def catalog_feed(
         mirror_of: Makes the mirror of the topics that it reads.
     """
     kafka, limits = settings.kafka, settings.limits
-    head_weights, items = kafka.topic("head-weights"), kafka.topic("items")
+    head_weights, items, rules = kafka.topic("head-weights"), kafka.topic("items"), kafka.topic("rules")
     take_by_topic = {
         kafka.topic("item-embeddings"): take_embedding,
         kafka.topic("item-knowledge"): take_knowledge,
@@ -46,17 +49,19 @@ def catalog_feed(
             take_learned(record)
         elif record.topic == items:
             take_item(catalog, record, limits, Place(record.partition, kafka.partitions))
+        elif record.topic == rules:
+            take_rule(catalog, record, limits, Place(record.partition, kafka.partitions))
         else:
             take_by_topic[record.topic](catalog, record, limits)
 
-    topics = [items, *take_by_topic, head_weights]
+    topics = [items, *take_by_topic, head_weights, rules]
     return TopicFollower(kafka, topics, take, mirror_of(topics))
 
 
 def take_item(catalog: Catalog, record: ConsumerRecord, limits: InputLimits, place: Place) -> None:
     """Take one record of ``items``. A bad one is left to the embedder to report; the item stays as it was."""
     if record.value is None:
-        item_id = validate.item_key(record.key, limits=limits, place=place)
+        item_id = validate.id_in_key(record.key, limits=limits, place=place)
         if not isinstance(item_id, Rejection):
             catalog.delete_item(item_id)
         return
@@ -69,7 +74,7 @@ def take_item(catalog: Catalog, record: ConsumerRecord, limits: InputLimits, pla
 
 def take_embedding(catalog: Catalog, record: ConsumerRecord, limits: InputLimits) -> None:
     """Take one record of ``item-embeddings``; one that cannot be read or compared is left out."""
-    item_id = validate.item_key(record.key, limits=limits)
+    item_id = validate.id_in_key(record.key, limits=limits)
     if isinstance(item_id, Rejection):
         _warn("ignored_embedding", record, item_id.detail)
     elif record.value is None:
@@ -83,7 +88,7 @@ def take_embedding(catalog: Catalog, record: ConsumerRecord, limits: InputLimits
 
 def take_knowledge(catalog: Catalog, record: ConsumerRecord, limits: InputLimits) -> None:
     """Take one record of ``item-knowledge``; one that cannot be read is left out."""
-    item_id = validate.item_key(record.key, limits=limits)
+    item_id = validate.id_in_key(record.key, limits=limits)
     if isinstance(item_id, Rejection):
         _warn("ignored_knowledge", record, item_id.detail)
         return
@@ -91,6 +96,22 @@ def take_knowledge(catalog: Catalog, record: ConsumerRecord, limits: InputLimits
         catalog.put_knowledge(item_id, knowledge.decode(record.value) if record.value else knowledge.UNSEEN)
     except StateVersionError as error:
         _warn("ignored_knowledge", record, str(error))
+
+
+def take_rule(catalog: Catalog, record: ConsumerRecord, limits: InputLimits, place: Place) -> None:
+    """Take one record of ``rules``. A bad one is left to the rule check to report; the rule stays as it was."""
+    if record.value is None:
+        rule_id = validate.id_in_key(record.key, limits=limits, place=place)
+        if not isinstance(rule_id, Rejection):
+            catalog.delete_rule(rule_id)
+        return
+    rule = validate.rule(record.key, record.value, limits=limits, place=place)
+    if isinstance(rule, Rejection):
+        _warn("ignored_rule", record, f"{rule.reason}: {rule.detail}")
+    elif not catalog.rules.has_room_for(rule):
+        _warn("ignored_rule", record, TOO_MANY)
+    else:
+        catalog.put_rule(rule)
 
 
 def _warn(event: str, record: ConsumerRecord, why: str) -> None:

@@ -49,7 +49,7 @@ class FactorExchange(Exchange):
     def take(self, record: ConsumerRecord) -> None:
         """Take one record that ``is_shift``. One that cannot be read is left out; a null value takes nothing back."""
         worker, _, item = record.key.partition(BETWEEN)
-        item_id = validate.item_key(item, limits=self._settings.limits)
+        item_id = validate.id_in_key(item, limits=self._settings.limits)
         if record.value is None:
             return
         try:

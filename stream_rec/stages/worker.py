@@ -1,4 +1,4 @@
-"""The worker: user stage, item stage and the default list around one catalog and one head."""
+"""The worker: user stage, item stage, rule check and the default list around one catalog and one head."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from stream_rec.stages.head_exchange import HeadExchange
 from stream_rec.stages.item_stage import ItemStage
 from stream_rec.stages.published import Published
 from stream_rec.stages.required_topics import require_topics
+from stream_rec.stages.rule_check import RuleCheck
 from stream_rec.stages.upkeep import Upkeep
 from stream_rec.stages.user_stage import UserStage
 from stream_rec.user import forgotten, seen
@@ -71,6 +72,7 @@ def run(settings: Settings) -> None:
             follow_assignment(app, settings.kafka, {users: user_topics, items: ("item-signals",), upkeep: user_topics})
             UserStage(app, producer, users, Erasure(app, offsets_after, settings), published, recommender, settings)
             ItemStage(app, producer, items, settings)
+            RuleCheck(app, producer, catalog.rules, settings)
             expiry = Expiry(app, users, settings)
             heads = HeadExchange(producer, head, settings)
             factors = FactorExchange(producer, catalog, settings)

@@ -30,20 +30,21 @@ PURPOSE = {
     EVENTS: "an app that says what users do",
     CATALOG: "an app that says what items there are",
     LISTS: "an app that shows lists",
-    OPERATOR: "a person who runs `stream-rec rejected`, `watch`, `backfill` and `user forget`",
+    OPERATOR: "a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`",
     EXPORT: "runs `stream-rec snapshot export`, every night perhaps; it can write nothing",
     IMPORT: "runs `stream-rec snapshot import`, once, before the first worker; it can read no record",
 }
 """Principals, and who each is."""
 
-ROLES = {WORKER: {"worker", "user stage", "item stage", "catalog"}, EMBEDDER: {"embedder"}}
+ROLES = {WORKER: {"worker", "user stage", "item stage", "rule check", "catalog"}, EMBEDDER: {"embedder"}}
 """What ``written_by`` and ``read_by`` call our own programs. The rest is ``apps``."""
 APPS = "apps"
 REJECTED, ITEMS, RECOMMENDATIONS, FORGET, RECEIPTS = "rejected", "items", "recommendations", "forget", "receipts"
+RULES = "rules"
 INTERACTIONS = tuple(TOPIC_OF_KIND.values())
 """What `backfill` sends. Their rejected records, and those of items, can be sent again."""
 SIGNALS = "item-signals"
-IN_SNAPSHOT = (ITEMS, "item-embeddings", "head-weights", RECOMMENDATIONS)
+IN_SNAPSHOT = (ITEMS, RULES, "item-embeddings", "head-weights", RECOMMENDATIONS)
 """What a snapshot is taken of, and written to, besides both changelogs."""
 KNOWLEDGE = "item-knowledge"
 """Follows from a snapshot, and is written with it."""
@@ -76,7 +77,7 @@ def grants(settings: Settings) -> list[Grant]:
         Grant(WORKER, ("Read",), groups=workers),
         *_of_program(settings, EMBEDDER, definitions),
         Grant(EMBEDDER, ("Read",), groups=_full_names(settings, "embedder-"), is_prefix=True),
-        Grant(EVENTS, ("Write",), _full(settings, (topic for topic in of_apps if topic.name != ITEMS))),
+        Grant(EVENTS, ("Write",), _full(settings, (topic for topic in of_apps if topic.name not in (ITEMS, RULES)))),
         Grant(CATALOG, ("Write",), _full_names(settings, ITEMS)),
         Grant(LISTS, ("Read",), _full_names(settings, RECOMMENDATIONS, ITEMS)),  # items: what is gone is not shown
         Grant(LISTS, ("Describe",), groups=workers),  # to say that no worker is ready where there is no list
@@ -84,6 +85,7 @@ def grants(settings: Settings) -> list[Grant]:
         # from lists, offsets and the group.
         Grant(OPERATOR, ("Read",), _full_names(settings, *by_hand, RECOMMENDATIONS, RECEIPTS)),
         Grant(OPERATOR, ("Write",), _full_names(settings, *by_hand)),
+        Grant(OPERATOR, ("Read", "Write"), _full_names(settings, RULES)),
         Grant(OPERATOR, ("Describe",), _full_names(settings, SIGNALS)),
         Grant(OPERATOR, ("Describe",), groups=workers),
         # Besides its contents, a snapshot needs to know that all workers are gone, and have taken all there was.

@@ -50,6 +50,18 @@ EXAMPLES = {
             "relations": {"goes_with": ["i-9"]},
         },
     ),
+    "rules": Example(
+        "no-more-acme",
+        {
+            "rule_id": "no-more-acme",
+            "action": "cap",
+            "author": "ann@example.org",
+            "reason": "Acme had half of every list",
+            "target": {"attributes": {"brand": "Acme"}},
+            "count": 3,
+            "ends_ms": 1769904000000,
+        },
+    ),
     "recommendations": Example(
         "u-7",
         {

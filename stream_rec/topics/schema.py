@@ -17,6 +17,7 @@ from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
 from stream_rec.events.receipt import Receipt
 from stream_rec.events.rejected import Rejected
+from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
 
@@ -26,6 +27,7 @@ MESSAGES: dict[str, type[Struct]] = {
     "search.json": Search,
     "forget.json": Forget,
     "item.json": Item,
+    "rule.json": Rule,
     "slate.json": Slate,
     "rejected.json": Rejected,
     "receipt.json": Receipt,

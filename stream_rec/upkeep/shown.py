@@ -37,7 +37,7 @@ class Shown:
         self._free: list[int] = []
         self._rows = np.full((0, n), NOTHING, dtype=np.int32)
         self._lengths = np.zeros(0, dtype=np.int32)
-        self._worlds = np.zeros((0, 3), dtype=np.int64)
+        self._worlds = np.zeros((0, 4), dtype=np.int64)
         self._active_ms = np.zeros(0, dtype=np.int64)
         self._versions = np.zeros(0, dtype=np.int64)
         """Another at each change of a number's list or owner."""
@@ -98,7 +98,7 @@ class Shown:
         self._rows[number, :k] = rows
         self._rows[number, k:] = NOTHING
         self._lengths[number] = k
-        self._worlds[number] = (world.encoder, world.n_embedded, world.n_listed)
+        self._worlds[number] = (world.encoder, world.n_embedded, world.n_listed, world.rules)
         self._active_ms[number] = active_ms
         self._is_stale[number] = False
         self._is_live[number] = is_live
@@ -107,7 +107,7 @@ class Shown:
 
     def set_world(self, number: int, world: World) -> None:
         """Note that in ``world``, too, this list is the one that would be made."""
-        self._worlds[number] = (world.encoder, world.n_embedded, world.n_listed)
+        self._worlds[number] = (world.encoder, world.n_embedded, world.n_listed, world.rules)
 
     def remove(self, key: bytes) -> int | None:
         """Take a user out; return the number that is free now, None where there was no such user."""

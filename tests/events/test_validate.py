@@ -184,11 +184,11 @@ def test_an_item_is_checked_like_an_event():
 
 def test_the_key_of_a_deleted_item_is_checked_too():
     """A null value has nothing else that says which item it deletes."""
-    assert validate.item_key("é1".encode(), limits=LIMITS) == "é1"
-    assert validate.item_key(b"\xff", limits=LIMITS).reason == "bad_id"
-    assert validate.item_key(b"", limits=LIMITS).reason == "bad_id"
-    assert validate.item_key(None, limits=LIMITS).reason == "bad_id"
-    assert validate.item_key(b"i" * 257, limits=LIMITS).reason == "bad_id"
+    assert validate.id_in_key("é1".encode(), limits=LIMITS) == "é1"
+    assert validate.id_in_key(b"\xff", limits=LIMITS).reason == "bad_id"
+    assert validate.id_in_key(b"", limits=LIMITS).reason == "bad_id"
+    assert validate.id_in_key(None, limits=LIMITS).reason == "bad_id"
+    assert validate.id_in_key(b"i" * 257, limits=LIMITS).reason == "bad_id"
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_record_belongs_into_the_partition_of_its_key():
             validate.interaction(b"u1", record(), received_ms=NOW_MS, limits=LIMITS, place=place),
             validate.forget(b"u1", request, limits=LIMITS, place=place),
             validate.item(b"u1", b'{"item_id": "u1"}', limits=LIMITS, place=place),
-            validate.item_key(b"u1", limits=LIMITS, place=place),
+            validate.id_in_key(b"u1", limits=LIMITS, place=place),
         ]
 
     assert not any(isinstance(one, Rejection) for one in [*all_checked(Place(0, 2)), *all_checked(None)])

@@ -63,3 +63,37 @@ def bad_items(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | Non
         ("too_large", b"teapot", json.dumps({"item_id": "teapot", "title": "x" * record_bytes}).encode()),
         ("key_mismatch", b"kettle", b'{"item_id":"teapot"}'),
     ]
+
+
+def bad_rules(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | None]]:
+    """Return (reason, key, value) of inputs that are no rules. The broker takes none without a key: it compacts."""
+
+    def rule(**changed: object) -> bytes:
+        fields = {
+            "rule_id": "r",
+            "action": "ban",
+            "author": "ann",
+            "reason": "a test",
+            "target": {"tag": "x"},
+            **changed,
+        }
+        return json.dumps({name: value for name, value in fields.items() if value is not ...}).encode()
+
+    return [
+        ("not_json", b"r", b"ban it"),
+        ("wrong_type", b"r", rule(action="hide")),
+        ("wrong_type", b"r", rule(author=...)),
+        ("wrong_type", b"r", rule(reason="")),
+        ("wrong_type", b"r", rule(action="boost", factor=1000, ends_ms=5)),
+        ("bad_rule", b"r", rule(target=...)),
+        ("bad_rule", b"r", rule(action="boost", factor=2)),
+        ("bad_rule", b"r", rule(action="cap")),
+        ("bad_rule", b"r", rule(slot=1)),
+        ("bad_rule", b"r", rule(action="pin", slot=1)),
+        ("bad_rule", b"r", rule(starts_ms=5, ends_ms=5)),
+        ("bad_id", b"", rule(rule_id="")),
+        ("bad_id", b"r", rule(target={"item_ids": ["a\0b"]})),
+        ("bad_id", b"\xff", None),
+        ("too_large", b"r", rule(reason="x" * record_bytes)),
+        ("key_mismatch", b"s", rule()),
+    ]

@@ -9,7 +9,7 @@ from kafka import KafkaProducer
 from stream_rec.events.rejected import Rejected
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.kafka.logs import catalog_of, send, zipf_log
-from tests.kafka.malformed import bad_events, bad_items
+from tests.kafka.malformed import bad_events, bad_items, bad_rules
 from tests.kafka.outcome import assert_same_as_replay, read, wait_until
 from tests.kafka.settings import quick_settings
 
@@ -35,6 +35,7 @@ def test_bad_input_is_set_aside_and_nothing_else_changes(bootstrap: str) -> None
             producer.flush()
             bad = [("clicks", *record) for record in bad_events(record_bytes=RECORD_BYTES)]
             bad += [("items", *record) for record in bad_items(record_bytes=RECORD_BYTES)]
+            bad += [("rules", *record) for record in bad_rules(record_bytes=RECORD_BYTES)]
             for name, reason, key, value in bad:
                 stands = raw.send(topic(name), key=key, value=value).get(10)
                 expected[stands.topic, stands.partition, stands.offset] = reason, key, value

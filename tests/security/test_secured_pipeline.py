@@ -311,7 +311,7 @@ BACKFILL = f"backfill --events {ROOT / 'tests' / 'data' / 'movietweetings-events
 OF_APPS = ["clicks", "forget", "impressions", "purchases", "searches", "views"]
 TOPICS = [topic.name for topic in all_topics(BASE)]
 TABLES = "stream-rec-item-state-changelog", "stream-rec-user-state-changelog"
-OF_SNAPSHOT = f"items, item-embeddings, head-weights, {TABLES[0]}, recommendations, {TABLES[1]}"
+OF_SNAPSHOT = f"items, rules, item-embeddings, head-weights, {TABLES[0]}, recommendations, {TABLES[1]}"
 GROUP = "see group stream-rec"
 
 
@@ -335,7 +335,7 @@ GROUP = "see group stream-rec"
                 GROUP,
             ],
         ),
-        (WORKER, IMPORTED, ["write items, item-embeddings"]),
+        (WORKER, IMPORTED, ["write items, rules, item-embeddings"]),
         (ADMIN, IMPORTED, [f"write {OF_SNAPSHOT}, item-knowledge", GROUP]),
     ],
     ids=lambda value: " ".join(value.split()[:2]) if isinstance(value, str) else "",

@@ -1,4 +1,4 @@
-"""A snapshot of version 1 is read for good, and is what a program of now writes."""
+"""A snapshot of version 1 is read for good; one of version 2, with rules, is what a program of now writes."""
 
 from __future__ import annotations
 
@@ -11,29 +11,43 @@ import pytest
 
 from stream_rec.errors import StateVersionError
 from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule, Target
 from stream_rec.events.slate import Slate
 from stream_rec.knowledge import state as item_state
 from stream_rec.snapshot.file import Snapshot, Source, Writer
 from stream_rec.snapshot.restore import check
-from stream_rec.snapshot.sections import BEFORE, EMBEDDINGS, HEADS, ITEM_STATES, ITEMS, LISTS, SECTIONS, USERS
+from stream_rec.snapshot.sections import (
+    BEFORE,
+    EMBEDDINGS,
+    HEADS,
+    ITEM_STATES,
+    ITEMS,
+    LISTS,
+    RULES,
+    SECTIONS,
+    SINCE_FIRST,
+    USERS,
+)
 from stream_rec.user import state as user_state
 
+RULE = Rule("r1", "ban", author="ann", reason="recalled", target=Target(item_ids=["i1"]))
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
-FILE = GOLDEN / "snapshot-1.bin"
+FIRST, FILE = GOLDEN / "snapshot-1.bin", GOLDEN / "snapshot-2.bin"
 
 
-def records() -> dict[str, dict[bytes, bytes]]:
-    """Return all that the file holds."""
-    with closing(Snapshot(FILE, SECTIONS)) as snapshot:
+def records(file: Path = FILE) -> dict[str, dict[bytes, bytes]]:
+    """Return all that a file holds."""
+    with closing(Snapshot(file, SINCE_FIRST)) as snapshot:
         return {section: dict(snapshot.records(section)) for section in SECTIONS}
 
 
 def test_version_1():
     """One record of each kind, the states those of the other golden files, without their bookkeeping."""
-    found = records()
+    found = records(FIRST)
 
     assert {section: list(values) for section, values in found.items()} == {
         ITEMS: [b"i1"],
+        RULES: [],
         EMBEDDINGS: [b"i1"],
         HEADS: [b"worker-1"],
         ITEM_STATES: [b"i1"],
@@ -58,11 +72,19 @@ def test_version_1():
 
 def test_its_manifest():
     """When, by which program and where it was taken."""
-    manifest = check(FILE, lambda section, n: None)
+    manifest = check(FIRST, lambda section, n: None)
 
     assert (manifest.version, manifest.app_version, manifest.created_ms) == (1, "0.1.0", 1_700_000_000_000)
     assert (manifest.is_live, manifest.source) == (False, Source(app_id="stream-rec", topic_prefix="p-", partitions=4))
     assert {section.records for section in manifest.sections.values()} == {1}
+
+
+def test_version_2():
+    """The same, and a rule."""
+    found = records()
+
+    assert msgspec.json.decode(found.pop(RULES)[b"r1"], type=Rule) == RULE
+    assert found.items() == {section: values for section, values in records(FIRST).items() if section != RULES}.items()
 
 
 def test_the_present_version_is_written_as_ever(tmp_path: Path):

@@ -21,14 +21,16 @@ MINIMAL = 'name = "t"\ndescription = ""\nkey = "k"\nwritten_by = []\nread_by = [
 def test_the_topics_are_those_of_the_design():
     """Apps, stages and docs count on these names."""
     assert set(TOPICS) == {
-        *("views", "clicks", "purchases", "impressions", "searches", "forget", "items"),
+        *("views", "clicks", "purchases", "impressions", "searches", "forget", "items", "rules"),
         *("recommendations", "receipts", "rejected"),
         *("item-embeddings", "item-signals", "item-knowledge", "head-weights"),
     }
     assert set(TOPIC_OF_KIND.values()) <= set(TOPICS)
 
 
-@pytest.mark.parametrize("name", ["views", "clicks", "purchases", "impressions", "searches", "forget", "items"])
+@pytest.mark.parametrize(
+    "name", ["views", "clicks", "purchases", "impressions", "searches", "forget", "items", "rules"]
+)
 def test_what_apps_write_carries_the_brokers_time(name: str):
     """ "Too far in the future" is measured on the broker's clock, so that a replay decides as the first time did."""
     spec = TOPICS[name].spec(KafkaSettings())

@@ -155,6 +155,7 @@ def test_the_asyncapi_document_shows_what_apps_may_use():
     assert set(document["channels"]) == set(TOPICS)
     assert set(document["operations"]) == {
         *("receive-views", "receive-clicks", "receive-purchases", "receive-items", "receive-forget"),
+        "receive-rules",
         *("send-recommendations", "send-rejected", "send-receipts"),
     }
 

@@ -1,0 +1,191 @@
+"""The owner's rules, and which items each is about. Updated in place by one owner, as the catalog is.
+
+An item is compared with few rules, however many there are: each rule waits under one value that its items must have.
+What was found is kept by row until the item or a rule changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from stream_rec.events.item import Item
+from stream_rec.events.rule import Action, Rule, Target
+
+MOST = 1000
+"""Rules that are kept: a bound on memory, and on what a list costs."""
+MOST_FLOORS = 20
+"""Floors among them, each of which keeps the rows of its items."""
+
+
+class Active(NamedTuple):
+    """The rules of one moment."""
+
+    by_action: dict[str, tuple[Rule, ...]]
+    """Those of each kind in the order in which they are applied: pins by slot, all by id."""
+    number: int
+    """Digest of them, above 0; 0 without rules."""
+
+    def of(self, action: Action) -> tuple[Rule, ...]:
+        """Return those of one kind."""
+        return self.by_action.get(action, ())
+
+
+NONE = Active({}, 0)
+
+
+class Rules:
+    """All rules, and those of any moment."""
+
+    def __init__(self) -> None:
+        self._rules: dict[str, Rule] = {}
+        self._waiting: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        """Rules by the value that their items must have."""
+        self._matching: dict[int, frozenset[str]] = {}
+        """Ids of the rules about an item, by row, of rows that were asked for."""
+        self.members: dict[str, set[int]] = {}
+        """Rows of the items that each floor is about, by its id."""
+        self._active = NONE
+        self._good_from = self.good_until = 0
+        """Between these times what ``active`` gave last is right."""
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(sorted(self._rules.values(), key=lambda rule: rule.rule_id))
+
+    def has_room_for(self, rule: Rule) -> bool:
+        """Return whether a rule can be taken: one of its id is there already, or there are not too many."""
+        is_new_floor = rule.action == "floor" and rule.rule_id not in self.members
+        is_new = rule.rule_id not in self._rules
+        return not (is_new and len(self._rules) >= MOST) and not (is_new_floor and len(self.members) >= MOST_FLOORS)
+
+    def put(self, rule: Rule, members: Iterable[int]) -> None:
+        """Take a new or changed rule, for which there is room.
+
+        Args:
+            members: Rows of the items that it is about; only a floor's are looked at.
+        """
+        self.delete(rule.rule_id)
+        self._rules[rule.rule_id] = rule
+        if rule.action == "floor":
+            self.members[rule.rule_id] = set(members)
+        for value in _waits_for(rule.target):
+            self._waiting[value].add(rule.rule_id)
+        self._forget()
+
+    def delete(self, rule_id: str) -> None:
+        """End a rule."""
+        rule = self._rules.pop(rule_id, None)
+        self.members.pop(rule_id, None)
+        if rule is not None:
+            for value in _waits_for(rule.target):
+                self._waiting[value].discard(rule_id)
+                if not self._waiting[value]:
+                    del self._waiting[value]
+            self._forget()
+
+    def see_item(self, row: int, item_id: str, item: Item | None) -> None:
+        """Note that an item is another than it was, or gone."""
+        self._matching.pop(row, None)
+        for rule_id, members in self.members.items():
+            if item is not None and is_about(self._rules[rule_id].target, item_id, item):
+                members.add(row)
+            else:
+                members.discard(row)
+
+    def active(self, now_ms: int) -> Active:
+        """Return the rules that hold at a time."""
+        if not self._rules:
+            return NONE
+        if not self._good_from <= now_ms < self.good_until:
+            holding = [rule for rule in self if holds(rule, now_ms)]
+            self._active = Active(_by_action(holding), _number_of(holding)) if holding else NONE
+            changes = [time for rule in self._rules.values() for time in (rule.starts_ms, rule.ends_ms) if time]
+            self._good_from = max((time for time in changes if time <= now_ms), default=0)
+            self.good_until = min((time for time in changes if time > now_ms), default=2**63)
+        return self._active
+
+    def about(self, row: int, item_id: str, item: Item | None) -> frozenset[str]:
+        """Return the ids of the rules that are about an item, whether they hold now or not."""
+        found = self._matching.get(row)
+        if found is None:
+            waiting = {rule_id for value in _values_of(item_id, item) for rule_id in self._waiting.get(value, ())}
+            found = frozenset(each for each in waiting if is_about(self._rules[each].target, item_id, item))
+            self._matching[row] = found
+        return found
+
+    def _forget(self) -> None:
+        self._matching.clear()
+        self._good_from = self.good_until = 0
+
+
+def holds(rule: Rule, now_ms: int) -> bool:
+    """Return whether a rule holds at a time."""
+    return rule.starts_ms <= now_ms and (rule.ends_ms is None or now_ms < rule.ends_ms)
+
+
+def is_about(target: Target, item_id: str, item: Item | None) -> bool:
+    """Return whether an item is one of those that a rule is about; one without a record has nothing but its id."""
+    if target.item_ids and item_id not in target.item_ids:
+        return False
+    if item is None:
+        return not (target.category or target.tag or target.attributes)
+    return (
+        target.category in ("", item.category)
+        and (not target.tag or target.tag in item.tags)
+        and all(
+            name in item.attributes and _text_of(item.attributes[name]) == value
+            for name, value in target.attributes.items()
+        )
+    )
+
+
+def _waits_for(target: Target) -> list[tuple[str, ...]]:
+    """Return values one of which each item of the target has."""
+    if target.item_ids:
+        return [("id", item_id) for item_id in target.item_ids]
+    if target.category:
+        return [("category", target.category)]
+    if target.tag:
+        return [("tag", target.tag)]
+    if target.attributes:
+        return [("attribute", *next(iter(target.attributes.items())))]
+    return [()]
+
+
+def _values_of(item_id: str, item: Item | None) -> Iterator[tuple[str, ...]]:
+    """Yield all that a rule may wait for in an item."""
+    yield ()
+    yield "id", item_id
+    if item is not None:
+        yield "category", item.category
+        for tag in item.tags:
+            yield "tag", tag
+        for name, value in item.attributes.items():
+            yield "attribute", name, _text_of(value)
+
+
+def _text_of(value: object) -> str:
+    """Return an attribute as text: true and null as in JSON, 3.0 as 3."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "null" if value is None else str(value)
+
+
+def _by_action(rules: Iterable[Rule]) -> dict[str, tuple[Rule, ...]]:
+    by_action: dict[str, list[Rule]] = defaultdict(list)
+    for rule in sorted(rules, key=lambda rule: (rule.slot or 0, rule.rule_id)):
+        by_action[rule.action].append(rule)
+    return {action: tuple(of_action) for action, of_action in by_action.items()}
+
+
+def _number_of(rules: list[Rule]) -> int:
+    return 1 + int.from_bytes(hashlib.blake2b(msgspec.json.encode(rules), digest_size=6).digest(), "little")

@@ -1,0 +1,210 @@
+"""`stream-rec rules put|end|list|explain`: what the owner will have in lists."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import msgspec
+
+from stream_rec.broker.find import reach_broker
+from stream_rec.catalog.rules import holds, is_about
+from stream_rec.cli.group import Commands
+from stream_rec.client import EventProducer
+from stream_rec.client.reader import TopicReader
+from stream_rec.config import Settings
+from stream_rec.events import validate
+from stream_rec.events.item import Item
+from stream_rec.events.partition import Place
+from stream_rec.events.rule import Rule
+from stream_rec.events.validate import Rejection
+from stream_rec.kafka_settings import KafkaSettings
+from stream_rec.operations.permissions import require_permissions
+
+READ_S = 300.0
+"""Longest wait for a topic's end."""
+MOST_FILE_BYTES = 1 << 26
+
+
+@click.group(cls=Commands)
+def rules() -> None:
+    """Put rules in force that every list obeys, end them, and see what they do."""
+
+
+@rules.command()
+@click.argument("file", type=click.File("rb"))
+@click.pass_obj
+def put(settings: Settings, file: Any) -> None:
+    """Put the rules of FILE in force, one JSON object per line as on the topic `rules`; `-` reads standard input.
+
+    A rule replaces the one with its `rule_id`. All lines are checked before the first is sent.
+    """
+    found: list[Rule] = []
+    for number, line in enumerate(file.read(MOST_FILE_BYTES).splitlines(), start=1):
+        if line.strip():
+            found.append(_read_line(line, number, settings))
+    if not found:
+        raise click.UsageError("no rules: give one JSON object per line")
+    kafka = reach_broker(settings, os.environ).kafka
+    require_permissions(kafka, write=["rules"])
+    with EventProducer(kafka, limits=settings.limits) as producer:
+        for rule in found:
+            producer.rule(rule)
+    click.echo(f"{len(found)} {'rule' if len(found) == 1 else 'rules'} sent: lists obey within a second or two")
+
+
+@rules.command()
+@click.argument("rule_id")
+@click.pass_obj
+def end(settings: Settings, rule_id: str) -> None:
+    """Take the rule RULE_ID out of force."""
+    kafka = reach_broker(settings, os.environ).kafka
+    require_permissions(kafka, read=["rules"], write=["rules"])
+    if rule_id not in _read_rules(settings, kafka):
+        raise click.BadParameter(
+            f"there is no rule {rule_id!r}; `stream-rec rules list` names them", param_hint="RULE_ID"
+        )
+    with EventProducer(kafka, limits=settings.limits) as producer:
+        producer.end_rule(rule_id)
+    click.echo(f"rule {rule_id} has ended")
+
+
+@rules.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, as `put` takes them.")
+@click.pass_obj
+def list_(settings: Settings, as_json: bool) -> None:
+    """Print all rules, whether they hold now or not."""
+    kafka = reach_broker(settings, os.environ).kafka
+    require_permissions(kafka, read=["rules"])
+    found = sorted(_read_rules(settings, kafka).values(), key=lambda rule: rule.rule_id)
+    if as_json:
+        for rule in found:
+            click.echo(msgspec.json.encode(rule))
+        return
+    now_ms = time.time_ns() // 1_000_000
+    for rule in found:
+        click.echo(describe(rule, now_ms))
+    click.echo(f"{len(found)} {'rule' if len(found) == 1 else 'rules'}")
+
+
+@rules.command()
+@click.argument("item_id")
+@click.pass_obj
+def explain(settings: Settings, item_id: str) -> None:
+    """Print which rules are about ITEM_ID now, and whether it may be in lists."""
+    if rejection := validate.check_id("item_id", item_id, settings.limits):
+        raise click.BadParameter(rejection.detail, param_hint="ITEM_ID")
+    kafka = reach_broker(settings, os.environ).kafka
+    require_permissions(kafka, read=["rules", "items"])
+    found = _read_rules(settings, kafka)
+    item = _find_item(settings, kafka, item_id)
+    if item is None:
+        click.echo(f"{item_id}: there is no such item, so it is in no list")
+        sys.exit(1)
+    now_ms = time.time_ns() // 1_000_000
+    about = [
+        rule for rule in sorted(found.values(), key=lambda rule: rule.rule_id) if is_about(rule.target, item_id, item)
+    ]
+    for rule in about:
+        click.echo(describe(rule, now_ms))
+    banned = [rule.rule_id for rule in about if rule.action == "ban" and holds(rule, now_ms)]
+    if not item.available:
+        click.echo(f"{item_id}: its record says that it is not available, so it is in no list")
+    elif banned:
+        click.echo(f"{item_id}: in no list, by {', '.join(banned)}")
+    else:
+        click.echo(f"{item_id}: {len(about)} of {len(found)} rules are about it; it may be in lists")
+
+
+def describe(rule: Rule, now_ms: int) -> str:
+    """Return a rule as one line: id, what it does to what, when, by whom and why.
+
+    >>> from stream_rec.events.rule import Target
+    >>> describe(Rule("r1", "cap", "ann", "too many", Target(category="toys"), count=2), now_ms=0)
+    'r1  cap at 2: category toys  (ann: too many)'
+    """
+    target = rule.target
+    parts = [
+        *(
+            [f"items {' '.join(target.item_ids[:5])}{' ...' if len(target.item_ids) > 5 else ''}"]
+            if target.item_ids
+            else []
+        ),
+        *([f"category {target.category}"] if target.category else []),
+        *([f"tag {target.tag}"] if target.tag else []),
+        *(f"{name} {value}" for name, value in target.attributes.items()),
+    ]
+    what = {
+        "ban": "ban",
+        "exclude": f"exclude what was {rule.relation}",
+        "cap": f"cap at {rule.count}",
+        "pin": f"pin to slot {rule.slot}",
+        "floor": f"floor of {rule.count}",
+        "boost": f"boost by {rule.factor:g}" if rule.factor else "boost",
+    }[rule.action]
+    if rule.within_days is not None:
+        what += f" within {rule.within_days:g} days"
+    if rule.whole_target:
+        what += ", and all like it"
+    times = [f"from {_time(rule.starts_ms)}"] if rule.starts_ms > now_ms else []
+    if rule.ends_ms is not None:
+        times.append(f"{'ended' if rule.ends_ms <= now_ms else 'until'} {_time(rule.ends_ms)}")
+    when = f"  [{', '.join(times)}]" if times else ""
+    return f"{rule.rule_id}  {what}: {', '.join(parts) or 'all items'}{when}  ({rule.author}: {rule.reason})"
+
+
+def _read_rules(settings: Settings, kafka: KafkaSettings) -> dict[str, Rule]:
+    """Return the rules on the topic by id, as a worker sees them."""
+    found: dict[str, Rule] = {}
+    with closing(TopicReader(kafka, "rules")) as reader:
+        for record in reader.read_to_end(READ_S):
+            place = Place(record.partition, reader.n_partitions[record.topic])
+            if record.value is None:
+                rule_id = validate.id_in_key(record.key, limits=settings.limits, place=place)
+                if not isinstance(rule_id, Rejection):
+                    found.pop(rule_id, None)
+                continue
+            rule = validate.rule(record.key, record.value, limits=settings.limits, place=place)
+            if not isinstance(rule, Rejection):
+                found[rule.rule_id] = rule
+    return found
+
+
+def _find_item(settings: Settings, kafka: KafkaSettings, item_id: str) -> Item | None:
+    """Return the newest good record of an item, or None."""
+    newest: Item | None = None
+    with closing(TopicReader(kafka, "items")) as reader:
+        deadline = time.monotonic() + READ_S
+        while not reader.is_ready and time.monotonic() < deadline:
+            for record in reader.poll(0.2):
+                if record.key != item_id.encode():
+                    continue
+                item = None if record.value is None else validate.item(record.key, record.value, limits=settings.limits)
+                if not isinstance(item, Rejection):
+                    newest = item
+    return newest
+
+
+def _time(time_ms: int) -> str:
+    try:
+        return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{time_ms} ms"
+
+
+def _read_line(line: bytes, number: int, settings: Settings) -> Rule:
+    try:
+        named = json.loads(line)
+        key = str(named["rule_id"]).encode() if isinstance(named, dict) and "rule_id" in named else None
+    except (ValueError, RecursionError):
+        key = None
+    rule = validate.rule(key, line, limits=settings.limits)
+    if isinstance(rule, Rejection):
+        raise click.BadParameter(f"line {number}: {rule.reason}: {rule.detail}", param_hint="FILE")
+    return rule

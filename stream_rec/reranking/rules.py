@@ -1,0 +1,203 @@
+"""The owner's rules in one list. Where two cannot both be kept, the one that stands first here is:
+
+    1. ban and exclude   what may not be shown is in no list, whoever pins it
+    2. cap               at most so many; pins count, and one too many stays out
+    3. pin               an item in its slot, in the last one of a list that is shorter; of two pins for one slot that
+                         with the lower id has it, the other the next one that is free
+    4. floor             at least so many, as far as there are such items and slots that nothing above takes
+    5. boost             as if so many times as likely; several multiply
+
+Exploration draws between them: its slots show nothing that a cap counts, and displace nothing that a floor needs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.rules import Active
+from stream_rec.events.slate import SlateItem
+from stream_rec.reranking.explore import Explored
+from stream_rec.retrieval.ruled import Exclusions, find_pinned
+
+
+class Pin(NamedTuple):
+    """A candidate and the slot, from 0, that it is put into."""
+
+    slot: int
+    candidate: int
+
+
+class Limit(NamedTuple):
+    """A cap or a floor."""
+
+    n: int
+    is_counted: NDArray[np.bool_]
+    """(k,) which candidates it is about."""
+    rule_id: str
+
+
+class Orders(NamedTuple):
+    """What the rules say of one list's candidates."""
+
+    is_allowed: NDArray[np.bool_]
+    """(k,) whether nothing excludes it from the list, a pin included: pinned items have their own places."""
+    boost: NDArray[np.float64]
+    """(k,) added to the logarithm of how likely each is."""
+    pins: list[Pin]
+    """By slot, no slot twice."""
+    caps: list[Limit]
+    floors: list[Limit]
+    placed_by: dict[int, str]
+    """Of each candidate that is where it is by a rule, that rule's id: its pin, its floor, or its strongest boost."""
+
+
+def read_orders(active: Active, exclusions: Exclusions, rows: NDArray[np.int64], catalog: Catalog, n: int) -> Orders:
+    """Return what the rules say of the candidates ``rows``, (k,) ascending, for a list of ``n`` items."""
+    about = [catalog.rules_about(row) for row in rows.tolist()]
+    is_allowed = np.array([not exclusions.exclude(row) for row in rows.tolist()], dtype=bool)
+    boost, placed_by = np.zeros(len(rows)), {}
+    boosts = {rule.rule_id: math.log(rule.factor or 1.0) for rule in active.of("boost")}
+    for index, rule_ids in enumerate(about):
+        of_item = sorted(rule_ids & boosts.keys(), key=lambda rule_id: (-abs(boosts[rule_id]), rule_id))
+        if of_item:
+            boost[index] = sum(boosts[rule_id] for rule_id in of_item)
+            placed_by[index] = of_item[0]
+
+    def limits(action: str) -> list[Limit]:
+        rules = active.of("cap" if action == "cap" else "floor")
+        return [
+            Limit(rule.count or 0, np.array([rule.rule_id in ids for ids in about], dtype=bool), rule.rule_id)
+            for rule in rules
+        ]
+
+    caps = limits("cap")
+    pins: list[Pin] = []
+    taken: set[int] = set()
+    for rule in active.of("pin"):
+        row = find_pinned(rule, exclusions, catalog)
+        if row is None or len(pins) == n:
+            continue
+        index = int(np.searchsorted(rows, row))
+        if not is_allowed[index] or not _has_room(index, [pin.candidate for pin in pins], caps):
+            continue
+        slot = min((rule.slot or 1) - 1, n - 1)
+        while slot in taken:
+            slot = (slot + 1) % n
+        taken.add(slot)
+        pins.append(Pin(slot, index))
+        is_allowed[index] = False
+        placed_by[index] = rule.rule_id
+    return Orders(is_allowed, boost, sorted(pins), caps, limits("floor"), placed_by)
+
+
+def limit(
+    ranked: NDArray[np.int64],
+    kept_back: NDArray[np.int64],
+    best: NDArray[np.int64],
+    orders: Orders,
+    n: int,
+    at_risk: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the list within its caps and above its floors, without its pins: ``ranked`` and ``kept_back`` anew.
+
+    Args:
+        ranked: (m,) indices of candidates, best first, that exploration may displace from the end.
+        kept_back: (r,) those that it may not.
+        best: (b,) all that may be shown, the best first.
+        n: Most items, pins aside.
+        at_risk: How many of the ranked ones exploration may displace.
+    """
+    pinned = [pin.candidate for pin in orders.pins]
+    n_back = len(kept_back)
+    kept: list[int] = []
+    for index in [*ranked.tolist(), *kept_back.tolist()]:
+        if _has_room(index, [*pinned, *kept], orders.caps):
+            kept.append(index)
+    back = [index for index in kept if n_back and index in kept_back]
+    front = [index for index in kept if index not in back]
+    for index in best.tolist():
+        if len(front) + len(back) >= n:
+            break
+        if index not in kept and _has_room(index, [*pinned, *front, *back], orders.caps):
+            front.append(index)
+    for floor in orders.floors:
+        for index in best.tolist():
+            if _count(floor, [*pinned, *front, *back]) >= floor.n:
+                break
+            if not floor.is_counted[index] or index in front or index in back:
+                continue
+            if not _has_room(index, [*pinned, *front, *back], orders.caps):
+                continue
+            if len(front) + len(back) >= n:
+                leaving = _find_dispensable(front, back, pinned, orders.floors)
+                if leaving is None:
+                    break
+                (front if leaving in front else back).remove(leaving)
+            back.append(index)
+            orders.placed_by[index] = floor.rule_id
+    needed = [
+        index
+        for index in front[max(0, len(front) - at_risk) :]
+        if any(
+            floor.is_counted[index] and _count(floor, [*pinned, *front, *back]) - at_risk < floor.n
+            for floor in orders.floors
+        )
+    ]
+    front = [index for index in front if index not in needed]
+    return np.array(front, dtype=np.int64), np.array([*needed, *back], dtype=np.int64)
+
+
+def find_explorable(arms: NDArray[np.int64], orders: Orders) -> NDArray[np.int64]:
+    """Return those of the candidates ``arms`` that no cap counts."""
+    return np.array(
+        [arm for arm in arms.tolist() if not any(cap.is_counted[arm] for cap in orders.caps)], dtype=np.int64
+    )
+
+
+def put_pins(explored: Explored, pins: list[Pin]) -> Explored:
+    """Return the list with its pins in their slots, or at its end where it is too short."""
+    if not pins:
+        return explored
+    indices, propensities = explored.indices.tolist(), explored.propensities.tolist()
+    is_exploring = explored.is_exploring.tolist()
+    for slot, index in pins:
+        indices.insert(slot, index)
+        propensities.insert(slot, 1.0)
+        is_exploring.insert(slot, False)
+    return Explored(np.array(indices, dtype=np.int64), np.array(propensities), np.array(is_exploring, dtype=bool))
+
+
+def name_rules(items: list[SlateItem], indices: Iterable[int], orders: Orders) -> list[SlateItem]:
+    """Return the items, each saying in its reason which rule put it there."""
+    replace = msgspec.structs.replace
+    return [
+        item
+        if (rule_id := orders.placed_by.get(index)) is None
+        else replace(item, reason=replace(item.reason, rule=rule_id))
+        for item, index in zip(items, indices)
+    ]
+
+
+def _count(limit: Limit, indices: list[int]) -> int:
+    return int(limit.is_counted[indices].sum()) if indices else 0
+
+
+def _has_room(index: int, others: list[int], caps: list[Limit]) -> bool:
+    """Return whether a candidate may stand beside ``others``."""
+    return all(not cap.is_counted[index] or _count(cap, others) < cap.n for cap in caps)
+
+
+def _find_dispensable(front: list[int], back: list[int], pinned: list[int], floors: list[Limit]) -> int | None:
+    """Return the last item of the list that no floor needs, or None."""
+    everything = [*pinned, *front, *back]
+    for index in [*reversed(front), *reversed(back)]:
+        if all(not floor.is_counted[index] or _count(floor, everything) > floor.n for floor in floors):
+            return index
+    return None

@@ -1,0 +1,146 @@
+"""Rules by item and by time."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from stream_rec.catalog import rules as module
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.rules import NONE, Rules, is_about
+from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule, Target
+from tests.catalog.stock import stocked, taught
+
+ITEM = Item("i", category="toys", tags=["wood", "blue"], attributes={"brand": "Acme", "price": 3.0, "new": True})
+
+
+def ban(target: Target, rule_id: str = "r", **fields: object) -> Rule:
+    return Rule(rule_id, "ban", author="ann", reason="a test", target=target, **fields)
+
+
+@pytest.mark.parametrize(
+    ("target", "matches"),
+    [
+        (Target(), True),
+        (Target(item_ids=["h", "i"]), True),
+        (Target(item_ids=["h"]), False),
+        (Target(category="toys"), True),
+        (Target(category="toy"), False),
+        (Target(tag="blue"), True),
+        (Target(tag="red"), False),
+        (Target(attributes={"brand": "Acme"}), True),
+        (Target(attributes={"brand": "acme"}), False),
+        (Target(attributes={"price": "3", "new": "true"}), True),
+        (Target(attributes={"size": "null"}), False),
+        (Target(category="toys", tag="red"), False),
+        (Target(item_ids=["i"], attributes={"brand": "Acme"}), True),
+    ],
+)
+def test_an_item_is_meant_if_it_has_all_that_is_said(target, matches):
+    """Also by the index, which looks at few rules for each item."""
+    catalog = Catalog()
+    catalog.put_item(ITEM)
+    catalog.put_rule(ban(target, starts_ms=9))
+
+    assert is_about(target, "i", ITEM) == matches
+    assert catalog.rules_about(0) == (frozenset("r") if matches else frozenset())
+    assert catalog.find_members(target).tolist() == ([0] if matches else [])
+
+
+def test_an_item_without_a_record_has_its_id_alone():
+    """It was heard of in events."""
+    assert is_about(Target(item_ids=["i"]), "i", None)
+    assert not is_about(Target(item_ids=["i"], category="toys"), "i", None)
+
+
+def test_rules_hold_from_their_start_until_their_end():
+    """The end itself is after it; each set has a number of its own."""
+    rules = Rules()
+    rules.put(ban(Target(tag="x"), "a", starts_ms=10, ends_ms=20), ())
+    rules.put(ban(Target(tag="y"), "b", ends_ms=15), ())
+    holding = {now_ms: rules.active(now_ms) for now_ms in (20, 19, 15, 14, 10, 9, 0)}
+
+    assert {now_ms: [rule.rule_id for rule in active.of("ban")] for now_ms, active in holding.items()} == {
+        **{20: [], 19: ["a"], 15: ["a"], 14: ["a", "b"], 10: ["a", "b"], 9: ["b"], 0: ["b"]}
+    }
+    assert holding[20] == NONE
+    assert len({active.number for active in holding.values()}) == 4
+
+
+def test_a_changed_rule_is_another_world():
+    """So that lists made under the old one are made anew; its end brings the first world back."""
+    catalog = stocked("a", "b")
+    world = catalog.world()
+    catalog.put_rule(Rule("r", "cap", "ann", "a test", Target(tag="x"), count=1))
+    one = catalog.world()
+    catalog.put_rule(Rule("r", "cap", "ann", "a test", Target(tag="x"), count=2))
+    other = catalog.world()
+    catalog.delete_rule("r")
+
+    assert len({world.rules, one.rules, other.rules}) == 3
+    assert catalog.world() == world
+
+
+def test_a_ban_takes_its_items_off_every_list():
+    """Those that come later too, and those that change; what is not available stays so when the ban ends."""
+    catalog = stocked("a")
+    catalog.put_item(Item("b", tags=["x"]))
+    catalog.put_rule(ban(Target(tag="x")))
+    catalog.put_item(Item("c", tags=["x"]))
+    catalog.put_item(Item("d", tags=["x"], available=False))
+    assert catalog.is_listed.tolist() == [True, False, False, False]
+
+    catalog.put_item(Item("b"))
+    catalog.put_item(Item("a", tags=["x"]))
+    assert catalog.is_listed.tolist() == [False, True, False, False]
+
+    catalog.delete_item("c")
+    catalog.delete_rule("r")
+    assert catalog.is_listed.tolist() == [True, True, False, False]
+
+
+def test_bans_go_with_the_events_time():
+    """An event that is later begins or ends them."""
+    catalog = stocked("a", "b")
+    catalog.put_rule(ban(Target(item_ids=["a"]), starts_ms=5, ends_ms=7))
+    found = []
+    for now_ms in (4, 5, 6, 7):
+        catalog.put_knowledge("b", taught(now_ms))
+        found.append(bool(catalog.is_listed[0]))
+
+    assert found == [True, False, False, True]
+    catalog.put_knowledge("b", taught(1))  # time never goes back
+    assert catalog.is_listed[0]
+
+
+def test_there_is_a_bound(monkeypatch):
+    """What is there already may change."""
+    monkeypatch.setattr(module, "MOST", 3)
+    monkeypatch.setattr(module, "MOST_FLOORS", 1)
+    rules = Rules()
+    floor = Rule("f", "floor", "ann", "a test", Target(tag="x"), count=1)
+    rules.put(floor, [4])
+    rules.put(ban(Target(tag="x"), "a"), ())
+    assert rules.has_room_for(ban(Target(tag="x"), "b"))
+    assert not rules.has_room_for(msgspec.structs.replace(floor, rule_id="g"))
+    assert not rules.has_room_for(msgspec.structs.replace(floor, rule_id="a"))
+
+    rules.put(ban(Target(tag="x"), "b"), ())
+    assert not rules.has_room_for(ban(Target(tag="x"), "c"))
+    assert rules.has_room_for(ban(Target(tag="y"), "b"))
+    assert rules.has_room_for(floor)
+    assert (len(rules), [rule.rule_id for rule in rules], rules.members) == (3, ["a", "b", "f"], {"f": {4}})
+
+
+def test_an_ended_rule_leaves_nothing():
+    """In none of the indices."""
+    rules = Rules()
+    empty = vars(Rules()).keys() - {"_active", "_good_from", "good_until"}
+    for target in (Target(item_ids=["a", "b"]), Target(tag="x"), Target(attributes={"a": "b"}), Target(category="c")):
+        rules.put(Rule("r", "floor", "ann", "a test", target, count=1), [1])
+        rules.about(1, "a", Item("a", tags=["x"], category="c", attributes={"a": "b"}))
+    rules.delete("r")
+    rules.delete("never there")
+
+    assert {name: len(getattr(rules, name)) for name in empty} == dict.fromkeys(empty, 0)

@@ -1,0 +1,56 @@
+"""Rules: which are good, and what is said of the others."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from stream_rec.events import validate
+from stream_rec.events.rule import Rule, Target, find_fault
+from stream_rec.events.validate import InputLimits, Rejection
+
+TOYS = Target(category="toys")
+GOOD = [
+    {"action": "ban", "target": TOYS},
+    {"action": "exclude", "relation": "seen"},
+    {"action": "exclude", "relation": "bought", "within_days": 30.0, "target": TOYS, "whole_target": True},
+    {"action": "cap", "count": 0, "target": TOYS},
+    {"action": "pin", "slot": 1, "target": Target(item_ids=["a", "b"])},
+    {"action": "floor", "count": 2, "target": Target(attributes={"brand": "Acme"}), "starts_ms": 5, "ends_ms": 6},
+    {"action": "boost", "factor": 2.0, "target": TOYS, "ends_ms": 6},
+]
+WRONG = [
+    ({"action": "ban"}, "a ban needs a `target`"),
+    ({"action": "exclude", "target": TOYS}, "exclude needs `relation`"),
+    ({"action": "exclude", "relation": "seen", "whole_target": True}, "needs a `target`"),
+    ({"action": "cap", "target": TOYS}, "a cap needs `count`"),
+    ({"action": "cap", "count": 1, "slot": 1, "target": TOYS}, "a cap has no `slot`"),
+    ({"action": "pin", "slot": 1, "target": TOYS}, "a pin needs `target.item_ids` and nothing else"),
+    ({"action": "pin", "target": Target(item_ids=["a"])}, "a pin needs `slot`"),
+    ({"action": "floor", "count": 1}, "a floor needs a `target`"),
+    ({"action": "boost", "factor": 2.0, "target": TOYS}, "a boost needs `ends_ms`"),
+    ({"action": "ban", "target": TOYS, "relation": "seen"}, "a ban has no `relation`"),
+    ({"action": "ban", "target": TOYS, "starts_ms": 7, "ends_ms": 7}, "it ends before it starts"),
+]
+
+
+def rule(**fields: object) -> Rule:
+    return Rule("r", author="ann", reason="a test", **fields)
+
+
+@pytest.mark.parametrize("fields", GOOD, ids=lambda fields: fields["action"])
+def test_a_good_rule_is_taken(fields):
+    """As it stands on the topic."""
+    value = msgspec.json.encode(rule(**fields))
+
+    assert find_fault(rule(**fields)) is None
+    assert validate.rule(b"r", value, limits=InputLimits()) == rule(**fields)
+
+
+@pytest.mark.parametrize(("fields", "fault"), WRONG)
+def test_what_is_wrong_is_said(fields, fault):
+    """In words that name the field."""
+    rejected = validate.rule(b"r", msgspec.json.encode(rule(**fields)), limits=InputLimits())
+
+    assert isinstance(rejected, Rejection) and rejected.reason == "bad_rule"
+    assert fault in rejected.detail

@@ -1,0 +1,358 @@
+"""Lists under the owner's rules: none is ever broken, whatever the catalog, the user, the head and the settings."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.events.interaction import Kind
+from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule, Target, find_fault
+from stream_rec.ranking.policy import RankingConfig
+from stream_rec.user.state import COLD, UserState
+from tests.catalog.stock import stocked, taught
+from tests.recommend.lists import (
+    ITEMS,
+    NOW_MS,
+    PLAIN,
+    POPULAR,
+    SHARED,
+    catalogs,
+    configs,
+    crowd,
+    heads,
+    listed,
+    made,
+    ranked_for,
+    viewer,
+)
+from tests.user.histories import arrivals, folded, happened
+
+DAY_MS = 86_400_000
+TOP = ["p0", "p1", "p2", "p3", "p4"]
+FIVE = msgspec.structs.replace(PLAIN, n=5)
+
+targets = st.one_of(
+    st.builds(Target, item_ids=st.lists(st.sampled_from(ITEMS), min_size=1, max_size=3, unique=True)),
+    st.builds(Target, category=st.sampled_from("abc")),
+    st.builds(Target, item_ids=st.lists(st.sampled_from(ITEMS), max_size=5), category=st.sampled_from("abc")),
+)
+counts = st.integers(0, 4)
+times = {"starts_ms": st.sampled_from([0, NOW_MS, NOW_MS + 1]), "ends_ms": st.sampled_from([None, NOW_MS, NOW_MS + 1])}
+actions = st.one_of(
+    st.fixed_dictionaries({"action": st.just("ban"), "target": targets, **times}),
+    st.fixed_dictionaries(
+        {
+            "action": st.just("exclude"),
+            "target": st.one_of(st.just(Target()), targets),
+            "relation": st.sampled_from(["seen", "bought"]),
+            "within_days": st.sampled_from([None, 1.0]),
+            "whole_target": st.booleans(),
+            **times,
+        }
+    ),
+    st.fixed_dictionaries({"action": st.sampled_from(["cap", "floor"]), "target": targets, "count": counts, **times}),
+    st.fixed_dictionaries(
+        {
+            "action": st.just("pin"),
+            "target": st.builds(Target, item_ids=st.lists(st.sampled_from(ITEMS), min_size=1, max_size=2)),
+            "slot": st.integers(1, 9),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "action": st.just("boost"),
+            "target": targets,
+            "factor": st.sampled_from([0.01, 0.5, 3.0, 100.0]),
+            "ends_ms": st.just(NOW_MS + 1),
+        }
+    ),
+)
+rule_sets = (
+    st.lists(actions, max_size=6)
+    .map(lambda all_fields: [Rule(f"r{n}", author="a", reason="n", **fields) for n, fields in enumerate(all_fields)])
+    .map(lambda rules: [rule for rule in rules if find_fault(rule) is None])
+)
+events = st.lists(
+    st.tuples(st.sampled_from(ITEMS), st.sampled_from(list(Kind)), st.integers(0, 3 * DAY_MS)), max_size=8
+)
+
+
+def rule(action: str, target: Target | None = None, rule_id: str = "r", **fields: object) -> Rule:
+    made_up = Rule(rule_id, action, author="ann", reason="a test", target=target or Target(), **fields)
+    assert find_fault(made_up) is None
+    return made_up
+
+
+def ruled(*rules: Rule, catalog: Catalog | None = None) -> Catalog:
+    """Return the crowd's catalog, or another, under some rules."""
+    catalog = catalog or crowd()
+    for each in rules:
+        catalog.put_rule(each)
+    catalog.see_time(NOW_MS)  # as a recommender does
+    return catalog
+
+
+def history(past: list[tuple[str, Kind, int]]) -> UserState:
+    return folded(arrivals([happened(NOW_MS - ago_ms, item_id, kind) for item_id, kind, ago_ms in past]))
+
+
+def matches(target: Target, item: Item) -> bool:
+    return (not target.item_ids or item.item_id in target.item_ids) and target.category in ("", item.category)
+
+
+def allowed(catalog: Catalog, rules: list[Rule], past: list[tuple[str, Kind, int]]) -> set[str]:
+    """Return what may be shown: available, not banned, and excluded by nothing that the user did."""
+    items = {item.item_id: item for row in range(len(catalog)) if (item := catalog.item(row)) and item.available}
+    left = set(items)
+    for each in rules:
+        about = {item_id for item_id, item in items.items() if matches(each.target, item)}
+        if each.action == "ban":
+            left -= about
+        elif each.action == "exclude":
+            reach_ms = NOW_MS if each.within_days is None else each.within_days * DAY_MS
+            had = {
+                item_id
+                for item_id, kind, ago_ms in past
+                if ago_ms <= reach_ms and (each.relation == "seen" or kind == Kind.PURCHASE)
+            }
+            left -= about if each.whole_target and any_about(had, catalog, each) else about & had
+    return left
+
+
+def any_about(had: set[str], catalog: Catalog, each: Rule) -> bool:
+    records = [catalog.item(row) or Item(item_id) for item_id in had if (row := catalog.find(item_id)) is not None]
+    return any(matches(each.target, record) for record in records)
+
+
+@settings(max_examples=300, deadline=None)
+@given(catalog=catalogs(), rules=rule_sets, past=events, config=configs, head=heads)
+def test_no_rule_is_ever_broken(catalog, rules, past, config, head):
+    """By an oracle that sees the list, the records and the rules alone; what yields does so in the documented order."""
+    ruled(*rules, catalog=catalog)
+    holding = [each for each in rules if each.starts_ms <= NOW_MS and (each.ends_ms is None or each.ends_ms > NOW_MS)]
+    items = made(history(past), catalog, config, head, workspace=SHARED)
+    shown = [item.item_id for item in items]
+    record = {item_id: catalog.item(catalog.find(item_id)) for item_id in shown}
+    may_be_shown = allowed(catalog, holding, past)
+
+    def count(limit: Rule, item_ids: list[str]) -> int:
+        records = [catalog.item(catalog.find(item_id)) for item_id in item_ids]
+        return sum(matches(limit.target, each) for each in records)
+
+    assert len(shown) == len(set(shown)) <= config.n
+    assert set(shown) <= may_be_shown
+    caps = [each for each in holding if each.action == "cap"]
+    assert [cap for cap in caps if count(cap, shown) > cap.count] == []
+
+    pinned: list[str] = []
+    slots: dict[int, str] = {}
+    for pin in sorted((each for each in holding if each.action == "pin"), key=lambda each: (each.slot, each.rule_id)):
+        item_id = next((each for each in pin.target.item_ids if each in may_be_shown), None)
+        if item_id is None or item_id in pinned or len(pinned) == config.n:
+            continue
+        if any(
+            count(cap, [*pinned, item_id]) > cap.count
+            for cap in caps
+            if matches(cap.target, record_of(catalog, item_id))
+        ):
+            continue
+        pinned.append(item_id)
+        slot = min(pin.slot, config.n) - 1
+        while slot in slots:
+            slot = (slot + 1) % config.n
+        slots[slot] = item_id
+    for slot, item_id in slots.items():
+        assert item_id in shown
+        assert shown.index(item_id) == slot or len(shown) < config.n
+        assert items[shown.index(item_id)].propensity == 1.0
+    floors = [each for each in holding if each.action == "floor"]
+    for floor in floors:
+        if count(floor, shown) >= floor.count:
+            continue
+        dispensable = [
+            item_id
+            for item_id in shown
+            if item_id not in pinned
+            and all(not matches(each.target, record[item_id]) or count(each, shown) > each.count for each in floors)
+        ]
+        spare = [
+            item_id
+            for item_id in may_be_shown - set(shown)
+            if matches(floor.target, record_of(catalog, item_id))
+            and all(count(cap, [*shown, item_id]) <= cap.count for cap in caps)
+        ]
+        assert not spare or (len(shown) == config.n and not dispensable), floor
+
+
+def record_of(catalog: Catalog, item_id: str) -> Item:
+    return catalog.item(catalog.find(item_id))
+
+
+@settings(max_examples=50, deadline=None)
+@given(catalog=catalogs(), past=events, config=configs, head=heads)
+def test_without_rules_and_under_ended_ones_lists_are_the_same(catalog, past, config, head):
+    """To the bit."""
+    before = made(history(past), catalog, config, head, workspace=SHARED)
+    ruled(rule("ban", Target(item_ids=ITEMS), ends_ms=NOW_MS - 9 * DAY_MS), catalog=catalog)
+
+    assert made(history(past), catalog, config, head, workspace=SHARED) == before
+    catalog.delete_rule("r")
+    assert made(history(past), catalog, config, head, workspace=SHARED) == before
+
+
+def test_what_is_banned_is_in_no_list_until_the_ban_ends():
+    """At once, of a category too, and of an item that comes later."""
+    catalog = ruled(rule("ban", Target(item_ids=["p0", "p2"])), rule("ban", Target(category="toys"), "toys"))
+    catalog.put_item(Item("p1", category="toys"))
+    assert listed(COLD, catalog, FIVE, POPULAR) == ["p3", "p4", "p5", "p6", "p7"]
+
+    catalog.delete_rule("r")
+    catalog.delete_rule("toys")
+    assert listed(COLD, catalog, FIVE, POPULAR) == TOP
+
+
+def test_a_ban_begins_and_ends_with_the_events_time():
+    """Also for lists that are published already, which are cut by what is listed."""
+    catalog = ruled(rule("ban", Target(item_ids=["p0"]), starts_ms=NOW_MS + 1, ends_ms=NOW_MS + 3))
+    row = catalog.find("p0")
+    assert catalog.is_listed[row]
+    for now_ms, is_listed in ((1, False), (2, False), (3, True)):
+        catalog.put_knowledge("p9", taught(NOW_MS + now_ms))
+        assert catalog.is_listed[row] == is_listed
+
+
+def test_another_ban_of_the_same_id_lets_back_what_it_no_longer_names():
+    """The newest record is the rule."""
+    catalog = ruled(rule("ban", Target(item_ids=["p0"])), rule("ban", Target(item_ids=["p1"])))
+
+    assert listed(COLD, catalog, FIVE, POPULAR) == ["p0", "p2", "p3", "p4", "p5"]
+
+
+def test_a_pin_stands_in_its_slot_and_says_so():
+    """The first of its items that may be shown, whether it would have been found or not."""
+    catalog = ruled(rule("pin", Target(item_ids=["gone", "p29"]), slot=2))
+    items = made(COLD, catalog, FIVE, POPULAR)
+
+    assert [item.item_id for item in items] == ["p0", "p29", "p1", "p2", "p3"]
+    assert [item.reason.rule for item in items] == [None, "r", None, None, None]
+
+
+def test_two_pins_for_one_slot_stand_side_by_side():
+    """The lower id first; beyond the end of the list is its end."""
+    pins = [rule("pin", Target(item_ids=[f"p{n}"]), f"r{n}", slot=slot) for n, slot in ((9, 1), (8, 1), (7, 100))]
+
+    assert listed(COLD, ruled(*pins), FIVE, POPULAR) == ["p8", "p9", "p0", "p1", "p7"]
+
+
+def test_a_list_of_pins_has_nothing_else():
+    """More pins than slots: those of the first slots."""
+    pins = [rule("pin", Target(item_ids=[f"p{n + 10}"]), f"r{n}", slot=n + 1) for n in range(6)]
+
+    assert listed(COLD, ruled(*pins), FIVE, POPULAR) == ["p10", "p11", "p12", "p13", "p14"]
+
+
+def test_a_cap_leaves_the_best_of_its_items():
+    """The next others take the slots; a pin counts."""
+    assert listed(COLD, ruled(rule("cap", Target(item_ids=TOP), count=2)), FIVE, POPULAR) == [
+        "p0",
+        "p1",
+        "p5",
+        "p6",
+        "p7",
+    ]
+
+    catalog = ruled(rule("cap", Target(item_ids=TOP), count=1), rule("pin", Target(item_ids=["p4"]), "pin", slot=3))
+    assert listed(COLD, catalog, FIVE, POPULAR) == ["p5", "p6", "p4", "p7", "p8"]
+
+
+def test_a_floor_takes_the_last_slots_for_its_best_items():
+    """Those that no floor needs make way; what is there by itself counts."""
+    target = Target(item_ids=["p0", "p20", "p25", "f3"])
+    items = made(COLD, ruled(rule("floor", target, count=3)), FIVE, POPULAR)
+
+    assert [item.item_id for item in items] == ["p0", "p1", "p2", "p20", "p25"]
+    assert [item.reason.rule for item in items] == [None, None, None, "r", "r"]
+
+
+def test_a_floor_finds_items_that_no_source_proposes():
+    """Without events or text: they are listed, and the owner wants them seen."""
+    catalog = ruled(rule("floor", Target(category="new"), count=2))
+    for n in range(4):
+        catalog.put_item(Item(f"n{n}", category="new", available=n != 1))
+
+    assert listed(COLD, catalog, FIVE, POPULAR) == [*TOP[:3], "n0", "n2"]
+
+
+def test_a_boost_multiplies_how_likely_an_item_is():
+    """The strongest of several is named; a burden lets others pass."""
+    end = {"ends_ms": NOW_MS + 1}
+    boosts = [
+        rule("boost", Target(item_ids=["p9"]), "small", factor=1.5, **end),
+        rule("boost", Target(item_ids=["p9"]), "large", factor=100.0, **end),
+        rule("boost", Target(item_ids=["p0"]), "burden", factor=0.01, **end),
+    ]
+    items = made(COLD, ruled(*boosts), FIVE, POPULAR)
+
+    assert [item.item_id for item in items] == ["p9", "p1", "p2", "p3", "p4"]
+    assert items[0].reason.rule == "large"
+    plain = {item.item_id: item.score for item in made(COLD, crowd(), RankingConfig(n=20), POPULAR)}
+    np.testing.assert_allclose(items[0].score, 150 * plain["p9"], rtol=1e-3)
+
+
+def test_what_was_bought_is_excluded_for_a_while():
+    """Its views are not; of another user it is not."""
+    bought = history([("p0", Kind.PURCHASE, DAY_MS), ("p1", Kind.VIEW, DAY_MS)])
+    catalog = ruled(rule("exclude", relation="bought", within_days=2.0))
+    assert shown(bought, catalog).isdisjoint({"p0"}) and "p1" in shown(bought, catalog)
+    assert "p0" in shown(viewer("p0"), catalog)
+
+    catalog = ruled(rule("exclude", relation="bought", within_days=0.5))
+    assert "p0" in shown(bought, catalog)
+    catalog = ruled(rule("exclude", relation="seen"))
+    assert shown(bought, catalog).isdisjoint({"p0", "p1"})
+
+
+def test_one_washing_machine_is_enough():
+    """With ``whole_target`` one item bought keeps all like it from the list, and nothing from others'."""
+    machines = Target(item_ids=["p1", "p2", "p3"])
+    catalog = ruled(rule("exclude", machines, relation="bought", whole_target=True))
+
+    assert shown(history([("p2", Kind.PURCHASE, 0)]), catalog).isdisjoint(machines.item_ids)
+    assert shown(history([("p0", Kind.PURCHASE, 0)]), catalog) >= set(machines.item_ids)
+
+
+def shown(user: UserState, catalog: Catalog) -> set[str]:
+    return set(listed(user, catalog, PLAIN, POPULAR))
+
+
+def test_exploring_never_displaces_what_a_floor_needs():
+    """With half of all slots exploring, and every request."""
+    catalog = ruled(
+        rule("floor", Target(item_ids=["p3", "p4"]), count=2), rule("cap", Target(item_ids=["f0"]), "c", count=0)
+    )
+    config = msgspec.structs.replace(PLAIN, n=5, explore_share=0.5)
+    for request in range(30):
+        items = {item.item_id: item for item in made(COLD, catalog, config, POPULAR, request=str(request))}
+        assert len(items) == 5 and {"p3", "p4"} <= set(items) and "f0" not in items
+        assert any(item.reason.kind == "explore" for item in items.values())
+
+
+def test_rules_teach_nothing():
+    """What a ranking is learned from is what it was without them, but for what pins and floors add."""
+    catalog = stocked(*ITEMS)
+    for n, item_id in enumerate(ITEMS):
+        catalog.put_knowledge(item_id, taught(*range(NOW_MS - n - 1, NOW_MS)))
+    before = ranked_for(viewer("i0"), catalog)
+    ruled(
+        rule("ban", Target(item_ids=["gone"]), "b"),
+        rule("boost", Target(item_ids=["i1"]), factor=9.0, ends_ms=NOW_MS + 9),
+        catalog=catalog,
+    )
+    after = ranked_for(viewer("i0"), catalog)
+
+    np.testing.assert_array_equal(after.scored.log_p, before.scored.log_p)
+    np.testing.assert_array_equal(after.best, before.best)

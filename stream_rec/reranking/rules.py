@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import Active
+from stream_rec.events.rule import Rule
 from stream_rec.events.slate import SlateItem
 from stream_rec.reranking.explore import Explored
 from stream_rec.retrieval.ruled import Exclusions, find_pinned
@@ -61,7 +62,7 @@ class Orders(NamedTuple):
 def read_orders(active: Active, exclusions: Exclusions, rows: NDArray[np.int64], catalog: Catalog, n: int) -> Orders:
     """Return what the rules say of the candidates ``rows``, (k,) ascending, for a list of ``n`` items."""
     about = [catalog.rules_about(row) for row in rows.tolist()]
-    is_allowed = np.array([not exclusions.exclude(row) for row in rows.tolist()], dtype=bool)
+    is_allowed = np.array([not exclusions.excludes(row) for row in rows.tolist()], dtype=bool)
     boost, placed_by = np.zeros(len(rows)), {}
     boosts = {rule.rule_id: math.log(rule.factor or 1.0) for rule in active.of("boost")}
     for index, rule_ids in enumerate(about):
@@ -70,14 +71,7 @@ def read_orders(active: Active, exclusions: Exclusions, rows: NDArray[np.int64],
             boost[index] = sum(boosts[rule_id] for rule_id in of_item)
             placed_by[index] = of_item[0]
 
-    def limits(action: str) -> list[Limit]:
-        rules = active.of("cap" if action == "cap" else "floor")
-        return [
-            Limit(rule.count or 0, np.array([rule.rule_id in ids for ids in about], dtype=bool), rule.rule_id)
-            for rule in rules
-        ]
-
-    caps = limits("cap")
+    caps = _read_limits(active.of("cap"), about)
     pins: list[Pin] = []
     taken: set[int] = set()
     for rule in active.of("pin"):
@@ -94,7 +88,20 @@ def read_orders(active: Active, exclusions: Exclusions, rows: NDArray[np.int64],
         pins.append(Pin(slot, index))
         is_allowed[index] = False
         placed_by[index] = rule.rule_id
-    return Orders(is_allowed, boost, sorted(pins), caps, limits("floor"), placed_by)
+    return Orders(is_allowed, boost, sorted(pins), caps, _read_limits(active.of("floor"), about), placed_by)
+
+
+def _read_limits(rules: Iterable[Rule], about: list[frozenset[str]]) -> list[Limit]:
+    """Return those caps or floors that are about some candidate.
+
+    Args:
+        about: (k,) of each candidate, the ids of the rules about it.
+    """
+    limits = (
+        Limit(rule.count or 0, np.array([rule.rule_id in ids for ids in about], dtype=bool), rule.rule_id)
+        for rule in rules
+    )
+    return [limit for limit in limits if limit.is_counted.any()]
 
 
 def limit(
@@ -115,43 +122,53 @@ def limit(
         at_risk: How many of the ranked ones exploration may displace.
     """
     pinned = [pin.candidate for pin in orders.pins]
-    n_back = len(kept_back)
-    kept: list[int] = []
-    for index in [*ranked.tolist(), *kept_back.tolist()]:
-        if _has_room(index, [*pinned, *kept], orders.caps):
-            kept.append(index)
-    back = [index for index in kept if n_back and index in kept_back]
-    front = [index for index in kept if index not in back]
-    for index in best.tolist():
-        if len(front) + len(back) >= n:
-            break
-        if index not in kept and _has_room(index, [*pinned, *front, *back], orders.caps):
-            front.append(index)
+    front, back = _keep_caps(ranked.tolist(), kept_back.tolist(), best.tolist(), pinned, orders.caps, n)
     for floor in orders.floors:
-        for index in best.tolist():
-            if _count(floor, [*pinned, *front, *back]) >= floor.n:
-                break
-            if not floor.is_counted[index] or index in front or index in back:
-                continue
-            if not _has_room(index, [*pinned, *front, *back], orders.caps):
-                continue
-            if len(front) + len(back) >= n:
-                leaving = _find_dispensable(front, back, pinned, orders.floors)
-                if leaving is None:
-                    break
-                (front if leaving in front else back).remove(leaving)
-            back.append(index)
-            orders.placed_by[index] = floor.rule_id
+        _reach_floor(floor, front, back, best.tolist(), pinned, orders, n)
+    shown = [*pinned, *front, *back]
     needed = [
         index
         for index in front[max(0, len(front) - at_risk) :]
-        if any(
-            floor.is_counted[index] and _count(floor, [*pinned, *front, *back]) - at_risk < floor.n
-            for floor in orders.floors
-        )
+        if any(floor.is_counted[index] and _count(floor, shown) - at_risk < floor.n for floor in orders.floors)
     ]
     front = [index for index in front if index not in needed]
     return np.array(front, dtype=np.int64), np.array([*needed, *back], dtype=np.int64)
+
+
+def _keep_caps(
+    ranked: list[int], kept_back: list[int], best: list[int], pinned: list[int], caps: list[Limit], n: int
+) -> tuple[list[int], list[int]]:
+    """Return both parts of a list without what a cap has no room for, filled up with the best of the others."""
+    kept: list[int] = []
+    for index in [*ranked, *kept_back]:
+        if _has_room(index, [*pinned, *kept], caps):
+            kept.append(index)
+    front, back = [index for index in kept if index not in kept_back], [index for index in kept if index in kept_back]
+    for index in best:
+        if len(front) + len(back) >= n:
+            break
+        if index not in kept and _has_room(index, [*pinned, *front, *back], caps):
+            front.append(index)
+    return front, back
+
+
+def _reach_floor(
+    floor: Limit, front: list[int], back: list[int], best: list[int], pinned: list[int], orders: Orders, n: int
+) -> None:
+    """Put the best items of a floor behind a list, in place of the last that no floor needs, until there are enough."""
+    for index in best:
+        shown = [*pinned, *front, *back]
+        if _count(floor, shown) >= floor.n:
+            return
+        if not floor.is_counted[index] or index in shown or not _has_room(index, shown, orders.caps):
+            continue
+        if len(front) + len(back) >= n:
+            leaving = _find_dispensable(front, back, pinned, orders.floors)
+            if leaving is None:
+                return
+            (front if leaving in front else back).remove(leaving)
+        back.append(index)
+        orders.placed_by[index] = floor.rule_id
 
 
 def find_explorable(arms: NDArray[np.int64], orders: Orders) -> NDArray[np.int64]:

@@ -32,7 +32,7 @@ class Exclusions:
             elif any(rule.rule_id in catalog.rules_about(row) for row in had):
                 self._excluded_by.add(rule.rule_id)
 
-    def exclude(self, row: int) -> bool:
+    def excludes(self, row: int) -> bool:
         """Return whether an item may not be shown to the user."""
         about = self._catalog.rules_about(row)
         return not about.isdisjoint(self._excluded_by) or any(row in self._had.get(rule_id, ()) for rule_id in about)
@@ -53,7 +53,7 @@ def find_pinned(rule: Rule, exclusions: Exclusions, catalog: Catalog) -> int | N
     """Return the row of the first item of a pin that may be shown to the user, or None."""
     for item_id in rule.target.item_ids:
         row = catalog.find(item_id)
-        if row is not None and catalog.is_listed[row] and not exclusions.exclude(row):
+        if row is not None and catalog.is_listed[row] and not exclusions.excludes(row):
             return row
     return None
 
@@ -69,7 +69,7 @@ def find_demanded(
         candidates: (k,) rows.
     """
     demanded = {row for rule in active.of("pin") if (row := find_pinned(rule, exclusions, catalog)) is not None}
-    there = {int(row) for row in candidates if not exclusions.exclude(int(row))} if active.of("floor") else set()
+    there = {int(row) for row in candidates if not exclusions.excludes(int(row))} if active.of("floor") else set()
     for rule in active.of("floor"):
         members = catalog.rules.members[rule.rule_id]
         n_missing = (rule.count or 0) - len(members & there)
@@ -80,7 +80,7 @@ def find_demanded(
         for row in rows[np.argsort(-catalog.knowledge.levels[rows, WEEK], kind="stable")].tolist():
             if n_missing == 0:
                 break
-            if not exclusions.exclude(row):
+            if not exclusions.excludes(row):
                 demanded.add(row)
                 there.add(row)
                 n_missing -= 1

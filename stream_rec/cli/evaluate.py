@@ -6,12 +6,12 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 import click
 from rich.progress import Progress
@@ -23,11 +23,12 @@ from stream_rec.cli.judging import WARMUP, columns, read_log, require_writable, 
 from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.cli.results import print_results, warn
+from stream_rec.cli.rule_file import read_rules
 from stream_rec.config import Settings, override, redact
 from stream_rec.embedding.random_encoder import RandomEncoder
 from stream_rec.evaluation import scored_events
 from stream_rec.evaluation.against import Run, compare_runs, read_run, require_same
-from stream_rec.evaluation.contenders import CONTROL, ENGINE, EXPLORING
+from stream_rec.evaluation.contenders import CONTROL, ENGINE, EXPLORING, RULED
 from stream_rec.evaluation.control import make_control
 from stream_rec.evaluation.engine import Engine
 from stream_rec.evaluation.evaluation import Evaluation
@@ -35,6 +36,7 @@ from stream_rec.evaluation.experiment import Experiment
 from stream_rec.evaluation.observation import EngineObserver
 from stream_rec.evaluation.scored_events import ScoredEvents, name_file
 from stream_rec.evaluation.trials import Contender, Failed, Finished
+from stream_rec.events.rule import Rule
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
 
 SECTIONS = ("embedder", "limits", "user", "knowledge", "ranking", "head")
@@ -57,6 +59,7 @@ MACHINE = ("data_dir", "models_dir", "instance_id", "device", "dtype", "token_bu
     "--control/--no-control", default=True, help="Also judge the engine on random vectors: what it lacks is text."
 )
 @click.option("--exploring", is_flag=True, help="Also judge the engine as it explores: stream_rec itself never does.")
+@click.option("--rules", "rules_file", type=click.File("rb"), help="Also judge the engine under these: their price.")
 @click.option("--seed", type=int, help="Of every random choice. [default: setting ranking.seed]")
 @click.option("--encoder", help="As of `embedder`. [default: setting embedder.encoder]")
 @click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="Where embeddings are kept.")
@@ -74,6 +77,7 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
     click.get_current_context().with_resource(exit_on_signal())
     settings = options.override(settings)
     baselines = _choose_baselines(options.baselines)
+    rules = (options.rules_file and read_rules(options.rules_file, settings.limits, option="--rules")) or []
     earlier = options.against and read_run(options.against)
     if earlier:
         require_same(earlier.said["protocol"], options.protocol(settings))
@@ -101,7 +105,7 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
         evaluation = Evaluation(experiment, items.items)
         if earlier:
             require_same(earlier.said["protocol"], evaluation.count())
-        contenders = _engines(options, settings, items) | baselines
+        contenders = _engines(options, settings, items, rules) | baselines
         outcomes = run_methods(contenders, experiment, options.jobs, progress)
         found = _sum_up(outcomes, experiment, evaluation, items, options, progress)
     found["protocol"]["not_used"] = dict(sorted(skipped.by_reason.items()))
@@ -133,6 +137,7 @@ class _Options:
     against: Path | None
     control: bool
     exploring: bool
+    rules_file: IO[bytes] | None
     seed: int | None
     encoder: str | None
     cache: Path
@@ -160,8 +165,10 @@ class _Options:
         return override(settings, flags)
 
 
-def _engines(options: _Options, settings: Settings, items: EmbeddedItems) -> dict[str, Contender]:
-    """Return the engine, which does not explore; also the control, and as it explores, if that is asked for.
+def _engines(
+    options: _Options, settings: Settings, items: EmbeddedItems, rules: Sequence[Rule]
+) -> dict[str, Contender]:
+    """Return the engine, which does not explore; also the control, under rules, and as it explores, if asked for.
 
     There is no control where nothing has a vector, or where the engine's own are random already.
     """
@@ -173,6 +180,8 @@ def _engines(options: _Options, settings: Settings, items: EmbeddedItems) -> dic
         n_spaces = len(items.identities)
         control = partial(make_control, items=items.items, settings=without_exploring, n_spaces=n_spaces)
         engines[CONTROL] = Contender(control, partial(EngineObserver, diversity=None))
+    if rules:
+        engines[RULED] = Contender(partial(engine, settings=without_exploring, rules=rules))
     if options.exploring:
         engines[EXPLORING] = Contender(partial(engine, settings=settings))
     return engines

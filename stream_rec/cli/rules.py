@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -16,6 +15,7 @@ import msgspec
 from stream_rec.broker.find import reach_broker
 from stream_rec.catalog.rules import holds, is_about
 from stream_rec.cli.group import Commands
+from stream_rec.cli.rule_file import read_rules
 from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings
@@ -29,7 +29,6 @@ from stream_rec.operations.permissions import require_permissions
 
 READ_S = 300.0
 """Longest wait for a topic's end."""
-MOST_FILE_BYTES = 1 << 26
 
 
 @click.group(cls=Commands)
@@ -45,12 +44,7 @@ def put(settings: Settings, file: Any) -> None:
 
     A rule replaces the one with its `rule_id`. All lines are checked before the first is sent.
     """
-    found: list[Rule] = []
-    for number, line in enumerate(file.read(MOST_FILE_BYTES).splitlines(), start=1):
-        if line.strip():
-            found.append(_read_line(line, number, settings))
-    if not found:
-        raise click.UsageError("no rules: give one JSON object per line")
+    found = read_rules(file, settings.limits, option="FILE")
     kafka = reach_broker(settings, os.environ).kafka
     require_permissions(kafka, write=["rules"])
     with EventProducer(kafka, limits=settings.limits) as producer:
@@ -196,15 +190,3 @@ def _time(time_ms: int) -> str:
         return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError, OSError):
         return f"{time_ms} ms"
-
-
-def _read_line(line: bytes, number: int, settings: Settings) -> Rule:
-    try:
-        named = json.loads(line)
-        key = str(named["rule_id"]).encode() if isinstance(named, dict) and "rule_id" in named else None
-    except (ValueError, RecursionError):
-        key = None
-    rule = validate.rule(key, line, limits=settings.limits)
-    if isinstance(rule, Rejection):
-        raise click.BadParameter(f"line {number}: {rule.reason}: {rule.detail}", param_hint="FILE")
-    return rule

@@ -12,6 +12,7 @@ from stream_rec.config import Settings
 from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.evaluation.method import Group, World
 from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule
 from stream_rec.kernels import compile_kernels
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.policy import RankingConfig
@@ -33,12 +34,14 @@ class Engine:
         settings: Settings,
         items: Sequence[Item],
         embeddings: Mapping[str, ItemEmbedding],
+        rules: Sequence[Rule] = (),
     ) -> None:
         """Put the items and their embeddings into the catalog.
 
         Args:
             items: Those of the item file, in the order of ``world.item_ids``.
             embeddings: By item id. ``world.vectors`` has the same for methods that know one space.
+            rules: Of the owner's, which lists obey.
         """
         compile_kernels()  # here, where no list is timed
         ranking = msgspec.structs.replace(settings.ranking, seed=seed)
@@ -49,6 +52,8 @@ class Engine:
             self._pipeline.catalog.put_item(item)
             if item.item_id in embeddings:
                 self._pipeline.catalog.put_embedding(item.item_id, embeddings[item.item_id])
+        for rule in rules:
+            self._pipeline.catalog.put_rule(rule)
 
     def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the list that the user would get now."""

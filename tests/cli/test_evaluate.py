@@ -85,6 +85,21 @@ def test_the_engine_is_observed(log, tmp_path):
 
 
 @pytest.mark.slow
+def test_rules_have_their_price(log, tmp_path):
+    """The engine under rules stands beside it; a file with a fault is named before anything is run."""
+    rule = {"rule_id": "r", "action": "ban", "author": "ann", "reason": "a test", "target": {"item_ids": ITEM_IDS[1:]}}
+    file = tmp_path / "rules.jsonl"
+    file.write_text(json.dumps(rule))
+    told, _ = said(*log, "--no-control", "--rules", file)
+
+    assert list(told["results"]) == ["stream_rec", "stream_rec_ruled"]
+    assert told["results"]["stream_rec_ruled"]["list_length"] == 1 < told["results"]["stream_rec"]["list_length"]
+    file.write_text(json.dumps(rule | {"target": {}}))
+    refused = run(*log, "--rules", file)
+    assert refused.exit_code == 2 and "line 1: bad_rule: a ban needs a `target`" in refused.stderr
+
+
+@pytest.mark.slow
 def test_what_text_brings_is_said_unless_it_is_not_asked_for(log, tmp_path):
     """Below the table, in the JSON and on the page; without a text there is nothing to ask."""
     told, result = said(*log, "--report", tmp_path)

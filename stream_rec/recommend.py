@@ -69,7 +69,7 @@ class Ranked:
     rules: Active
     """Those of the time of the list; it is ranked without them, and learned from so."""
     exclusions: Exclusions | None
-    """What they keep from the user; None without rules."""
+    """What they keep from the user; None without rules and weights."""
 
 
 class Slots(NamedTuple):
@@ -97,7 +97,8 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     rules = catalog.rules.active(now_ms)
-    exclusions = Exclusions(rules, history, catalog, now_ms) if rules.number else None
+    obeys = rules.number > 0 or catalog.has_weights
+    exclusions = Exclusions(rules, history, catalog, now_ms) if obeys else None
     candidates = retrieve(
         history, catalog, workspace, rules=rules, exclusions=exclusions, own_slot=own_slot, now_ms=now_ms
     )
@@ -122,7 +123,7 @@ def recommend(
     """
     orders = None
     if ranked.exclusions is not None:
-        orders = read_orders(ranked.rules, ranked.exclusions, ranked.candidates.rows, catalog, config.n)
+        orders = read_orders(ranked.rules, ranked.exclusions, ranked.candidates.rows, catalog, exposures, config.n)
         ranked = _obey(ranked, orders)
         config = msgspec.structs.replace(config, n=config.n - len(orders.pins))
     shown = _fill_slots(ranked, catalog, config, exposures, request, orders)

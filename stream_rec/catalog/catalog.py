@@ -5,6 +5,7 @@ A row is given to an item id when it is first heard of, in whatever topic, and k
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -16,7 +17,7 @@ from stream_rec.catalog.categories import CategoryIndex
 from stream_rec.catalog.factors import Factors
 from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
-from stream_rec.catalog.rules import Rules, is_about
+from stream_rec.catalog.rules import Rules, is_about, keeps_members
 from stream_rec.catalog.spaces import Spaces
 from stream_rec.catalog.world import World, encoder_number
 from stream_rec.embedding.item_embedding import ItemEmbedding
@@ -51,6 +52,8 @@ class Catalog:
         self._row_of: dict[str, int] = {}
         self._items: dict[int, Item] = {}
         self._is_listed = np.zeros(0, dtype=bool)
+        self._log_weights = np.zeros(0)
+        self._n_weighted = 0
         self.spaces = Spaces()
         self.knowledge = Knowledge()
         self.fresh = Fresh()
@@ -75,6 +78,15 @@ class Catalog:
         """(n,) bool by row: the item record exists and says that it is available."""
         return self._is_listed[: len(self.item_ids)]
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether some item has another weight than 1."""
+        return self._n_weighted > 0
+
+    def log_weights(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the logarithms of the weights of some items, (k,); 0 for an item without a record."""
+        return self._log_weights[rows]
+
     def world(self) -> World:
         """Return what lists made now depend on that events do not change."""
         identities = self.spaces.identities
@@ -98,6 +110,7 @@ class Catalog:
         """Take a new or changed item record."""
         row = self._row(item.item_id)
         self._items[row] = item
+        self._weigh(row, math.log(item.weight))
         self.categories.put(row, item)
         self.rules.see_item(row, item.item_id, item)
         self._list_unless_banned(row)
@@ -107,6 +120,7 @@ class Catalog:
         row = self.find(item_id)
         if row is not None:
             self._items.pop(row, None)
+            self._weigh(row, 0.0)
             self.rules.see_item(row, item_id, None)
             self._list(row, False)
 
@@ -140,7 +154,7 @@ class Catalog:
 
     def put_rule(self, rule: Rule) -> None:
         """Take a new or changed rule, for which there is room."""
-        self.rules.put(rule, self.find_members(rule.target).tolist() if rule.action == "floor" else ())
+        self.rules.put(rule, self.find_members(rule.target).tolist() if keeps_members(rule) else ())
         self._obey_bans()
 
     def delete_rule(self, rule_id: str) -> None:
@@ -194,6 +208,10 @@ class Catalog:
         is_banned = not self._bans.keys().isdisjoint(self.rules_about(row)) if self._bans else False
         self._list(row, self._items[row].available and not is_banned)
 
+    def _weigh(self, row: int, log_weight: float) -> None:
+        self._n_weighted += (log_weight != 0.0) - int(self._log_weights[row] != 0.0)
+        self._log_weights[row] = log_weight
+
     def _list(self, row: int, is_listed: bool) -> None:
         if self._is_listed[row] != is_listed:
             self._is_listed[row] = is_listed
@@ -213,6 +231,7 @@ class Catalog:
             self.item_ids.append(item_id)
             if row >= len(self._is_listed):
                 self._is_listed = grow(self._is_listed, row + 1)
+                self._log_weights = grow(self._log_weights, row + 1)
             self.factors.add(row, item_id)
             self.spaces.ensure_capacity(row + 1)
             self.knowledge.ensure_capacity(row + 1)

@@ -19,7 +19,7 @@ from stream_rec.events.rule import Action, Rule, Target
 MOST = 1000
 """Rules that are kept: a bound on memory, and on what a list costs."""
 MOST_FLOORS = 20
-"""Floors among them, each of which keeps the rows of its items."""
+"""Floors and `expose` among them, each of which keeps the rows of its items."""
 
 
 class Active(NamedTuple):
@@ -48,7 +48,7 @@ class Rules:
         self._matching: dict[int, frozenset[str]] = {}
         """Ids of the rules about an item, by row, of rows that were asked for."""
         self.members: dict[str, set[int]] = {}
-        """Rows of the items that each floor is about, by its id."""
+        """Rows of the items that each floor and `expose` is about, by its id."""
         self._active = NONE
         self._good_from = self.good_until = 0
         """Between these times what ``active`` gave last is right."""
@@ -61,7 +61,7 @@ class Rules:
 
     def has_room_for(self, rule: Rule) -> bool:
         """Return whether a rule can be taken: one of its id is there already, or there are not too many."""
-        is_new_floor = rule.action == "floor" and rule.rule_id not in self.members
+        is_new_floor = keeps_members(rule) and rule.rule_id not in self.members
         is_new = rule.rule_id not in self._rules
         return not (is_new and len(self._rules) >= MOST) and not (is_new_floor and len(self.members) >= MOST_FLOORS)
 
@@ -69,11 +69,11 @@ class Rules:
         """Take a new or changed rule, for which there is room.
 
         Args:
-            members: Rows of the items that it is about; only a floor's are looked at.
+            members: Rows of the items that it is about, if it ``keeps_members``.
         """
         self.delete(rule.rule_id)
         self._rules[rule.rule_id] = rule
-        if rule.action == "floor":
+        if keeps_members(rule):
             self.members[rule.rule_id] = set(members)
         for value in _waits_for(rule.target):
             self._waiting[value].add(rule.rule_id)
@@ -123,6 +123,11 @@ class Rules:
     def _forget(self) -> None:
         self._matching.clear()
         self._good_from = self.good_until = 0
+
+
+def keeps_members(rule: Rule) -> bool:
+    """Return whether it must be known at all times which items a rule is about."""
+    return rule.action in ("floor", "expose")
 
 
 def holds(rule: Rule, now_ms: int) -> bool:

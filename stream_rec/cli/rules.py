@@ -140,6 +140,7 @@ def describe(rule: Rule, now_ms: int) -> str:
         "cap": f"cap at {rule.count}",
         "pin": f"pin to slot {rule.slot}",
         "floor": f"floor of {rule.count}",
+        "expose": f"expose to {100 * (rule.share or 0.0):g} % of all slots",
         "boost": f"boost by {rule.factor:g}" if rule.factor else "boost",
     }[rule.action]
     if rule.within_days is not None:

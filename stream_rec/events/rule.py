@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from stream_rec.events.interaction import Id
 
-Action = Literal["ban", "exclude", "cap", "pin", "floor", "boost"]
+Action = Literal["ban", "exclude", "cap", "pin", "floor", "expose", "boost"]
 Relation = Literal["seen", "bought"]
 Name = Annotated[str, Meta(max_length=1000)]
 Value = Annotated[str, Meta(min_length=1, max_length=1000)]
@@ -37,7 +37,8 @@ class Rule(Struct, frozen=True, omit_defaults=True):
         Action,
         Meta(
             description="ban: in no list. exclude: not for users who have a `relation` to the item. cap: at most "
-            "`count` in a list. pin: in `slot`. floor: at least `count` in a list. boost: as if `factor` times likelier"
+            "`count` in a list. pin: in `slot`. floor: at least `count` in a list. expose: at least `share` of all "
+            "slots over time. boost: as if `factor` times likelier"
         ),
     ]
     author: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -52,6 +53,8 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     """Of `cap` and `floor`."""
     factor: Annotated[float, Meta(ge=0.01, le=100)] | None = None
     """Of `boost`; below 1 it is a burden."""
+    share: Annotated[float, Meta(gt=0, le=0.5)] | None = None
+    """Of `expose`. Each worker sees to it for the lists that it makes, over some hundreds of them."""
     relation: Relation | None = None
     """Of `exclude`: `bought`, or `seen`, which is any event. As far as the user's weekly counts reach."""
     within_days: Annotated[float, Meta(gt=0, le=36_600)] | None = None
@@ -69,6 +72,7 @@ _NEEDS: dict[Action, tuple[str, ...]] = {
     "cap": ("count",),
     "pin": ("slot",),
     "floor": ("count",),
+    "expose": ("share",),
     "boost": ("factor", "ends_ms"),
 }
 """Fields that an action cannot do without."""

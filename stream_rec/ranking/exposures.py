@@ -10,12 +10,20 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 
+HALF_LIFE_LISTS = 200
+"""Lists after which one counts half in the share of the latest."""
+LARGEST_UNIT = 1e200
+
 
 class Exposures:
     """Lists by row."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(0, dtype=np.int64)
+        self._latest = np.zeros(0)
+        """Fading counts, in units that grow as they fade."""
+        self._unit = 1.0
+        self._n_latest = 0.0
         self.n_lists = 0
 
     def add(self, rows: NDArray[np.int64]) -> None:
@@ -27,7 +35,23 @@ class Exposures:
         self.n_lists += 1
         if len(rows):
             self._counts = grow(self._counts, int(rows.max()) + 1)
+            self._latest = grow(self._latest, int(rows.max()) + 1)
             self._counts[rows] += 1
+            self._unit *= 2.0 ** (1 / HALF_LIFE_LISTS)
+            self._latest[rows] += self._unit
+            self._n_latest += self._unit * len(rows)
+            if self._unit > LARGEST_UNIT:
+                self._latest /= self._unit
+                self._n_latest /= self._unit
+                self._unit = 1.0
+
+    def share(self, rows: NDArray[np.int64]) -> float:
+        """Return the share of the latest lists' slots that some items had; 0 before the first list.
+
+        Args:
+            rows: (k,) each once.
+        """
+        return float(self._latest[rows[rows < len(self._latest)]].sum() / self._n_latest) if self._n_latest else 0.0
 
     def of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the counts of some items."""

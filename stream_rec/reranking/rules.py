@@ -5,7 +5,8 @@
     3. pin               an item in its slot, in the last one of a list that is shorter; of two pins for one slot that
                          with the lower id has it, the other the next one that is free
     4. floor             at least so many, as far as there are such items and slots that nothing above takes
-    5. boost             as if so many times as likely; several multiply
+    5. expose            as floors of a list, while its items have had too small a share of the latest lists
+    6. boost             as if so many times as likely; several multiply, and so does an item's own weight
 
 Exploration draws between them: its slots show nothing that a cap counts, and displace nothing that a floor needs.
 """
@@ -24,6 +25,7 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import Active
 from stream_rec.events.rule import Rule
 from stream_rec.events.slate import SlateItem
+from stream_rec.ranking.exposures import Exposures
 from stream_rec.reranking.explore import Explored
 from stream_rec.retrieval.ruled import Exclusions, find_pinned
 
@@ -55,20 +57,24 @@ class Orders(NamedTuple):
     """By slot, no slot twice."""
     caps: list[Limit]
     floors: list[Limit]
+    exposed: list[Limit]
+    """Floors of this one list, by which what was shown too little catches up."""
     placed_by: dict[int, str]
     """Of each candidate that is where it is by a rule, that rule's id: its pin, its floor, or its strongest boost."""
 
 
-def read_orders(active: Active, exclusions: Exclusions, rows: NDArray[np.int64], catalog: Catalog, n: int) -> Orders:
+def read_orders(
+    active: Active, exclusions: Exclusions, rows: NDArray[np.int64], catalog: Catalog, exposures: Exposures, n: int
+) -> Orders:
     """Return what the rules say of the candidates ``rows``, (k,) ascending, for a list of ``n`` items."""
     about = [catalog.rules_about(row) for row in rows.tolist()]
     is_allowed = np.array([not exclusions.excludes(row) for row in rows.tolist()], dtype=bool)
-    boost, placed_by = np.zeros(len(rows)), {}
+    boost, placed_by = catalog.log_weights(rows), {}
     boosts = {rule.rule_id: math.log(rule.factor or 1.0) for rule in active.of("boost")}
     for index, rule_ids in enumerate(about):
         of_item = sorted(rule_ids & boosts.keys(), key=lambda rule_id: (-abs(boosts[rule_id]), rule_id))
         if of_item:
-            boost[index] = sum(boosts[rule_id] for rule_id in of_item)
+            boost[index] += sum(boosts[rule_id] for rule_id in of_item)
             placed_by[index] = of_item[0]
 
     caps = _read_limits(active.of("cap"), about)
@@ -88,7 +94,19 @@ def read_orders(active: Active, exclusions: Exclusions, rows: NDArray[np.int64],
         pins.append(Pin(slot, index))
         is_allowed[index] = False
         placed_by[index] = rule.rule_id
-    return Orders(is_allowed, boost, sorted(pins), caps, _read_limits(active.of("floor"), about), placed_by)
+    floors = _read_limits(active.of("floor"), about)
+    exposed = _read_limits(_floors_of_exposes(active, catalog, exposures, n), about)
+    return Orders(is_allowed, boost, sorted(pins), caps, floors, exposed, placed_by)
+
+
+def _floors_of_exposes(active: Active, catalog: Catalog, exposures: Exposures, n: int) -> list[Rule]:
+    """Return the floors of this list that stand for those `expose` whose items were shown too little of late."""
+    floors = []
+    for rule in active.of("expose"):
+        members = np.array(sorted(catalog.rules.members[rule.rule_id]), dtype=np.int64)
+        if exposures.share(members) < (rule.share or 0.0):
+            floors.append(msgspec.structs.replace(rule, count=math.ceil(n * (rule.share or 0.0))))
+    return floors
 
 
 def _read_limits(rules: Iterable[Rule], about: list[frozenset[str]]) -> list[Limit]:
@@ -121,54 +139,89 @@ def limit(
         n: Most items, pins aside.
         at_risk: How many of the ranked ones exploration may displace.
     """
-    pinned = [pin.candidate for pin in orders.pins]
-    front, back = _keep_caps(ranked.tolist(), kept_back.tolist(), best.tolist(), pinned, orders.caps, n)
+    draft = _Draft(orders, best.tolist(), n)
+    draft.keep_caps(ranked.tolist(), kept_back.tolist())
     for floor in orders.floors:
-        _reach_floor(floor, front, back, best.tolist(), pinned, orders, n)
-    shown = [*pinned, *front, *back]
-    needed = [
-        index
-        for index in front[max(0, len(front) - at_risk) :]
-        if any(floor.is_counted[index] and _count(floor, shown) - at_risk < floor.n for floor in orders.floors)
-    ]
-    front = [index for index in front if index not in needed]
-    return np.array(front, dtype=np.int64), np.array([*needed, *back], dtype=np.int64)
+        draft.reach(floor, orders.floors)
+    needing = [*orders.floors, *orders.exposed]
+    for floor in orders.exposed:
+        draft.reach(floor, needing)
+    front, back = draft.keep_back(at_risk, needing)
+    return np.array(front, dtype=np.int64), np.array(back, dtype=np.int64)
 
 
-def _keep_caps(
-    ranked: list[int], kept_back: list[int], best: list[int], pinned: list[int], caps: list[Limit], n: int
-) -> tuple[list[int], list[int]]:
-    """Return both parts of a list without what a cap has no room for, filled up with the best of the others."""
-    kept: list[int] = []
-    for index in [*ranked, *kept_back]:
-        if _has_room(index, [*pinned, *kept], caps):
-            kept.append(index)
-    front, back = [index for index in kept if index not in kept_back], [index for index in kept if index in kept_back]
-    for index in best:
-        if len(front) + len(back) >= n:
-            break
-        if index not in kept and _has_room(index, [*pinned, *front, *back], caps):
-            front.append(index)
-    return front, back
+class _Draft:
+    """A list of candidates, by index, on its way to what caps and floors ask for."""
 
+    def __init__(self, orders: Orders, best: list[int], n: int) -> None:
+        self._orders = orders
+        self._best = best
+        self._n = n
+        self._pinned = [pin.candidate for pin in orders.pins]
+        self._front: list[int] = []
+        """Those that exploration may displace, from the end."""
+        self._back: list[int] = []
+        """Those behind them, that it may not."""
 
-def _reach_floor(
-    floor: Limit, front: list[int], back: list[int], best: list[int], pinned: list[int], orders: Orders, n: int
-) -> None:
-    """Put the best items of a floor behind a list, in place of the last that no floor needs, until there are enough."""
-    for index in best:
-        shown = [*pinned, *front, *back]
-        if _count(floor, shown) >= floor.n:
-            return
-        if not floor.is_counted[index] or index in shown or not _has_room(index, shown, orders.caps):
-            continue
-        if len(front) + len(back) >= n:
-            leaving = _find_dispensable(front, back, pinned, orders.floors)
-            if leaving is None:
+    def keep_caps(self, ranked: list[int], kept_back: list[int]) -> None:
+        """Take in what the caps have room for, and the best of the others in place of the rest."""
+        for index in ranked:
+            self._take_in(index, self._front)
+        for index in kept_back:
+            self._take_in(index, self._back)
+        for index in self._best:
+            if self._is_full:
                 return
-            (front if leaving in front else back).remove(leaving)
-        back.append(index)
-        orders.placed_by[index] = floor.rule_id
+            self._take_in(index, self._front)
+
+    def reach(self, floor: Limit, needing: list[Limit]) -> None:
+        """Put the best items of a floor behind the others until there are enough, as far as there is room.
+
+        Args:
+            needing: The floors whose items do not make way.
+        """
+        for index in self._best:
+            if _count(floor, self._all) >= floor.n:
+                return
+            if not floor.is_counted[index] or not self._may_come(index):
+                continue
+            if self._is_full and not self._make_way(needing):
+                return
+            self._back.append(index)
+            self._orders.placed_by[index] = floor.rule_id
+
+    def keep_back(self, at_risk: int, needing: list[Limit]) -> tuple[list[int], list[int]]:
+        """Return both parts, with those of the last ``at_risk`` that a floor may not lose kept back too."""
+        tight = [floor for floor in needing if _count(floor, self._all) - at_risk < floor.n]
+        last = self._front[max(0, len(self._front) - at_risk) :]
+        needed = [index for index in last if any(floor.is_counted[index] for floor in tight)]
+        return [index for index in self._front if index not in needed], [*needed, *self._back]
+
+    @property
+    def _all(self) -> list[int]:
+        return [*self._pinned, *self._front, *self._back]
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._front) + len(self._back) >= self._n
+
+    def _may_come(self, index: int) -> bool:
+        shown = self._all
+        return index not in shown and _has_room(index, shown, self._orders.caps)
+
+    def _take_in(self, index: int, part: list[int]) -> None:
+        if self._may_come(index):
+            part.append(index)
+
+    def _make_way(self, needing: list[Limit]) -> bool:
+        """Take out the last item that no floor needs; return whether there is one."""
+        shown = self._all
+        for part in (self._front, self._back):
+            for index in reversed(part):
+                if all(not floor.is_counted[index] or _count(floor, shown) > floor.n for floor in needing):
+                    part.remove(index)
+                    return True
+        return False
 
 
 def find_explorable(arms: NDArray[np.int64], orders: Orders) -> NDArray[np.int64]:
@@ -209,12 +262,3 @@ def _count(limit: Limit, indices: list[int]) -> int:
 def _has_room(index: int, others: list[int], caps: list[Limit]) -> bool:
     """Return whether a candidate may stand beside ``others``."""
     return all(not cap.is_counted[index] or _count(cap, others) < cap.n for cap in caps)
-
-
-def _find_dispensable(front: list[int], back: list[int], pinned: list[int], floors: list[Limit]) -> int | None:
-    """Return the last item of the list that no floor needs, or None."""
-    everything = [*pinned, *front, *back]
-    for index in [*reversed(front), *reversed(back)]:
-        if all(not floor.is_counted[index] or _count(floor, everything) > floor.n for floor in floors):
-            return index
-    return None

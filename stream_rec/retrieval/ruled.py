@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,8 @@ from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.user.history import History
 
 DAY_MS = 24 * HOUR_MS
+LIST = 20
+"""Items of a list of which an `expose` demands its share: there must be so many to choose from."""
 WEEK = HALF_LIVES_MS.index(7 * DAY_MS)
 
 
@@ -69,10 +73,12 @@ def find_demanded(
         candidates: (k,) rows.
     """
     demanded = {row for rule in active.of("pin") if (row := find_pinned(rule, exclusions, catalog)) is not None}
-    there = {int(row) for row in candidates if not exclusions.excludes(int(row))} if active.of("floor") else set()
-    for rule in active.of("floor"):
-        members = catalog.rules.members[rule.rule_id]
-        n_missing = (rule.count or 0) - len(members & there)
+    floors = [(rule.rule_id, rule.count or 0) for rule in active.of("floor")]
+    floors += [(rule.rule_id, math.ceil(LIST * (rule.share or 0.0))) for rule in active.of("expose")]
+    there = {int(row) for row in candidates if not exclusions.excludes(int(row))} if floors else set()
+    for rule_id, count in floors:
+        members = catalog.rules.members[rule_id]
+        n_missing = count - len(members & there)
         if n_missing <= 0:
             continue
         rows = np.array(sorted(members - there), dtype=np.int64)

@@ -22,7 +22,7 @@ from stream_rec.runtime.topic_follower import TopicFollower
 
 log = logging.getLogger(__name__)
 
-TOO_MANY = f"there are {MOST} rules already, or {MOST_FLOORS} floors among them: end one first"
+TOO_MANY = f"there are {MOST} rules already, or {MOST_FLOORS} floors and exposes among them: end one first"
 
 
 def catalog_feed(

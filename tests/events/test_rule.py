@@ -17,6 +17,7 @@ GOOD = [
     {"action": "cap", "count": 0, "target": TOYS},
     {"action": "pin", "slot": 1, "target": Target(item_ids=["a", "b"])},
     {"action": "floor", "count": 2, "target": Target(attributes={"brand": "Acme"}), "starts_ms": 5, "ends_ms": 6},
+    {"action": "expose", "share": 0.1, "target": TOYS},
     {"action": "boost", "factor": 2.0, "target": TOYS, "ends_ms": 6},
 ]
 WRONG = [

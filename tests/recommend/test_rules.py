@@ -11,7 +11,9 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target, find_fault
+from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.policy import RankingConfig
+from stream_rec.recommend import recommend
 from stream_rec.user.state import COLD, UserState
 from tests.catalog.stock import stocked, taught
 from tests.recommend.lists import (
@@ -54,6 +56,7 @@ actions = st.one_of(
             **times,
         }
     ),
+    st.fixed_dictionaries({"action": st.just("expose"), "target": targets, "share": st.sampled_from([0.05, 0.5])}),
     st.fixed_dictionaries({"action": st.sampled_from(["cap", "floor"]), "target": targets, "count": counts, **times}),
     st.fixed_dictionaries(
         {
@@ -356,3 +359,44 @@ def test_rules_teach_nothing():
 
     np.testing.assert_array_equal(after.scored.log_p, before.scored.log_p)
     np.testing.assert_array_equal(after.best, before.best)
+
+
+def test_an_item_is_ranked_by_its_weight():
+    """As if so many times as likely; together with boosts, and gone with its record."""
+    catalog = crowd()
+    catalog.put_item(Item("p9", weight=100.0))
+    catalog.put_item(Item("p0", weight=0.01))
+    assert listed(COLD, catalog, FIVE, POPULAR) == ["p9", "p1", "p2", "p3", "p4"]
+    assert {item.reason.rule for item in made(COLD, catalog, FIVE, POPULAR)} == {None}
+
+    ruled(rule("boost", Target(item_ids=["p9"]), factor=0.01, ends_ms=NOW_MS + 1), catalog=catalog)
+    assert "p9" not in listed(COLD, catalog, FIVE, POPULAR)
+    for item_id in ("p0", "p9"):
+        catalog.put_item(Item(item_id))
+    catalog.delete_rule("r")
+    assert listed(COLD, catalog, FIVE, POPULAR) == TOP and not catalog.has_weights
+
+
+def test_what_must_be_exposed_gets_its_share_over_time():
+    """Of a hundred lists a tenth of the slots, evenly; the best of its items, named; and no more once it has it."""
+    catalog = ruled(rule("expose", Target(item_ids=[f"p{n}" for n in range(20, 30)]), share=0.1))
+    exposures, shares = Exposures(), []
+    for number in range(200):
+        items = recommend(ranked_for(COLD, catalog, POPULAR), catalog, POPULAR, FIVE, exposures, str(number))
+        exposed = [item for item in items if int(item.item_id[1:]) >= 20]
+        assert [item.reason.rule for item in exposed] == ["r"] * len(exposed)
+        exposures.add(np.array([catalog.find(item.item_id) for item in items]))
+        shares.append(len(exposed) / 5)
+
+    assert 0.09 < np.mean(shares[:100]) < 0.11 and 0.09 < np.mean(shares[100:]) < 0.11
+    assert set(shares) == {0.0, 0.2}
+
+
+def test_what_is_shown_enough_by_itself_is_not_moved():
+    """An `expose` is a floor, not a quota."""
+    catalog = ruled(rule("expose", Target(item_ids=["p0", "p1"]), share=0.3))
+    exposures = Exposures()
+    for number in range(50):
+        items = recommend(ranked_for(COLD, catalog, POPULAR), catalog, POPULAR, FIVE, exposures, str(number))
+        exposures.add(np.array([catalog.find(item.item_id) for item in items]))
+        assert [item.item_id for item in items] == TOP

@@ -162,9 +162,14 @@ class Catalog:
         self.rules.delete(rule_id)
         self._obey_bans()
 
-    def rules_about(self, row: int) -> frozenset[str]:
-        """Return the ids of the rules that are about an item, whether they hold now or not."""
-        return self.rules.about(row, self.item_ids[row], self._items.get(row))
+    def rules_about(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return whether each rule is about each item, (k, columns) 0 or 1, whether it holds now or not.
+
+        The columns of those that hold: ``Active.columns``.
+        """
+        for row in self.rules.find_unknown(rows).tolist():
+            self.rules.compare(row, self.item_ids[row], self._items.get(row))
+        return self.rules.about(rows)
 
     def find_members(self, target: Target) -> NDArray[np.int64]:
         """Return the rows of the items that a rule is about, (m,), ascending: those that have a record."""
@@ -205,8 +210,9 @@ class Catalog:
             self._list_unless_banned(row)
 
     def _list_unless_banned(self, row: int) -> None:
-        is_banned = not self._bans.keys().isdisjoint(self.rules_about(row)) if self._bans else False
-        self._list(row, self._items[row].available and not is_banned)
+        item = self._items[row]
+        is_banned = bool(self._bans) and not self._bans.keys().isdisjoint(self.rules.find_about(item.item_id, item))
+        self._list(row, item.available and not is_banned)
 
     def _weigh(self, row: int, log_weight: float) -> None:
         self._n_weighted += (log_weight != 0.0) - int(self._log_weights[row] != 0.0)

@@ -29,6 +29,7 @@ from stream_rec.config import Settings, override
 from stream_rec.errors import FileProblem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule, Target
 from stream_rec.events.slate import Slate
 from stream_rec.explain import PAST_TENSE, why
 from stream_rec.logs.log import BadLine, read_events, read_items, usable
@@ -64,6 +65,8 @@ class Measured(Struct, frozen=True, kw_only=True):
     """While the log was sent as fast as it goes, from the first event to the last list."""
     click_to_list_ms: float
     new_item_to_list_ms: float
+    ban_to_list_ms: float
+    """Until a banned item has left the list of a user who does nothing."""
     lost_events: int
     """Events that are not in the states, or that no list has seen."""
     duplicate_lists: int
@@ -113,7 +116,6 @@ def demo(
         console.print(f"{count} lines not used: {reason}", style="yellow")
     if not items or len(events) < SHOWN_USERS:
         raise FileProblem(f"{items_file} and {events_file} hold {len(items)} items and {len(events)} events: too few")
-    compile_with_progress()  # here, where it can be seen: the worker finds it done
     with ExitStack() as stack:
         interrupted = stack.enter_context(interrupt_flag())
         try:
@@ -154,11 +156,19 @@ class _Demo:
             named = external_bootstrap(self._settings, os.environ)
             bootstrap = stack.enter_context(kafka_broker(os.environ | {"KAFKA_BOOTSTRAP": named}))
         self._say("Kafka", f"answers at {bootstrap}")
-        with self._console.status("creating topics, starting one worker and one embedder"):
-            pipeline = stack.enter_context(RunningPipeline(bootstrap, self._settings))
-        self._say("worker and embedder", f"are ready; their topics begin with {pipeline.settings.kafka.topic_prefix}")
+        with self._console.status("creating topics, starting an embedder"):
+            pipeline = stack.enter_context(RunningPipeline(bootstrap, self._settings, workers=0))
+        self._say("embedder", f"is ready; all topics begin with {pipeline.settings.kafka.topic_prefix}")
         self._check()
-        self._embed(pipeline)
+        with pipeline.producer() as producer:
+            for item in self._items.values():
+                producer.item(item)
+        compile_with_progress()  # while items are embedded, and where it can be seen: the worker finds it done
+        self._wait_for_embeddings(pipeline)
+        with self._console.status("starting a worker"):
+            pipeline.start_worker()
+        self._say("worker", "is ready")
+        self._check()
         arrivals = stack.enter_context(Arrivals(pipeline.settings.kafka))
         rate = self._flood(arrivals)
         pipeline.wait_until_settled()
@@ -166,6 +176,7 @@ class _Demo:
         self._show_users(arrivals)
         clicked_ms = self._click(arrivals)
         new_item_ms = self._new_item(pipeline, arrivals)
+        ban_ms = self._ban(pipeline, arrivals)
         with self._console.status("comparing the states with what was sent"):
             pipeline.wait_until_settled()
             n_unseen = arrivals.wait_until_answered(ANSWER_PATIENCE_S, lambda n_waiting: self._check())
@@ -178,6 +189,7 @@ class _Demo:
             events_per_s=round(rate, 1),
             click_to_list_ms=round(clicked_ms, 1),
             new_item_to_list_ms=round(new_item_ms, 1),
+            ban_to_list_ms=round(ban_ms, 1),
             lost_events=max(n_sent - n_counted, n_unseen),
             duplicate_lists=arrivals.n_duplicates,
             encoder=self._settings.embedder.encoder,
@@ -185,15 +197,12 @@ class _Demo:
         self._summarize(measured)
         return measured
 
-    def _embed(self, pipeline: RunningPipeline) -> None:
-        """Produce the items and watch their embeddings come."""
+    def _wait_for_embeddings(self, pipeline: RunningPipeline) -> None:
+        """Watch the items' embeddings come."""
         reader = TopicReader(pipeline.settings.kafka, "item-embeddings")
         embedded: set[bytes] = set()
-        with pipeline.producer() as producer, self._progress() as progress:
+        with self._progress() as progress:
             task = progress.add_task("embedding items", total=len(self._items))
-            for item in self._items.values():
-                producer.item(item)
-            producer.flush()
             while len(embedded) < len(self._items):
                 self._check()
                 pipeline.raise_if_ended()
@@ -290,6 +299,25 @@ class _Demo:
         self._show("newcomer", slate, highlight=new.item_id)
         return took_ms
 
+    def _ban(self, pipeline: RunningPipeline, arrivals: Arrivals) -> float:
+        """Let the owner ban what the newcomer's list begins with; return the time until it has left the list."""
+        before = arrivals.newest("newcomer")
+        if before is None:
+            raise RuntimeError("newcomer has no list to ban from")
+        banned = before.items[0].item_id
+        with pipeline.producer() as producer:
+            began = time.monotonic()
+            producer.rule(Rule("demo-ban", "ban", "the demo", "to show it", Target(item_ids=[banned])))
+            producer.flush()
+            came = arrivals.wait_for_list("newcomer", partial(_lacks, banned), LIVE_TIMEOUT_S)
+            if came is None:
+                raise RuntimeError(f"{banned} was still in a list {LIVE_TIMEOUT_S:.0f} s after it was banned")
+        took_ms = 1000 * (came[1] - began)
+        self._console.print(
+            Text(f"\nthe owner bans {self._title(banned)}: it has left the newcomer's list after {took_ms:,.0f} ms")
+        )
+        return took_ms
+
     def _live(
         self,
         producer: EventProducer,
@@ -341,6 +369,7 @@ class _Demo:
             ("event to list, at a steady rate", f"p50 {latency.p50} ms, p95 {latency.p95} ms, p99 {latency.p99} ms"),
             ("events per second, as fast as it goes", f"{measured.events_per_s:,.0f}"),
             ("new item to list", f"{measured.new_item_to_list_ms:,.0f} ms"),
+            ("ban to list, of a user who does nothing", f"{measured.ban_to_list_ms:,.0f} ms"),
             ("events lost / lists that came twice", f"{measured.lost_events} / {measured.duplicate_lists}"),
         ):
             table.add_row(name, value)
@@ -365,6 +394,11 @@ class _Demo:
     def _check(self) -> None:
         if self._is_interrupted():
             raise Interrupted
+
+
+def _lacks(item_id: str, slate: Slate) -> bool:
+    """Return whether a list does not show an item."""
+    return all(item.item_id != item_id for item in slate.items)
 
 
 def _answers(event_id: str, slate: Slate) -> bool:

@@ -41,7 +41,7 @@ class Limit(NamedTuple):
     """A cap or a floor."""
 
     n: int
-    is_counted: NDArray[np.bool_]
+    is_counted: list[bool]
     """(k,) which candidates it is about."""
     rule_id: str
 
@@ -67,22 +67,25 @@ def read_orders(
     active: Active, exclusions: Exclusions, rows: NDArray[np.int64], catalog: Catalog, exposures: Exposures, n: int
 ) -> Orders:
     """Return what the rules say of the candidates ``rows``, (k,) ascending, for a list of ``n`` items."""
-    about = [catalog.rules_about(row) for row in rows.tolist()]
-    is_allowed = np.array([not exclusions.excludes(row) for row in rows.tolist()], dtype=bool)
-    boost, placed_by = catalog.log_weights(rows), {}
-    boosts = {rule.rule_id: math.log(rule.factor or 1.0) for rule in active.of("boost")}
-    for index, rule_ids in enumerate(about):
-        of_item = sorted(rule_ids & boosts.keys(), key=lambda rule_id: (-abs(boosts[rule_id]), rule_id))
-        if of_item:
-            boost[index] += sum(boosts[rule_id] for rule_id in of_item)
-            placed_by[index] = of_item[0]
-
-    caps = _read_limits(active.of("cap"), about)
+    about = catalog.rules_about(rows)
+    is_allowed = ~exclusions.excludes(rows)
+    by_strength = sorted(
+        zip(active.of("boost"), active.columns("boost").tolist()),
+        key=lambda each: (-abs(math.log(each[0].factor or 1.0)), each[0].rule_id),
+    )
+    is_boosted = about[:, [column for _, column in by_strength]] > 0
+    boosts = np.array([math.log(rule.factor or 1.0) for rule, _ in by_strength])
+    boost = catalog.log_weights(rows) + is_boosted @ boosts
+    placed_by = {
+        int(index): by_strength[int(is_boosted[index].argmax())][0].rule_id
+        for index in np.flatnonzero(is_boosted.any(axis=1))
+    }
+    caps = _read_limits(active.of("cap"), about[:, active.columns("cap")])
     pins: list[Pin] = []
     taken: set[int] = set()
     for rule in active.of("pin"):
-        row = find_pinned(rule, exclusions, catalog)
-        if row is None or len(pins) == n:
+        row = find_pinned(rule, exclusions, catalog) if len(pins) < n else None
+        if row is None:
             continue
         index = int(np.searchsorted(rows, row))
         if not is_allowed[index] or not _has_room(index, [pin.candidate for pin in pins], caps):
@@ -94,32 +97,32 @@ def read_orders(
         pins.append(Pin(slot, index))
         is_allowed[index] = False
         placed_by[index] = rule.rule_id
-    floors = _read_limits(active.of("floor"), about)
-    exposed = _read_limits(_floors_of_exposes(active, catalog, exposures, n), about)
+    floors = _read_limits(active.of("floor"), about[:, active.columns("floor")])
+    exposed = _read_limits(_floors_of_exposes(active, catalog, exposures, n), about[:, active.columns("expose")])
     return Orders(is_allowed, boost, sorted(pins), caps, floors, exposed, placed_by)
 
 
 def _floors_of_exposes(active: Active, catalog: Catalog, exposures: Exposures, n: int) -> list[Rule]:
-    """Return the floors of this list that stand for those `expose` whose items were shown too little of late."""
+    """Return each `expose` as a floor of this list: of 0 where its items have had their share of late."""
     floors = []
     for rule in active.of("expose"):
-        members = np.array(sorted(catalog.rules.members[rule.rule_id]), dtype=np.int64)
-        if exposures.share(members) < (rule.share or 0.0):
-            floors.append(msgspec.structs.replace(rule, count=math.ceil(n * (rule.share or 0.0))))
+        share = rule.share or 0.0
+        is_behind = exposures.share(catalog.rules.members(rule.rule_id)) < share
+        floors.append(msgspec.structs.replace(rule, count=math.ceil(n * share) if is_behind else 0))
     return floors
 
 
-def _read_limits(rules: Iterable[Rule], about: list[frozenset[str]]) -> list[Limit]:
+def _read_limits(rules: Iterable[Rule], about: NDArray[np.uint8]) -> list[Limit]:
     """Return those caps or floors that are about some candidate.
 
     Args:
-        about: (k,) of each candidate, the ids of the rules about it.
+        about: (k, r) whether each of them is about each candidate.
     """
-    limits = (
-        Limit(rule.count or 0, np.array([rule.rule_id in ids for ids in about], dtype=bool), rule.rule_id)
-        for rule in rules
-    )
-    return [limit for limit in limits if limit.is_counted.any()]
+    return [
+        Limit(rule.count or 0, (is_about > 0).tolist(), rule.rule_id)
+        for rule, is_about in zip(rules, np.ascontiguousarray(about.T))
+        if is_about.any()
+    ]
 
 
 def limit(
@@ -256,7 +259,7 @@ def name_rules(items: list[SlateItem], indices: Iterable[int], orders: Orders) -
 
 
 def _count(limit: Limit, indices: list[int]) -> int:
-    return int(limit.is_counted[indices].sum()) if indices else 0
+    return sum(limit.is_counted[index] for index in indices)
 
 
 def _has_room(index: int, others: list[int], caps: list[Limit]) -> bool:

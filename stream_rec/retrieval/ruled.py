@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Kind
-from stream_rec.events.rule import Rule
+from stream_rec.events.rule import Action, Rule
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.user.history import History
 
@@ -25,69 +26,77 @@ class Exclusions:
 
     def __init__(self, active: Active, history: History, catalog: Catalog, now_ms: int) -> None:
         self._catalog = catalog
-        self._excluded_by = {rule.rule_id for rule in active.of("ban")}
-        """Rules that exclude every item that they are about."""
-        self._had: dict[str, set[int]] = {}
-        """Rows that a rule excludes, by its id."""
-        for rule in active.of("exclude"):
+        whole = active.columns("ban").tolist()
+        rows: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+        for rule, column in zip(active.of("exclude"), active.columns("exclude").tolist()):
             had = _find_had(rule, history, catalog, now_ms)
+            had = had[catalog.rules_about(had)[:, column] > 0]
             if not rule.whole_target:
-                self._had[rule.rule_id] = had
-            elif any(rule.rule_id in catalog.rules_about(row) for row in had):
-                self._excluded_by.add(rule.rule_id)
+                rows.append(had)
+            elif len(had):
+                whole.append(column)
+        self._columns = np.array(whole, dtype=np.int64)
+        """Of the rules that exclude all that they are about."""
+        self._rows = np.concatenate(rows)
+        """What is excluded besides."""
 
-    def excludes(self, row: int) -> bool:
-        """Return whether an item may not be shown to the user."""
-        about = self._catalog.rules_about(row)
-        return not about.isdisjoint(self._excluded_by) or any(row in self._had.get(rule_id, ()) for rule_id in about)
+    def excludes(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return of each item, (k,) bool, whether it may not be shown to the user."""
+        is_excluded = np.isin(rows, self._rows) if len(self._rows) else np.zeros(len(rows), dtype=bool)
+        if len(self._columns):
+            is_excluded |= self._catalog.rules_about(rows)[:, self._columns].any(axis=1)
+        return is_excluded
 
 
-def _find_had(rule: Rule, history: History, catalog: Catalog, now_ms: int) -> set[int]:
-    """Return the rows of all items to which the user has the relation of an `exclude`."""
+def _find_had(rule: Rule, history: History, catalog: Catalog, now_ms: int) -> NDArray[np.int64]:
+    """Return the rows of all items to which the user has the relation of an `exclude`, (h,)."""
     since_ms = 0 if rule.within_days is None else now_ms - rule.within_days * DAY_MS
     had = set()
     for count in history.weekly_counts:
         n_events = count.counts[Kind.PURCHASE] if rule.relation == "bought" else sum(count.counts)
         if n_events and count.last_ms >= since_ms and (row := catalog.find(count.item_id)) is not None:
             had.add(row)
-    return had
+    return np.array(sorted(had), dtype=np.int64)
 
 
 def find_pinned(rule: Rule, exclusions: Exclusions, catalog: Catalog) -> int | None:
     """Return the row of the first item of a pin that may be shown to the user, or None."""
-    for item_id in rule.target.item_ids:
-        row = catalog.find(item_id)
-        if row is not None and catalog.is_listed[row] and not exclusions.excludes(row):
-            return row
-    return None
+    found = (catalog.find(item_id) for item_id in rule.target.item_ids)
+    rows = np.array([row for row in found if row is not None], dtype=np.int64)
+    rows = rows[catalog.is_listed[rows]]
+    rows = rows[~exclusions.excludes(rows)]
+    return int(rows[0]) if len(rows) else None
 
 
 def find_demanded(
     active: Active, exclusions: Exclusions, candidates: NDArray[np.int64], catalog: Catalog
 ) -> NDArray[np.int64]:
-    """Return the rows that pins and floors need beside the candidates that there are.
+    """Return the rows that pins and floors need beside the candidates that there are, some of them twice.
 
     For a floor the most popular of its items at a half-life of a week, those without events last.
 
     Args:
         candidates: (k,) rows.
     """
-    demanded = {row for rule in active.of("pin") if (row := find_pinned(rule, exclusions, catalog)) is not None}
-    floors = [(rule.rule_id, rule.count or 0) for rule in active.of("floor")]
-    floors += [(rule.rule_id, math.ceil(LIST * (rule.share or 0.0))) for rule in active.of("expose")]
-    there = {int(row) for row in candidates if not exclusions.excludes(int(row))} if floors else set()
-    for rule_id, count in floors:
-        members = catalog.rules.members[rule_id]
-        n_missing = count - len(members & there)
-        if n_missing <= 0:
-            continue
-        rows = np.array(sorted(members - there), dtype=np.int64)
-        rows = rows[catalog.is_listed[rows]]
-        for row in rows[np.argsort(-catalog.knowledge.levels[rows, WEEK], kind="stable")].tolist():
-            if n_missing == 0:
-                break
-            if not exclusions.excludes(row):
-                demanded.add(row)
-                there.add(row)
-                n_missing -= 1
-    return np.array(sorted(demanded), dtype=np.int64)
+    pinned = [row for rule in active.of("pin") if (row := find_pinned(rule, exclusions, catalog)) is not None]
+    demanded = [np.array(pinned, dtype=np.int64)]
+    wanted = [(rule.rule_id, column, rule.count or 0) for rule, column in _with_columns(active, "floor")]
+    wanted += [
+        (rule.rule_id, column, math.ceil(LIST * (rule.share or 0.0)))
+        for rule, column in _with_columns(active, "expose")
+    ]
+    if wanted:
+        about = catalog.rules_about(candidates)[~exclusions.excludes(candidates)]
+        for rule_id, column, count in wanted:
+            if (n_missing := count - int(about[:, column].sum())) > 0:
+                rows = catalog.rules.members(rule_id)
+                rows = np.setdiff1d(rows[catalog.is_listed[rows]], candidates)
+                rows = rows[~exclusions.excludes(rows)]
+                order = np.argsort(-catalog.knowledge.levels[rows, WEEK], kind="stable")
+                demanded.append(rows[order[:n_missing]])
+    return np.concatenate(demanded)
+
+
+def _with_columns(active: Active, action: Action) -> Iterator[tuple[Rule, int]]:
+    """Return the rules of one kind, each with its column."""
+    return zip(active.of(action), active.columns(action).tolist())

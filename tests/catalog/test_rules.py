@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stream_rec.catalog import rules as module
 from stream_rec.catalog.catalog import Catalog
@@ -44,7 +47,8 @@ def test_an_item_is_meant_if_it_has_all_that_is_said(target, matches):
     catalog.put_rule(ban(target, starts_ms=9))
 
     assert is_about(target, "i", ITEM) == matches
-    assert catalog.rules_about(0) == (frozenset("r") if matches else frozenset())
+    assert catalog.rules.find_about("i", ITEM) == (["r"] if matches else [])
+    assert catalog.rules_about(np.array([0]))[0, 0] == matches
     assert catalog.find_members(target).tolist() == ([0] if matches else [])
 
 
@@ -130,17 +134,43 @@ def test_there_is_a_bound(monkeypatch):
     assert not rules.has_room_for(ban(Target(tag="x"), "c"))
     assert rules.has_room_for(ban(Target(tag="y"), "b"))
     assert rules.has_room_for(floor)
-    assert (len(rules), [rule.rule_id for rule in rules], rules.members) == (3, ["a", "b", "f"], {"f": {4}})
+    assert (len(rules), [rule.rule_id for rule in rules], rules.members("f").tolist()) == (3, ["a", "b", "f"], [4])
 
 
 def test_an_ended_rule_leaves_nothing():
-    """In none of the indices."""
+    """In none of the indices; its column goes to the next one."""
     rules = Rules()
-    empty = vars(Rules()).keys() - {"_active", "_good_from", "good_until"}
+    names = ("_rules", "_columns", "_waiting", "_members", "_member_rows")
     for target in (Target(item_ids=["a", "b"]), Target(tag="x"), Target(attributes={"a": "b"}), Target(category="c")):
         rules.put(Rule("r", "floor", "ann", "a test", target, count=1), [1])
-        rules.about(1, "a", Item("a", tags=["x"], category="c", attributes={"a": "b"}))
+        assert rules.members("r").tolist() == [1]
+        rules.compare(int(rules.find_unknown(np.array([1]))[0]), "a", Item("a", tags=["x"], category="c"))
     rules.delete("r")
     rules.delete("never there")
 
-    assert {name: len(getattr(rules, name)) for name in empty} == dict.fromkeys(empty, 0)
+    assert {name: len(getattr(rules, name)) for name in names} == dict.fromkeys(names, 0)
+    assert rules.find_unknown(np.array([1])).tolist() == [1]
+
+
+@settings(max_examples=50, deadline=None)
+@given(changes=st.lists(st.tuples(st.integers(0, 30), st.sampled_from("wxyz"), st.booleans()), max_size=60))
+def test_which_rules_are_about_an_item_is_known_whatever_came_before(changes):
+    """Of as many rules as there are columns for, and more; rules that end, come back, and take columns of others."""
+    catalog = Catalog()
+    targets: dict[str, str] = {}
+    for number, tag in enumerate("wxyz"):
+        catalog.put_item(Item(tag, tags=[tag, "wxyz"[number - 1]]))
+    for number, tag, is_put in changes:
+        rule_id = f"r{number}"
+        if is_put:
+            catalog.put_rule(Rule(rule_id, "cap", "ann", "a test", Target(tag=tag), count=1))
+            targets[rule_id] = tag
+        else:
+            catalog.delete_rule(rule_id)
+            targets.pop(rule_id, None)
+        active = catalog.rules.active(0)
+        about = catalog.rules_about(np.arange(4))[:, active.columns("cap")]
+        assert [rule.rule_id for rule in active.of("cap")] == sorted(targets)
+        for row, found in enumerate(about):
+            expected = [targets[rule_id] in catalog.item(row).tags for rule_id in sorted(targets)]
+            assert found.astype(bool).tolist() == expected

@@ -88,6 +88,7 @@ def all_faults() -> dict[str, Fault]:
         ("transactions", [BROKER], inputs.transactions),
         ("codecs", [TOPICS, BROKER], inputs.codecs),
         ("sold-out", [], inputs.sold_out),
+        ("owners-rules", [], inputs.owners_rules),
     ]
     found = [
         *of_processes,

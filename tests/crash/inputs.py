@@ -15,11 +15,12 @@ from stream_rec.embedding import item_embedding
 from stream_rec.embedding.encoder import build
 from stream_rec.embedding.text import HASH_BYTES
 from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind, LoggedEvent
+from stream_rec.events.rule import Rule, Target
 from stream_rec.topics import admin as topics
 from tests.crash.foreign import CODECS, TIMEOUT_S, ForeignProducer
 from tests.crash.load import N_ITEMS, Record
 from tests.crash.rig import Rig
-from tests.kafka.malformed import bad_events, bad_items
+from tests.kafka.malformed import bad_events, bad_items, bad_rules
 
 SHARE_OF_POISON = 100
 """Good events for each bad one."""
@@ -32,7 +33,7 @@ OPEN_MS = 5_000
 
 
 def malformed_input(rig: Rig, rng: random.Random) -> None:
-    """Every malformed event on every topic of events, and every malformed item, one in a hundred."""
+    """Every malformed event on every topic of events, and every malformed item and rule, one in a hundred."""
     limit = rig.settings.limits.record_bytes
     rig.strike()
     bad = [
@@ -41,6 +42,7 @@ def malformed_input(rig: Rig, rng: random.Random) -> None:
         for topic in TOPIC_OF_KIND.values()
     ]
     bad += [Record("items", key, value) for _, key, value in bad_items(record_bytes=limit)]
+    bad += [Record("rules", key, value) for _, key, value in bad_rules(record_bytes=limit)]
     rng.shuffle(bad)
     for record in bad:
         rig.load.put_raw(record, is_rejectable=True)
@@ -210,3 +212,20 @@ def sold_out(rig: Rig, rng: random.Random) -> None:
     rig.strike()
     rig.load.sell_out(f"item-{first}")
     rig.load.delete(f"item-{second}")
+
+
+def owners_rules(rig: Rig, rng: random.Random) -> None:
+    """A pin, a cap and two bans, one of which ends: what is banned then is in no list any more."""
+    banned, spared, pinned = (f"item-{number}" for number in rng.sample(range(10, 20), 3))
+    rules = [
+        Rule("banned", "ban", "crash", "for good", Target(item_ids=[banned])),
+        Rule("spared", "ban", "crash", "for a while", Target(item_ids=[spared])),
+        Rule("pinned", "pin", "crash", "for good", Target(item_ids=[banned, pinned]), slot=1),
+        Rule("capped", "cap", "crash", "for good", Target(item_ids=[spared, pinned]), count=1),
+    ]
+    rig.strike()
+    for rule in rules:
+        key = rule.rule_id.encode()
+        rig.load.put_raw(Record("rules", key, msgspec.json.encode(rule)), is_rejectable=False)
+    rig.load.wait_until_sent(rig.load.n_steady + 100)
+    rig.load.put_raw(Record("rules", b"spared", None), is_rejectable=False)

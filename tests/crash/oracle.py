@@ -2,7 +2,7 @@
 
 It shares no idea with stream-rec: what it expects follows from the contract alone. One ``event_id`` of one user is one
 event, wherever in time it belongs and however often it was sent. Of one user's events of one kind with one item ten a
-week count for the item. A list shows nothing that is sold out or deleted.
+week count for the item. A list shows nothing that is sold out, deleted or banned.
 """
 
 from __future__ import annotations
@@ -37,18 +37,22 @@ def count_by_item(sent: Iterable[LoggedEvent]) -> Counter[tuple[str, int]]:
 
 
 def shown_though_gone(
-    items: Iterable[ConsumerRecord], recommendations: Iterable[ConsumerRecord]
+    items: Iterable[ConsumerRecord], rules: Iterable[ConsumerRecord], recommendations: Iterable[ConsumerRecord]
 ) -> dict[str, list[str]]:
-    """Return by user what the newest list shows though it is sold out or deleted; users without any are left out.
+    """Return by user what the newest list shows though it is sold out, deleted or banned; users without any are left
+    out.
 
     Args:
-        items, recommendations: All records of the two topics, of each partition in order.
+        items, rules, recommendations: All records of the topics, of each partition in order.
     """
     gone = {
         record.key: record.value is None or json.loads(record.value).get("available") is False
         for record in items
         if record.value is None or _is_item(record.key, record.value)
     }
+    in_force = {record.key: record.value for record in rules}
+    bans = [json.loads(in_force[key]) for key in (b"banned", b"spared") if in_force.get(key) is not None]
+    gone |= {item_id.encode(): True for ban in bans for item_id in ban["target"]["item_ids"]}
     newest = {record.key.decode(): record.value for record in recommendations}
     shown = {
         user_id: [item["item_id"] for item in json.loads(value)["items"] if gone.get(item["item_id"].encode())]

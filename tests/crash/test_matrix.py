@@ -41,7 +41,7 @@ GROUPS = {
         *("malformed-input", "huge-message", "tombstones", "bad-embeddings", "future-versions", "busy-user"),
         "clock-jumps",
     ],
-    "clients": ["late-duplicates", "transactions", "codecs", "sold-out"],
+    "clients": ["late-duplicates", "transactions", "codecs", "sold-out", "owners-rules"],
 }
 
 

@@ -55,4 +55,11 @@ def test_the_newest_list_and_the_newest_item_decide_what_is_shown_though_gone():
         record("cem", None),
     ]
 
-    assert oracle.shown_though_gone(items, lists) == {"ann": ["a", "b"]}
+    assert oracle.shown_though_gone(items, [], lists) == {"ann": ["a", "b"]}
+    bans = [
+        record("banned", {"rule_id": "banned", "target": {"item_ids": ["a"]}}),
+        record("banned", {"rule_id": "banned", "target": {"item_ids": ["c"]}}),
+        record("spared", {"rule_id": "spared", "target": {"item_ids": ["d"]}}),
+        record("spared", None),
+    ]
+    assert oracle.shown_though_gone(items, bans, lists) == {"ann": ["a", "b", "c"], "ben": ["c"]}

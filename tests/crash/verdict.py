@@ -72,9 +72,10 @@ def judge(rig: Rig) -> Verdict:
 
 
 def _assert_nothing_gone_is_shown(running: RunningPipeline) -> None:
-    """Assert that no newest list shows what is sold out or deleted, within the time that a worker may take for it."""
+    """Assert that no newest list shows what is sold out, deleted or banned, within the time that a worker may take."""
     deadline = time.monotonic() + GONE_S
-    while shown := oracle.shown_though_gone(outcome.read(running, "items"), outcome.read(running, "recommendations")):
+    topics = ("items", "rules", "recommendations")
+    while shown := oracle.shown_though_gone(*(outcome.read(running, topic) for topic in topics)):
         assert time.monotonic() < deadline, f"{len(shown)} lists show what is gone: {dict(list(shown.items())[:3])}"
 
 

@@ -35,6 +35,7 @@ PLUS := +
 READY := .venv/ready-$(if $(filter-out $(WITHOUT_TORCH),$(subst $(PLUS), ,$(ENCODER))),full,light)
 
 setup: $(READY)  ## make .venv with what `make demo` needs; `make test` and `make lint` put in what they need besides
+	@$(BIN)/stream-rec compile
 	@echo "ready: call .venv/bin/stream-rec, or stream-rec after \`. .venv/bin/activate\`"
 
 # A full environment serves the light demo too. What is made half is made again.
@@ -42,7 +43,7 @@ setup: $(READY)  ## make .venv with what `make demo` needs; `make test` and `mak
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,torch,bench,docs,test]' || $(INSTALL_FAILED)
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,serve,torch,bench,docs,test]' || $(INSTALL_FAILED)
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
 
@@ -51,7 +52,6 @@ setup: $(READY)  ## make .venv with what `make demo` needs; `make test` and `mak
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec without torch"
 	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed]' || $(INSTALL_FAILED)
-	@$(BIN)/stream-rec compile
 	@touch $@
 
 .venv/bin/uv:

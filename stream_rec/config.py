@@ -24,6 +24,7 @@ from stream_rec.kafka_settings import HIDDEN, SECRETS, KafkaSettings, hide_secre
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.names import Name
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
+from stream_rec.serve_settings import ServeSettings
 from stream_rec.user.state import UserConfig
 
 PREFIX = "STREAM_REC_"
@@ -98,6 +99,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     broker: BrokerSettings = BrokerSettings()
     worker: WorkerSettings = WorkerSettings()
     embedder: EmbedderSettings = EmbedderSettings()
+    serve: ServeSettings = ServeSettings()
     limits: InputLimits = InputLimits()
     user: UserConfig = UserConfig()
     knowledge: KnowledgeConfig = KnowledgeConfig()

@@ -13,7 +13,17 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "stream_rec"
 LAYERS = (
     (
-        *("errors", "addresses", "names", "kernel", "kafka_settings", "stop_signals", "private_folder", "package_data"),
+        *(
+            "errors",
+            "addresses",
+            "names",
+            "kernel",
+            "kafka_settings",
+            "serve_settings",
+            "stop_signals",
+            "private_folder",
+            "package_data",
+        ),
         *("certificates", "file_lock"),
     ),
     ("events",),
@@ -37,7 +47,7 @@ LAYERS = (
     ("topics", "broker"),
     ("operations", "evaluation"),
     ("snapshot",),
-    ("stages", "testing"),
+    ("stages", "testing", "serving"),
     ("cli",),
     ("__main__",),
 )
@@ -49,7 +59,7 @@ CORE = (
 )
 HEAVY = (
     *("faust", "kafka", "aiokafka", "torch", "transformers", "onnxruntime", "tokenizers", "jgo", "rocksdict"),
-    *("aiohttp", "rich", "click"),
+    *("aiohttp", "rich", "click", "litestar", "uvicorn", "prometheus_client"),
 )
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 

@@ -56,6 +56,11 @@ allow --allow-principal User:stream-rec-catalog --operation Write --topic items
 allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations --topic items
 allow --allow-principal User:stream-rec-lists --operation Describe --group stream-rec
 
+# stream-rec-http: runs `stream-rec serve`
+allow --allow-principal User:stream-rec-http --operation Read --topic recommendations --topic items
+allow --allow-principal User:stream-rec-http --operation Write --topic views --topic clicks --topic purchases \
+    --topic items --topic forget --topic rules
+
 # stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`
 allow --allow-principal User:stream-rec-operator --operation Read --topic views --topic clicks \
     --topic purchases --topic items --topic rejected --topic forget --topic recommendations --topic receipts

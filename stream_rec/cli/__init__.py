@@ -22,6 +22,7 @@ COMMANDS = {
     "worker": "stream_rec.cli.worker:worker",
     "embedder": "stream_rec.cli.embedder:embedder",
     "encoders": "stream_rec.cli.encoders:encoders",
+    "serve": "stream_rec.cli.serve:serve",
     "produce": "stream_rec.cli.produce:produce",
     "backfill": "stream_rec.cli.backfill:backfill",
     "watch": "stream_rec.cli.watch:watch",

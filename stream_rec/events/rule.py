@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from stream_rec.events.interaction import Id
 
@@ -45,7 +45,7 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     """Who is to be asked about it."""
     reason: Annotated[str, Meta(min_length=1, max_length=1000)]
     """Why it is there."""
-    target: Target = Target()
+    target: Target = field(default_factory=Target)
     """Needed but for `exclude`, which without one is about all items."""
     slot: Annotated[int, Meta(ge=1, le=MOST_SLOTS)] | None = None
     """Of `pin`, counted from 1. The first of ``item_ids`` that may be shown to the user is put there."""

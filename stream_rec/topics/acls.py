@@ -21,7 +21,7 @@ from stream_rec.topics.definition import TopicDefinition, changelogs, load
 
 ADMIN, WORKER, EMBEDDER = "stream-rec-admin", "stream-rec-worker", "stream-rec-embedder"
 EVENTS, CATALOG, LISTS, OPERATOR = "stream-rec-events", "stream-rec-catalog", "stream-rec-lists", "stream-rec-operator"
-EXPORT, IMPORT = "stream-rec-export", "stream-rec-import"
+HTTP, EXPORT, IMPORT = "stream-rec-http", "stream-rec-export", "stream-rec-import"
 
 PURPOSE = {
     ADMIN: "runs `stream-rec topics create` and `topics check`",
@@ -30,6 +30,7 @@ PURPOSE = {
     EVENTS: "an app that says what users do",
     CATALOG: "an app that says what items there are",
     LISTS: "an app that shows lists",
+    HTTP: "runs `stream-rec serve`",
     OPERATOR: "a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`",
     EXPORT: "runs `stream-rec snapshot export`, every night perhaps; it can write nothing",
     IMPORT: "runs `stream-rec snapshot import`, once, before the first worker; it can read no record",
@@ -81,6 +82,8 @@ def grants(settings: Settings) -> list[Grant]:
         Grant(CATALOG, ("Write",), _full_names(settings, ITEMS)),
         Grant(LISTS, ("Read",), _full_names(settings, RECOMMENDATIONS, ITEMS)),  # items: what is gone is not shown
         Grant(LISTS, ("Describe",), groups=workers),  # to say that no worker is ready where there is no list
+        Grant(HTTP, ("Read",), _full_names(settings, RECOMMENDATIONS, ITEMS)),
+        Grant(HTTP, ("Write",), _full_names(settings, *INTERACTIONS, ITEMS, FORGET, RULES)),
         # `backfill` reads what is there already, and whose events may not come back. How far the workers are it knows
         # from lists, offsets and the group.
         Grant(OPERATOR, ("Read",), _full_names(settings, *by_hand, RECOMMENDATIONS, RECEIPTS)),

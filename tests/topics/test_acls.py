@@ -15,6 +15,7 @@ from stream_rec.topics.acls import (
     EMBEDDER,
     EVENTS,
     EXPORT,
+    HTTP,
     IMPORT,
     LISTS,
     OPERATOR,
@@ -87,13 +88,17 @@ def test_a_snapshot_is_taken_by_who_writes_nothing_and_written_by_who_reads_noth
 
 def test_who_may_delete_a_user():
     """Who speaks for users; not who copies or moves a pipeline, and no app that sends items or shows lists."""
-    assert {principal for principal, topics in allowed("Write").items() if "forget" in topics} == {EVENTS, OPERATOR}
+    assert {principal for principal, topics in allowed("Write").items() if "forget" in topics} == {
+        EVENTS,
+        HTTP,
+        OPERATOR,
+    }
 
 
 def test_apps_reach_no_internal_topic():
     """What the stages tell each other is binary and trusted: no app writes or reads it, nor the lists of others."""
     internal = {topic.name for topic in DEFINITIONS if topic.is_binary} | {"recommendations"}
-    for principal in (EVENTS, CATALOG, OPERATOR, LISTS):
+    for principal in (EVENTS, CATALOG, OPERATOR, LISTS, HTTP):
         assert not allowed("Write")[principal] & internal
         assert allowed("Read")[principal] & internal <= {"recommendations"}
     assert allowed("Read")[EVENTS] == allowed("Read")[CATALOG] == allowed("Write")[LISTS] == set()

@@ -1,0 +1,80 @@
+"""`stream-rec serve`: lists out and events in over HTTP."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+
+import click
+
+from stream_rec.config import Settings, override
+from stream_rec.errors import SettingsError
+from stream_rec.stop_signals import handle_stop_signals
+
+
+@click.command()
+@click.option("--host", help="Address to listen at. [default: setting serve.host]")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port. [default: setting serve.port]")
+@click.pass_obj
+def serve(settings: Settings, host: str | None, port: int | None) -> None:
+    """Serve lists and take events over HTTP, until it is told to stop; any number of copies.
+
+    Needs the extra `serve`. What each address answers: docs/guides/http.md, and /v1/openapi.json.
+    """
+    settings = override(settings, {"serve.host": host, "serve.port": port})
+    require_protection(settings)
+    try:
+        import uvicorn
+
+        from stream_rec.serving.app import build_app
+    except ImportError as error:
+        raise SettingsError(f"{error.name} is missing; install the extra: pip install 'stream-rec[serve]'") from error
+    from stream_rec.broker.find import reach_broker
+    from stream_rec.operations.permissions import require_permissions
+    from stream_rec.serving.keys import read_keys
+    from stream_rec.serving.lists import FollowedLists
+    from stream_rec.serving.writer import Writer
+
+    settings = reach_broker(settings, os.environ)
+    chosen = settings.serve
+    keys = read_keys(Path(chosen.keys_file)) if chosen.keys_file else None
+    written = ["views", "clicks", "purchases", "forget", "items", "rules"]
+    require_permissions(settings.kafka, read=["recommendations", "items"], write=written)
+    lists = FollowedLists(settings.kafka)
+    app = build_app(lists, Writer(settings.kafka, chosen.ack_timeout_s), keys, settings)
+    handle_stop_signals(lambda *_: None)  # uvicorn raises its signal once more when all is shut down
+    try:
+        uvicorn.run(
+            app,
+            host=chosen.host,
+            port=chosen.port,
+            ssl_certfile=chosen.tls_cert or None,
+            ssl_keyfile=chosen.tls_key or None,
+            limit_concurrency=chosen.concurrency,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+    finally:
+        lists.close()
+
+
+def require_protection(settings: Settings) -> None:
+    """Check that nobody can reach the service who should not.
+
+    Raises:
+        SettingsError: it would listen to other machines without asking for keys, or has half of what TLS needs.
+    """
+    chosen = settings.serve
+    try:
+        is_loopback = chosen.host == "localhost" or ipaddress.ip_address(chosen.host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback and not chosen.keys_file:
+        raise SettingsError(
+            f"serve.host={chosen.host} lets other machines in, and without serve.keys_file they may do everything: "
+            "make a file of keys, see docs/guides/http.md, or listen at 127.0.0.1"
+        )
+    if bool(chosen.tls_cert) != bool(chosen.tls_key):
+        raise SettingsError("TLS needs both serve.tls_cert and serve.tls_key")

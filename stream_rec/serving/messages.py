@@ -1,0 +1,58 @@
+"""What goes over HTTP, beside the contracts of the topics."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from stream_rec.events.interaction import Context, Id, TimestampMs
+from stream_rec.events.slate import SlateItem
+
+
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a user did."""
+
+    event_type: Literal["view", "click", "purchase"]
+    event_id: Id
+    """Unique among the user's events. The same id again is the same event: send it again freely when in doubt."""
+    user_id: Id
+    item_id: Id
+    timestamp_ms: TimestampMs | None = None
+    """When; now, where nothing is said."""
+    value: float | None = None
+    """What it was worth: price paid, rating given, seconds watched."""
+    context: Context = {}
+
+
+class Accepted(Struct, frozen=True):
+    """What the broker has acknowledged: nothing of it can be lost any more."""
+
+    n_records: Annotated[int, Meta(ge=1)]
+
+
+class ErasureAccepted(Struct, frozen=True):
+    """An erasure that will be carried out within seconds."""
+
+    request_id: str
+    """A record on `receipts` with this key says when it is done."""
+
+
+class Recommendations(Struct, frozen=True):
+    """A user's list, best item first."""
+
+    user_id: str
+    list_id: str
+    """Of the list as it is on the topic `recommendations`; what was left out here does not change it."""
+    is_default: bool
+    """Whether it is the list for users without one of their own."""
+    generated_at_ms: int
+    policy: str
+    items: list[SlateItem]
+
+
+class State(Struct, frozen=True, omit_defaults=True):
+    """How the service is."""
+
+    status: Literal["ok", "not ready"]
+    why: str = ""

@@ -1,0 +1,245 @@
+"""What each address answers: to good requests, to bad ones, and to who may not ask."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from stream_rec.config import Settings, override
+from stream_rec.errors import BrokerUnavailable
+from stream_rec.events.interaction import Interaction
+from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule, Target
+from stream_rec.events.slate import DEFAULT_LIST, Reason, Slate, SlateItem
+
+testing = pytest.importorskip("litestar.testing")
+
+from stream_rec.serving.app import build_app  # noqa: E402
+from stream_rec.serving.keys import ApiKey, ApiKeys  # noqa: E402
+from stream_rec.serving.writer import Record  # noqa: E402
+
+PROBLEM = "application/problem+json"
+
+
+class FakeLists(dict[str, Slate]):
+    """Lists that are there."""
+
+    why = ""
+
+    def own(self, user_id: str) -> Slate | None:
+        return self.get(user_id)
+
+    def find_why_not_ready(self) -> str:
+        return self.why
+
+
+class FakeWriter:
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.is_away = False
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def write(self, records: list[Record]) -> None:
+        if self.is_away:
+            raise BrokerUnavailable("the broker has not acknowledged 1 records: send them again")
+        self.records += records
+
+
+def slate(user_id: str, *item_ids: str) -> Slate:
+    items = [SlateItem(item_id, 0.5, 1.0, {}, Reason("trending")) for item_id in item_ids]
+    return Slate(f"list-of-{user_id}", user_id, 7, None, {}, "p", items)
+
+
+class Service:
+    """The app with lists of Ann's and of everybody's."""
+
+    def __init__(self, keys: ApiKeys | None = None, **flags: Any) -> None:
+        self.lists = FakeLists({"ann": slate("ann", "a", "b", "c"), DEFAULT_LIST: slate(DEFAULT_LIST, "x", "y")})
+        self.writer = FakeWriter()
+        settings = override(Settings(), {f"serve.{name}": value for name, value in flags.items()})
+        self.client = testing.TestClient(build_app(self.lists, self.writer, keys, settings))
+
+    def ask(self, method: str, path: str, body: object = None, key: str = "") -> Any:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        with self.client as client:
+            return client.request(method, path, json=body, headers=headers)
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+def event(**changed: object) -> dict[str, object]:
+    return {"event_type": "click", "event_id": "e1", "user_id": "ann", "item_id": "a", **changed}
+
+
+def test_a_user_gets_their_own_list(service):
+    """Less what they leave out, and no longer than they ask for."""
+    answer = service.ask("GET", "/v1/users/ann/recommendations?n=1&exclude=a&exclude=z")
+
+    assert answer.status_code == 200
+    found = answer.json()
+    assert (found["user_id"], found["list_id"], found["is_default"]) == ("ann", "list-of-ann", False)
+    assert [(item["item_id"], item["reason"]["kind"]) for item in found["items"]] == [("b", "trending")]
+
+
+@pytest.mark.parametrize("user_id", ["bob", "empty", "b%C3%A9a%20%3F"])
+def test_who_has_no_list_gets_the_default_one(service, user_id):
+    """Also who has one in which nothing is left; an id may hold anything but a slash."""
+    service.lists["empty"] = slate("empty")
+    found = service.ask("GET", f"/v1/users/{user_id}/recommendations").json()
+
+    assert (found["list_id"], found["is_default"]) == ("list-of-*", True)
+    assert [item["item_id"] for item in found["items"]] == ["x", "y"]
+    assert service.ask("GET", "/v1/popular?n=1").json()["items"][0]["item_id"] == "x"
+
+
+def test_without_any_list_the_answer_says_why(service):
+    """A service that has just started, or a pipeline without workers."""
+    service.lists.clear()
+    answer = service.ask("GET", "/v1/users/ann/recommendations")
+    assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
+    assert "no worker has published a list yet" in answer.json()["detail"]
+
+    service.lists.why = "reading"
+    assert service.ask("GET", "/v1/popular").json()["detail"] == "reading"
+    assert service.ask("GET", "/readyz").status_code == 503
+    assert service.ask("GET", "/readyz").json() == {"status": "not ready", "why": "reading"}
+    assert service.ask("GET", "/healthz").json() == {"status": "ok"}
+
+
+def test_events_are_written_as_apps_write_them(service):
+    """One or several, on the topic of their kind; one without a time is of now."""
+    answer = service.ask("POST", "/v1/events", [event(timestamp_ms=5, value=2.5), event(event_type="view")])
+
+    assert (answer.status_code, answer.json()) == (202, {"n_records": 2})
+    assert service.ask("POST", "/v1/events", event(event_type="purchase")).json() == {"n_records": 1}
+    assert [(record.topic, record.key) for record in service.writer.records] == [
+        *[("clicks", b"ann"), ("views", b"ann"), ("purchases", b"ann")]
+    ]
+    first, second, _ = (msgspec.json.decode(record.value, type=Interaction) for record in service.writer.records)
+    assert first == Interaction("e1", "ann", "a", 5, 2.5)
+    assert second.timestamp_ms > 1_700_000_000_000
+
+
+WRONG = [
+    ([event(), event(event_id="e2", user_id="*")], 422, "event 1: user_id '*' is the default list"),
+    ([event(timestamp_ms=1_767_225_600)], 422, "looks like seconds"),
+    ([event(item_id="a\0b")], 422, "NUL"),
+    ([], 422, "0 events"),
+    ([event()] * 4, 422, "4 events; 1 to 3"),
+    ([event(event_type="like")], 400, "event_type"),
+    ([event(colour="red")], 400, "colour"),
+    ([event(event_id="")], 400, "event_id"),
+    ([{"event_type": "view"}], 400, "event_id"),
+    ("x" * 2000, 413, ""),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "words"), WRONG)
+def test_a_bad_request_is_refused_as_a_whole(body, status, words):
+    """With a problem that says what and where; nothing of it is written."""
+    service = Service(most_events=3, body_bytes=1024)
+    answer = service.ask("POST", "/v1/events", body)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
+    assert words in json.dumps(answer.json())
+    assert service.writer.records == []
+
+
+def test_what_the_broker_does_not_acknowledge_is_not_accepted(service):
+    """The app sends it again."""
+    service.writer.is_away = True
+    answer = service.ask("POST", "/v1/events", event())
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.headers["content-type"] == PROBLEM and "send them again" in answer.json()["detail"]
+
+
+def test_the_owner_changes_items_and_rules_and_forgets_users(service):
+    """Each as a record on its topic; an id in the path and another in the body are refused."""
+    item, rule = Item("a b", title="Tea"), Rule("r1", "ban", "ann", "recalled", Target(item_ids=["a"]))
+    for path, body in (("/v1/items/a%20b", item), ("/v1/rules/r1", rule)):
+        assert service.ask("PUT", path, msgspec.to_builtins(body)).status_code == 202
+        assert service.ask("DELETE", path).status_code == 202
+        refused = service.ask("PUT", f"{path}x", msgspec.to_builtins(body))
+        assert (refused.status_code, refused.json()["reason"]) == (422, "key_mismatch")
+    request_id = service.ask("DELETE", "/v1/users/ann").json()["request_id"]
+
+    items, no_item, rules, no_rule, forget = service.writer.records
+    assert msgspec.json.decode(items.value, type=Item) == item and msgspec.json.decode(rules.value, type=Rule) == rule
+    assert (no_item, no_rule) == (Record("items", b"a b", None), Record("rules", b"r1", None))
+    assert (forget.topic, json.loads(forget.value)["request_id"]) == ("forget", request_id)
+    assert service.ask("PUT", "/v1/rules/r2", {"rule_id": "r2", "action": "ban"}).status_code == 400
+    assert service.ask("DELETE", "/v1/users/*").status_code == 422
+
+
+def test_a_key_may_do_what_its_scopes_say():
+    """Without one nothing but health and metrics; what it may not is another answer than who it is not."""
+    digest = hashlib.sha256(b"secret").hexdigest()
+    service = Service(ApiKeys([ApiKey(name="shop", sha256=digest, scopes=["read", "write"])]))
+    list_of_ann = "/v1/users/ann/recommendations"
+
+    assert service.ask("GET", list_of_ann, key="secret").status_code == 200
+    assert service.ask("POST", "/v1/events", event(), key="secret").status_code == 202
+    forbidden = service.ask("DELETE", "/v1/users/ann", key="secret")
+    assert (forbidden.status_code, forbidden.json()["detail"]) == (403, "this key may not admin")
+    for key in ("", "wrong", digest):
+        refused = service.ask("GET", list_of_ann, key=key)
+        assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+        assert refused.headers["content-type"] == PROBLEM
+    assert [service.ask("GET", path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200] * 3
+    assert len(service.writer.records) == 1
+
+
+def test_a_client_that_asks_too_often_has_to_wait():
+    """Each by itself; health is not counted."""
+    service = Service(requests_per_s=3)
+    found = [service.ask("GET", "/v1/popular").status_code for _ in range(5)]
+
+    assert found == [200, 200, 200, 429, 429]
+    assert {service.ask("GET", "/healthz").status_code for _ in range(5)} == {200}
+
+
+def test_pages_of_other_origins_may_ask_where_that_is_said():
+    """By default none."""
+    headers = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
+    for flags, allowed in (({}, None), ({"cors_origins": ["https://shop.example"]}, "https://shop.example")):
+        with Service(**flags).client as client:
+            answer = client.get("/v1/popular", headers=headers)
+            assert answer.headers.get("access-control-allow-origin") == allowed
+
+
+def test_the_contract_describes_every_address(service):
+    """As OpenAPI 3.1, with the topics' own types."""
+    document = service.ask("GET", "/v1/openapi.json").json()
+
+    assert document["openapi"].startswith("3.1")
+    assert set(document["paths"]) == {
+        *("/v1/users/{user_id}/recommendations", "/v1/popular", "/v1/events", "/v1/users/{user_id}"),
+        *("/v1/items/{item_id}", "/v1/rules/{rule_id}", "/healthz", "/readyz", "/metrics"),
+    }
+    assert {"Event", "Item", "Rule", "Recommendations"} <= {
+        name.split("_")[-1] for name in document["components"]["schemas"]
+    }
+
+
+def test_metrics_count_requests_by_address(service):
+    """For Prometheus; ids are not in them."""
+    service.ask("GET", "/v1/users/ann/recommendations")
+    text = service.ask("GET", "/metrics").text
+
+    assert 'path="/v1/users/{user_id}/recommendations"' in text
+    assert "stream_rec_lists 2.0" in text and "ann" not in text.replace("stream_rec_lists", "")

@@ -69,7 +69,7 @@ class Ranked:
     rules: Active
     """Those of the time of the list; it is ranked without them, and learned from so."""
     exclusions: Exclusions | None
-    """What they keep from the user; None without rules and weights."""
+    """What they keep from the user; None without rules and boosts."""
 
 
 class Slots(NamedTuple):
@@ -97,7 +97,7 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     rules = catalog.rules.active(now_ms)
-    obeys = rules.number > 0 or catalog.has_weights
+    obeys = rules.number > 0 or catalog.has_boosts
     exclusions = Exclusions(rules, history, catalog, now_ms) if obeys else None
     candidates = retrieve(
         history, catalog, workspace, rules=rules, exclusions=exclusions, own_slot=own_slot, now_ms=now_ms

@@ -52,8 +52,8 @@ class Catalog:
         self._row_of: dict[str, int] = {}
         self._items: dict[int, Item] = {}
         self._is_listed = np.zeros(0, dtype=bool)
-        self._log_weights = np.zeros(0)
-        self._n_weighted = 0
+        self._log_boosts = np.zeros(0)
+        self._n_boosted = 0
         self.spaces = Spaces()
         self.knowledge = Knowledge()
         self.fresh = Fresh()
@@ -79,13 +79,13 @@ class Catalog:
         return self._is_listed[: len(self.item_ids)]
 
     @property
-    def has_weights(self) -> bool:
-        """Whether some item has another weight than 1."""
-        return self._n_weighted > 0
+    def has_boosts(self) -> bool:
+        """Whether some item has another boost than 1."""
+        return self._n_boosted > 0
 
-    def log_weights(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the logarithms of the weights of some items, (k,); 0 for an item without a record."""
-        return self._log_weights[rows]
+    def log_boosts(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the logarithms of the boosts of some items, (k,); 0 for an item without a record."""
+        return self._log_boosts[rows]
 
     def world(self) -> World:
         """Return what lists made now depend on that events do not change."""
@@ -110,7 +110,7 @@ class Catalog:
         """Take a new or changed item record."""
         row = self._row(item.item_id)
         self._items[row] = item
-        self._weigh(row, math.log(item.weight))
+        self._boost(row, math.log(item.boost))
         self.categories.put(row, item)
         self.rules.see_item(row, item.item_id, item)
         self._list_unless_banned(row)
@@ -120,7 +120,7 @@ class Catalog:
         row = self.find(item_id)
         if row is not None:
             self._items.pop(row, None)
-            self._weigh(row, 0.0)
+            self._boost(row, 0.0)
             self.rules.see_item(row, item_id, None)
             self._list(row, False)
 
@@ -214,9 +214,9 @@ class Catalog:
         is_banned = bool(self._bans) and not self._bans.keys().isdisjoint(self.rules.find_about(item.item_id, item))
         self._list(row, item.available and not is_banned)
 
-    def _weigh(self, row: int, log_weight: float) -> None:
-        self._n_weighted += (log_weight != 0.0) - int(self._log_weights[row] != 0.0)
-        self._log_weights[row] = log_weight
+    def _boost(self, row: int, log_boost: float) -> None:
+        self._n_boosted += (log_boost != 0.0) - int(self._log_boosts[row] != 0.0)
+        self._log_boosts[row] = log_boost
 
     def _list(self, row: int, is_listed: bool) -> None:
         if self._is_listed[row] != is_listed:
@@ -237,7 +237,7 @@ class Catalog:
             self.item_ids.append(item_id)
             if row >= len(self._is_listed):
                 self._is_listed = grow(self._is_listed, row + 1)
-                self._log_weights = grow(self._log_weights, row + 1)
+                self._log_boosts = grow(self._log_boosts, row + 1)
             self.factors.add(row, item_id)
             self.spaces.ensure_capacity(row + 1)
             self.knowledge.ensure_capacity(row + 1)

@@ -23,7 +23,7 @@ class Item(Struct, frozen=True, omit_defaults=True):
     """Ids of other items by kind of relation: {"series": [...], "accessory_of": [...]}."""
     vectors: dict[str, list[float]] = {}
     """Embeddings that the app brings itself, by modality ("image", "audio", ...)."""
-    weight: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
-    """What it is worth to its owner: it is ranked as if so many times as likely to be chosen."""
+    boost: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
+    """What its owner makes of it: it is ranked as if so many times as likely to be chosen."""
     available: bool = True
     """False keeps the item known, but out of every list."""

@@ -88,5 +88,5 @@ _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "timestamp": read_number, "timestamp_ms": _read_whole, "value": read_number, "context": _read_object,
     "tags": _read_list, "attributes": _read_object, "relations": _read_object,
-    "vectors": _read_object, "available": _read_truth,
+    "vectors": _read_object, "available": _read_truth, "boost": read_number,
 }  # fmt: skip

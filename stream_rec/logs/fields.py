@@ -184,6 +184,7 @@ _EXPECTED = {
     "relations": "an object: names with lists of item ids",
     "vectors": "an object: names with lists of numbers",
     "available": "true or false",
+    "boost": "a number from .01 to 100",
 }
 _EVENT_TYPES = {field.name: field.type for field in msgspec.structs.fields(EventFields)}
 _ITEM_TYPES = {field.name: field.type for field in msgspec.structs.fields(Item)} | {"item_id": str}

@@ -6,7 +6,7 @@
                          with the lower id has it, the other the next one that is free
     4. floor             at least so many, as far as there are such items and slots that nothing above takes
     5. expose            as floors of a list, while its items have had too small a share of the latest lists
-    6. boost             as if so many times as likely; several multiply, and so does an item's own weight
+    6. boost             as if so many times as likely; several multiply, and so does an item's own boost
 
 Exploration draws between them: its slots show nothing that a cap counts, and displace nothing that a floor needs.
 """
@@ -75,7 +75,7 @@ def read_orders(
     )
     is_boosted = about[:, [column for _, column in by_strength]] > 0
     boosts = np.array([math.log(rule.factor or 1.0) for rule, _ in by_strength])
-    boost = catalog.log_weights(rows) + is_boosted @ boosts
+    boost = catalog.log_boosts(rows) + is_boosted @ boosts
     placed_by = {
         int(index): by_strength[int(is_boosted[index].argmax())][0].rule_id
         for index in np.flatnonzero(is_boosted.any(axis=1))

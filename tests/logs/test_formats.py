@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import shutil
 import subprocess
@@ -131,3 +132,14 @@ def test_the_commands_of_the_page_make_a_log(tmp_path, tool, name, text):
     [event] = read(made)
 
     assert (event.event.user_id, event.event.item_id, event.event.timestamp_ms) == ("1", "31", 1_260_759_144_000)
+
+
+@pytest.mark.parametrize("name", [field.name for field in msgspec.structs.fields(Item) if field.name != "item_id"])
+def test_what_an_items_field_may_hold_is_said_of_each(name, tmp_path):
+    """Of a table and of JSON lines; a field that is new is not forgotten where faults are put into words."""
+    lines = tmp_path / "items.jsonl"
+    lines.write_text(json.dumps({"item_id": "a", name: None if name != "available" else "maybe"}))
+    (bad,) = read_items(lines, limits=InputLimits())
+
+    assert (bad.reason, bad.detail.partition(" is ")[0]) == ("wrong_type", name)
+    assert ", expected " in bad.detail

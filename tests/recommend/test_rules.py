@@ -361,11 +361,11 @@ def test_rules_teach_nothing():
     np.testing.assert_array_equal(after.best, before.best)
 
 
-def test_an_item_is_ranked_by_its_weight():
+def test_an_item_is_ranked_by_its_own_boost():
     """As if so many times as likely; together with boosts, and gone with its record."""
     catalog = crowd()
-    catalog.put_item(Item("p9", weight=100.0))
-    catalog.put_item(Item("p0", weight=0.01))
+    catalog.put_item(Item("p9", boost=100.0))
+    catalog.put_item(Item("p0", boost=0.01))
     assert listed(COLD, catalog, FIVE, POPULAR) == ["p9", "p1", "p2", "p3", "p4"]
     assert {item.reason.rule for item in made(COLD, catalog, FIVE, POPULAR)} == {None}
 
@@ -374,7 +374,7 @@ def test_an_item_is_ranked_by_its_weight():
     for item_id in ("p0", "p9"):
         catalog.put_item(Item(item_id))
     catalog.delete_rule("r")
-    assert listed(COLD, catalog, FIVE, POPULAR) == TOP and not catalog.has_weights
+    assert listed(COLD, catalog, FIVE, POPULAR) == TOP and not catalog.has_boosts
 
 
 def test_what_must_be_exposed_gets_its_share_over_time():

@@ -7,6 +7,7 @@ import pytest
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule, Target
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.retrieval import candidates as module
 from stream_rec.retrieval.candidates import (
@@ -14,6 +15,7 @@ from stream_rec.retrieval.candidates import (
     MOST_TRENDING,
     NEIGHBOURS,
     REPEAT,
+    RULES,
     SIMILAR,
     SOURCES,
     SUCCESSORS,
@@ -24,6 +26,7 @@ from stream_rec.retrieval.candidates import (
     compute_tastes,
     retrieve,
 )
+from stream_rec.retrieval.ruled import Exclusions
 from stream_rec.retrieval.scratch import AFTER, COLUMNS, LAST, RECENT, STAN, TEXT, WIDE
 from stream_rec.user.history import read_history
 from stream_rec.user.state import COLD, UserConfig
@@ -40,7 +43,12 @@ def found(catalog: Catalog, *item_ids: str, user_id: str = "me", workspace: Work
     user = folded(arrivals([happened(NOW_MS + at, item_id) for at, item_id in enumerate(item_ids)]))
     history = read_history(user, catalog.find, recent_items=30)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
-    return retrieve(history, catalog, workspace or Workspace(), own_slot=own_slot, now_ms=NOW_MS)
+    rules = catalog.rules.active(NOW_MS)
+    exclusions = Exclusions(rules, history, catalog, NOW_MS) if rules.number else None
+    return retrieve(
+        *(history, catalog, workspace or Workspace()),
+        **{"own_slot": own_slot, "now_ms": NOW_MS, "rules": rules, "exclusions": exclusions},
+    )
 
 
 def by_source(candidates: Candidates, catalog: Catalog) -> dict[str, set[str]]:
@@ -62,10 +70,13 @@ def one_of_each() -> Catalog:
     catalog.put_knowledge("off", taught(*FIVE, predecessors={"a": 4}, users={"v": NOW_MS + 5}))
     catalog.put_embedding("off", embedded([1, 1]))
     catalog.put_item(Item("off", available=False))
+    catalog.put_item(Item("pinned"))
+    catalog.put_knowledge("pinned", taught(*FIVE))
     for n in range(40):  # more popular, and newer
         catalog.put_item(Item(f"p{n}"))
         catalog.put_knowledge(f"p{n}", taught(*FIVE, NOW_MS + 9))
     catalog.put_embedding("fresh", embedded([-1, 0]))
+    catalog.put_rule(Rule("r", "pin", "ann", "a test", Target(item_ids=["off", "pinned"]), slot=1))
     return catalog
 
 
@@ -81,8 +92,9 @@ def test_every_source_proposes_its_own():
     assert sources["fresh"] == {"fresh", "similar"}  # the only fresh text, whatever it says
     assert sources["p0"] == {"trending"}
     assert sources["p39"] == {"fresh"}  # a newcomer
+    assert sources["pinned"] == {"rules"}
     assert "off" not in sources
-    assert [SOURCES[n] for n in (SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH)] == list(SOURCES)
+    assert [SOURCES[n] for n in (SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES)] == list(SOURCES)
 
 
 @pytest.mark.parametrize(("searched", "n_others"), [(500, 30), (10, 30), (10, 200)])

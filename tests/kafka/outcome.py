@@ -184,7 +184,7 @@ def assert_rejected_exactly(
     wanted = set(rejectable)
     origins = {
         (record.topic, record.partition, record.offset)
-        for topic in [*KIND_OF_TOPIC, "forget", "items", "item-signals"]
+        for topic in [*KIND_OF_TOPIC, "forget", "items", "rules", "item-signals"]
         for record in read(running, topic)
         if (topic, record.key, record.value) in wanted
     }

@@ -96,7 +96,7 @@ def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace:
     """
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
-    rules = catalog.rules.active(now_ms)
+    rules = catalog.rules.active(max(now_ms, catalog.now_ms))
     obeys = rules.number > 0 or catalog.has_boosts
     exclusions = Exclusions(rules, history, catalog, now_ms) if obeys else None
     candidates = retrieve(

@@ -29,7 +29,7 @@ class ServeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     most_events: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
     """Events in one request."""
     requests_per_s: Annotated[int, Meta(ge=0)] = 0
-    """Of each client, by its key or else its address, in each process; 0: no bound."""
+    """Of each client, by its key or else its address, in each process, in any second of the clock; 0: no bound."""
     concurrency: Count = 512
     """Requests under way at once; one more is answered 503."""
     ack_timeout_s: Annotated[float, Meta(gt=0)] = 10.0

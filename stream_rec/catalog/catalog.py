@@ -60,7 +60,8 @@ class Catalog:
         self.categories = CategoryIndex()
         self.factors = Factors()
         self.rules = Rules()
-        self._now_ms = 0
+        self.now_ms = 0
+        """The latest of the events' times that was seen."""
         self._bans: dict[str, Rule] = {}
         """Those that hold now, by id."""
 
@@ -91,7 +92,7 @@ class Catalog:
         """Return what lists made now depend on that events do not change."""
         identities = self.spaces.identities
         encoder = encoder_number(identities) if identities else 0
-        rules = self.rules.active(self._now_ms).number
+        rules = self.rules.active(self.now_ms).number
         return World(encoder, self.spaces.n_items, self.n_listed, rules)
 
     def may_be_shown(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
@@ -148,8 +149,8 @@ class Catalog:
 
     def see_time(self, now_ms: int) -> None:
         """Note that it is so late, by the events' time, which never goes back: bans begin and end with it."""
-        self._now_ms = max(self._now_ms, now_ms)
-        if self._now_ms >= self.rules.good_until and len(self.rules):
+        self.now_ms = max(self.now_ms, now_ms)
+        if self.now_ms >= self.rules.good_until and len(self.rules):
             self._obey_bans()
 
     def put_rule(self, rule: Rule) -> None:
@@ -203,7 +204,7 @@ class Catalog:
     def _obey_bans(self) -> None:
         """Take off every list what is banned by now, and let back what no longer is."""
         before = self._bans
-        self._bans = {rule.rule_id: rule for rule in self.rules.active(self._now_ms).of("ban")}
+        self._bans = {rule.rule_id: rule for rule in self.rules.active(self.now_ms).of("ban")}
         changed = [rule for rule_id, rule in before.items() if self._bans.get(rule_id) != rule]
         changed += [rule for rule_id, rule in self._bans.items() if before.get(rule_id) != rule]
         for row in {int(row) for rule in changed for row in self.find_members(rule.target)}:

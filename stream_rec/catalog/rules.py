@@ -224,11 +224,14 @@ def _values_of(item_id: str, item: Item | None) -> Iterator[tuple[str, ...]]:
         for tag in item.tags:
             yield "tag", tag
         for name, value in item.attributes.items():
-            yield "attribute", name, _text_of(value)
+            if (text := _text_of(value)) is not None:
+                yield "attribute", name, text
 
 
-def _text_of(value: object) -> str:
-    """Return an attribute as text: true and null as in JSON, 3.0 as 3."""
+def _text_of(value: object) -> str | None:
+    """Return an attribute as text: true and null as in JSON, 3.0 as 3; None of a list or an object."""
+    if isinstance(value, (list, dict)):
+        return None
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():

@@ -39,6 +39,6 @@ def _find_key(line: bytes) -> bytes | None:
     """Return the key that the rule's record has: its id."""
     try:
         named = json.loads(line)
-    except (ValueError, RecursionError):
+        return str(named["rule_id"]).encode() if isinstance(named, dict) and "rule_id" in named else None
+    except (ValueError, RecursionError):  # a lone surrogate is a ValueError too
         return None
-    return str(named["rule_id"]).encode() if isinstance(named, dict) and "rule_id" in named else None

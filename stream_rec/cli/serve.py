@@ -12,6 +12,9 @@ from stream_rec.config import Settings, override
 from stream_rec.errors import SettingsError
 from stream_rec.stop_signals import handle_stop_signals
 
+CONNECTIONS = 16
+"""Connections at once for each request that may be under way: most of them wait for their next one."""
+
 
 @click.command()
 @click.option("--host", help="Address to listen at. [default: setting serve.host]")
@@ -34,30 +37,39 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     from stream_rec.operations.permissions import require_permissions
     from stream_rec.serving.keys import read_keys
     from stream_rec.serving.lists import FollowedLists
-    from stream_rec.serving.writer import Writer
+    from stream_rec.serving.writer import WRITTEN, Writer
 
     settings = reach_broker(settings, os.environ)
     chosen = settings.serve
     keys = read_keys(Path(chosen.keys_file)) if chosen.keys_file else None
-    written = ["views", "clicks", "purchases", "forget", "items", "rules"]
-    require_permissions(settings.kafka, read=["recommendations", "items"], write=written)
+    require_permissions(settings.kafka, read=["recommendations", "items"], write=WRITTEN)
     lists = FollowedLists(settings.kafka)
-    app = build_app(lists, Writer(settings.kafka, chosen.ack_timeout_s), keys, settings)
-    handle_stop_signals(lambda *_: None)  # uvicorn raises its signal once more when all is shut down
-    try:
-        uvicorn.run(
-            app,
+    writer = Writer(settings.kafka, chosen.ack_timeout_s, record_bytes=settings.limits.record_bytes)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            build_app(lists, writer, keys, settings),
             host=chosen.host,
             port=chosen.port,
             ssl_certfile=chosen.tls_cert or None,
             ssl_keyfile=chosen.tls_key or None,
-            limit_concurrency=chosen.concurrency,
+            limit_concurrency=CONNECTIONS * chosen.concurrency,
+            timeout_graceful_shutdown=int(chosen.ack_timeout_s) + 1,
             log_config=None,
             access_log=False,
             server_header=False,
         )
+    )
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    handle_stop_signals(stop)  # uvicorn, which knows two of the three, raises its signal once more at the end
+    try:
+        server.run()
     finally:
         lists.close()
+    if not server.started:
+        raise SettingsError(f"nothing is served at {chosen.host}:{chosen.port}: the log says why")
 
 
 def require_protection(settings: Settings) -> None:

@@ -18,7 +18,7 @@ MOST_SLOTS = 200
 """Slots of the longest list there can be."""
 
 
-class Target(Struct, frozen=True, omit_defaults=True):
+class Target(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which items a rule is about: those that have all that is said here."""
 
     item_ids: Annotated[list[Id], Meta(max_length=1000)] = []
@@ -26,10 +26,10 @@ class Target(Struct, frozen=True, omit_defaults=True):
     category: Name = ""
     tag: Name = ""
     attributes: Annotated[dict[str, Value], Meta(max_length=8)] = {}
-    """Each of these, compared as text: {"brand": "Acme"}."""
+    """Each of these, compared as text: {"brand": "Acme"}. A list or an object is like no text."""
 
 
-class Rule(Struct, frozen=True, omit_defaults=True):
+class Rule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One record on ``rules`` (compacted); the record's key is ``rule_id`` and a null value ends the rule."""
 
     rule_id: Id

@@ -27,7 +27,10 @@ from stream_rec.events.rule import Rule
 from stream_rec.events.slate import SlateItem
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.reranking.explore import Explored
-from stream_rec.retrieval.ruled import Exclusions, find_pinned
+from stream_rec.retrieval.ruled import MOST_PINNED, Exclusions, find_pinned
+
+MOST_BOOST = math.log(1e6)
+"""Of all boosts of an item together: beyond it probabilities would be nothing or infinite."""
 
 
 class Pin(NamedTuple):
@@ -75,31 +78,42 @@ def read_orders(
     )
     is_boosted = about[:, [column for _, column in by_strength]] > 0
     boosts = np.array([math.log(rule.factor or 1.0) for rule, _ in by_strength])
-    boost = catalog.log_boosts(rows) + is_boosted @ boosts
+    boost = np.clip(catalog.log_boosts(rows) + is_boosted @ boosts, -MOST_BOOST, MOST_BOOST)
     placed_by = {
         int(index): by_strength[int(is_boosted[index].argmax())][0].rule_id
         for index in np.flatnonzero(is_boosted.any(axis=1))
     }
     caps = _read_limits(active.of("cap"), about[:, active.columns("cap")])
     pins: list[Pin] = []
-    taken: set[int] = set()
     for rule in active.of("pin"):
-        row = find_pinned(rule, exclusions, catalog) if len(pins) < n else None
-        if row is None:
-            continue
-        index = int(np.searchsorted(rows, row))
-        if not is_allowed[index] or not _has_room(index, [pin.candidate for pin in pins], caps):
-            continue
-        slot = min((rule.slot or 1) - 1, n - 1)
-        while slot in taken:
-            slot = (slot + 1) % n
-        taken.add(slot)
-        pins.append(Pin(slot, index))
-        is_allowed[index] = False
-        placed_by[index] = rule.rule_id
+        for row in find_pinned(rule, exclusions, catalog)[:MOST_PINNED].tolist() if len(pins) < n else ():
+            index = int(np.searchsorted(rows, row))
+            if is_allowed[index] and _has_room(index, [pin.candidate for pin in pins], caps):
+                pins.append(Pin(min((rule.slot or 1) - 1, n - 1), index))
+                is_allowed[index] = False
+                placed_by[index] = rule.rule_id
+                break
+    pins = _without_clashes(pins, n)
     floors = _read_limits(active.of("floor"), about[:, active.columns("floor")])
     exposed = _read_limits(_floors_of_exposes(active, catalog, exposures, n), about[:, active.columns("expose")])
-    return Orders(is_allowed, boost, sorted(pins), caps, floors, exposed, placed_by)
+    return Orders(is_allowed, boost, pins, caps, floors, exposed, placed_by)
+
+
+def _without_clashes(pins: list[Pin], n: int) -> list[Pin]:
+    """Return the pins by slot, no slot twice: who comes first has it, the others the next that is nobody's.
+
+    Args:
+        pins: At most ``n``, in the order of their slots, then of their rules.
+    """
+    by_slot: dict[int, int] = {}
+    for slot, candidate in pins:
+        by_slot.setdefault(slot, candidate)
+    for slot, candidate in pins:
+        if by_slot[slot] != candidate:
+            while slot in by_slot:
+                slot = (slot + 1) % n
+            by_slot[slot] = candidate
+    return [Pin(slot, candidate) for slot, candidate in sorted(by_slot.items())]
 
 
 def _floors_of_exposes(active: Active, catalog: Catalog, exposures: Exposures, n: int) -> list[Rule]:
@@ -196,9 +210,14 @@ class _Draft:
     def keep_back(self, at_risk: int, needing: list[Limit]) -> tuple[list[int], list[int]]:
         """Return both parts, with those of the last ``at_risk`` that a floor may not lose kept back too."""
         tight = [floor for floor in needing if _count(floor, self._all) - at_risk < floor.n]
-        last = self._front[max(0, len(self._front) - at_risk) :]
-        needed = [index for index in last if any(floor.is_counted[index] for floor in tight)]
-        return [index for index in self._front if index not in needed], [*needed, *self._back]
+        needed: list[int] = []
+        front: list[int] = []
+        for index in reversed(self._front):  # whoever is kept back puts the one before at risk
+            if len(front) < at_risk and any(floor.is_counted[index] for floor in tight):
+                needed.insert(0, index)
+            else:
+                front.insert(0, index)
+        return front, [*needed, *self._back]
 
     @property
     def _all(self) -> list[int]:

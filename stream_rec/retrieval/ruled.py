@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Kind
-from stream_rec.events.rule import Action, Rule
+from stream_rec.events.rule import MOST_SLOTS, Action, Rule
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.user.history import History
 
 DAY_MS = 24 * HOUR_MS
-LIST = 20
+LIST = MOST_SLOTS
 """Items of a list of which an `expose` demands its share: there must be so many to choose from."""
+MOST_PINNED = 10
+"""Items of a pin that may be shown, of which the first that is not shown yet is pinned."""
 WEEK = HALF_LIVES_MS.index(7 * DAY_MS)
 
 
@@ -59,13 +61,12 @@ def _find_had(rule: Rule, history: History, catalog: Catalog, now_ms: int) -> ND
     return np.array(sorted(had), dtype=np.int64)
 
 
-def find_pinned(rule: Rule, exclusions: Exclusions, catalog: Catalog) -> int | None:
-    """Return the row of the first item of a pin that may be shown to the user, or None."""
+def find_pinned(rule: Rule, exclusions: Exclusions, catalog: Catalog) -> NDArray[np.int64]:
+    """Return the rows of the items of a pin that may be shown to the user, in its order."""
     found = (catalog.find(item_id) for item_id in rule.target.item_ids)
     rows = np.array([row for row in found if row is not None], dtype=np.int64)
     rows = rows[catalog.is_listed[rows]]
-    rows = rows[~exclusions.excludes(rows)]
-    return int(rows[0]) if len(rows) else None
+    return rows[~exclusions.excludes(rows)]
 
 
 def find_demanded(
@@ -78,21 +79,24 @@ def find_demanded(
     Args:
         candidates: (k,) rows.
     """
-    pinned = [row for rule in active.of("pin") if (row := find_pinned(rule, exclusions, catalog)) is not None]
-    demanded = [np.array(pinned, dtype=np.int64)]
+    demanded = [np.zeros(0, dtype=np.int64)]
+    demanded += [find_pinned(rule, exclusions, catalog)[:MOST_PINNED] for rule in active.of("pin")]
     wanted = [(rule.rule_id, column, rule.count or 0) for rule, column in _with_columns(active, "floor")]
     wanted += [
         (rule.rule_id, column, math.ceil(LIST * (rule.share or 0.0)))
         for rule, column in _with_columns(active, "expose")
     ]
     if wanted:
+        caps = active.columns("cap")
         about = catalog.rules_about(candidates)[~exclusions.excludes(candidates)]
+        about = about[~about[:, caps].any(axis=1)]  # of the others it is not said that they find room
         for rule_id, column, count in wanted:
             if (n_missing := count - int(about[:, column].sum())) > 0:
                 rows = catalog.rules.members(rule_id)
                 rows = np.setdiff1d(rows[catalog.is_listed[rows]], candidates)
                 rows = rows[~exclusions.excludes(rows)]
-                order = np.argsort(-catalog.knowledge.levels[rows, WEEK], kind="stable")
+                is_capped = catalog.rules_about(rows)[:, caps].any(axis=1)
+                order = np.lexsort((-catalog.knowledge.levels[rows, WEEK], is_capped))
                 demanded.append(rows[order[:n_missing]])
     return np.concatenate(demanded)
 

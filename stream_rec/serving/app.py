@@ -6,6 +6,7 @@ Errors are problem details (RFC 9457). The OpenAPI 3.1 document at ``/v1/openapi
 from __future__ import annotations
 
 import http
+import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,9 +19,9 @@ from litestar.config.cors import CORSConfig
 from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
-from litestar.middleware.rate_limit import RateLimitConfig
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import FromPath, JSONBody, Parameter
 from litestar.plugins.problem_details import (
     ProblemDetailsConfig,
@@ -29,11 +30,12 @@ from litestar.plugins.problem_details import (
 )
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.status_codes import HTTP_202_ACCEPTED
+from msgspec import Struct
 from prometheus_client import Gauge
 
 from stream_rec import __version__
 from stream_rec.config import Settings
-from stream_rec.errors import BrokerUnavailable
+from stream_rec.errors import BrokerUnavailable, StreamRecError
 from stream_rec.events import validate
 from stream_rec.events.forget import Forget
 from stream_rec.events.interaction import KIND_OF_LABEL, Interaction
@@ -41,13 +43,14 @@ from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule
 from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.events.validate import Rejection
+from stream_rec.serving.gate import OPEN, Gate, secret_of
 from stream_rec.serving.keys import ApiKeys, Scope
 from stream_rec.serving.lists import Lists
 from stream_rec.serving.messages import Accepted, ErasureAccepted, Event, Recommendations, State
 from stream_rec.serving.writer import Record, Writer
 
-OPEN = ["/healthz", "/readyz", "/metrics"]
-"""Addresses for machines of the owner's, which nothing limits."""
+log = logging.getLogger(__name__)
+
 N_LISTS = Gauge("stream_rec_lists", "Users who have a list of their own")
 
 IdInPath: TypeAlias = FromPath[str]
@@ -56,7 +59,7 @@ N = Annotated[int, Parameter(ge=1, le=200, description="most items")]
 Excluded = Annotated[list[str] | None, Parameter(description="ids of items to leave out; may be repeated")]
 
 
-def build_app(lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Settings) -> Litestar:
+def build_app(lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Settings) -> Gate:
     """Return the app; its writer is started and stopped with it.
 
     Args:
@@ -69,7 +72,7 @@ def build_app(lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Sett
         def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
             if keys is None:
                 return
-            key = keys.find(_secret_of(connection))
+            key = keys.find(secret_of(connection.headers.get("authorization", "")))
             if key is None:
                 raise NotAuthorizedException(
                     "an API key is needed: `Authorization: Bearer KEY`", headers={"WWW-Authenticate": "Bearer"}
@@ -115,8 +118,9 @@ def build_app(lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Sett
         return ErasureAccepted(request.request_id)
 
     @put("/v1/items/{item_id:str}", status_code=HTTP_202_ACCEPTED, guards=[needs("admin")], summary="Put an item")
-    async def put_item(item_id: IdInPath, data: JSONBody[Item]) -> Accepted:
+    async def put_item(request: Request[Any, Any, Any], item_id: IdInPath, data: JSONBody[Item]) -> Accepted:
         """Add an item to the catalog, or replace it."""
+        _refuse_unknown(await request.json(), Item)
         key, value = item_id.encode(), msgspec.json.encode(data)
         _accept(validate.item(key, value, limits=limits))
         await writer.write([Record("items", key, value)])
@@ -146,6 +150,11 @@ def build_app(lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Sett
         await writer.write([Record("rules", rule_id.encode(), None)])
         return Accepted(1)
 
+    @get("/v1/openapi.json", include_in_schema=False, sync_to_thread=False)
+    def get_contract(request: Request[Any, Any, Any]) -> dict[str, Any]:
+        """Return what this is generated from, for clients."""
+        return request.app.openapi_schema.to_schema()
+
     @get("/healthz", summary="Whether the process lives", sync_to_thread=False)
     def get_health() -> State:
         """Return that it does."""
@@ -165,34 +174,33 @@ def build_app(lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Sett
         finally:
             await writer.stop()
 
-    prometheus = PrometheusConfig(app_name="stream_rec", prefix="stream_rec", group_path=True, exclude=OPEN)
-    middleware = [prometheus.middleware]
-    if serve.requests_per_s:
-        rates = RateLimitConfig(
-            rate_limit=("second", serve.requests_per_s),
-            exclude=OPEN,
-            identifier_for_request=lambda request: _secret_of(request) or _address_of(request),
-        )
-        middleware.insert(0, rates.middleware)
+    prometheus = PrometheusConfig(
+        app_name="stream_rec", prefix="stream_rec", group_path=True, exclude=[f"^{path}$" for path in OPEN]
+    )
     problems = ProblemDetailsConfig(
         exception_to_problem_detail_map={
             HTTPException: _problem_of,
             BrokerUnavailable: lambda error: _problem(503, str(error), headers={"Retry-After": "1"}),
+            StreamRecError: lambda error: _problem(503, str(error)),
+            RecursionError: lambda error: _problem(400, "the body is nested too deep"),
+            Exception: _problem_of_ours,
         }
     )
-    return Litestar(
+    app = Litestar(
         [
             *(get_recommendations, get_popular, post_events, delete_user, put_item, delete_item, put_rule, delete_rule),
-            *(get_health, get_readiness, PrometheusController),
+            *(get_contract, get_health, get_readiness, PrometheusController),
         ],
         lifespan=[writing],
-        middleware=middleware,
+        middleware=[prometheus.middleware],
         cors_config=CORSConfig(allow_origins=list(serve.cors_origins)) if serve.cors_origins else None,
         openapi_config=OpenAPIConfig(
             title="stream-rec",
             version=__version__,
             description="Lists out, events in.",
-            path="/v1",
+            path="/v1/openapi",
+            components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+            security=[{"key": []}],
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
             use_handler_docstrings=True,
         ),
@@ -200,6 +208,7 @@ def build_app(lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Sett
         request_max_body_size=serve.body_bytes,
         logging_config=None,
     )
+    return Gate(app, keys, serve)
 
 
 def _recommendations(
@@ -226,6 +235,13 @@ def _accept(checked: object, number: int | None = None) -> None:
         raise _unprocessable(checked.reason, f"{where}{checked.detail}")
 
 
+def _refuse_unknown(body: Any, struct: type[Struct]) -> None:
+    """Raise what says which fields of a body nothing reads: on the topic they are left out without a word."""
+    unknown = sorted(set(body) - {field.name for field in msgspec.structs.fields(struct)})
+    if unknown:
+        raise _problem(400, f"no such field: {', '.join(map(repr, unknown))[:500]}")
+
+
 def _unprocessable(reason: str, detail: str) -> ProblemDetailsException:
     return _problem(422, detail, extra={"reason": reason})
 
@@ -233,6 +249,12 @@ def _unprocessable(reason: str, detail: str) -> ProblemDetailsException:
 def _problem(status: int, detail: str, **more: Any) -> ProblemDetailsException:
     title = http.HTTPStatus(status).phrase
     return ProblemDetailsException(status_code=status, type_="about:blank", title=title, detail=detail, **more)
+
+
+def _problem_of_ours(error: Exception) -> ProblemDetailsException:
+    """Return that a fault of this program's is in its log."""
+    log.exception("request_failed", exc_info=error)
+    return _problem(500, "a fault in this program; its log says more")
 
 
 def _problem_of(error: Exception) -> ProblemDetailsException:
@@ -243,13 +265,3 @@ def _problem_of(error: Exception) -> ProblemDetailsException:
     cause = error.__cause__
     detail = str(cause).replace("`$.data", "`$") if isinstance(cause, msgspec.ValidationError) else error.detail
     return _problem(error.status_code, detail, headers=error.headers)
-
-
-def _secret_of(connection: ASGIConnection[Any, Any, Any, Any] | Request[Any, Any, Any]) -> str:
-    """Return the key that a request brings, or ""."""
-    kind, _, secret = connection.headers.get("authorization", "").partition(" ")
-    return secret.strip() if kind.lower() == "bearer" else ""
-
-
-def _address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    return connection.client.host if connection.client else ""

@@ -40,7 +40,9 @@ class ApiKeys:
         self._keys = keys
 
     def find(self, secret: str) -> ApiKey | None:
-        """Return the key that is written so. Takes the same time whichever it is."""
+        """Return the key that is written so, None for an empty text. Takes the same time whichever it is."""
+        if not secret:
+            return None
         digest = hashlib.sha256(secret.encode()).hexdigest()
         found = [key for key in self._keys if hmac.compare_digest(key.sha256, digest)]
         return found[0] if found else None
@@ -58,4 +60,9 @@ def read_keys(file: Path) -> ApiKeys:
         raise SettingsError(
             f"serve.keys_file={file}: {error}; expected [[key]] with name, sha256 and scopes, see docs/guides/http.md"
         ) from error
+    if any(key.sha256 == _OF_NOTHING for key in found.key):
+        raise SettingsError(f"serve.keys_file={file}: the digest of an empty key; was the variable set?")
     return ApiKeys(found.key)
+
+
+_OF_NOTHING = hashlib.sha256(b"").hexdigest()

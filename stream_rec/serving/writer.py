@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import aiokafka
 from aiokafka.errors import KafkaError
 
-from stream_rec.errors import BrokerUnavailable
+from stream_rec.errors import BrokerUnavailable, TopicMismatch
 from stream_rec.events.partition import partition_of
 from stream_rec.kafka_settings import KafkaSettings
+
+WRITTEN = ("views", "clicks", "purchases", "forget", "items", "rules")
+"""Topics that the service writes to."""
 
 
 class Record(NamedTuple):
@@ -25,9 +29,10 @@ class Record(NamedTuple):
 class Writer:
     """A producer of the service's own event loop."""
 
-    def __init__(self, kafka: KafkaSettings, ack_timeout_s: float) -> None:
-        """Say where to; ``start`` connects."""
+    def __init__(self, kafka: KafkaSettings, ack_timeout_s: float, *, record_bytes: int) -> None:
+        """Say where to; ``start`` connects. ``record_bytes``: of the largest value that is written."""
         self._kafka = kafka
+        self._record_bytes = record_bytes
         self._timeout_s = ack_timeout_s
         self._producer: aiokafka.AIOKafkaProducer | None = None
 
@@ -36,21 +41,41 @@ class Writer:
 
         Raises:
             BrokerUnavailable: no broker answered.
+            TopicMismatch: a topic has another number of partitions than the settings say: records would go astray.
         """
+        # Not idempotent: that would try a batch again for ever, and write it long after its request was answered 503.
+        # A record that is written twice does no harm: events have ids, and of an item or rule the newest counts.
         producer = aiokafka.AIOKafkaProducer(
-            **self._kafka.client_options(), acks="all", enable_idempotence=True, linger_ms=0
+            **self._kafka.client_options(),
+            acks="all",
+            enable_idempotence=False,
+            linger_ms=0,
+            request_timeout_ms=int(self._timeout_s * 1000),
+            max_request_size=max(1 << 20, 2 * self._record_bytes),
         )
         try:
             await producer.start()
+            for name in WRITTEN:
+                n_partitions = len(await producer.partitions_for(self._kafka.topic(name)))
+                if n_partitions != self._kafka.partitions:
+                    raise TopicMismatch(
+                        f"{self._kafka.topic(name)} has {n_partitions} partitions, kafka.partitions says "
+                        f"{self._kafka.partitions}: see `stream-rec topics check`"
+                    )
         except KafkaError as error:
             await producer.stop()
             raise BrokerUnavailable(f"{self._kafka.bootstrap} does not answer: {error}") from error
+        except TopicMismatch:
+            await producer.stop()
+            raise
         self._producer = producer
 
     async def stop(self) -> None:
-        """Send what is left, and disconnect."""
+        """Send what is left, as far as the broker takes it in time, and disconnect."""
         if self._producer is not None:
-            await self._producer.stop()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timeout_s):
+                    await self._producer.stop()
 
     async def write(self, records: Sequence[Record]) -> None:
         """Return when the broker has all records. Those of one key arrive in their order.
@@ -72,6 +97,8 @@ class Writer:
                 ]
                 await asyncio.gather(*sent)
         except (KafkaError, TimeoutError) as error:
+            if isinstance(error, KafkaError) and not error.retriable:
+                raise BrokerUnavailable(f"the broker refuses that: {type(error).__name__}: {error}") from error
             raise BrokerUnavailable(
                 f"the broker has not acknowledged {len(records)} records within {self._timeout_s:g} s "
                 f"({type(error).__name__}): send them again, with the same ids"

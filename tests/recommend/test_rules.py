@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -400,3 +401,69 @@ def test_what_is_shown_enough_by_itself_is_not_moved():
         items = recommend(ranked_for(COLD, catalog, POPULAR), catalog, POPULAR, FIVE, exposures, str(number))
         exposures.add(np.array([catalog.find(item.item_id) for item in items]))
         assert [item.item_id for item in items] == TOP
+
+
+@pytest.mark.parametrize(("n", "share", "count"), [(20, 0.005, 5), (10, 0.05, 6), (10, 0.2, 4), (10, 1.0, 10)])
+def test_a_floor_holds_however_much_is_explored(n, share, count):
+    """Also where all of the list's end is of it: whoever is kept back puts the one before at risk."""
+    wanted = {f"p{number}" for number in range(n - count, n)}
+    catalog = ruled(rule("floor", Target(item_ids=sorted(wanted)), count=count))
+    config = msgspec.structs.replace(PLAIN, n=n, explore_share=share)
+    for request in range(200):
+        items = made(COLD, catalog, config, POPULAR, request=str(request))
+        assert len(wanted & {item.item_id for item in items}) == count
+
+
+def test_a_pin_without_a_rival_stands_in_its_slot():
+    """Who makes way for a lower id takes a slot that is nobody's; and the second of a pin's items stands in."""
+    pins = [rule("pin", Target(item_ids=[f"p{n}"]), f"r{n}", slot=slot) for n, slot in ((10, 1), (11, 1), (12, 2))]
+    assert listed(COLD, ruled(*pins), FIVE, POPULAR)[:3] == ["p10", "p12", "p11"]
+
+    pins = [
+        rule("pin", Target(item_ids=ids), f"r{slot}", slot=slot) for ids, slot in ((["p10"], 1), (["p10", "p20"], 3))
+    ]
+    assert listed(COLD, ruled(*pins), FIVE, POPULAR)[:3] == ["p10", "p0", "p20"]
+    cap = rule("cap", Target(item_ids=["p10"]), "c", count=0)
+    assert listed(COLD, ruled(cap, pins[1]), FIVE, POPULAR)[2] == "p20"
+
+
+def test_a_floor_finds_what_a_cap_lets_in():
+    """Candidates that no slot is left for do not count as there."""
+    catalog = ruled(rule("floor", Target(category="new"), "f", count=3), rule("cap", Target(tag="acme"), "c", count=1))
+    for n in range(3):
+        catalog.put_item(Item(f"p{n + 20}", category="new", tags=["acme"]))
+    for n in range(4):
+        catalog.put_item(Item(f"n{n}", category="new"))
+        catalog.put_knowledge(f"n{n}", taught(*[1] * 5))
+    shown = listed(COLD, catalog, FIVE, POPULAR)
+
+    assert sum(catalog.item(catalog.find(item_id)).category == "new" for item_id in shown) == 3
+
+
+def test_a_long_list_exposes_its_share():
+    """As many are looked for as its length asks for."""
+    catalog = ruled(rule("expose", Target(category="new"), share=0.2))
+    for n in range(60):
+        catalog.put_item(Item(f"n{n}", category="new"))
+    config = msgspec.structs.replace(PLAIN, n=50)
+
+    assert sum(item_id.startswith("n") for item_id in listed(COLD, catalog, config, POPULAR)) >= 10
+
+
+def test_boosts_without_measure_leave_finite_scores():
+    """However many there are."""
+    many = [rule("boost", Target(item_ids=["p9"]), f"r{n}", factor=100.0, ends_ms=NOW_MS + 1) for n in range(200)]
+    items = made(COLD, ruled(*many), RankingConfig(n=5), POPULAR)
+
+    assert items[0].item_id == "p9" and all(np.isfinite(item.score) for item in items)
+
+
+def test_an_attribute_may_be_as_deep_as_an_item_may():
+    """It is like no text, and no list ends of it."""
+    deep: object = 1
+    for _ in range(980):
+        deep = [deep]
+    catalog = ruled(rule("ban", Target(attributes={"x": "[1]"})), rule("cap", Target(tag="t"), "c", count=1))
+    catalog.put_item(Item("p0", attributes={"x": deep, "y": {"z": 1}}))
+
+    assert listed(COLD, catalog, FIVE, POPULAR) == TOP

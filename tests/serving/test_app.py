@@ -68,10 +68,11 @@ class Service:
         self.lists = FakeLists({"ann": slate("ann", "a", "b", "c"), DEFAULT_LIST: slate(DEFAULT_LIST, "x", "y")})
         self.writer = FakeWriter()
         settings = override(Settings(), {f"serve.{name}": value for name, value in flags.items()})
-        self.client = testing.TestClient(build_app(self.lists, self.writer, keys, settings))
+        self.app = app = build_app(self.lists, self.writer, keys, settings)
+        self.client = testing.TestClient(app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False)
 
-    def ask(self, method: str, path: str, body: object = None, key: str = "") -> Any:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+    def ask(self, method: str, path: str, body: object = None, key: str = "", **headers: str) -> Any:
+        headers |= {"Authorization": f"Bearer {key}"} if key else {}
         with self.client as client:
             return client.request(method, path, json=body, headers=headers)
 
@@ -215,12 +216,66 @@ def test_a_client_that_asks_too_often_has_to_wait():
 
 
 def test_pages_of_other_origins_may_ask_where_that_is_said():
-    """By default none."""
-    headers = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
-    for flags, allowed in (({}, None), ({"cors_origins": ["https://shop.example"]}, "https://shop.example")):
-        with Service(**flags).client as client:
-            answer = client.get("/v1/popular", headers=headers)
-            assert answer.headers.get("access-control-allow-origin") == allowed
+    """By default none: without keys they are refused, whatever the browser makes of the answer."""
+    other = "https://shop.example"
+    for flags, status, allowed in (({}, 403, None), ({"cors_origins": [other]}, 200, other)):
+        answer = Service(**flags).ask("GET", "/v1/popular", Origin=other)
+        assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (status, allowed)
+    rebound = Service().ask("DELETE", "/v1/users/ann", Host="evil.example")
+    assert (rebound.status_code, rebound.headers["content-type"]) == (403, PROBLEM)
+
+
+@pytest.mark.parametrize("path", ["ann%2F", "%2Fann", "a%2fb", "/ann", "ann/"])
+def test_an_id_is_never_taken_for_another(service, path):
+    """A slash in it ends a part of an address, also where it is encoded."""
+    for address in (f"/v1/users/{path}", f"/v1/items/{path}", f"/v1/rules/{path}"):
+        answer = service.ask("DELETE", address)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM), address
+    assert service.ask("GET", f"/v1/users/{path}/recommendations").status_code == 404
+    assert service.ask("DELETE", "/v1/users/%FF").status_code == 400
+    assert service.writer.records == []
+
+
+def test_a_body_is_json_and_not_too_deep(service):
+    """What a form of another page can send is refused; a bomb is no fault of ours."""
+    with service.client as client:
+        for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+            answer = client.post("/v1/events", content=json.dumps(event()), headers={"Content-Type": kind})
+            assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
+        for body in ("[" * 100_000, '{"context":' * 2000):
+            answer = client.post("/v1/events", content=body, headers={"Content-Type": "application/json"})
+            assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM), answer.text
+    assert service.writer.records == []
+
+
+def test_a_misspelt_field_of_a_rule_or_item_is_named(service):
+    """Or a ban would never end."""
+    rule = msgspec.to_builtins(Rule("r1", "ban", "ann", "recalled", Target(item_ids=["a"])))
+    for changed in (rule | {"endsms": 5}, rule | {"target": {"item_id": "a"}}):
+        answer = service.ask("PUT", "/v1/rules/r1", changed)
+        assert answer.status_code == 400 and "unknown field" in answer.json()["detail"]
+    refused = service.ask("PUT", "/v1/items/a", {"item_id": "a", "titel": "Tea"})
+    assert refused.status_code == 400 and "titel" in refused.json()["detail"]
+    assert service.writer.records == []
+
+
+def test_a_fault_of_ours_is_a_problem_and_in_the_log(service, caplog):
+    """Without what it is: that may be a secret."""
+    service.lists.own = lambda user_id: 1 / 0
+    answer = service.ask("GET", "/v1/popular")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (500, PROBLEM)
+    assert "division" not in answer.text and "request_failed" in caplog.text
+
+
+def test_too_many_requests_under_way_are_answered_at_once():
+    """But for health, by which a process is judged."""
+    service = Service(concurrency=1)
+    service.app._n_under_way = 1
+    answer = service.ask("GET", "/v1/popular")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert service.ask("GET", "/healthz").status_code == 200
 
 
 def test_the_contract_describes_every_address(service):

@@ -10,6 +10,7 @@ from stream_rec.config import Settings, override
 from stream_rec.errors import SettingsError
 from stream_rec.serving.keys import read_keys
 
+NOTHING = hashlib.sha256(b"").hexdigest()
 DIGEST = hashlib.sha256(b"secret").hexdigest()
 
 
@@ -37,13 +38,14 @@ def test_a_key_is_found_by_what_it_is(tmp_path):
         (f'[[key]]\nname = "shop"\nsha256 = "{DIGEST}"\nscopes = ["all"]\n', "all"),
         (f'[[key]]\nname = "shop"\nsha256 = "{DIGEST}"\nscopes = []\n', "scopes"),
         (f'[[key]]\nname = "shop"\nsha256 = "{DIGEST}"\n', "scopes"),
+        (f'[[key]]\nname = "shop"\nsha256 = "{NOTHING}"\nscopes = ["read"]\n', "digest of an empty key"),
     ],
 )
 def test_a_file_with_a_fault_is_refused(tmp_path, text, words):
     """With what is wrong, and what would be right."""
     with pytest.raises(SettingsError, match=words) as refused:
         read_keys(write(tmp_path, text))
-    assert "expected [[key]] with name, sha256 and scopes" in str(refused.value)
+    assert "serve.keys_file=" in str(refused.value)
     with pytest.raises(SettingsError, match="No such file"):
         read_keys(tmp_path / "nothing")
 

@@ -1,0 +1,127 @@
+"""What a request must be before the app sees it: ids that mean what they say, a page that may ask, and not too many.
+
+Addresses are compared as they were sent, because what is decoded first may be another address: `/v1/users/ann%2F` is no
+user `ann`.
+"""
+
+from __future__ import annotations
+
+import http
+import re
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from stream_rec.serve_settings import ServeSettings
+from stream_rec.serving.keys import ApiKeys
+
+Message = MutableMapping[str, Any]
+App = Callable[..., Awaitable[None]]
+
+OPEN = ("/healthz", "/readyz", "/metrics")
+"""Addresses for machines of the owner's, which nothing bounds."""
+LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+"""Hosts by which this machine calls itself."""
+JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;.*)?", re.IGNORECASE)
+PROBLEM = b"application/problem+json"
+
+
+class Gate:
+    """An ASGI app before the app."""
+
+    def __init__(self, app: App, keys: ApiKeys | None, settings: ServeSettings) -> None:
+        self._app = app
+        self._keys = keys
+        self._settings = settings
+        self._n_under_way = 0
+        self._second = 0
+        self._asked: Counter[str] = Counter()
+        """Requests of each client in the present second."""
+
+    async def __call__(
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        """Pass a request on, or answer it with a problem."""
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            await self._app(scope, receive, send)
+            return
+        refusal = self._find_refusal(scope)
+        if refusal is not None:
+            await _answer(send, *refusal)
+            return
+        self._n_under_way += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._n_under_way -= 1
+
+    def _find_refusal(self, scope: Message) -> tuple[int, str] | None:
+        """Return the status and the words of what is wrong with a request, or None."""
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        return (
+            _find_fault_in_path(scope.get("raw_path") or scope["path"].encode())
+            or self._find_foreign_page(headers)
+            or _find_fault_in_type(scope["method"], headers)
+            or self._find_excess(scope, headers)
+        )
+
+    def _find_foreign_page(self, headers: dict[str, str]) -> tuple[int, str] | None:
+        """Without keys whoever reaches the service may do everything: pages of other origins may not reach it."""
+        if self._keys is not None:
+            return None
+        if not LOCAL.fullmatch(headers.get("host", "")):
+            return 403, "without serve.keys_file the service answers to localhost, 127.0.0.1 and [::1] alone"
+        origin, allowed = headers.get("origin"), self._settings.cors_origins
+        if origin is not None and origin not in allowed and "*" not in allowed:
+            return 403, f"pages of {origin[:200]} may not ask: see serve.cors_origins"
+        return None
+
+    def _find_excess(self, scope: Message, headers: dict[str, str]) -> tuple[int, str] | None:
+        if self._n_under_way >= self._settings.concurrency:
+            return 503, f"{self._n_under_way} requests are under way, as many as serve.concurrency allows; ask again"
+        most = self._settings.requests_per_s
+        if not most:
+            return None
+        if (second := int(time.monotonic())) != self._second:
+            self._second = second
+            self._asked.clear()
+        key = self._keys.find(secret_of(headers.get("authorization", ""))) if self._keys else None
+        client = f"key {key.name}" if key else (scope.get("client") or ("",))[0]
+        self._asked[client] += 1
+        return (429, f"more than {most} requests a second; ask again") if self._asked[client] > most else None
+
+
+def secret_of(authorization: str) -> str:
+    """Return the key that a header `Authorization` brings, or ""."""
+    kind, _, secret = authorization.partition(" ")
+    return secret.strip() if kind.lower() == "bearer" else ""
+
+
+def _find_fault_in_path(raw_path: bytes) -> tuple[int, str] | None:
+    path = raw_path.partition(b"?")[0]
+    if b"%2f" in path.lower() or b"//" in path or (len(path) > 1 and path.endswith(b"/")):
+        return 404, "no address has an empty part, and an id with a slash cannot be asked for"
+    try:
+        unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        return 400, "the address is not UTF-8, percent-encoded"
+    return (404, "no such address") if path.startswith(b"/v1/openapi/") else None
+
+
+def _find_fault_in_type(method: str, headers: dict[str, str]) -> tuple[int, str] | None:
+    if method in ("POST", "PUT") and not JSON.fullmatch(headers.get("content-type", "")):
+        return 415, "a body is JSON: say `Content-Type: application/json`"
+    return None
+
+
+async def _answer(send: Callable[[Message], Awaitable[None]], status: int, detail: str) -> None:
+    problem = {"status": status, "type": "about:blank", "title": http.HTTPStatus(status).phrase, "detail": detail}
+    headers: Iterable[tuple[bytes, bytes]] = [(b"content-type", PROBLEM)]
+    if status in (429, 503):
+        headers = [*headers, (b"retry-after", b"1")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": msgspec.json.encode(problem)})

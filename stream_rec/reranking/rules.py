@@ -3,7 +3,7 @@
     1. ban and exclude   what may not be shown is in no list, whoever pins it
     2. cap               at most so many; pins count, and one too many stays out
     3. pin               an item in its slot, in the last one of a list that is shorter; of two pins for one slot that
-                         with the lower id has it, the other the next one that is free
+                         with the lower id has it, the other the next one that is nobody's
     4. floor             at least so many, as far as there are such items and slots that nothing above takes
     5. expose            as floors of a list, while its items have had too small a share of the latest lists
     6. boost             as if so many times as likely; several multiply, and so does an item's own boost

@@ -82,6 +82,12 @@ def build_app(lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Sett
 
         return check
 
+    async def write(record: Record, checked: object) -> Accepted:
+        """Write a record that is as good as ``checked`` says."""
+        _accept(checked)
+        await writer.write([record])
+        return Accepted(1)
+
     @get("/v1/users/{user_id:str}/recommendations", guards=[needs("read")], summary="A user's list")
     async def get_recommendations(user_id: IdInPath, n: N = 200, exclude: Excluded = None) -> Recommendations:
         """Return the user's own list, or the default list where they have none of their own, less what is gone."""
@@ -122,16 +128,13 @@ def build_app(lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Sett
         """Add an item to the catalog, or replace it."""
         _refuse_unknown(await request.json(), Item)
         key, value = item_id.encode(), msgspec.json.encode(data)
-        _accept(validate.item(key, value, limits=limits))
-        await writer.write([Record("items", key, value)])
-        return Accepted(1)
+        return await write(Record("items", key, value), validate.item(key, value, limits=limits))
 
     @delete("/v1/items/{item_id:str}", status_code=HTTP_202_ACCEPTED, guards=[needs("admin")], summary="Delete an item")
     async def delete_item(item_id: IdInPath) -> Accepted:
         """Take an item out of the catalog."""
-        _accept(validate.id_in_key(item_id.encode(), limits=limits))
-        await writer.write([Record("items", item_id.encode(), None)])
-        return Accepted(1)
+        key = item_id.encode()
+        return await write(Record("items", key, None), validate.id_in_key(key, limits=limits))
 
     @put(
         "/v1/rules/{rule_id:str}", status_code=HTTP_202_ACCEPTED, guards=[needs("admin")], summary="Put a rule in force"
@@ -139,16 +142,13 @@ def build_app(lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Sett
     async def put_rule(rule_id: IdInPath, data: JSONBody[Rule]) -> Accepted:
         """Put a rule of the owner's in force, or replace it."""
         key, value = rule_id.encode(), msgspec.json.encode(data)
-        _accept(validate.rule(key, value, limits=limits))
-        await writer.write([Record("rules", key, value)])
-        return Accepted(1)
+        return await write(Record("rules", key, value), validate.rule(key, value, limits=limits))
 
     @delete("/v1/rules/{rule_id:str}", status_code=HTTP_202_ACCEPTED, guards=[needs("admin")], summary="End a rule")
     async def delete_rule(rule_id: IdInPath) -> Accepted:
         """Take a rule out of force."""
-        _accept(validate.id_in_key(rule_id.encode(), limits=limits))
-        await writer.write([Record("rules", rule_id.encode(), None)])
-        return Accepted(1)
+        key = rule_id.encode()
+        return await write(Record("rules", key, None), validate.id_in_key(key, limits=limits))
 
     @get("/v1/openapi.json", include_in_schema=False, sync_to_thread=False)
     def get_contract(request: Request[Any, Any, Any]) -> dict[str, Any]:
@@ -260,8 +260,6 @@ def _problem_of_ours(error: Exception) -> ProblemDetailsException:
 def _problem_of(error: Exception) -> ProblemDetailsException:
     """Return what an error of the framework's own says, with the place of what is wrong in a body."""
     assert isinstance(error, HTTPException)
-    if isinstance(error, ProblemDetailsException):
-        return error
     cause = error.__cause__
     detail = str(cause).replace("`$.data", "`$") if isinstance(cause, msgspec.ValidationError) else error.detail
     return _problem(error.status_code, detail, headers=error.headers)

@@ -17,6 +17,7 @@ LAYERS = (
             "errors",
             "addresses",
             "names",
+            "words",
             "kernel",
             "kafka_settings",
             "serve_settings",

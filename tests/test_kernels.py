@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from numba.core.registry import CPUDispatcher
 
+from stream_rec.catalog.word_index import WordIndex
 from stream_rec.config import Settings
 from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.events.item import Item
@@ -57,6 +58,13 @@ for number, ranking in enumerate(policies):
             vector /= np.linalg.norm(vector)
             pipeline.catalog.put_embedding(event.item_id, ItemEmbedding(bytes(16), (SpaceVector("test", vector),)))
         pipeline.list_for(kind, event, pipeline.learn(kind, event))
+word_index = WordIndex()
+for row in range(200):
+    word_index.put(row % 150, Item(f"i{row}", title="tea pot" if row % 3 else "tea", description=f"of {row}"))
+word_index.delete(7)
+rows, _ = word_index.search("pot of tea", 5, np.arange(150) % 2 == 0)
+word_index.score("pot of tea", rows)
+word_index.score("pot", np.arange(300))
 assert compiled() == before, {k: v for k, v in compiled().items() if v != before.get(k)}
 """
 

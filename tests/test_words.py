@@ -72,6 +72,9 @@ ALLOWED = {
     "past_ms": "of a limit, against future_ms",
     "tail_every": "of the long tail of a catalog",
     "topic_follower": "one who follows a topic; items have successors",
+    "catalog.word_index._words_of": "of a text",
+    "catalog.word_index.count_words": "of a text",
+    "catalog.word_index.n_words": "of texts",
     "cli.rejected.note": "a remark to the reader",
     "embedding.hashing.words": "of a text",
     "embedding.text._words": "of a text",
@@ -80,6 +83,8 @@ ALLOWED = {
     "evaluation.baselines.stan.spread": "of scores, as its authors have it",
     "kernels._copy_if_newer": "by the times of files",
     "testing.pipeline.wait_until_settled": "nothing is on its way any more",
+    "words.split_words": "of a text",
+    "words.words": "of a text",
 }
 """Parts of names, or one name with its module, in which a retired word means something else."""
 

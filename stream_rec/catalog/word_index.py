@@ -3,7 +3,7 @@
 Every list is sorted and holds what is there now, nothing stale: an item that comes again changes what differs. So the
 same items have the same scores, and are found in the same order, whatever was put, changed and deleted before.
 
-With 20 words an item, one of them its own, an item costs 500 bytes, of which about 200 are for the word of its own.
+With 20 words an item, one of them its own, an item costs 500 bytes (benchmarks/word_index.py, a million items).
 
 Source:
     Robertson, Zaragoza. The Probabilistic Relevance Framework: BM25 and Beyond. FnTIR 3(4), 2009.
@@ -86,7 +86,7 @@ class WordIndex:
 
     @property
     def n_bytes(self) -> int:
-        """Memory of all arrays; a word costs some 200 bytes besides."""
+        """Memory of all arrays; a word costs some 120 bytes besides."""
         arrays = (*self._postings, *self._entries, self._lengths, self._scores)
         return sum(array.nbytes for array in arrays)
 

@@ -48,7 +48,7 @@ def main() -> None:
     items = [item for item in read_items(arguments.items, limits=settings.limits) if not isinstance(item, BadLine)]
     log = read_events(arguments.events, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
     wanted = arguments.history + 3 * arguments.live
-    events = [line for line in itertools.islice(log, wanted) if not isinstance(line, BadLine)]
+    events = [line for line in itertools.islice(log, wanted) if isinstance(line, LoggedEvent)]
     history = events[: arguments.history + arguments.seam]
     parts = [events[arguments.history + n * arguments.live :][: arguments.live] for n in range(3)]
     with (

@@ -21,6 +21,7 @@ import psutil
 
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings, override
+from stream_rec.events.interaction import LoggedEvent
 from stream_rec.logs.log import BadLine, read_events, read_items
 from stream_rec.testing.arrivals import Arrivals, Latency
 from stream_rec.testing.broker import kafka_broker
@@ -40,7 +41,7 @@ def main() -> None:
     settings = override(Settings(), {"embedder.encoder": arguments.encoder})
     items = [item for item in read_items(arguments.items, limits=settings.limits) if not isinstance(item, BadLine)]
     log = read_events(arguments.events, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
-    events = [line for line in itertools.islice(log, arguments.limit) if not isinstance(line, BadLine)]
+    events = [line for line in itertools.islice(log, arguments.limit) if isinstance(line, LoggedEvent)]
     with kafka_broker(os.environ) as bootstrap, RunningPipeline(bootstrap, settings) as pipeline:
         began = time.monotonic()
         reader = TopicReader(pipeline.settings.kafka, "item-embeddings")

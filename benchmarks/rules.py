@@ -44,7 +44,7 @@ def main() -> None:
     limits = InputLimits()
     items = [line for line in read_items(EXAMPLE / "items.jsonl.gz", limits=limits) if not isinstance(line, BadLine)]
     log = read_events(EXAMPLE / "events.jsonl.gz", limits=limits, received_ms=time.time_ns() // 1_000_000)
-    events = [line for line in itertools.islice(log, TAUGHT) if not isinstance(line, BadLine)]
+    events = [line for line in itertools.islice(log, TAUGHT) if isinstance(line, LoggedEvent)]
     pipeline = Pipeline(Settings())
     for item in items:
         pipeline.catalog.put_item(item)

@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -88,6 +88,9 @@ class WorkerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How often workers share what their heads have learned. Longer costs accuracy: docs/concepts/how-it-learns.md."""
     watched_users: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 1_000_000
     """Users, of all workers together, whose lists are kept fresh between their events: the newest active ones."""
+    query_encoder: Literal["light", "torch", "off"] = "light"
+    """With what workers encode users' searches: light: those of `embedder.encoder` that need no torch, loaded with the
+    first search (some 200 MB for a model); torch: all of them; off: words and choices alone answer searches."""
     refresh_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """Share of a core that each worker spends on lists whose world has changed since they were made; 0: none."""
 

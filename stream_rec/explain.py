@@ -13,6 +13,7 @@ WITHOUT_EVIDENCE = {
     "fresh": "new here: few have seen it yet",
     "explore": "shown to find out who likes it",
     "neighbours": "people like you came to this",
+    "asked": "answers what you searched for",
     "catalog": "from the catalog",
 }
 
@@ -44,6 +45,8 @@ def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
             return f"people like you, who {verb or 'chose'} things such as {title}, came to this"
         case "category":
             return f"of the same kind as {title}, which you {verb or 'chose'}"
+        case "asked":
+            return f"answers what you asked of {title}"
         case _:  # a kind that a newer pipeline added
             return f"because of {title}"
 

@@ -21,11 +21,11 @@ import numpy as np
 from numba.core import event as numba_event
 from numba.core.registry import CPUDispatcher
 
-from stream_rec.catalog.word_index import WordIndex
 from stream_rec.config import Settings
 from stream_rec.embedding.item_embedding import MAX_SPACES, ItemEmbedding, SpaceVector
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.events.search import Search
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.policy import RankingConfig
@@ -78,10 +78,9 @@ def run_kernels() -> None:
         event = Interaction(f"e{number}", f"u{number % USERS}", f"i{7 * number // 3 % (ITEMS - 2)}", 1000 * number)
         for one in (of_empty_catalog, pipeline) if number < 3 else (pipeline,):
             one.list_for(Kind.VIEW, event, one.learn(Kind.VIEW, event))
-    word_index = WordIndex()
-    word_index.put(0, Item("i0", title="warm up"))
-    word_index.search("warm up", 1, np.ones(1, dtype=bool))
-    word_index.score("warm up", np.zeros(1, dtype=np.int64))
+    asked = Search("q", "u0", "i1 i2", 1000 * EVENTS)
+    for one in (of_empty_catalog, pipeline):
+        one.list_for_search(asked, one.search(asked))
 
 
 def copy_compiled() -> None:

@@ -9,8 +9,11 @@ from collections.abc import Iterable, Sequence
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
+from stream_rec.embedding.query_encoder import QueryEncoder
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
+from stream_rec.events.source import Source
 from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.state import ItemState
@@ -40,14 +43,21 @@ class Pipeline:
         [('pot', 'successors'), ('tea', 'neighbours')]
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, encodes_queries: bool = False) -> None:
+        """Begin with nothing.
+
+        Args:
+            encodes_queries: Whether searches are compared with items by the encoders of `embedder.encoder`, which are
+                loaded with the first one.
+        """
         self.settings = settings
         self.users: dict[str, UserState] = {}
         self.seen: dict[str, dict[int, Chunk]] = {}
         """By user, the archive."""
         self.items: dict[str, ItemState] = {}
         cold = LocalHead(river_head.cold(settings.head, settings.ranking.seed))
-        self.recommender = Recommender(Catalog(), cold, settings.ranking, settings.head)
+        encode = QueryEncoder(settings.embedder, with_torch=True, in_background=False) if encodes_queries else None
+        self.recommender = Recommender(Catalog(), cold, settings.ranking, settings.head, encode)
         self._last_offset: dict[int, int] = {}
 
     @property
@@ -62,7 +72,7 @@ class Pipeline:
     def take(self, ranked: Ranked, events: Sequence[LoggedEvent]) -> UserState:
         """Take one user's events, which ``ranked`` came just before, all at once; return the user's state."""
         advanced = self._advance(events)
-        self.recommender.learn_from(ranked, [(each.kind, each.event) for each in advanced.training_events])
+        self.recommender.learn_from(ranked, advanced.training_events)
         self._send_signals(advanced.signals)
         return advanced.state
 
@@ -76,18 +86,34 @@ class Pipeline:
         self._send_signals(advanced.signals)
         return advanced.state
 
+    def search(self, search: Search) -> UserState:
+        """Take one search; return its user's state after it."""
+        advanced = self._advance([(Source.SEARCH, search)])
+        self._send_signals(advanced.signals)
+        return advanced.state
+
     def list_for(self, kind: Kind, event: Interaction, user: UserState) -> Slate:
         """Return the list that goes out on ``event``, which ``user`` has learned."""
-        arrival = Arrival(event, kind, 0, user.offsets[kind])
-        return self.recommender.recommend(event.user_id, user, arrival.as_of)
+        return self._list_for(Arrival(event, Source(kind), 0, user.offsets[kind]), user)
 
-    def _advance(self, events: Sequence[LoggedEvent]) -> Advance:
-        """Take one user's events to the user's state alone."""
+    def list_for_search(self, search: Search, user: UserState) -> Slate:
+        """Return the list that goes out on ``search``, which ``user`` has learned."""
+        return self._list_for(Arrival(search, Source.SEARCH, 0, user.offsets[Source.SEARCH]), user)
+
+    def _list_for(self, arrival: Arrival, user: UserState) -> Slate:
+        return self.recommender.recommend(arrival.event.user_id, user, arrival.as_of)
+
+    def _advance(self, events: Sequence[tuple[int, Interaction | Search]]) -> Advance:
+        """Take what one user did to the user's state alone.
+
+        Args:
+            events: ``Source`` and event, or search, each.
+        """
         acknowledged = dict(self._last_offset)
         arrivals = []
-        for kind, event in events:
-            offset = self._last_offset[kind] = self._last_offset.get(kind, -1) + 1
-            arrivals.append(Arrival(event, kind, 0, offset))
+        for source, event in events:
+            offset = self._last_offset[source] = self._last_offset.get(source, -1) + 1
+            arrivals.append(Arrival(event, Source(source), 0, offset))
         user_id = arrivals[0].event.user_id
         chunks = self.seen.get(user_id, {})
         advanced = advance(self.users.get(user_id, COLD), arrivals, self.settings.user, acknowledged, chunks.get)

@@ -23,18 +23,21 @@ from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import AsOf, Slate, SlateItem
 from stream_rec.knowledge.visits import visitor_of
+from stream_rec.ranking import asked as asked_expert
 from stream_rec.ranking import fresh_choices
+from stream_rec.ranking.asked import AskedInputs
 from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.features import compute_inputs
 from stream_rec.ranking.head import Head
-from stream_rec.ranking.mixture import Scored
+from stream_rec.ranking.mixture import Scored, log_softmax
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.reranking.diversify import diversify
-from stream_rec.reranking.explain import explain
+from stream_rec.reranking.explain import explain, explain_answers
 from stream_rec.reranking.explore import Arms, Explored, explore, keep_all
 from stream_rec.reranking.fresh_slots import Fresh, fill_fresh_slots
 from stream_rec.reranking.rules import Orders, find_explorable, limit, name_rules, put_pins, read_orders
+from stream_rec.retrieval.asked import Asked, EncodeQuery, find_asked
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
 from stream_rec.retrieval.ruled import Exclusions
 from stream_rec.user.history import History, read_history
@@ -56,6 +59,7 @@ class Ranked:
     history: History
     candidates: Candidates
     scored: Scored
+    """As the mixture sees them; with a search ``log_p`` is what that makes of it."""
     best: NDArray[np.int64]
     """(k,) indices of candidates, the likeliest first."""
     fresh: NDArray[np.int64]
@@ -70,6 +74,10 @@ class Ranked:
     """Those of the time of the list; it is ranked without them, and learned from so."""
     exclusions: Exclusions | None
     """What they keep from the user; None without rules and boosts."""
+    asked: Asked | None = None
+    """What the user asks for."""
+    answers: AskedInputs | None = None
+    """What is known of each candidate as an answer to that."""
 
 
 class Slots(NamedTuple):
@@ -86,31 +94,57 @@ class Slots(NamedTuple):
         return len(self.indices) - self.n_kept_back
 
 
-def rank(user_id: str, user: UserState, catalog: Catalog, head: Head, workspace: Workspace, *, now_ms: int) -> Ranked:
+def rank(
+    user_id: str,
+    user: UserState,
+    catalog: Catalog,
+    head: Head,
+    workspace: Workspace,
+    *,
+    now_ms: int,
+    encode_query: EncodeQuery | None = None,
+) -> Ranked:
     """Return what could be shown to a user now, and how likely each would be chosen.
 
     Reads only. ``workspace`` is scratch: the same arguments give the same result.
 
     Args:
         now_ms: Event time, not the clock's: lists of a replayed log are those of its own time.
+        encode_query: Without it a search is answered by words and by what others chose alone.
     """
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     rules = catalog.rules.active(max(now_ms, catalog.now_ms))
     obeys = rules.number > 0 or catalog.has_boosts
     exclusions = Exclusions(rules, history, catalog, now_ms) if obeys else None
+    asked = find_asked(history, catalog, encode_query, now_ms=now_ms)
     candidates = retrieve(
-        history, catalog, workspace, rules=rules, exclusions=exclusions, own_slot=own_slot, now_ms=now_ms
+        history, catalog, workspace, rules=rules, exclusions=exclusions, asked=asked, own_slot=own_slot, now_ms=now_ms
     )
     scored = head.score(compute_inputs(candidates, history, catalog, now_ms))
     fresh = scored.inputs.fresh()
     fresh_scored = head.score_fresh(scored.inputs.keep(fresh))
-    fresh_order = np.argsort(-fresh_scored.log_p, kind="stable")
+    log_p, fresh_log_p, answers = scored.log_p, fresh_scored.log_p, None
+    if asked is not None:
+        answers = asked_expert.compute_inputs(asked, candidates.rows, scored.log_p, catalog)
+        log_p = asked_expert.score(head.of_asked, answers)
+        fresh_log_p = log_softmax(fresh_log_p + (log_p - scored.log_p)[fresh])
+    fresh_order = np.argsort(-fresh_log_p, kind="stable")
     fresh_share = fresh_choices.fresh_share(head.fresh_choices, scored.inputs.history)
-    fresh_likely = fresh_share * np.exp(fresh_scored.log_p[fresh_order])
-    best = np.argsort(-scored.log_p, kind="stable")
-    fresh_best = fresh[fresh_order]
-    return Ranked(history, candidates, scored, best, fresh, fresh_scored, fresh_best, fresh_likely, rules, exclusions)
+    return Ranked(
+        history=history,
+        candidates=candidates,
+        scored=scored if asked is None else replace(scored, log_p=log_p),
+        best=np.argsort(-log_p, kind="stable"),
+        fresh=fresh,
+        fresh_scored=fresh_scored,
+        fresh_best=fresh[fresh_order],
+        fresh_likely=fresh_share * np.exp(fresh_log_p[fresh_order]),
+        rules=rules,
+        exclusions=exclusions,
+        asked=asked,
+        answers=answers,
+    )
 
 
 def recommend(
@@ -130,6 +164,8 @@ def recommend(
     if orders is not None:
         shown = put_pins(shown, orders.pins)
     items = explain(ranked.history, ranked.candidates, ranked.scored, head, catalog, shown)
+    if ranked.asked is not None and ranked.answers is not None:
+        items = explain_answers(items, ranked.asked.search, ranked.answers, head, shown)
     return items if orders is None else name_rules(items, shown.indices.tolist(), orders)
 
 
@@ -151,6 +187,16 @@ def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: He
     if not is_candidate.any():
         return head
     head = head.learn(ranked.scored, indices[is_candidate], weights[is_candidate], config)
+    if ranked.answers is not None:
+        of_asked = asked_expert.learn(
+            head.of_asked,
+            ranked.answers,
+            ranked.scored.log_p,
+            indices[is_candidate],
+            weights[is_candidate],
+            config.rate,
+        )
+        head = head.put_asked(of_asked)
     of_fresh = np.searchsorted(ranked.fresh, indices[is_candidate])
     is_fresh = np.append(ranked.fresh, -1)[of_fresh] == indices[is_candidate]
     if is_fresh.any():

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import DEFAULT_LIST, AsOf, Slate, SlateItem
+from stream_rec.events.source import Source
 from stream_rec.ranking.drift import FACTOR, DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.head import Head
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.recommend import Ranked, learn, policy_name, rank, recommend, slate
+from stream_rec.retrieval.asked import EncodeQuery
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.state import COLD, UserState
 
@@ -78,11 +80,19 @@ class Recommender:
         1
     """
 
-    def __init__(self, catalog: Catalog, head: KeptHead, ranking: RankingConfig, learning: HeadConfig) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        head: KeptHead,
+        ranking: RankingConfig,
+        learning: HeadConfig,
+        encode_query: EncodeQuery | None = None,
+    ) -> None:
         """Begin with nothing shown.
 
         Args:
             catalog: Kept up to date by its owner, between lists.
+            encode_query: From what users ask for to vectors that compare with those of items; they need not be there.
             head: Begins as it is; changes with ``learn``, and by its other owners between lists.
         """
         self.catalog = catalog
@@ -91,6 +101,7 @@ class Recommender:
         self._head = head
         self._ranking = ranking
         self._learning = learning
+        self._encode_query = encode_query
         self._drift = DriftWatch(learning.drift_delta)
         self._exposures = Exposures()
         self._workspace = Workspace()
@@ -151,7 +162,15 @@ class Recommender:
         """
         now_ms = self.catalog.knowledge.now_ms(now_ms)
         self.catalog.see_time(now_ms)
-        return rank(user_id, user, self.catalog, self.head, self._workspace, now_ms=now_ms)
+        return rank(
+            user_id,
+            user,
+            self.catalog,
+            self.head,
+            self._workspace,
+            now_ms=now_ms,
+            encode_query=self._encode_query,
+        )
 
     def items(self, ranked: Ranked, request: str, ranking: RankingConfig | None = None) -> list[SlateItem]:
         """Return the items of a list made of a ranking, best first. Reads only.
@@ -183,5 +202,5 @@ class Recommender:
             policy=self.policy,
             generated_at_ms=generated_at_ms,
             as_of=as_of,
-            seen={Kind(source).topic: offset for source, offset in sorted(user.offsets.items())},
+            seen={Source(source).topic: offset for source, offset in sorted(user.offsets.items())},
         )

@@ -19,6 +19,7 @@ from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
 from stream_rec.catalog.rules import Rules, is_about, keeps_members
 from stream_rec.catalog.spaces import Spaces
+from stream_rec.catalog.word_index import WordIndex
 from stream_rec.catalog.world import World, encoder_number
 from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.events.item import Item
@@ -58,6 +59,7 @@ class Catalog:
         self.knowledge = Knowledge()
         self.fresh = Fresh()
         self.categories = CategoryIndex()
+        self.words = WordIndex()
         self.factors = Factors()
         self.rules = Rules()
         self.now_ms = 0
@@ -113,6 +115,7 @@ class Catalog:
         self._items[row] = item
         self._boost(row, math.log(item.boost))
         self.categories.put(row, item)
+        self.words.put(row, item)
         self.rules.see_item(row, item.item_id, item)
         self._list_unless_banned(row)
 
@@ -121,6 +124,7 @@ class Catalog:
         row = self.find(item_id)
         if row is not None:
             self._items.pop(row, None)
+            self.words.delete(row)
             self._boost(row, 0.0)
             self.rules.see_item(row, item_id, None)
             self._list(row, False)

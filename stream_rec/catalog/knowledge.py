@@ -9,6 +9,7 @@ from operator import gt, ne
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.catalog.answered import Answered
 from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.neighbour_index import NeighbourIndex
 from stream_rec.catalog.successors import Successors
@@ -44,6 +45,7 @@ class Knowledge:
         self.n_repeats = 0
         self.successors = Successors()
         self.neighbour_index = NeighbourIndex()
+        self.answered = Answered()
         self._trending = Trending(HALF_LIVES)
         self._states: dict[int, ItemState] = {}
 
@@ -78,6 +80,8 @@ class Knowledge:
         self.repeats[row] = state.repeats
         self._put_popularity(row, state, is_listed)
         self._put_predecessors(row, before.predecessors, state.predecessors, rows_of)
+        if state.queries or before.queries:
+            self.answered.put(row, before.queries, state.queries)
         if state.visits != before.visits:
             self.neighbour_index.put(row, before.visits, state.visits)
 

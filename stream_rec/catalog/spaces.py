@@ -103,6 +103,20 @@ class Spaces:
         """Return the vectors of some items, their spaces side by side, (k, spaces * COMPONENTS) unit rows, or zero."""
         return _join(rows, self.vectors())
 
+    def whiten_query(self, vectors: tuple[SpaceVector | None, ...]) -> NDArray[np.float32]:
+        """Return a query's vectors, (spaces, COMPONENTS), whitened as those of items; zero where they do not compare.
+
+        Args:
+            vectors: By position, as of ``ItemEmbedding``.
+        """
+        self._update()
+        whitened = np.zeros(self._vectors.shape[1:], dtype=np.float32)
+        for number, (fitted, vector) in enumerate(zip(self._fitted, vectors)):
+            if fitted is not None and vector is not None and vector.encoder == fitted.space.encoder:
+                one = whitening.apply(fitted.whitening, vector.vector[None, :])[0]
+                whitened[number, : len(one)] = one
+        return whitened
+
     def _set(self, row: int, vectors: tuple[SpaceVector | None, ...]) -> bool:
         self._pending.add(row)
         while len(self._embeddings) < len(vectors):

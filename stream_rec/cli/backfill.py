@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,14 @@ import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_rec.broker.find import reach_broker
+from stream_rec.cli.critiques import critiques_option, name_unused
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.cli.progress import show_progress
 from stream_rec.config import Settings
-from stream_rec.events.interaction import LoggedEvent
-from stream_rec.logs.log import BadLine, Log, read_events
+from stream_rec.events.search import Search
+from stream_rec.logs.fields import Record
+from stream_rec.logs.log import BadLine, EventLog, read_events
 from stream_rec.operations.backfill import Backfill, Fate
 from stream_rec.operations.stall_timeout import StallTimeout
 
@@ -37,32 +39,43 @@ SHOW_S = 0.1
     help="Send nothing while the workers are more than so many records behind; 0: never wait for them.",
 )
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most so many a second. [default: any]")
+@critiques_option
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @click.pass_obj
-def backfill(settings: Settings, file: Path, limit: int | None, behind: int, rate: float | None, dry_run: bool) -> None:
+def backfill(
+    settings: Settings,
+    file: Path,
+    limit: int | None,
+    behind: int,
+    rate: float | None,
+    critiques: Mapping[str, str],
+    dry_run: bool,
+) -> None:
     """Send the events of a log that are not on the topics yet, without making those that are live wait.
 
     The same event is one with the same user and event_id; what the topics hold is read first, and followed. So it can
     be stopped and run again, and the log may reach into what is live. Events keep their own time. Those from
     before a user was forgotten (`forget`, as long as that is kept) are left out.
 
-    Exit code 0: all that was missing was sent; 1: some lines were bad, or the broker did not take something;
-    130: stopped with Ctrl-C, after what had been sent was acknowledged.
+    Exit code 0: all that was missing was sent; 1: some lines were bad, or the broker did not take something; 130:
+    stopped with Ctrl-C, after what had been sent was acknowledged.
     """
-    records = read_events(file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
+    received_ms = time.time_ns() // 1_000_000
+    records = read_events(file, limits=settings.limits, received_ms=received_ms, critiques=critiques)
     settings = reach_broker(settings, os.environ)
-    skipped = SkippedLines()
+    history = _History(records, file, limit, skipped := SkippedLines())
     began = time.monotonic()
     sender = Backfill(settings, file.name, most_behind=behind, most_per_s=rate or float("inf"), is_dry=dry_run)
     with interrupt_flag() as interrupted, closing(sender):
         try:
             with _progress() as progress:
                 _read_topics(sender, progress, interrupted)
-                _send_all(sender, _History(records, file, limit, skipped), progress, interrupted)
+                _send_all(sender, history, progress, interrupted)
         finally:
-            _summarize(sender, skipped, time.monotonic() - began, is_dry=dry_run, is_interrupted=interrupted.is_set())
+            _summarize(sender, history, time.monotonic() - began, is_dry=dry_run, is_interrupted=interrupted.is_set())
     if interrupted.is_set():
         sys.exit(EXIT_CODE)
+    name_unused(critiques, records.n_critiques)
     if skipped:
         sys.exit(1)
 
@@ -89,17 +102,17 @@ def _read_topics(sender: Backfill, progress: Progress, interrupted: threading.Ev
     progress.remove_task(task)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _History:
     """The events to send."""
 
-    records: Log[LoggedEvent]
+    records: EventLog
     file: Path
     limit: int | None
     skipped: SkippedLines
 
-    def __iter__(self) -> Iterator[LoggedEvent | None]:
-        """Yield the first ``limit`` usable events, and None for each line that is skipped."""
+    def __iter__(self) -> Iterator[Record | None]:
+        """Yield the first ``limit`` usable events and searches, and None for each line that is skipped."""
         on_bad = self.skipped.lines_of(self.file)
         n_events = 0
         for record in self.records:
@@ -128,16 +141,17 @@ def _send_all(sender: Backfill, history: _History, progress: Progress, interrupt
         show()
         return interrupted.wait(seconds)
 
-    for logged in history:
+    for record in history:
         if interrupted.is_set():
             break
-        if logged is None:
+        if record is None:
             continue
-        if rejection := sender.check(logged):  # as a record, with an id of its own, it is too large
-            what = f"{history.file}: {logged.event.event_id}"
+        if rejection := sender.check(record):  # as a record, with an id of its own, it is too large
+            event_id = record.event_id if isinstance(record, Search) else record.event.event_id
+            what = f"{history.file}: {event_id}"
             history.skipped.add("not_sendable", f"{what}: {rejection.reason}: {rejection.detail}")
             continue
-        sender.take(logged, wait)
+        sender.take(record, wait)
         if time.monotonic() - shown > SHOW_S:
             show()
             shown = time.monotonic()
@@ -145,7 +159,7 @@ def _send_all(sender: Backfill, history: _History, progress: Progress, interrupt
         sender.flush(wait)
 
 
-def _summarize(sender: Backfill, skipped: SkippedLines, took_s: float, *, is_dry: bool, is_interrupted: bool) -> None:
+def _summarize(sender: Backfill, history: _History, took_s: float, *, is_dry: bool, is_interrupted: bool) -> None:
     n_sent = sender.fates[Fate.SENT]
     per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(sender.sent.items()))
     what = "stopped by Ctrl-C; " if is_interrupted else ""
@@ -155,4 +169,4 @@ def _summarize(sender: Backfill, skipped: SkippedLines, took_s: float, *, is_dry
     if n_forgotten := sender.fates[Fate.FORGOTTEN]:
         parts += [f"{n_forgotten:,} left out, of users who were forgotten"]
     click.echo("; ".join(parts))
-    skipped.report()
+    history.skipped.report()

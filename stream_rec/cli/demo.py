@@ -30,7 +30,9 @@ from stream_rec.errors import FileProblem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
+from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
+from stream_rec.events.source import Source
 from stream_rec.explain import PAST_TENSE, why
 from stream_rec.logs.log import BadLine, read_events, read_items, usable
 from stream_rec.package_data import find_folder
@@ -65,6 +67,8 @@ class Measured(Struct, frozen=True, kw_only=True):
     """While the log was sent as fast as it goes, from the first event to the last list."""
     click_to_list_ms: float
     new_item_to_list_ms: float
+    search_to_list_ms: float
+    """Of a user of whom nothing is known."""
     ban_to_list_ms: float
     """Until a banned item has left the list of a user who does nothing."""
     lost_events: int
@@ -111,7 +115,10 @@ def demo(
 
     items = list(usable(read_items(items_file, limits=settings.limits), on_bad))
     log = read_events(events_file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
-    events: list[LoggedEvent] = list(usable(itertools.islice(log, limit), on_bad))
+    records = list(usable(itertools.islice(log, limit), on_bad))
+    events = [record for record in records if isinstance(record, LoggedEvent)]
+    if n_searches := len(records) - len(events):
+        console.print(f"{n_searches} searches not used: the demo shows events", style="yellow")
     for reason, count in bad.items():
         console.print(f"{count} lines not used: {reason}", style="yellow")
     if not items or len(events) < SHOWN_USERS:
@@ -176,6 +183,7 @@ class _Demo:
         self._show_users(arrivals)
         clicked_ms = self._click(arrivals)
         new_item_ms = self._new_item(pipeline, arrivals)
+        search_ms = self._search(arrivals)
         ban_ms = self._ban(pipeline, arrivals)
         with self._console.status("comparing the states with what was sent"):
             pipeline.wait_until_settled()
@@ -189,6 +197,7 @@ class _Demo:
             events_per_s=round(rate, 1),
             click_to_list_ms=round(clicked_ms, 1),
             new_item_to_list_ms=round(new_item_ms, 1),
+            search_to_list_ms=round(search_ms, 1),
             ban_to_list_ms=round(ban_ms, 1),
             lost_events=max(n_sent - n_counted, n_unseen),
             duplicate_lists=arrivals.n_duplicates,
@@ -299,6 +308,30 @@ class _Demo:
         self._show("newcomer", slate, highlight=new.item_id)
         return took_ms
 
+    def _search(self, arrivals: Arrivals) -> float:
+        """Let somebody of whom nothing is known search for something; return how long the list took to come."""
+        user_id, query = "searcher", self._choose_query()
+        search = Search("demo-search", user_id, query, time.time_ns() // 1_000_000)
+        with arrivals.producer() as producer:
+            began = time.monotonic()
+            arrivals.expect(Source.SEARCH, user_id)
+            producer.send_search(search)
+            came = arrivals.wait_for_list(user_id, partial(_answers, search.event_id), LIVE_TIMEOUT_S)
+        if came is None:
+            raise RuntimeError(f"no list came for {user_id} within {LIVE_TIMEOUT_S:.0f} s of a search")
+        took_ms = 1000 * (came[1] - began)
+        self._console.print(Text(f'\na new user searches for "{query}": a list {took_ms:.0f} ms later'))
+        self._show(user_id, came[0])
+        return took_ms
+
+    def _choose_query(self) -> str:
+        """Return two tags that few items share and some item has, the same ones every time; a title where none do."""
+        items = self._items.values()
+        counts = Counter(tag for item in items for tag in set(item.tags))
+        few = {tag for tag, count in counts.items() if 3 <= count <= 0.1 * len(items)}
+        tags = max(([tag for tag in item.tags if tag in few] for item in items), key=len, default=[])
+        return " ".join(tags[:2]) if tags else self._title(next(iter(self._items)))
+
     def _ban(self, pipeline: RunningPipeline, arrivals: Arrivals) -> float:
         """Let the owner ban what the newcomer's list begins with; return the time until it has left the list."""
         before = arrivals.newest("newcomer")
@@ -351,7 +384,8 @@ class _Demo:
             f"{PAST_TENSE[logged.kind.label]} {self._title(logged.event.item_id)}"
             for logged in self._history[user_id][-SHOWN_EVENTS:]
         ]
-        table = Table(title=Text(f"{user_id}: {', '.join(last)}"), title_justify="left", title_style="bold")
+        title = Text(f"{user_id}: {', '.join(last) or 'no events'}")
+        table = Table(title=title, title_justify="left", title_style="bold")
         for name in ("#", "item", "why"):
             table.add_column(name, overflow="fold")
         for position, item in enumerate(slate.items, start=1):
@@ -369,6 +403,7 @@ class _Demo:
             ("event to list, at a steady rate", f"p50 {latency.p50} ms, p95 {latency.p95} ms, p99 {latency.p99} ms"),
             ("events per second, as fast as it goes", f"{measured.events_per_s:,.0f}"),
             ("new item to list", f"{measured.new_item_to_list_ms:,.0f} ms"),
+            ("search to list, of a user without any event", f"{measured.search_to_list_ms:,.0f} ms"),
             ("ban to list, of a user who does nothing", f"{measured.ban_to_list_ms:,.0f} ms"),
             ("events lost / lists that came twice", f"{measured.lost_events} / {measured.duplicate_lists}"),
         ):

@@ -17,6 +17,7 @@ import click
 from rich.progress import Progress
 
 from stream_rec.cli.compile import compile_with_progress
+from stream_rec.cli.critiques import critiques_option, name_unused
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import end_on_interrupt, exit_on_signal
 from stream_rec.cli.judging import WARMUP, columns, read_log, require_writable, run_methods
@@ -49,6 +50,8 @@ MACHINE = ("data_dir", "models_dir", "instance_id", "device", "dtype", "token_bu
 @click.option("--items", "items_file", required=True, type=click.Path(path_type=Path), help="Items: JSON lines or CSV.")
 @click.option("--events", "events_file", required=True, type=click.Path(path_type=Path), help="Events, as a log.")
 @click.option("--limit", type=click.IntRange(min=1), help="Take the first so many usable events. [default: all]")
+@critiques_option
+@click.option("--ignore-searches", is_flag=True, help="Tell no method what users searched for.")
 @click.option("--warmup", default=WARMUP, type=click.FloatRange(0, 1, max_open=True), help="Share that only teaches.")
 @click.option("--list-size", type=click.IntRange(1, 1000), help="Length of a list. [default: setting ranking.n]")
 @click.option("--baselines", default="all", help="What to compare with: all, none, or names with commas between.")
@@ -101,6 +104,8 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
             progress,
             limit=options.limit,
             warmup=options.warmup,
+            critiques=options.critiques,
+            has_searches=not options.ignore_searches,
         )
         evaluation = Evaluation(experiment, items.items)
         if earlier:
@@ -114,6 +119,7 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
     if earlier and events:
         found["against"] = compare_runs(earlier, Run(options.events_file, found, events))
     warn(found["protocol"])
+    name_unused(options.critiques, experiment.log.n_critiques)
     _write(found, events, options)
     print_results(found)
     failed = {name: result["error"] for name, result in found["results"].items() if "error" in result}
@@ -129,6 +135,8 @@ class _Options:
     items_file: Path
     events_file: Path
     limit: int | None
+    critiques: Mapping[str, str]
+    ignore_searches: bool
     warmup: float
     list_size: int | None
     baselines: str
@@ -204,6 +212,8 @@ def _sum_up(
         "items": options.items_file.name,
         "events": options.events_file.name,
         "limit": options.limit,
+        **({"critiques": sorted(options.critiques)} if options.critiques else {}),
+        **({"ignores_searches": True} if options.ignore_searches else {}),
         "warmup": options.warmup,
         "list_size": experiment.settings.n,
         "seed": experiment.settings.seed,

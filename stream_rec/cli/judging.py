@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +40,16 @@ def read_log(
     *,
     limit: int | None,
     warmup: float = WARMUP,
+    critiques: Mapping[str, str] = MappingProxyType({}),
+    has_searches: bool = True,
 ) -> Experiment:
     """Read the events; ``folder`` takes what the methods share.
 
     Args:
         vectors: (items, d) of the items' texts, for methods that know one space.
-        limit: Take the first so many usable events.
+        limit: Take the first so many usable records.
+        critiques: As of ``read_events``: query by word.
+        has_searches: Whether methods are told of searches.
 
     Raises:
         FileProblem: there is no item or no event that can be used.
@@ -54,7 +59,7 @@ def read_log(
     task = progress.add_task("reading events (%)", total=100, has_rate=False)
     received_ms = time.time_ns() // 1_000_000
     log = scan(
-        LogFile(str(events_file), settings.limits, received_ms=received_ms, limit=limit),
+        LogFile(str(events_file), settings.limits, received_ms=received_ms, limit=limit, critiques=dict(critiques)),
         folder,
         item_ids=[item.item_id for item in items],
         on_bad=skipped.lines_of(events_file),
@@ -63,7 +68,7 @@ def read_log(
     progress.update(task, completed=100)
     return Experiment.of(
         log,
-        EvaluationSettings(n=settings.ranking.n, warmup=warmup, seed=settings.ranking.seed),
+        EvaluationSettings(n=settings.ranking.n, warmup=warmup, seed=settings.ranking.seed, has_searches=has_searches),
         is_listed=np.array([item.available for item in items]),
         vectors=vectors,
     )

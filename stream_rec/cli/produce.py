@@ -7,7 +7,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -17,16 +18,19 @@ from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColu
 from rich.progress import TimeRemainingColumn as TimeRemaining
 
 from stream_rec.broker.find import reach_broker
+from stream_rec.cli.critiques import critiques_option, name_unused
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.cli.progress import show_progress
 from stream_rec.client import EventProducer, InvalidEventError
 from stream_rec.config import Settings
-from stream_rec.events.interaction import TOPIC_OF_KIND, LoggedEvent
+from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
-from stream_rec.events.validate import InputLimits
+from stream_rec.events.search import Search
+from stream_rec.events.source import TOPIC_OF_SOURCE, Source
 from stream_rec.logs.content import find_content
-from stream_rec.logs.log import BadLine, Log, read_events, read_items
+from stream_rec.logs.fields import Record
+from stream_rec.logs.log import BadLine, EventLog, Log, read_events, read_items, usable
 from stream_rec.operations.permissions import require_permissions
 from stream_rec.replay import pace as paces
 from stream_rec.replay.pace import Pace, describe_duration
@@ -59,6 +63,7 @@ class Speed(click.ParamType):
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--items", "as_items", is_flag=True, help="The file holds items. Else that is seen from its fields.")
 @click.option("--limit", type=click.IntRange(min=1), help="Send only the first so many. [default: all]")
+@critiques_option
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Records per second. [default: unlimited]")
 @click.option("--speed", type=Speed(), help="Keep the gaps between events, divided by this: 1000x. [default: no gaps]")
 @click.option(
@@ -73,6 +78,7 @@ def produce(
     file: Path,
     as_items: bool,
     limit: int | None,
+    critiques: Mapping[str, str],
     rate: float | None,
     speed: float | None,
     shift_to_now: bool,
@@ -87,15 +93,15 @@ def produce(
     is_items = as_items or find_content(file, limits=limits) == "items"
     if rate is not None and speed is not None:
         raise click.UsageError("--rate and --speed exclude each other")
-    if is_items and (speed is not None or shift_to_now):
-        raise click.UsageError("items have no time: --speed and --shift-to-now are for events")
-    records: Log[LoggedEvent] | Log[Item]
-    records = read_items(file, limits=limits) if is_items else read_events(file, limits=limits, received_ms=_now_ms())
+    if is_items and (speed is not None or shift_to_now or critiques):
+        raise click.UsageError("items have no time: --speed, --shift-to-now and --critiques are for events")
+    events = partial(read_events, file, limits=limits, received_ms=_now_ms(), critiques=critiques)
+    records = read_items(file, limits=limits) if is_items else events()
     settings = reach_broker(settings, os.environ)
-    require_permissions(settings.kafka, write=["items"] if is_items else TOPIC_OF_KIND.values())
+    require_permissions(settings.kafka, write=["items"] if is_items else TOPIC_OF_SOURCE.values())
 
     is_paced = rate is not None or speed is not None
-    span = paces.span(_times(file, limits, limit)) if speed is not None or (shift_to_now and not is_paced) else None
+    span = paces.span(_times(events(), limit)) if speed is not None or (shift_to_now and not is_paced) else None
     pace = _choose_pace(rate, speed, span)
     shift_ms = _now_ms() - span.last_ms if span and not is_paced else 0
     sent: Counter[str] = Counter()
@@ -110,10 +116,12 @@ def produce(
             try:
                 sent[_send(producer, record, shift_ms=shift_ms, is_live=shift_to_now and is_paced)] += 1
             except InvalidEventError as error:  # as a record, with an id of its own, it is too large
-                name = record.item_id if isinstance(record, Item) else record.event.event_id
+                name = record.item_id if isinstance(record, Item) else _event_of(record).event_id
                 skipped.add("not_sendable", f"{file}: {name}: {error}")
         producer.flush()
     _summarize(sent, skipped, time.monotonic() - started, is_interrupted=interrupted.is_set())
+    if isinstance(records, EventLog):
+        name_unused(critiques, records.n_critiques)
     if interrupted.is_set():
         sys.exit(EXIT_CODE)
     if skipped:
@@ -131,8 +139,8 @@ def _choose_pace(rate: float | None, speed: float | None, span: paces.Span | Non
 
 
 def _pace(
-    records: Log[LoggedEvent] | Log[Item], limit: int | None, pace: Pace, interrupted: threading.Event
-) -> Iterator[LoggedEvent | Item | BadLine]:
+    records: EventLog | Log[Item], limit: int | None, pace: Pace, interrupted: threading.Event
+) -> Iterator[Record | Item | BadLine]:
     """Yield each record when it is due, with a progress bar, until ``limit`` records, or ``interrupted``."""
     columns = (
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
@@ -152,7 +160,7 @@ def _pace(
             if limit is not None and n_taken >= limit:
                 return
             if not isinstance(record, BadLine):
-                due = started + pace(n_taken, 0 if isinstance(record, Item) else record.event.timestamp_ms)
+                due = started + pace(n_taken, 0 if isinstance(record, Item) else _event_of(record).timestamp_ms)
                 while (wait_s := due - time.monotonic()) > 0 and not interrupted.is_set():
                     show(f"next in {wait_s:,.0f} s" if wait_s >= LONG_GAP_S else "sending")
                     interrupted.wait(min(wait_s, 0.5))
@@ -165,24 +173,27 @@ def _pace(
                 shown = time.monotonic()
 
 
-def _send(producer: EventProducer, record: LoggedEvent | Item, *, shift_ms: int, is_live: bool) -> str:
+def _send(producer: EventProducer, record: Record | Item, *, shift_ms: int, is_live: bool) -> str:
     """Send one record and return its topic."""
     if isinstance(record, Item):
         producer.item(record)
         return "items"
-    event = record.event
-    if is_live:
-        event = msgspec.structs.replace(event, timestamp_ms=_now_ms())
-    elif shift_ms:
-        event = msgspec.structs.replace(event, timestamp_ms=event.timestamp_ms + shift_ms)
-    producer.send_interaction(record.kind, event)
+    timestamp_ms = _now_ms() if is_live else _event_of(record).timestamp_ms + shift_ms
+    if isinstance(record, Search):
+        producer.send_search(msgspec.structs.replace(record, timestamp_ms=timestamp_ms))
+        return Source.SEARCH.topic
+    producer.send_interaction(record.kind, msgspec.structs.replace(record.event, timestamp_ms=timestamp_ms))
     return record.kind.topic
 
 
-def _times(file: Path, limits: InputLimits, limit: int | None) -> Iterator[int]:
-    """Yield the times of the first ``limit`` events."""
-    events = (r for r in read_events(file, limits=limits, received_ms=_now_ms()) if isinstance(r, LoggedEvent))
-    return (logged.event.timestamp_ms for logged in islice(events, limit))
+def _times(events: EventLog, limit: int | None) -> Iterator[int]:
+    """Yield the times of the first ``limit`` events and searches."""
+    return (_event_of(record).timestamp_ms for record in islice(usable(events, lambda line: None), limit))
+
+
+def _event_of(record: Record) -> Interaction | Search:
+    """Return what is sent."""
+    return record if isinstance(record, Search) else record.event
 
 
 def _say_how_long(span: paces.Span, speed: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -15,14 +15,16 @@ import msgspec
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_rec.cli.compile import compile_with_progress
+from stream_rec.cli.critiques import critiques_option, name_unused
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import end_on_interrupt, exit_on_signal
 from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, override
 from stream_rec.errors import FileProblem
-from stream_rec.events.interaction import LoggedEvent
-from stream_rec.logs.log import Log, read_events, usable
+from stream_rec.events.search import Search
+from stream_rec.logs.fields import Record
+from stream_rec.logs.log import EventLog, read_events, usable
 from stream_rec.pipeline import Pipeline
 from stream_rec.replay.embedded import CACHE
 
@@ -35,13 +37,14 @@ SHOWN = 50
 @click.option("--events", "events_file", required=True, type=click.Path(path_type=Path), help="Events, as a log.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the lists go; - is standard output.")
 @click.option("--limit", type=click.IntRange(min=1), help="Events to take. [default: all]")
+@critiques_option
 @click.option("--seed", type=int, help="Of every random choice. [default: setting ranking.seed]")
 @click.option("--encoder", help="As of `embedder`. [default: setting embedder.encoder]")
 @click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="Where embeddings are kept.")
 @click.pass_obj
 @end_on_interrupt("the lists so far are written, and what was embedded is kept for the next run")
 def replay(settings: Settings, /, **flags: Any) -> None:
-    """Run a log through the same core without a broker, event by event, one list for each event.
+    """Run a log through the same core without a broker, event by event, one list for each event or search.
 
     The same input, settings and seed give the same bytes. Lines that cannot be used are counted by reason on stderr
     and make the exit code 1.
@@ -50,7 +53,7 @@ def replay(settings: Settings, /, **flags: Any) -> None:
     click.get_current_context().with_resource(exit_on_signal())
     settings = override(settings, {"ranking.seed": options.seed, "embedder.encoder": options.encoder})
     compile_with_progress()
-    pipeline = Pipeline(settings)
+    pipeline = Pipeline(settings, encodes_queries=True)
     skipped = SkippedLines()
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[done]}"),
@@ -63,11 +66,21 @@ def replay(settings: Settings, /, **flags: Any) -> None:
             if item.item_id in items.embeddings:
                 pipeline.catalog.put_embedding(item.item_id, items.embeddings[item.item_id])
         with _open(options.out) as sink:
-            log = read_events(options.events_file, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
+            log = read_events(
+                options.events_file,
+                limits=settings.limits,
+                received_ms=time.time_ns() // 1_000_000,
+                critiques=options.critiques,
+            )
             events = itertools.islice(usable(log, skipped.lines_of(options.events_file)), options.limit)
-            for kind, event in _show(events, log, options.limit, progress):
-                user = pipeline.learn(kind, event)
-                sink.write(msgspec.json.encode(pipeline.list_for(kind, event, user)) + b"\n")
+            for record in _show(events, log, options.limit, progress):
+                if isinstance(record, Search):
+                    made = pipeline.list_for_search(record, pipeline.search(record))
+                else:
+                    kind, event = record
+                    made = pipeline.list_for(kind, event, pipeline.learn(kind, event))
+                sink.write(msgspec.json.encode(made) + b"\n")
+    name_unused(options.critiques, log.n_critiques)
     sys.exit(skipped.report())
 
 
@@ -79,20 +92,19 @@ class _Options:
     events_file: Path
     out: Path
     limit: int | None
+    critiques: Mapping[str, str]
     seed: int | None
     encoder: str | None
     cache: Path
 
 
-def _show(
-    events: Iterable[LoggedEvent], log: Log[LoggedEvent], limit: int | None, progress: Progress
-) -> Iterator[LoggedEvent]:
+def _show(events: Iterable[Record], log: EventLog, limit: int | None, progress: Progress) -> Iterator[Record]:
     """Yield the events, and show how many there were and how fast."""
     task = progress.add_task("events", total=limit or log.bytes_total, done="")
     began = time.monotonic()
     n = 0
-    for n, logged in enumerate(events, start=1):
-        yield logged
+    for n, record in enumerate(events, start=1):
+        yield record
         if n % SHOWN == 0:
             rate = n / (time.monotonic() - began)
             progress.update(task, completed=n if limit else log.bytes_read, done=f"{n:,} ({rate:,.0f}/s)")

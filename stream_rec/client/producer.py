@@ -25,6 +25,7 @@ from stream_rec.events.interaction import Context, Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
+from stream_rec.events.source import Source
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.kafka_settings import KafkaSettings
 
@@ -186,11 +187,30 @@ class EventProducer:
         self._send_user_event("impressions", event)
         return event.event_id
 
-    def search(self, user_id: str, query: str, *, event_id: str | None = None, timestamp_ms: int | None = None) -> str:
-        """Say what a user searched for, in words, and return the event's id."""
-        event = Search(event_id or uuid.uuid4().hex, user_id, query, _or_now(timestamp_ms))
-        self._send_user_event("searches", event)
-        return event.event_id
+    def search(
+        self,
+        user_id: str,
+        query: str,
+        *,
+        item_id: str | None = None,
+        event_id: str | None = None,
+        timestamp_ms: int | None = None,
+        context: Context | None = None,
+    ) -> str:
+        """Say what a user searched for, in words, and return the event's id.
+
+        Args:
+            item_id: Where the user asked for something like this item, but as the query says.
+        """
+        event_id = uuid.uuid4().hex if event_id is None else event_id
+        return self.send_search(Search(event_id, user_id, query, _or_now(timestamp_ms), item_id, context or {}))
+
+    def send_search(self, search: Search) -> str:
+        """Send a search and return its id."""
+        key, value = _key("user_id", search.user_id), _encode(search)
+        _accept(validate.search(key, value, received_ms=_now_ms(), limits=self._limits))
+        self._send(Source.SEARCH.topic, key, value)
+        return search.event_id
 
     def forget(self, user_id: str, *, request_id: str | None = None, timestamp_ms: int | None = None) -> str:
         """Have everything deleted that is known of a user; return the id by which ``receipts`` says that it is done."""
@@ -285,7 +305,7 @@ class EventProducer:
         event = Interaction(event_id, user_id, item_id, _or_now(timestamp_ms), value, context or {})
         return self.send_interaction(kind, event)
 
-    def _send_user_event(self, topic: str, event: Impression | Search | Forget) -> None:
+    def _send_user_event(self, topic: str, event: Impression | Forget) -> None:
         key, value = _key("user_id", event.user_id), _encode(event)
         if len(value) > self._limits.record_bytes:
             raise InvalidEventError(f"too_large: {len(value)} bytes, at most {self._limits.record_bytes} are taken")

@@ -127,6 +127,13 @@ def build_one(settings: EmbedderSettings) -> Encoder:
     return encoder
 
 
+def needs_torch(settings: EmbedderSettings) -> bool:
+    """Return whether the encoder that ``settings.encoder`` names, where it is one name, runs on torch."""
+    if settings.encoder in ("hashing", "random") or settings.encoder in ONNX_MODELS:
+        return False
+    return settings.encoder == "minilm" or not find_weights(Path(settings.encoder).expanduser())
+
+
 def _build(settings: EmbedderSettings) -> Encoder:
     if settings.encoder == "hashing":
         return HashingEncoder(
@@ -135,9 +142,7 @@ def _build(settings: EmbedderSettings) -> Encoder:
     if settings.encoder == "random":
         return RandomEncoder()
     folder = Path(settings.encoder).expanduser()
-    if settings.encoder in ONNX_MODELS or (settings.encoder != "minilm" and find_weights(folder)):
-        return _build_onnx(settings, folder)
-    return _build_torch(settings, folder)
+    return _build_torch(settings, folder) if needs_torch(settings) else _build_onnx(settings, folder)
 
 
 def _build_onnx(settings: EmbedderSettings, folder: Path) -> Encoder:

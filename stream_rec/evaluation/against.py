@@ -22,6 +22,8 @@ SAME = {
     "digest": "the log, or which of its items are listed",
 }
 """Keys of the protocol that both evaluations must agree in, and what makes them differ."""
+OF_SEARCHES = ("critiques", "ignores_searches")
+"""Keys of the protocol, where they are used: what is known of searches may differ, as settings may."""
 COSTS = {"list_ms": "per list", "learn_ms": "per event learned"}
 """Mean milliseconds that are compared."""
 HEAD = ("measure", "part", "events", "before", "after", "change", "95 % of the change")
@@ -78,12 +80,17 @@ def require_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
 def compare_runs(before: Run, after: Run) -> dict[str, Any]:
     """Return how the engine of a run differs from that of an earlier one, as plain data.
 
+    A part of the events that only one of them has is left out: those by searches are only where a log has searches.
+
     Raises:
         FileProblem: they are of different logs, or judged differently.
     """
     require_same(before.said["protocol"], after.said["protocol"])
     protocol = after.said["protocol"]
     was, now = before.events, after.events
+    parts = {name: mask for name, mask in now.parts.items() if name in was.parts}
+    known = ({key: run.said["protocol"].get(key) for key in OF_SEARCHES} for run in (before, after))
+    searches = _find_differing(*({"searches": one} for one in known))
     judged = {"n": protocol["list_size"], "seed": protocol["seed"]}
     costs = {
         key: {"base": before.said["results"][ENGINE]["cost"][key]["mean"],
@@ -93,8 +100,8 @@ def compare_runs(before: Run, after: Run) -> dict[str, Any]:
     return {
         "file": before.file.name,
         "encoder": {"base": before.said["protocol"]["encoder"], "value": protocol["encoder"]},
-        "settings": _find_differing(before.said["settings"], after.said["settings"]),
-        "parts": compare(was.results, now.results, now.users, now.parts, **judged),
+        "settings": searches | _find_differing(before.said["settings"], after.said["settings"]),
+        "parts": compare(was.results, now.results, now.users, parts, **judged),
         "cost": costs,
     }
 

@@ -13,6 +13,7 @@ from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.evaluation.method import Group, World
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule
+from stream_rec.events.search import Search
 from stream_rec.kernels import compile_kernels
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.policy import RankingConfig
@@ -45,7 +46,7 @@ class Engine:
         """
         compile_kernels()  # here, where no list is timed
         ranking = msgspec.structs.replace(settings.ranking, seed=seed)
-        self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking))
+        self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking), encodes_queries=True)
         self._ranked: Ranked | None = None
         self._id_of_user: dict[int, str] = {}
         for item in items:
@@ -54,6 +55,12 @@ class Engine:
                 self._pipeline.catalog.put_embedding(item.item_id, embeddings[item.item_id])
         for rule in rules:
             self._pipeline.catalog.put_rule(rule)
+
+    def take_search(self, user: int, search: Search) -> None:
+        """Take it to its user's state, as it would come from its topic."""
+        if user >= 0:
+            self._id_of_user[user] = search.user_id
+        self._pipeline.search(search)
 
     def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the list that the user would get now."""

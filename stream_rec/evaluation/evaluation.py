@@ -25,6 +25,7 @@ from stream_rec.evaluation.slices import (
     count_earlier,
     slice_events,
     split_ages,
+    split_by_search,
     split_halves,
     split_steps,
 )
@@ -57,7 +58,10 @@ class Evaluation:
         scored = slice(plan.first_scored, None)
         self._users = log.users[scored]
         self._before = count_earlier(log, plan)
-        self._slices = slice_events(self._before, log.kinds[scored], world.is_listed[log.items[scored]])
+        self._slices = {
+            **slice_events(self._before, log.kinds[scored], world.is_listed[log.items[scored]]),
+            **split_by_search(log, plan),
+        }
         self._parts = {
             EVERYTHING: np.ones(len(self._users), bool),
             **{f"half={name}": mask for name, mask in split_halves(plan).items()},
@@ -113,6 +117,7 @@ class Evaluation:
         log, plan, is_listed = self._log, self._plan, self._world.is_listed
         return {
             "n_events": len(log),
+            **({"n_searches": len(log.searches)} if len(log.searches) else {}),
             "n_users": log.n_users,
             "n_items_listed": int(is_listed.sum()),
             "n_items_with_events": len(np.unique(log.items)),

@@ -27,6 +27,8 @@ class EvaluationSettings(Struct, frozen=True):
     """Share of the events that only teaches."""
     seed: int = 0
     """Of every random choice."""
+    has_searches: bool = True
+    """Whether methods are told of what users searched for."""
 
 
 @dataclass(frozen=True, slots=True)

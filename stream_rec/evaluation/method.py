@@ -6,14 +6,15 @@ then items that only events name, in the order of their first event; users in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.events.interaction import LoggedEvent
+from stream_rec.events.search import Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class Group:
     """(e,) ``Kind`` of each event."""
     events: list[LoggedEvent]
     """The same as they stand in the log."""
+    searches: Sequence[Search] = ()
+    """What users, this one or others, searched for since the group before: known before this group is."""
+    searchers: Sequence[int] = ()
+    """The user of each search; -1 for one who has no events."""
 
 
 class Method(Protocol):
@@ -57,6 +62,14 @@ class Method(Protocol):
 
     def learn(self, group: Group) -> None:
         """Take one group. In the warm-up it comes without ``recommend`` before it."""
+
+
+@runtime_checkable
+class TakesSearches(Protocol):
+    """A method that searches mean something to. Others are not told of them."""
+
+    def take_search(self, user: int, search: Search) -> None:
+        """Take what a user searched for, before the list for the group that comes next; -1 has no events."""
 
 
 class Observer(Protocol):

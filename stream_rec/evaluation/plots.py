@@ -42,6 +42,8 @@ SLICES = {
     "kind=view": "views",
     "kind=click": "clicks",
     "kind=purchase": "purchases",
+    "after=search": "after\na search",
+    "after=event": "after\nno search",
 }
 OF_TEXT = {
     "all": "all events",
@@ -277,7 +279,7 @@ def plot_frontier(points: Sequence[Mapping[str, Any]], diversity: float) -> str:
 
 def _parts(shares: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the parts to show: those with events; kinds of event only where there are several."""
-    parts = [part for part in SLICES if shares[part]["n"]]
+    parts = [part for part in SLICES if part in shares and shares[part]["n"]]
     if sum(part.startswith("kind=") for part in parts) == 1:  # then it is all of them
         parts = [part for part in parts if not part.startswith("kind=")]
     return parts

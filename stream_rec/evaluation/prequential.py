@@ -1,7 +1,8 @@
 """Prequential evaluation: a list is made, what the user did is looked up in it, and only then learned from.
 
 For every group of events after the warm-up (``schedule.py``) a list is made of what was known before the group, each of
-its events is scored against that list, and then the group teaches.
+its events is scored against that list, and then the group teaches. What users searched for is known before the list
+for the next group is made; it is not scored.
 
 Source:
     Dawid. Present position and potential developments: the prequential approach. JRSS A 147, 1984.
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.evaluation.experiment import Experiment
-from stream_rec.evaluation.method import Group, Method
+from stream_rec.evaluation.method import Group, Method, TakesSearches
 from stream_rec.evaluation.schedule import read_groups
 
 Clock = Callable[[], int]
@@ -35,7 +36,7 @@ class Trial:
     list_ns: NDArray[np.int64]
     """(scored groups,): how long each list took."""
     learn_ns: NDArray[np.int64]
-    """(scored groups,): how long each group took to be learned."""
+    """(scored groups,): how long each group took to be learned, and the searches before it to be taken."""
     warm_up_ns: NDArray[np.int64]
     """(warm groups,): the same. With the last a baseline chooses its settings."""
 
@@ -61,9 +62,16 @@ def judge(
     """
     plan, is_listed, n = experiment.plan, experiment.world.is_listed, experiment.settings.n
     ranks, list_ns, learn_ns, warm_up_ns = array("H"), array("q"), array("q"), array("q")
+    told = method if experiment.settings.has_searches and isinstance(method, TakesSearches) else None
     n_events = 0
-    for number, group in enumerate(read_groups(experiment.log, plan)):
+    for number, group in enumerate(read_groups(experiment.log, plan, has_searches=told is not None)):
         is_scored = number >= plan.n_warm_groups
+        searched_ns = 0
+        if told and group.searches:
+            began = clock()
+            for user, search in zip(group.searchers, group.searches):
+                told.take_search(user, search)
+            searched_ns = clock() - began
         if is_scored:
             began = clock()
             made = method.recommend(group.user, group.now_ms, n)
@@ -75,7 +83,7 @@ def judge(
             observe(group)
         began = clock()
         method.learn(group)
-        (learn_ns if is_scored else warm_up_ns).append(clock() - began)
+        (learn_ns if is_scored else warm_up_ns).append(searched_ns + clock() - began)
         n_events += len(group.items)
         on_progress(n_events)
     return Trial(np.array(ranks), np.array(list_ns), np.array(learn_ns), np.array(warm_up_ns))

@@ -3,14 +3,15 @@
 The first pass numbers users and items and keeps 17 bytes an event; the arrays lie in a folder and are mapped, so that
 several processes share them. The second pass reads the log again. Where events are out of order, they are copied to one
 file in the folder, from which the second pass takes them in order.
+
+Searches are kept apart (``searches.py``).
 """
 
 from __future__ import annotations
 
 import hashlib
-import mmap
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.errors import FileProblem
+from stream_rec.evaluation.searches import LoggedSearches, SearchScan
+from stream_rec.evaluation.spool import SpoolWriter, read_spool
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.validate import InputLimits
-from stream_rec.logs.log import BadLine, Log, read_events, usable
+from stream_rec.logs.log import BadLine, EventLog, read_events, usable
 
 ARRAYS = ("times_ms", "users", "items", "kinds")
 
@@ -36,11 +39,14 @@ class LogFile(Struct, frozen=True):
     received_ms: int
     """The time of the evaluation: events more than ``limits.future_ms`` later are bad lines."""
     limit: int | None = None
-    """Take the first so many usable lines."""
+    """Take the first so many usable records."""
+    critiques: dict[str, str] = {}
+    """As of ``read_events``: query by word."""
 
-    def open(self) -> Log[LoggedEvent]:
+    def open(self) -> EventLog:
         """Return all its lines; raises as ``read_events`` does."""
-        return read_events(Path(self.path), limits=self.limits, received_ms=self.received_ms)
+        path = Path(self.path)
+        return read_events(path, limits=self.limits, received_ms=self.received_ms, critiques=self.critiques)
 
 
 class _Facts(Struct, frozen=True):
@@ -50,6 +56,7 @@ class _Facts(Struct, frozen=True):
     item_ids: list[str]
     n_users: int
     n_late: int
+    n_critiques: dict[str, int]
 
 
 class ScannedLog:
@@ -67,6 +74,9 @@ class ScannedLog:
         """Events that stand after a later one in the file."""
         self.times_ms, self.users, self.items, self.kinds = (arrays[name] for name in ARRAYS)
         """(n,) int64, int32, int32 and int8. Users are numbered in the order of their first event."""
+        self.n_critiques: Mapping[str, int] = facts.n_critiques
+        """How often each critique was read, of those that there are."""
+        self.searches = LoggedSearches(folder)
         self._facts = facts
 
     def __len__(self) -> int:
@@ -82,22 +92,19 @@ class ScannedLog:
         Raises:
             FileProblem: the file is not what it was.
         """
-        spool = self.folder / "events.spool"
         n = 0
-        for event in self._read_spooled(spool) if spool.exists() else self._read_in_order():
+        for event in self._read_spooled() if _content(self.folder).exists() else self._read_in_order():
             n += 1
             yield event
         if n != len(self):
             raise FileProblem(f"{self._facts.file.path} has changed: {n} of {len(self)} events are left; start again")
 
     def _read_in_order(self) -> Iterator[LoggedEvent]:
-        return islice(usable(self._facts.file.open(), lambda line: None), len(self))
+        return islice(_only_events(self._facts.file), len(self))
 
-    def _read_spooled(self, spool: Path) -> Iterator[LoggedEvent]:
-        bounds = np.load(self.folder / "bounds.npy", mmap_mode="r")
-        with spool.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            for start, end in bounds:
-                yield LoggedEvent(*_SPOOL.decode(content[start:end]))
+    def _read_spooled(self) -> Iterator[LoggedEvent]:
+        for record in read_spool(_content(self.folder), _bounds(self.folder)):
+            yield LoggedEvent(*_SPOOL.decode(record))
 
 
 def scan(
@@ -120,8 +127,13 @@ def scan(
     number_of_item = {item_id: number for number, item_id in enumerate(item_ids)}
     number_of_user: dict[str, int] = {}
     times_ms, users, items, kinds = array("q"), array("i"), array("i"), array("b")
+    searches = SearchScan(folder)
     log = file.open()
-    for kind, event in islice(usable(log, on_bad), file.limit):
+    for record in islice(usable(log, on_bad), file.limit):
+        if not isinstance(record, LoggedEvent):  # asking for a struct takes five times as long
+            searches.take(record, n_before=len(times_ms))
+            continue
+        kind, event = record
         times_ms.append(event.timestamp_ms)
         users.append(number_of_user.setdefault(event.user_id, len(number_of_user)))
         items.append(number_of_item.setdefault(event.item_id, len(number_of_item)))
@@ -136,17 +148,20 @@ def scan(
     if n_late:
         _spool(file, folder, order)
     known = len(item_ids)
-    by_user, _ = _number_by_first(np.frombuffer(users, np.int32)[order], 0)
+    by_user, user_order = _number_by_first(np.frombuffer(users, np.int32)[order], 0)
     by_item, others = _number_by_first(np.frombuffer(items, np.int32)[order], known)
     columns: tuple[NDArray[Any], ...] = (times[order], by_user, by_item, np.frombuffer(kinds, np.int8)[order])
     for name, values in zip(ARRAYS, columns):
         np.save(folder / f"{name}.npy", values)
+    by_old = list(number_of_user)
+    searches.save(times, {by_old[old]: number for number, old in enumerate(user_order)})
     names = list(number_of_item)
     facts = _Facts(
         file=file,
         item_ids=[*item_ids, *(names[old] for old in others)],
         n_users=len(number_of_user),
         n_late=n_late,
+        n_critiques=dict(log.n_critiques),
     )
     (folder / "log.msgpack").write_bytes(msgspec.msgpack.encode(facts))
     return ScannedLog(folder)
@@ -172,12 +187,23 @@ def _number_by_first(numbers: NDArray[np.int32], known: int) -> tuple[NDArray[np
 
 def _spool(file: LogFile, folder: Path, order: NDArray[np.int64]) -> None:
     """Copy the events to one file, as they stand, and where each begins and ends to another, in order of time."""
-    ends = array("q", [0])
-    with (folder / "events.spool").open("wb") as sink:
-        for logged in islice(usable(file.open(), lambda line: None), len(order)):
-            ends.append(ends[-1] + sink.write(msgspec.msgpack.encode((int(logged.kind), logged.event))))
-    starts_and_ends = np.frombuffer(ends, np.int64)
-    np.save(folder / "bounds.npy", np.stack([starts_and_ends[:-1], starts_and_ends[1:]], axis=1)[order])
+    sink = SpoolWriter(_content(folder))
+    for kind, event in islice(_only_events(file), len(order)):
+        sink.add(msgspec.msgpack.encode((int(kind), event)))
+    sink.finish(_bounds(folder), order)
+
+
+def _only_events(file: LogFile) -> Iterator[LoggedEvent]:
+    """Return the usable events of a file, as they stand."""
+    return (record for record in usable(file.open(), lambda line: None) if isinstance(record, LoggedEvent))
+
+
+def _content(folder: Path) -> Path:
+    return folder / "events.spool"
+
+
+def _bounds(folder: Path) -> Path:
+    return folder / "bounds.npy"
 
 
 _SPOOL = msgspec.msgpack.Decoder(tuple[Kind, Interaction])

@@ -77,14 +77,28 @@ def schedule(log: ScannedLog, warmup: float) -> Schedule:
     return Schedule(np.append(starts, len(log)), n_warm_groups)
 
 
-def read_groups(log: ScannedLog, plan: Schedule) -> Iterator[Group]:
-    """Yield the groups of a log in order."""
+def read_groups(log: ScannedLog, plan: Schedule, *, has_searches: bool = True) -> Iterator[Group]:
+    """Yield the groups of a log in order.
+
+    A search that stands in the middle of a group comes with the next one. Those after the last are left out.
+
+    Args:
+        has_searches: Whether the groups come with the searches before them.
+    """
     events = log.events()
-    for start, end in zip(plan.bounds[:-1].tolist(), plan.bounds[1:].tolist()):
+    searches = iter(log.searches if has_searches else ())
+    ends = np.searchsorted(log.searches.indices, plan.bounds[:-1], side="right").tolist() if has_searches else []
+    first = 0
+    for number, (start, end) in enumerate(zip(plan.bounds[:-1].tolist(), plan.bounds[1:].tolist())):
+        last = ends[number] if ends else 0
+        users = log.searches.users[first:last].tolist()
+        first = last
         yield Group(
             user=int(log.users[start]),
             now_ms=int(log.times_ms[start]),
             items=log.items[start:end].astype(np.int64),
             kinds=log.kinds[start:end],
             events=list(islice(events, end - start)),
+            searches=list(islice(searches, len(users))),
+            searchers=users,
         )

@@ -1,4 +1,4 @@
-"""Parts of the scored events that are looked at by themselves: new users, new items, repeats, kinds, halves, ages.
+"""Parts of the scored events that are looked at by themselves: new users, new items, repeats, kinds, halves, searches.
 
 "Earlier" is before the event's group: what the method could know.
 """
@@ -104,6 +104,45 @@ def slice_events(before: Earlier, kinds: NDArray[np.int8], is_listed: NDArray[np
     masks |= {f"kind={kind.label}": kinds == kind for kind in Kind}
     masks["item=unlisted"] = ~is_listed
     return masks
+
+
+def split_by_search(log: ScannedLog, plan: Schedule) -> Masks:
+    """Return which scored events come after a search: it is the newest thing that the user did before the group.
+
+    Newest is by time, then as the log stands. Users who did nothing before are in the other part. Where a log has no
+    searches there is neither.
+    """
+    if not len(log.searches):
+        return {}
+    scored = plan.bounds[plan.n_warm_groups : -1]
+    users = log.users[scored]
+    searched = _find_newest(log.searches.users, log.searches.indices, users, scored + 1)
+    happened = _find_newest(log.users, np.arange(len(log)), users, scored)
+    # A search at an event's index comes before that event, so what is newer has the higher index.
+    is_after = np.repeat(searched > happened, np.diff(plan.bounds[plan.n_warm_groups :]))
+    return {"after=search": is_after, "after=event": ~is_after}
+
+
+def _find_newest(
+    users: NDArray[np.int32], indices: NDArray[np.int64], whose: NDArray[np.int32], before: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return for each asked user the highest index below ``before`` of something of that user; -1 where there is none.
+
+    Args:
+        users: (things,) the user of each; -1 is nobody.
+        indices: (things,) from 0.
+        whose: (m,) the users that are asked for.
+        before: (m,)
+
+    Example:
+        >>> _find_newest(np.array([0, 1, 0]), np.array([2, 3, 4]), np.array([0, 0, 1]), np.array([9, 4, 3]))
+        array([ 4,  2, -1])
+    """
+    stride = 1 + max(int(indices.max(initial=0)), int(before.max(initial=0)))
+    keys = np.sort(users.astype(np.int64) * stride + indices)
+    at = np.searchsorted(keys, whose.astype(np.int64) * stride + before) - 1
+    found = np.where(at >= 0, keys[at], -1)
+    return np.where(found // stride == whose, found % stride, -1)
 
 
 def split_halves(plan: Schedule) -> Masks:

@@ -27,6 +27,8 @@ EventTime = Annotated[int, Meta(ge=0, le=2**53)]
 Offset = Annotated[int, Meta(ge=0, le=2**62)]
 KindNumber = Annotated[int, Meta(ge=0, le=2)]
 """A ``Kind``, as stored."""
+SourceNumber = Annotated[int, Meta(ge=0, le=3)]
+"""A ``Source``, as stored."""
 
 
 def decode_versioned(data: bytes, decoder: msgspec.msgpack.Decoder[T], *, what: str, version: int) -> T:

@@ -17,6 +17,6 @@ class Receipt(Struct, frozen=True):
     forgotten_at_ms: TimestampMs
     """When state and list were gone, by the worker's clock."""
     n_events: Annotated[int, Meta(ge=0)]
-    """Interactions that were known; 0 where there was no such user."""
+    """Interactions that were known; 0 where there were none, as of a user who only searched."""
     n_items: Annotated[int, Meta(ge=0)]
     """Items that they were with."""

@@ -17,22 +17,23 @@ RENAMED_REASONS = {"followers": "successors"}
 class Reason(Struct, frozen=True, omit_defaults=True):
     """Why an item is in the slate: what found it, and the user's own event behind that.
 
-    The evidence is another item, but for `repeat`, which says that the user had this very item before.
+    The evidence is another item, but for `repeat`, which says that the user had this very item before, and for `asked`,
+    which is about the user's search.
     """
 
     kind: Annotated[
         str,
         Meta(
-            description="similar | successors | neighbours | category | trending | fresh | repeat | explore | catalog; "
-            "a reader takes kinds that it does not know for `catalog`, which says nothing"
+            description="similar | successors | neighbours | category | trending | fresh | repeat | asked | explore | "
+            "catalog; a reader takes kinds that it does not know for `catalog`, which says nothing"
         ),
     ]
     item_id: str | None = None
     """The evidence: the item of the user's history that led here; null for `trending`, `fresh`, `explore` and
-    `catalog`."""
+    `catalog`. Of `asked` the item that the search was about, if any."""
     event_id: str | None = None
-    """The evidence: the user's event with that item, while it is remembered."""
-    event_kind: Annotated[str | None, Meta(description="view | click | purchase")] = None
+    """The evidence: the user's event with that item, while it is remembered, or the search."""
+    event_kind: Annotated[str | None, Meta(description="view | click | purchase | search")] = None
     times: Annotated[
         int | None, Meta(description="of `repeat`: how many events of `event_kind`, or of any kind if that is null")
     ] = None

@@ -12,7 +12,9 @@ from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
 from stream_rec.events.partition import Place, partition_of
 from stream_rec.events.rule import Rule, find_fault
+from stream_rec.events.search import LONGEST_QUERY, Search
 from stream_rec.events.slate import DEFAULT_LIST
+from stream_rec.events.source import Source
 
 T = TypeVar("T")
 
@@ -40,7 +42,8 @@ class Rejection(Struct, frozen=True):
     """Why a record was not used.
 
     ``reason`` is one of: ``too_large``, ``empty``, ``not_json``, ``wrong_type``, ``bad_id``, ``bad_timestamp``,
-    ``key_mismatch``, ``wrong_partition``, ``unknown_event_type``, ``encoding_failed``, ``bad_rule``.
+    ``key_mismatch``, ``wrong_partition``, ``unknown_event_type``, ``encoding_failed``, ``bad_rule``,
+    ``bad_query``.
     """
 
     reason: str
@@ -61,6 +64,33 @@ def interaction(
     if isinstance(event, Rejection):
         return event
     return _check_interaction(event, key, place, received_ms=received_ms, limits=limits) or event
+
+
+def search(
+    key: bytes | None, value: bytes | None, *, received_ms: int, limits: InputLimits, place: Place | None = None
+) -> Search | Rejection:
+    """Return the search in one record, or why it is none; arguments as of ``interaction``."""
+    event = _decode(_SEARCH, value, limits)
+    if isinstance(event, Rejection):
+        return event
+    return (
+        _check_search(event, limits) or _check_sent(event, key, place, received_ms=received_ms, limits=limits) or event
+    )
+
+
+def event(
+    source: Source,
+    key: bytes | None,
+    value: bytes | None,
+    *,
+    received_ms: int,
+    limits: InputLimits,
+    place: Place | None = None,
+) -> Interaction | Search | Rejection:
+    """Return what a record of the topic of ``source`` says that a user did, or why it is none; as ``interaction``."""
+    if source == Source.SEARCH:
+        return search(key, value, received_ms=received_ms, limits=limits, place=place)
+    return interaction(key, value, received_ms=received_ms, limits=limits, place=place)
 
 
 def forget(
@@ -178,14 +208,35 @@ def check_timestamp(timestamp_ms: int, *, received_ms: int, limits: InputLimits)
 def _check_interaction(
     event: Interaction, key: bytes | None, place: Place | None, *, received_ms: int, limits: InputLimits
 ) -> Rejection | None:
+    return check_id("item_id", event.item_id, limits) or _check_sent(
+        event, key, place, received_ms=received_ms, limits=limits
+    )
+
+
+def _check_sent(
+    event: Interaction | Search, key: bytes | None, place: Place | None, *, received_ms: int, limits: InputLimits
+) -> Rejection | None:
+    """Return why an event cannot be what this user did then, or cannot stand there, or None."""
     return (
         check_id("event_id", event.event_id, limits)
         or check_user_id(event.user_id, limits)
-        or check_id("item_id", event.item_id, limits)
         or _check_key("user_id", key, event.user_id)
         or check_place(key, place)
         or check_timestamp(event.timestamp_ms, received_ms=received_ms, limits=limits)
     )
+
+
+def check_query(query: str) -> Rejection | None:
+    """Return why nobody can have searched for this, or None."""
+    if len(query) > LONGEST_QUERY:
+        return Rejection("bad_query", f"query has {len(query)} characters, expected 1 to {LONGEST_QUERY}")
+    return None if query.strip() else Rejection("bad_query", "query is blank; leave such a search out")
+
+
+def _check_search(event: Search, limits: InputLimits) -> Rejection | None:
+    """Return what is wrong with what was asked for, or None."""
+    item = None if event.item_id is None else check_id("item_id", event.item_id, limits)
+    return item or check_query(event.query)
 
 
 def _check_key(name: str, key: bytes | None, value: str) -> Rejection | None:
@@ -212,6 +263,8 @@ def _rejection_of(message: str) -> Rejection:
     """Name a msgspec complaint by the field that it is about."""
     if "`$.timestamp_ms`" in message and ">=" in message:
         return Rejection("bad_timestamp", message)
+    if "`$.query`" in message and "length" in message:
+        return Rejection("bad_query", message)
     if any(
         f"`$.{field}`" in message and "length" in message for field in ("event_id", "user_id", "item_id", "rule_id")
     ):
@@ -220,6 +273,7 @@ def _rejection_of(message: str) -> Rejection:
 
 
 _INTERACTION = msgspec.json.Decoder(Interaction)
+_SEARCH = msgspec.json.Decoder(Search)
 _ITEM = msgspec.json.Decoder(Item)
 _RULE = msgspec.json.Decoder(Rule)
 _FORGET = msgspec.json.Decoder(Forget)

@@ -17,3 +17,6 @@ class KnowledgeConfig(Struct, frozen=True, kw_only=True):
     """Items that came before this one and are kept, the heaviest; up to twice as many between two cuts."""
     recent_visits: Annotated[int, Meta(ge=8, le=MOST_VISITS)] = 128
     """Users kept for each item, those who came last: what finding users alike looks at."""
+    queries: Annotated[int, Meta(ge=8, le=10_000)] = 64
+    """Queries kept for each item that users chose it after, those that it answers most; up to twice as many between two
+    cuts."""

@@ -11,10 +11,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from stream_rec.events.codec import EventTime, KindNumber, Offset, decode_versioned
+from stream_rec.errors import StateVersionError
+from stream_rec.events.codec import EventTime, Offset, SourceNumber, decode_versioned
 from stream_rec.events.interaction import Id
+from stream_rec.events.source import Source
+from stream_rec.knowledge.queries import QueryNumber
 
-VERSION = 4
+VERSION = 5
 _ERASER = 15
 """In place of a kind, in the number of a source: the topic `forget`."""
 
@@ -25,14 +28,14 @@ class Signal(Struct, frozen=True, array_like=True):
     """What the event at one source offset teaches about ``item_id``."""
 
     item_id: Id
-    kind: KindNumber
-    """Of the event; it names the source topic too."""
+    kind: SourceNumber
+    """Of the event, a ``Source``: it names the source topic too."""
     partition: Annotated[int, Meta(ge=0, lt=2**31)]
     """Of the source topic."""
     offset: Offset
     """In the source partition. Signals of one source reach an item in the order of their offsets."""
     seen_ms: EventTime | None = None
-    """Event time, where the event is about this very item; None where it only moves pairs."""
+    """Event time, where the event is about this very item; None where it only moves pairs or answers."""
     pairs: list[tuple[str, Change]] = []
     """(item that came before, change of the pair's weight)."""
     visitor: Annotated[int, Meta(ge=0)] = 0
@@ -43,6 +46,8 @@ class Signal(Struct, frozen=True, array_like=True):
     """The visitor is to be forgotten; the source is then `forget`, and ``kind`` means nothing."""
     is_first: bool = False
     """Whether it is this user's first event of its kind. With ``seen_ms`` only."""
+    answers: list[tuple[QueryNumber, EventTime, Change]] = []
+    """(query, time of the event that answers it, change of how much it does): see ``user/answers.py``."""
 
     @property
     def source(self) -> int:
@@ -73,7 +78,10 @@ def decode(data: bytes) -> list[Signal]:
     Raises:
         StateVersionError: written by a newer program, or no signals at all.
     """
-    return decode_versioned(data, _DECODER, what="message of item signals", version=VERSION).signals
+    signals = decode_versioned(data, _DECODER, what="message of item signals", version=VERSION).signals
+    if any(signal.kind == Source.SEARCH and signal.seen_ms is not None for signal in signals):
+        raise StateVersionError("message of item signals cannot be read: by a search no item is seen")
+    return signals
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -10,14 +10,16 @@ from msgspec import Meta, Struct
 
 from stream_rec.errors import StateVersionError
 from stream_rec.events.codec import Count, EventTime, Offset, decode_versioned
-from stream_rec.knowledge import popularity, visits
+from stream_rec.knowledge import popularity, queries, visits
 from stream_rec.knowledge.bounds import KnowledgeConfig
+from stream_rec.knowledge.queries import QueryNumber
 from stream_rec.knowledge.signal import Signal
 
-VERSION = 3
+VERSION = 4
 
 Weight = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Sum = Annotated[float, Meta(gt=0, le=2**53)]
+Difference = Annotated[float, Meta(ge=-(2**53), le=2**53)]
 
 
 class ItemState(Struct, frozen=True, array_like=True):
@@ -42,6 +44,9 @@ class ItemState(Struct, frozen=True, array_like=True):
     """Of those interactions that were their user's first of their kind, by ``popularity.FIRST_HALF_LIVES_MS``."""
     last_first_ms: EventTime | None = None
     """Event time of the newest of them, which ``first_sums`` are as of."""
+    queries: dict[QueryNumber, tuple[Weight, Difference, EventTime]] = {}
+    """What users had asked for who came here, and how much that answered it: see ``queries.py``. Exact until the bound
+    cuts the least."""
 
 
 UNSEEN = ItemState()
@@ -50,7 +55,7 @@ UNSEEN = ItemState()
 def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) -> ItemState:
     """Return the state after the signals for this item; what was applied before is skipped."""
     watermarks = dict(state.watermarks)
-    predecessors = dict(state.predecessors)
+    predecessors, asked = dict(state.predecessors), dict(state.queries)
     counts, sums, first_ms, last_ms = list(state.counts), state.sums, state.first_ms, state.last_ms
     repeats, recent_visits = state.repeats, state.visits
     first_sums, last_first_ms = state.first_sums, state.last_first_ms
@@ -79,9 +84,18 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
                 )
             else:
                 predecessors.pop(item_id, None)
+        for number, at_ms, change in signal.answers:
+            answers = queries.add(asked.get(number), at_ms, change)
+            if answers is not None:
+                asked[number] = answers
+            else:
+                asked.pop(number, None)
     if len(predecessors) > 2 * config.predecessors:
         heaviest = sorted(predecessors.items(), key=lambda pair: (-pair[1], pair[0]))[: config.predecessors]
         predecessors = dict(heaviest)
+    if len(asked) > 2 * config.queries:
+        most = sorted(asked.items(), key=lambda pair: (-queries.level(pair[1]), pair[0]))[: config.queries]
+        asked = dict(most)
     views, clicks, purchases = counts
     return ItemState(
         counts=(views, clicks, purchases),
@@ -94,6 +108,7 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
         visits=recent_visits,
         first_sums=first_sums,
         last_first_ms=last_first_ms,
+        queries=asked,
     )
 
 
@@ -105,7 +120,10 @@ def strip_bookkeeping(state: ItemState) -> ItemState:
 def encode(state: ItemState) -> bytes:
     """Return the bytes that the table and ``item-knowledge`` carry; equal states give equal bytes."""
     ordered = msgspec.structs.replace(
-        state, predecessors=dict(sorted(state.predecessors.items())), watermarks=dict(sorted(state.watermarks.items()))
+        state,
+        predecessors=dict(sorted(state.predecessors.items())),
+        watermarks=dict(sorted(state.watermarks.items())),
+        queries=dict(sorted(state.queries.items())),
     )
     return _ENCODER.encode(ordered)
 

@@ -28,7 +28,7 @@ def find_content(path: Path, *, limits: InputLimits) -> Literal["events", "items
         FileProblem: as of ``read_events``, or the first lines are neither.
     """
     first: Collection[str] | BadLine | None = None
-    log: Log[Collection[str]] = Log(path, Fields((), (), _read_names, lambda number, row: row), limits)
+    log: Log[Collection[str]] = Log(path, Fields((), lambda names: (), _read_names, lambda number, row: [row]), limits)
     with log.close_at_end():
         for names in [log.header] if log.header is not None else islice(log, SAMPLE_LINES):
             first = names if first is None else first
@@ -53,9 +53,9 @@ def _judge_names(names: Collection[str]) -> Literal["events", "items"] | None:
     return "items" if near["item_id"] or "item_id" in names else None
 
 
-def _read_names(number: int, line: bytes) -> Collection[str] | Rejection:
+def _read_names(number: int, line: bytes) -> list[Collection[str]] | Rejection:
     try:
-        return _OBJECT.decode(line).keys()
+        return [_OBJECT.decode(line).keys()]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Rejection("not_json", str(error))
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
-from stream_rec.events.interaction import KIND_OF_LABEL
 from stream_rec.events.item import Item
+from stream_rec.events.source import Source
 
 NAMED_FIELDS = 12
 """Fields of a line that an error names."""
 LOOKED_AT = 64
 """Fields of a line among which those are looked for that may be meant."""
-EVENT_NEEDS = (("event_type",), ("user_id",), ("item_id",), ("timestamp", "timestamp_ms"))
-"""Of each group an event needs one."""
-ITEM_NEEDS = (("item_id",),)
+Needs = tuple[tuple[str, ...], ...]
+"""Groups of names, of each of which one is needed."""
+EVENT_NEEDS: Needs = (("event_type",), ("user_id",), ("item_id",), ("timestamp", "timestamp_ms"))
+SEARCH_NEEDS: Needs = (("event_type",), ("user_id",), ("query",), ("timestamp", "timestamp_ms"))
+ITEM_NEEDS: Needs = (("item_id",),)
+SEARCH = Source.SEARCH.label
+LABELS = tuple(source.label for source in Source)
+"""What ``event_type`` may be."""
 
 
 class EventFields(Struct):
@@ -28,12 +33,30 @@ class EventFields(Struct):
 
     event_type: str
     user_id: str
-    item_id: str
+    item_id: str | None = None
+    query: Any = None
+    """A text where the event is a search; others may have a field of this name that is something else."""
     event_id: str | None = None
     timestamp: float | int | str | None = None
     timestamp_ms: int | None = None
     value: float | None = None
     context: dict[str, Any] = {}
+    source_type: Any = None
+    """What led on from the event in the system that it comes from; of use where it is a text that somebody names."""
+
+
+def find_needs(names: Collection[str], label: object = None) -> Needs:
+    """Return what an event with these fields needs, or a table with these columns: a search needs no item.
+
+    Args:
+        label: Its ``event_type``, where there is one.
+
+    Example:
+        >>> find_needs(["query", "user_id"]) == find_needs(["item_id"], "search") == SEARCH_NEEDS
+        True
+    """
+    is_search = "query" in names and "item_id" not in names if label is None else label == SEARCH
+    return SEARCH_NEEDS if is_search else EVENT_NEEDS
 
 
 def name_missing(names: Sequence[str], needs: Iterable[tuple[str, ...]]) -> str:
@@ -73,12 +96,25 @@ def is_near(name: str, field: str) -> bool:
     return bare == bare_field or bare in _ALSO.get(field, ()) or bool(get_close_matches(bare, [bare_field], cutoff=0.8))
 
 
-def explain_unknown_kind(label: str) -> str:
-    known = list(KIND_OF_LABEL)
+def explain_unknown_label(label: str) -> str:
+    """Return which words are known, and which of them may be meant."""
+    near = find_near_label(label)
+    hint = f"; did you mean {near!r}?" if near else ""
+    return f"event_type {show(label)}; expected one of: {', '.join(LABELS)}{hint}"
+
+
+def find_near_label(label: str) -> str | None:
+    """Return the ``event_type`` that may be meant by a word that is none.
+
+    Example:
+        >>> find_near_label("Bought"), find_near_label("search_query"), find_near_label("mute")
+        ('purchase', 'search', None)
+    """
     bare = _bare(label)
-    close = [_KIND_ALSO[bare]] if bare in _KIND_ALSO else get_close_matches(bare, known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"event_type {show(label)}; expected one of: {', '.join(known)}{hint}"
+    if bare in _LABEL_ALSO:
+        return _LABEL_ALSO[bare]
+    close = get_close_matches(bare, LABELS, n=1)
+    return close[0] if close else None
 
 
 def show(value: Any) -> str:
@@ -108,9 +144,12 @@ _ALSO = {
     "event_type": {"event", "type", "action", "kind", "interaction", "behavior", "behaviour"},
     "timestamp": {"ts", "time", "date", "datetime", "createdat", "at", "when", "unixtime", "eventtime", "eventdate"},
     "timestamp_ms": {"tsms", "timems", "millis", "milliseconds"},
+    "query": {"q", "search", "searchquery", "querytext", "querystring", "searchtext", "searchterm", "searchterms",
+              "searchstring", "searchphrase", "phrase", "keyword", "keywords", "term", "terms", "text"},
 }  # fmt: skip
 """Names that other logs have, as ``_bare`` gives them."""
-_KIND_ALSO = {
+_LABEL_ALSO = {
     **dict.fromkeys(("buy", "bought", "order", "ordered", "sale", "transaction", "checkout"), "purchase"),
     **dict.fromkeys(("pageview", "visit", "detail", "impression", "see"), "view"),
+    **dict.fromkeys(("query", "searchquery", "sitesearch", "searchsubmitted", "find", "lookup"), "search"),
 }

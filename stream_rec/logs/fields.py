@@ -5,17 +5,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from stream_rec.events.interaction import KIND_OF_LABEL, Interaction, LoggedEvent
 from stream_rec.events.item import Item
-from stream_rec.events.validate import InputLimits, Rejection, check_id, check_timestamp, check_user_id
+from stream_rec.events.search import Search
+from stream_rec.events.validate import InputLimits, Rejection, check_id, check_query, check_timestamp, check_user_id
 from stream_rec.logs.cells import read_number
-from stream_rec.logs.field_names import EVENT_NEEDS, ITEM_NEEDS, EventFields, explain_unknown_kind, name_missing, show
+from stream_rec.logs.field_names import (
+    ITEM_NEEDS,
+    LABELS,
+    SEARCH,
+    SEARCH_NEEDS,
+    EventFields,
+    Needs,
+    explain_unknown_label,
+    find_near_label,
+    find_needs,
+    name_missing,
+    show,
+)
 
 T = TypeVar("T")
 
@@ -23,14 +36,23 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 MILLISECONDS_FROM = 100_000_000_000
 """Seconds from here on are later than the year 5000: they must be milliseconds."""
+Record = LoggedEvent | Search
+"""What a user did, as a log of events has it."""
 
 
-def read_event_line(line: bytes, default_id: str, received_ms: int, limits: InputLimits) -> LoggedEvent | Rejection:
-    """Return the event in one JSON object, or what is wrong with it.
+class SourcedRecord(NamedTuple):
+    """What a user did, and what the line says of where that led."""
+
+    record: Record
+    source_type: object
+
+
+def read_event_line(line: bytes, default_id: str, received_ms: int, limits: InputLimits) -> SourcedRecord | Rejection:
+    """Return the event or search in one JSON object, or what is wrong with it.
 
     Example:
         >>> line = b'{"event_type": "view", "user_id": "ann", "item_id": "tea", "timestamp": 1000}'
-        >>> kind, event = read_event_line(line, "log-1", received_ms=2_000_000, limits=InputLimits())
+        >>> (kind, event), _ = read_event_line(line, "log-1", received_ms=2_000_000, limits=InputLimits())
         >>> kind.label, event.event_id, event.timestamp_ms
         ('view', 'log-1', 1000000)
         >>> read_event_line(b'{"event_type": "viewed"}', "log-2", 2_000_000, InputLimits()).reason
@@ -39,8 +61,8 @@ def read_event_line(line: bytes, default_id: str, received_ms: int, limits: Inpu
     fields = _decode(_EVENT, line, _reject_event)
     if isinstance(fields, Rejection):
         return fields
-    if fields.timestamp is None and fields.timestamp_ms is None:
-        return _reject_line(line, _reject_event) or _NO_TIME
+    if lacking := _find_lacking(fields):
+        return _reject_line(line, _reject_event) or lacking
     return _make_event(fields, default_id, received_ms, limits)
 
 
@@ -52,13 +74,13 @@ def read_item_line(line: bytes, limits: InputLimits) -> Item | Rejection:
 
 def read_event_row(
     row: Mapping[str, Any], default_id: str, received_ms: int, limits: InputLimits
-) -> LoggedEvent | Rejection:
-    """Return the event in one row of a table, as ``make_row_reader`` gives it, or what is wrong with it."""
+) -> SourcedRecord | Rejection:
+    """Return the event or search in one row of a table, as ``make_row_reader`` gives it, or what is wrong with it."""
     fields = _convert(row, EventFields, _reject_event)
     if isinstance(fields, Rejection):
         return fields
-    if fields.timestamp is None and fields.timestamp_ms is None:
-        return _reject_event(row) or _NO_TIME
+    if lacking := _find_lacking(fields):
+        return _reject_event(row) or lacking
     return _make_event(fields, default_id, received_ms, limits)
 
 
@@ -68,10 +90,29 @@ def read_item_row(row: Mapping[str, Any], limits: InputLimits) -> Item | Rejecti
     return item if isinstance(item, Rejection) else check_id("item_id", item.item_id, limits) or item
 
 
-def _make_event(fields: EventFields, default_id: str, received_ms: int, limits: InputLimits) -> LoggedEvent | Rejection:
-    kind = KIND_OF_LABEL.get(fields.event_type)
-    if kind is None:
-        return Rejection("unknown_event_type", explain_unknown_kind(fields.event_type))
+def _find_lacking(fields: EventFields) -> Rejection | None:
+    """Return what an event lacks that some other might do without, or None."""
+    is_search = fields.event_type == SEARCH
+    if is_search and not isinstance(fields.query, str):
+        return Rejection("missing_field", "missing: query")
+    if not is_search and fields.item_id is None and not _is_nearly_search(fields.event_type):
+        return Rejection("missing_field", "missing: item_id")
+    if fields.timestamp is None and fields.timestamp_ms is None:
+        return _NO_TIME
+    return None
+
+
+def _is_nearly_search(label: str) -> bool:
+    """Return whether an event type that is none may mean a search: then it is that word which is wrong."""
+    return label not in LABELS and find_near_label(label) == SEARCH
+
+
+def _make_event(
+    fields: EventFields, default_id: str, received_ms: int, limits: InputLimits
+) -> SourcedRecord | Rejection:
+    """Return the event or search that these fields are; ``_find_lacking`` has found that none is missing."""
+    if fields.event_type not in LABELS:
+        return Rejection("unknown_event_type", explain_unknown_label(fields.event_type))
     timestamp_ms = fields.timestamp_ms if fields.timestamp_ms is not None else _read_time(fields.timestamp)
     if isinstance(timestamp_ms, Rejection):
         return timestamp_ms
@@ -79,12 +120,18 @@ def _make_event(fields: EventFields, default_id: str, received_ms: int, limits: 
     rejection = (
         check_id("event_id", event_id, limits)
         or check_user_id(fields.user_id, limits)
-        or check_id("item_id", fields.item_id, limits)
+        or (None if fields.item_id is None else check_id("item_id", fields.item_id, limits))
         or check_timestamp(timestamp_ms, received_ms=received_ms, limits=limits)
     )
-    return rejection or LoggedEvent(
-        kind, Interaction(event_id, fields.user_id, fields.item_id, timestamp_ms, fields.value, fields.context)
-    )
+    if rejection:
+        return rejection
+    user_id, item_id, context = fields.user_id, fields.item_id, fields.context
+    kind = KIND_OF_LABEL.get(fields.event_type)
+    if kind is None or item_id is None:
+        search = Search(event_id, user_id, fields.query, timestamp_ms, item_id, context)
+        return check_query(fields.query) or SourcedRecord(search, fields.source_type)
+    event = Interaction(event_id, user_id, item_id, timestamp_ms, fields.value, context)
+    return SourcedRecord(LoggedEvent(kind, event), fields.source_type)
 
 
 def _read_time(timestamp: float | str | None) -> int | Rejection:
@@ -144,17 +191,25 @@ def _repeat_msgspec(error: msgspec.ValidationError) -> Rejection:
 
 
 def _reject_event(fields: Any) -> Rejection | None:
-    return _reject(fields, _EVENT_TYPES, EVENT_NEEDS)
+    if not isinstance(fields, Mapping):
+        return _no_object(fields)
+    label = fields.get("event_type")
+    if isinstance(label, str) and _is_nearly_search(label):
+        label = SEARCH
+    needs = find_needs([name for name, value in fields.items() if value is not None], label)
+    return _reject(fields, _SEARCH_TYPES if needs is SEARCH_NEEDS else _EVENT_TYPES, needs)
 
 
 def _reject_item(fields: Any) -> Rejection | None:
-    return _reject(fields, _ITEM_TYPES, ITEM_NEEDS)
+    return _reject(fields, _ITEM_TYPES, ITEM_NEEDS) if isinstance(fields, Mapping) else _no_object(fields)
 
 
-def _reject(fields: Any, types: Mapping[str, Any], needs: Iterable[tuple[str, ...]]) -> Rejection | None:
+def _no_object(value: Any) -> Rejection:
+    return Rejection("wrong_type", f"{show(value)} is not an object with fields: {{...}} expected")
+
+
+def _reject(fields: Mapping[str, Any], types: Mapping[str, Any], needs: Needs) -> Rejection | None:
     """Return all that is missing and all that has a wrong type, or None where nothing is wrong."""
-    if not isinstance(fields, Mapping):
-        return Rejection("wrong_type", f"{show(fields)} is not an object with fields: {{...}} expected")
     needed = {name for group in needs for name in group}
     lacking = name_missing([name for name, value in fields.items() if name not in needed or value is not None], needs)
     complaints = []
@@ -173,8 +228,10 @@ def _reject(fields: Any, types: Mapping[str, Any], needs: Iterable[tuple[str, ..
 
 
 _EXPECTED = {
-    **dict.fromkeys(("user_id", "item_id", "event_id", "title", "description", "category"), "a text, in quotes"),
-    "event_type": f"one of: {', '.join(KIND_OF_LABEL)}",
+    **dict.fromkeys(
+        ("user_id", "item_id", "query", "event_id", "title", "description", "category"), "a text, in quotes"
+    ),
+    "event_type": f"one of: {', '.join(LABELS)}",
     "timestamp": "seconds since 1970, or an ISO 8601 date and time such as 2024-05-01T12:00:00Z",
     "timestamp_ms": "whole milliseconds since 1970",
     "value": "a number",
@@ -187,6 +244,7 @@ _EXPECTED = {
     "boost": "a number from .01 to 100",
 }
 _EVENT_TYPES = {field.name: field.type for field in msgspec.structs.fields(EventFields)}
+_SEARCH_TYPES = _EVENT_TYPES | {"query": str}
 _ITEM_TYPES = {field.name: field.type for field in msgspec.structs.fields(Item)} | {"item_id": str}
 _NO_TIME = Rejection("missing_field", "missing: timestamp or timestamp_ms")
 _EVENT = msgspec.json.Decoder(EventFields)

@@ -10,19 +10,28 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from stream_rec.errors import FileProblem
 from stream_rec.events.interaction import LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.logs.cells import make_row_reader
+from stream_rec.logs.critiques import Critiques, make_search, name_queries
 from stream_rec.logs.csv_rows import Rows, delimiter_of, next_line
-from stream_rec.logs.field_names import EVENT_NEEDS, ITEM_NEEDS, EventFields, name_missing
-from stream_rec.logs.fields import read_event_line, read_event_row, read_item_line, read_item_row
+from stream_rec.logs.field_names import ITEM_NEEDS, EventFields, Needs, find_needs, name_missing
+from stream_rec.logs.fields import (
+    Record,
+    SourcedRecord,
+    read_event_line,
+    read_event_row,
+    read_item_line,
+    read_item_row,
+)
 from stream_rec.logs.opening import FORMATS, HEAD_BYTES, find_header, open_file, split_header, unpack
 
 T = TypeVar("T")
@@ -42,12 +51,12 @@ class Fields(NamedTuple, Generic[T]):
     """How the records of one kind of log are read."""
 
     names: tuple[str, ...]
-    needs: tuple[tuple[str, ...], ...]
-    """Groups of names, of each of which one is needed."""
-    of_line: Callable[[int, bytes], T | Rejection]
-    """From the number of a line and its JSON."""
-    of_row: Callable[[int, dict[str, Any]], T | Rejection]
-    """From the number of a row's first line and its fields."""
+    find_needs: Callable[[Collection[str]], Needs]
+    """From the columns of a table to those that it needs."""
+    of_line: Callable[[int, bytes], Sequence[T] | Rejection]
+    """From the number of a line and its JSON to its records."""
+    of_row: Callable[[int, dict[str, Any]], Sequence[T] | Rejection]
+    """From the number of a row's first line and its fields to its records."""
 
 
 class Log(Generic[T]):
@@ -101,8 +110,11 @@ class Log(Generic[T]):
                 self._line += 1
                 if isinstance(line, bytes) and line.isspace():
                     continue
-                record = line if isinstance(line, Rejection) else fields.of_line(self._line, line)
-                yield BadLine(self._line, record.reason, record.detail) if isinstance(record, Rejection) else record
+                made = line if isinstance(line, Rejection) else fields.of_line(self._line, line)
+                if isinstance(made, Rejection):
+                    yield BadLine(self._line, made.reason, made.detail)
+                else:
+                    yield from made
 
     def _rows(
         self, lines: io.BufferedReader, rows: Rows, columns: list[str], fields: Fields[T]
@@ -113,8 +125,11 @@ class Log(Generic[T]):
                 self._line = rows.number
                 if isinstance(cells, list) and len(cells) != len(columns):
                     cells = Rejection("not_csv", f"{len(cells)} cells, the header row has {len(columns)}")
-                record = cells if isinstance(cells, Rejection) else fields.of_row(number, read(cells))
-                yield BadLine(number, record.reason, record.detail) if isinstance(record, Rejection) else record
+                made = cells if isinstance(cells, Rejection) else fields.of_row(number, read(cells))
+                if isinstance(made, Rejection):
+                    yield BadLine(number, made.reason, made.detail)
+                else:
+                    yield from made
 
     @contextmanager
     def _explain(self) -> Iterator[None]:
@@ -135,27 +150,49 @@ class Log(Generic[T]):
             ) from error
 
 
-def read_events(path: Path, *, limits: InputLimits, received_ms: int) -> Log[LoggedEvent]:
-    """Return the events of a log; iterate to read them.
+class EventLog(Log[Record]):
+    """What users did, as one file has it: events, and searches among them."""
+
+    def __init__(self, path: Path, limits: InputLimits, received_ms: int, critiques: Critiques) -> None:
+        """Open a file, as ``read_events`` does."""
+        self.n_critiques: Counter[str] = Counter()
+        """How often each critique was read so far."""
+        self._query_of, self._id_bytes = name_queries(critiques), limits.id_bytes
+        stem = path.name.partition(".")[0]
+        fields = Fields(
+            EventFields.__struct_fields__,
+            find_needs,
+            lambda number, line: self._follow(read_event_line(line, f"{stem}-{number}", received_ms, limits)),
+            lambda number, row: self._follow(read_event_row(row, f"{stem}-{number}", received_ms, limits)),
+        )
+        super().__init__(path, fields, limits)
+
+    def _follow(self, read: SourcedRecord | Rejection) -> Sequence[Record] | Rejection:
+        """Return an event and, if a critique came of it, that as a search."""
+        if isinstance(read, Rejection):
+            return read
+        record, word = read
+        if not isinstance(word, str) or word not in self._query_of or not isinstance(record, LoggedEvent):
+            return [record]
+        self.n_critiques[word] += 1
+        return [record, make_search(record.event, self._query_of[word], self._id_bytes)]
+
+
+def read_events(path: Path, *, limits: InputLimits, received_ms: int, critiques: Critiques = ()) -> EventLog:
+    """Return the events and searches of a log; iterate to read them.
 
     A line without ``event_id`` gets one from the file's name and the line's number, so that the same file read twice
-    has the same events. Fields that an ``Interaction`` does not have are left out.
+    has the same events. Fields that an event does not have are left out.
 
     Args:
+        critiques: An event with one of these as ``source_type`` is followed by a search for what that says.
         received_ms: The time now: events more than ``limits.future_ms`` later are bad lines.
 
     Raises:
         FileProblem: there is no such file, or it is no log; while iterating: its gzip data is cut off or damaged, or a
             table lacks a column.
     """
-    stem = path.name.partition(".")[0]
-    fields = Fields(
-        EventFields.__struct_fields__,
-        EVENT_NEEDS,
-        lambda number, line: read_event_line(line, f"{stem}-{number}", received_ms, limits),
-        lambda number, row: read_event_row(row, f"{stem}-{number}", received_ms, limits),
-    )
-    return Log(path, fields, limits)
+    return EventLog(path, limits, received_ms, critiques)
 
 
 def read_items(path: Path, *, limits: InputLimits) -> Log[Item]:
@@ -166,13 +203,17 @@ def read_items(path: Path, *, limits: InputLimits) -> Log[Item]:
     """
     fields = Fields(
         Item.__struct_fields__,
-        ITEM_NEEDS,
-        lambda number, line: read_item_line(line, limits),
-        lambda number, row: read_item_row(row, limits),
+        lambda names: ITEM_NEEDS,
+        lambda number, line: _alone(read_item_line(line, limits)),
+        lambda number, row: _alone(read_item_row(row, limits)),
     )
     return Log(path, fields, limits)
 
 
+@overload
+def usable(lines: Log[T], on_bad: Callable[[BadLine], None]) -> Iterator[T]: ...
+@overload
+def usable(lines: Iterable[T | BadLine], on_bad: Callable[[BadLine], None]) -> Iterator[T]: ...
 def usable(lines: Iterable[T | BadLine], on_bad: Callable[[BadLine], None]) -> Iterator[T]:
     """Yield the records of a log; hand its bad lines to ``on_bad``."""
     for line in lines:
@@ -180,6 +221,11 @@ def usable(lines: Iterable[T | BadLine], on_bad: Callable[[BadLine], None]) -> I
             on_bad(line)
         else:
             yield line
+
+
+def _alone(record: T | Rejection) -> Sequence[T] | Rejection:
+    """Return the records of a line that has one."""
+    return record if isinstance(record, Rejection) else [record]
 
 
 def _check_header(path: Path, cells: list[str] | Rejection, fields: Fields[T]) -> list[str]:
@@ -191,7 +237,7 @@ def _check_header(path: Path, cells: list[str] | Rejection, fields: Fields[T]) -
     if isinstance(cells, Rejection):
         raise FileProblem(f"{path}:1: the header row cannot be read: {cells.detail}; {FORMATS}")
     names = [cell.strip() for cell in cells]
-    if lacking := name_missing(names, fields.needs):
+    if lacking := name_missing(names, fields.find_needs(names)):
         raise FileProblem(f"{path}:1: the header row names the columns; {lacking}; {FORMATS}")
     if twice := sorted({name for name in names if name in fields.names and names.count(name) > 1}):
         raise FileProblem(f"{path}:1: the header row names {', '.join(twice)} more than once; remove all but one")

@@ -22,8 +22,11 @@ from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, idempotent_
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, DeliveryFailed
 from stream_rec.events import validate
-from stream_rec.events.interaction import TOPIC_OF_KIND, LoggedEvent
+from stream_rec.events.interaction import Interaction
+from stream_rec.events.search import Search
+from stream_rec.events.source import TOPIC_OF_SOURCE, Source
 from stream_rec.events.validate import Rejection
+from stream_rec.logs.fields import Record
 from stream_rec.operations.answers import Answers
 from stream_rec.operations.existing_events import ExistingEvents
 from stream_rec.operations.lag import committed_offsets, open_by_partition
@@ -41,7 +44,7 @@ DELIVERY_TIMEOUT_MS = 60_000
 
 
 class Fate(Enum):
-    """What became of one event of the log."""
+    """What became of one event or search of the log."""
 
     SENT = "sent"
     EXISTING = "existing"
@@ -74,14 +77,14 @@ class Backfill:
         require_permissions(
             kafka,
             describe=["item-signals"],
-            read=[*TOPIC_OF_KIND.values(), "forget", "recommendations"],
-            write=TOPIC_OF_KIND.values(),
+            read=[*TOPIC_OF_SOURCE.values(), "forget", "recommendations"],
+            write=TOPIC_OF_SOURCE.values(),
             group=self._group if most_behind > 0 else None,
         )
         self._headers = [(HEADER, name.encode("utf-8", "replace"))]
         self._is_dry = is_dry
         self._heeds_workers = most_behind > 0
-        self._pending: list[LoggedEvent] = []
+        self._pending: list[Record] = []
         self._asked_s = self._sent_s = -float("inf")
         self.throttle = Throttle(
             most_behind=most_behind, commit_interval_s=settings.worker.commit_interval_s, most_per_s=most_per_s
@@ -110,15 +113,15 @@ class Backfill:
         """Whether workers are too far behind, or have not taken for a second what was sent last."""
         return self.throttle.is_waiting or (self._answers.n_users > 0 and time.monotonic() - self._sent_s > 1.0)
 
-    def check(self, logged: LoggedEvent) -> Rejection | None:
-        """Return why the pipeline would reject an event as a record, or None."""
-        key, value = _record(logged)
-        return _none_if_good(
-            validate.interaction(key, value, received_ms=time.time_ns() // 1_000_000, limits=self._limits)
-        )
+    def check(self, record: Record) -> Rejection | None:
+        """Return why the pipeline would reject an event or search as a record of its topic, or None."""
+        source, event = _split(record)
+        value, received_ms = msgspec.json.encode(event), time.time_ns() // 1_000_000
+        checked = validate.event(source, _key(event), value, received_ms=received_ms, limits=self._limits)
+        return checked if isinstance(checked, Rejection) else None
 
-    def take(self, logged: LoggedEvent, wait: Callable[[float], bool]) -> None:
-        """Take the log's next event; it is sent with some others, when there is room for them.
+    def take(self, record: Record, wait: Callable[[float], bool]) -> None:
+        """Take the log's next event or search; it is sent with some others, when there is room for them.
 
         Args:
             wait: Waits so many seconds; returns True to give up waiting, and sending.
@@ -129,10 +132,10 @@ class Backfill:
             TopicMismatch: this user may not read a topic any more.
             UnreadableRecords: records of one are compressed with a codec whose library is missing.
         """
-        if (fate := self._fate(logged)) is not None:
+        if (fate := self._fate(record)) is not None:
             self.fates[fate] += 1
             return
-        self._pending.append(logged)
+        self._pending.append(record)
         if len(self._pending) >= SLICE:
             self.flush(wait)
 
@@ -142,10 +145,10 @@ class Backfill:
             return
         self.existing.follow()
         fresh = []
-        for logged in self._pending:
-            if (fate := self._fate(logged)) is None:
-                self.existing.add(logged.event)
-                fresh.append(logged)
+        for record in self._pending:
+            if (fate := self._fate(record)) is None:
+                self.existing.add(_split(record)[1])
+                fresh.append(record)
             else:
                 self.fates[fate] += 1
         self._pending.clear()
@@ -157,11 +160,12 @@ class Backfill:
         """Let go of the connections."""
         self._stack.close()
 
-    def _fate(self, logged: LoggedEvent) -> Fate | None:
+    def _fate(self, record: Record) -> Fate | None:
         """Return what becomes of an event that is not to be sent, None for one that is."""
-        if self.existing.has(logged.event):
+        _, event = _split(record)
+        if self.existing.has(event):
             return Fate.EXISTING
-        return Fate.FORGOTTEN if self.existing.is_forgotten(logged.event) else None
+        return Fate.FORGOTTEN if self.existing.is_forgotten(event) else None
 
     def _has_to_stop(self, wait: Callable[[float], bool]) -> bool:
         """Return False when there is room for the pending events, True if ``wait`` says so first."""
@@ -183,7 +187,7 @@ class Backfill:
 
     def _ask(self) -> None:
         """Ask the broker how far the workers are."""
-        topics = [self._kafka.topic(name) for name in (*TOPIC_OF_KIND.values(), "item-signals")]
+        topics = [self._kafka.topic(name) for name in (*TOPIC_OF_SOURCE.values(), "item-signals")]
         try:
             n_open = open_by_partition(self._client, self._group, topics, self._kafka.partitions)
             if self._answers.n_users:
@@ -195,39 +199,38 @@ class Backfill:
             ) from error
         self.throttle.observe_lag(time.monotonic(), n_open)
 
-    def _send(self, events: Iterable[LoggedEvent]) -> None:
+    def _send(self, records: Iterable[Record]) -> None:
         """Return when the broker has all of them."""
+        sent = [_split(record) for record in records]
         if self._is_dry:
-            for logged in events:
-                self._count(logged)
+            for source, _ in sent:
+                self._count(source)
             return
         try:
             futures = []
-            for logged in events:
-                key, value = _record(logged)
-                topic = self._kafka.topic(logged.kind.topic)
-                futures.append((logged, self._producer.send(topic, key=key, value=value, headers=self._headers)))
-            for logged, future in futures:
+            for source, event in sent:
+                topic, value = self._kafka.topic(source.topic), msgspec.json.encode(event)
+                futures.append(self._producer.send(topic, key=_key(event), value=value, headers=self._headers))
+            for (source, event), future in zip(sent, futures):
                 stands = future.get(timeout=2 * DELIVERY_TIMEOUT_MS / 1000)
-                self._count(logged)
+                self._count(source)
                 if self._heeds_workers:
-                    user_key = logged.event.user_id.encode()
-                    self._answers.expect(logged.kind.topic, user_key, stands.partition, stands.offset)
+                    self._answers.expect(source.topic, _key(event), stands.partition, stands.offset)
         except KafkaError as error:
             raise DeliveryFailed(
                 f"{self._kafka.bootstrap} did not take an event ({type(error).__name__}: {error}); see that the "
                 "broker is up, then run it again: what was sent is skipped"
             ) from error
 
-    def _count(self, logged: LoggedEvent) -> None:
+    def _count(self, source: Source) -> None:
         self.fates[Fate.SENT] += 1
-        self.sent[logged.kind.topic] += 1
+        self.sent[source.topic] += 1
 
 
-def _record(logged: LoggedEvent) -> tuple[bytes, bytes]:
-    """Return key and value."""
-    return logged.event.user_id.encode(), msgspec.json.encode(logged.event)
+def _split(record: Record) -> tuple[Source, Interaction | Search]:
+    """Return where a record of a log belongs, and what stands there."""
+    return (Source.SEARCH, record) if isinstance(record, Search) else (Source(record.kind), record.event)
 
 
-def _none_if_good(checked: object) -> Rejection | None:
-    return checked if isinstance(checked, Rejection) else None
+def _key(event: Interaction | Search) -> bytes:
+    return event.user_id.encode()

@@ -10,15 +10,17 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.client.reader import TopicReader
 from stream_rec.events import validate
-from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
+from stream_rec.events.interaction import Interaction
 from stream_rec.events.partition import Place
+from stream_rec.events.search import Search
+from stream_rec.events.source import SOURCE_OF_TOPIC, Source
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.digests import Digests, digest_of
 
 
 class ExistingEvents:
-    """Events by user and ``event_id``, whatever their kind: as a user's state tells them apart. For one thread.
+    """Events and searches by user and ``event_id``, whatever their kind: as a state tells them apart. For one thread.
 
     A record that the pipeline rejects is no event. Memory: ``Digests``, for each event that the topics keep.
     """
@@ -32,10 +34,11 @@ class ExistingEvents:
         self._stack = ExitStack()
         self._readers: list[tuple[TopicReader, Callable[[ConsumerRecord], None]]] = []
         with ExitStack() as opened:
-            for topic, take in [
-                *((name, self._take) for name in KIND_OF_TOPIC),
-                ("forget", self._take_erasure_request),
-            ]:
+            takes: dict[str, Callable[[int, ConsumerRecord], None]] = {
+                **{topic: partial(self._take, source) for topic, source in SOURCE_OF_TOPIC.items()},
+                "forget": self._take_erasure_request,
+            }
+            for topic, take in takes.items():
                 reader = opened.enter_context(closing(TopicReader(kafka, topic)))
                 self._readers.append((reader, partial(take, reader.n_partitions[reader.topic])))
             self._stack = opened.pop_all()
@@ -68,15 +71,15 @@ class ExistingEvents:
                 if is_waiting:
                     break  # so that a caller can show how far it is
 
-    def has(self, event: Interaction) -> bool:
+    def has(self, event: Interaction | Search) -> bool:
         """Return whether an event stands on a topic."""
         return digest_of(event.user_id, event.event_id) in self._known
 
-    def add(self, event: Interaction) -> None:
+    def add(self, event: Interaction | Search) -> None:
         """Take in an event that stands on a topic, or is being sent there."""
         self._known.add(digest_of(event.user_id, event.event_id))
 
-    def is_forgotten(self, event: Interaction) -> bool:
+    def is_forgotten(self, event: Interaction | Search) -> bool:
         """Return whether an event is from before its user asked for erasure."""
         return event.timestamp_ms <= self._forgotten.get(digest_of(event.user_id), -1)
 
@@ -84,11 +87,10 @@ class ExistingEvents:
         """Let go of the connections."""
         self._stack.close()
 
-    def _take(self, n_partitions: int, record: ConsumerRecord) -> None:
+    def _take(self, source: Source, n_partitions: int, record: ConsumerRecord) -> None:
         place = Place(record.partition, n_partitions)
-        event = validate.interaction(
-            record.key, record.value, received_ms=record.timestamp, limits=self._limits, place=place
-        )
+        check = validate.search if source == Source.SEARCH else validate.interaction
+        event = check(record.key, record.value, received_ms=record.timestamp, limits=self._limits, place=place)
         if not isinstance(event, Rejection):
             self.add(event)
 

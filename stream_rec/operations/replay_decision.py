@@ -11,8 +11,8 @@ from kafka.consumer.fetcher import ConsumerRecord
 from msgspec import Struct
 
 from stream_rec.events import validate
-from stream_rec.events.interaction import KIND_OF_TOPIC
 from stream_rec.events.rejected import Origin
+from stream_rec.events.source import SOURCE_OF_TOPIC, Source
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.rejections import DeadLetter, path_of
@@ -110,8 +110,8 @@ class ReplayDecider:
             return problem
         if origin.topic == self.kafka.topic("forget"):
             checked = validate.forget(key, value, limits=self.limits)
-        elif not self._is_item(origin):
-            checked = validate.interaction(key, value, received_ms=self.now_ms, limits=self.limits)
+        elif (source := self._source_of(origin)) is not None:
+            checked = validate.event(source, key, value, received_ms=self.now_ms, limits=self.limits)
         elif value is None:
             checked = validate.id_in_key(key, limits=self.limits)
         else:
@@ -152,11 +152,15 @@ class ReplayDecider:
             return Skipped(dead_letter, problem)
         return Resend(dead_letter, key or b"", value, _headers(dead_letter, []))
 
+    def _source_of(self, origin: Origin) -> Source | None:
+        """Return the source of what users did whose topic this is, None for another topic."""
+        return next((s for topic, s in SOURCE_OF_TOPIC.items() if origin.topic == self.kafka.topic(topic)), None)
+
     def _is_item(self, origin: Origin) -> bool:
         return origin.topic == self.kafka.topic("items")
 
     def _not_replayable(self, origin: Origin) -> Rejection | None:
-        topics = [self.kafka.topic(name) for name in (*KIND_OF_TOPIC, "forget", "items")]
+        topics = [self.kafka.topic(name) for name in (*SOURCE_OF_TOPIC, "forget", "items")]
         if origin.topic in topics:
             return None
         return Rejection("not_replayable", f"only records of {', '.join(topics)} are sent again")

@@ -28,10 +28,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from stream_rec.ranking import linear_head, mixture
+from stream_rec.ranking import asked, linear_head, mixture
 from stream_rec.ranking.features import Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
-from stream_rec.ranking.linear_head import Step
+from stream_rec.ranking.linear_head import LinearHead, Step
 from stream_rec.ranking.mixture import Mixture, Rates, Scored
 from stream_rec.ranking.policy import HeadConfig
 
@@ -43,6 +43,8 @@ class Head(Protocol):
     def fresh_choices(self) -> FreshChoices: ...
     @property
     def n_choices(self) -> int: ...
+    @property
+    def of_asked(self) -> LinearHead: ...
     def score(self, inputs: Inputs) -> Scored: ...
     def score_fresh(self, inputs: Inputs) -> Scored: ...
     def contributions(self, scored: Scored, indices: NDArray[np.int64]) -> NDArray[np.float32]: ...
@@ -51,6 +53,7 @@ class Head(Protocol):
     ) -> Self: ...
     def learn_fresh(self, scored: Scored, chosen: NDArray[np.int64], config: HeadConfig) -> Self: ...
     def count_fresh(self, counts: FreshChoices) -> Self: ...
+    def put_asked(self, of_asked: LinearHead) -> Self: ...
     def decay(self, factor: float) -> Self: ...
 
 
@@ -61,6 +64,8 @@ class MixtureHead(Struct, frozen=True):
     of_fresh: Mixture
     fresh_choices: FreshChoices = FreshChoices()
     """How often what was chosen was fresh."""
+    of_asked: LinearHead = asked.COLD
+    """What speaks for an item that answers the user's search: see ``asked.py``."""
     n_choices: int = 0
     """Groups of choices learned from: an order of many lines is one."""
 
@@ -110,13 +115,22 @@ class MixtureHead(Struct, frozen=True):
         """Return the head with other counts of fresh choices."""
         return msgspec.structs.replace(self, fresh_choices=counts)
 
+    def put_asked(self, of_asked: LinearHead) -> MixtureHead:
+        """Return the head with another expert for what was asked."""
+        return msgspec.structs.replace(self, of_asked=of_asked)
+
     def decay(self, factor: float) -> MixtureHead:
         """Return the head that learns faster, for when choices have changed: see ``drift``.
 
         Args:
             factor: Above 0, at most 1: what the sums of squares and the experts' records are scaled by.
         """
-        return msgspec.structs.replace(self, of_all=self.of_all.decay(factor), of_fresh=self.of_fresh.decay(factor))
+        return msgspec.structs.replace(
+            self,
+            of_all=self.of_all.decay(factor),
+            of_fresh=self.of_fresh.decay(factor),
+            of_asked=linear_head.decay(self.of_asked, factor),
+        )
 
 
 def cold(config: HeadConfig, seed: int) -> MixtureHead:

@@ -39,7 +39,8 @@ from stream_rec.ranking.mixture import Mixture
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.ranking.policy import HeadConfig
 
-VERSION = 1
+VERSION = 2
+"""Count up, too, when other things are known of answers than ``asked.NAMES``: 1 had no expert for them."""
 MEMORY = 100.0
 """Choices that a weight rests on, once there were many. Of 20, 100 and 500 the best compromise of two logs."""
 LARGEST = 1e9
@@ -215,7 +216,8 @@ def combine(cold: MixtureHead, contributions: Iterable[Contribution]) -> Mixture
 def fingerprint(cold: MixtureHead) -> bytes:
     """Return 16 bytes that differ where contributions do not fit: other features, sizes, or another beginning."""
     hasher = hashlib.blake2b(repr((INPUT_NAMES, CONTEXT, HISTORY)).encode(), digest_size=16)
-    for array in _flat(cold):
+    mixtures = cold.of_all, cold.of_fresh
+    for array in (_in_one_row(map(_weights, mixtures)), _in_one_row(map(_squares, mixtures))):
         hasher.update(array.astype("<f8").tobytes())
     return hasher.digest()
 
@@ -247,18 +249,20 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
     if data and data[0] > VERSION:
         raise StateVersionError(f"contribution has version {data[0]}, this program reads up to {VERSION}: update it")
     n, n_sums = len(_flat(cold)[0]), len(_sums(cold))
-    if len(data) < _HEADER.size or data[0] != VERSION:
+    if len(data) < _HEADER.size or data[0] < 1:
         raise MalformedContribution(f"{len(data)} bytes that begin with {data[:1].hex() or 'nothing'}")
     _, named, n_choices = _HEADER.unpack_from(data)
     if named != of:
         raise MalformedContribution("of a head with other features, sizes or seed")
     numbers_at = _HEADER.size + 8 * n_sums
-    if len(data) != numbers_at + 8 * n:
-        raise MalformedContribution(f"{len(data)} bytes, {numbers_at + 8 * n} expected")
+    n_missing = cold.of_asked.weights.size if data[0] == 1 else 0
+    n_there = n - n_missing
+    if len(data) != numbers_at + 8 * n_there:
+        raise MalformedContribution(f"{len(data)} bytes, {numbers_at + 8 * n_there} expected")
     sums = np.frombuffer(data, "<f8", n_sums, _HEADER.size).astype(np.float64)
-    numbers = np.frombuffer(data, "<f4", 2 * n, numbers_at).astype(np.float64)
+    numbers = np.frombuffer(data, "<f4", 2 * n_there, numbers_at).astype(np.float64)
     _require_numbers(numbers, sums)
-    shift, squares = numbers[:n], numbers[n:]
+    shift, squares = (np.pad(each, (0, n_missing)) for each in (numbers[:n_there], numbers[n_there:]))
     if squares.min() < 0:
         raise MalformedContribution("a sum of squares below 0")
     if max(np.abs(shift).max(), squares.max() ** 0.5) > LARGEST:
@@ -275,8 +279,11 @@ def _require_numbers(*arrays: NDArray[np.float64]) -> None:
 
 def _flat(head: MixtureHead) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return all weights and all sums of squares in one row each, float64. ``_head`` turns it round."""
-    mixtures = head.of_all, head.of_fresh
-    return _in_one_row(map(_weights, mixtures)), _in_one_row(map(_squares, mixtures))
+    mixtures, of_asked = (head.of_all, head.of_fresh), head.of_asked
+    return (
+        _in_one_row([*map(_weights, mixtures), [of_asked.weights]]),
+        _in_one_row([*map(_squares, mixtures), [of_asked.squares]]),
+    )
 
 
 def _weights(mixture: Mixture) -> list[NDArray[np.floating]]:
@@ -301,13 +308,14 @@ def _head(
     sums: NDArray[np.float64],
     n_choices: int,
 ) -> MixtureHead:
-    shaped = [*_weights(like.of_all), *_weights(like.of_fresh)]
+    shaped = [*_weights(like.of_all), *_weights(like.of_fresh), like.of_asked.weights]
     parts, of_squares = _cut(weights, shaped), _cut(squares, shaped)
     n_all, records, counts = len(like.of_all.record), sums[:-N_COUNTS].tolist(), tuple(sums[-N_COUNTS:].tolist())
     n = len(shaped) // 2
     return MixtureHead(
         of_all=_mixture(parts[:n], of_squares[:n], records[:n_all]),
-        of_fresh=_mixture(parts[n:], of_squares[n:], records[n_all:]),
+        of_fresh=_mixture(parts[n:-1], of_squares[n:-1], records[n_all:]),
+        of_asked=LinearHead(parts[-1], of_squares[-1]),
         fresh_choices=FreshChoices(counts[: len(NOTHING)], counts[len(NOTHING) :]),
         n_choices=n_choices,
     )

@@ -25,10 +25,12 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.errors import SettingsError
+from stream_rec.ranking import asked
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.head import Head, average
+from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.mixture import Scored, log_softmax
 from stream_rec.ranking.policy import HeadConfig
 
@@ -53,6 +55,7 @@ class RiverHead(Struct, frozen=True, eq=False):
     seed: int
     fresh_choices: FreshChoices = FreshChoices()
     n_choices: int = 0
+    of_asked: LinearHead = asked.COLD
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
@@ -88,6 +91,10 @@ class RiverHead(Struct, frozen=True, eq=False):
     def count_fresh(self, counts: FreshChoices) -> RiverHead:
         """Return the head with other counts of fresh choices."""
         return msgspec.structs.replace(self, fresh_choices=counts)
+
+    def put_asked(self, of_asked: LinearHead) -> RiverHead:
+        """Return the head with another expert for what was asked, which is our own."""
+        return msgspec.structs.replace(self, of_asked=of_asked)
 
     def decay(self, factor: float) -> RiverHead:
         """Return this head: how River's models forget is theirs."""

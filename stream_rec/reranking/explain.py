@@ -10,19 +10,24 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import Reason, SlateItem
+from stream_rec.events.source import Source
 from stream_rec.kernel import kernel
+from stream_rec.ranking import asked
+from stream_rec.ranking.asked import AskedInputs
 from stream_rec.ranking.features import GROUPS, INPUT_GROUP, NAMES
 from stream_rec.ranking.head import Head
 from stream_rec.ranking.mixture import Scored
 from stream_rec.reranking.explore import Explored
 from stream_rec.retrieval.candidates import Candidates
 from stream_rec.user.history import History
+from stream_rec.user.state import SearchEntry
 
 RECENT = 12
 """Recent items among which the evidence is looked for."""
@@ -112,6 +117,28 @@ def explain(
             evidence.tolist(),
         )
     ]
+
+
+def explain_answers(
+    items: list[SlateItem], search: SearchEntry, answers: AskedInputs, head: Head, shown: Explored
+) -> list[SlateItem]:
+    """Return the list's items with what the user's search has to do with them.
+
+    It is the reason where it speaks for an item more than anything else does, and the item answers it at all.
+    """
+    if not items:
+        return items
+    parts = asked.contributions(head.of_asked, answers, shown.indices).round(4).tolist()
+    is_answer = asked.is_answer(answers, shown.indices, LEAST_SIMILARITY)
+    reason = Reason("asked", search.item_id, search.event_id, Source.SEARCH.label)
+    explained = []
+    for item, part, may_say, is_exploring in zip(items, parts, is_answer, shown.is_exploring):
+        if part > 0:
+            is_most = part > max(item.sources.values(), default=0.0)
+            changes = {"reason": reason} if is_most and may_say and not is_exploring else {}
+            item = msgspec.structs.replace(item, sources={**item.sources, "asked": part}, **changes)
+        explained.append(item)
+    return explained
 
 
 def _reason(kind: str, item_id: str, position: int, history: History, own: tuple[list[int], int] | None) -> Reason:

@@ -12,6 +12,7 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import NONE, Active
 from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
+from stream_rec.retrieval.asked import Asked
 from stream_rec.retrieval.fresh import find_nearest, find_newcomers
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
 from stream_rec.retrieval.repeat import find_repeats
@@ -32,9 +33,9 @@ from stream_rec.retrieval.similar import add_similar
 from stream_rec.retrieval.successors import add_successors
 from stream_rec.user.history import History
 
-SOURCES = ("successors", "neighbours", "similar", "trending", "repeat", "fresh", "rules")
+SOURCES = ("successors", "neighbours", "similar", "trending", "repeat", "fresh", "rules", "asked")
 """Bit ``1 << index`` of ``Candidates.sources`` stands for a source."""
-SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES = range(len(SOURCES))
+SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES, ASKED = range(len(SOURCES))
 BEST = (
     (LAST, 40, SUCCESSORS),
     (RECENT, 40, SUCCESSORS),
@@ -100,11 +101,13 @@ def retrieve(
     now_ms: int,
     rules: Active = NONE,
     exclusions: Exclusions | None = None,
+    asked: Asked | None = None,
 ) -> Candidates:
     """Return the union of all sources' proposals.
 
     Args:
         rules: Those of the time, and ``exclusions``: what they keep from the user; None without rules.
+        asked: What the user asks for now.
         own_slot: The user's own in ``catalog.knowledge.neighbour_index``, -1 where there is none.
     """
     scratch, knowledge, is_listed = workspace.scratch, catalog.knowledge, catalog.is_listed
@@ -130,6 +133,8 @@ def retrieve(
     scratch.choose_first(knowledge.trending(is_listed), MOST_TRENDING, TRENDING)
     scratch.choose(catalog.fresh.rising(knowledge.levels), FRESH, is_listed)
     scratch.choose(find_newcomers(catalog), FRESH, is_listed)
+    if asked is not None:
+        scratch.choose(asked.rows, ASKED, is_listed)
     if exclusions is not None:
         demanded = find_demanded(rules, exclusions, scratch.chosen[: scratch.n_chosen], catalog)
         scratch.choose(demanded, RULES, is_listed)

@@ -32,6 +32,15 @@ def find_nearest(
     )
 
 
+def find_nearest_to(
+    wanted: NDArray[np.float32], pool: NDArray[np.int64], catalog: Catalog, n: int
+) -> NDArray[np.int64]:
+    """Return the ``n`` rows of ``pool``, (p,), whose text is nearest to ``wanted``, (spaces, c), nearest first."""
+    if not len(pool) or not catalog.spaces.n_items:
+        return _NO_ROWS
+    return _nearest(pool, catalog.spaces.vectors(), catalog.spaces.leading(), wanted, wanted, (n, 0), ROUGHLY)
+
+
 def find_newcomers(catalog: Catalog) -> NDArray[np.int64]:
     """Return the rows of the items whose first event came last, the newest last."""
     return np.array(catalog.knowledge.newcomers[-NEWCOMERS:], dtype=np.int64)

@@ -38,10 +38,12 @@ from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, StreamRecError
 from stream_rec.events import validate
 from stream_rec.events.forget import Forget
-from stream_rec.events.interaction import KIND_OF_LABEL, Interaction
+from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule
+from stream_rec.events.search import Search
 from stream_rec.events.slate import DEFAULT_LIST, Slate
+from stream_rec.events.source import SOURCE_OF_LABEL, SOURCE_OF_TOPIC, Source
 from stream_rec.events.validate import Rejection
 from stream_rec.serving.gate import OPEN, Gate, secret_of
 from stream_rec.serving.keys import ApiKeys, Scope
@@ -109,9 +111,10 @@ def build_app(lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Sett
         if not 1 <= len(events) <= serve.most_events:
             raise _unprocessable("too_large", f"{len(events)} events; 1 to {serve.most_events} are taken at once")
         now_ms = time.time_ns() // 1_000_000
-        records = [_record_of(event, now_ms) for event in events]
-        for number, (_, key, value) in enumerate(records):
-            _accept(validate.interaction(key, value, received_ms=now_ms, limits=limits), number)
+        records = [_record_of(event, number, now_ms) for number, event in enumerate(events)]
+        for number, (topic, key, value) in enumerate(records):
+            source = SOURCE_OF_TOPIC[topic]
+            _accept(validate.event(source, key, value, received_ms=now_ms, limits=limits), number)
         await writer.write(records)
         return Accepted(len(records))
 
@@ -221,11 +224,21 @@ def _recommendations(
     return Recommendations(user_id, slate.list_id, is_default, slate.generated_at_ms, slate.policy, items)
 
 
-def _record_of(event: Event, now_ms: int) -> Record:
+def _record_of(event: Event, number: int, now_ms: int) -> Record:
     """Return the record of an event; one without a time is of now."""
     time_ms = now_ms if event.timestamp_ms is None else event.timestamp_ms
-    sent = Interaction(event.event_id, event.user_id, event.item_id, time_ms, event.value, event.context)
-    return Record(KIND_OF_LABEL[event.event_type].topic, event.user_id.encode(), msgspec.json.encode(sent))
+    source = SOURCE_OF_LABEL[event.event_type]
+    sent: Interaction | Search
+    if source == Source.SEARCH:
+        if event.query is None or event.value is not None:
+            raise _unprocessable("bad_query", f"event {number}: a search needs a `query`, and has no `value`")
+        sent = Search(event.event_id, event.user_id, event.query, time_ms, event.item_id, event.context)
+    else:
+        if event.item_id is None or event.query is not None:
+            what = f"a {event.event_type} needs an `item_id`, and has no `query`"
+            raise _unprocessable("wrong_type", f"event {number}: {what}")
+        sent = Interaction(event.event_id, event.user_id, event.item_id, time_ms, event.value, event.context)
+    return Record(source.topic, event.user_id.encode(), msgspec.json.encode(sent))
 
 
 def _accept(checked: object, number: int | None = None) -> None:

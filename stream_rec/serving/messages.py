@@ -7,17 +7,21 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from stream_rec.events.interaction import Context, Id, TimestampMs
+from stream_rec.events.search import Query
 from stream_rec.events.slate import SlateItem
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What a user did."""
 
-    event_type: Literal["view", "click", "purchase"]
+    event_type: Literal["view", "click", "purchase", "search"]
     event_id: Id
     """Unique among the user's events. The same id again is the same event: send it again freely when in doubt."""
     user_id: Id
-    item_id: Id
+    item_id: Id | None = None
+    """Which item; a search needs none, unless it is about one: "like this, but cheaper"."""
+    query: Query | None = None
+    """Of a search: what was asked for. Other events have none."""
     timestamp_ms: TimestampMs | None = None
     """When; now, where nothing is said."""
     value: float | None = None

@@ -12,9 +12,10 @@ from aiokafka.errors import KafkaError
 
 from stream_rec.errors import BrokerUnavailable, TopicMismatch
 from stream_rec.events.partition import partition_of
+from stream_rec.events.source import SOURCE_OF_TOPIC
 from stream_rec.kafka_settings import KafkaSettings
 
-WRITTEN = ("views", "clicks", "purchases", "forget", "items", "rules")
+WRITTEN = (*SOURCE_OF_TOPIC, "forget", "items", "rules")
 """Topics that the service writes to."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
@@ -18,7 +19,7 @@ from stream_rec.knowledge import state as item_state
 from stream_rec.recommend import slate
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.state import UserState
+from stream_rec.user.state import Entry, SearchEntry, UserState
 
 USERS, ITEM_STATES = "user-state", "item-state"
 """Sections that are tables of the worker; the others have the names of their topics."""
@@ -33,6 +34,7 @@ SINCE_FIRST = tuple(section for section in SECTIONS if section != RULES)
 BEFORE = 2**61
 """Offsets of recent events from another cluster begin here: where none of this one's will ever be."""
 
+EntryT = TypeVar("EntryT", Entry, SearchEntry)
 Portable = Callable[[bytes, bytes], bytes | None]
 """From key and value to the value that the file has; None where the record is of no use."""
 
@@ -86,14 +88,23 @@ def detach(state: UserState) -> UserState:
     two events of one kind in one millisecond, from before and from after the move, the latter counts as earlier.
     """
     offsets: dict[int, list[int]] = defaultdict(list)
-    for entry in sorted(state.recent_events, key=lambda entry: entry.offset):
-        offsets[entry.kind].append(entry.offset)
-    index_of = {(kind, offset): index for kind, found in offsets.items() for index, offset in enumerate(found)}
-    recent_events = [
-        msgspec.structs.replace(e, offset=BEFORE + index_of[e.kind, e.offset]) for e in state.recent_events
-    ]
+    entries: list[Entry | SearchEntry] = [*state.recent_events, *state.recent_searches]
+    for entry in sorted(entries, key=lambda entry: entry.offset):
+        offsets[entry.source].append(entry.offset)
+    index_of = {(source, offset): index for source, found in offsets.items() for index, offset in enumerate(found)}
+
+    def move(entry: EntryT) -> EntryT:
+        return msgspec.structs.replace(entry, offset=BEFORE + index_of[entry.source, entry.offset])
+
     return msgspec.structs.replace(
-        state, version=user_state.VERSION, recent_events=recent_events, offsets={}, pending=[], released={}
+        state,
+        version=user_state.VERSION,
+        recent_events=list(map(move, state.recent_events)),
+        recent_searches=list(map(move, state.recent_searches)),
+        offsets={},
+        pending=[],
+        pending_searches=[],
+        released={},
     )
 
 

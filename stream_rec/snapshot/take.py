@@ -15,14 +15,14 @@ from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect
 from stream_rec.client.groups import members
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, NotAtRest
-from stream_rec.events.interaction import TOPIC_OF_KIND
+from stream_rec.events.source import TOPIC_OF_SOURCE
 from stream_rec.operations.lag import open_records, unreadable_records
 from stream_rec.operations.permissions import require_permissions
 from stream_rec.snapshot.file import Manifest, Source, Writer
 from stream_rec.snapshot.newest import read_newest
 from stream_rec.snapshot.sections import ITEM_STATES, SECTIONS, USERS, portable
 
-READ_BY_WORKERS = (*TOPIC_OF_KIND.values(), "forget", "item-signals")
+READ_BY_WORKERS = (*TOPIC_OF_SOURCE.values(), "forget", "item-signals")
 
 
 def take(

@@ -18,9 +18,9 @@ from faust.types import TP, Message
 
 from stream_rec.config import Settings
 from stream_rec.events import validate
-from stream_rec.events.interaction import KIND_OF_TOPIC, TOPIC_OF_KIND, Kind
 from stream_rec.events.partition import Place
 from stream_rec.events.receipt import Receipt
+from stream_rec.events.source import SOURCE_OF_TOPIC, TOPIC_OF_SOURCE, Source
 from stream_rec.events.validate import Rejection
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.visits import visitor_of
@@ -53,12 +53,12 @@ class Markers:
             for key, value in batch.scan(partition, forgotten.PREFIX)
         }
 
-    def has(self, kind: Kind, message: Message) -> bool:
+    def has(self, source: int, message: Message) -> bool:
         """Return whether an event belongs to a generation that was forgotten."""
         if not self._markers:
             return False
         marker = self._markers.get((message.partition, forgotten.key_of(message.key or b"")))
-        return marker is not None and marker.has(kind, message.offset)
+        return marker is not None and marker.has(source, message.offset)
 
     def over(self, read: Callable[[int], Mapping[int, int]], requests_read: Callable[[int], int]) -> list[State]:
         """Return the deletion of the markers that have done their work.
@@ -107,7 +107,7 @@ class Erasure:
                 continue
             begins = await self._offsets_after(message.partition, round(message.timestamp * 1000))
             marker = Forgotten(
-                forgotten.VERSION, message.offset, {int(KIND_OF_TOPIC[topic]): at for topic, at in begins.items()}
+                forgotten.VERSION, message.offset, {int(SOURCE_OF_TOPIC[topic]): at for topic, at in begins.items()}
             )
             requests.append(
                 ErasureRequest(
@@ -120,8 +120,8 @@ class Erasure:
         return requests, rejections
 
     def committed(self, partition: int) -> dict[int, int]:
-        """Return, by kind, the offset up to which nothing is read again, even after a crash."""
-        return {int(kind): self._committed(topic, partition) for kind, topic in TOPIC_OF_KIND.items()}
+        """Return, by ``Source``, the offset up to which nothing is read again, even after a crash."""
+        return {int(source): self._committed(topic, partition) for source, topic in TOPIC_OF_SOURCE.items()}
 
     def requests_committed(self, partition: int) -> int:
         """Return the offset up to which no request is read again."""
@@ -142,7 +142,7 @@ class Erasure:
             erasing = [
                 Signal(
                     item_id=item_id,
-                    kind=Kind.VIEW,
+                    kind=Source.VIEW,
                     partition=partition,
                     offset=request.marker.offset,
                     visitor=visitor_of(key.decode()),

@@ -14,7 +14,7 @@ from faust.types import TP
 from mode import Service
 
 from stream_rec.config import Settings
-from stream_rec.events.interaction import KIND_OF_TOPIC
+from stream_rec.events.source import SOURCE_OF_TOPIC
 from stream_rec.runtime.consumer import consumer_of
 from stream_rec.runtime.table import Table
 from stream_rec.user import seen
@@ -40,7 +40,7 @@ class Expiry(Service):
         super().__init__()
         self._app = app
         self._table = table
-        self._topics = [settings.kafka.topic(topic) for topic in KIND_OF_TOPIC]
+        self._topics = [settings.kafka.topic(topic) for topic in SOURCE_OF_TOPIC]
         self._kept_ms = 1000 * settings.user.deduplication_window_s + CLOCKS_MS
         self._partition = -1
         self._next: bytes | None = None

@@ -16,8 +16,10 @@ from faust.types import TP, Message
 
 from stream_rec.config import Settings
 from stream_rec.events import validate
-from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction
+from stream_rec.events.interaction import Interaction
 from stream_rec.events.partition import Place
+from stream_rec.events.search import Search
+from stream_rec.events.source import SOURCE_OF_TOPIC, Source
 from stream_rec.events.validate import Rejection
 from stream_rec.recommender import Recommender
 from stream_rec.runtime.batch import Batch, Send, exactly_once_effect
@@ -58,11 +60,11 @@ class UserStage:
         self._published = published
         self._recommender = recommender
         self._settings = settings
-        self._kind_of = {kafka.topic(topic): kind for topic, kind in KIND_OF_TOPIC.items()}
+        self._source_of = {kafka.topic(topic): source for topic, source in SOURCE_OF_TOPIC.items()}
         self._sent_up_to: dict[TP, int] = {}
         self._summary = Summary(lambda: consumer_of(app).open_records())
 
-        @app.agent(raw_topic(app, *self._kind_of, erasure.topic), name="user-stage")
+        @app.agent(raw_topic(app, *self._source_of, erasure.topic), name="user-stage")
         async def user_stage(stream: faust.StreamT[bytes]) -> None:
             worker = settings.worker
             async for batch in exactly_once_effect(
@@ -78,9 +80,9 @@ class UserStage:
         early: list[Message] = []
         late: list[Message] = []
         for message in batch.messages:
-            if (kind := self._kind_of.get(message.topic)) is not None:
+            if (source := self._source_of.get(message.topic)) is not None:
                 marker = markers.get((message.partition, message.key or b""))
-                (late if marker is not None and not marker.has(kind, message.offset) else early).append(message)
+                (late if marker is not None and not marker.has(source, message.offset) else early).append(message)
         await self._take(batch, early, rejections)
         for request in requests:
             if await self._erasure.carry_out(batch, request):
@@ -99,11 +101,12 @@ class UserStage:
         sends = list(sends)
         markers = Markers(batch, {message.partition for message in messages})
         for message in messages:
-            event, kind = self._validated(message), self._kind_of[message.topic]
+            source = self._source_of[message.topic]
+            event = self._validated(source, message)
             if isinstance(event, Rejection):
                 sends.append(reject(message, event, self._settings.kafka))
-            elif not markers.has(kind, message):
-                arrival = Arrival(event, kind, message.partition, message.offset, _received_ms(message))
+            elif not markers.has(source, message):
+                arrival = Arrival(event, source, message.partition, message.offset, _received_ms(message))
                 arrivals[message.partition, event.user_id.encode()].append(arrival)
         recommender = self._recommender
         n_choices = recommender.head.n_choices
@@ -118,17 +121,17 @@ class UserStage:
             archive = partial(_chunk, batch, partition, key)
             after = advance(before, arrived, self._settings.user, self._acknowledged(partition), archive)
             last = arrived[-1]
-            if after.training_events and number % every == 0:  # by place in the batch: over time each user's turn comes
-                training_events = [(each.kind, each.event) for each in after.training_events]
-                if recommender.learn(last.event.user_id, before, training_events):
-                    log.info("decayed_head choices=%d", recommender.head.n_choices)
+            user_id = last.event.user_id
+            is_turn = number % every == 0  # by place in the batch: over time each user's turn comes
+            if after.training_events and is_turn and recommender.learn(user_id, before, after.training_events):
+                log.info("decayed_head choices=%d", recommender.head.n_choices)
             states += [State(partition, seen.key_of(key, n), seen.encode(chunk)) for n, chunk in after.chunks.items()]
             if after.is_changed:  # behind its chunks: see seen.py
                 states.append(State(partition, key, user_state.encode(after.state)))
             n_duplicates += after.n_duplicates
             taught += after.signals
             now_ms = time.time_ns() // 1_000_000
-            made = recommender.recommend(last.event.user_id, after.state, last.as_of, generated_at_ms=now_ms)
+            made = recommender.recommend(user_id, after.state, last.as_of, generated_at_ms=now_ms)
             lists.append((partition, PublishedList.of(key, made, world, recommender.catalog)))
         learned = recommender.head.n_choices - n_choices
         self._summary.count(
@@ -141,8 +144,9 @@ class UserStage:
         for partition, published in lists:
             self._published.took(partition, published)
 
-    def _validated(self, message: Message) -> Interaction | Rejection:
-        return validate.interaction(
+    def _validated(self, source: Source, message: Message) -> Interaction | Search | Rejection:
+        return validate.event(
+            source,
             message.key,
             message.value,
             received_ms=_received_ms(message),
@@ -151,10 +155,10 @@ class UserStage:
         )
 
     def _acknowledged(self, partition: int) -> dict[int, int]:
-        """Return, by kind, the offset up to which all signals of a source partition are acknowledged."""
-        sources = {int(kind): TP(topic, partition) for topic, kind in self._kind_of.items()}
+        """Return, by ``Source``, the offset up to which all signals of a partition are acknowledged."""
+        sources = {int(source): TP(topic, partition) for topic, source in self._source_of.items()}
         committed_up_to = consumer_of(self._app).committed_up_to
-        return {kind: max(self._sent_up_to.get(tp, -1), committed_up_to(tp)) for kind, tp in sources.items()}
+        return {source: max(self._sent_up_to.get(tp, -1), committed_up_to(tp)) for source, tp in sources.items()}
 
 
 def _received_ms(message: Message) -> int:

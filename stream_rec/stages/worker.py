@@ -9,7 +9,8 @@ from mode import Service
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
-from stream_rec.events.interaction import KIND_OF_TOPIC
+from stream_rec.embedding.query_encoder import QueryEncoder
+from stream_rec.events.source import SOURCE_OF_TOPIC
 from stream_rec.knowledge import state as item_state
 from stream_rec.ranking.merge import SharedHead
 from stream_rec.recommender import Recommender
@@ -38,6 +39,14 @@ from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 
 
+def open_query_encoder(settings: Settings) -> QueryEncoder | None:
+    """Return what encodes queries in a worker; it is loaded with the first search, beside the lists."""
+    wanted = settings.worker.query_encoder
+    if wanted == "off":
+        return None
+    return QueryEncoder(settings.embedder, with_torch=wanted == "torch", in_background=True)
+
+
 def run(settings: Settings) -> None:
     """Run one worker until it is told to stop; ends with ``SystemExit``.
 
@@ -57,7 +66,7 @@ def run(settings: Settings) -> None:
             commit_interval_s=worker.commit_interval_s,
         )
         catalog, head = Catalog(), SharedHead.cold(settings.head, settings.ranking.seed)
-        recommender = Recommender(catalog, head, settings.ranking, settings.head)
+        recommender = Recommender(catalog, head, settings.ranking, settings.head, open_query_encoder(settings))
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
             warm_up.compile_kernels()  # here, where the watchdog is watching
@@ -65,10 +74,10 @@ def run(settings: Settings) -> None:
             users = Table("user-state", worker.app_id, directory, producer, settings.kafka, versions=of_users)
             of_items = {b"": item_state.VERSION}
             items = Table("item-state", worker.app_id, directory, producer, settings.kafka, versions=of_items)
-            offsets_after = OffsetsAfter(settings.kafka, KIND_OF_TOPIC)
+            offsets_after = OffsetsAfter(settings.kafka, SOURCE_OF_TOPIC)
             published = Published(directory, catalog, settings)
             upkeep = Upkeep(app, producer, users, published, recommender, settings)
-            user_topics = (*KIND_OF_TOPIC, "forget")
+            user_topics = (*SOURCE_OF_TOPIC, "forget")
             follow_assignment(app, settings.kafka, {users: user_topics, items: ("item-signals",), upkeep: user_topics})
             UserStage(app, producer, users, Erasure(app, offsets_after, settings), published, recommender, settings)
             ItemStage(app, producer, items, settings)

@@ -15,6 +15,7 @@ from stream_rec.client import EventProducer
 from stream_rec.client.reader import TopicReader
 from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import Slate
+from stream_rec.events.source import Source
 from stream_rec.kafka_settings import KafkaSettings
 
 
@@ -70,10 +71,10 @@ class Arrivals:
         """Return a producer whose deliveries are noticed here. Call ``expect`` before each event."""
         return EventProducer(self._kafka, on_delivered=self._count_delivered, linger_ms=0)
 
-    def expect(self, kind: Kind, user_id: str) -> None:
-        """Count an event that is being produced now."""
+    def expect(self, source: Source | Kind, user_id: str) -> None:
+        """Count an event, or a search, that is being produced now."""
         with self._changed:
-            self._undelivered[self._kafka.topic(kind.topic), user_id].append(time.monotonic())
+            self._undelivered[self._kafka.topic(source.topic), user_id].append(time.monotonic())
 
     def newest(self, user_id: str) -> Slate | None:
         """Return the newest list of a user."""

@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.ranking import linear_head
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUTS, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.mixture import log_softmax
@@ -179,6 +180,19 @@ class HeadContract(LearnerContract):
         _require(head.fresh_choices == before, "`count_fresh` must return a new head and leave the old one as it was")
         _require_equal(
             [self.score(head, inputs)], [self.score(after, inputs)], "`count_fresh` must not change how all items score"
+        )
+
+    def test_the_expert_for_searches_is_kept(self) -> None:
+        """In a new head, which ranks as the one of before."""
+        head, inputs = self._warm(), draw_inputs(seed=99)
+        of_asked = linear_head.cold(3, 2)
+        before = head.of_asked
+        after = head.put_asked(of_asked)
+
+        _require(after.of_asked is of_asked, f"`put_asked` must keep the expert; came {after.of_asked}")
+        _require(head.of_asked is before, "`put_asked` must return a new head and leave the old one as it was")
+        _require_equal(
+            [self.score(head, inputs)], [self.score(after, inputs)], "`put_asked` must not change how all items score"
         )
 
     def test_probabilities_add_up_to_one(self) -> None:

@@ -31,7 +31,7 @@ from stream_rec.client import EventProducer, RecommendationsView
 from stream_rec.client.connect import connect
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings, as_toml
-from stream_rec.events.interaction import TOPIC_OF_KIND
+from stream_rec.events.source import SOURCE_OF_TOPIC
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.state import ItemState
 from stream_rec.operations.lag import open_records
@@ -177,8 +177,8 @@ class RunningPipeline:
         group = self.settings.kafka.topic(self.settings.worker.app_id)
         client = connect(KafkaAdminClient, self.settings.kafka)
         try:
-            # Signals are sent before events are acked: when no event is open, all signals are in their topic.
-            for names in (list(TOPIC_OF_KIND.values()), ["item-signals"]):
+            # Signals are sent before events are acked: when none is open, all signals are in their topic.
+            for names in (list(SOURCE_OF_TOPIC), ["item-signals"]):
                 full = [self.settings.kafka.topic(name) for name in names]
                 while behind := open_records(client, group, full, self.settings.kafka.partitions):
                     if time.monotonic() > deadline:

@@ -16,7 +16,7 @@ from operator import attrgetter
 from msgspec import Struct
 
 from stream_rec.config import Settings
-from stream_rec.events.interaction import TOPIC_OF_KIND
+from stream_rec.events.source import TOPIC_OF_SOURCE
 from stream_rec.topics.definition import TopicDefinition, changelogs, load
 
 ADMIN, WORKER, EMBEDDER = "stream-rec-admin", "stream-rec-worker", "stream-rec-embedder"
@@ -42,7 +42,7 @@ ROLES = {WORKER: {"worker", "user stage", "item stage", "rule check", "catalog"}
 APPS = "apps"
 REJECTED, ITEMS, RECOMMENDATIONS, FORGET, RECEIPTS = "rejected", "items", "recommendations", "forget", "receipts"
 RULES = "rules"
-INTERACTIONS = tuple(TOPIC_OF_KIND.values())
+EVENTS_OF_USERS = tuple(TOPIC_OF_SOURCE.values())
 """What `backfill` sends. Their rejected records, and those of items, can be sent again."""
 SIGNALS = "item-signals"
 IN_SNAPSHOT = (ITEMS, RULES, "item-embeddings", "head-weights", RECOMMENDATIONS)
@@ -69,7 +69,7 @@ def grants(settings: Settings) -> list[Grant]:
     definitions = [*load(), *tables]
     every = _full(settings, definitions)
     of_apps = [topic for topic in definitions if APPS in topic.written_by]
-    by_hand = (*INTERACTIONS, ITEMS, REJECTED, FORGET)
+    by_hand = (*EVENTS_OF_USERS, ITEMS, REJECTED, FORGET)
     in_snapshot = (*_full_names(settings, *IN_SNAPSHOT), *_full(settings, tables))
     workers = _full_names(settings, settings.worker.app_id)
     return [
@@ -83,7 +83,7 @@ def grants(settings: Settings) -> list[Grant]:
         Grant(LISTS, ("Read",), _full_names(settings, RECOMMENDATIONS, ITEMS)),  # items: what is gone is not shown
         Grant(LISTS, ("Describe",), groups=workers),  # to say that no worker is ready where there is no list
         Grant(HTTP, ("Read",), _full_names(settings, RECOMMENDATIONS, ITEMS)),
-        Grant(HTTP, ("Write",), _full_names(settings, *INTERACTIONS, ITEMS, FORGET, RULES)),
+        Grant(HTTP, ("Write",), _full_names(settings, *EVENTS_OF_USERS, ITEMS, FORGET, RULES)),
         # `backfill` reads what is there already, and whose events may not come back. How far the workers are it knows
         # from lists, offsets and the group.
         Grant(OPERATOR, ("Read",), _full_names(settings, *by_hand, RECOMMENDATIONS, RECEIPTS)),
@@ -93,7 +93,7 @@ def grants(settings: Settings) -> list[Grant]:
         Grant(OPERATOR, ("Describe",), groups=workers),
         # Besides its contents, a snapshot needs to know that all workers are gone, and have taken all there was.
         Grant(EXPORT, ("Read",), in_snapshot),
-        Grant(EXPORT, ("Describe",), _full_names(settings, *INTERACTIONS, FORGET, SIGNALS)),
+        Grant(EXPORT, ("Describe",), _full_names(settings, *EVENTS_OF_USERS, FORGET, SIGNALS)),
         Grant(EXPORT, ("Describe",), groups=workers),
         # An import checks that all topics are as defined, those that it writes empty, and that no worker has run.
         Grant(IMPORT, ("Describe", "DescribeConfigs"), every),

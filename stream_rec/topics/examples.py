@@ -32,7 +32,13 @@ EXAMPLES = {
     ),
     "searches": Example(
         "u-7",
-        {"event_id": "q-85", "user_id": "u-7", "query": "waterproof jacket", "timestamp_ms": 1767225600000},
+        {
+            "event_id": "q-85",
+            "user_id": "u-7",
+            "query": "cheaper, with a hood",
+            "timestamp_ms": 1767225600000,
+            "item_id": "i-42",
+        },
     ),
     "forget": Example("u-7", {"user_id": "u-7", "timestamp_ms": 1767225600000, "request_id": "3f2a"}),
     "receipts": Example(

@@ -1,4 +1,4 @@
-"""Events of one user applied to the user's state, with the signals they send to the item stage.
+"""Events and searches of one user applied to the user's state, with the signals they send to the item stage.
 
 A signal pairs its event with what had arrived before it and teaches too (``Entry.teaches``): what one user does over
 and over is not there for anybody else. After a crash the very same signal must be sent again, in the order of source
@@ -11,28 +11,43 @@ is never made again, because what it was made of may be gone.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 
 import msgspec
 from msgspec import Struct
 
-from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.search import Search
 from stream_rec.events.slate import AsOf
+from stream_rec.events.source import Source
+from stream_rec.knowledge import queries
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.visits import visitor_of
-from stream_rec.user import seen
-from stream_rec.user.pairs import WINDOW, before_newest, changes
+from stream_rec.user import answers, pairs, seen
+from stream_rec.user.answers import Answer
+from stream_rec.user.pairs import WINDOW
 from stream_rec.user.seen import Archive, Chunk
-from stream_rec.user.state import Entry, UserConfig, UserState, fold, is_applied, n_in_week, release
+from stream_rec.user.state import (
+    Entry,
+    SearchEntry,
+    UserConfig,
+    UserState,
+    entries_of,
+    fold,
+    fold_search,
+    is_applied,
+    n_in_week,
+    release,
+)
 
 
 class Arrival(Struct, frozen=True):
-    """One valid event as it came from its topic."""
+    """One valid event or search as it came from its topic."""
 
-    event: Interaction
-    kind: Kind
+    event: Interaction | Search
+    source: Source
     partition: int
     offset: int
     received_ms: int = 0
@@ -41,7 +56,7 @@ class Arrival(Struct, frozen=True):
     @property
     def as_of(self) -> AsOf:
         """What a list that goes out on it says that it was made on."""
-        return AsOf(self.kind.topic, self.partition, self.offset, self.event.event_id, self.event.timestamp_ms)
+        return AsOf(self.source.topic, self.partition, self.offset, self.event.event_id, self.event.timestamp_ms)
 
 
 class Advance(Struct, frozen=True):
@@ -52,7 +67,7 @@ class Advance(Struct, frozen=True):
     """False where every arrival had been applied before."""
     signals: list[Signal]
     """Of fresh events and, again, of those applied before: to be sent once ``state`` is acknowledged."""
-    training_events: list[Arrival]
+    training_events: list[LoggedEvent]
     """Fresh events, each once, that may teach the head and items' factors: those that send signals, while they are few
     enough in their week."""
     chunks: dict[int, Chunk]
@@ -73,7 +88,7 @@ def advance(
     An arrival at or below the state's offset was applied before and changes nothing, but its signal is made again.
 
     >>> came = [Interaction("e1", "ann", "pot", 1_000), Interaction("e2", "ann", "cup", 2_000)]
-    >>> arrivals = [Arrival(event, Kind.VIEW, partition=0, offset=offset) for offset, event in enumerate(came)]
+    >>> arrivals = [Arrival(event, Source.VIEW, partition=0, offset=offset) for offset, event in enumerate(came)]
     >>> after = advance(UserState(), arrivals, UserConfig(), acknowledged={})
     >>> [entry.item_id for entry in after.state.recent_events], after.state.counts
     (['pot', 'cup'], (2, 0, 0))
@@ -81,17 +96,26 @@ def advance(
     [('pot', []), ('cup', [('pot', 12)])]
 
     Args:
-        acknowledged: By ``Kind``, the source offset up to which all signals are known to be acknowledged.
+        acknowledged: By ``Source``, the offset up to which all signals are known to be acknowledged.
         archive: The user's.
     """
-    fresh = [a for a in arrivals if not is_applied(state, a.kind, a.offset)]
+    fresh = [a for a in arrivals if not is_applied(state, a.source, a.offset)]
     after = release(state, acknowledged) if fresh else state
     signals: list[Signal] | None = [] if len(fresh) == len(arrivals) and _has_newest_events(after, config) else None
-    training_events = []
+    training_events: list[LoggedEvent] = []
     n_duplicates = 0
     known = _in_archive(state, fresh, archive)
     for arrival in fresh:
-        before, after = after, fold(after, arrival.event, arrival.kind, arrival.offset, config, known)
+        before = after
+        if isinstance(arrival.event, Search):
+            after = fold_search(before, arrival.event, arrival.offset, config, known)
+            if after.arrivals == before.arrivals:
+                n_duplicates += 1
+            elif signals is not None and _may_change_answers(before, arrival.event):
+                signals = None
+            continue
+        kind = Kind(arrival.source)
+        after = fold(before, arrival.event, kind, arrival.offset, config, known)
         entry = _newcomer(before, after)
         if entry is None:
             n_duplicates += 1
@@ -99,7 +123,7 @@ def advance(
         if not entry.teaches:
             continue
         if after.n_uncounted == before.n_uncounted and n_in_week(after, entry.week) <= config.weekly_choices:
-            training_events.append(arrival)
+            training_events.append(LoggedEvent(kind, arrival.event))
         if signals is not None:
             made = _signals_in_order(before, after, entry, arrival)
             signals = None if made is None else signals + made
@@ -147,12 +171,30 @@ def _newcomer(before: UserState, after: UserState) -> Entry | None:
 
 
 def _has_newest_events(state: UserState, config: UserConfig) -> bool:
-    """Return whether the recent events are those that ``_signals`` would find: their bound may have been another."""
-    if not state.pending:
-        return len(state.recent_events) <= config.recent_events
-    return len(state.recent_events) == config.recent_events and all(
-        e.order < state.recent_events[0].order for e in state.pending
+    """Return whether events and searches are those that ``_signals`` would find: a bound may have been another."""
+    return _is_newest(state.recent_events, state.pending, config.recent_events) and _is_newest(
+        state.recent_searches, state.pending_searches, config.recent_searches
     )
+
+
+def _is_newest(recent: Sequence[Entry | SearchEntry], pending: Sequence[Entry | SearchEntry], bound: int) -> bool:
+    """Return whether ``recent`` has the newest of both, as many as ``bound`` allows."""
+    if not pending:
+        return len(recent) <= bound
+    return len(recent) == bound and all(e.order < recent[0].order for e in pending)
+
+
+def _may_change_answers(before: UserState, search: Search) -> bool:
+    """Return whether an event that the state holds may answer a new search; nearly every search is its user's newest.
+
+    The event that it is about does not, nor do others at the time of the search, if they are all about that item.
+    """
+    for entry in reversed(before.recent_events):
+        if entry.timestamp_ms < search.timestamp_ms:
+            return False
+        if entry.timestamp_ms > search.timestamp_ms or entry.item_id != search.item_id:
+            return True
+    return False
 
 
 def _signals_in_order(before: UserState, after: UserState, entry: Entry, arrival: Arrival) -> list[Signal] | None:
@@ -173,70 +215,147 @@ def _signals_in_order(before: UserState, after: UserState, entry: Entry, arrival
     nearest = sorted(recent_events[start:], key=_LOG_ORDER)
     if nearest and nearest[-1].log_order > entry.log_order:
         return None
-    own = Signal(
+    answered = answers.weigh_newest(recent_events, before.recent_searches, entry)
+    answers_of = _name_queries(answered).get(entry.item_id, [])
+    return [_visit(entry, arrival, pairs.before_newest(nearest, entry.item_id), answers_of)]
+
+
+def _signals(state: UserState, arrivals: list[Arrival], config: UserConfig) -> list[Signal]:
+    """Return the signals of those ``arrivals`` that are still pending, in the order of their first arrival."""
+    by_arrival = sorted(entries_of(state), key=lambda e: e.arrival)
+    index_of = {(entry.source, entry.offset): index for index, entry in enumerate(by_arrival) if _sends(entry)}
+    wanted = {
+        index_of[source]: arrival
+        for arrival in arrivals
+        if (source := (int(arrival.source), arrival.offset)) in index_of  # not a duplicate, nor one that does not teach
+        and arrival.offset > state.released.get(arrival.source, -1)
+    }
+    if not wanted:
+        return []
+    first = min(wanted)
+    history = _History(by_arrival[:first], config)
+    return [
+        signal
+        for index, entry in enumerate(by_arrival[first : max(wanted) + 1], start=first)
+        for signal in history.take(entry, wanted.get(index))
+    ]
+
+
+class _History:
+    """A user's recent events and searches as they were when each arrived, and in log order those events that teach."""
+
+    def __init__(self, arrived: list[Entry | SearchEntry], config: UserConfig) -> None:
+        events = [each for each in arrived if isinstance(each, Entry)]
+        searches = [each for each in arrived if isinstance(each, SearchEntry)]
+        self._config = config
+        self._events = sorted(events, key=_ORDER)[-config.recent_events :]
+        self._searches = sorted(searches, key=_ORDER)[-config.recent_searches :]
+        self._sequence = sorted(filter(_TEACHES, self._events), key=_LOG_ORDER)
+
+    def take(self, entry: Entry | SearchEntry, arrival: Arrival | None) -> list[Signal]:
+        """Take what arrived next; return its signals where ``arrival`` asks for them."""
+        if isinstance(entry, SearchEntry):
+            return self._take_search(entry, arrival)
+        before = answers.weigh(self._sequence, self._searches) if arrival is not None else {}
+        insort(self._events, entry, key=_ORDER)
+        if entry.teaches:
+            insort(self._sequence, entry, key=_LOG_ORDER)
+        oldest = self._events.pop(0) if len(self._events) > self._config.recent_events else None
+        made: list[Signal] = []
+        if arrival is not None and oldest is entry:  # older than all of them, it leaves at once: it has no pairs
+            made = _signals_of([entry], entry, arrival, {})
+        elif arrival is not None:
+            changed = answers.changes(before, answers.weigh(self._sequence, self._searches))
+            made = _signals_of(self._sequence, entry, arrival, changed)
+        if oldest is not None and oldest.teaches:
+            self._sequence.remove(oldest)
+        return made
+
+    def _take_search(self, entry: SearchEntry, arrival: Arrival | None) -> list[Signal]:
+        before = answers.weigh(self._sequence, self._searches) if arrival is not None else {}
+        insort(self._searches, entry, key=_ORDER)
+        changed = {}
+        if arrival is not None and not self._leaves_at_once(entry):
+            changed = answers.changes(before, answers.weigh(self._sequence, self._searches))
+        del self._searches[: -self._config.recent_searches]
+        return [] if arrival is None else _signals_of_search(entry, arrival, changed)
+
+    def _leaves_at_once(self, entry: SearchEntry) -> bool:
+        return len(self._searches) > self._config.recent_searches and self._searches[0] is entry
+
+
+def _signals_of(sequence: list[Entry], entry: Entry, arrival: Arrival, answered: Mapping[Answer, int]) -> list[Signal]:
+    """Return what one event teaches: about its own item first, then about items that it moved away from others.
+
+    Args:
+        sequence: In log order, ``entry`` among it.
+        answered: How it changed what events answer which searches.
+    """
+    by_item: dict[str, list[tuple[str, int]]] = {entry.item_id: []}
+    index = bisect_left(sequence, entry.log_order, key=_LOG_ORDER)
+    for (earlier, later), change in pairs.changes(sequence, index).items():
+        by_item.setdefault(later, []).append((earlier, change))
+    answers_of = _name_queries(answered)
+    visit = _visit(entry, arrival, by_item.pop(entry.item_id), answers_of.pop(entry.item_id, []))
+    moved = dict.fromkeys([*by_item, *answers_of])
+    return [
+        visit,
+        *(
+            Signal(
+                item_id=item_id,
+                kind=entry.kind,
+                partition=arrival.partition,
+                offset=entry.offset,
+                pairs=by_item.get(item_id, []),
+                answers=answers_of.get(item_id, []),
+            )
+            for item_id in moved
+        ),
+    ]
+
+
+def _signals_of_search(entry: SearchEntry, arrival: Arrival, answered: Mapping[Answer, int]) -> list[Signal]:
+    """Return what a search teaches that came after events that answer it."""
+    return [
+        Signal(
+            item_id=item_id, kind=Source.SEARCH, partition=arrival.partition, offset=entry.offset, answers=answers_of
+        )
+        for item_id, answers_of in _name_queries(answered).items()
+    ]
+
+
+def _visit(
+    entry: Entry, arrival: Arrival, pairs: list[tuple[str, int]], answers_of: list[tuple[int, int, int]]
+) -> Signal:
+    """Return what an event teaches about its own item."""
+    return Signal(
         item_id=entry.item_id,
         kind=entry.kind,
         partition=arrival.partition,
         offset=entry.offset,
         seen_ms=entry.timestamp_ms,
-        pairs=before_newest(nearest, entry.item_id),
+        pairs=pairs,
         visitor=visitor_of(arrival.event.user_id),
         again=entry.again,
         is_first=entry.is_first,
+        answers=answers_of,
     )
-    return [own]
 
 
-def _signals(state: UserState, arrivals: list[Arrival], config: UserConfig) -> list[Signal]:
-    """Return the signals of those ``arrivals`` that are still pending, in the order of their first arrival."""
-    by_arrival = sorted([*state.recent_events, *state.pending], key=lambda e: e.arrival)
-    index_of = {(entry.kind, entry.offset): index for index, entry in enumerate(by_arrival) if entry.teaches}
-    wanted = {
-        index_of[source]: arrival
-        for arrival in arrivals
-        if (source := (int(arrival.kind), arrival.offset)) in index_of  # a duplicate has no entry, others do not teach
-        and arrival.offset > state.released.get(arrival.kind, -1)
-    }
-    if not wanted:
-        return []
-    made: list[Signal] = []
-    first = min(wanted)
-    # The recent events as they were when each event arrived, and those of them that teach as they stand in the log.
-    recent_events = sorted(by_arrival[:first], key=lambda e: e.order)[-config.recent_events :]
-    sequence = sorted(filter(_TEACHES, recent_events), key=lambda e: e.log_order)
-    for index, entry in enumerate(by_arrival[first : max(wanted) + 1], start=first):
-        insort(recent_events, entry, key=lambda e: e.order)
-        if entry.teaches:
-            insort(sequence, entry, key=lambda e: e.log_order)
-        oldest = recent_events.pop(0) if len(recent_events) > config.recent_events else None
-        if index in wanted:
-            # An event older than all of them leaves at once: it has no pairs.
-            made += _signals_of(sequence if oldest is not entry else [entry], entry, wanted[index])
-        if oldest is not None and oldest.teaches:
-            sequence.remove(oldest)
-    return made
+def _name_queries(answered: Mapping[Answer, int]) -> dict[str, list[tuple[int, int, int]]]:
+    """Return by item (query, time, change) of how events with it answer what was asked, as ``Signal.answers``."""
+    by_item: dict[str, list[tuple[int, int, int]]] = {}
+    for (search, entry), change in answered.items():
+        for number in queries.numbers_of(search.query, search.item_id):
+            by_item.setdefault(entry.item_id, []).append((number, entry.timestamp_ms, change))
+    return by_item
 
 
-def _signals_of(sequence: list[Entry], entry: Entry, arrival: Arrival) -> list[Signal]:
-    """Return what one event teaches: about its own item first, then about items that it moved away from others."""
-    by_item: dict[str, list[tuple[str, int]]] = {entry.item_id: []}
-    index = bisect_left(sequence, entry.log_order, key=lambda e: e.log_order)
-    for (earlier, later), change in changes(sequence, index).items():
-        by_item.setdefault(later, []).append((earlier, change))
-    own, *others = (
-        Signal(item_id=item_id, kind=entry.kind, partition=arrival.partition, offset=entry.offset, pairs=pairs)
-        for item_id, pairs in by_item.items()
-    )
-    visit = msgspec.structs.replace(
-        own,
-        seen_ms=entry.timestamp_ms,
-        visitor=visitor_of(arrival.event.user_id),
-        again=entry.again,
-        is_first=entry.is_first,
-    )
-    return [visit, *others]
+def _sends(entry: Entry | SearchEntry) -> bool:
+    return isinstance(entry, SearchEntry) or entry.teaches
 
 
+_ORDER = attrgetter("order")
 _TEACHES = attrgetter("teaches")
 _RECEIVED_MS = attrgetter("received_ms")
 _LOG_ORDER = attrgetter("timestamp_ms", "kind", "offset")

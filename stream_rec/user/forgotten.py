@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from stream_rec.events.codec import Codec, KindNumber, Offset
+from stream_rec.events.codec import Codec, Offset, SourceNumber
 from stream_rec.user.state import UserState
 
 VERSION = 1
@@ -28,20 +28,20 @@ class Forgotten(Struct, frozen=True, array_like=True):
     version: int
     offset: Offset
     """Of the erasure request, in its partition of ``forget``: one that is read again has been carried out."""
-    begins: dict[KindNumber, Offset]
-    """By ``Kind``, the first offset of a new generation."""
+    begins: dict[SourceNumber, Offset]
+    """By ``Source``, the first offset of a new generation."""
 
-    def has(self, kind: int, offset: int) -> bool:
+    def has(self, source: int, offset: int) -> bool:
         """Return whether an event belongs to the generation that was forgotten."""
-        return offset < self.begins.get(kind, 0)
+        return offset < self.begins.get(source, 0)
 
     def is_over(self, read: Mapping[int, int]) -> bool:
         """Return whether the marker has done its work.
 
         Args:
-            read: By ``Kind``, the offset up to which nothing will be read again, even after a crash.
+            read: By ``Source``, the offset up to which nothing will be read again, even after a crash.
         """
-        return all(read.get(kind, -1) + 1 >= begin for kind, begin in self.begins.items())
+        return all(read.get(source, -1) + 1 >= begin for source, begin in self.begins.items())
 
 
 def key_of(user_key: bytes) -> bytes:

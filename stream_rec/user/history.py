@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.events.interaction import Kind
-from stream_rec.user.state import Entry, UserState, WeeklyCount
+from stream_rec.user.answers import count_answers
+from stream_rec.user.state import Entry, SearchEntry, UserState, WeeklyCount
 
 SESSION_BREAK_MS = 1_800_000
 """A pause that ends a session: half an hour, as web analytics have it."""
@@ -49,6 +50,10 @@ class History:
     """How many events share a time, on average over the recent events: the lines of an order, or 1."""
     weekly_counts: Sequence[WeeklyCount] = ()
     """The user's, as it stands in the state: for what few lists ask."""
+    search: SearchEntry | None = None
+    """The user's newest search."""
+    n_answers: int = 0
+    """How many of the recent events answer it."""
 
     @property
     def n_repeats(self) -> int:
@@ -118,6 +123,8 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
         session_length=_session_length(times),
         group_size=len(times) / max(1, len(set(times))),
         weekly_counts=state.weekly_counts,
+        search=state.recent_searches[-1] if state.recent_searches else None,
+        n_answers=count_answers(state) if state.recent_searches else 0,
     )
 
 

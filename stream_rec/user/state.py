@@ -1,9 +1,10 @@
 """One user's state: facts only, bounded, a function of the set of events and not of their arrival order.
 
-The recent events are the newest, kept whole. The weekly counts are interactions by item and week, as far back as their
-bound reaches: whole weeks leave, oldest first, and a late event of such a week is not let in again. So both are what
-they would be had the events come in any other order. Duplicates (same ``event_id``) are dropped, whatever their event
-time: recent events have their ids, and of earlier ones ``seen.py`` keeps digests.
+The recent events are the newest, kept whole, and so are the recent searches. The weekly counts are interactions by item
+and week, as far back as their bound reaches: whole weeks leave, oldest first, and a late event of such a week is not
+let in again. So all three are what they would be had the events come in any other order. Duplicates (same
+``event_id``) are dropped, whatever their event time: recent events and searches have their ids, and of earlier ones
+``seen.py`` keeps digests.
 
 One user teaches the others only so much, whoever sends however many events in the user's name: of one kind, with one
 item, in one week ``UserConfig.weekly_training_events`` events. The weekly counts say how many there were; what
@@ -19,19 +20,23 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, insort
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from operator import attrgetter
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
-from stream_rec.events.codec import Count, EventTime, KindNumber, Offset, decode_versioned
+from stream_rec.events.codec import Count, EventTime, KindNumber, Offset, SourceNumber, decode_versioned
 from stream_rec.events.interaction import Id, Interaction, Kind
+from stream_rec.events.search import Search
+from stream_rec.events.source import Source
 from stream_rec.user import seen
 
 WEEK_MS = 7 * 86_400_000
-VERSION = 5
+VERSION = 6
+LONGEST_TEXT = 256
+"""Characters kept of a search's query: what comes after them finds nothing."""
 UNCOUNTED = 512
 """As many weekly counts as are kept by default: three topics of a long past, read far out of step, lose none."""
 
@@ -41,6 +46,8 @@ class UserConfig(Struct, frozen=True, kw_only=True):
 
     recent_events: Annotated[int, Meta(ge=16, le=1024)] = 64
     """Newest events kept whole."""
+    recent_searches: Annotated[int, Meta(ge=1, le=256)] = 16
+    """Newest searches kept."""
     weekly_counts: Annotated[int, Meta(ge=16, le=16_384)] = 512
     """Counts kept, one for each item and week."""
     weekly_training_events: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
@@ -72,6 +79,11 @@ class Entry(Struct, frozen=True, array_like=True):
     """Whether it is the user's first of its kind, by its topic: the same however topics are read. Bookkeeping too."""
 
     @property
+    def source(self) -> int:
+        """Of its topic."""
+        return self.kind
+
+    @property
     def week(self) -> int:
         """Of the event's time, since 1970."""
         return self.timestamp_ms // WEEK_MS
@@ -85,6 +97,31 @@ class Entry(Struct, frozen=True, array_like=True):
     def log_order(self) -> tuple[int, int, int]:
         """Position in the user's sequence of items: by event time, ties as they stand in their topics."""
         return self.timestamp_ms, self.kind, self.offset
+
+
+class SearchEntry(Struct, frozen=True, array_like=True):
+    """One of the recent searches."""
+
+    timestamp_ms: EventTime
+    event_id: str
+    query: str
+    """The first ``LONGEST_TEXT`` characters."""
+    item_id: Id | None
+    """What the user wanted something like, if anything."""
+    offset: Offset
+    """In ``searches``."""
+    arrival: Count
+    """As of ``Entry``: events and searches are counted together."""
+
+    @property
+    def source(self) -> int:
+        """Of its topic."""
+        return Source.SEARCH
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Order of the recent searches: by event time, ties by event id."""
+        return self.timestamp_ms, self.event_id
 
 
 class WeeklyCount(Struct, frozen=True, array_like=True):
@@ -111,13 +148,13 @@ class UserState(Struct, frozen=True, array_like=True):
     """All interactions ever, by ``Kind``."""
     first_ms: EventTime | None = None
     """Event time of the earliest event."""
-    offsets: dict[KindNumber, Offset] = {}
-    """Last applied source offset, by ``Kind``."""
+    offsets: dict[SourceNumber, Offset] = {}
+    """Last applied offset, by ``Source``."""
     arrivals: Count = 0
     pending: list[Entry] = []
     """Entries that have left the recent events, and whose signals or neighbours' signals may have to be sent again."""
-    released: dict[KindNumber, Offset] = {}
-    """By ``Kind``, the offset up to which no signal has to be sent again, as of when ``pending`` was last emptied."""
+    released: dict[SourceNumber, Offset] = {}
+    """By ``Source``, the offset up to which no signal has to be sent again, as of when ``pending`` was last emptied."""
     n_uncounted: Count = 0
     """Events that the weekly counts could not hold."""
     recent_ids: bytes = b""
@@ -125,7 +162,11 @@ class UserState(Struct, frozen=True, array_like=True):
     n_archived: Count = 0
     """How many such digests have gone to the archive, ever."""
     received_ms: EventTime = 0
-    """When the newest event came, by the broker's clock."""
+    """When the newest event or search came, by the broker's clock."""
+    recent_searches: list[SearchEntry] = []
+    """Ordered by ``SearchEntry.order``, newest last."""
+    pending_searches: list[SearchEntry] = []
+    """As ``pending``, of what has left the recent searches."""
 
     @property
     def newest(self) -> Entry | None:
@@ -135,7 +176,7 @@ class UserState(Struct, frozen=True, array_like=True):
     @property
     def is_cold(self) -> bool:
         """Whether nothing is known of this user."""
-        return not self.recent_events
+        return not self.recent_events and not self.recent_searches
 
 
 COLD = UserState()
@@ -155,7 +196,7 @@ def decode(data: bytes) -> UserState:
     state = decode_versioned(data, _DECODER, what="user state", version=VERSION)
     if state.version == VERSION:
         return state
-    if state.version == 4:  # it did not say which events were a user's first
+    if state.version >= 4:  # 4 did not say which events were a user's first, 5 had no searches
         return msgspec.structs.replace(state, version=VERSION)
     # Before version 4 only the recent events knew what had come; of what has left it no more is there than this.
     return msgspec.structs.replace(state, version=VERSION, recent_ids=_digests(state.pending))
@@ -164,7 +205,9 @@ def decode(data: bytes) -> UserState:
 def facts(state: UserState) -> bytes:
     """Return the facts alone, as bytes that are equal exactly when the facts are."""
     recent_events = [(e.timestamp_ms, e.event_id, e.item_id, e.kind, e.value) for e in state.recent_events]
-    return _ENCODER.encode((recent_events, state.weekly_counts, state.first_week, state.counts, state.first_ms))
+    searches = [(e.timestamp_ms, e.event_id, e.query, e.item_id) for e in state.recent_searches]
+    counted = state.weekly_counts, state.first_week, state.counts, state.first_ms
+    return _ENCODER.encode((recent_events, *counted, searches))
 
 
 def digest(states: dict[str, UserState]) -> str:
@@ -175,9 +218,9 @@ def digest(states: dict[str, UserState]) -> str:
     return hasher.hexdigest()
 
 
-def is_applied(state: UserState, kind: Kind, offset: int) -> bool:
-    """Return whether the event at ``offset`` of the topic of ``kind`` is already in the state."""
-    return offset <= state.offsets.get(kind, -1)
+def is_applied(state: UserState, source: int, offset: int) -> bool:
+    """Return whether the event or search at ``offset`` of the topic of ``source`` is already in the state."""
+    return offset <= state.offsets.get(source, -1)
 
 
 def fold(
@@ -236,6 +279,36 @@ def fold(
         recent_ids=state.recent_ids + _digests(recent_events[:n_over]),
         n_archived=state.n_archived,
         received_ms=state.received_ms,
+        recent_searches=state.recent_searches,
+        pending_searches=state.pending_searches,
+    )
+
+
+def fold_search(
+    state: UserState, search: Search, offset: int, config: UserConfig, archived: Container[bytes] = frozenset()
+) -> UserState:
+    """Return the state after one search that is not applied yet; as ``fold``."""
+    offsets = {**state.offsets, int(Source.SEARCH): offset}
+    if _is_known(state, search.event_id, archived):
+        return msgspec.structs.replace(state, offsets=offsets)
+    entry = SearchEntry(
+        timestamp_ms=search.timestamp_ms,
+        event_id=search.event_id,
+        query=search.query[:LONGEST_TEXT],
+        item_id=search.item_id,
+        offset=offset,
+        arrival=state.arrivals,
+    )
+    recent_searches = list(state.recent_searches)
+    insort(recent_searches, entry, key=lambda e: e.order)
+    n_over = max(0, len(recent_searches) - config.recent_searches)
+    return msgspec.structs.replace(
+        state,
+        offsets=offsets,
+        arrivals=state.arrivals + 1,
+        recent_searches=recent_searches[n_over:],
+        pending_searches=[*state.pending_searches, *recent_searches[:n_over]],
+        recent_ids=state.recent_ids + _digests(recent_searches[:n_over]),
     )
 
 
@@ -246,23 +319,28 @@ def n_in_week(state: UserState, week: int) -> int:
 
 
 def release(state: UserState, acknowledged: Mapping[int, int]) -> UserState:
-    """Return the state without its pending entries, if the signals of all its events are acknowledged.
+    """Return the state without its pending entries, if the signals of all that it holds are acknowledged.
 
     Args:
-        acknowledged: By ``Kind``, the source offset up to which all signals are known to be acknowledged.
+        acknowledged: By ``Source``, the offset up to which all signals are known to be acknowledged.
     """
-    if not state.pending:
+    if not state.pending and not state.pending_searches:
         return state
     # No entry has a larger offset than the state: where that is acknowledged, they all are.
-    if any(offset > acknowledged.get(kind, -1) for kind, offset in state.offsets.items()) and any(
-        e.offset > acknowledged.get(e.kind, -1) for e in [*state.recent_events, *state.pending]
+    if any(offset > acknowledged.get(source, -1) for source, offset in state.offsets.items()) and any(
+        e.offset > acknowledged.get(e.source, -1) for e in entries_of(state)
     ):
         return state
-    return msgspec.structs.replace(state, pending=[], released=state.offsets)
+    return msgspec.structs.replace(state, pending=[], pending_searches=[], released=state.offsets)
+
+
+def entries_of(state: UserState) -> list[Entry | SearchEntry]:
+    """Return all events and searches that the state holds, in no order."""
+    return [*state.recent_events, *state.pending, *state.recent_searches, *state.pending_searches]
 
 
 def _is_known(state: UserState, event_id: str, archived: Container[bytes]) -> bool:
-    if event_id in map(_EVENT_ID, state.recent_events):
+    if event_id in map(_EVENT_ID, state.recent_events) or event_id in map(_EVENT_ID, state.recent_searches):
         return True
     if not state.recent_ids and not archived:
         return False
@@ -270,7 +348,7 @@ def _is_known(state: UserState, event_id: str, archived: Container[bytes]) -> bo
     return digest in archived or seen.has(state.recent_ids, digest)
 
 
-def _digests(entries: list[Entry]) -> bytes:
+def _digests(entries: Sequence[Entry | SearchEntry]) -> bytes:
     return b"".join([seen.digest_of(entry.event_id) for entry in entries])
 
 

@@ -15,6 +15,9 @@ from stream_rec.errors import DimensionMismatch
 from tests.catalog.stock import NEW, OLD, SECOND, embedded, space_vector
 from tests.catalog.whitened import texts, whitened
 
+ROUNDING = 1e-6
+"""On some processors a product of one row differs from that row of a product of many by so much."""
+
 
 def holding(vectors, seconds=()) -> Spaces:
     """Return spaces with an item a row; ``seconds`` belong to the first ones."""
@@ -76,7 +79,7 @@ def test_a_whitening_is_found_anew_at_fixed_sizes(monkeypatch):
         spaces.put(row, embedded(vectors[row]))
         spaces.vectors()
 
-    np.testing.assert_array_equal(spaces.vectors()[:30], before)
+    np.testing.assert_allclose(spaces.vectors()[:30], before, atol=ROUNDING)
     np.testing.assert_allclose(
         cosines(spaces.vectors()[:37, 0]), cosines(whitened(vectors[:30], vectors[:37])), atol=2e-3
     )
@@ -166,13 +169,13 @@ def test_an_encoder_takes_over_at_its_position():
     others = texts(4, 30)
     for row in range(3):
         assert not spaces.put(row, embedded(others[row], NEW, second=np.eye(4)[row]))
-    np.testing.assert_array_equal(spaces.vectors(), before)
+    np.testing.assert_allclose(spaces.vectors(), before, atol=ROUNDING)
     assert spaces.identities == (OLD, SECOND)
 
     assert spaces.put(3, embedded(others[3], NEW, second=np.eye(4)[3]))
     assert spaces.identities == (NEW, SECOND)
     np.testing.assert_allclose(cosines(spaces.vectors()[:4, 0]), cosines(whitened(others)), atol=2e-3)
-    np.testing.assert_array_equal(spaces.vectors()[:, 1], before[:, 1])
+    np.testing.assert_allclose(spaces.vectors()[:, 1], before[:, 1], atol=ROUNDING)
 
 
 def test_encoders_that_change_places_are_never_compared_with_each_other():
@@ -248,7 +251,7 @@ def test_a_second_space_is_lost_and_comes_back():
         assert not spaces.vectors()[: row + 1, 1].any()
     assert spaces.identities == (OLD,)
     assert spaces.similar()[1].of(0)[0].tolist() == []
-    np.testing.assert_array_equal(spaces.vectors()[:, 0], both[:, 0])
+    np.testing.assert_allclose(spaces.vectors()[:, 0], both[:, 0], atol=ROUNDING)
 
     for row in range(3):
         spaces.put(row, embedded(vectors[row], second=vectors[row]))
@@ -294,9 +297,9 @@ def test_a_changed_text_moves_its_item_alone():
     assert spaces.similar()[1].of(2)[0].tolist()
     spaces.put(0, embedded([0, 0.1, 1], second=[1, 0, 0]))
 
-    np.testing.assert_array_equal(spaces.vectors()[1:], before[1:])
+    np.testing.assert_allclose(spaces.vectors()[1:], before[1:], atol=ROUNDING)
     assert spaces.vectors()[0, 0] @ spaces.vectors()[2, 0] > 0.9
-    np.testing.assert_array_equal(spaces.vectors()[0, 1], before[0, 1])
+    np.testing.assert_allclose(spaces.vectors()[0, 1], before[0, 1], atol=ROUNDING)
     assert spaces.similar()[0].of(2)[0].tolist()[0] == 0
 
 
@@ -309,7 +312,7 @@ def test_a_refused_embedding_changes_nothing():
         with pytest.raises(DimensionMismatch, match=r"2 numbers, its others have 3"):
             spaces.put(0, bad)
     assert spaces.find(0).tolist() == [1, 0, 0]
-    np.testing.assert_array_equal(spaces.vectors(), before)
+    np.testing.assert_allclose(spaces.vectors(), before, atol=ROUNDING)
 
 
 def test_a_second_space_takes_room_when_it_comes():
@@ -322,11 +325,11 @@ def test_a_second_space_takes_room_when_it_comes():
 
     spaces.put(4, embedded(first[4], second=second[4]))
     assert spaces.vectors().shape == (len(alone), 2, whitening.COMPONENTS) and spaces.leading().shape[1] == 2
-    np.testing.assert_array_equal(spaces.vectors()[:, 0], alone[:, 0])
+    np.testing.assert_allclose(spaces.vectors()[:, 0], alone[:, 0], atol=ROUNDING)
     assert spaces.vectors()[:5, 1].any(axis=1).tolist() == [False] * 4 + [True]
     for row in range(4):
         spaces.put(row, embedded(first[row], second=second[row]))
-    np.testing.assert_array_equal(spaces.vectors(), holding(first, second).vectors())
+    np.testing.assert_allclose(spaces.vectors(), holding(first, second).vectors(), atol=ROUNDING)
     assert [len(similar.of(0)[0]) for similar in spaces.similar()] == [4, 4]
 
 

@@ -12,7 +12,7 @@ from stream_rec.cli import cli
 from stream_rec.errors import FileProblem
 from stream_rec.evaluation.baselines import BASELINES
 from stream_rec.events.item import Item
-from tests.evaluation.logs import Popular, broken, first_items, many_rows, write_events, write_items
+from tests.evaluation.logs import Popular, broken, first_items, many_rows, search_line, write_events, write_items
 
 ITEM_IDS = [f"i{n}" for n in range(6)]
 
@@ -136,6 +136,52 @@ def test_an_evaluation_is_compared_with_an_earlier_one(log, tmp_path):
 
 
 @pytest.mark.slow
+def test_what_searches_bring_takes_two_commands(log, tmp_path):
+    """The parts are told of both; the second is compared with the first, and says in what they differ."""
+    rows = [
+        search_line(user, item, at) if n % 3 == 0 else (user, item, at)
+        for n, (user, item, at) in enumerate(many_rows())
+    ]
+    events = write_events(tmp_path / "searched.jsonl", rows)
+    earlier = tmp_path / "earlier.json"
+    run(log[0], events, "--json", earlier, "--no-control", "--ignore-searches", "--critiques", "nicer")
+    told, result = said(log[0], events, "--report", tmp_path, "--against", earlier, "--no-control")
+    before = json.loads(earlier.read_text())
+
+    assert result.exit_code == 0, result.output
+    for one in (before, told):
+        assert one["protocol"]["n_searches"] == 40 and one["protocol"]["n_events"] == 80
+        parts = one["results"]["stream_rec"]["slices"]
+        assert parts["after=search"]["n"] + parts["after=event"]["n"] == one["protocol"]["n_scored_events"]
+        assert parts["after=search"]["n"] > 5
+    assert before["protocol"]["ignores_searches"] and "ignores_searches" not in told["protocol"]
+    assert told["against"]["settings"]["searches.ignores_searches"] == {"base": True, "value": None}
+    assert {"after=search", "after=event"} <= told["against"]["parts"].keys()
+    assert "<dt>searches</dt><dd>40</dd>" in (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.slow
+def test_critiques_that_no_event_has_are_named(log, tmp_path):
+    """Those that some have are searches; without searches it can be compared all the same."""
+    view = {"event_type": "view", "source_type": "nicer"}
+    rows = [
+        json.dumps(view | {"user_id": user, "item_id": item, "timestamp": at}) if n % 3 == 0 else (user, item, at)
+        for n, (user, item, at) in enumerate(many_rows())
+    ]
+    events = write_events(tmp_path / "criticized.jsonl", rows)
+    earlier = tmp_path / "earlier.json"
+    run(log[0], events, "--json", earlier, "--no-control")
+    told, result = said(log[0], events, "--against", earlier, "--no-control", "--critiques", "nicer, cheaper")
+
+    assert result.exit_code == 0, result.output
+    assert "no event that was read has the source_type cheaper" in result.stderr
+    assert (told["protocol"]["n_searches"], told["protocol"]["n_events"]) == (40, 120)
+    assert told["protocol"]["critiques"] == ["cheaper", "nicer"]
+    assert "after=search" in told["results"]["stream_rec"]["slices"]
+    assert told["against"]["parts"] and "after=search" not in told["against"]["parts"]
+
+
+@pytest.mark.slow
 def test_another_log_is_not_compared(log, tmp_path):
     """Nor the same one judged otherwise: that is refused before anything is read."""
     earlier = tmp_path / "earlier.json"
@@ -229,6 +275,7 @@ def test_a_log_of_which_nothing_can_be_said_is_an_error(tmp_path, rows, items, w
         (["--limit", "0"], "--limit"),
         (["--list-size", "0"], "--list-size"),
         (["--jobs", "0"], "--jobs"),
+        (["--critiques", "nicer,_"], "'_' is nothing that can be asked for: query is blank"),
         (["--against"], "--against"),
     ],
 )

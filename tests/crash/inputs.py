@@ -16,11 +16,13 @@ from stream_rec.embedding.encoder import build
 from stream_rec.embedding.text import HASH_BYTES
 from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind, LoggedEvent
 from stream_rec.events.rule import Rule, Target
+from stream_rec.events.search import Search
+from stream_rec.events.source import SOURCE_OF_TOPIC
 from stream_rec.topics import admin as topics
 from tests.crash.foreign import CODECS, TIMEOUT_S, ForeignProducer
 from tests.crash.load import N_ITEMS, Record
 from tests.crash.rig import Rig
-from tests.kafka.malformed import bad_events, bad_items, bad_rules
+from tests.kafka.malformed import bad_events, bad_items, bad_rules, bad_searches
 
 SHARE_OF_POISON = 100
 """Good events for each bad one."""
@@ -33,7 +35,7 @@ OPEN_MS = 5_000
 
 
 def malformed_input(rig: Rig, rng: random.Random) -> None:
-    """Every malformed event on every topic of events, and every malformed item and rule, one in a hundred."""
+    """Every malformed event on every topic of events, and every malformed search, item and rule, one in a hundred."""
     limit = rig.settings.limits.record_bytes
     rig.strike()
     bad = [
@@ -41,6 +43,7 @@ def malformed_input(rig: Rig, rng: random.Random) -> None:
         for _, key, value in bad_events(record_bytes=limit)
         for topic in TOPIC_OF_KIND.values()
     ]
+    bad += [Record("searches", key, value) for _, key, value in bad_searches(record_bytes=limit)]
     bad += [Record("items", key, value) for _, key, value in bad_items(record_bytes=limit)]
     bad += [Record("rules", key, value) for _, key, value in bad_rules(record_bytes=limit)]
     rng.shuffle(bad)
@@ -53,7 +56,7 @@ def huge_message(rig: Rig, rng: random.Random) -> None:
     """One megabyte, as large as the broker takes, on a topic of events and on that of items."""
     note = b"x" * 1_000_000
     event = b'{"event_id":"huge","user_id":"ann","item_id":"teapot","timestamp_ms":1,"context":{"note":"%s"}}' % note
-    topic = rng.choice(list(TOPIC_OF_KIND.values()))
+    topic = rng.choice(list(SOURCE_OF_TOPIC))
     rig.strike()
     rig.load.put_raw(Record(topic, b"ann", event), is_rejectable=True)
     rig.load.put_raw(Record("items", b"huge", b'{"item_id":"huge","title":"%s"}' % note), is_rejectable=True)
@@ -63,7 +66,7 @@ def tombstones(rig: Rig, rng: random.Random) -> None:
     """A null value on every topic there is, ours included, on a key that nothing else uses."""
     prefix = rig.settings.kafka.topic_prefix
     rig.strike()
-    of_events = {*TOPIC_OF_KIND.values(), "forget", "item-signals"}
+    of_events = {*SOURCE_OF_TOPIC, "forget", "item-signals"}
     for topic in topics.all_topics(rig.settings):
         name = topic.name.removeprefix(prefix)
         rig.load.put_raw(Record(name, b"nobody", None), is_rejectable=name in of_events)
@@ -151,6 +154,8 @@ def late_duplicates(rig: Rig, rng: random.Random) -> None:
     rig.load.put_events(rng.sample(sent, min(len(sent), 300)))
     rig.load.wait_until_sent(rig.load.n_steady + 200)
     rig.load.put_events([*rng.sample(views, 50), *clicks])
+    searches = [line for line in rig.load.log if isinstance(line, Search)]
+    rig.load.put_events(rng.sample(searches, min(len(searches), 50)))
 
 
 def transactions(rig: Rig, rng: random.Random) -> None:

@@ -14,11 +14,14 @@ from stream_rec.client import EventProducer
 from stream_rec.client.connect import connect
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
+from stream_rec.events.search import Search
 from stream_rec.kafka_settings import KafkaSettings
-from tests.kafka.logs import catalog_of, zipf_log
+from tests.kafka.logs import Logged, catalog_of, put, with_searches, zipf_log
 
 N_ITEMS = 150
 EVENTS_A_USER = 50
+SHARE_OF_SEARCHES = 0.25
+"""For each event."""
 DELIVERY_TIMEOUT_S = 600.0
 """Longer than any outage here: the load itself loses nothing, and does not change its order."""
 PROBE_MS = 1_700_000_000_000
@@ -33,18 +36,21 @@ class Record(NamedTuple):
     value: bytes | None
 
 
-def steady_log(seed: int, n_events: int) -> list[LoggedEvent]:
-    """Return a log whose users have some 50 events each and none a few hundred: none fills 1,024 recent events."""
+def steady_log(seed: int, n_events: int) -> list[Logged]:
+    """Return a log whose users have some 50 events each and none a few hundred: none fills 1,024 recent events.
+
+    A fifth of them are searches, of which nobody fills 256.
+    """
     n_users = max(20, n_events // EVENTS_A_USER)
-    return zipf_log(n_events=n_events, n_users=n_users, n_items=N_ITEMS, seed=seed, evenness=n_users / 10)
+    events = zipf_log(n_events=n_events, n_users=n_users, n_items=N_ITEMS, seed=seed, evenness=n_users / 10)
+    return with_searches(events, seed=seed, share=SHARE_OF_SEARCHES)[:n_events]
 
 
-def probes(n_users: int = 50) -> list[LoggedEvent]:
-    """Return one event each of users of all partitions, to see whether they get lists."""
-    return [
-        LoggedEvent(Kind.VIEW, Interaction(f"probe-{number}", f"probe-{number}", "item-0", PROBE_MS))
-        for number in range(n_users)
-    ]
+def probes(n_users: int = 50) -> list[Logged]:
+    """Return an event or a search each of users of all partitions, to see whether they get lists."""
+    viewers, searchers = ([f"{name}-{number}" for number in range(n_users)] for name in ("probe", "searching-probe"))
+    views = [LoggedEvent(Kind.VIEW, Interaction(user, user, "item-0", PROBE_MS)) for user in viewers]
+    return [*views, *(Search(user, user, "item-0", PROBE_MS) for user in searchers)]
 
 
 class Load(threading.Thread):
@@ -53,18 +59,18 @@ class Load(threading.Thread):
     def __init__(
         self,
         kafka: KafkaSettings,
-        log: Sequence[LoggedEvent],
+        log: Sequence[Logged],
         rate: float,
         on_delivered: Callable[[str, bytes, int], None],
     ) -> None:
         """Connect; ``start`` begins to send.
 
         Args:
-            rate: Events a second.
+            rate: Events and searches a second.
             on_delivered: As of ``EventProducer``.
         """
         super().__init__(name="load", daemon=True)
-        self.log: list[LoggedEvent] = []
+        self.log: list[Logged] = []
         self.items: dict[str, Item] = {}
         self.rejectable: set[Record] = set()
         """Records that must come out on ``rejected``."""
@@ -99,7 +105,7 @@ class Load(threading.Thread):
             self.put_items(catalog)
             every = max(1, self.n_planned // (2 * len(catalog)))
             began = time.monotonic()
-            for number, logged in enumerate(self._planned):
+            for number, line in enumerate(self._planned):
                 if (early_s := began + number / self._rate - time.monotonic()) > 0:
                     time.sleep(early_s)
                 if self._is_over:
@@ -107,7 +113,7 @@ class Load(threading.Thread):
                 if number % every == 0:
                     item = catalog[number // every % len(catalog)]
                     self._change(msgspec.structs.replace(item, description=f"as of event {number}"))
-                self.put_events([logged])
+                self.put_events([line])
                 with self._changed:
                     self.n_steady += 1
                     self._changed.notify_all()
@@ -116,10 +122,9 @@ class Load(threading.Thread):
             with self._changed:
                 self._changed.notify_all()
 
-    def put_events(self, events: Sequence[LoggedEvent]) -> None:
-        """Send events besides the steady ones. Of one user all must come from one caller, or from one topic."""
-        for logged in events:
-            self._producer.send_interaction(logged.kind, logged.event)
+    def put_events(self, events: Sequence[Logged]) -> None:
+        """Send what users did besides the steady log. Of one user all must come from one caller, or from one topic."""
+        put(self._producer, events)
         self.log += events
 
     def put_items(self, items: Sequence[Item]) -> None:

@@ -1,8 +1,8 @@
 """An oracle that counts by itself: sets and counters over what was sent, JSON as it lies in the topics.
 
 It shares no idea with stream-rec: what it expects follows from the contract alone. One ``event_id`` of one user is one
-event, wherever in time it belongs and however often it was sent. Of one user's events of one kind with one item ten a
-week count for the item. A list shows nothing that is sold out, deleted or banned.
+event or search, wherever in time it belongs and however often it was sent. Of one user's events of one kind with one
+item ten a week count for the item. A list shows nothing that is sold out, deleted or banned.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from collections.abc import Iterable
 from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.events.interaction import LoggedEvent
+from stream_rec.events.search import Search
+from tests.kafka.logs import Logged
 
 WEEK_MS = 7 * 24 * 3600 * 1000
 A_WEEK = 10
 """Events of one user, kind and item that count for the item."""
 
 
-def count_by_user(sent: Iterable[LoggedEvent]) -> Counter[tuple[str, int]]:
+def count_by_user(sent: Iterable[Logged]) -> Counter[tuple[str, int]]:
     """Return how many events of each user and kind there are."""
     return Counter((event.user_id, int(kind)) for kind, event in _distinct(sent))
 
 
-def count_by_item(sent: Iterable[LoggedEvent]) -> Counter[tuple[str, int]]:
+def count_by_item(sent: Iterable[Logged]) -> Counter[tuple[str, int]]:
     """Return how many events of each item and kind count for it."""
     alike = Counter(
         (event.user_id, int(kind), event.item_id, event.timestamp_ms // WEEK_MS) for kind, event in _distinct(sent)
@@ -34,6 +36,12 @@ def count_by_item(sent: Iterable[LoggedEvent]) -> Counter[tuple[str, int]]:
     for (_, kind, item_id, _), n in alike.items():
         counts[item_id, kind] += min(n, A_WEEK)
     return counts
+
+
+def searches_by_user(sent: Iterable[Logged]) -> Counter[tuple[str, str, str]]:
+    """Return user, id and query of each search, once each. Nobody here has more of them than are kept."""
+    asked = {(line.user_id, line.event_id): line.query for line in sent if isinstance(line, Search)}
+    return Counter((user_id, event_id, query) for (user_id, event_id), query in asked.items())
 
 
 def shown_though_gone(
@@ -62,9 +70,10 @@ def shown_though_gone(
     return {user_id: item_ids for user_id, item_ids in shown.items() if item_ids}
 
 
-def _distinct(sent: Iterable[LoggedEvent]) -> Iterable[LoggedEvent]:
-    """Return each event once."""
-    return {(logged.event.user_id, logged.event.event_id): logged for logged in sent}.values()
+def _distinct(sent: Iterable[Logged]) -> Iterable[LoggedEvent]:
+    """Return each event once; searches are none."""
+    events = (line for line in sent if isinstance(line, LoggedEvent))
+    return {(logged.event.user_id, logged.event.event_id): logged for logged in events}.values()
 
 
 def _is_item(key: bytes | None, value: bytes) -> bool:

@@ -21,12 +21,12 @@ from kafka.errors import KafkaError
 from stream_rec.client.connect import connect
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable
-from stream_rec.events.interaction import LoggedEvent
 from stream_rec.testing.pipeline import Child
 from tests.crash.broker import Broker, SecondBroker
 from tests.crash.lists import Absence, Lists
 from tests.crash.load import Load
 from tests.crash.supervisor import SupervisedPipeline, Supervisor
+from tests.kafka.logs import Logged
 from tests.kafka.outcome import open_records
 from tests.kafka.settings import quick_settings
 
@@ -76,9 +76,7 @@ class Over(Exception):
 class Rig:
     """A pipeline of two workers and an embedder, under load as soon as ``load`` is started."""
 
-    def __init__(
-        self, broker: Broker, log: list[LoggedEvent], rate: float, durations: Durations, directory: Path
-    ) -> None:
+    def __init__(self, broker: Broker, log: list[Logged], rate: float, durations: Durations, directory: Path) -> None:
         """Say what is to run; nothing runs yet.
 
         Args:
@@ -218,7 +216,7 @@ class Rig:
 
     def __enter__(self) -> Rig:
         settings = quick_settings(
-            user={"recent_events": 1024, "weekly_counts": 4096},
+            user={"recent_events": 1024, "recent_searches": 256, "weekly_counts": 4096},
             embedder={"encoder": "random+hashing"},
             worker={"session_timeout_s": SESSION_TIMEOUT_S, "default_list_interval_s": 1.0, "ready_timeout_s": 90.0},
         )

@@ -9,11 +9,14 @@ from __future__ import annotations
 import random
 import zlib
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from functools import partial
 
 import pytest
 
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.search import Search
+from stream_rec.events.source import Source
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig
@@ -22,16 +25,21 @@ from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.seen import Chunk
 from stream_rec.user.state import COLD, UserConfig, UserState
+from tests.user.asked import Taught, taught_by_arrival
 from tests.user.histories import folded
 
-USER = UserConfig(recent_events=16, weekly_counts=16, weekly_training_events=1000)
+Topics = dict[Source, list]
+"""By topic, what stands in it: interactions, or searches."""
+USER = UserConfig(recent_events=16, recent_searches=3, weekly_counts=16, weekly_training_events=1000)
 """Every event teaches: which of those that are alike do not is another test's matter."""
 FEW_TRAINING_EVENTS = UserConfig(recent_events=16, weekly_counts=1024, weekly_training_events=2)
-ITEM = KnowledgeConfig(predecessors=10_000, recent_visits=2)
-"""No pair is ever cut; most visits are, which must not show in what is kept."""
+ITEM = KnowledgeConfig(predecessors=10_000, recent_visits=2, queries=10_000)
+"""No pair and no query is ever cut; most visits are, which must not show in what is kept."""
 ITEM_PARTITIONS = 2
 SIGNALS_A_MESSAGE = 3
 HOUR_MS = 3_600_000
+HALF_LIFE_MS = 180 * 24 * HOUR_MS
+END_MS = 2000 * HOUR_MS
 
 
 class Crash(Exception):
@@ -41,7 +49,7 @@ class Crash(Exception):
 class Broker:
     """What outlives every process."""
 
-    def __init__(self, sources: dict[Kind, list[Interaction]]) -> None:
+    def __init__(self, sources: Topics) -> None:
         self.sources = sources
         self.changelog: dict[str, bytes] = {}
         self.chunks: dict[tuple[str, int], bytes] = {}
@@ -51,7 +59,7 @@ class Broker:
         self.applied: dict[str, list[Arrival]] = defaultdict(list)
         """By user, in the order in which events came to the state that the changelog keeps. The test's own notes."""
 
-    def is_drained(self, position: dict[Kind, int]) -> bool:
+    def is_drained(self, position: dict[Source, int]) -> bool:
         return all(position[kind] == len(log) for kind, log in self.sources.items())
 
 
@@ -64,7 +72,7 @@ class UserStage:
         self._config = config
         self._crash_rate = crash_rate
         self._position = dict(broker.committed)
-        self._sent_up_to: dict[Kind, int] = {}
+        self._sent_up_to: dict[Source, int] = {}
 
     def run(self) -> None:
         """Take batches until the sources are drained.
@@ -102,7 +110,7 @@ class UserStage:
             after = advance(before, arrived, self._config, self._acknowledged(), partial(self._chunk, user_id))
             chunks[user_id] = {number: seen.encode(chunk) for number, chunk in after.chunks.items()}
             if after.is_changed:
-                fresh = [a for a in arrived if a.offset > before.offsets.get(a.kind, -1)]
+                fresh = [a for a in arrived if a.offset > before.offsets.get(a.source, -1)]
                 states.append((user_id, user_state.encode(after.state), fresh))
             taught += after.signals
         self._maybe_crash()
@@ -115,7 +123,7 @@ class UserStage:
             self._maybe_crash()
         self._send(taught)
         for arrival in batch:
-            self._sent_up_to[arrival.kind] = arrival.offset
+            self._sent_up_to[arrival.source] = arrival.offset
 
     def _chunk(self, user_id: str, number: int) -> Chunk | None:
         data = self._broker.chunks.get((user_id, number))
@@ -182,7 +190,7 @@ def item_stage(messages: list[list[Signal]], rng: random.Random, *, crash_rate: 
     return {item_id: item_state.decode(data) for item_id, data in table.items()}
 
 
-def both_stages(sources: dict[Kind, list[Interaction]], seed: int, *, crash_rate: float, config: UserConfig = USER):
+def both_stages(sources: Topics, seed: int, *, crash_rate: float, config: UserConfig = USER):
     """Return the broker, user states and item states after everything was taken."""
     rng = random.Random(seed)
     broker = Broker(sources)
@@ -193,17 +201,77 @@ def both_stages(sources: dict[Kind, list[Interaction]], seed: int, *, crash_rate
     return broker, users, items
 
 
-def world(seed: int, *, n_events: int, users: list[str], kinds: list[Kind], n_items: int) -> dict[Kind, list]:
-    """Return events of some users by topic: mostly in order, some late, many at one time."""
+def world(
+    seed: int,
+    *,
+    n_events: int,
+    users: list[str],
+    kinds: list[Kind],
+    n_items: int,
+    n_searches: int = 0,
+    step_ms: int = HOUR_MS,
+) -> Topics:
+    """Return events of some users by topic, and searches: mostly in order, some late, many at one time.
+
+    Args:
+        step_ms: From every second event to the next; searches stand between them and at their times.
+    """
     rng = random.Random(seed)
-    sources: dict[Kind, list[Interaction]] = {kind: [] for kind in kinds}
+    sources: Topics = {Source(kind): [] for kind in kinds}
     for number in range(n_events):
-        late = rng.choice([0, 0, 0, 1, 5, 200]) * HOUR_MS
-        at = 1000 * HOUR_MS + number // 2 * HOUR_MS - late
-        sources[rng.choice(kinds)].append(
+        late = rng.choice([0, 0, 0, 1, 5, 200]) * step_ms
+        at = 1000 * HOUR_MS + number // 2 * step_ms - late
+        sources[Source(rng.choice(kinds))].append(
             Interaction(f"e{number}", rng.choice(users), f"i{int(n_items * rng.random() ** 2)}", at)
         )
+    if n_searches:
+        sources[Source.SEARCH] = _searches(rng, n_events // 2, users, n_items, n_searches, step_ms)
     return sources
+
+
+def _searches(
+    rng: random.Random, n_steps: int, users: list[str], n_items: int, n_searches: int, step_ms: int
+) -> list[Search]:
+    searches = []
+    for number in range(n_searches):
+        late = rng.choice([0, 0, 0, 1, 3, 50]) * step_ms + rng.choice([0, 0, 1, 1_800_000, 1_800_001])
+        about = f"i{int(n_items * rng.random() ** 2)}" if rng.random() < 0.4 else None
+        at = 1000 * HOUR_MS + number * n_steps // n_searches * step_ms - late
+        searches.append(
+            Search(f"s{number}", rng.choice(users), rng.choice(["red", "Red pot", "pot red", "?"]), at, about)
+        )
+    return searches
+
+
+def events_of(arrived: list[Arrival]) -> list[Arrival]:
+    """Return what is no search."""
+    return [one for one in arrived if one.source != Source.SEARCH]
+
+
+def answers(items: dict[str, ItemState]) -> dict[tuple[str, int], tuple[int, float]]:
+    """Return by item and query the summed weight, and the fading one as of the end of the world."""
+    found = {}
+    for item_id, state in items.items():
+        for number, (weight, total, last_ms) in state.queries.items():
+            found[item_id, number] = weight, pytest.approx(total * 0.5 ** ((END_MS - last_ms) / HALF_LIFE_MS), abs=1e-6)
+    return found
+
+
+def answers_of(taught: Iterable[Taught]) -> dict[tuple[str, int], tuple[int, float]]:
+    """Return the same of what users teach, by the definition."""
+    found: dict[tuple[str, int], tuple[int, float]] = {}
+    for of_user in taught:
+        for (number, item_id, at_ms), weight in of_user.items():
+            whole, faded = found.get((item_id, number), (0, 0.0))
+            found[item_id, number] = whole + weight, faded + weight * 0.5 ** ((END_MS - at_ms) / HALF_LIFE_MS)
+    return {key: (whole, faded) for key, (whole, faded) in found.items() if whole or abs(faded) > 1e-6}
+
+
+def answers_by_arrival(applied: dict[str, list[Arrival]]) -> dict[tuple[str, int], tuple[int, float]]:
+    """Return it for users with the bounds of ``USER``, taken in the order in which all came to their states."""
+    return answers_of(
+        taught_by_arrival(arrived, USER.recent_events, USER.recent_searches) for arrived in applied.values()
+    )
 
 
 def counted(items: dict[str, ItemState]) -> dict:
@@ -223,7 +291,7 @@ def repeats_by_arrival(applied: dict[str, list[Arrival]]) -> Counter[str]:
     found: Counter[str] = Counter()
     for arrived in applied.values():
         state = COLD
-        for one in arrived:
+        for one in events_of(arrived):
             found[one.event.item_id] += any(count.item_id == one.event.item_id for count in state.weekly_counts)
             state = folded([one], USER, state)
     return found
@@ -237,8 +305,8 @@ def first_events_by_arrival(applied: dict[str, list[Arrival]]) -> dict[str, tupl
     """Return the same of each user's first event of each topic, by the definition."""
     times: dict[str, list[int]] = defaultdict(list)
     for arrived in applied.values():
-        for kind in {one.kind for one in arrived}:
-            first = min((one for one in arrived if one.kind == kind), key=lambda one: one.offset).event
+        for kind in {one.source for one in events_of(arrived)}:
+            first = min((one for one in arrived if one.source == kind), key=lambda one: one.offset).event
             times[first.item_id].append(first.timestamp_ms)
     half_lives = (7 * 24 * HOUR_MS, 90 * 24 * HOUR_MS)
     return {

@@ -6,6 +6,7 @@ import json
 from types import SimpleNamespace
 
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.search import Search
 from tests.crash import oracle
 
 
@@ -25,6 +26,18 @@ def test_an_event_sent_twice_is_one_and_that_of_another_user_is_another():
 
     assert oracle.count_by_user(log) == {("ann", 0): 2, ("ben", 0): 1}
     assert oracle.count_by_item(log) == {("a", 0): 3}
+
+
+def test_a_search_is_no_event_and_counts_once_by_its_id():
+    """However often it was sent; of another user, or with another id, it is another."""
+    asked = [Search("s1", "ann", "tea", 0), Search("s2", "ann", "tea", 0, "a"), Search("s1", "ben", "tea", 0)]
+
+    assert oracle.count_by_user([*asked, sent("e1")]) == {("ann", 0): 1}
+    assert oracle.searches_by_user([*asked, sent("e1"), *asked]) == {
+        ("ann", "s1", "tea"): 1,
+        ("ann", "s2", "tea"): 1,
+        ("ben", "s1", "tea"): 1,
+    }
 
 
 def test_ten_alike_a_week_count_for_an_item():

@@ -10,14 +10,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.search import Search
+from stream_rec.events.source import Source
 from stream_rec.user import seen
 from stream_rec.user.advance import Arrival
 from stream_rec.user.state import facts
 from tests.crash.simulation import (
     HOUR_MS,
     USER,
+    Topics,
+    answers,
+    answers_by_arrival,
     both_stages,
     counted,
+    events_of,
     first_events,
     first_events_by_arrival,
     pairs,
@@ -47,8 +53,8 @@ def firsts(arrived: list[Arrival]) -> list[Arrival]:
     return list(found.values())
 
 
-def sent_again(once: dict[Kind, list[Interaction]], rng: random.Random) -> dict[Kind, list[Interaction]]:
-    """Return topics in which events come once more, or twice: at once, later or earlier, however late or old."""
+def sent_again(once: Topics, rng: random.Random) -> Topics:
+    """Return topics in which all comes once more, or twice: at once, later or earlier, however late or old."""
     twice = {}
     for kind, log in once.items():
         twice[kind] = list(log)
@@ -63,8 +69,8 @@ def sent_again(once: dict[Kind, list[Interaction]], rng: random.Random) -> dict[
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=seeds)
 def test_duplicated_events_count_once_through_crashes(seed, small_archive):
-    """The same event again in any place of its topic, of users with more events than are kept: as if sent once."""
-    once = world(seed, n_events=150, users=["u1", "u2", "u3"], kinds=list(Kind), n_items=12)
+    """The same event or search again in any place of its topic, of users with more than are kept: as if sent once."""
+    once = world(seed, n_events=150, users=["u1", "u2", "u3"], kinds=list(Kind), n_items=12, n_searches=60)
     twice = sent_again(once, random.Random(seed))
     assert sum(map(len, twice.values())) > 200
     broker, users, items = both_stages(twice, seed, crash_rate=0.12)
@@ -78,7 +84,10 @@ def test_duplicated_events_count_once_through_crashes(seed, small_archive):
     applied = {user_id: firsts(arrived) for user_id, arrived in broker.applied.items()}
     assert repeats(items) == {item_id: repeats_by_arrival(applied)[item_id] for item_id in items}
     assert first_events(items) == first_events_by_arrival(applied)
-    assert pairs(items) == summed(pairs_by_arrival(arrived, USER.recent_events) for arrived in applied.values())
+    assert pairs(items) == summed(
+        pairs_by_arrival(events_of(arrived), USER.recent_events) for arrived in applied.values()
+    )
+    assert answers(items) == answers_by_arrival(applied)
     assert len(broker.chunks) > 5
 
 
@@ -86,31 +95,37 @@ def test_duplicated_events_count_once_through_crashes(seed, small_archive):
 @given(seed=seeds)
 def test_every_id_counts_once_by_a_count_that_knows_only_ids(seed, small_archive):
     """Plain Python and a set of (user, event_id): whatever order topics are read in, wherever batches end and processes
-    die, and wherever an event comes again, also in another topic, also with another time or item.
+    die, and wherever an event comes again, also in another topic, also with another time or item, also as a search.
     """
     rng = random.Random(seed)
     users = ["u1", "u2"]
-    topics: dict[Kind, list[Interaction]] = {kind: [] for kind in Kind}
+    topics: Topics = {source: [] for source in Source}
     for number in range(120):
         old = number < 40 or rng.random() < 0.5  # an id that may have come before, long ago or just now
         event_id = f"e{rng.randint(0, number) if old else number}"
         at = 1000 * HOUR_MS + rng.choice([number, rng.randint(-40 * 24 * 7, 120)]) * HOUR_MS
-        topics[rng.choice(list(Kind))].append(
-            Interaction(event_id, rng.choice(users), f"i{rng.randint(0, 8)}", max(0, at))
+        source, user_id = rng.choice(list(Source)), rng.choice(users)
+        topics[source].append(
+            Search(event_id, user_id, rng.choice(["red", "pot"]), max(0, at))
+            if source == Source.SEARCH
+            else Interaction(event_id, user_id, f"i{rng.randint(0, 8)}", max(0, at))
         )
     broker, states, items = both_stages(topics, seed, crash_rate=0.12)
 
     came = {(event.user_id, event.event_id) for log in topics.values() for event in log}
-    assert sum(sum(state.counts) for state in states.values()) == len(came)
-    assert sum(sum(state.counts) for state in items.values()) == len(came)
+    assert sum(state.arrivals for state in states.values()) == len(came)
     known: set[tuple[str, str]] = set()
     by_user: Counter[tuple[str, int]] = Counter()
     by_item: Counter[tuple[str, int]] = Counter()
     for arrived in broker.applied.values():  # the order in which they came to the changelog's states
-        for event, kind in ((one.event, one.kind) for one in arrived):
+        for event, kind in ((one.event, one.source) for one in arrived):
             if (event.user_id, event.event_id) not in known:
                 known.add((event.user_id, event.event_id))
-                by_user[event.user_id, kind] += 1
-                by_item[event.item_id, kind] += 1
+                if kind != Source.SEARCH:
+                    by_user[event.user_id, kind] += 1
+                    by_item[event.item_id, kind] += 1
+    assert known == came
     assert by_user == Counter({(u, k): n for u, s in states.items() for k, n in enumerate(s.counts) if n})
     assert by_item == Counter({(i, k): n for i, s in items.items() for k, n in enumerate(s.counts) if n})
+    applied = {user_id: firsts(arrived) for user_id, arrived in broker.applied.items()}
+    assert answers(items) == answers_by_arrival(applied)

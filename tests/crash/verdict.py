@@ -60,7 +60,11 @@ def judge(rig: Rig) -> Verdict:
     check("rejected", lambda: outcome.assert_rejected_exactly(running, load.rejectable))
     check("embeddings", lambda: outcome.assert_all_embedded(running, load.items.values(), EMBEDDED_S))
     check("nothing that is gone is shown", lambda: _assert_nothing_gone_is_shown(running))
-    pairs = [(_counts(users), oracle.count_by_user(load.log)), (_counts(items), oracle.count_by_item(load.log))]
+    pairs = [
+        (_counts(users), oracle.count_by_user(load.log)),
+        (_counts(items), oracle.count_by_item(load.log)),
+        (_searches(users), oracle.searches_by_user(load.log)),
+    ]
     return Verdict(
         events=len(load.log),
         lost=max((wanted - found).total() for found, wanted in pairs),
@@ -82,6 +86,13 @@ def _assert_nothing_gone_is_shown(running: RunningPipeline) -> None:
 def _counts(states: Mapping[str, UserState | ItemState]) -> Counter[tuple[str, int]]:
     """Return how many events of each user or item, and kind, are counted."""
     return Counter({(key, kind): n for key, state in states.items() for kind, n in enumerate(state.counts)})
+
+
+def _searches(users: Mapping[str, UserState]) -> Counter[tuple[str, str, str]]:
+    """Return what is known to have been asked: user, id and query of each search, once for each time it is kept."""
+    return Counter(
+        (user, asked.event_id, asked.query) for user, state in users.items() for asked in state.recent_searches
+    )
 
 
 def _short(error: Exception) -> str:

@@ -14,6 +14,7 @@ from stream_rec.evaluation.experiment import EvaluationSettings, Experiment
 from stream_rec.evaluation.method import Group, World
 from stream_rec.evaluation.scan import LogFile, ScannedLog, scan
 from stream_rec.events.item import Item
+from stream_rec.events.search import Search
 from stream_rec.events.validate import InputLimits
 from stream_rec.logs.log import BadLine
 
@@ -33,6 +34,11 @@ def write_events(file: Path, rows: Iterable[Row | str], kind: str = "view") -> P
     ]
     file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     return file
+
+
+def search_line(user: str, query: str, time: float, **fields: object) -> str:
+    """Return the line of a search."""
+    return json.dumps({"event_type": "search", "user_id": user, "query": query, "timestamp": time, **fields})
 
 
 def write_items(file: Path, items: Iterable[Item | str]) -> Path:
@@ -123,6 +129,14 @@ class Spy(Always):
         """Keep the group's items and events."""
         assert [one.event.timestamp_ms for one in group.events] == [group.now_ms] * len(group.items)
         self.calls.append(("learn", group.user, group.now_ms, group.items.tolist()))
+
+
+class SearchSpy(Spy):
+    """Writes down what users searched for too."""
+
+    def take_search(self, user: int, search: Search) -> None:
+        """Keep the query."""
+        self.calls.append(("search", user, search.query))
 
 
 class Slow:

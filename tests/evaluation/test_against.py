@@ -62,6 +62,19 @@ def test_two_runs_by_hand(tmp_path):
     assert found["cost"] == {"list_ms": {"base": 2.0, "value": 1.0}, "learn_ms": {"base": 1.0, "value": 1.0}}
 
 
+def test_parts_that_one_run_lacks_are_left_out(tmp_path):
+    """As those by searches, where only one was told of searches; that is among what differs."""
+    before = run(tmp_path, [0, 3, 1, 0], [0, 1, 1, 0], critiques=["nicer"])
+    after = run(tmp_path, [0, 1, 1, 0], [1, 1, 1, 0], ignores_searches=True)
+    before.events.parts["before alone"] = after.events.parts["after=search"] = np.array([True, True, False, False])
+    found = compare_runs(before, after)
+
+    assert list(found["parts"]) == ["all", "user=0"]
+    assert describe_differences(found) == (
+        "searches.critiques: ['nicer'] → None; searches.ignores_searches: None → True"
+    )
+
+
 def test_the_rows_are_each_measure_by_part_then_what_it_costs(tmp_path):
     """One number a cell, and as many cells as the head has."""
     found = compare_runs(run(tmp_path, [0, 3, 1, 0], [0, 1, 1, 0]), run(tmp_path, [0, 1, 1, 0], [1, 1, 1, 0]))

@@ -61,7 +61,9 @@ def test_a_list_is_of_the_time_of_the_newest_event(tmp_path, monkeypatch):
     engine, all_groups = engine_on(tmp_path)
     engine.learn(all_groups[0])
     times, rank = [], recommender.rank
-    monkeypatch.setattr(recommender, "rank", lambda *args, now_ms: times.append(now_ms) or rank(*args, now_ms=now_ms))
+    monkeypatch.setattr(
+        recommender, "rank", lambda *args, now_ms, **more: times.append(now_ms) or rank(*args, now_ms=now_ms, **more)
+    )
     engine.recommend(0, all_groups[0].now_ms + 5, 3)
     engine.recommend(0, all_groups[0].now_ms - 5, 3)
 

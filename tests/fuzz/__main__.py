@@ -52,19 +52,19 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, of numbers that are then refused
     shares = sum(decoder.share for decoder in decoders)
-    counts = {decoder.name: max(1, round(args.examples * decoder.share / shares)) for decoder in decoders}
+    n_inputs = {decoder.name: max(1, round(args.examples * decoder.share / shares)) for decoder in decoders}
     counts_of = {decoder.name: Counts() for decoder in decoders}
     deadline = time.monotonic() + 60 * args.minutes
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with tempfile.TemporaryDirectory() as folder, Progress(*columns, console=console) as progress:
-        bar = progress.add_task("inputs", total=sum(counts.values()))
-        for number in range(max(counts.values())):
+        bar = progress.add_task("inputs", total=sum(n_inputs.values()))
+        for number in range(max(n_inputs.values())):
             if number % WORLD == 0 and time.monotonic() > deadline:
                 break
             for decoder in decoders:
                 # Spread evenly: a run that is cut short has tried every decoder in proportion.
-                share = counts[decoder.name] / max(counts.values())
+                share = n_inputs[decoder.name] / max(n_inputs.values())
                 if int((number + 1) * share) == int(number * share):
                     continue
                 counts = counts_of[decoder.name]

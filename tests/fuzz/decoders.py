@@ -27,6 +27,7 @@ from tests.fuzz.valid import (
     valid_meta,
     valid_note,
     valid_receipt,
+    valid_search,
     valid_shift,
     valid_signals,
     valid_slate,
@@ -60,6 +61,7 @@ DECODERS = (
     Decoder("contribution", vectors.number_bytes(valid_contribution, 25), vectors.take_contribution, 0.5),
     Decoder("shift", vectors.number_bytes(valid_shift, 1), vectors.take_shift),
     Decoder("interaction", records.keyed(records.json_bytes(valid_interaction), "user_id"), records.take_interaction),
+    Decoder("search", records.keyed(records.json_bytes(valid_search), "user_id"), records.take_search),
     Decoder(
         "erasure", records.keyed(records.json_bytes(valid_erasure_request), "user_id"), records.take_erasure_request
     ),

@@ -17,6 +17,7 @@ from stream_rec.config import Settings, as_toml, load
 from stream_rec.errors import FileProblem, SettingsError
 from stream_rec.events import validate
 from stream_rec.events.item import Item
+from stream_rec.events.search import Search
 from stream_rec.logs.content import find_content
 from stream_rec.logs.log import BadLine, read_events, read_items
 from stream_rec.replay import vector_cache as cache
@@ -82,8 +83,8 @@ def take_topic(world: World, data: bytes) -> bool:
 
 def valid_line(random: Random) -> dict[str, Any]:
     time = {"timestamp": random.choice((1.7e9, 1_700_000_000, "2023-01-02T03:04:05Z", "0001-01-01T00:00:00+23:59"))}
-    kind = random.choice(("view", "click", "purchase"))
-    line = valid_interaction(random) | {"event_type": kind}
+    kind = random.choice(("view", "click", "purchase", "search"))
+    line = valid_interaction(random) | {"event_type": kind} | ({"query": "blue cup"} if kind == "search" else {})
     if random.random() < 0.7:
         del line["timestamp_ms"]
     return line | time
@@ -122,10 +123,21 @@ def made_table(random: Random) -> bytes:
     return damaged_bytes(data, random) if random.random() < 0.2 else data
 
 
-_EVENT_COLUMNS = ("event_type", "user_id", "item_id", "timestamp", "timestamp_ms", "value", "context.a", "context")
+_EVENT_COLUMNS = (
+    "event_type",
+    "user_id",
+    "item_id",
+    "query",
+    "timestamp",
+    "timestamp_ms",
+    "value",
+    "context.a",
+    "context",
+)
 _ITEM_COLUMNS = ("item_id", "title", "tags", "available", "attributes.a", "attributes", "relations.r", "vectors")
 _CELLS = {
-    "event_type": ("view", "click", "purchase"),
+    "event_type": ("view", "click", "purchase", "search"),
+    "query": ("", "blue cup", " "),
     "timestamp": ("1.7e9", "1700000000", "2023-01-02T03:04:05Z", ""),
     "timestamp_ms": ("1700000000000", ""),
     "value": ("", "1", "2.5", "1e400", "nan"),
@@ -149,11 +161,10 @@ def take_log(world: World, data: bytes) -> bool:
     usable = [record for record in records if not isinstance(record, BadLine)]
     for record in usable:
         if not isinstance(record, Item):
-            event = record.event
+            event = record if isinstance(record, Search) else record.event
+            check = validate.search if isinstance(record, Search) else validate.interaction
             key, value = event.user_id.encode(), msgspec.json.encode(event)
-            again = validate.interaction(
-                key, value, received_ms=NOW_MS, limits=msgspec.structs.replace(LIMITS, record_bytes=10**7)
-            )
+            again = check(key, value, received_ms=NOW_MS, limits=msgspec.structs.replace(LIMITS, record_bytes=10**7))
             assert again == event
     return bool(usable)
 

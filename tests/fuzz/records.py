@@ -15,10 +15,11 @@ from stream_rec.embedding import item_embedding
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.events import validate
-from stream_rec.events.interaction import KIND_OF_TOPIC, Kind
+from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction, Kind
 from stream_rec.events.partition import Place
 from stream_rec.events.receipt import Receipt
 from stream_rec.events.slate import Slate
+from stream_rec.events.source import Source
 from stream_rec.events.validate import Rejection
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
@@ -98,6 +99,22 @@ def take_interaction(world: World, record: tuple[bytes | None, bytes]) -> bool:
         msgspec.json.encode(event)
         return False
     after = advance(world.user, [Arrival(event, Kind.VIEW, 0, 10**6)], UserConfig(), {})
+    assert user_state.decode(user_state.encode(after.state)) == after.state
+    assert signals.decode(signals.encode(after.signals)) == after.signals
+    world.serve(after.state)
+    return True
+
+
+def take_search(world: World, record: tuple[bytes | None, bytes]) -> bool:
+    key, value = record
+    search = validate.search(key, value, received_ms=NOW_MS, limits=LIMITS)
+    if isinstance(search, Rejection):
+        msgspec.json.encode(search)
+        return False
+    view = Interaction("new", "u", "i3", search.timestamp_ms)
+    after = advance(
+        world.user, [Arrival(search, Source.SEARCH, 0, 10**6), Arrival(view, Source.VIEW, 0, 10**6)], UserConfig(), {}
+    )
     assert user_state.decode(user_state.encode(after.state)) == after.state
     assert signals.decode(signals.encode(after.signals)) == after.signals
     world.serve(after.state)

@@ -10,9 +10,12 @@ import msgspec
 
 from stream_rec.errors import NewerVersion, StateVersionError
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.search import Search
+from stream_rec.events.source import Source
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.bounds import KnowledgeConfig
+from stream_rec.knowledge.queries import numbers_of
 from stream_rec.knowledge.signal import Signal
 from stream_rec.runtime import changelog, database
 from stream_rec.runtime.changelog import MOST_CLAIMS, OWNER_BYTES, OWNER_HEADER, Claim, Reading
@@ -52,6 +55,9 @@ def struct_bytes(encoded: Callable[[Random], bytes]) -> Callable[[Random], bytes
     return made
 
 
+_SMALL = UserConfig(recent_events=16, recent_searches=3, weekly_counts=16)
+
+
 def take_user(world: World, data: bytes) -> bool:
     try:
         state = user_state.decode(data)
@@ -59,13 +65,22 @@ def take_user(world: World, data: bytes) -> bool:
         return False
     assert user_state.encode(state) == user_state.encode(user_state.decode(user_state.encode(state)))
     user_state.facts(state)
-    kinds = [Kind.CLICK, Kind.VIEW]
+    kinds = [Source.CLICK, Source.VIEW]
     arrived = [Arrival(Interaction(f"n{k}", "u", ITEMS[k], NOW_MS - 10**6), k, 0, 2 * 10**6) for k in kinds]
+    arrived += [
+        Arrival(Search("n3", "u", "red thing", NOW_MS - 10**6 - 1, ITEMS[0]), Source.SEARCH, 0, 2 * 10**6),
+        Arrival(Search("n4", "u", "red", 10**9), Source.SEARCH, 0, 2 * 10**6 + 1),
+    ]
     old = [
-        Arrival(Interaction(e.event_id, "u", e.item_id, 5), Kind(e.kind), 0, e.offset) for e in state.recent_events[:2]
+        Arrival(Interaction(e.event_id, "u", e.item_id, 5), Source(e.kind), 0, e.offset)
+        for e in state.recent_events[:2]
+    ]
+    old += [
+        Arrival(Search(s.event_id, "u", s.query, s.timestamp_ms, s.item_id), Source.SEARCH, 0, s.offset)
+        for s in state.recent_searches[:2]
     ]
     for arrivals in ([*old, *arrived], old, arrived):
-        after = advance(state, arrivals, UserConfig(recent_events=16, weekly_counts=16), {0: 10, 1: 10, 2: 10})
+        after = advance(state, arrivals, _SMALL, dict.fromkeys(Source, 10))
         user_state.encode(after.state)
         taught_signals = signals.decode(signals.encode(after.signals))
         for one in taught_signals:
@@ -82,9 +97,14 @@ def take_knowledge(world: World, data: bytes) -> bool:
         return False
     assert item_state.decode(item_state.encode(state)) == state
     more = [Signal("i2", 0, 1, 10**9, NOW_MS, [("i4", 3)], 7, True), Signal("i2", 2, 3, 10**9, 5, [("i5", -3)], 8)]
+    asked = [*state.queries, *numbers_of("red", None)]
+    more.append(Signal("i2", 3, 3, 10**9, answers=[(number, NOW_MS, change) for number in asked for change in (8, -2)]))
     after = item_state.apply(state, more, KnowledgeConfig(predecessors=8, recent_visits=8))
     encoded = item_state.encode(after)
-    if max(*state.counts, state.repeats, *map(abs, state.predecessors.values())) < 2**52:  # else it is now too large
+    sums = [abs(number) for answers in state.queries.values() for number in answers[:2]]
+    if (
+        max(*state.counts, state.repeats, *map(abs, state.predecessors.values()), *sums) < 2**52
+    ):  # else it is now too large
         assert item_state.decode(encoded) == after
     for one in (state, item_state.strip_bookkeeping(after), state):
         world.catalog.put_knowledge("i2", one)
@@ -116,9 +136,9 @@ def take_note(world: World, data: bytes) -> bool:
     batch = Batch([], {forgotten.key_of(b"u"): data})
     notes = Markers(batch, {0})
     for kind, begins in note.begins.items():
-        assert not notes.has(Kind(kind), Message(b"u", b"", begins))
-        assert begins == 0 or notes.has(Kind(kind), Message(b"u", b"", begins - 1))
-    everything = dict.fromkeys(range(3), 2**62)
+        assert not notes.has(Source(kind), Message(b"u", b"", begins))
+        assert begins == 0 or notes.has(Source(kind), Message(b"u", b"", begins - 1))
+    everything = dict.fromkeys(Source, 2**62)
     assert [state.key for state in notes.over(lambda _: everything, lambda _: 2**62)] == [forgotten.key_of(b"u")]
     world.serve()
     return True

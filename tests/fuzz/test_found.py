@@ -98,7 +98,7 @@ ENTRY = user_state.Entry(A_MINUTE, "e", "a", 0, None, 0, 0)
         {"recent_events": [msgspec.structs.replace(ENTRY, item_id="a" * 257)]},
         {"pending": [msgspec.structs.replace(ENTRY, offset=2**64 - 1)]},
         {"weekly_counts": [user_state.WeeklyCount(0, "a", (-1, 0, 0), 0)]},
-        {"offsets": {3: 1}},
+        {"offsets": {4: 1}},
         {"released": {0: -1}},
         {"arrivals": 2**64 - 1},
         {"first_ms": -1},
@@ -106,7 +106,7 @@ ENTRY = user_state.Entry(A_MINUTE, "e", "a", 0, None, 0, 0)
     ids=str,
 )
 def test_what_no_user_can_have_is_refused(changed: dict[str, Any]):
-    """Fewer than no events have no logarithm, a fourth kind has no topic, a number over 64 bits cannot be written."""
+    """Fewer than no events have no logarithm, another source has no topic, a number over 64 bits cannot be written."""
     state = user_state.UserState(recent_events=[ENTRY], counts=(1, 0, 0))
     assert user_state.decode(user_state.encode(state)) == state
 
@@ -118,7 +118,7 @@ def test_what_no_user_can_have_is_refused(changed: dict[str, Any]):
     "changed",
     [
         {"item_id": ""},
-        {"kind": 3},
+        {"kind": 4},
         {"partition": 2**62},
         {"offset": -1},
         {"seen_ms": 2**63},

@@ -11,8 +11,10 @@ import numpy as np
 from stream_rec.catalog import factors
 from stream_rec.embedding import item_embedding
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.search import Search
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.queries import numbers_of
 from stream_rec.knowledge.signal import Signal
 from stream_rec.ranking import head as heads
 from stream_rec.ranking import merge
@@ -34,11 +36,20 @@ COLD = heads.cold(HEAD, seed=1)
 OF = merge.fingerprint(COLD)
 
 
+QUERIES = ("red", "thing i3", "?", "größer 自転車 " * 30)
+
+
 def valid_user(random: Random) -> UserState:
     state = user_state.COLD
-    config = UserConfig(recent_events=16, weekly_counts=16)
+    config = UserConfig(recent_events=16, recent_searches=3, weekly_counts=16)
     for number in range(random.choice((0, 1, 5, 24))):
         item_id, kind = random.choice(ITEMS), random.choice(list(Kind))
+        if random.random() < 0.3:
+            about = random.choice((None, item_id))
+            at_ms = NOW_MS - random.choice((0, 1000, random.randrange(10**9)))
+            search = Search(f"e{number}", "u", random.choice(QUERIES), at_ms, about)
+            state = user_state.fold_search(state, search, number, config)
+            continue
         event = Interaction(f"e{number}", "u", item_id, NOW_MS - random.randrange(10**9), random.choice((None, 2.5)))
         state = user_state.fold(state, event, kind, number, config)
     return state
@@ -53,6 +64,11 @@ def valid_knowledge(random: Random) -> item_state.ItemState:
             users={f"u{random.randrange(9)}": at for at in times},
         ),
         watermarks={random.randrange(64): random.randrange(1000) for _ in range(random.randrange(3))},
+        queries={
+            number: (random.randint(-3, 20), random.uniform(-3, 20), NOW_MS - random.randrange(10**9))
+            for query in random.sample(QUERIES, random.randrange(3))
+            for number in numbers_of(query, random.choice((None, *ITEMS)))
+        },
     )
 
 
@@ -60,22 +76,27 @@ def valid_signals(random: Random) -> list[Signal]:
     return [
         Signal(
             item_id=random.choice(ITEMS),
-            kind=random.randrange(3),
+            kind=random.randrange(3 if seen_ms is not None else 4),
             partition=random.randrange(4),
             offset=random.randrange(1000),
-            seen_ms=random.choice((None, NOW_MS - random.randrange(10**9))),
+            seen_ms=seen_ms,
             pairs=[(random.choice(ITEMS), random.randint(-3, 12)) for _ in range(random.randrange(4))],
             visitor=random.getrandbits(64),
             again=random.random() < 0.5,
             erases=random.random() < 0.3,
             is_first=random.random() < 0.3,
+            answers=[
+                (number, NOW_MS - random.randrange(10**9), random.choice((8, 2, 1, -8)))
+                for number in numbers_of(random.choice(QUERIES), random.choice((None, *ITEMS)))
+            ],
         )
         for _ in range(random.randrange(4))
+        for seen_ms in [random.choice((None, NOW_MS - random.randrange(10**9)))]
     ]
 
 
 def valid_note(random: Random) -> Forgotten:
-    kinds = random.sample(range(3), random.randrange(4))
+    kinds = random.sample(range(4), random.randrange(5))
     return Forgotten(forgotten.VERSION, random.randrange(1000), {kind: random.randrange(1000) for kind in kinds})
 
 
@@ -132,6 +153,14 @@ def valid_interaction(random: Random) -> dict[str, Any]:
         "value": random.choice((None, 1, 2.5)),
         "context": random.choice(({}, {"device": "tv", "deep": nested(random, 1)})),
     }
+
+
+def valid_search(random: Random) -> dict[str, Any]:
+    search = valid_interaction(random) | {"query": random.choice((*QUERIES, *TEXTS))}
+    del search["value"]
+    if random.random() < 0.5:
+        del search["item_id"]
+    return search
 
 
 def valid_erasure_request(random: Random) -> dict[str, Any]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from stream_rec.client import EventProducer
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
+from stream_rec.events.search import Search
+from stream_rec.events.source import Source
 
 ALL_KINDS = (Kind.VIEW, Kind.CLICK, Kind.PURCHASE)
 MINUTE_MS = 60_000
 DAY_MS = 1440 * MINUTE_MS
+QUERIES = ("cheaper", "in blue", "for two", "ein Geschenk", "quieter")
+
+Logged = LoggedEvent | Search
+"""One line of a log."""
 
 
 def zipf_log(
@@ -42,14 +48,47 @@ def zipf_log(
     return [logged for _, _, logged in sorted(log, key=lambda entry: entry[:2])]
 
 
-def send(producer: EventProducer, log: Sequence[LoggedEvent]) -> None:
-    """Send events and wait until the broker has them."""
-    for logged in log:
-        producer.send_interaction(logged.kind, logged.event)
+def with_searches(log: Sequence[LoggedEvent], *, seed: int, share: float = 0.3) -> list[Logged]:
+    """Return a log, in the order of time, in which users search: in few words, so that many ask the same.
+
+    Most searches come before one of the user's events, some minutes or at its very time; some are about an item, which
+    may be that of the event, and name a word of one or none.
+    """
+    rng = np.random.default_rng(seed)
+    lines: list[tuple[int, int, Logged]] = []
+    for number, logged in enumerate(log):
+        event = logged.event
+        lines.append((event.timestamp_ms, 2 * number, logged))
+        if rng.random() < share:
+            before_ms = int(rng.choice([0, 1, MINUTE_MS, 10 * MINUTE_MS, 40 * MINUTE_MS]))
+            query = str(rng.choice([*QUERIES, event.item_id]))
+            item_id = [None, event.item_id, log[number // 2].event.item_id][int(rng.integers(3))]
+            search = Search(f"s{number}", event.user_id, query, event.timestamp_ms - before_ms, item_id)
+            lines.append((search.timestamp_ms, 2 * number + 1, search))
+    return [line for _, _, line in sorted(lines, key=lambda line: line[:2])]
+
+
+def sent_as(line: Logged) -> tuple[Source, Interaction | Search]:
+    """Return of which source a line is, and what is sent there."""
+    return (Source.SEARCH, line) if isinstance(line, Search) else (Source(line.kind), line.event)
+
+
+def put(producer: EventProducer, log: Iterable[Logged]) -> None:
+    """Send events and searches."""
+    for line in log:
+        if isinstance(line, Search):
+            producer.send_search(line)
+        else:
+            producer.send_interaction(line.kind, line.event)
+
+
+def send(producer: EventProducer, log: Iterable[Logged]) -> None:
+    """Send events and searches, and wait until the broker has them."""
+    put(producer, log)
     producer.flush()
 
 
-def catalog_of(log: Sequence[LoggedEvent]) -> list[Item]:
+def catalog_of(log: Iterable[Logged]) -> list[Item]:
     """Return a record for each item of a log, in words of its own and of a group of ten."""
-    item_ids = sorted({logged.event.item_id for logged in log})
+    item_ids = sorted({line.event.item_id for line in log if isinstance(line, LoggedEvent)})
     return [Item(item_id, title=f"{item_id} group-{number // 10}") for number, item_id in enumerate(item_ids)]

@@ -50,6 +50,53 @@ def bad_events(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | No
     ]
 
 
+def bad_searches(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | None]]:
+    """Return (reason, key, value) of inputs that are no searches; ``record_bytes`` as of ``bad_events``."""
+
+    def search(**changed: object) -> bytes:
+        return event(**{"item_id": ..., "query": "copper teapot", **changed})
+
+    now_ms = time.time_ns() // 1_000_000
+    return [
+        ("not_json", ANN, b"copper teapot"),
+        ("not_json", ANN, b'{"event_id":"s1","query":"tea'),
+        ("not_json", ANN, b""),
+        ("not_json", ANN, search().replace(b"copper", b"\xff")),
+        ("wrong_type", ANN, b"null"),
+        ("wrong_type", ANN, b'["copper teapot"]'),
+        ("wrong_type", ANN, search(query=7)),
+        ("wrong_type", ANN, search(query=None)),
+        ("wrong_type", ANN, search(query=["copper", "teapot"])),
+        ("wrong_type", ANN, search(query=...)),
+        ("wrong_type", ANN, search(event_id=...)),
+        ("wrong_type", ANN, search(user_id=...)),
+        ("wrong_type", ANN, search(timestamp_ms=...)),
+        ("wrong_type", ANN, search(timestamp_ms="now")),
+        ("wrong_type", ANN, search(item_id=7)),
+        ("wrong_type", ANN, search(context="none")),
+        ("bad_query", ANN, search(query="")),
+        ("bad_query", ANN, search(query=" \t\n\u3000")),
+        ("bad_query", ANN, search(query="x" * 2001)),
+        ("bad_id", ANN, search(event_id="")),
+        ("bad_id", ANN, search(event_id="s" * 257)),
+        ("bad_id", ANN, search(event_id="s\0")),
+        ("bad_id", ANN, search(user_id="")),
+        ("bad_id", ANN, search(item_id="")),
+        ("bad_id", ANN, search(item_id="a\0b")),
+        ("bad_id", ANN, search(item_id="\u00e9" * 129)),
+        ("bad_id", b"*", search(user_id="*")),
+        ("bad_timestamp", ANN, search(timestamp_ms=-1)),
+        ("bad_timestamp", ANN, search(timestamp_ms=now_ms + 2 * DAY_MS)),
+        ("bad_timestamp", ANN, search(timestamp_ms=now_ms // 1000)),
+        ("bad_timestamp", ANN, search(timestamp_ms=now_ms * 1000)),
+        ("too_large", ANN, search(context={"note": "x" * record_bytes})),
+        ("empty", ANN, None),
+        ("key_mismatch", None, search()),
+        ("key_mismatch", b"bob", search()),
+        ("key_mismatch", b"", search()),
+    ]
+
+
 def bad_items(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | None]]:
     """Return (reason, key, value) of inputs that are no items. The broker takes none without a key: it compacts."""
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 import pytest
@@ -18,30 +18,37 @@ from stream_rec.config import Settings
 from stream_rec.embedding import item_embedding
 from stream_rec.embedding.encoder import build
 from stream_rec.embedding.stage import ItemRecord, embed
-from stream_rec.events.interaction import KIND_OF_TOPIC, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.rejected import Rejected
+from stream_rec.events.search import Search
 from stream_rec.events.slate import DEFAULT_LIST, Slate
+from stream_rec.events.source import SOURCE_OF_TOPIC
+from stream_rec.knowledge import queries
 from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.queries import Answers
 from stream_rec.knowledge.state import ItemState
 from stream_rec.pipeline import Pipeline
 from stream_rec.stages.embedder import group_of
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
+from tests.kafka.logs import Logged, sent_as
 
 _SLATE = msgspec.json.Decoder(Slate)
 
 
-def replayed(settings: Settings, log: Iterable[LoggedEvent]) -> Pipeline:
+def replayed(settings: Settings, log: Iterable[Logged]) -> Pipeline:
     """Return the brokerless pipeline that has learned ``log``."""
     pipeline = Pipeline(settings)
-    for kind, event in log:
-        pipeline.fold(kind, event)
+    for line in log:
+        if isinstance(line, Search):
+            pipeline.search(line)
+        else:
+            pipeline.fold(line.kind, line.event)
     return pipeline
 
 
 def assert_same_as_replay(
-    running: RunningPipeline, log: Sequence[LoggedEvent], *, ordered: bool = True, beginnings: bool = True
+    running: RunningPipeline, log: Sequence[Logged], *, ordered: bool = True, beginnings: bool = True
 ) -> None:
     """Assert that users and items are known as the replay of ``log`` knows them, and that all of it reached lists.
 
@@ -85,7 +92,7 @@ def assert_same_items(
     beginnings: bool = True,
     apart: str | None = None,
 ) -> None:
-    """Assert that counts, repeats, visits and pairs are equal, and popularity but for rounding."""
+    """Assert that counts, repeats, visits, pairs and queries are equal, and what fades but for rounding."""
     assert {i: s.counts for i, s in found.items()} == {i: s.counts for i, s in expected.items()}
     for item_id, item in expected.items():
         assert (found[item_id].first_ms, found[item_id].last_ms) == (item.first_ms, item.last_ms)
@@ -94,9 +101,29 @@ def assert_same_items(
         if ordered and not (apart and item_id.startswith(apart)):
             assert found[item_id].repeats == item.repeats
             assert found[item_id].predecessors == item.predecessors
+            assert_same_queries(found[item_id].queries, item.queries)
             if beginnings:
                 assert found[item_id].first_sums == pytest.approx(item.first_sums, rel=1e-9)
                 assert found[item_id].last_first_ms == item.last_first_ms
+
+
+def assert_same_queries(found: Mapping[int, Answers], expected: Mapping[int, Answers]) -> None:
+    """Assert that items answer the same queries as much: exactly, and as of one time as much of it but for rounding.
+
+    As of which time sums are is no fact: it is that of the newest event that ever answered, since the last time that
+    none did; a correction may have come in between.
+    """
+    assert {number: weight for number, (weight, _, _) in found.items()} == {
+        number: weight for number, (weight, _, _) in expected.items()
+    }
+    for number, (_, total, last_ms) in expected.items():
+        _, other, other_ms = found[number]
+        now_ms = max(last_ms, other_ms)
+        faded, other_faded = (
+            each * 2.0 ** (-(now_ms - each_ms) / queries.HALF_LIFE_MS)
+            for each, each_ms in ((total, last_ms), (other, other_ms))
+        )
+        assert other_faded == pytest.approx(faded, rel=1e-9, abs=2 * queries.NOTHING)
 
 
 def user_facts(running: RunningPipeline) -> dict[str, bytes]:
@@ -104,11 +131,11 @@ def user_facts(running: RunningPipeline) -> dict[str, bytes]:
     return {user_id: user_state.facts(state) for user_id, state in running.user_states().items()}
 
 
-def assert_all_in_lists(running: RunningPipeline, log: Iterable[LoggedEvent]) -> None:
+def assert_all_in_lists(running: RunningPipeline, log: Iterable[Logged]) -> None:
     """Assert that each user's last list has seen the last events of that user, and that no list went back."""
-    sent = {msgspec.json.encode(event) for _, event in log}
+    sent = {msgspec.json.encode(event) for _, event in map(sent_as, log)}
     last: dict[str, dict[str, int]] = defaultdict(dict)
-    for topic in KIND_OF_TOPIC:
+    for topic in SOURCE_OF_TOPIC:
         for record in read(running, topic):
             if record.value in sent:  # not one of those that were rejected
                 last[record.key.decode()][topic] = record.offset
@@ -147,7 +174,7 @@ def open_records(running: RunningPipeline) -> dict[str, int]:
     try:
         groups = {group["group_id"] for group in client.list_groups()}
         embedders = groups & {kafka.topic(group_of(build(running.settings.embedder)))}  # those of before are behind
-        read_by = {workers: [*KIND_OF_TOPIC, "item-signals"], **{group: ["items"] for group in embedders}}
+        read_by = {workers: [*SOURCE_OF_TOPIC, "item-signals"], **{group: ["items"] for group in embedders}}
         wanted = {
             group: [
                 TopicPartition(kafka.topic(topic), number) for topic in topics for number in range(kafka.partitions)
@@ -184,7 +211,7 @@ def assert_rejected_exactly(
     wanted = set(rejectable)
     origins = {
         (record.topic, record.partition, record.offset)
-        for topic in [*KIND_OF_TOPIC, "forget", "items", "rules", "item-signals"]
+        for topic in [*SOURCE_OF_TOPIC, "forget", "items", "rules", "item-signals"]
         for record in read(running, topic)
         if (topic, record.key, record.value) in wanted
     }

@@ -7,7 +7,7 @@ import msgspec
 from stream_rec.config import Settings
 
 UNCUT = 10_000
-"""Predecessors kept of an item: more than the items of any log here, so that no sum is cut."""
+"""Predecessors and queries kept of an item: more than any log here has, so that no sum is cut."""
 
 
 def quick_settings(**sections: dict[str, object]) -> Settings:
@@ -15,7 +15,7 @@ def quick_settings(**sections: dict[str, object]) -> Settings:
     quick: dict[str, dict[str, object]] = {
         "embedder": {"encoder": "hashing"},
         "worker": {"session_timeout_s": 6.0, "default_list_interval_s": 0.2},
-        "knowledge": {"predecessors": UNCUT},
+        "knowledge": {"predecessors": UNCUT, "queries": UNCUT},
     }
     settings = Settings()
     for section in quick.keys() | sections.keys():

@@ -14,6 +14,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from stream_rec.broker.local import start_local, stop_local
 from stream_rec.client.connect import connect
 from stream_rec.config import BrokerSettings
+from stream_rec.events.partition import partition_of
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.topics.definition import all_topics
 from tests.disk import holding
@@ -23,7 +24,9 @@ from tests.kafka.settings import quick_settings
 
 pytestmark = pytest.mark.kafka
 
-GONE = "to-be-forgotten-4711"
+GONE, ONLY_SEARCHED = "to-be-forgotten-4711", "forget-my-search-4712"
+PRIVATE = "unspeakable-affliction"
+"""What both have searched for."""
 AT_ONCE = {
     "segment.ms": "100",
     "min.compaction.lag.ms": "0",
@@ -56,7 +59,7 @@ def broker_directory(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple[str, Path]) -> None:
-    """Within ten seconds the receipt; then the directories of worker and broker are searched for the id."""
+    """Within ten seconds the receipts; then the directories of worker and broker are searched for ids and queries."""
     bootstrap, kafka = broker_directory
     log = zipf_log(n_events=300, n_users=20, n_items=15, seed=3)
     with RunningPipeline(bootstrap, quick_settings(), embedder=False) as running, running.producer() as producer:
@@ -65,16 +68,23 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
         send(producer, log)
         for number in range(300):  # more than a state holds: there is an archive, too
             producer.click(GONE, f"item-{number % 15}")
+        for user, n in ((GONE, 3), (ONLY_SEARCHED, 40)):  # of 40 most have left the recent ones
+            for number in range(n):
+                producer.search(user, f"{PRIVATE} {number}", item_id=f"item-{number % 15}" if number % 2 else None)
+        producer.click(GONE, "item-2")
         producer.flush()
         running.wait_until_settled()
         assert running.user_states()[GONE].n_archived
+        assert running.user_states()[ONLY_SEARCHED].recent_searches[-1].query == f"{PRIVATE} 39"
+        assert {GONE, ONLY_SEARCHED} <= running.read_compacted("recommendations").keys()
+        assert holding(running.directory, PRIVATE.encode())  # it can be found where it is
 
         began = time.monotonic()
-        request_id = producer.forget(GONE)
+        request_ids = {producer.forget(user).encode() for user in (GONE, ONLY_SEARCHED)}
         producer.flush()
-        wait_until(lambda: any(r.key == request_id.encode() for r in read(running, "receipts")), 10.0)
-        assert GONE not in running.user_states()
-        assert GONE not in running.read_compacted("recommendations")
+        wait_until(lambda: request_ids <= {record.key for record in read(running, "receipts")}, 10.0)
+        assert not {GONE, ONLY_SEARCHED} & running.user_states().keys()
+        assert not {GONE, ONLY_SEARCHED} & running.read_compacted("recommendations").keys()
         assert time.monotonic() - began < 10.0
 
         compact(running)
@@ -86,9 +96,11 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
                 producer.view(f"user-{user}", f"item-{item}", event_id=f"more-{next(more)}")
                 producer.purchase(f"user-{user}", f"item-{item}")
                 producer.click(f"user-{user}", f"item-{item}")
+                producer.search(f"user-{user}", "a cup")
             producer.forget(f"nobody-{next(more)}")
             producer.flush()
-            return [*holding(kafka, GONE.encode()), *holding(running.directory, GONE.encode())]
+            texts = [text.encode() for text in (GONE, ONLY_SEARCHED, PRIVATE)]
+            return [file for folder in (kafka, running.directory) for text in texts for file in holding(folder, text)]
 
         wait_until(lambda: not left(), 90.0)
 
@@ -99,3 +111,33 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
         assert running.user_states()[GONE].counts == (0, 1, 0)
         with running.view() as view:
             wait_until(lambda: view.own(GONE))
+
+
+def test_a_search_of_before_that_is_read_late_brings_nobody_back(bootstrap: str) -> None:
+    """Their searches stand behind megabytes of others, their erasure requests at the beginning of another topic."""
+    settings = quick_settings(worker={"session_timeout_s": 6.0})
+    of_one_worker = (
+        name
+        for name in map("shy-{}".format, itertools.count())
+        if not partition_of(name.encode(), settings.kafka.partitions)
+    )
+    loud, *users = itertools.islice(of_one_worker, 11)
+    with RunningPipeline(bootstrap, settings, embedder=False) as running, running.producer() as producer:
+        running.children["worker-1"].kill()
+        for number in range(3_000):
+            producer.search(loud, f"cup {number}", context={"note": "x" * 3_000})
+        for user in users:
+            producer.search(user, PRIVATE)
+            producer.view(user, "item-1")
+        producer.flush()
+        request_ids = {producer.forget(user).encode() for user in users}
+        producer.flush()
+        producer.search(users[0], "a cup")
+        producer.flush()
+        running.start_worker()
+        wait_until(lambda: request_ids <= {record.key for record in read(running, "receipts")})
+        running.wait_until_settled()
+
+        states, lists = running.user_states(), running.read_compacted("recommendations")
+        assert states.keys() - {loud} == {users[0]} == lists.keys() & set(users)
+        assert [asked.query for asked in states[users[0]].recent_searches] == ["a cup"]

@@ -5,13 +5,18 @@ import pytest
 
 from stream_rec.errors import StateVersionError
 from stream_rec.events.interaction import Kind
+from stream_rec.events.source import Source
 from stream_rec.knowledge import signal
 from stream_rec.knowledge.signal import Signal, Signals
 
 
 def test_signals_survive_their_bytes():
     """Many events travel in one message, in their order."""
-    signals = [Signal("a", 0, 3, 7, 99, [("b", 12), ("c", -1)], 2**64 - 1, True), Signal("é", 2, 0, 8)]
+    signals = [
+        Signal("a", 0, 3, 7, 99, [("b", 12), ("c", -1)], 2**64 - 1, True, answers=[(2**56 - 1, 99, 8)]),
+        Signal("é", 2, 0, 8),
+        Signal("é", Source.SEARCH, 0, 8, answers=[(0, 5, -8)]),
+    ]
 
     assert signal.decode(signal.encode(signals)) == signals
     assert signal.decode(signal.encode([])) == []
@@ -19,9 +24,10 @@ def test_signals_survive_their_bytes():
 
 def test_every_source_partition_has_a_number_of_its_own():
     """The number is the key of a watermark: two sources that shared one would hide each other's events."""
-    numbers = {signal.source_number(kind, partition) for kind in Kind for partition in range(100)}
+    numbers = {signal.source_number(kind, partition) for kind in Source for partition in range(100)}
+    erasers = {Signal("a", 0, partition, 0, erases=True).source for partition in range(100)}
 
-    assert len(numbers) == 300
+    assert len(numbers | erasers) == 500
     assert Signal("a", Kind.PURCHASE, 5, 0).source == signal.source_number(Kind.PURCHASE, 5)
 
 
@@ -29,6 +35,23 @@ def test_the_numbers_of_sources_are_fixed():
     """They stand in stored states: views of partition 0 and purchases of partition 5."""
     assert signal.source_number(Kind.VIEW, 0) == 0
     assert signal.source_number(Kind.PURCHASE, 5) == 82
+
+
+@pytest.mark.parametrize("answer", [(-1, 5, 8), (2**56, 5, 8), (7, -1, 8), (7, 5, 2**31 + 1), (7, 5, 0.5), (7, 5)])
+def test_answers_that_cannot_be_are_refused(answer):
+    """They would stay in an item's state."""
+    data = msgspec.msgpack.encode([signal.VERSION, [["a", 3, 0, 7, None, [], 0, False, False, False, [answer]]]])
+
+    with pytest.raises(StateVersionError, match="cannot be read"):
+        signal.decode(data)
+
+
+def test_a_search_that_is_an_event_of_an_item_is_refused():
+    """Items count events by kind, and a search has none."""
+    seen = signal.encode([Signal("a", Source.VIEW, 0, 6, 99), Signal("a", Source.SEARCH, 0, 7, 99)])
+
+    with pytest.raises(StateVersionError, match="by a search no item is seen"):
+        signal.decode(seen)
 
 
 def test_a_newer_version_is_refused():

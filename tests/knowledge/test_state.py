@@ -7,27 +7,38 @@ from hypothesis import strategies as st
 
 from stream_rec.errors import StateVersionError
 from stream_rec.events.interaction import Kind
+from stream_rec.events.source import Source
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.popularity import FIRST_HALF_LIVES_MS, HOUR_MS
 from stream_rec.knowledge.signal import Signal, source_number
 from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig, apply, strip_bookkeeping
 from stream_rec.knowledge.visits import decode as decode_visits
 
-NEVER_CUT = KnowledgeConfig(predecessors=1000, recent_visits=4)
-"""Of predecessors: what visits are cut to does not depend on any order."""
-SMALL = KnowledgeConfig(predecessors=8)
+NEVER_CUT = KnowledgeConfig(predecessors=1000, recent_visits=4, queries=1000)
+"""Of predecessors and queries: what visits are cut to does not depend on any order."""
+SMALL = KnowledgeConfig(predecessors=8, queries=8)
 
 
-def viewed(offset, *, at=5, pairs=(), partition=0, kind=Kind.VIEW, visitor=0, again=False, is_first=False) -> Signal:
-    return Signal("i", int(kind), partition, offset, at, list(pairs), visitor, again, is_first=is_first)
+def viewed(
+    offset, *, at=5, pairs=(), partition=0, kind=Kind.VIEW, visitor=0, again=False, is_first=False, answers=()
+) -> Signal:
+    return Signal(
+        "i", int(kind), partition, offset, at, list(pairs), visitor, again, is_first=is_first, answers=list(answers)
+    )
+
+
+def searched(offset, answers, *, partition=0) -> Signal:
+    """Return what a late search changed."""
+    return Signal("i", int(Source.SEARCH), partition, offset, answers=list(answers))
 
 
 @st.composite
 def sources(draw: st.DrawFn) -> list[list[Signal]]:
     """Return the signals of several sources, each in the order of its offsets."""
     change = st.tuples(st.sampled_from("abcdefgh"), st.integers(-3, 12))
+    answer = st.tuples(st.integers(0, 5), st.integers(0, 10**10), st.sampled_from([8, 2, 1, -1, -2, -8]))
     made = []
-    for kind, partition in [(Kind.VIEW, 0), (Kind.VIEW, 1), (Kind.PURCHASE, 0)]:
+    for kind, partition in [(Source.VIEW, 0), (Source.VIEW, 1), (Source.PURCHASE, 0), (Source.SEARCH, 0)]:
         offsets = sorted(draw(st.sets(st.integers(0, 30), max_size=8)))
         made.append(
             [
@@ -36,11 +47,12 @@ def sources(draw: st.DrawFn) -> list[list[Signal]]:
                     int(kind),
                     partition,
                     offset,
-                    draw(st.none() | st.integers(0, 10**10)),
+                    draw(st.none() | st.integers(0, 10**10)) if kind != Source.SEARCH else None,
                     draw(st.lists(change, max_size=4)),
                     draw(st.integers(1, 9)),
                     draw(st.booleans()),
                     is_first=draw(st.booleans()),
+                    answers=draw(st.lists(answer, max_size=4)),
                 )
                 for offset in offsets
             ]
@@ -53,6 +65,18 @@ def interleaved(data: st.DataObject, parts: list[list[Signal]]) -> list[Signal]:
     turns = data.draw(st.permutations([n for n, part in enumerate(parts) for _ in part]))
     waiting = [iter(part) for part in parts]
     return [next(waiting[n]) for n in turns]
+
+
+def answered(state: ItemState, at_ms: int = 10**10) -> dict[int, float]:
+    """Return by query how much answers it as of a moment, zeros left out."""
+    half_life_ms = 180 * 24 * HOUR_MS
+    sums = {n: total * 0.5 ** ((at_ms - last_ms) / half_life_ms) for n, (_, total, last_ms) in state.queries.items()}
+    return {number: total for number, total in sums.items() if abs(total) > 1e-7}
+
+
+def whole(state: ItemState) -> dict[int, int]:
+    """Return by query the summed weight, zeros left out."""
+    return {number: weight for number, (weight, _, _) in state.queries.items() if weight}
 
 
 def test_a_signal_counts_sums_and_pairs():
@@ -84,7 +108,9 @@ def test_any_interleaving_of_sources_gives_the_same_state(parts, data):
 
     assert state.sums == pytest.approx(expected.sums, rel=1e-9)
     assert state.first_sums == pytest.approx(expected.first_sums, rel=1e-9)
-    exact = {"sums": [], "first_sums": []}
+    assert answered(state) == pytest.approx(answered(expected), abs=1e-7)
+    assert whole(state) == whole(expected)
+    exact = {"sums": [], "first_sums": [], "queries": {}}
     assert msgspec.structs.replace(state, **exact) == msgspec.structs.replace(expected, **exact)
 
 
@@ -226,16 +252,109 @@ def test_a_state_survives_its_bytes(parts):
         state,
         predecessors=dict(reversed(state.predecessors.items())),
         watermarks=dict(reversed(state.watermarks.items())),
+        queries=dict(reversed(state.queries.items())),
     )
 
     assert item_state.decode(item_state.encode(state)) == state
     assert item_state.encode(turned) == item_state.encode(state)
 
 
+def test_answers_add_up_by_query():
+    """Of events and searches alike; each once, though its signal comes twice."""
+    state = apply(UNSEEN, [viewed(0, at=9, answers=[(7, 9, 8), (8, 9, 8)]), searched(0, [(7, 9, -6)])], NEVER_CUT)
+    again = apply(state, [searched(0, [(7, 9, -6)]), viewed(0, at=9, answers=[(7, 9, 8)])], NEVER_CUT)
+
+    assert state.queries == {7: (2, 2.0, 9), 8: (8, 8.0, 9)}
+    assert (state.counts, state.last_ms) == ((1, 0, 0), 9)
+    assert state.watermarks == {source_number(Kind.VIEW, 0): 0, source_number(Source.SEARCH, 0): 0}
+    assert again == state
+
+
+def test_a_late_search_is_no_event_of_an_item():
+    """It counts nothing but answers."""
+    state = apply(UNSEEN, [searched(4, [(7, 9, 8)])], NEVER_CUT)
+
+    assert state == ItemState(queries={7: (8, 8.0, 9)}, watermarks={source_number(Source.SEARCH, 0): 4})
+
+
+def test_an_answer_that_comes_to_nothing_is_forgotten():
+    """A correction may come before what it corrects, and the same query may be taken and given in one signal."""
+    early = apply(UNSEEN, [searched(0, [(7, 9, -8)])], NEVER_CUT)
+
+    assert early.queries == {7: (-8, -8.0, 9)}
+    assert apply(early, [viewed(0, at=9, answers=[(7, 9, 8)])], NEVER_CUT).queries == {}
+    assert apply(UNSEEN, [searched(0, [(7, 9, 8), (7, 9, -8)])], NEVER_CUT).queries == {}
+    assert apply(UNSEEN, [searched(0, [(7, 9, 0)])], NEVER_CUT).queries == {}
+
+
+def test_the_queries_that_are_answered_most_stay():
+    """As of one moment: 8 of years ago are less than 1 of now. Of equal ones the smaller numbers stay."""
+    long_after_ms = 10 * 180 * 24 * HOUR_MS
+    old = apply(UNSEEN, [viewed(0, answers=[(number, 5, 8) for number in range(8)])], SMALL)
+    at_bound = apply(old, [viewed(1, answers=[(10 + n, long_after_ms, 1) for n in range(8)])], SMALL)
+    over = apply(at_bound, [viewed(2, answers=[(99, 5, -8)])], SMALL)
+    equal = apply(UNSEEN, [viewed(0, answers=[(n, 5, 1) for n in range(17)])], SMALL)
+
+    assert len(at_bound.queries) == 16
+    assert set(over.queries) == set(range(10, 18))
+    assert set(equal.queries) == set(range(8))
+
+
+@settings(max_examples=60, deadline=None)
+@given(answers=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 10**10), st.integers(-8, 8)), max_size=150))
+def test_queries_are_bounded(answers):
+    """At most twice the bound after every batch, and each such state can be read."""
+    state = UNSEEN
+    for offset, answer in enumerate(answers):
+        state = apply(state, [searched(offset, [answer])], SMALL)
+        assert len(state.queries) <= 16
+    assert item_state.decode(item_state.encode(state)) == state
+
+
+@pytest.mark.parametrize(
+    ("number", "answers"),
+    [
+        (7, (1, float("nan"), 9)),
+        (7, (1, float("inf"), 9)),
+        (7, (1, float("-inf"), 9)),
+        (7, (1, 2.0**54, 9)),
+        (7, (1, -(2.0**54), 9)),
+        (7, (2**53 + 1, 1.0, 9)),
+        (7, (-(2**53) - 1, 1.0, 9)),
+        (7, (1, 1.0, -1)),
+        (7, (1, 1.0, 2**53 + 1)),
+        (7, (1, 1.0)),
+        (7, (1.5, 1.0, 9)),
+        (7, (1, None, 9)),
+        (-1, (1, 1.0, 9)),
+        (2**56, (1, 1.0, 9)),
+        ("7", (1, 1.0, 9)),
+    ],
+)
+def test_answers_that_cannot_be_are_refused(number, answers):
+    """What is no number, or none that the sums of a log can reach; the integer 1 for a sum of 1.0 is fine."""
+    fine = msgspec.msgpack.decode(item_state.encode(apply(UNSEEN, [searched(0, [(7, 9, 1)])], NEVER_CUT)), strict=False)
+    assert item_state.decode(msgspec.msgpack.encode(fine)).queries == {7: (1, 1.0, 9)}
+    fine[11] = {number: answers}
+
+    with pytest.raises(StateVersionError, match="item state cannot be read"):
+        item_state.decode(msgspec.msgpack.encode(fine))
+
+
+def test_a_state_of_before_searches_is_read():
+    """Version 3 ended with users' first events: nothing was asked."""
+    state = apply(UNSEEN, [viewed(0, at=5, is_first=True)], NEVER_CUT)
+    old = msgspec.msgpack.decode(item_state.encode(state), strict=False)[:-1]
+    old[0] = 3
+
+    assert msgspec.structs.replace(item_state.decode(msgspec.msgpack.encode(old)), version=item_state.VERSION) == state
+
+
 def test_knowledge_leaves_bookkeeping_out():
     """What goes to the world does not say where it came from."""
-    state = apply(UNSEEN, [viewed(7, pairs=[("a", 2)], visitor=3, again=True)], NEVER_CUT)
+    state = apply(UNSEEN, [viewed(7, pairs=[("a", 2)], visitor=3, again=True, answers=[(7, 5, 8)])], NEVER_CUT)
 
+    assert strip_bookkeeping(state).queries == {7: (8, 8.0, 5)}
     assert strip_bookkeeping(state).watermarks == {}
     assert (strip_bookkeeping(state).predecessors, strip_bookkeeping(state).repeats) == ({"a": 2}, 1)
     assert strip_bookkeeping(state).visits == state.visits != b""

@@ -148,6 +148,7 @@ def test_items_of_a_table(items):
         ),
         (f"{HEADER},user_id", "user_id more than once"),
         ("a,b", "missing: event_type, user_id, item_id, timestamp"),
+        ("a,query", "missing: event_type, user_id, timestamp or timestamp_ms; found: a, query"),
         ('event_type,"user_id', "header row cannot be read: .* ends with one"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
+from stream_rec.events.search import Search
 from stream_rec.events.validate import InputLimits
 from stream_rec.logs.content import find_content
 from stream_rec.logs.field_names import EventFields
@@ -52,6 +53,7 @@ def test_the_events_of_the_page_are_read(tmp_path, pack):
             Kind.PURCHASE,
             Interaction("order-17", "ann", "teapot-1", NOON_MS + 60_000, 24.9, {"session_id": "s1", "device": "phone"}),
         ),
+        Search("jsonl-log-4", "ann", "cups for it", NOON_MS + 70_000),
     ]
     assert of_table == [
         LoggedEvent(Kind.VIEW, Interaction("csv-log-2", "ann", "teapot-1", NOON_MS, None, {"device": "phone"})),

@@ -29,6 +29,11 @@ def event(**changed: Any) -> bytes:
     return json.dumps({"event_id": "e", "user_id": "ann", "item_id": "i", "timestamp_ms": NOW_MS, **changed}).encode()
 
 
+def search(**changed: Any) -> bytes:
+    """Return a good search of ann's, but for what is changed."""
+    return json.dumps({"event_id": "s", "user_id": "ann", "query": "tea", "timestamp_ms": NOW_MS, **changed}).encode()
+
+
 def decide(
     path: str,
     source: Any,
@@ -75,6 +80,10 @@ def test_a_record_that_is_good_now_is_sent_unchanged():
         ("p-forget/0/1", record(b'{"user_id":"ann","timestamp_ms":1}'), ""),
         ("p-forget/0/1", record(b'{"user_id":"bob","timestamp_ms":1}'), "key_mismatch"),
         ("p-purchases/0/1", None, "gone"),
+        ("p-searches/0/1", record(search()), ""),
+        ("p-searches/0/1", record(search(query=" ")), "bad_query"),
+        ("p-searches/0/1", record(search(), key=b"bob"), "key_mismatch"),
+        ("p-searches/0/1", record(event()), "wrong_type"),
         ("p-item-signals/0/1", record(b"", key=None), "not_replayable"),
         ("views/0/1", record(event()), "not_replayable"),
     ],
@@ -113,10 +122,12 @@ def test_a_second_sending_that_was_rejected_too_is_not_sent_without_end():
 def test_a_repair_is_keyed_with_its_id():
     """As the SDK does: the key of the rejected record may be what was wrong. It need not be there any more."""
     found = decide_repair("p-views/0/1", event(), key=b"bob")
+    asked = decide_repair("p-searches/0/1", search(item_id="i"), key=b"bob")
     item = decide_repair("p-items/0/1", b'{"item_id":"i","user_id":5}', key=b"j")
     deletion = decide_repair("p-items/0/1", None, key=b"j")
 
     assert isinstance(found, Resend) and (found.key, found.value) == (b"ann", event())
+    assert isinstance(asked, Resend) and (asked.key, asked.value) == (b"ann", search(item_id="i"))
     assert isinstance(item, Resend) and item.key == b"i"
     assert isinstance(deletion, Resend) and (deletion.key, deletion.value) == (b"j", None)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
+from stream_rec.events.search import Search
+from stream_rec.knowledge.queries import numbers_of
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.retrieval import candidates as module
+from stream_rec.retrieval.asked import find_asked
 from stream_rec.retrieval.candidates import (
+    ASKED,
     FRESH,
     MOST_TRENDING,
     NEIGHBOURS,
@@ -29,7 +34,7 @@ from stream_rec.retrieval.candidates import (
 from stream_rec.retrieval.ruled import Exclusions
 from stream_rec.retrieval.scratch import AFTER, COLUMNS, LAST, RECENT, STAN, TEXT, WIDE
 from stream_rec.user.history import read_history
-from stream_rec.user.state import COLD, UserConfig
+from stream_rec.user.state import COLD, UserConfig, fold_search
 from tests.catalog.stock import embedded, stocked, taught
 from tests.user.histories import arrivals, folded, happened
 
@@ -38,9 +43,13 @@ FIVE = range(NOW_MS, NOW_MS + 5)
 """Times of five events: no item is fresh with them."""
 
 
-def found(catalog: Catalog, *item_ids: str, user_id: str = "me", workspace: Workspace | None = None) -> Candidates:
-    """Return the candidates of a user with these items, the last one newest."""
+def found(
+    catalog: Catalog, *item_ids: str, user_id: str = "me", workspace: Workspace | None = None, query: str = ""
+) -> Candidates:
+    """Return the candidates of a user with these items, the last one newest, who searched for something."""
     user = folded(arrivals([happened(NOW_MS + at, item_id) for at, item_id in enumerate(item_ids)]))
+    if query:
+        user = fold_search(user, Search("q", user_id, query, NOW_MS), 0, UserConfig())
     history = read_history(user, catalog.find, recent_items=30)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     rules = catalog.rules.active(NOW_MS)
@@ -48,6 +57,7 @@ def found(catalog: Catalog, *item_ids: str, user_id: str = "me", workspace: Work
     return retrieve(
         *(history, catalog, workspace or Workspace()),
         **{"own_slot": own_slot, "now_ms": NOW_MS, "rules": rules, "exclusions": exclusions},
+        asked=find_asked(history, catalog, None, now_ms=NOW_MS),
     )
 
 
@@ -70,8 +80,11 @@ def one_of_each() -> Catalog:
     catalog.put_knowledge("off", taught(*FIVE, predecessors={"a": 4}, users={"v": NOW_MS + 5}))
     catalog.put_embedding("off", embedded([1, 1]))
     catalog.put_item(Item("off", available=False))
-    catalog.put_item(Item("pinned"))
-    catalog.put_knowledge("pinned", taught(*FIVE))
+    for item in (Item("pinned"), Item("asked", title="Blue kettle"), Item("chosen")):
+        catalog.put_item(item)
+        catalog.put_knowledge(item.item_id, taught(*FIVE))
+    after_kettles = {number: (8, 8.0, NOW_MS) for number in numbers_of("kettle", None)}
+    catalog.put_knowledge("chosen", msgspec.structs.replace(taught(*FIVE), queries=after_kettles))
     for n in range(40):  # more popular, and newer
         catalog.put_item(Item(f"p{n}"))
         catalog.put_knowledge(f"p{n}", taught(*FIVE, NOW_MS + 9))
@@ -83,7 +96,7 @@ def one_of_each() -> Catalog:
 def test_every_source_proposes_its_own():
     """And each candidate says which ones did; what is not listed is proposed by none."""
     catalog = one_of_each()
-    sources = by_source(found(catalog, "a"), catalog)
+    sources = by_source(found(catalog, "a", query="KETTLE"), catalog)
 
     assert sources["successor"] == {"successors"}
     assert sources["neighbour"] == {"neighbours"}
@@ -93,8 +106,10 @@ def test_every_source_proposes_its_own():
     assert sources["p0"] == {"trending"}
     assert sources["p39"] == {"fresh"}  # a newcomer
     assert sources["pinned"] == {"rules"}
+    assert sources["asked"] == {"asked"} == sources["chosen"]
     assert "off" not in sources
-    assert [SOURCES[n] for n in (SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES)] == list(SOURCES)
+    numbers = SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES, ASKED
+    assert [SOURCES[n] for n in numbers] == list(SOURCES)
 
 
 @pytest.mark.parametrize(("searched", "n_others"), [(500, 30), (10, 30), (10, 200)])

@@ -1,4 +1,4 @@
-"""What one user, or a hundred, can do to everybody's lists with ten thousand fake clicks.
+"""What one user, or a hundred, can do to everybody's lists with ten thousand fake clicks, or searches.
 
 The log is real: the first 2,000 events of the bundled one, 175 users, then the fakes within an hour, then what the
 other users did next. Numbers in comments are what was measured; the bounds leave room around them.
@@ -23,6 +23,7 @@ from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.embedding.text import canonical_text
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.search import Search
 from stream_rec.logs.log import read_events, read_items
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.mixture import Mixture
@@ -106,6 +107,8 @@ def assert_same_for_everybody(one: Pipeline, other: Pipeline) -> None:
         np.testing.assert_array_equal(mine.linear.weights, its.linear.weights)
         np.testing.assert_array_equal(mine.networks.of_items, its.networks.of_items)
         assert mine.record == its.record
+    of_asked = one.recommender.head.of_asked, other.recommender.head.of_asked
+    np.testing.assert_array_equal(*(head.weights for head in of_asked))
     np.testing.assert_array_equal(one.catalog.factors.vectors, other.catalog.factors.vectors)
 
 
@@ -161,3 +164,39 @@ def test_one_user_who_clicks_on_everything_hardly_moves_the_head():
 
     assert after.recommender.head.n_choices - _honest().recommender.head.n_choices <= SETTINGS.user.weekly_choices
     assert with_fakes > 0.93 * quality
+
+
+def asked_and_clicked(n: int, *, late: int = 0) -> Pipeline:
+    """Return the honest pipeline after ``n`` searches of one user, each for something new and each with a click.
+
+    Args:
+        late: Searches more, from just before the last click, that come after it: each is then what it answers.
+    """
+    pipeline = deepcopy(_honest())
+    began_ms = log()[N_BEFORE - 1].event.timestamp_ms
+    for number in range(n):
+        at_ms = began_ms + number * 300
+        pipeline.search(Search(f"asked {number}", "fake 0", f"new word{number}", at_ms, OTHER))
+        pipeline.learn(Kind.CLICK, Interaction(f"fake {number}", "fake 0", TARGET, at_ms + 200))
+    for number in range(late):
+        at_ms = began_ms + n * 300 - 100 - late + number
+        pipeline.search(Search(f"late {number}", "fake 0", f"late word{number}", at_ms, OTHER))
+    return pipeline
+
+
+def test_a_flood_of_searches_is_ten_answers():
+    """Each for something new, with a click after it: what others see is to the last bit what the first ten did."""
+    after = asked_and_clicked(1_000)
+
+    assert_same_for_everybody(after, asked_and_clicked(WEEKLY_TRAINING_EVENTS))
+    assert len(after.items[TARGET].queries) == 2 * WEEKLY_TRAINING_EVENTS
+    assert len(after.users["fake 0"].recent_searches) == SETTINGS.user.recent_searches
+
+
+def test_searches_that_come_late_put_no_more_answers_to_an_item():
+    """They change what was answered, and there is never more of it than the ten clicks say."""
+    after = asked_and_clicked(WEEKLY_TRAINING_EVENTS, late=1_000)
+    answers = after.items[TARGET].queries.values()
+
+    assert len(answers) <= 2 * WEEKLY_TRAINING_EVENTS
+    assert sum(weight for weight, _, _ in answers) == 2 * 8 * WEEKLY_TRAINING_EVENTS

@@ -14,6 +14,7 @@ from stream_rec.errors import BrokerUnavailable
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
+from stream_rec.events.search import Search
 from stream_rec.events.slate import DEFAULT_LIST, Reason, Slate, SlateItem
 
 testing = pytest.importorskip("litestar.testing")
@@ -135,6 +136,19 @@ def test_events_are_written_as_apps_write_them(service):
     assert second.timestamp_ms > 1_700_000_000_000
 
 
+def test_searches_are_written(service: Service):
+    """About an item, or about none; beside other events."""
+    searches = [event(event_type="search", query="cheaper", timestamp_ms=5), event(event_id="e2")]
+    alone = {"event_type": "search", "event_id": "e3", "user_id": "ann", "query": "tea pot", "timestamp_ms": 6}
+
+    assert service.ask("POST", "/v1/events", searches).json() == {"n_records": 2}
+    assert service.ask("POST", "/v1/events", alone).status_code == 202
+    assert [record.topic for record in service.writer.records] == ["searches", "clicks", "searches"]
+    first, _, last = service.writer.records
+    assert msgspec.json.decode(first.value, type=Search) == Search("e1", "ann", "cheaper", 5, "a")
+    assert msgspec.json.decode(last.value, type=Search) == Search("e3", "ann", "tea pot", 6)
+
+
 WRONG = [
     ([event(), event(event_id="e2", user_id="*")], 422, "event 1: user_id '*' is the default list"),
     ([event(timestamp_ms=1_767_225_600)], 422, "looks like seconds"),
@@ -144,6 +158,10 @@ WRONG = [
     ([event(event_type="like")], 400, "event_type"),
     ([event(colour="red")], 400, "colour"),
     ([event(event_id="")], 400, "event_id"),
+    ([event(event_type="search")], 422, "event 0: a search needs a `query`"),
+    ([event(), event(event_type="search", query=" ")], 422, "event 1: query is blank"),
+    ([event(query="tea")], 422, "a click needs an `item_id`, and has no `query`"),
+    ([{"event_type": "view", "event_id": "e", "user_id": "ann"}], 422, "needs an `item_id`"),
     ([{"event_type": "view"}], 400, "event_id"),
     ("x" * 2000, 413, ""),
 ]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.search import Search
 from stream_rec.events.slate import AsOf, Slate
+from stream_rec.events.source import Source
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.queries import numbers_of
 from stream_rec.knowledge.state import ItemState
-from stream_rec.snapshot.sections import ITEM_STATES, ITEMS, LISTS, USERS, detach, owner_of, portable
+from stream_rec.snapshot.sections import BEFORE, ITEM_STATES, ITEMS, LISTS, USERS, detach, owner_of, portable
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
@@ -69,12 +72,61 @@ def test_entries_of_one_moment_keep_their_order():
     alike = [arrival(number, 50 + at, timestamp_ms=7) for at, number in enumerate((1, 2, 0))]
     state = UserState()
     for one in alike:
-        state = user_state.fold(state, one.event, one.kind, one.offset, CONFIG)
+        state = user_state.fold(state, one.event, Kind(one.source), one.offset, CONFIG)
 
     for again in (detach(state), detach(detach(state))):
         in_log = sorted(again.recent_events, key=lambda entry: entry.log_order)
         assert [entry.item_id for entry in in_log] == ["i1", "i2", "i0"]
         assert len({entry.offset for entry in again.recent_events}) == 3
+
+
+def search(number: int, offset: int, *, timestamp_ms: int | None = None) -> Arrival:
+    """Return a search; number ``number`` happens at that second."""
+    time_ms = 1000 * number if timestamp_ms is None else timestamp_ms
+    return Arrival(Search(f"s{number}", "ann", "red", time_ms), Source.SEARCH, 0, offset)
+
+
+def test_a_moved_state_has_its_searches_without_offsets():
+    """Those that had left the recent ones have nothing to send again; the others are what an event may answer."""
+    config = UserConfig(recent_events=16, recent_searches=2)
+    came = [arrival(1, 101), *(search(number, 500 + number) for number in (2, 3, 4)), arrival(5, 505)]
+    before = advance(COLD, came, config, {}).state
+    after = detach(before)
+
+    assert [entry.event_id for entry in before.pending_searches] == ["s2"]
+    assert (after.pending_searches, after.offsets, after.released) == ([], {}, {})
+    assert user_state.facts(after) == user_state.facts(before)
+    assert [entry.event_id for entry in after.recent_searches] == ["s3", "s4"]
+    assert all(entry.offset >= BEFORE for entry in [*after.recent_searches, *after.recent_events])
+    assert user_state.decode(portable(USERS, LIMITS)(b"ann", user_state.encode(before))) == after
+
+
+def test_events_and_searches_after_a_move_know_those_of_before():
+    """At the first offsets of a new cluster: an event answers a search of before, a late search takes it away."""
+    moved_on = detach(advance(COLD, [search(1, 501), arrival(4, 104)], CONFIG, {}).state)
+    made = advance(moved_on, [arrival(5, 0), search(3, 0)], CONFIG, {})
+    again = advance(made.state, [search(3, 0), search(1, 1), search(9, 2)], CONFIG, {})
+
+    (red,) = numbers_of("red", None)
+    visit, of_i4, of_i5 = made.signals
+    assert (visit.item_id, visit.answers) == ("i5", [(red, 5000, 2)])
+    assert (of_i4.item_id, of_i4.kind, sorted(of_i4.answers)) == (
+        "i4",
+        Source.SEARCH,
+        [(red, 4000, -8), (red, 4000, 8)],
+    )
+    assert (of_i5.item_id, sorted(of_i5.answers)) == ("i5", [(red, 5000, -2), (red, 5000, 2)])
+    assert (again.n_duplicates, again.signals) == (1, [of_i4, of_i5])
+    assert [entry.event_id for entry in again.state.recent_searches] == ["s1", "s3", "s9"]
+
+
+def test_searches_of_one_moment_keep_apart_after_a_move():
+    """Each has an offset of its own in its topic, in the order in which they stood there."""
+    state = advance(COLD, [search(n, 50 + at, timestamp_ms=7) for at, n in enumerate((1, 2, 0))], CONFIG, {}).state
+
+    for again in (detach(state), detach(detach(state))):
+        assert [entry.event_id for entry in again.recent_searches] == ["s0", "s1", "s2"]
+        assert [entry.offset - BEFORE for entry in again.recent_searches] == [2, 0, 1]
 
 
 def test_an_old_state_is_written_as_one_of_now():
@@ -110,7 +162,15 @@ def test_what_is_kept_beside_a_state_goes_to_its_partition():
 
 def test_an_item_state_loses_its_watermarks():
     """And nothing else."""
-    state = ItemState(counts=(1, 0, 0), sums=[1.0] * 7, first_ms=5, last_ms=5, watermarks={1: 9}, repeats=1)
+    state = ItemState(
+        counts=(1, 0, 0),
+        sums=[1.0] * 7,
+        first_ms=5,
+        last_ms=5,
+        watermarks={1: 9},
+        repeats=1,
+        queries={7: (8, 8.0, 5)},
+    )
 
     value = portable(ITEM_STATES, LIMITS)(b"i", item_state.encode(state))
 

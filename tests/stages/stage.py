@@ -9,9 +9,11 @@ from faust.types import TP
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings, WorkerSettings
-from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction, Kind
+from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
+from stream_rec.events.source import SOURCE_OF_TOPIC, Source
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as knowledge
 from stream_rec.ranking.head import MixtureHead
@@ -91,13 +93,13 @@ class Stage:
         self.table: dict[bytes, bytes] = {}
         self._items: dict[str, knowledge.ItemState] = {}
         app = new_app("app", settings.kafka, instance_id="w1", lease=Lease(15.0))
-        self.begins: dict[Kind, int] = {}
-        """By kind, where a new generation begins for who wants to be forgotten."""
+        self.begins: dict[Kind | Source, int] = {}
+        """By source, where a new generation begins for who wants to be forgotten."""
         self.committed = app.consumer._committed_offset
         app.consumer.open_records = lambda: 0  # on a slow machine the summary comes due, and nothing is connected
 
         async def offsets_after(partition: int, timestamp_ms: int) -> dict[str, int]:
-            return {topic: self.begins.get(kind, 0) for topic, kind in KIND_OF_TOPIC.items()}
+            return {topic: self.begins.get(source, 0) for topic, source in SOURCE_OF_TOPIC.items()}
 
         self.published = Published(directory, self.recommender.catalog, settings)
         self.published.own({0})
@@ -127,3 +129,8 @@ def event(number: int, user: str | None = None) -> Interaction:
 def message(number: int, user: str | None = None, *, offset: int | None = None) -> Message:
     one = event(number, user)
     return Message(one.user_id.encode(), msgspec.json.encode(one), number if offset is None else offset)
+
+
+def search(number: int, user: str, query: str, item_id: str | None = None) -> Message:
+    asked = Search(f"s{number}", user, query, 1000 * number, item_id)
+    return Message(user.encode(), msgspec.json.encode(asked), number, topic="searches")

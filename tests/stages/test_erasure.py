@@ -7,10 +7,11 @@ from faust.types import TP
 
 from stream_rec.events.interaction import Kind
 from stream_rec.events.receipt import Receipt
+from stream_rec.events.source import Source
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
-from tests.stages.stage import Batch, Message, Stage, event, message
+from tests.stages.stage import Batch, Message, Stage, event, message, search
 
 ANN = b"u1"
 
@@ -61,6 +62,26 @@ def test_what_was_on_its_way_stays_out_and_what_comes_later_begins_a_new_user(ru
         assert ANN not in stage.table and not late.lists
         await stage.handle(of_ann(5))
         assert user_state.decode(stage.table[ANN]).counts == (1, 0, 0)
+
+    run(scenario)
+
+
+def test_what_was_asked_goes_too_and_what_was_on_its_way_stays_out(run):
+    """Of who only searched as of others; a later search begins a new user, one of before does not."""
+
+    async def scenario(stage: Stage) -> None:
+        first = await stage.handle(search(0, "u1", "a private matter"))
+        assert [made.as_of.topic for made in first.lists] == ["searches"]
+        stage.begins = {Kind.VIEW: 1, Source.SEARCH: 3}
+        batch = await stage.handle(of_ann(0), search(1, "u1", "another private matter"), request())
+        assert list(stage.table) == [forgotten.key_of(ANN)]
+        assert ("recommendations", ANN, None) in batch.sent
+        assert [receipt.n_events for receipt in receipts(batch)] == [1]
+        assert not any(b"private" in value for value in [*stage.table.values(), *(v or b"" for _, _, v in batch.sent)])
+        late = await stage.handle(search(2, "u1", "a late private matter"))
+        assert ANN not in stage.table and not late.lists
+        await stage.handle(search(3, "u1", "tea"))
+        assert [asked.query for asked in user_state.decode(stage.table[ANN]).recent_searches] == ["tea"]
 
     run(scenario)
 

@@ -11,9 +11,11 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from stream_rec.ranking import asked
 from stream_rec.ranking.features import INPUTS, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.head import HeadConfig
+from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.mixture import Scored, log_softmax
 from stream_rec.testing.heads import HeadContract, LearnerContract
 
@@ -25,6 +27,7 @@ class Softmax(Struct, frozen=True):
     fresh: np.ndarray
     n_choices: int = 0
     fresh_choices: FreshChoices = FreshChoices()
+    of_asked: LinearHead = asked.COLD
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities."""
@@ -50,6 +53,10 @@ class Softmax(Struct, frozen=True):
     def count_fresh(self, counts: FreshChoices) -> Softmax:
         """Keep the counts."""
         return replace(self, fresh_choices=counts)
+
+    def put_asked(self, of_asked: LinearHead) -> Softmax:
+        """Keep the expert."""
+        return replace(self, of_asked=of_asked)
 
     def decay(self, factor: float) -> Softmax:
         """Keep all: steps never become shorter."""
@@ -196,6 +203,13 @@ class Uncounting(Softmax):
         return self
 
 
+class Unasked(Softmax):
+    """Drops the expert for searches that it is given."""
+
+    def put_asked(self, of_asked):
+        return self
+
+
 class Forgetful(Softmax):
     """Begins anew when choices change."""
 
@@ -225,6 +239,7 @@ NUMBERS = itertools.count()
         (Uncounted, "test_the_choices_learned_are_counted", "0 and then 20"),
         (Unexplained, "test_contributions_have_a_number_for_each_input", "must have the shape"),
         (Uncounting, "test_counts_of_fresh_choices_are_kept", "must keep the counts"),
+        (Unasked, "test_the_expert_for_searches_is_kept", "must keep the expert"),
         (Stale, "test_fresh_choices_become_likelier_among_fresh_items", "a fresh item that was chosen"),
         (Forgetful, "test_decay_keeps_what_is_known", "must keep the number of choices"),
     ],

@@ -9,13 +9,15 @@ from itertools import count
 from hypothesis import strategies as st
 
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.search import Search
+from stream_rec.events.source import Source
 from stream_rec.knowledge.signal import Signal
 from stream_rec.user.advance import Arrival
 from stream_rec.user.pairs import WINDOW
-from stream_rec.user.state import WEEK_MS, UserConfig, UserState, fold
+from stream_rec.user.state import WEEK_MS, UserConfig, UserState, fold, fold_search
 
 SMALL = UserConfig(recent_events=16, weekly_counts=16)
-ALL_ACKNOWLEDGED = dict.fromkeys(range(3), 10**9)
+ALL_ACKNOWLEDGED = dict.fromkeys(Source, 10**9)
 Happened = tuple[Kind, Interaction]
 
 
@@ -34,7 +36,10 @@ def folded(arrived: Iterable[Arrival], config: UserConfig = SMALL, state: UserSt
     """Return the state after all arrivals, one by one."""
     state = state or UserState()
     for one in arrived:
-        state = fold(state, one.event, one.kind, one.offset, config)
+        if isinstance(one.event, Search):
+            state = fold_search(state, one.event, one.offset, config)
+        else:
+            state = fold(state, one.event, Kind(one.source), one.offset, config)
     return state
 
 
@@ -67,7 +72,7 @@ def pairs_by_distance(item_ids: Sequence[str]) -> Counter[tuple[str, str]]:
 
 def in_log_order(arrived: Iterable[Arrival]) -> list[str]:
     """Return the items by event time, ties as they stand in their topics."""
-    ordered = sorted(arrived, key=lambda one: (one.event.timestamp_ms, one.kind, one.offset))
+    ordered = sorted(arrived, key=lambda one: (one.event.timestamp_ms, one.source, one.offset))
     return [one.event.item_id for one in ordered]
 
 

@@ -162,13 +162,13 @@ def test_signals_made_again_are_the_same_signals(events, data):
     for one in arrived:
         after = advance(state, [one], SMALL, {})
         state = after.state
-        original[one.kind, one.offset] = after.signals
+        original[one.source, one.offset] = after.signals
     replayed = data.draw(st.permutations(arrived))[: data.draw(st.integers(0, len(arrived)))]
     again = defaultdict(list)
     for signal in advance(state, replayed, SMALL, {}).signals:
         again[signal.kind, signal.offset].append(signal)
 
-    assert again == {(one.kind, one.offset): original[one.kind, one.offset] for one in replayed}
+    assert again == {(one.source, one.offset): original[one.source, one.offset] for one in replayed}
 
 
 def test_lines_of_one_order_pair_as_they_stand_in_the_log():

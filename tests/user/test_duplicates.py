@@ -177,7 +177,7 @@ def test_within_the_window_an_id_counts_once_whatever_has_expired(seed, window_m
         Arrival(Interaction(f"e{rng.randint(0, 60)}", "u", "i", rng.randint(0, 9)), Kind(at % 2), 0, at, 5 * at)
         for at in range(300)
     ]
-    topics = {kind: [one for one in came if one.kind == kind] for kind in (Kind.VIEW, Kind.CLICK)}
+    topics = {kind: [one for one in came if one.source == kind] for kind in (Kind.VIEW, Kind.CLICK)}
     user, counted, n_expired = User(SMALL), {}, 0
     while any(topics.values()):
         topic = topics[max(topics, key=lambda kind: len(topics[kind]) * rng.random())]

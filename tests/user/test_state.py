@@ -115,7 +115,7 @@ def test_folding_leaves_the_old_state_as_it_was(events):
     state = COLD
     for one in arrivals(events):
         before = user_state.encode(state)
-        after = fold(state, one.event, one.kind, one.offset, SMALL)
+        after = fold(state, one.event, Kind(one.source), one.offset, SMALL)
         assert user_state.encode(state) == before
         state = after
     assert user_state.encode(COLD) == user_state.encode(UserState())

@@ -30,7 +30,7 @@ def test_of_events_that_are_alike_two_teach():
     after = advance(COLD, arrivals(clicks(10_000)), TWO, {})
 
     assert taught(after) == [(Kind.CLICK, 0), (Kind.CLICK, 1)]
-    assert [arrival.offset for arrival in after.training_events] == [0, 1]
+    assert [event.event_id for _, event in after.training_events] == ["0-a-0", "0-a-1"]
     assert after.state.counts == (0, 10_000, 0)
 
 
@@ -55,8 +55,8 @@ def test_an_event_that_does_not_teach_makes_no_pair():
 def test_topics_out_of_step_teach_the_same(events, data):
     """Which events teach depends on the order within each topic alone, as far as the weekly counts reach."""
     in_step = arrivals(events)
-    by_topic = {kind: [one for one in in_step if one.kind == kind] for kind in Kind}
-    order = data.draw(st.permutations([one.kind for one in in_step]))
+    by_topic = {kind: [one for one in in_step if one.source == kind] for kind in Kind}
+    order = data.draw(st.permutations([one.source for one in in_step]))
     out_of_step = [by_topic[kind].pop(0) for kind in order]
 
     first, second = (advance(COLD, arrived, TWO, {}) for arrived in (in_step, out_of_step))
@@ -75,7 +75,7 @@ def test_signals_made_again_are_the_same_signals(events, data):
     for one in arrived:
         after = advance(state, [one], TWO, {})
         state = after.state
-        original[one.kind, one.offset] = after.signals
+        original[one.source, one.offset] = after.signals
     replayed = data.draw(st.permutations(arrived))[: data.draw(st.integers(0, len(arrived)))]
     config = msgspec.structs.replace(TWO, weekly_training_events=data.draw(st.sampled_from([1, 2, 5])))
     again = advance(state, replayed, config, {})
@@ -85,7 +85,7 @@ def test_signals_made_again_are_the_same_signals(events, data):
 
     assert again.training_events == []
     assert {source: signals for source, signals in original.items() if source in by_source} == by_source
-    assert all(not original[one.kind, one.offset] for one in replayed if (one.kind, one.offset) not in by_source)
+    assert all(not original[one.source, one.offset] for one in replayed if (one.source, one.offset) not in by_source)
 
 
 @settings(max_examples=100, deadline=None)

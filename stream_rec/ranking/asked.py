@@ -77,9 +77,9 @@ def compute_inputs(asked: Asked, rows: NDArray[np.int64], log_p: NDArray[np.floa
             items[:, _CHOSEN + 2 * number + 1] = np.log1p(1000.0 * share) / np.log(1001.0)
     words = catalog.words.score(asked.search.query, rows)
     items[:, _WORDS] = words / max(words.max(initial=0.0), 1e-9)
-    n_spaces = len(asked.vectors)
-    cosines = np.einsum("ksc,sc->ks", catalog.spaces.vectors()[rows], asked.vectors)
-    items[:, _TEXT : _TEXT + n_spaces] = np.maximum(cosines, 0.0)
+    vectors = catalog.spaces.vectors()
+    for space in np.flatnonzero(asked.vectors.any(axis=1)):
+        items[:, _TEXT + space] = np.maximum(vectors[rows, space] @ asked.vectors[space], 0.0)
     return AskedInputs(items, bisect_right(PARTS, asked.n_answers))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.embedding.item_embedding import SpaceVector
 from stream_rec.knowledge import queries
-from stream_rec.retrieval.fresh import find_nearest_to
+from stream_rec.retrieval.fresh import find_nearest_in_each
 from stream_rec.user.answers import REACH_MS
 from stream_rec.user.history import History
 from stream_rec.user.state import SearchEntry
@@ -49,9 +49,7 @@ def find_asked(history: History, catalog: Catalog, encode_query: EncodeQuery | N
     is_listed = catalog.is_listed
     rows = [_find_most(*each, is_listed) for each in chosen]
     rows.append(catalog.words.search(search.query, MOST_WORDED, is_listed)[0])
-    if vectors.any():
-        listed = np.flatnonzero(is_listed)
-        rows += [find_nearest_to(each, listed, catalog, MOST_NEAR) for each in _separate(vectors)]
+    rows.append(find_nearest_in_each(vectors, np.flatnonzero(is_listed), catalog, MOST_NEAR))
     return Asked(search, history.n_answers, vectors, chosen, np.concatenate(rows))
 
 
@@ -66,13 +64,3 @@ def _find_most(rows: NDArray[np.int64], shares: NDArray[np.float64], is_listed: 
     listed = is_listed[rows]
     rows, shares = rows[listed], shares[listed]
     return rows[np.argsort(-shares, kind="stable")[:MOST_CHOSEN]]
-
-
-def _separate(vectors: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Return for each space that has a vector an array like ``vectors``, (spaces, c), with that one alone."""
-    alone = []
-    for space in np.flatnonzero(vectors.any(axis=1)):
-        one = np.zeros_like(vectors)
-        one[space] = vectors[space]
-        alone.append(one)
-    return alone

@@ -32,13 +32,20 @@ def find_nearest(
     )
 
 
-def find_nearest_to(
+def find_nearest_in_each(
     wanted: NDArray[np.float32], pool: NDArray[np.int64], catalog: Catalog, n: int
 ) -> NDArray[np.int64]:
-    """Return the ``n`` rows of ``pool``, (p,), whose text is nearest to ``wanted``, (spaces, c), nearest first."""
-    if not len(pool) or not catalog.spaces.n_items:
+    """Return the ``n`` rows of ``pool``, (p,), whose text is nearest to ``wanted``, (spaces, c), in each space.
+
+    Of two spaces at most, as many as there are, in which ``wanted`` has a vector.
+    """
+    present = np.flatnonzero(wanted.any(axis=1))
+    if not len(pool) or not len(present):
         return _NO_ROWS
-    return _nearest(pool, catalog.spaces.vectors(), catalog.spaces.leading(), wanted, wanted, (n, 0), ROUGHLY)
+    alone = np.zeros((len(present), *wanted.shape), dtype=np.float32)
+    alone[np.arange(len(present)), present] = wanted[present]
+    spaces, n_last = catalog.spaces, n if len(present) > 1 else 0
+    return _nearest(pool, spaces.vectors(), spaces.leading(), alone[0], alone[-1], (n, n_last), ROUGHLY)
 
 
 def find_newcomers(catalog: Catalog) -> NDArray[np.int64]:

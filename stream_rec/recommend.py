@@ -102,6 +102,7 @@ def rank(
     workspace: Workspace,
     *,
     now_ms: int,
+    event_ms: int | None = None,
     encode_query: EncodeQuery | None = None,
 ) -> Ranked:
     """Return what could be shown to a user now, and how likely each would be chosen.
@@ -110,6 +111,7 @@ def rank(
 
     Args:
         now_ms: Event time, not the clock's: lists of a replayed log are those of its own time.
+        event_ms: Of the event that the list is made on, where that came late: the user's own time.
         encode_query: Without it a search is answered by words and by what others chose alone.
     """
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
@@ -117,7 +119,8 @@ def rank(
     rules = catalog.rules.active(max(now_ms, catalog.now_ms))
     obeys = rules.number > 0 or catalog.has_boosts
     exclusions = Exclusions(rules, history, catalog, now_ms) if obeys else None
-    asked = find_asked(history, catalog, encode_query, now_ms=now_ms)
+    event_ms = now_ms if event_ms is None else event_ms
+    asked = find_asked(history, catalog, encode_query, event_ms=event_ms, now_ms=now_ms)
     candidates = retrieve(
         history, catalog, workspace, rules=rules, exclusions=exclusions, asked=asked, own_slot=own_slot, now_ms=now_ms
     )

@@ -160,7 +160,7 @@ class Recommender:
         Args:
             now_ms: Event time; that of the newest event known where it is later.
         """
-        now_ms = self.catalog.knowledge.now_ms(now_ms)
+        event_ms, now_ms = now_ms, self.catalog.knowledge.now_ms(now_ms)
         self.catalog.see_time(now_ms)
         return rank(
             user_id,
@@ -169,6 +169,7 @@ class Recommender:
             self.head,
             self._workspace,
             now_ms=now_ms,
+            event_ms=event_ms,
             encode_query=self._encode_query,
         )
 

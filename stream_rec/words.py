@@ -7,6 +7,9 @@ import unicodedata
 
 LONGEST_WORD = 32
 """Characters: of a longer word the rest is cut off."""
+LONGEST_TEXT = 2000
+"""Characters that are read of a text that is not ASCII: to put accents in order takes the square of how many stand one
+behind the other."""
 
 
 def split_words(text: str) -> list[str]:
@@ -24,7 +27,7 @@ def split_words(text: str) -> list[str]:
     if text.isascii():
         found = _OF_ASCII.findall(text.lower())
         return found if len(text) <= LONGEST_WORD else [word[:LONGEST_WORD] for word in found]
-    bare = _LEFT_OUT.sub("", unicodedata.normalize("NFKD", text))
+    bare = _LEFT_OUT.sub("", unicodedata.normalize("NFKD", text[:LONGEST_TEXT]))
     folded = unicodedata.normalize("NFC", bare).casefold()  # NFC: syllables of Hangul and kana are whole again
     found = []
     for word, run in _OF_ANY.findall(folded):

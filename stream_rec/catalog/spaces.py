@@ -112,7 +112,9 @@ class Spaces:
         self._update()
         whitened = np.zeros(self._vectors.shape[1:], dtype=np.float32)
         for number, (fitted, vector) in enumerate(zip(self._fitted, vectors)):
-            if fitted is not None and vector is not None and vector.encoder == fitted.space.encoder:
+            if fitted is None or vector is None or vector.encoder != fitted.space.encoder:
+                continue
+            if len(vector.vector) == len(fitted.whitening.mean):  # what a record says of its encoder may be wrong
                 one = whitening.apply(fitted.whitening, vector.vector[None, :])[0]
                 whitened[number, : len(one)] = one
         return whitened

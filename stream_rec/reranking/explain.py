@@ -124,7 +124,8 @@ def explain_answers(
 ) -> list[SlateItem]:
     """Return the list's items with what the user's search has to do with them.
 
-    It is the reason where it speaks for an item more than anything else does, and the item answers it at all.
+    It is the reason where the item answers it, and it speaks for the item more than anything else does, or nothing else
+    is to be said.
     """
     if not items:
         return items
@@ -134,9 +135,10 @@ def explain_answers(
     explained = []
     for item, part, may_say, is_exploring in zip(items, parts, is_answer, shown.is_exploring):
         if part > 0:
-            is_most = part > max(item.sources.values(), default=0.0)
-            changes = {"reason": reason} if is_most and may_say and not is_exploring else {}
-            item = msgspec.structs.replace(item, sources={**item.sources, "asked": part}, **changes)
+            item = msgspec.structs.replace(item, sources={**item.sources, "asked": part})
+        is_most = part > 0 and part >= max(item.sources.values())
+        if may_say and not is_exploring and (is_most or item.reason.kind == "catalog"):
+            item = msgspec.structs.replace(item, reason=reason)
         explained.append(item)
     return explained
 

@@ -39,10 +39,17 @@ class Asked:
     """(r,) candidates, all listed; one may stand there twice."""
 
 
-def find_asked(history: History, catalog: Catalog, encode_query: EncodeQuery | None, *, now_ms: int) -> Asked | None:
-    """Return what the user asks for, None where there was no search, or it was too long ago."""
+def find_asked(
+    history: History, catalog: Catalog, encode_query: EncodeQuery | None, *, event_ms: int, now_ms: int
+) -> Asked | None:
+    """Return what the user asks for, None where there was no search, or it was too long ago.
+
+    Args:
+        event_ms: Of what the list is made on: how long ago is for the user's own time to say.
+        now_ms: That, or the time of others, as far as it goes.
+    """
     search = history.search
-    if search is None or now_ms - search.timestamp_ms > REACH_MS:
+    if search is None or event_ms - search.timestamp_ms > REACH_MS:
         return None
     vectors = catalog.spaces.whiten_query(encode_query(search.query) if encode_query is not None else ())
     chosen = tuple(_find_chosen(number, catalog, now_ms) for number in queries.numbers_of(search.query, search.item_id))

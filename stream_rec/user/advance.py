@@ -67,6 +67,8 @@ class Advance(Struct, frozen=True):
     """False where every arrival had been applied before."""
     signals: list[Signal]
     """Of fresh events and, again, of those applied before: to be sent once ``state`` is acknowledged."""
+    choosing: UserState
+    """The state of before, with the searches that came before the first training event: that is a choice after them."""
     training_events: list[LoggedEvent]
     """Fresh events, each once, that may teach the head and items' factors: those that send signals, while they are few
     enough in their week."""
@@ -104,11 +106,14 @@ def advance(
     signals: list[Signal] | None = [] if len(fresh) == len(arrivals) and _has_newest_events(after, config) else None
     training_events: list[LoggedEvent] = []
     n_duplicates = 0
+    choosing = state
     known = _in_archive(state, fresh, archive)
     for arrival in fresh:
         before = after
         if isinstance(arrival.event, Search):
             after = fold_search(before, arrival.event, arrival.offset, config, known)
+            if not training_events:
+                choosing = fold_search(choosing, arrival.event, arrival.offset, config, known)
             if after.arrivals == before.arrivals:
                 n_duplicates += 1
             elif signals is not None and _may_change_answers(before, arrival.event):
@@ -125,7 +130,7 @@ def advance(
         if after.n_uncounted == before.n_uncounted and n_in_week(after, entry.week) <= config.weekly_choices:
             training_events.append(LoggedEvent(kind, arrival.event))
         if signals is not None:
-            made = _signals_in_order(before, after, entry, arrival)
+            made = _signals_in_order(before, after, entry, arrival, config)
             signals = None if made is None else signals + made
     if signals is None:
         signals = _signals(after, arrivals, config)
@@ -135,6 +140,7 @@ def advance(
     return Advance(
         state=after,
         is_changed=bool(fresh),
+        choosing=choosing,
         signals=signals,
         training_events=training_events,
         chunks=chunks,
@@ -197,7 +203,9 @@ def _may_change_answers(before: UserState, search: Search) -> bool:
     return False
 
 
-def _signals_in_order(before: UserState, after: UserState, entry: Entry, arrival: Arrival) -> list[Signal] | None:
+def _signals_in_order(
+    before: UserState, after: UserState, entry: Entry, arrival: Arrival, config: UserConfig
+) -> list[Signal] | None:
     """Return what ``_signals`` gives for one fresh arrival, or None where it must look: the event came late.
 
     Nearly every event is its user's newest. Then only those just before it count, and no other item moves.
@@ -215,7 +223,8 @@ def _signals_in_order(before: UserState, after: UserState, entry: Entry, arrival
     nearest = sorted(recent_events[start:], key=_LOG_ORDER)
     if nearest and nearest[-1].log_order > entry.log_order:
         return None
-    answered = answers.weigh_newest(recent_events, before.recent_searches, entry)
+    searches = answers.find_answerable(before.recent_searches, before.recent_events, config.recent_events)
+    answered = answers.weigh_newest(recent_events, searches, entry)
     answers_of = _name_queries(answered).get(entry.item_id, [])
     return [_visit(entry, arrival, pairs.before_newest(nearest, entry.item_id), answers_of)]
 
@@ -256,7 +265,8 @@ class _History:
         """Take what arrived next; return its signals where ``arrival`` asks for them."""
         if isinstance(entry, SearchEntry):
             return self._take_search(entry, arrival)
-        before = answers.weigh(self._sequence, self._searches) if arrival is not None else {}
+        searches = self._find_answerable() if arrival is not None else []
+        before = answers.weigh(self._sequence, searches)
         insort(self._events, entry, key=_ORDER)
         if entry.teaches:
             insort(self._sequence, entry, key=_LOG_ORDER)
@@ -265,20 +275,23 @@ class _History:
         if arrival is not None and oldest is entry:  # older than all of them, it leaves at once: it has no pairs
             made = _signals_of([entry], entry, arrival, {})
         elif arrival is not None:
-            changed = answers.changes(before, answers.weigh(self._sequence, self._searches))
+            changed = answers.changes(before, answers.weigh(self._sequence, searches))
             made = _signals_of(self._sequence, entry, arrival, changed)
         if oldest is not None and oldest.teaches:
             self._sequence.remove(oldest)
         return made
 
     def _take_search(self, entry: SearchEntry, arrival: Arrival | None) -> list[Signal]:
-        before = answers.weigh(self._sequence, self._searches) if arrival is not None else {}
+        before = answers.weigh(self._sequence, self._find_answerable()) if arrival is not None else {}
         insort(self._searches, entry, key=_ORDER)
         changed = {}
         if arrival is not None and not self._leaves_at_once(entry):
-            changed = answers.changes(before, answers.weigh(self._sequence, self._searches))
+            changed = answers.changes(before, answers.weigh(self._sequence, self._find_answerable()))
         del self._searches[: -self._config.recent_searches]
         return [] if arrival is None else _signals_of_search(entry, arrival, changed)
+
+    def _find_answerable(self) -> Sequence[SearchEntry]:
+        return answers.find_answerable(self._searches, self._events, self._config.recent_events)
 
     def _leaves_at_once(self, entry: SearchEntry) -> bool:
         return len(self._searches) > self._config.recent_searches and self._searches[0] is entry

@@ -6,7 +6,7 @@ time of the search came before it, and a later one is no answer.
 
 How much all events answer is a function of events and searches alone, whatever order they came in: one that arrives
 late changes what others answer, and those changes are sent. (As far as recent events and searches reach: what has left
-them stays as it was.)
+them stays as it was, see ``find_answerable``.)
 """
 
 from __future__ import annotations
@@ -24,6 +24,20 @@ WEIGHTS = (8, 2, 1)
 """Of the first, second and third event after a search: those behind answer nothing."""
 
 Answer = tuple[SearchEntry, Entry]
+
+
+def find_answerable(searches: Sequence[SearchEntry], events: Sequence[Entry], bound: int) -> Sequence[SearchEntry]:
+    """Return the searches of which it is known what answered them.
+
+    Others are as old as the oldest of as many events as are kept: what left them may have answered, and nothing of that
+    can be taken back or given again.
+
+    Args:
+        searches: Ordered by time, and ``events``: all that are kept, ordered by time, ``bound`` at most.
+    """
+    if len(events) < bound:
+        return searches
+    return searches[bisect_right(searches, events[0].timestamp_ms, key=_TIMESTAMP_MS) :]
 
 
 def find_answered(searches: Sequence[SearchEntry], timestamp_ms: int, item_id: str) -> SearchEntry | None:

@@ -44,6 +44,43 @@ def test_what_cannot_be_had_has_no_vector(name: str, caplog: pytest.LogCaptureFi
     assert len([line for line in caplog.messages if "query_encoder_unavailable" in line]) == 1
 
 
+def test_whatever_an_encoder_raises_costs_no_list(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    """Loaded in the background as well, and it is said."""
+    monkeypatch.setattr(module, "build_one", lambda settings: 1 / 0)
+    encode = encoder("hashing", in_background=True)
+    encode("tea")
+    encode._loading.join(10)
+
+    assert encode("tea") == (None,)
+    assert "division by zero" in caplog.text
+
+
+def test_a_flood_of_queries_takes_no_more_than_its_share_of_the_time(monkeypatch: pytest.MonkeyPatch):
+    """What is known costs nothing; after a rest there is time again. A replay has all the time there is."""
+    clock = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    one = build_one(EmbedderSettings(encoder="hashing"))
+    whole = one.encode_queries
+
+    def encode_slowly(texts: list[str]):
+        clock[0] += 0.3
+        return whole(texts)
+
+    monkeypatch.setattr(one, "encode_queries", encode_slowly)
+    monkeypatch.setattr(module, "build_one", lambda settings: one)
+    encode = encoder("hashing", in_background=True)
+    encode("first")
+    encode._loading.join(10)
+    encoded = [bool(encode(f"q{number}")) for number in range(20)]
+    patient = encoder("hashing")
+
+    assert 4 <= sum(encoded) <= 8 and encoded[:4] == [True] * 4  # 1 s at once, and half of the time that passes
+    assert encode("q0") and not encode("another")
+    clock[0] += 10
+    assert encode("another")
+    assert all(patient(f"q{number}") for number in range(20))
+
+
 def test_what_needs_torch_is_left_out(monkeypatch: pytest.MonkeyPatch):
     """Unless it is asked for: a worker would take gigabytes for it."""
     monkeypatch.setattr(module, "build_one", lambda settings: pytest.fail(f"{settings.encoder} was loaded"))
@@ -78,6 +115,8 @@ def test_an_encoder_that_fails_for_a_query_costs_no_list(monkeypatch: pytest.Mon
     assert encode("tea") == (None,)
     monkeypatch.setattr(one, "encode_queries", lambda texts: np.full((1, 4), np.nan, np.float32))
     assert encode("pot") == (None,)
+    monkeypatch.undo()
+    assert encode("tea")[0] is not None  # a failure that passes is not remembered
 
 
 def test_the_last_queries_are_remembered(monkeypatch: pytest.MonkeyPatch):

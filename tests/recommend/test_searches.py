@@ -106,6 +106,39 @@ def test_a_search_of_long_ago_changes_nothing():
     assert made(asking("kettle", user=viewer("p3")), catalog) != made(plain, catalog)
 
 
+def test_how_long_ago_is_for_the_users_own_time_to_say():
+    """Somebody whose clock is a day ahead does not end the searches of others."""
+    recommender = Recommender(shop(), LocalHead(POPULAR), RankingConfig(n=3), HEAD)
+    day_ms = 86_400_000
+    recommender.catalog.put_knowledge("p7", taught(*range(NOW_MS, NOW_MS + 4), NOW_MS + day_ms))
+    ranked = recommender.rank("u", asking("kettle"), now_ms=NOW_MS + 1)
+
+    assert ranked.asked is not None
+    assert recommender.items(ranked, "1")[0].item_id == "KX-85123A"
+    assert recommender.rank("u", asking("kettle"), now_ms=NOW_MS + REACH_MS + 1).asked is None
+
+
+def test_where_all_answer_alike_the_search_is_the_reason():
+    """No item answers more than the average, and nothing else is to be said of them."""
+    catalog = Catalog()
+    for number in range(5):
+        catalog.put_item(Item(f"tea-{number}", title="Tea"))
+    assert {item.reason.kind for item in made(asking("tea"), catalog)} == {"asked"}
+
+
+def test_a_vector_of_another_length_is_not_compared():
+    """Whoever wrote the items' vectors under that name: lists are made all the same."""
+    catalog = shop()
+    catalog.put_embedding("cup", embedded([1.0, 0.0, 0.0]))
+    ranked = rank(
+        *("u", asking("kettle"), catalog, POPULAR, Workspace()),
+        now_ms=NOW_MS,
+        encode_query=lambda query: (space_vector([1.0, 0.0], OLD),),
+    )
+
+    assert not ranked.asked.vectors.any()
+
+
 @pytest.mark.parametrize("query", ["...", "xyzzy", "?" * 2000])
 def test_a_search_that_nothing_answers_leaves_a_usual_list(query: str):
     """In the same order, with no word of a search."""

@@ -57,7 +57,7 @@ def found(
     return retrieve(
         *(history, catalog, workspace or Workspace()),
         **{"own_slot": own_slot, "now_ms": NOW_MS, "rules": rules, "exclusions": exclusions},
-        asked=find_asked(history, catalog, None, now_ms=NOW_MS),
+        asked=find_asked(history, catalog, None, event_ms=NOW_MS, now_ms=NOW_MS),
     )
 
 

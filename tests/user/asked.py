@@ -130,11 +130,15 @@ def taught_by_arrival(arrived: Iterable[Arrival], n_events: int, n_searches: int
     kept: dict[bool, list[Arrival]] = {False: [], True: []}
     for new in arrived:
         is_search = new.source == Source.SEARCH
-        before = [*kept[False], *kept[True]]
+        # Of searches as old as the oldest event, where some events have left, it is not known what answered them.
+        is_full = len(kept[False]) == n_events
+        oldest_ms = kept[False][0].event.timestamp_ms if is_full else -1
+        before = [*kept[False], *(one for one in kept[True] if one.event.timestamp_ms > oldest_ms)]
         together = sorted([*kept[is_search], new], key=lambda one: (one.event.timestamp_ms, one.event.event_id))
         bound = n_searches if is_search else n_events
         kept[is_search] = together[-bound:]
-        if new in kept[is_search]:
+        is_known = not is_search or new.event.timestamp_ms > oldest_ms
+        if new in kept[is_search] and is_known:
             total.update(what_is_taught([*before, new]))
             total.subtract(what_is_taught(before))
     return without_zeros(total)

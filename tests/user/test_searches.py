@@ -159,7 +159,20 @@ def test_beyond_the_bounds_each_teaches_what_it_changes(arrived, data):
     config = msgspec.structs.replace(NARROW, recent_searches=data.draw(st.integers(1, 4)))
     _, made = in_batches(data, order, config, data.draw(st.sampled_from([{}, ALL_ACKNOWLEDGED])))
 
-    assert what_signals_say(made) == taught_by_arrival(order, config.recent_events, config.recent_searches)
+    said = what_signals_say(made)
+    assert said == taught_by_arrival(order, config.recent_events, config.recent_searches)
+    assert all(weight > 0 for weight in said.values())  # nobody takes from items what others gave them
+
+
+def test_a_choice_is_one_after_the_searches_before_it():
+    """Also where both come in one batch; a search behind the first choice was not known to it."""
+    earlier, first, then, last = logged([came(1, "z"), asked(5), came(7, "a"), asked(9)])
+    before = advance(COLD, [earlier], WIDE, {}).state
+
+    choosing = advance(before, [first, then, last], WIDE, {}).choosing
+    assert choosing.recent_searches == advance(before, [first], WIDE, {}).state.recent_searches
+    assert choosing.recent_events == before.recent_events
+    assert advance(before, [then, last], WIDE, {}).choosing is before
 
 
 @settings(max_examples=150, deadline=None)

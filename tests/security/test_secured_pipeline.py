@@ -320,8 +320,12 @@ GROUP = "see group stream-rec"
     [
         (EVENTS, FORGET, ["read receipts"]),
         (LISTS, FORGET, ["read receipts", "write forget"]),
-        (EVENTS, BACKFILL, ["read views, clicks, purchases, forget, recommendations", "see item-signals", GROUP]),
-        (WORKER, BACKFILL, ["write views, clicks, purchases"]),
+        (
+            EVENTS,
+            BACKFILL,
+            ["read views, clicks, purchases, searches, forget, recommendations", "see item-signals", GROUP],
+        ),
+        (WORKER, BACKFILL, ["write views, clicks, purchases, searches"]),
         (EVENTS, EXPORTED, [f"read {OF_SNAPSHOT}", "see item-signals", GROUP]),
         (OPERATOR, EXPORTED, [f"read item-embeddings, head-weights, {TABLES[0]}, {TABLES[1]}"]),
         (IMPORT, EXPORTED, [f"read {OF_SNAPSHOT}"]),

@@ -118,7 +118,7 @@ class Recommender:
             user: With that event in it.
             generated_at_ms: The clock's time; None for that of the events, as a replay has no other.
         """
-        made = self._make_list(user_id, user, as_of, self._ranking, generated_at_ms)
+        made = self._make_list(user_id, user, as_of, self._ranking, as_of.timestamp_ms, generated_at_ms)
         self.count_shown(np.array([self.catalog.find(item.item_id) for item in made.items]))
         return made
 
@@ -128,7 +128,8 @@ class Recommender:
         Reads only, and has nothing that every so many lists show: those are lists that are counted.
         """
         ranking = msgspec.structs.replace(self._ranking, tail_every=0)
-        return self._make_list(user_id, user, as_of, ranking, generated_at_ms)
+        now_ms = self.catalog.knowledge.now_ms(as_of.timestamp_ms)  # by now a search may be over
+        return self._make_list(user_id, user, as_of, ranking, now_ms, generated_at_ms)
 
     def default_list(self, *, generated_at_ms: int) -> Slate:
         """Return the list for users without one of their own. Reads only; it changes only when the world does."""
@@ -191,9 +192,15 @@ class Recommender:
         self._exposures.add(rows)
 
     def _make_list(
-        self, user_id: str, user: UserState, as_of: AsOf, ranking: RankingConfig, generated_at_ms: int | None
+        self,
+        user_id: str,
+        user: UserState,
+        as_of: AsOf,
+        ranking: RankingConfig,
+        now_ms: int,
+        generated_at_ms: int | None,
     ) -> Slate:
-        ranked = self.rank(user_id, user, now_ms=as_of.timestamp_ms)
+        ranked = self.rank(user_id, user, now_ms=now_ms)
         if generated_at_ms is None:
             generated_at_ms = self.catalog.knowledge.now_ms(as_of.timestamp_ms)
         request = f"{as_of.topic}/{as_of.partition}/{as_of.offset}/{user_id}"

@@ -118,6 +118,15 @@ def test_how_long_ago_is_for_the_users_own_time_to_say():
     assert recommender.rank("u", asking("kettle"), now_ms=NOW_MS + REACH_MS + 1).asked is None
 
 
+def test_a_list_that_is_made_anew_forgets_a_search_that_is_over():
+    """By the time of all: the user may not have come back."""
+    recommender = Recommender(shop(), LocalHead(POPULAR), RankingConfig(n=3), HEAD)
+    as_of = AsOf("searches", 0, 0, "q0", NOW_MS)
+    assert recommender.remake("u", asking("kettle"), as_of).items[0].item_id == "KX-85123A"
+    recommender.catalog.put_knowledge("p7", taught(*range(NOW_MS, NOW_MS + 4), NOW_MS + REACH_MS + 1))
+    assert recommender.remake("u", asking("kettle"), as_of).items[0].item_id != "KX-85123A"
+
+
 def test_where_all_answer_alike_the_search_is_the_reason():
     """No item answers more than the average, and nothing else is to be said of them."""
     catalog = Catalog()

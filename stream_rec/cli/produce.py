@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -102,13 +103,15 @@ def produce(
 
     is_paced = rate is not None or speed is not None
     span = paces.span(_times(events(), limit)) if speed is not None or (shift_to_now and not is_paced) else None
-    pace = _choose_pace(rate, speed, span)
     shift_ms = _now_ms() - span.last_ms if span and not is_paced else 0
     sent: Counter[str] = Counter()
     skipped = SkippedLines()
     on_bad = skipped.lines_of(file)
-    started = time.monotonic()
-    with interrupt_flag() as interrupted, EventProducer(settings.kafka, limits=limits) as producer:
+    with ExitStack() as stack:
+        interrupted = stack.enter_context(interrupt_flag())  # before anything is said: who reads it may press Ctrl-C
+        pace = _choose_pace(rate, speed, span)
+        producer = stack.enter_context(EventProducer(settings.kafka, limits=limits))
+        started = time.monotonic()
         for record in _pace(records, limit, pace, interrupted):
             if isinstance(record, BadLine):
                 on_bad(record)

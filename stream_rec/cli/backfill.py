@@ -20,8 +20,7 @@ from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.cli.progress import show_progress
 from stream_rec.config import Settings
-from stream_rec.events.search import Search
-from stream_rec.logs.fields import Record
+from stream_rec.logs.fields import Record, split_record
 from stream_rec.logs.log import BadLine, EventLog, read_events
 from stream_rec.operations.backfill import Backfill, Fate
 from stream_rec.operations.stall_timeout import StallTimeout
@@ -57,22 +56,22 @@ def backfill(
     be stopped and run again, and the log may reach into what is live. Events keep their own time. Those from
     before a user was forgotten (`forget`, as long as that is kept) are left out.
 
-    Exit code 0: all that was missing was sent; 1: some lines were bad, or the broker did not take something; 130:
-    stopped with Ctrl-C, after what had been sent was acknowledged.
+    Exit code 0: all that was missing was sent; 1: some lines were bad, or the broker did not take something;
+    130: stopped with Ctrl-C, after what had been sent was acknowledged.
     """
     received_ms = time.time_ns() // 1_000_000
     records = read_events(file, limits=settings.limits, received_ms=received_ms, critiques=critiques)
     settings = reach_broker(settings, os.environ)
-    history = _History(records, file, limit, skipped := SkippedLines())
+    skipped = SkippedLines()
     began = time.monotonic()
     sender = Backfill(settings, file.name, most_behind=behind, most_per_s=rate or float("inf"), is_dry=dry_run)
     with interrupt_flag() as interrupted, closing(sender):
         try:
             with _progress() as progress:
                 _read_topics(sender, progress, interrupted)
-                _send_all(sender, history, progress, interrupted)
+                _send_all(sender, _History(records, file, limit, skipped), progress, interrupted)
         finally:
-            _summarize(sender, history, time.monotonic() - began, is_dry=dry_run, is_interrupted=interrupted.is_set())
+            _summarize(sender, skipped, time.monotonic() - began, is_dry=dry_run, is_interrupted=interrupted.is_set())
     if interrupted.is_set():
         sys.exit(EXIT_CODE)
     name_unused(critiques, records.n_critiques)
@@ -102,7 +101,7 @@ def _read_topics(sender: Backfill, progress: Progress, interrupted: threading.Ev
     progress.remove_task(task)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _History:
     """The events to send."""
 
@@ -147,8 +146,7 @@ def _send_all(sender: Backfill, history: _History, progress: Progress, interrupt
         if record is None:
             continue
         if rejection := sender.check(record):  # as a record, with an id of its own, it is too large
-            event_id = record.event_id if isinstance(record, Search) else record.event.event_id
-            what = f"{history.file}: {event_id}"
+            what = f"{history.file}: {split_record(record)[1].event_id}"
             history.skipped.add("not_sendable", f"{what}: {rejection.reason}: {rejection.detail}")
             continue
         sender.take(record, wait)
@@ -159,7 +157,7 @@ def _send_all(sender: Backfill, history: _History, progress: Progress, interrupt
         sender.flush(wait)
 
 
-def _summarize(sender: Backfill, history: _History, took_s: float, *, is_dry: bool, is_interrupted: bool) -> None:
+def _summarize(sender: Backfill, skipped: SkippedLines, took_s: float, *, is_dry: bool, is_interrupted: bool) -> None:
     n_sent = sender.fates[Fate.SENT]
     per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(sender.sent.items()))
     what = "stopped by Ctrl-C; " if is_interrupted else ""
@@ -169,4 +167,4 @@ def _summarize(sender: Backfill, history: _History, took_s: float, *, is_dry: bo
     if n_forgotten := sender.fates[Fate.FORGOTTEN]:
         parts += [f"{n_forgotten:,} left out, of users who were forgotten"]
     click.echo("; ".join(parts))
-    history.skipped.report()
+    skipped.report()

@@ -25,12 +25,12 @@ from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.cli.progress import show_progress
 from stream_rec.client import EventProducer, InvalidEventError
 from stream_rec.config import Settings
-from stream_rec.events.interaction import Interaction
+from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
-from stream_rec.events.source import TOPIC_OF_SOURCE, Source
+from stream_rec.events.source import TOPIC_OF_SOURCE
 from stream_rec.logs.content import find_content
-from stream_rec.logs.fields import Record
+from stream_rec.logs.fields import Record, split_record
 from stream_rec.logs.log import BadLine, EventLog, Log, read_events, read_items, usable
 from stream_rec.operations.permissions import require_permissions
 from stream_rec.replay import pace as paces
@@ -119,7 +119,7 @@ def produce(
             try:
                 sent[_send(producer, record, shift_ms=shift_ms, is_live=shift_to_now and is_paced)] += 1
             except InvalidEventError as error:  # as a record, with an id of its own, it is too large
-                name = record.item_id if isinstance(record, Item) else _event_of(record).event_id
+                name = record.item_id if isinstance(record, Item) else split_record(record)[1].event_id
                 skipped.add("not_sendable", f"{file}: {name}: {error}")
         producer.flush()
     _summarize(sent, skipped, time.monotonic() - started, is_interrupted=interrupted.is_set())
@@ -163,7 +163,7 @@ def _pace(
             if limit is not None and n_taken >= limit:
                 return
             if not isinstance(record, BadLine):
-                due = started + pace(n_taken, 0 if isinstance(record, Item) else _event_of(record).timestamp_ms)
+                due = started + pace(n_taken, 0 if isinstance(record, Item) else split_record(record)[1].timestamp_ms)
                 while (wait_s := due - time.monotonic()) > 0 and not interrupted.is_set():
                     show(f"next in {wait_s:,.0f} s" if wait_s >= LONG_GAP_S else "sending")
                     interrupted.wait(min(wait_s, 0.5))
@@ -181,22 +181,18 @@ def _send(producer: EventProducer, record: Record | Item, *, shift_ms: int, is_l
     if isinstance(record, Item):
         producer.item(record)
         return "items"
-    timestamp_ms = _now_ms() if is_live else _event_of(record).timestamp_ms + shift_ms
-    if isinstance(record, Search):
-        producer.send_search(msgspec.structs.replace(record, timestamp_ms=timestamp_ms))
-        return Source.SEARCH.topic
-    producer.send_interaction(record.kind, msgspec.structs.replace(record.event, timestamp_ms=timestamp_ms))
-    return record.kind.topic
+    source, event = split_record(record)
+    event = msgspec.structs.replace(event, timestamp_ms=_now_ms() if is_live else event.timestamp_ms + shift_ms)
+    if isinstance(event, Search):
+        producer.send_search(event)
+    else:
+        producer.send_interaction(Kind(source), event)
+    return source.topic
 
 
 def _times(events: EventLog, limit: int | None) -> Iterator[int]:
     """Yield the times of the first ``limit`` events and searches."""
-    return (_event_of(record).timestamp_ms for record in islice(usable(events, lambda line: None), limit))
-
-
-def _event_of(record: Record) -> Interaction | Search:
-    """Return what is sent."""
-    return record if isinstance(record, Search) else record.event
+    return (split_record(record)[1].timestamp_ms for record in islice(usable(events, lambda line: None), limit))
 
 
 def _say_how_long(span: paces.Span, speed: float) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from stream_rec.events.interaction import KIND_OF_LABEL, Interaction, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
+from stream_rec.events.source import Source
 from stream_rec.events.validate import InputLimits, Rejection, check_id, check_query, check_timestamp, check_user_id
 from stream_rec.logs.cells import read_number
 from stream_rec.logs.field_names import (
@@ -38,6 +39,11 @@ MILLISECONDS_FROM = 100_000_000_000
 """Seconds from here on are later than the year 5000: they must be milliseconds."""
 Record = LoggedEvent | Search
 """What a user did, as a log of events has it."""
+
+
+def split_record(record: Record) -> tuple[Source, Interaction | Search]:
+    """Return where a record belongs, and what stands there."""
+    return (Source.SEARCH, record) if isinstance(record, Search) else (Source(record.kind), record.event)
 
 
 class SourcedRecord(NamedTuple):

@@ -26,7 +26,7 @@ from stream_rec.events.interaction import Interaction
 from stream_rec.events.search import Search
 from stream_rec.events.source import TOPIC_OF_SOURCE, Source
 from stream_rec.events.validate import Rejection
-from stream_rec.logs.fields import Record
+from stream_rec.logs.fields import Record, split_record
 from stream_rec.operations.answers import Answers
 from stream_rec.operations.existing_events import ExistingEvents
 from stream_rec.operations.lag import committed_offsets, open_by_partition
@@ -115,7 +115,7 @@ class Backfill:
 
     def check(self, record: Record) -> Rejection | None:
         """Return why the pipeline would reject an event or search as a record of its topic, or None."""
-        source, event = _split(record)
+        source, event = split_record(record)
         value, received_ms = msgspec.json.encode(event), time.time_ns() // 1_000_000
         checked = validate.event(source, _key(event), value, received_ms=received_ms, limits=self._limits)
         return checked if isinstance(checked, Rejection) else None
@@ -147,7 +147,7 @@ class Backfill:
         fresh = []
         for record in self._pending:
             if (fate := self._fate(record)) is None:
-                self.existing.add(_split(record)[1])
+                self.existing.add(split_record(record)[1])
                 fresh.append(record)
             else:
                 self.fates[fate] += 1
@@ -162,7 +162,7 @@ class Backfill:
 
     def _fate(self, record: Record) -> Fate | None:
         """Return what becomes of an event that is not to be sent, None for one that is."""
-        _, event = _split(record)
+        _, event = split_record(record)
         if self.existing.has(event):
             return Fate.EXISTING
         return Fate.FORGOTTEN if self.existing.is_forgotten(event) else None
@@ -201,7 +201,7 @@ class Backfill:
 
     def _send(self, records: Iterable[Record]) -> None:
         """Return when the broker has all of them."""
-        sent = [_split(record) for record in records]
+        sent = [split_record(record) for record in records]
         if self._is_dry:
             for source, _ in sent:
                 self._count(source)
@@ -225,11 +225,6 @@ class Backfill:
     def _count(self, source: Source) -> None:
         self.fates[Fate.SENT] += 1
         self.sent[source.topic] += 1
-
-
-def _split(record: Record) -> tuple[Source, Interaction | Search]:
-    """Return where a record of a log belongs, and what stands there."""
-    return (Source.SEARCH, record) if isinstance(record, Search) else (Source(record.kind), record.event)
 
 
 def _key(event: Interaction | Search) -> bytes:

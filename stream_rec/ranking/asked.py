@@ -35,7 +35,7 @@ FADED = np.array([0.0, 0.5, 0.75])
 """How much less an answer counts then in each of the parts: the search may be over."""
 LOG_P_SCALE = 0.1
 """Of the log-probabilities, so that no input is far larger than others."""
-_LOG_P, _CHOSEN, _WORDS, _TEXT = 0, 1, 5, 6
+_LOG_P, _CHOSEN, _WORDS, _TEXT = map(NAMES.index, ("log_p", "chosen", "words", "text1"))
 
 
 def _begin() -> LinearHead:

@@ -89,8 +89,9 @@ class ExistingEvents:
 
     def _take(self, source: Source, n_partitions: int, record: ConsumerRecord) -> None:
         place = Place(record.partition, n_partitions)
-        check = validate.search if source == Source.SEARCH else validate.interaction
-        event = check(record.key, record.value, received_ms=record.timestamp, limits=self._limits, place=place)
+        event = validate.event(
+            source, record.key, record.value, received_ms=record.timestamp, limits=self._limits, place=place
+        )
         if not isinstance(event, Rejection):
             self.add(event)
 

@@ -6,7 +6,6 @@ topic anew. So it is sent again every so often as it is; to who has it, that say
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 
@@ -21,6 +20,7 @@ from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import DEFAULT_LIST
 from stream_rec.recommender import Recommender
 from stream_rec.runtime.clock import named_clock
+from stream_rec.runtime.finish import finish
 
 AGAIN_S = 15.0
 """After so long the list is sent again though it has not changed."""
@@ -61,5 +61,5 @@ class DefaultList(Service):
             return
         topic = self._settings.kafka.topic("recommendations")
         with named_clock():
-            await asyncio.shield(self._producer.send_and_wait(topic, value, key=DEFAULT_LIST.encode()))
+            await finish(self._producer.send_and_wait(topic, value, key=DEFAULT_LIST.encode()))
         self._last_item_ids, self._last_value, self._sent_at = item_ids, value, time.monotonic()

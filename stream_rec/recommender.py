@@ -22,9 +22,19 @@ from stream_rec.ranking.drift import FACTOR, DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.head import Head
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
-from stream_rec.recommend import Ranked, learn, policy_name, rank, recommend, slate
+from stream_rec.recommend import (
+    Ranked,
+    learn,
+    learn_outcome,
+    policy_name,
+    rank,
+    read_features,
+    recommend,
+    slate,
+)
 from stream_rec.retrieval.asked import EncodeQuery
 from stream_rec.retrieval.candidates import Workspace
+from stream_rec.user.outcomes import Outcome, Showing
 from stream_rec.user.state import COLD, UserState
 
 
@@ -154,6 +164,15 @@ class Recommender:
         if has_drifted:
             self._head.decay(FACTOR)
         return has_drifted
+
+    def read_features(self, user_id: str, showing: Showing) -> bytes:
+        """Return what is known just before an impression of its items: ``put_features`` keeps it until it is over."""
+        ranked = self.rank(user_id, showing.before, now_ms=showing.impression.timestamp_ms)
+        return read_features(ranked, showing.impression.item_ids, self.catalog)
+
+    def learn_outcome(self, outcome: Outcome) -> None:
+        """Learn what was chosen from an impression that is over, and what was not."""
+        self._head.update(learn_outcome(outcome, self.catalog, self.head, self._learning))
 
     def rank(self, user_id: str, user: UserState, *, now_ms: int) -> Ranked:
         """Return what could be shown to a user, and how likely each would be chosen. Reads only, but for the time.

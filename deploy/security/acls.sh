@@ -26,9 +26,9 @@ allow --allow-principal User:stream-rec-worker --operation Describe --operation 
     --topic rejected --topic rules --topic searches --topic views --topic stream-rec-user-state-changelog \
     --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Read --topic clicks --topic forget \
-    --topic head-weights --topic item-embeddings --topic item-knowledge --topic item-signals --topic items \
-    --topic purchases --topic recommendations --topic rules --topic searches --topic views \
-    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+    --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
+    --topic item-signals --topic items --topic purchases --topic recommendations --topic rules --topic searches \
+    --topic views --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Write --topic head-weights --topic item-knowledge \
     --topic item-signals --topic receipts --topic recommendations --topic rejected \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
@@ -59,14 +59,14 @@ allow --allow-principal User:stream-rec-lists --operation Describe --group strea
 # stream-rec-http: runs `stream-rec serve`
 allow --allow-principal User:stream-rec-http --operation Read --topic recommendations --topic items
 allow --allow-principal User:stream-rec-http --operation Write --topic views --topic clicks --topic purchases \
-    --topic searches --topic items --topic forget --topic rules
+    --topic searches --topic impressions --topic items --topic forget --topic rules
 
 # stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`
 allow --allow-principal User:stream-rec-operator --operation Read --topic views --topic clicks \
-    --topic purchases --topic searches --topic items --topic rejected --topic forget --topic recommendations \
-    --topic receipts
+    --topic purchases --topic searches --topic impressions --topic items --topic rejected --topic forget \
+    --topic recommendations --topic receipts
 allow --allow-principal User:stream-rec-operator --operation Write --topic views --topic clicks \
-    --topic purchases --topic searches --topic items --topic rejected --topic forget
+    --topic purchases --topic searches --topic impressions --topic items --topic rejected --topic forget
 allow --allow-principal User:stream-rec-operator --operation Read --operation Write --topic rules
 allow --allow-principal User:stream-rec-operator --operation Describe --topic item-signals
 allow --allow-principal User:stream-rec-operator --operation Describe --group stream-rec
@@ -76,7 +76,7 @@ allow --allow-principal User:stream-rec-export --operation Read --topic items --
     --topic item-embeddings --topic head-weights --topic recommendations \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-export --operation Describe --topic views --topic clicks \
-    --topic purchases --topic searches --topic forget --topic item-signals
+    --topic purchases --topic searches --topic impressions --topic forget --topic item-signals
 allow --allow-principal User:stream-rec-export --operation Describe --group stream-rec
 
 # stream-rec-import: runs `stream-rec snapshot import`, once, before the first worker; it can read no record

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection
 from itertools import compress
 from operator import gt, ne
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.answered import Answered
 from stream_rec.catalog.arrays import grow
+from stream_rec.catalog.impressions import Impressions
 from stream_rec.catalog.neighbour_index import NeighbourIndex
 from stream_rec.catalog.successors import Successors
 from stream_rec.catalog.trending import Trending
@@ -46,6 +48,7 @@ class Knowledge:
         self.successors = Successors()
         self.neighbour_index = NeighbourIndex()
         self.answered = Answered()
+        self.impressions = Impressions()
         self._trending = Trending(HALF_LIVES)
         self._states: dict[int, ItemState] = {}
 
@@ -69,6 +72,14 @@ class Knowledge:
             rows_of: Rows of item ids, made where there are none yet.
         """
         before = self._states.get(row, UNSEEN)
+        if state.shown != before.shown or state.chosen != before.chosen:
+            self.impressions.put(row, state.shown, state.chosen)
+            if (
+                state.counts == before.counts
+                and msgspec.structs.replace(before, shown=state.shown, chosen=state.chosen) == state
+            ):  # it was shown, and no more
+                self._states[row] = state
+                return
         if before.first_ms is None and state.first_ms is not None:
             self.newcomers.append(row)
             if len(self.newcomers) > 2 * NEWCOMERS:

@@ -28,8 +28,8 @@ from stream_rec.config import Settings
 from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
-from stream_rec.events.source import TOPIC_OF_SOURCE
 from stream_rec.logs.content import find_content
+from stream_rec.logs.field_names import LOGGED_TOPICS
 from stream_rec.logs.fields import Record, split_record
 from stream_rec.logs.log import BadLine, EventLog, Log, read_events, read_items, usable
 from stream_rec.operations.permissions import require_permissions
@@ -99,7 +99,7 @@ def produce(
     events = partial(read_events, file, limits=limits, received_ms=_now_ms(), critiques=critiques)
     records = read_items(file, limits=limits) if is_items else events()
     settings = reach_broker(settings, os.environ)
-    require_permissions(settings.kafka, write=["items"] if is_items else TOPIC_OF_SOURCE.values())
+    require_permissions(settings.kafka, write=["items"] if is_items else LOGGED_TOPICS)
 
     is_paced = rate is not None or speed is not None
     span = paces.span(_times(events(), limit)) if speed is not None or (shift_to_now and not is_paced) else None

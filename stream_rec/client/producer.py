@@ -170,6 +170,7 @@ class EventProducer:
         list_id: str,
         items: Iterable[str | ShownItem],
         *,
+        surface: str = "",
         event_id: str | None = None,
         timestamp_ms: int | None = None,
     ) -> str:
@@ -177,15 +178,20 @@ class EventProducer:
 
         Args:
             items: In the order shown. An id without a position stands at its place in ``items``, counted from 1.
+            surface: Where in the app.
         """
         shown = [
             ShownItem(item, position) if isinstance(item, str) else item for position, item in enumerate(items, start=1)
         ]
-        event = Impression(event_id or uuid.uuid4().hex, user_id, list_id, shown, _or_now(timestamp_ms))
-        for item in shown:
-            _accept(validate.check_id("item_id", item.item_id, self._limits))
-        self._send_user_event("impressions", event)
-        return event.event_id
+        event_id = uuid.uuid4().hex if event_id is None else event_id
+        return self.send_impression(Impression(event_id, user_id, list_id, shown, _or_now(timestamp_ms), surface))
+
+    def send_impression(self, impression: Impression) -> str:
+        """Send an impression and return its id."""
+        key, value = _key("user_id", impression.user_id), _encode(impression)
+        _accept(validate.impression(key, value, received_ms=_now_ms(), limits=self._limits))
+        self._send(Source.IMPRESSION.topic, key, value)
+        return impression.event_id
 
     def search(
         self,
@@ -215,7 +221,10 @@ class EventProducer:
     def forget(self, user_id: str, *, request_id: str | None = None, timestamp_ms: int | None = None) -> str:
         """Have everything deleted that is known of a user; return the id by which ``receipts`` says that it is done."""
         request = Forget(user_id, _or_now(timestamp_ms), request_id or uuid.uuid4().hex)
-        self._send_user_event("forget", request)
+        key, value = _key("user_id", user_id), _encode(request)
+        _accept(validate.forget(key, value, limits=self._limits))
+        _accept(validate.check_timestamp(request.timestamp_ms, received_ms=_now_ms(), limits=self._limits))
+        self._send("forget", key, value)
         return request.request_id
 
     def item(self, item: Item) -> None:
@@ -304,20 +313,6 @@ class EventProducer:
         event_id = uuid.uuid4().hex if event_id is None else event_id
         event = Interaction(event_id, user_id, item_id, _or_now(timestamp_ms), value, context or {})
         return self.send_interaction(kind, event)
-
-    def _send_user_event(self, topic: str, event: Impression | Forget) -> None:
-        key, value = _key("user_id", event.user_id), _encode(event)
-        if len(value) > self._limits.record_bytes:
-            raise InvalidEventError(f"too_large: {len(value)} bytes, at most {self._limits.record_bytes} are taken")
-        try:
-            msgspec.json.decode(value, type=type(event))
-        except msgspec.ValidationError as error:
-            raise InvalidEventError(f"wrong_type: {error}") from error
-        _accept(validate.check_user_id(event.user_id, self._limits))
-        if not isinstance(event, Forget):
-            _accept(validate.check_id("event_id", event.event_id, self._limits))
-        _accept(validate.check_timestamp(event.timestamp_ms, received_ms=_now_ms(), limits=self._limits))
-        self._send(topic, key, value)
 
     def _send(self, topic: str, key: bytes, value: bytes | None) -> None:
         if self._is_closed:

@@ -8,19 +8,47 @@ from msgspec import Meta, Struct
 
 from stream_rec.events.interaction import Id, TimestampMs
 
+MOST_ITEMS = 200
+"""As many as a list may have."""
+MOST_ID_BYTES = 8_192
+"""Of all its items together: 200 with ids of 40 bytes. A state keeps some impressions whole."""
+LAST_POSITION = 100_000
 
-class ShownItem(Struct, frozen=True):
+
+class ShownItem(Struct, frozen=True, omit_defaults=True):
     """One item in one slot."""
 
     item_id: Id
-    position: Annotated[int, Meta(ge=1, description="slot, counted from 1")]
+    position: Annotated[int, Meta(ge=1, le=LAST_POSITION, description="slot, counted from 1")]
+    propensity: (
+        Annotated[float, Meta(gt=0, le=1, description="as the list has it, for who judges policies by what was shown")]
+        | None
+    ) = None
 
 
-class Impression(Struct, frozen=True):
-    """One event on ``impressions``; the record's key is ``user_id``."""
+class Impression(Struct, frozen=True, omit_defaults=True):
+    """One event on ``impressions``; the record's key is ``user_id``. An item and a slot stand in it once each."""
 
     event_id: Id
+    """Unique among all that the user did, as that of an interaction."""
     user_id: Id
-    list_id: Annotated[str, Meta(max_length=256, description="the `list_id` of the recommendations record shown")]
-    items: Annotated[list[ShownItem], Meta(max_length=1000)]
+    list_id: Annotated[
+        str,
+        Meta(max_length=256, description="the `list_id` of the recommendations record shown; empty if it was no such"),
+    ]
+    items: Annotated[list[ShownItem], Meta(min_length=1, max_length=MOST_ITEMS)]
     timestamp_ms: TimestampMs
+    surface: Annotated[str, Meta(max_length=64, description="where in the app: `home`, `cart`")] = ""
+
+
+def find_fault(impression: Impression) -> str | None:
+    """Return why nobody can have seen this, or None."""
+    item_ids = [shown.item_id for shown in impression.items]
+    if (n_bytes := sum(len(item_id.encode()) for item_id in item_ids)) > MOST_ID_BYTES:
+        return f"ids of items have {n_bytes} bytes together, at most {MOST_ID_BYTES} are taken: send two impressions"
+    if len(set(item_ids)) < len(item_ids):
+        twice = next(item_id for item_id in item_ids if item_ids.count(item_id) > 1)
+        return f"item {twice[:64]!r} is shown in two slots; count it in the first"
+    if len({shown.position for shown in impression.items}) < len(item_ids):
+        return "two items are shown in one slot: positions count from 1, each once"
+    return None

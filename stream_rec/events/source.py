@@ -1,19 +1,25 @@
-"""A source: a topic of what users do, interactions and searches alike, as states and signals number it."""
+"""A source: a topic of what users do and see, as states and signals number it."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-from stream_rec.events.interaction import TOPIC_OF_KIND
+from stream_rec.events.impression import Impression
+from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction
+from stream_rec.events.search import Search
+
+UserEvent = Interaction | Search | Impression
+"""What one record of such a topic says."""
 
 
 class Source(IntEnum):
-    """Topics of what users do. Those of interactions have the number of their ``Kind``; never renumber, only add."""
+    """Topics of what users do and see. Those of interactions have the number of their ``Kind``; numbers stay."""
 
     VIEW = 0
     CLICK = 1
     PURCHASE = 2
     SEARCH = 3
+    IMPRESSION = 4
 
     @property
     def topic(self) -> str:
@@ -26,6 +32,10 @@ class Source(IntEnum):
         return self.name.lower()
 
 
-TOPIC_OF_SOURCE = {**{Source(kind): topic for kind, topic in TOPIC_OF_KIND.items()}, Source.SEARCH: "searches"}
+TOPIC_OF_SOURCE = {
+    **{Source(kind): topic for kind, topic in TOPIC_OF_KIND.items()},
+    Source.SEARCH: "searches",
+    Source.IMPRESSION: "impressions",
+}
 SOURCE_OF_LABEL = {source.label: source for source in Source}
 SOURCE_OF_TOPIC = {topic: source for source, topic in TOPIC_OF_SOURCE.items()}

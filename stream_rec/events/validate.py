@@ -7,14 +7,16 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Struct
 
+from stream_rec.events import impression as impressions
 from stream_rec.events.forget import Forget
+from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
 from stream_rec.events.partition import Place, partition_of
 from stream_rec.events.rule import Rule, find_fault
 from stream_rec.events.search import LONGEST_QUERY, Search
 from stream_rec.events.slate import DEFAULT_LIST
-from stream_rec.events.source import Source
+from stream_rec.events.source import Source, UserEvent
 
 T = TypeVar("T")
 
@@ -43,7 +45,7 @@ class Rejection(Struct, frozen=True):
 
     ``reason`` is one of: ``too_large``, ``empty``, ``not_json``, ``wrong_type``, ``bad_id``, ``bad_timestamp``,
     ``key_mismatch``, ``wrong_partition``, ``unknown_event_type``, ``encoding_failed``, ``bad_rule``,
-    ``bad_query``.
+    ``bad_query``, ``bad_impression``.
     """
 
     reason: str
@@ -78,6 +80,20 @@ def search(
     )
 
 
+def impression(
+    key: bytes | None, value: bytes | None, *, received_ms: int, limits: InputLimits, place: Place | None = None
+) -> Impression | Rejection:
+    """Return the impression in one record, or why it is none; arguments as of ``interaction``."""
+    event = _decode(_IMPRESSION, value, limits)
+    if isinstance(event, Rejection):
+        return event
+    return (
+        _check_impression(event, limits)
+        or _check_sent(event, key, place, received_ms=received_ms, limits=limits)
+        or event
+    )
+
+
 def event(
     source: Source,
     key: bytes | None,
@@ -86,8 +102,10 @@ def event(
     received_ms: int,
     limits: InputLimits,
     place: Place | None = None,
-) -> Interaction | Search | Rejection:
-    """Return what a record of the topic of ``source`` says that a user did, or why it is none; as ``interaction``."""
+) -> UserEvent | Rejection:
+    """Return what a record of the topic of ``source`` says of a user, or why it is none; as ``interaction``."""
+    if source == Source.IMPRESSION:
+        return impression(key, value, received_ms=received_ms, limits=limits, place=place)
     if source == Source.SEARCH:
         return search(key, value, received_ms=received_ms, limits=limits, place=place)
     return interaction(key, value, received_ms=received_ms, limits=limits, place=place)
@@ -214,9 +232,9 @@ def _check_interaction(
 
 
 def _check_sent(
-    event: Interaction | Search, key: bytes | None, place: Place | None, *, received_ms: int, limits: InputLimits
+    event: UserEvent, key: bytes | None, place: Place | None, *, received_ms: int, limits: InputLimits
 ) -> Rejection | None:
-    """Return why an event cannot be what this user did then, or cannot stand there, or None."""
+    """Return why an event cannot be what this user did or saw then, or cannot stand there, or None."""
     return (
         check_id("event_id", event.event_id, limits)
         or check_user_id(event.user_id, limits)
@@ -237,6 +255,13 @@ def _check_search(event: Search, limits: InputLimits) -> Rejection | None:
     """Return what is wrong with what was asked for, or None."""
     item = None if event.item_id is None else check_id("item_id", event.item_id, limits)
     return item or check_query(event.query)
+
+
+def _check_impression(event: Impression, limits: InputLimits) -> Rejection | None:
+    """Return what is wrong with what was shown, or None."""
+    wrong_item = next(filter(None, (check_id("item_id", shown.item_id, limits) for shown in event.items)), None)
+    fault = impressions.find_fault(event)
+    return wrong_item or (Rejection("bad_impression", fault) if fault else None)
 
 
 def _check_key(name: str, key: bytes | None, value: str) -> Rejection | None:
@@ -265,6 +290,10 @@ def _rejection_of(message: str) -> Rejection:
         return Rejection("bad_timestamp", message)
     if "`$.query`" in message and "length" in message:
         return Rejection("bad_query", message)
+    if "`$.items" in message and ".item_id`" in message and "length" in message:
+        return Rejection("bad_id", message)
+    if "`$.items" in message and any(bound in message for bound in ("length", "<", ">")):
+        return Rejection("bad_impression", message)
     if any(
         f"`$.{field}`" in message and "length" in message for field in ("event_id", "user_id", "item_id", "rule_id")
     ):
@@ -274,6 +303,7 @@ def _rejection_of(message: str) -> Rejection:
 
 _INTERACTION = msgspec.json.Decoder(Interaction)
 _SEARCH = msgspec.json.Decoder(Search)
+_IMPRESSION = msgspec.json.Decoder(Impression)
 _ITEM = msgspec.json.Decoder(Item)
 _RULE = msgspec.json.Decoder(Rule)
 _FORGET = msgspec.json.Decoder(Forget)

@@ -16,11 +16,13 @@ from stream_rec.events.codec import EventTime, Offset, SourceNumber, decode_vers
 from stream_rec.events.interaction import Id
 from stream_rec.events.source import Source
 from stream_rec.knowledge.queries import QueryNumber
+from stream_rec.knowledge.slots import N_SLOTS
 
-VERSION = 5
+VERSION = 6
 _ERASER = 15
 """In place of a kind, in the number of a source: the topic `forget`."""
 
+NOT_SHOWN = -1
 Change = Annotated[int, Meta(ge=-(2**31), le=2**31)]
 
 
@@ -48,6 +50,10 @@ class Signal(Struct, frozen=True, array_like=True):
     """Whether it is this user's first event of its kind. With ``seen_ms`` only."""
     answers: list[tuple[QueryNumber, EventTime, Change]] = []
     """(query, time of the event that answers it, change of how much it does): see ``user/answers.py``."""
+    shown: Annotated[int, Meta(ge=NOT_SHOWN, lt=N_SLOTS)] = NOT_SHOWN
+    """Slot in which the item was shown, of an impression only."""
+    chosen: list[tuple[Annotated[int, Meta(ge=0, lt=N_SLOTS)], Change]] = []
+    """(slot, change of how often the item was chosen from there): see ``user/conversions.py``."""
 
     @property
     def source(self) -> int:
@@ -79,8 +85,8 @@ def decode(data: bytes) -> list[Signal]:
         StateVersionError: written by a newer program, or no signals at all.
     """
     signals = decode_versioned(data, _DECODER, what="message of item signals", version=VERSION).signals
-    if any(signal.kind == Source.SEARCH and signal.seen_ms is not None for signal in signals):
-        raise StateVersionError("message of item signals cannot be read: by a search no item is seen")
+    if any(signal.kind >= Source.SEARCH and signal.seen_ms is not None for signal in signals):
+        raise StateVersionError("message of item signals cannot be read: no search or impression is a visit")
     return signals
 
 

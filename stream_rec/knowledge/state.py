@@ -13,9 +13,10 @@ from stream_rec.events.codec import Count, EventTime, Offset, decode_versioned
 from stream_rec.knowledge import popularity, queries, visits
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.knowledge.queries import QueryNumber
-from stream_rec.knowledge.signal import Signal
+from stream_rec.knowledge.signal import NOT_SHOWN, Signal
+from stream_rec.knowledge.slots import N_SLOTS
 
-VERSION = 4
+VERSION = 5
 
 Weight = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Sum = Annotated[float, Meta(gt=0, le=2**53)]
@@ -47,6 +48,11 @@ class ItemState(Struct, frozen=True, array_like=True):
     queries: dict[QueryNumber, tuple[Weight, Difference, EventTime]] = {}
     """What users had asked for who came here, and how much that answered it: see ``queries.py``. Exact until the bound
     cuts the least."""
+    shown: Annotated[list[Count], Meta(max_length=N_SLOTS)] = []
+    """How often the item was shown, by slot (``examination.slot_of``); empty where it never was."""
+    chosen: Annotated[list[Weight], Meta(max_length=N_SLOTS)] = []
+    """How often it was chosen from there, the same way. For a while it may be more than it was shown, or less than 0:
+    what says so comes from several topics."""
 
 
 UNSEEN = ItemState()
@@ -59,6 +65,7 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
     counts, sums, first_ms, last_ms = list(state.counts), state.sums, state.first_ms, state.last_ms
     repeats, recent_visits = state.repeats, state.visits
     first_sums, last_first_ms = state.first_sums, state.last_first_ms
+    shown, chosen = state.shown, state.chosen
     for signal in signals:
         source = signal.source
         if signal.offset <= watermarks.get(source, -1):
@@ -90,6 +97,10 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
                 asked[number] = answers
             else:
                 asked.pop(number, None)
+        if signal.shown != NOT_SHOWN:
+            shown = _add(shown, signal.shown, 1)
+        for slot, change in signal.chosen:
+            chosen = _add(chosen, slot, change)
     if len(predecessors) > 2 * config.predecessors:
         heaviest = sorted(predecessors.items(), key=lambda pair: (-pair[1], pair[0]))[: config.predecessors]
         predecessors = dict(heaviest)
@@ -109,6 +120,8 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
         first_sums=first_sums,
         last_first_ms=last_first_ms,
         queries=asked,
+        shown=shown,
+        chosen=chosen,
     )
 
 
@@ -141,6 +154,13 @@ def decode(data: bytes) -> ItemState:
     return state
 
 
+def _add(by_slot: list[int], slot: int, change: int) -> list[int]:
+    """Return the counts with a change in one slot; empty where all are 0."""
+    changed = by_slot + [0] * (N_SLOTS - len(by_slot))
+    changed[slot] += change
+    return changed if any(changed) else []
+
+
 def _find_contradiction(state: ItemState) -> str | None:
     """Return what cannot be true of any item, for a catalog takes each state as it is."""
     if state.first_ms is None or state.last_ms is None:
@@ -157,6 +177,8 @@ def _find_contradiction(state: ItemState) -> str | None:
         return f"{len(state.first_sums)} first_sums, {len(popularity.FIRST_HALF_LIVES_MS)} half-lives expected"
     elif state.first_ms is None or state.last_ms is None or not state.first_ms <= state.last_first_ms <= state.last_ms:
         return f"last_first_ms={state.last_first_ms} is not between first_ms and last_ms"
+    if any(len(by_slot) not in (0, N_SLOTS) for by_slot in (state.shown, state.chosen)):
+        return f"counts of {len(state.shown)} and {len(state.chosen)} slots, {N_SLOTS} or none expected"
     return visits.find_contradiction(state.visits)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from stream_rec.events.item import Item
-from stream_rec.events.source import Source
+from stream_rec.events.source import SOURCE_OF_LABEL, Source
 
 NAMED_FIELDS = 12
 """Fields of a line that an error names."""
@@ -24,7 +24,9 @@ EVENT_NEEDS: Needs = (("event_type",), ("user_id",), ("item_id",), ("timestamp",
 SEARCH_NEEDS: Needs = (("event_type",), ("user_id",), ("query",), ("timestamp", "timestamp_ms"))
 ITEM_NEEDS: Needs = (("item_id",),)
 SEARCH = Source.SEARCH.label
-LABELS = tuple(source.label for source in Source)
+LABELS = tuple(source.label for source in Source if source != Source.IMPRESSION)
+LOGGED_TOPICS = tuple(SOURCE_OF_LABEL[label].topic for label in LABELS)
+"""Topics of what lines of a log can be."""
 """What ``event_type`` may be."""
 
 

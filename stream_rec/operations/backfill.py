@@ -26,6 +26,7 @@ from stream_rec.events.interaction import Interaction
 from stream_rec.events.search import Search
 from stream_rec.events.source import TOPIC_OF_SOURCE, Source
 from stream_rec.events.validate import Rejection
+from stream_rec.logs.field_names import LOGGED_TOPICS
 from stream_rec.logs.fields import Record, split_record
 from stream_rec.operations.answers import Answers
 from stream_rec.operations.existing_events import ExistingEvents
@@ -78,7 +79,7 @@ class Backfill:
             kafka,
             describe=["item-signals"],
             read=[*TOPIC_OF_SOURCE.values(), "forget", "recommendations"],
-            write=TOPIC_OF_SOURCE.values(),
+            write=LOGGED_TOPICS,
             group=self._group if most_behind > 0 else None,
         )
         self._headers = [(HEADER, name.encode("utf-8", "replace"))]

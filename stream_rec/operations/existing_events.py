@@ -10,17 +10,15 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.client.reader import TopicReader
 from stream_rec.events import validate
-from stream_rec.events.interaction import Interaction
 from stream_rec.events.partition import Place
-from stream_rec.events.search import Search
-from stream_rec.events.source import SOURCE_OF_TOPIC, Source
+from stream_rec.events.source import SOURCE_OF_TOPIC, Source, UserEvent
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.digests import Digests, digest_of
 
 
 class ExistingEvents:
-    """Events and searches by user and ``event_id``, whatever their kind: as a state tells them apart. For one thread.
+    """What users did and saw by user and ``event_id``, whatever its topic: as a state tells it apart. For one thread.
 
     A record that the pipeline rejects is no event. Memory: ``Digests``, for each event that the topics keep.
     """
@@ -71,15 +69,15 @@ class ExistingEvents:
                 if is_waiting:
                     break  # so that a caller can show how far it is
 
-    def has(self, event: Interaction | Search) -> bool:
+    def has(self, event: UserEvent) -> bool:
         """Return whether an event stands on a topic."""
         return digest_of(event.user_id, event.event_id) in self._known
 
-    def add(self, event: Interaction | Search) -> None:
+    def add(self, event: UserEvent) -> None:
         """Take in an event that stands on a topic, or is being sent there."""
         self._known.add(digest_of(event.user_id, event.event_id))
 
-    def is_forgotten(self, event: Interaction | Search) -> bool:
+    def is_forgotten(self, event: UserEvent) -> bool:
         """Return whether an event is from before its user asked for erasure."""
         return event.timestamp_ms <= self._forgotten.get(digest_of(event.user_id), -1)
 

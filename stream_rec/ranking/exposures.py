@@ -1,6 +1,8 @@
-"""Exposures: how often items were in this process's lists. What exploration judges items by, besides their events.
+"""Exposures: how often items were in this process's lists.
 
-A statistic, not bookkeeping: every worker counts its own lists, and a restart begins anew from what the events say.
+Where apps say what they have shown, that is known exactly (``catalog/impressions.py``). Elsewhere exploration judges
+items by this, besides their events. A statistic, not bookkeeping: every worker counts its own, and a restart begins
+anew from what the events say.
 """
 
 from __future__ import annotations

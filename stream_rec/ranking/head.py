@@ -28,7 +28,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from stream_rec.ranking import asked, linear_head, mixture
+from stream_rec.ranking import asked, linear_head, mixture, shown
 from stream_rec.ranking.features import Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.linear_head import LinearHead, Step
@@ -45,6 +45,8 @@ class Head(Protocol):
     def n_choices(self) -> int: ...
     @property
     def of_asked(self) -> LinearHead: ...
+    @property
+    def of_shown(self) -> LinearHead: ...
     def score(self, inputs: Inputs) -> Scored: ...
     def score_fresh(self, inputs: Inputs) -> Scored: ...
     def contributions(self, scored: Scored, indices: NDArray[np.int64]) -> NDArray[np.float32]: ...
@@ -54,6 +56,7 @@ class Head(Protocol):
     def learn_fresh(self, scored: Scored, chosen: NDArray[np.int64], config: HeadConfig) -> Self: ...
     def count_fresh(self, counts: FreshChoices) -> Self: ...
     def put_asked(self, of_asked: LinearHead) -> Self: ...
+    def put_shown(self, of_shown: LinearHead) -> Self: ...
     def decay(self, factor: float) -> Self: ...
 
 
@@ -66,6 +69,8 @@ class MixtureHead(Struct, frozen=True):
     """How often what was chosen was fresh."""
     of_asked: LinearHead = asked.COLD
     """What speaks for an item that answers the user's search: see ``asked.py``."""
+    of_shown: LinearHead = shown.COLD
+    """What impressions say of an item: see ``shown.py``."""
     n_choices: int = 0
     """Groups of choices learned from: an order of many lines is one."""
 
@@ -119,6 +124,10 @@ class MixtureHead(Struct, frozen=True):
         """Return the head with another expert for what was asked."""
         return msgspec.structs.replace(self, of_asked=of_asked)
 
+    def put_shown(self, of_shown: LinearHead) -> MixtureHead:
+        """Return the head with another expert for what was shown."""
+        return msgspec.structs.replace(self, of_shown=of_shown)
+
     def decay(self, factor: float) -> MixtureHead:
         """Return the head that learns faster, for when choices have changed: see ``drift``.
 
@@ -130,6 +139,7 @@ class MixtureHead(Struct, frozen=True):
             of_all=self.of_all.decay(factor),
             of_fresh=self.of_fresh.decay(factor),
             of_asked=linear_head.decay(self.of_asked, factor),
+            of_shown=linear_head.decay(self.of_shown, factor),
         )
 
 

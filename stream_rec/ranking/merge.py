@@ -39,8 +39,9 @@ from stream_rec.ranking.mixture import Mixture
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.ranking.policy import HeadConfig
 
-VERSION = 2
-"""Count up, too, when other things are known of answers than ``asked.NAMES``: 1 had no expert for them."""
+VERSION = 3
+"""Count up, too, when other things are known than ``asked.NAMES`` and ``shown.NAMES``: 1 had no expert for answers, 2
+none for impressions."""
 MEMORY = 100.0
 """Choices that a weight rests on, once there were many. Of 20, 100 and 500 the best compromise of two logs."""
 LARGEST = 1e9
@@ -255,7 +256,8 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
     if named != of:
         raise MalformedContribution("of a head with other features, sizes or seed")
     numbers_at = _HEADER.size + 8 * n_sums
-    n_missing = cold.of_asked.weights.size if data[0] == 1 else 0
+    added = (cold.of_asked, cold.of_shown)[data[0] - 1 :]  # since that version, each behind the other
+    n_missing = sum(head.weights.size for head in added)
     n_there = n - n_missing
     if len(data) != numbers_at + 8 * n_there:
         raise MalformedContribution(f"{len(data)} bytes, {numbers_at + 8 * n_there} expected")
@@ -279,10 +281,10 @@ def _require_numbers(*arrays: NDArray[np.float64]) -> None:
 
 def _flat(head: MixtureHead) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return all weights and all sums of squares in one row each, float64. ``_head`` turns it round."""
-    mixtures, of_asked = (head.of_all, head.of_fresh), head.of_asked
+    mixtures, alone = (head.of_all, head.of_fresh), (head.of_asked, head.of_shown)
     return (
-        _in_one_row([*map(_weights, mixtures), [of_asked.weights]]),
-        _in_one_row([*map(_squares, mixtures), [of_asked.squares]]),
+        _in_one_row([*map(_weights, mixtures), [each.weights for each in alone]]),
+        _in_one_row([*map(_squares, mixtures), [each.squares for each in alone]]),
     )
 
 
@@ -308,14 +310,16 @@ def _head(
     sums: NDArray[np.float64],
     n_choices: int,
 ) -> MixtureHead:
-    shaped = [*_weights(like.of_all), *_weights(like.of_fresh), like.of_asked.weights]
+    alone = [like.of_asked.weights, like.of_shown.weights]
+    shaped = [*_weights(like.of_all), *_weights(like.of_fresh), *alone]
     parts, of_squares = _cut(weights, shaped), _cut(squares, shaped)
     n_all, records, counts = len(like.of_all.record), sums[:-N_COUNTS].tolist(), tuple(sums[-N_COUNTS:].tolist())
-    n = len(shaped) // 2
+    n = len(_weights(like.of_all))
     return MixtureHead(
         of_all=_mixture(parts[:n], of_squares[:n], records[:n_all]),
-        of_fresh=_mixture(parts[n:-1], of_squares[n:-1], records[n_all:]),
-        of_asked=LinearHead(parts[-1], of_squares[-1]),
+        of_fresh=_mixture(parts[n:-2], of_squares[n:-2], records[n_all:]),
+        of_asked=LinearHead(parts[-2], of_squares[-2]),
+        of_shown=LinearHead(parts[-1], of_squares[-1]),
         fresh_choices=FreshChoices(counts[: len(NOTHING)], counts[len(NOTHING) :]),
         n_choices=n_choices,
     )

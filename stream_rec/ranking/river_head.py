@@ -25,7 +25,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.errors import SettingsError
-from stream_rec.ranking import asked
+from stream_rec.ranking import asked, shown
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
@@ -56,6 +56,7 @@ class RiverHead(Struct, frozen=True, eq=False):
     fresh_choices: FreshChoices = FreshChoices()
     n_choices: int = 0
     of_asked: LinearHead = asked.COLD
+    of_shown: LinearHead = shown.COLD
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
@@ -95,6 +96,10 @@ class RiverHead(Struct, frozen=True, eq=False):
     def put_asked(self, of_asked: LinearHead) -> RiverHead:
         """Return the head with another expert for what was asked, which is our own."""
         return msgspec.structs.replace(self, of_asked=of_asked)
+
+    def put_shown(self, of_shown: LinearHead) -> RiverHead:
+        """Return the head with another expert for what was shown, which is our own."""
+        return msgspec.structs.replace(self, of_shown=of_shown)
 
     def decay(self, factor: float) -> RiverHead:
         """Return this head: how River's models forget is theirs."""

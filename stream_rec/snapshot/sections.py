@@ -19,7 +19,7 @@ from stream_rec.knowledge import state as item_state
 from stream_rec.recommend import slate
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.state import Entry, SearchEntry, UserState
+from stream_rec.user.state import AnyEntry, Entry, ImpressionEntry, SearchEntry, UserState
 
 USERS, ITEM_STATES = "user-state", "item-state"
 """Sections that are tables of the worker; the others have the names of their topics."""
@@ -34,7 +34,7 @@ SINCE_FIRST = tuple(section for section in SECTIONS if section != RULES)
 BEFORE = 2**61
 """Offsets of recent events from another cluster begin here: where none of this one's will ever be."""
 
-EntryT = TypeVar("EntryT", Entry, SearchEntry)
+EntryT = TypeVar("EntryT", Entry, SearchEntry, ImpressionEntry)
 Portable = Callable[[bytes, bytes], bytes | None]
 """From key and value to the value that the file has; None where the record is of no use."""
 
@@ -86,9 +86,11 @@ def detach(state: UserState) -> UserState:
     The recent events keep their order, but no new event will have an offset of theirs: one that is sent again after
     the move would else be taken for another that had its offset. One thing differs from a state that never moved: of
     two events of one kind in one millisecond, from before and from after the move, the latter counts as earlier.
+
+    An impression that waits for what is chosen from it waits no longer: the head there may know other things of items.
     """
     offsets: dict[int, list[int]] = defaultdict(list)
-    entries: list[Entry | SearchEntry] = [*state.recent_events, *state.recent_searches]
+    entries: list[AnyEntry] = [*state.recent_events, *state.recent_searches, *state.recent_impressions]
     for entry in sorted(entries, key=lambda entry: entry.offset):
         offsets[entry.source].append(entry.offset)
     index_of = {(source, offset): index for source, found in offsets.items() for index, offset in enumerate(found)}
@@ -101,9 +103,11 @@ def detach(state: UserState) -> UserState:
         version=user_state.VERSION,
         recent_events=list(map(move, state.recent_events)),
         recent_searches=list(map(move, state.recent_searches)),
+        recent_impressions=[msgspec.structs.replace(move(each), features=b"") for each in state.recent_impressions],
         offsets={},
         pending=[],
         pending_searches=[],
+        pending_impressions=[],
         released={},
     )
 

@@ -16,10 +16,8 @@ from faust.types import TP, Message
 
 from stream_rec.config import Settings
 from stream_rec.events import validate
-from stream_rec.events.interaction import Interaction
 from stream_rec.events.partition import Place
-from stream_rec.events.search import Search
-from stream_rec.events.source import SOURCE_OF_TOPIC, Source
+from stream_rec.events.source import SOURCE_OF_TOPIC, Source, UserEvent
 from stream_rec.events.validate import Rejection
 from stream_rec.recommender import Recommender
 from stream_rec.runtime.batch import Batch, Send, exactly_once_effect
@@ -126,12 +124,19 @@ class UserStage:
             if after.training_events and is_turn and recommender.learn(user_id, after.choosing, after.training_events):
                 log.info("decayed_head choices=%d", recommender.head.n_choices)
             states += [State(partition, seen.key_of(key, n), seen.encode(chunk)) for n, chunk in after.chunks.items()]
+            if is_turn:
+                for outcome in after.outcomes:
+                    recommender.learn_outcome(outcome)
+            user = after.state
+            if after.showing is not None and is_turn:
+                features = recommender.read_features(user_id, after.showing)
+                user = user_state.put_features(user, {after.showing.impression.event_id: features})
             if after.is_changed:  # behind its chunks: see seen.py
-                states.append(State(partition, key, user_state.encode(after.state)))
+                states.append(State(partition, key, user_state.encode(user)))
             n_duplicates += after.n_duplicates
             taught += after.signals
             now_ms = time.time_ns() // 1_000_000
-            made = recommender.recommend(user_id, after.state, last.as_of, generated_at_ms=now_ms)
+            made = recommender.recommend(user_id, user, last.as_of, generated_at_ms=now_ms)
             lists.append((partition, PublishedList.of(key, made, world, recommender.catalog)))
         learned = recommender.head.n_choices - n_choices
         self._summary.count(
@@ -144,7 +149,7 @@ class UserStage:
         for partition, published in lists:
             self._published.took(partition, published)
 
-    def _validated(self, source: Source, message: Message) -> Interaction | Search | Rejection:
+    def _validated(self, source: Source, message: Message) -> UserEvent | Rejection:
         return validate.event(
             source,
             message.key,

@@ -195,6 +195,19 @@ class HeadContract(LearnerContract):
             [self.score(head, inputs)], [self.score(after, inputs)], "`put_asked` must not change how all items score"
         )
 
+    def test_the_expert_for_impressions_is_kept(self) -> None:
+        """In a new head, which ranks as the one of before."""
+        head, inputs = self._warm(), draw_inputs(seed=99)
+        of_shown = linear_head.cold(3, 1)
+        before = head.of_shown
+        after = head.put_shown(of_shown)
+
+        _require(after.of_shown is of_shown, f"`put_shown` must keep the expert; came {after.of_shown}")
+        _require(head.of_shown is before, "`put_shown` must return a new head and leave the old one as it was")
+        _require_equal(
+            [self.score(head, inputs)], [self.score(after, inputs)], "`put_shown` must not change how all items score"
+        )
+
     def test_probabilities_add_up_to_one(self) -> None:
         """Of all candidates, and of fresh ones among themselves."""
         head, inputs = self._warm(), draw_inputs(8, seed=99)

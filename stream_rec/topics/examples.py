@@ -28,6 +28,7 @@ EXAMPLES = {
             "list_id": "3fb0c1d2",
             "items": [{"item_id": "i-42", "position": 1}, {"item_id": "i-9", "position": 2}],
             "timestamp_ms": 1767225600000,
+            "surface": "home",
         },
     ),
     "searches": Example(

@@ -1,4 +1,4 @@
-"""Events and searches of one user applied to the user's state, with the signals they send to the item stage.
+"""Events, searches and impressions of one user applied to the user's state, with their signals to the item stage.
 
 A signal pairs its event with what had arrived before it and teaches too (``Entry.teaches``): what one user does over
 and over is not there for anybody else. After a crash the very same signal must be sent again, in the order of source
@@ -18,24 +18,30 @@ from operator import attrgetter
 import msgspec
 from msgspec import Struct
 
-from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.impression import Impression
+from stream_rec.events.interaction import Kind, LoggedEvent
 from stream_rec.events.search import Search
 from stream_rec.events.slate import AsOf
-from stream_rec.events.source import Source
+from stream_rec.events.source import Source, UserEvent
 from stream_rec.knowledge import queries
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.visits import visitor_of
-from stream_rec.user import answers, pairs, seen
+from stream_rec.user import answers, conversions, pairs, seen
 from stream_rec.user.answers import Answer
+from stream_rec.user.outcomes import Outcome, Showing, end_impressions, find_showing
 from stream_rec.user.pairs import WINDOW
 from stream_rec.user.seen import Archive, Chunk
 from stream_rec.user.state import (
+    TEACHES_NOBODY,
+    AnyEntry,
     Entry,
+    ImpressionEntry,
     SearchEntry,
     UserConfig,
     UserState,
     entries_of,
     fold,
+    fold_impression,
     fold_search,
     is_applied,
     n_in_week,
@@ -44,9 +50,9 @@ from stream_rec.user.state import (
 
 
 class Arrival(Struct, frozen=True):
-    """One valid event or search as it came from its topic."""
+    """One valid event, search or impression as it came from its topic."""
 
-    event: Interaction | Search
+    event: UserEvent
     source: Source
     partition: int
     offset: int
@@ -68,7 +74,8 @@ class Advance(Struct, frozen=True):
     signals: list[Signal]
     """Of fresh events and, again, of those applied before: to be sent once ``state`` is acknowledged."""
     choosing: UserState
-    """The state of before, with the searches that came before the first training event: that is a choice after them."""
+    """The state of before, with the searches and impressions that came before the first training event: that is a
+    choice after them."""
     training_events: list[LoggedEvent]
     """Fresh events, each once, that may teach the head and items' factors: those that send signals, while they are few
     enough in their week."""
@@ -76,6 +83,10 @@ class Advance(Struct, frozen=True):
     """By number, the chunks of the user's archive to be written: before ``state``, and with it."""
     n_duplicates: int
     """Fresh arrivals of events that had come before."""
+    outcomes: list[Outcome]
+    """What was chosen from impressions that others have followed by now, each once."""
+    showing: Showing | None
+    """The newest impression, if it is fresh, and the state before it: what is known of its items then, will teach."""
 
 
 def advance(
@@ -89,6 +100,7 @@ def advance(
 
     An arrival at or below the state's offset was applied before and changes nothing, but its signal is made again.
 
+    >>> from stream_rec.events.interaction import Interaction
     >>> came = [Interaction("e1", "ann", "pot", 1_000), Interaction("e2", "ann", "cup", 2_000)]
     >>> arrivals = [Arrival(event, Source.VIEW, partition=0, offset=offset) for offset, event in enumerate(came)]
     >>> after = advance(UserState(), arrivals, UserConfig(), acknowledged={})
@@ -107,6 +119,8 @@ def advance(
     training_events: list[LoggedEvent] = []
     n_duplicates = 0
     choosing = state
+    outcomes: list[Outcome] = []
+    showing: Showing | None = None
     known = _in_archive(state, fresh, archive)
     for arrival in fresh:
         before = after
@@ -119,12 +133,28 @@ def advance(
             elif signals is not None and _may_change_answers(before, arrival.event):
                 signals = None
             continue
+        if isinstance(arrival.event, Impression):
+            after = fold_impression(before, arrival.event, arrival.offset, config, known)
+            if not training_events:
+                choosing = fold_impression(choosing, arrival.event, arrival.offset, config, known)
+            if after.arrivals == before.arrivals:
+                n_duplicates += 1
+                continue
+            after, ended = end_impressions(before, after, arrival.event)
+            outcomes += ended
+            showing = find_showing(before, after) or showing
+            if signals is not None:
+                made = _signals_of_newest_impression(before, after, arrival)
+                signals = None if made is None else signals + made
+            continue
         kind = Kind(arrival.source)
         after = fold(before, arrival.event, kind, arrival.offset, config, known)
         entry = _newcomer(before, after)
         if entry is None:
             n_duplicates += 1
             continue
+        after, ended = end_impressions(before, after, arrival.event)
+        outcomes += ended
         if not entry.teaches:
             continue
         if after.n_uncounted == before.n_uncounted and n_in_week(after, entry.week) <= config.weekly_choices:
@@ -145,6 +175,8 @@ def advance(
         training_events=training_events,
         chunks=chunks,
         n_duplicates=n_duplicates,
+        outcomes=outcomes,
+        showing=showing,
     )
 
 
@@ -177,13 +209,15 @@ def _newcomer(before: UserState, after: UserState) -> Entry | None:
 
 
 def _has_newest_events(state: UserState, config: UserConfig) -> bool:
-    """Return whether events and searches are those that ``_signals`` would find: a bound may have been another."""
-    return _is_newest(state.recent_events, state.pending, config.recent_events) and _is_newest(
-        state.recent_searches, state.pending_searches, config.recent_searches
+    """Return whether what is recent is what ``_signals`` would find: a bound may have been another."""
+    return (
+        _is_newest(state.recent_events, state.pending, config.recent_events)
+        and _is_newest(state.recent_searches, state.pending_searches, config.recent_searches)
+        and _is_newest(state.recent_impressions, state.pending_impressions, config.recent_impressions)
     )
 
 
-def _is_newest(recent: Sequence[Entry | SearchEntry], pending: Sequence[Entry | SearchEntry], bound: int) -> bool:
+def _is_newest(recent: Sequence[AnyEntry], pending: Sequence[AnyEntry], bound: int) -> bool:
     """Return whether ``recent`` has the newest of both, as many as ``bound`` allows."""
     if not pending:
         return len(recent) <= bound
@@ -226,7 +260,36 @@ def _signals_in_order(
     searches = answers.find_answerable(before.recent_searches, before.recent_events, config.recent_events)
     answered = answers.weigh_newest(recent_events, searches, entry)
     answers_of = _name_queries(answered).get(entry.item_id, [])
-    return [_visit(entry, arrival, pairs.before_newest(nearest, entry.item_id), answers_of)]
+    impressions = answers.find_answerable(before.recent_impressions, before.recent_events, config.recent_events)
+    chosen = _choices_of_newest(recent_events, impressions, entry)
+    return [_visit(entry, arrival, pairs.before_newest(nearest, entry.item_id), answers_of, chosen)]
+
+
+def _choices_of_newest(
+    earlier: Sequence[Entry], impressions: Sequence[ImpressionEntry], entry: Entry
+) -> list[conversions.Change]:
+    """Return what ``conversions.changes`` says of an event that comes after all others.
+
+    Args:
+        earlier: Those that teach, ordered by time.
+    """
+    impression = conversions.find_shown(impressions, entry.timestamp_ms, entry.item_id) if impressions else None
+    if impression is None or not conversions.is_first_choice(reversed(earlier), impression, entry.item_id):
+        return []
+    slot = conversions.slot_in(impression, entry.item_id)
+    return [] if slot == TEACHES_NOBODY else [(slot, 1)]
+
+
+def _signals_of_newest_impression(before: UserState, after: UserState, arrival: Arrival) -> list[Signal] | None:
+    """Return what ``_signals`` gives for a fresh impression, or None where it must look: an event may have come of it.
+
+    Args:
+        before: The state just before ``arrival``, what is recent in it as of ``_has_newest_events``.
+    """
+    entry = after.recent_impressions[-1]
+    if entry.arrival != before.arrivals or (before.newest and before.newest.timestamp_ms >= entry.timestamp_ms):
+        return None
+    return _signals_of_impression(entry, arrival, {})
 
 
 def _signals(state: UserState, arrivals: list[Arrival], config: UserConfig) -> list[Signal]:
@@ -251,32 +314,41 @@ def _signals(state: UserState, arrivals: list[Arrival], config: UserConfig) -> l
 
 
 class _History:
-    """A user's recent events and searches as they were when each arrived, and in log order those events that teach."""
+    """What was recent of a user when each event, search or impression arrived, and those events that teach, in log
+    order."""
 
-    def __init__(self, arrived: list[Entry | SearchEntry], config: UserConfig) -> None:
+    def __init__(self, arrived: list[AnyEntry], config: UserConfig) -> None:
         events = [each for each in arrived if isinstance(each, Entry)]
         searches = [each for each in arrived if isinstance(each, SearchEntry)]
+        impressions = [each for each in arrived if isinstance(each, ImpressionEntry)]
         self._config = config
         self._events = sorted(events, key=_ORDER)[-config.recent_events :]
         self._searches = sorted(searches, key=_ORDER)[-config.recent_searches :]
+        self._impressions = sorted(impressions, key=_ORDER)[-config.recent_impressions :]
         self._sequence = sorted(filter(_TEACHES, self._events), key=_LOG_ORDER)
 
-    def take(self, entry: Entry | SearchEntry, arrival: Arrival | None) -> list[Signal]:
+    def take(self, entry: AnyEntry, arrival: Arrival | None) -> list[Signal]:
         """Take what arrived next; return its signals where ``arrival`` asks for them."""
         if isinstance(entry, SearchEntry):
             return self._take_search(entry, arrival)
+        if isinstance(entry, ImpressionEntry):
+            return self._take_impression(entry, arrival)
         searches = self._find_answerable() if arrival is not None else []
+        impressions = self._find_convertible() if arrival is not None else []
         before = answers.weigh(self._sequence, searches)
+        converted = conversions.find_converted(self._sequence, impressions, entry.item_id)
         insort(self._events, entry, key=_ORDER)
         if entry.teaches:
             insort(self._sequence, entry, key=_LOG_ORDER)
         oldest = self._events.pop(0) if len(self._events) > self._config.recent_events else None
         made: list[Signal] = []
         if arrival is not None and oldest is entry:  # older than all of them, it leaves at once: it has no pairs
-            made = _signals_of([entry], entry, arrival, {})
+            made = _signals_of([entry], entry, arrival, {}, [])
         elif arrival is not None:
             changed = answers.changes(before, answers.weigh(self._sequence, searches))
-            made = _signals_of(self._sequence, entry, arrival, changed)
+            after = conversions.find_converted(self._sequence, impressions, entry.item_id)
+            chosen = conversions.changes(converted, after, entry.item_id)
+            made = _signals_of(self._sequence, entry, arrival, changed, chosen)
         if oldest is not None and oldest.teaches:
             self._sequence.remove(oldest)
         return made
@@ -290,26 +362,58 @@ class _History:
         del self._searches[: -self._config.recent_searches]
         return [] if arrival is None else _signals_of_search(entry, arrival, changed)
 
+    def _take_impression(self, entry: ImpressionEntry, arrival: Arrival | None) -> list[Signal]:
+        before, after = self._find_converted_of(entry) if arrival is not None else {}, None
+        insort(self._impressions, entry, key=_ORDER)
+        leaves_at_once = len(self._impressions) > self._config.recent_impressions and self._impressions[0] is entry
+        if arrival is not None and not leaves_at_once:
+            after = self._find_converted_of(entry)
+        del self._impressions[: -self._config.recent_impressions]
+        if arrival is None:
+            return []
+        chosen = (
+            {}
+            if after is None
+            else {item_id: conversions.changes(before[item_id], after[item_id], item_id) for item_id in entry.item_ids}
+        )
+        return _signals_of_impression(entry, arrival, chosen)
+
+    def _find_converted_of(self, entry: ImpressionEntry) -> dict[str, dict[str, ImpressionEntry]]:
+        impressions = self._find_convertible()
+        since_ms = impressions[0].timestamp_ms if impressions else 0
+        events = [e for e in self._sequence if e.timestamp_ms >= since_ms]
+        return {item_id: conversions.find_converted(events, impressions, item_id) for item_id in entry.item_ids}
+
     def _find_answerable(self) -> Sequence[SearchEntry]:
         return answers.find_answerable(self._searches, self._events, self._config.recent_events)
+
+    def _find_convertible(self) -> Sequence[ImpressionEntry]:
+        return answers.find_answerable(self._impressions, self._events, self._config.recent_events)
 
     def _leaves_at_once(self, entry: SearchEntry) -> bool:
         return len(self._searches) > self._config.recent_searches and self._searches[0] is entry
 
 
-def _signals_of(sequence: list[Entry], entry: Entry, arrival: Arrival, answered: Mapping[Answer, int]) -> list[Signal]:
+def _signals_of(
+    sequence: list[Entry],
+    entry: Entry,
+    arrival: Arrival,
+    answered: Mapping[Answer, int],
+    chosen: list[conversions.Change],
+) -> list[Signal]:
     """Return what one event teaches: about its own item first, then about items that it moved away from others.
 
     Args:
         sequence: In log order, ``entry`` among it.
         answered: How it changed what events answer which searches.
+        chosen: How it changed from which slots its item was chosen.
     """
     by_item: dict[str, list[tuple[str, int]]] = {entry.item_id: []}
     index = bisect_left(sequence, entry.log_order, key=_LOG_ORDER)
     for (earlier, later), change in pairs.changes(sequence, index).items():
         by_item.setdefault(later, []).append((earlier, change))
     answers_of = _name_queries(answered)
-    visit = _visit(entry, arrival, by_item.pop(entry.item_id), answers_of.pop(entry.item_id, []))
+    visit = _visit(entry, arrival, by_item.pop(entry.item_id), answers_of.pop(entry.item_id, []), chosen)
     moved = dict.fromkeys([*by_item, *answers_of])
     return [
         visit,
@@ -337,8 +441,34 @@ def _signals_of_search(entry: SearchEntry, arrival: Arrival, answered: Mapping[A
     ]
 
 
+def _signals_of_impression(
+    entry: ImpressionEntry, arrival: Arrival, chosen: Mapping[str, list[conversions.Change]]
+) -> list[Signal]:
+    """Return what an impression teaches about each of its items.
+
+    Args:
+        chosen: By item, how it changed from which slots that was chosen.
+    """
+    return [
+        Signal(
+            item_id=item_id,
+            kind=Source.IMPRESSION,
+            partition=arrival.partition,
+            offset=entry.offset,
+            shown=slot,
+            chosen=chosen.get(item_id, []),
+        )
+        for item_id, slot in zip(entry.item_ids, entry.slots)
+        if slot != TEACHES_NOBODY or chosen.get(item_id)
+    ]
+
+
 def _visit(
-    entry: Entry, arrival: Arrival, pairs: list[tuple[str, int]], answers_of: list[tuple[int, int, int]]
+    entry: Entry,
+    arrival: Arrival,
+    pairs: list[tuple[str, int]],
+    answers_of: list[tuple[int, int, int]],
+    chosen: list[conversions.Change],
 ) -> Signal:
     """Return what an event teaches about its own item."""
     return Signal(
@@ -352,6 +482,7 @@ def _visit(
         again=entry.again,
         is_first=entry.is_first,
         answers=answers_of,
+        chosen=chosen,
     )
 
 
@@ -364,8 +495,8 @@ def _name_queries(answered: Mapping[Answer, int]) -> dict[str, list[tuple[int, i
     return by_item
 
 
-def _sends(entry: Entry | SearchEntry) -> bool:
-    return isinstance(entry, SearchEntry) or entry.teaches
+def _sends(entry: AnyEntry) -> bool:
+    return not isinstance(entry, Entry) or entry.teaches
 
 
 _ORDER = attrgetter("order")

@@ -15,8 +15,9 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import TypeVar
 
-from stream_rec.user.state import Entry, SearchEntry, UserState
+from stream_rec.user.state import Entry, ImpressionEntry, SearchEntry, UserState
 
 REACH_MS = 1_800_000
 """Half an hour: the pause that ends a session."""
@@ -24,20 +25,21 @@ WEIGHTS = (8, 2, 1)
 """Of the first, second and third event after a search: those behind answer nothing."""
 
 Answer = tuple[SearchEntry, Entry]
+AskedT = TypeVar("AskedT", SearchEntry, ImpressionEntry)
 
 
-def find_answerable(searches: Sequence[SearchEntry], events: Sequence[Entry], bound: int) -> Sequence[SearchEntry]:
-    """Return the searches of which it is known what answered them.
+def find_answerable(asked: Sequence[AskedT], events: Sequence[Entry], bound: int) -> Sequence[AskedT]:
+    """Return the searches, or impressions, of which it is known what answered them.
 
     Others are as old as the oldest of as many events as are kept: what left them may have answered, and nothing of that
     can be taken back or given again.
 
     Args:
-        searches: Ordered by time, and ``events``: all that are kept, ordered by time, ``bound`` at most.
+        asked: Ordered by time, and ``events``: all that are kept, ordered by time, ``bound`` at most.
     """
     if len(events) < bound:
-        return searches
-    return searches[bisect_right(searches, events[0].timestamp_ms, key=_TIMESTAMP_MS) :]
+        return asked
+    return asked[bisect_right(asked, events[0].timestamp_ms, key=_TIMESTAMP_MS) :]
 
 
 def find_answered(searches: Sequence[SearchEntry], timestamp_ms: int, item_id: str) -> SearchEntry | None:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.events.interaction import Kind
 from stream_rec.user.answers import count_answers
-from stream_rec.user.state import Entry, SearchEntry, UserState, WeeklyCount
+from stream_rec.user.state import Entry, SearchEntry, ShownCount, UserState, WeeklyCount
 
 SESSION_BREAK_MS = 1_800_000
 """A pause that ends a session: half an hour, as web analytics have it."""
+
+
+class Shown(NamedTuple):
+    """What a user was shown and has not come to since, once for each day of that. The arrays run parallel."""
+
+    rows: NDArray[np.int64]
+    """(s,) of the items."""
+    times: NDArray[np.float64]
+    """(s,) how often on that day, as far as such slots are looked at."""
+    last_ms: NDArray[np.float64]
+    """(s,) when last on that day."""
+
+
+NOTHING_SHOWN = Shown(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +69,7 @@ class History:
     """The user's newest search."""
     n_answers: int = 0
     """How many of the recent events answer it."""
+    shown: Shown = NOTHING_SHOWN
 
     @property
     def n_repeats(self) -> int:
@@ -125,6 +141,25 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
         weekly_counts=state.weekly_counts,
         search=state.recent_searches[-1] if state.recent_searches else None,
         n_answers=count_answers(state) if state.recent_searches else 0,
+        shown=_find_shown(state.shown_counts, find, last_ms) if state.shown_counts else NOTHING_SHOWN,
+    )
+
+
+def _find_shown(counts: Sequence[ShownCount], find: Callable[[str], int | None], last_ms: Mapping[int, int]) -> Shown:
+    """Return what was shown since the user last came to it.
+
+    Args:
+        last_ms: By row, when that was.
+    """
+    shown = [
+        (row, count.examined / 100, count.last_ms)
+        for count in counts
+        if (row := find(count.item_id)) is not None and count.last_ms > last_ms.get(row, -1)
+    ]
+    return Shown(
+        rows=np.array([row for row, _, _ in shown], dtype=np.int64),
+        times=np.array([times for _, times, _ in shown]),
+        last_ms=np.array([at_ms for _, _, at_ms in shown], dtype=np.float64),
     )
 
 

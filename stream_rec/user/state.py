@@ -14,6 +14,9 @@ user's own: it is folded, and sends no signal.
 What is not a fact is bookkeeping for exactness: offsets, arrival numbers, which events teach, digests of ids, and
 ``pending`` entries, which are no recent events any more but whose signals may have to be sent once more after a crash
 (see ``advance.py``).
+
+What the user was shown is kept twice: the last impressions whole, in which choices are looked up, and counts by item
+and day, as far back as their bound reaches, which say what the user is tired of.
 """
 
 from __future__ import annotations
@@ -27,18 +30,32 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from stream_rec.errors import StateVersionError
 from stream_rec.events.codec import Count, EventTime, KindNumber, Offset, SourceNumber, decode_versioned
+from stream_rec.events.impression import MOST_ID_BYTES, Impression, ShownItem
 from stream_rec.events.interaction import Id, Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
-from stream_rec.user import seen
+from stream_rec.knowledge.slots import N_SLOTS, slot_of, usual_examination
+from stream_rec.user import by_period, seen
 
-WEEK_MS = 7 * 86_400_000
-VERSION = 6
+DAY_MS = 86_400_000
+WEEK_MS = 7 * DAY_MS
+VERSION = 7
 LONGEST_TEXT = 256
 """Characters kept of a search's query: what comes after them finds nothing."""
+TEACHES_NOBODY = -1
+"""In place of a slot: where the user has been shown the item too often that day."""
+SlotNumber = Annotated[int, Meta(ge=TEACHES_NOBODY, lt=N_SLOTS)]
 UNCOUNTED = 512
 """As many weekly counts as are kept by default: three topics of a long past, read far out of step, lose none."""
+
+
+MOST_PENDING_BYTES = 1 << 18
+"""Of pending impressions' items. A batch with more of one user's, which nobody looks at, teaches nobody by the others:
+a state must fit into a record."""
+LONGEST_FEATURES = 1 << 14
+"""Bytes kept of what was known of an impression's items."""
 
 
 class UserConfig(Struct, frozen=True, kw_only=True):
@@ -48,6 +65,12 @@ class UserConfig(Struct, frozen=True, kw_only=True):
     """Newest events kept whole."""
     recent_searches: Annotated[int, Meta(ge=1, le=256)] = 16
     """Newest searches kept."""
+    recent_impressions: Annotated[int, Meta(ge=1, le=256)] = 8
+    """Newest impressions kept whole: among them is looked for what a choice was made from."""
+    shown_counts: Annotated[int, Meta(ge=16, le=16_384)] = 256
+    """Counts kept of what the user was shown, one for each item and day."""
+    daily_training_impressions: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
+    """Impressions of one item in one day from which others learn; more change only the user's own lists."""
     weekly_counts: Annotated[int, Meta(ge=16, le=16_384)] = 512
     """Counts kept, one for each item and week."""
     weekly_training_events: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
@@ -124,6 +147,50 @@ class SearchEntry(Struct, frozen=True, array_like=True):
         return self.timestamp_ms, self.event_id
 
 
+class ImpressionEntry(Struct, frozen=True, array_like=True):
+    """One of the recent impressions."""
+
+    timestamp_ms: EventTime
+    event_id: str
+    item_ids: list[Id]
+    slots: list[SlotNumber]
+    """Of the items in turn, ``TEACHES_NOBODY`` for those from which others do not learn. Bookkeeping, as
+    ``Entry.teaches``."""
+    offset: Offset
+    """In ``impressions``."""
+    arrival: Count
+    """As of ``Entry``: all that comes is counted together."""
+    features: Annotated[bytes, Meta(max_length=LONGEST_FEATURES)] = b""
+    """What was known of the items just before, while it waits for what is chosen: see ``ranking/shown.py``.
+    Bookkeeping: it teaches once."""
+
+    @property
+    def source(self) -> int:
+        """Of its topic."""
+        return Source.IMPRESSION
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Order of the recent impressions: by event time, ties by event id."""
+        return self.timestamp_ms, self.event_id
+
+
+class ShownCount(Struct, frozen=True, array_like=True):
+    """How often the user was shown one item on one day."""
+
+    day: int
+    item_id: str
+    n: Count
+    examined: Count
+    """In how many of these the item was looked at, as slots usually are, in hundredths."""
+    last_ms: int
+
+    @property
+    def period(self) -> int:
+        """The day."""
+        return self.day
+
+
 class WeeklyCount(Struct, frozen=True, array_like=True):
     """How often one item was interacted with in one week."""
 
@@ -132,6 +199,11 @@ class WeeklyCount(Struct, frozen=True, array_like=True):
     counts: tuple[Count, Count, Count]
     """By ``Kind``."""
     last_ms: int
+
+    @property
+    def period(self) -> int:
+        """The week."""
+        return self.week
 
 
 class UserState(Struct, frozen=True, array_like=True):
@@ -167,6 +239,16 @@ class UserState(Struct, frozen=True, array_like=True):
     """Ordered by ``SearchEntry.order``, newest last."""
     pending_searches: list[SearchEntry] = []
     """As ``pending``, of what has left the recent searches."""
+    recent_impressions: list[ImpressionEntry] = []
+    """Ordered by ``ImpressionEntry.order``, newest last."""
+    pending_impressions: list[ImpressionEntry] = []
+    """As ``pending``, of what has left the recent impressions."""
+    shown_counts: list[ShownCount] = []
+    """Ordered by (day, item_id)."""
+    first_shown_day: Annotated[int, Meta(ge=-1, le=2**53)] = -1
+    """Days before this one have left the counts of what was shown for good."""
+    n_uncounted_shown: Count = 0
+    """Items shown that those counts could not hold."""
 
     @property
     def newest(self) -> Entry | None:
@@ -176,10 +258,11 @@ class UserState(Struct, frozen=True, array_like=True):
     @property
     def is_cold(self) -> bool:
         """Whether nothing is known of this user."""
-        return not self.recent_events and not self.recent_searches
+        return not self.recent_events and not self.recent_searches and not self.recent_impressions
 
 
 COLD = UserState()
+AnyEntry = Entry | SearchEntry | ImpressionEntry
 
 
 def encode(state: UserState) -> bytes:
@@ -194,9 +277,11 @@ def decode(data: bytes) -> UserState:
         StateVersionError: written by a newer program, or not a user state at all.
     """
     state = decode_versioned(data, _DECODER, what="user state", version=VERSION)
+    if not all(map(_is_possible, (*state.recent_impressions, *state.pending_impressions))):
+        raise StateVersionError("user state cannot be read: an impression has each item once, and a slot for each")
     if state.version == VERSION:
         return state
-    if state.version >= 4:  # 4 did not say which events were a user's first, 5 had no searches
+    if state.version >= 4:  # 4 did not say which events were a user's first, 5 had no searches, 6 no impressions
         return msgspec.structs.replace(state, version=VERSION)
     # Before version 4 only the recent events knew what had come; of what has left it no more is there than this.
     return msgspec.structs.replace(state, version=VERSION, recent_ids=_digests(state.pending))
@@ -206,8 +291,10 @@ def facts(state: UserState) -> bytes:
     """Return the facts alone, as bytes that are equal exactly when the facts are."""
     recent_events = [(e.timestamp_ms, e.event_id, e.item_id, e.kind, e.value) for e in state.recent_events]
     searches = [(e.timestamp_ms, e.event_id, e.query, e.item_id) for e in state.recent_searches]
+    impressions = [(e.timestamp_ms, e.event_id, e.item_ids) for e in state.recent_impressions]
     counted = state.weekly_counts, state.first_week, state.counts, state.first_ms
-    return _ENCODER.encode((recent_events, *counted, searches))
+    shown = state.shown_counts, state.first_shown_day
+    return _ENCODER.encode((recent_events, *counted, searches, impressions, *shown))
 
 
 def digest(states: dict[str, UserState]) -> str:
@@ -219,7 +306,7 @@ def digest(states: dict[str, UserState]) -> str:
 
 
 def is_applied(state: UserState, source: int, offset: int) -> bool:
-    """Return whether the event or search at ``offset`` of the topic of ``source`` is already in the state."""
+    """Return whether what stands at ``offset`` of the topic of ``source`` is already in the state."""
     return offset <= state.offsets.get(source, -1)
 
 
@@ -265,7 +352,8 @@ def fold(
     counts = list(state.counts)
     counts[kind] += 1
     views, clicks, purchases = counts
-    return UserState(
+    return msgspec.structs.replace(
+        state,
         recent_events=recent_events[n_over:],
         weekly_counts=weekly_counts,
         first_week=first_week,
@@ -274,13 +362,8 @@ def fold(
         offsets=offsets,
         arrivals=state.arrivals + 1,
         pending=[*state.pending, *recent_events[:n_over]],
-        released=state.released,
         n_uncounted=state.n_uncounted + (n_alike == 0),
         recent_ids=state.recent_ids + _digests(recent_events[:n_over]),
-        n_archived=state.n_archived,
-        received_ms=state.received_ms,
-        recent_searches=state.recent_searches,
-        pending_searches=state.pending_searches,
     )
 
 
@@ -312,6 +395,65 @@ def fold_search(
     )
 
 
+def fold_impression(
+    state: UserState,
+    impression: Impression,
+    offset: int,
+    config: UserConfig,
+    archived: Container[bytes] = frozenset(),
+) -> UserState:
+    """Return the state after one impression that is not applied yet; as ``fold``."""
+    offsets = {**state.offsets, int(Source.IMPRESSION): offset}
+    if _is_known(state, impression.event_id, archived):
+        return msgspec.structs.replace(state, offsets=offsets)
+    counts, first_day, n_uncounted = state.shown_counts, state.first_shown_day, state.n_uncounted_shown
+    slots = []
+    is_crowded = _is_crowded(state.pending_impressions)
+    for shown in impression.items:
+        counts, first_day, n_alike = _count_shown(counts, first_day, shown, impression.timestamp_ms, config)
+        teaches = n_alike <= config.daily_training_impressions if n_alike else n_uncounted < UNCOUNTED
+        slots.append(slot_of(shown.position) if teaches and not is_crowded else TEACHES_NOBODY)
+        n_uncounted += n_alike == 0
+    entry = ImpressionEntry(
+        timestamp_ms=impression.timestamp_ms,
+        event_id=impression.event_id,
+        item_ids=[shown.item_id for shown in impression.items],
+        slots=slots,
+        offset=offset,
+        arrival=state.arrivals,
+    )
+    recent_impressions = list(state.recent_impressions)
+    insort(recent_impressions, entry, key=lambda e: e.order)
+    n_over = max(0, len(recent_impressions) - config.recent_impressions)
+    return msgspec.structs.replace(
+        state,
+        offsets=offsets,
+        arrivals=state.arrivals + 1,
+        recent_impressions=recent_impressions[n_over:],
+        pending_impressions=state.pending_impressions
+        if is_crowded
+        else [
+            *state.pending_impressions,
+            *(msgspec.structs.replace(left, features=b"") for left in recent_impressions[:n_over]),
+        ],
+        shown_counts=counts,
+        first_shown_day=first_day,
+        n_uncounted_shown=n_uncounted,
+        recent_ids=state.recent_ids + _digests(recent_impressions[:n_over]),
+    )
+
+
+def put_features(state: UserState, features: Mapping[str, bytes]) -> UserState:
+    """Return the state with other ``features`` of some recent impressions, by ``event_id``."""
+    return msgspec.structs.replace(
+        state,
+        recent_impressions=[
+            msgspec.structs.replace(entry, features=features.get(entry.event_id, entry.features))
+            for entry in state.recent_impressions
+        ],
+    )
+
+
 def n_in_week(state: UserState, week: int) -> int:
     """Return how many interactions of one week are counted."""
     begins, ends = (bisect_left(state.weekly_counts, each, key=_WEEK) for each in (week, week + 1))
@@ -324,23 +466,36 @@ def release(state: UserState, acknowledged: Mapping[int, int]) -> UserState:
     Args:
         acknowledged: By ``Source``, the offset up to which all signals are known to be acknowledged.
     """
-    if not state.pending and not state.pending_searches:
+    if not state.pending and not state.pending_searches and not state.pending_impressions:
         return state
     # No entry has a larger offset than the state: where that is acknowledged, they all are.
     if any(offset > acknowledged.get(source, -1) for source, offset in state.offsets.items()) and any(
         e.offset > acknowledged.get(e.source, -1) for e in entries_of(state)
     ):
         return state
-    return msgspec.structs.replace(state, pending=[], pending_searches=[], released=state.offsets)
+    return msgspec.structs.replace(
+        state, pending=[], pending_searches=[], pending_impressions=[], released=state.offsets
+    )
 
 
-def entries_of(state: UserState) -> list[Entry | SearchEntry]:
-    """Return all events and searches that the state holds, in no order."""
-    return [*state.recent_events, *state.pending, *state.recent_searches, *state.pending_searches]
+def entries_of(state: UserState) -> list[AnyEntry]:
+    """Return all that the state holds of what came, in no order."""
+    return [
+        *state.recent_events,
+        *state.pending,
+        *state.recent_searches,
+        *state.pending_searches,
+        *state.recent_impressions,
+        *state.pending_impressions,
+    ]
 
 
 def _is_known(state: UserState, event_id: str, archived: Container[bytes]) -> bool:
-    if event_id in map(_EVENT_ID, state.recent_events) or event_id in map(_EVENT_ID, state.recent_searches):
+    if (
+        event_id in map(_EVENT_ID, state.recent_events)
+        or event_id in map(_EVENT_ID, state.recent_searches)
+        or event_id in map(_EVENT_ID, state.recent_impressions)
+    ):
         return True
     if not state.recent_ids and not archived:
         return False
@@ -348,8 +503,41 @@ def _is_known(state: UserState, event_id: str, archived: Container[bytes]) -> bo
     return digest in archived or seen.has(state.recent_ids, digest)
 
 
-def _digests(entries: Sequence[Entry | SearchEntry]) -> bytes:
+def _is_possible(impression: ImpressionEntry) -> bool:
+    n = len(impression.item_ids)
+    return n > 0 and n == len(impression.slots) == len(set(impression.item_ids))
+
+
+def _digests(entries: Sequence[AnyEntry]) -> bytes:
     return b"".join([seen.digest_of(entry.event_id) for entry in entries])
+
+
+def _is_crowded(pending: Sequence[ImpressionEntry]) -> bool:
+    """Return whether there is no room for more pending impressions."""
+    if len(pending) * MOST_ID_BYTES <= MOST_PENDING_BYTES:
+        return False
+    return sum(len(item_id.encode()) for entry in pending for item_id in entry.item_ids) > MOST_PENDING_BYTES
+
+
+def _count_shown(
+    counts: list[ShownCount], first_day: int, shown: ShownItem, timestamp_ms: int, config: UserConfig
+) -> tuple[list[ShownCount], int, int]:
+    """Return the counts after one item was shown, the first day in them, and how often it was shown that day by now.
+
+    0 where they have no room for it.
+    """
+    day = timestamp_ms // DAY_MS
+    if day < first_day:
+        return counts, first_day, 0
+    examined = round(100 * usual_examination(shown.position))
+    old = by_period.find(counts, day, shown.item_id)
+    if old is None:
+        count = ShownCount(day, shown.item_id, 1, examined, timestamp_ms)
+    else:
+        last_ms = max(old.last_ms, timestamp_ms)
+        count = ShownCount(day, shown.item_id, old.n + 1, old.examined + examined, last_ms)
+    counted, first_day, is_kept = by_period.put(counts, first_day, count, config.shown_counts)
+    return counted, first_day, count.n if is_kept else 0
 
 
 def _count(
@@ -358,33 +546,18 @@ def _count(
     """Return the weekly counts with one more interaction, the first week still in them, and how many are alike by now.
 
     Alike are those of one kind with one item in one week; 0 where the weekly counts have no room for this one.
-
-    Kept are the newest week, and every earlier one as long as all together stay within the bound. Both only become
-    stricter as events come in, so a week or item once dropped would be dropped in any order of arrival. A single
-    week over the bound keeps the items with the smallest digests: an arbitrary choice, but the same in any order.
     """
     week = event.timestamp_ms // WEEK_MS
     if week < first_week:
         return weekly_counts, first_week, 0
-    counted = list(weekly_counts)
-    counts = [0, 0, 0]
-    last_ms = event.timestamp_ms
-    index = bisect_left(weekly_counts, (week, event.item_id), key=lambda t: (t.week, t.item_id))
-    if index < len(counted) and counted[index].week == week and counted[index].item_id == event.item_id:
-        old = counted.pop(index)
-        counts = list(old.counts)
-        last_ms = max(last_ms, old.last_ms)
+    old = by_period.find(weekly_counts, week, event.item_id)
+    counts = [0, 0, 0] if old is None else list(old.counts)
     counts[kind] += 1
     views, clicks, purchases = counts
-    counted.insert(index, WeeklyCount(week, event.item_id, (views, clicks, purchases), last_ms))
-    if len(counted) <= bound:
-        return counted, first_week, counts[kind]
-    oldest = counted[0].week
-    if oldest == counted[-1].week:
-        dropped = max(counted, key=lambda t: seen.digest_of(t.item_id))
-        counted.remove(dropped)
-        return counted, first_week, 0 if dropped.item_id == event.item_id else counts[kind]
-    return [t for t in counted if t.week != oldest], oldest + 1, 0 if oldest == week else counts[kind]
+    last_ms = event.timestamp_ms if old is None else max(event.timestamp_ms, old.last_ms)
+    count = WeeklyCount(week, event.item_id, (views, clicks, purchases), last_ms)
+    counted, first_week, is_kept = by_period.put(weekly_counts, first_week, count, bound)
+    return counted, first_week, counts[kind] if is_kept else 0
 
 
 _EVENT_ID = attrgetter("event_id")

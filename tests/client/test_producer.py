@@ -137,7 +137,7 @@ def now_ms() -> int:
         (lambda p: p.search("u", "x", timestamp_ms=-1), "bad_timestamp: .*timestamp_ms"),
         (lambda p: p.forget(""), "user_id"),
         (lambda p: p.forget("*"), "bad_id"),
-        (lambda p: p.impression("u", "l", [""]), "bad_id: item_id"),
+        (lambda p: p.impression("u", "l", [""]), "bad_id: .*item_id"),
         (lambda p: p.impression("u", "l", [ShownItem("a", 0)]), "position"),
         (lambda p: p.item(Item("")), "bad_id"),
         (lambda p: p.item(Item("i", vectors={"image": [float("nan")]})), "wrong_type"),

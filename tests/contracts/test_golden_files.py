@@ -37,7 +37,7 @@ from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.user.forgotten import Forgotten
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import Entry, SearchEntry, WeeklyCount
+from stream_rec.user.state import Entry, ImpressionEntry, SearchEntry, ShownCount, WeeklyCount
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 T = 1_700_000_000_000
@@ -54,8 +54,13 @@ def experts(networks: int) -> Mixture:
     return Mixture(LinearHead(small(1, 2), small(1, 2)), NetworkHead(*weights, *weights), (0.0,) * (1 + networks))
 
 
-SMALL = MixtureHead(of_all=experts(2), of_fresh=experts(1), of_asked=LinearHead(small(1, 1), small(1, 1)))
-"""A head of 14 weights: how many features there are is no matter of the format."""
+SMALL = MixtureHead(
+    of_all=experts(2),
+    of_fresh=experts(1),
+    of_asked=LinearHead(small(1, 1), small(1, 1)),
+    of_shown=LinearHead(small(1, 1), small(1, 1)),
+)
+"""A head of 15 weights: how many features there are is no matter of the format."""
 FINGERPRINT = bytes(range(16))
 
 
@@ -80,6 +85,7 @@ LEFT = bytes.fromhex("1b5d5e51f54f0f04fed135082f0eff78")
         (4, True, 10, (1100, T + 9 * DAY_MS + 77)),
         (5, True, 10, (1100, T + 9 * DAY_MS + 77)),
         (6, True, 10, (1100, T + 9 * DAY_MS + 77)),
+        (7, True, 10, (1100, T + 9 * DAY_MS + 77)),
     ],
 )
 def test_user_states(version: int, knows_again: bool, most_alike: int, archived: tuple[int, int]):
@@ -87,7 +93,8 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
 
     Version 1 did not say whether an item had come before; until version 2 all that were alike taught others; until
     version 3 no digests were kept, so those of entries that are not released are all that can be known; until version
-    4 nobody asked which were a user's first of their kind; until version 5 there were no searches.
+    4 nobody asked which were a user's first of their kind; until version 5 there were no searches, and until version 6
+    no impressions.
     """
     state = user_state.decode(read(f"user-state-{version}"))
 
@@ -110,13 +117,27 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
     ]
     assert (state.first_week, state.counts, state.first_ms) == (-1, (16, 1, 1), T)
     searched = {3: 8} if version >= 6 else {}
+    shown = {4: 31} if version >= 7 else {}
     assert (state.offsets, state.arrivals, state.released) == (
-        {0: 25, 1: 4, 2: 2} | searched,
-        20 if searched else 18,
+        {0: 25, 1: 4, 2: 2} | searched | shown,
+        18 + 2 * len(searched) + 2 * len(shown),
         {},
     )
     assert state.recent_searches == ([SearchEntry(T + 9 * DAY_MS, "q2", "cheaper", "é", 8, 19)] if searched else [])
     assert state.pending_searches == ([SearchEntry(T, "q1", "Wasserkocher für 2", None, 7, 18)] if searched else [])
+    assert state.recent_impressions == (
+        [ImpressionEntry(T + 9 * DAY_MS, "s2", ["é", "i3"], [1, -1], 31, 21, b"\0\x3c\0\xbc")] if shown else []
+    )
+    assert state.pending_impressions == ([ImpressionEntry(T, "s1", ["i1", "i2"], [0, 7], 30, 20)] if shown else [])
+    counted = [
+        ShownCount(19675, "i1", 1, 100, T),
+        ShownCount(19675, "i2", 1, 20, T),
+        ShownCount(19684, "i3", 11, 700, T + 9 * DAY_MS),
+        ShownCount(19684, "é", 1, 71, T + 9 * DAY_MS),
+    ]
+    assert (state.shown_counts, state.first_shown_day, state.n_uncounted_shown) == (
+        (counted, 19674, 3) if shown else ([], -1, 0)
+    )
     assert state.pending == [
         Entry(T, "e1", "i1", 0, None, 10, 0, is_first=version >= 5),
         Entry(T + 1000, "e2", "i2", 1, 2.5, 4, 1, is_first=version >= 5),
@@ -125,9 +146,10 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
 
 
 def test_all_versions_of_a_user_state_hold_the_same_facts():
-    """The files are of the same events, so all say the same, but for the searches of the last."""
-    states = [user_state.decode(read(f"user-state-{version}")) for version in (1, 2, 3, 4, 5, 6)]
-    assert len({user_state.facts(msgspec.structs.replace(state, recent_searches=[])) for state in states}) == 1
+    """The files are of the same events, so all say the same, but for the searches and impressions of the last."""
+    states = [user_state.decode(read(f"user-state-{version}")) for version in (1, 2, 3, 4, 5, 6, 7)]
+    nothing = {"recent_searches": [], "recent_impressions": [], "shown_counts": [], "first_shown_day": -1}
+    assert len({user_state.facts(msgspec.structs.replace(state, **nothing)) for state in states}) == 1
 
 
 def test_digests_of_events():
@@ -146,12 +168,14 @@ CAME = [(T, 2**64 - 1), (T + 3_600_000, 42)]
         (2, 1, CAME, ([], None)),
         (3, 1, CAME, ([1.0, 1.0], T)),
         (4, 1, CAME, ([1.0, 1.0], T)),
+        (5, 1, CAME, ([1.0, 1.0], T)),
     ],
 )
 def test_item_states(version: int, repeats: int, users: list[tuple[int, int]], first: tuple[list[float], int | None]):
     """A view, a purchase an hour later, and a correction of a pair.
 
-    Version 1 did not know who had come, version 2 not that the view was its user's first event.
+    Version 1 did not know who had come, version 2 not that the view was its user's first event, version 3 nothing of
+    searches, and version 4 nothing of impressions.
     """
     state = item_state.decode(read(f"item-state-{version}"))
 
@@ -163,27 +187,37 @@ def test_item_states(version: int, repeats: int, users: list[tuple[int, int]], f
     assert visits.decode(state.visits).tolist() == users
     assert (state.first_sums, state.last_first_ms) == first
     assert state.queries == ({5: (8, 8.0, T), 2**56 - 1: (-1, -0.25, T + DAY_MS)} if version >= 4 else {})
+    shown, chosen = ([9, 0, 0, 0, 0, 2**53, 0, 1], [2, 0, 0, 0, 0, 0, 0, -1]) if version >= 5 else ([], [])
+    assert (state.shown, state.chosen) == (shown, chosen)
 
 
 WHO = (2**64 - 1, 42)
 
 
 @pytest.mark.parametrize(
-    ("version", "users", "again"), [(1, (0, 0), False), (2, WHO, True), (3, WHO, True), (4, WHO, True), (5, WHO, True)]
+    ("version", "users", "again"),
+    [(1, (0, 0), False), (2, WHO, True), (3, WHO, True), (4, WHO, True), (5, WHO, True), (6, WHO, True)],
 )
 def test_signals(version: int, users: tuple[int, int], again: bool):
     """Two events and a correction.
 
     Version 1 did not say who came, nor whether again; 3 can have a visitor erased; 4 says of the first event that it is
-    its user's first; 5 says which queries an event answers.
+    its user's first; 5 says which queries an event answers; 6 says where an item was shown and chosen.
     """
     answered = [(5, T, 8), (2**56 - 1, T, 8)] if version >= 5 else []
+    chosen = [(0, 1), (7, -1)] if version >= 6 else []
     assert signals.decode(read(f"signals-{version}")) == [
-        Signal("i1", 0, 3, 7, T, [("i2", 12), ("é", 11)], users[0], is_first=version >= 4, answers=answered),
+        Signal(
+            *("i1", 0, 3, 7, T, [("i2", 12), ("é", 11)], users[0]),
+            is_first=version >= 4,
+            answers=answered,
+            chosen=chosen,
+        ),
         Signal("i1", 2, 3, 5, T + 3_600_000, [("i2", -1)], users[1], again),
         Signal("i1", 1, 0, 9, None, [("i3", 4)]),
         *([Signal("i1", 0, 3, 2, visitor=42, erases=True)] if version >= 3 else []),
         *([Signal("i2", 3, 3, 1, answers=[(5, T, -2)])] if version >= 5 else []),
+        *([Signal("é", 4, 3, 31, shown=1), Signal("i3", 4, 3, 31, chosen=[(0, -1)])] if version >= 6 else []),
     ]
 
 
@@ -197,16 +231,37 @@ def test_an_embedding(version: int, identities: tuple[str, ...]):
     assert [one.vector.tolist() for one in embedding.vectors] == [pytest.approx(one, abs=5e-4) for one in expected]
 
 
-@pytest.mark.parametrize(("name", "of_asked"), [("1-mixtures", (0, 0)), ("2", (-0.5, 4))])
-def test_a_contribution(name: str, of_asked: tuple[float, float]):
-    """14 weights, and the sums beside them: five records, which are of either sign, and eight counts.
+@pytest.mark.parametrize(
+    ("name", "of_asked", "of_shown"),
+    [("1-mixtures", (0, 0), (0, 0)), ("2", (-0.5, 4), (0, 0)), ("3", (-0.5, 4), (0.75, 5))],
+)
+def test_a_contribution(name: str, of_asked: tuple[float, float], of_shown: tuple[float, float]):
+    """15 weights, and the sums beside them: five records, which are of either sign, and eight counts.
 
-    Version 1 had no expert for what was asked, which has one of the weights.
+    Version 1 had no expert for what was asked, which has one of the weights, and version 2 none for what was shown.
     """
     contribution = read_contribution(read(f"contribution-{name}"))
 
-    assert contribution.shift.tolist() == [0.5, -0.25, 0, 1, 2, -3, 0.125, 7, 8, 9, 10, 11, -12, of_asked[0]]
-    assert contribution.squares.tolist() == pytest.approx([1e-6, 0.5, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, of_asked[1]])
+    assert contribution.shift.tolist() == [
+        0.5,
+        -0.25,
+        0,
+        1,
+        2,
+        -3,
+        0.125,
+        7,
+        8,
+        9,
+        10,
+        11,
+        -12,
+        of_asked[0],
+        of_shown[0],
+    ]
+    assert contribution.squares.tolist() == pytest.approx(
+        [1e-6, 0.5, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, of_asked[1], of_shown[1]]
+    )
     assert contribution.sums.tolist() == [-1.5, -2.5, -3.5, -0.25, -0.5, 0, 1, 2, 3, 4, 5, 6, 7]
     assert contribution.n_choices == 321
 

@@ -14,6 +14,7 @@ import msgspec
 from stream_rec.embedding import item_embedding
 from stream_rec.embedding.encoder import build
 from stream_rec.embedding.text import HASH_BYTES
+from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind, LoggedEvent
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.search import Search
@@ -22,7 +23,7 @@ from stream_rec.topics import admin as topics
 from tests.crash.foreign import CODECS, TIMEOUT_S, ForeignProducer
 from tests.crash.load import N_ITEMS, Record
 from tests.crash.rig import Rig
-from tests.kafka.malformed import bad_events, bad_items, bad_rules, bad_searches
+from tests.kafka.malformed import bad_events, bad_impressions, bad_items, bad_rules, bad_searches
 
 SHARE_OF_POISON = 100
 """Good events for each bad one."""
@@ -35,7 +36,8 @@ OPEN_MS = 5_000
 
 
 def malformed_input(rig: Rig, rng: random.Random) -> None:
-    """Every malformed event on every topic of events, and every malformed search, item and rule, one in a hundred."""
+    """Every malformed event on every topic of interactions, and every malformed search, impression, item and rule, one
+    in a hundred."""
     limit = rig.settings.limits.record_bytes
     rig.strike()
     bad = [
@@ -44,6 +46,7 @@ def malformed_input(rig: Rig, rng: random.Random) -> None:
         for topic in TOPIC_OF_KIND.values()
     ]
     bad += [Record("searches", key, value) for _, key, value in bad_searches(record_bytes=limit)]
+    bad += [Record("impressions", key, value) for _, key, value in bad_impressions(record_bytes=limit)]
     bad += [Record("items", key, value) for _, key, value in bad_items(record_bytes=limit)]
     bad += [Record("rules", key, value) for _, key, value in bad_rules(record_bytes=limit)]
     rng.shuffle(bad)
@@ -156,6 +159,8 @@ def late_duplicates(rig: Rig, rng: random.Random) -> None:
     rig.load.put_events([*rng.sample(views, 50), *clicks])
     searches = [line for line in rig.load.log if isinstance(line, Search)]
     rig.load.put_events(rng.sample(searches, min(len(searches), 50)))
+    impressions = [line for line in rig.load.log if isinstance(line, Impression)]
+    rig.load.put_events(rng.sample(impressions, min(len(impressions), 50)))
 
 
 def transactions(rig: Rig, rng: random.Random) -> None:

@@ -12,16 +12,18 @@ from kafka import KafkaProducer
 
 from stream_rec.client import EventProducer
 from stream_rec.client.connect import connect
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
 from stream_rec.kafka_settings import KafkaSettings
-from tests.kafka.logs import Logged, catalog_of, put, with_searches, zipf_log
+from tests.kafka.logs import Logged, catalog_of, put, with_impressions, with_searches, zipf_log
 
 N_ITEMS = 150
 EVENTS_A_USER = 50
 SHARE_OF_SEARCHES = 0.25
 """For each event."""
+SHARE_OF_IMPRESSIONS = 0.3
 DELIVERY_TIMEOUT_S = 600.0
 """Longer than any outage here: the load itself loses nothing, and does not change its order."""
 PROBE_MS = 1_700_000_000_000
@@ -39,18 +41,22 @@ class Record(NamedTuple):
 def steady_log(seed: int, n_events: int) -> list[Logged]:
     """Return a log whose users have some 50 events each and none a few hundred: none fills 1,024 recent events.
 
-    A fifth of them are searches, of which nobody fills 256.
+    A sixth of them are searches, of which nobody fills 256, and a fifth impressions, of which nobody fills 64.
     """
     n_users = max(20, n_events // EVENTS_A_USER)
     events = zipf_log(n_events=n_events, n_users=n_users, n_items=N_ITEMS, seed=seed, evenness=n_users / 10)
-    return with_searches(events, seed=seed, share=SHARE_OF_SEARCHES)[:n_events]
+    searched = with_searches(events, seed=seed, share=SHARE_OF_SEARCHES)
+    return with_impressions(searched, seed=seed, share=SHARE_OF_IMPRESSIONS, n_items=N_ITEMS)[:n_events]
 
 
 def probes(n_users: int = 50) -> list[Logged]:
-    """Return an event or a search each of users of all partitions, to see whether they get lists."""
-    viewers, searchers = ([f"{name}-{number}" for number in range(n_users)] for name in ("probe", "searching-probe"))
+    """Return an event, a search or an impression each of users of all partitions, to see whether they get lists."""
+    viewers, searchers, looking = (
+        [f"{name}-{number}" for number in range(n_users)] for name in ("probe", "searching-probe", "looking-probe")
+    )
     views = [LoggedEvent(Kind.VIEW, Interaction(user, user, "item-0", PROBE_MS)) for user in viewers]
-    return [*views, *(Search(user, user, "item-0", PROBE_MS) for user in searchers)]
+    searches = [Search(user, user, "item-0", PROBE_MS) for user in searchers]
+    return [*views, *searches, *(Impression(user, user, "", [ShownItem("item-0", 1)], PROBE_MS) for user in looking)]
 
 
 class Load(threading.Thread):
@@ -66,7 +72,7 @@ class Load(threading.Thread):
         """Connect; ``start`` begins to send.
 
         Args:
-            rate: Events and searches a second.
+            rate: Events, searches and impressions a second.
             on_delivered: As of ``EventProducer``.
         """
         super().__init__(name="load", daemon=True)

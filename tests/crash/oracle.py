@@ -1,8 +1,9 @@
 """An oracle that counts by itself: sets and counters over what was sent, JSON as it lies in the topics.
 
 It shares no idea with stream-rec: what it expects follows from the contract alone. One ``event_id`` of one user is one
-event or search, wherever in time it belongs and however often it was sent. Of one user's events of one kind with one
-item ten a week count for the item. A list shows nothing that is sold out, deleted or banned.
+event, search or impression, wherever in time it belongs and however often it was sent. Of one user's events of one kind
+with one item ten a week count for the item, of one user's impressions of it ten a day. A list shows nothing that is
+sold out, deleted or banned.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 
 from kafka.consumer.fetcher import ConsumerRecord
 
+from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import LoggedEvent
 from stream_rec.events.search import Search
 from tests.kafka.logs import Logged
@@ -20,6 +22,9 @@ from tests.kafka.logs import Logged
 WEEK_MS = 7 * 24 * 3600 * 1000
 A_WEEK = 10
 """Events of one user, kind and item that count for the item."""
+DAY_MS = 24 * 3600 * 1000
+A_DAY = 10
+"""Impressions of one item to one user that count for the item."""
 
 
 def count_by_user(sent: Iterable[Logged]) -> Counter[tuple[str, int]]:
@@ -42,6 +47,26 @@ def searches_by_user(sent: Iterable[Logged]) -> Counter[tuple[str, str, str]]:
     """Return user, id and query of each search, once each. Nobody here has more of them than are kept."""
     asked = {(line.user_id, line.event_id): line.query for line in sent if isinstance(line, Search)}
     return Counter((user_id, event_id, query) for (user_id, event_id), query in asked.items())
+
+
+def impressions_by_user(sent: Iterable[Logged]) -> Counter[tuple[str, str, tuple[str, ...]]]:
+    """Return user, id and items of each impression, once each. Nobody here has more of them than are kept."""
+    return Counter(
+        (line.user_id, line.event_id, tuple(shown.item_id for shown in line.items)) for line in _impressions(sent)
+    )
+
+
+def shown_by_item(sent: Iterable[Logged]) -> Counter[str]:
+    """Return how often each item was shown, as far as that counts for it."""
+    alike = Counter(
+        (line.user_id, shown.item_id, line.timestamp_ms // DAY_MS)
+        for line in _impressions(sent)
+        for shown in line.items
+    )
+    counts: Counter[str] = Counter()
+    for (_, item_id, _), n in alike.items():
+        counts[item_id] += min(n, A_DAY)
+    return counts
 
 
 def shown_though_gone(
@@ -71,9 +96,14 @@ def shown_though_gone(
 
 
 def _distinct(sent: Iterable[Logged]) -> Iterable[LoggedEvent]:
-    """Return each event once; searches are none."""
+    """Return each event once; searches and impressions are none."""
     events = (line for line in sent if isinstance(line, LoggedEvent))
     return {(logged.event.user_id, logged.event.event_id): logged for logged in events}.values()
+
+
+def _impressions(sent: Iterable[Logged]) -> Iterable[Impression]:
+    """Return each impression once."""
+    return {(line.user_id, line.event_id): line for line in sent if isinstance(line, Impression)}.values()
 
 
 def _is_item(key: bytes | None, value: bytes) -> bool:

@@ -216,7 +216,13 @@ class Rig:
 
     def __enter__(self) -> Rig:
         settings = quick_settings(
-            user={"recent_events": 1024, "recent_searches": 256, "weekly_counts": 4096},
+            user={
+                "recent_events": 1024,
+                "recent_searches": 256,
+                "recent_impressions": 64,
+                "weekly_counts": 4096,
+                "shown_counts": 4096,
+            },
             embedder={"encoder": "random+hashing"},
             worker={"session_timeout_s": SESSION_TIMEOUT_S, "default_list_interval_s": 1.0, "ready_timeout_s": 90.0},
         )

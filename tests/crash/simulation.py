@@ -14,6 +14,7 @@ from functools import partial
 
 import pytest
 
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
@@ -25,14 +26,25 @@ from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.seen import Chunk
 from stream_rec.user.state import COLD, UserConfig, UserState
+from tests.user import shown
 from tests.user.asked import Taught, taught_by_arrival
 from tests.user.histories import folded
+from tests.user.shown import events_of, others_of
 
 Topics = dict[Source, list]
-"""By topic, what stands in it: interactions, or searches."""
-USER = UserConfig(recent_events=16, recent_searches=3, weekly_counts=16, weekly_training_events=1000)
+"""By topic, what stands in it: interactions, searches or impressions."""
+USER = UserConfig(
+    recent_events=16,
+    recent_searches=3,
+    recent_impressions=3,
+    weekly_counts=16,
+    weekly_training_events=1000,
+    daily_training_impressions=1000,
+)
 """Every event teaches: which of those that are alike do not is another test's matter."""
-FEW_TRAINING_EVENTS = UserConfig(recent_events=16, weekly_counts=1024, weekly_training_events=2)
+FEW_TRAINING_EVENTS = UserConfig(
+    recent_events=16, weekly_counts=1024, weekly_training_events=2, recent_impressions=3, daily_training_impressions=2
+)
 ITEM = KnowledgeConfig(predecessors=10_000, recent_visits=2, queries=10_000)
 """No pair and no query is ever cut; most visits are, which must not show in what is kept."""
 ITEM_PARTITIONS = 2
@@ -209,12 +221,13 @@ def world(
     kinds: list[Kind],
     n_items: int,
     n_searches: int = 0,
+    n_impressions: int = 0,
     step_ms: int = HOUR_MS,
 ) -> Topics:
-    """Return events of some users by topic, and searches: mostly in order, some late, many at one time.
+    """Return events of some users by topic, searches and impressions: mostly in order, some late, many at one time.
 
     Args:
-        step_ms: From every second event to the next; searches stand between them and at their times.
+        step_ms: From every second event to the next; searches and impressions stand between them and at their times.
     """
     rng = random.Random(seed)
     sources: Topics = {Source(kind): [] for kind in kinds}
@@ -226,7 +239,23 @@ def world(
         )
     if n_searches:
         sources[Source.SEARCH] = _searches(rng, n_events // 2, users, n_items, n_searches, step_ms)
+    if n_impressions:
+        sources[Source.IMPRESSION] = _impressions(rng, n_events // 2, users, n_items, n_impressions, step_ms)
     return sources
+
+
+def _impressions(
+    rng: random.Random, n_steps: int, users: list[str], n_items: int, n_impressions: int, step_ms: int
+) -> list[Impression]:
+    impressions = []
+    for number in range(n_impressions):
+        late = rng.choice([0, 0, 0, 1, 3, 50]) * step_ms + rng.choice([0, 0, 1, 1_800_000, 1_800_001])
+        at = 1000 * HOUR_MS + number * n_steps // n_impressions * step_ms - late
+        items = rng.sample(range(n_items), rng.randint(1, min(5, n_items)))
+        positions = rng.sample([1, 2, 3, 4, 5, 6, 9, 15, 30], len(items))
+        in_slots = [ShownItem(f"i{item}", position) for item, position in zip(items, positions)]
+        impressions.append(Impression(f"p{number}", rng.choice(users), "", in_slots, at))
+    return impressions
 
 
 def _searches(
@@ -243,9 +272,29 @@ def _searches(
     return searches
 
 
-def events_of(arrived: list[Arrival]) -> list[Arrival]:
-    """Return what is no search."""
-    return [one for one in arrived if one.source != Source.SEARCH]
+def slots(items: dict[str, ItemState]) -> shown.Taught:
+    """Return how often each item was shown in and chosen from each slot."""
+    found: shown.Taught = Counter()
+    for item_id, state in items.items():
+        for what, by_slot in ((shown.SHOWN, state.shown), (shown.CHOSEN, state.chosen)):
+            found.update({(what, item_id, slot): n for slot, n in enumerate(by_slot)})
+    return shown.without_zeros(found)
+
+
+def slots_by_arrival(applied: dict[str, list[Arrival]], config: UserConfig = USER) -> shown.Taught:
+    """Return the same of users with these bounds, taken in the order in which all came to their states."""
+    total: shown.Taught = Counter()
+    for arrived in applied.values():
+        teaching = shown.teaching_slots(arrived, config.daily_training_impressions, config.shown_counts, 0)
+        total += shown.what_is_shown(teaching)
+        total += shown.chosen_by_arrival(
+            arrived,
+            config.recent_events,
+            config.recent_impressions,
+            teaching,
+            shown.teaching_events(arrived, config.weekly_training_events),
+        )
+    return total
 
 
 def answers(items: dict[str, ItemState]) -> dict[tuple[str, int], tuple[int, float]]:
@@ -270,7 +319,7 @@ def answers_of(taught: Iterable[Taught]) -> dict[tuple[str, int], tuple[int, flo
 def answers_by_arrival(applied: dict[str, list[Arrival]]) -> dict[tuple[str, int], tuple[int, float]]:
     """Return it for users with the bounds of ``USER``, taken in the order in which all came to their states."""
     return answers_of(
-        taught_by_arrival(arrived, USER.recent_events, USER.recent_searches) for arrived in applied.values()
+        taught_by_arrival(others_of(arrived), USER.recent_events, USER.recent_searches) for arrived in applied.values()
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.search import Search
 from tests.crash import oracle
@@ -38,6 +39,24 @@ def test_a_search_is_no_event_and_counts_once_by_its_id():
         ("ann", "s2", "tea"): 1,
         ("ben", "s1", "tea"): 1,
     }
+
+
+def test_an_impression_is_no_event_and_counts_once_by_its_id():
+    """For each of its items, ten of a day of one user; however often it was sent."""
+
+    def shown(event_id: str, *item_ids: str, user: str = "ann", at_ms: int = 0) -> Impression:
+        return Impression(event_id, user, "", list(map(ShownItem, item_ids, range(1, 9))), at_ms)
+
+    log = [shown("s1", "a", "b"), shown("s2", "b"), shown("s1", "a", "b", user="ben"), sent("e1")]
+    assert oracle.count_by_user(log) == {("ann", 0): 1}
+    assert oracle.impressions_by_user([*log, *log]) == {
+        ("ann", "s1", ("a", "b")): 1,
+        ("ann", "s2", ("b",)): 1,
+        ("ben", "s1", ("a", "b")): 1,
+    }
+    assert oracle.shown_by_item([*log, *log]) == {"a": 2, "b": 3}
+    many = [shown(f"s{n}", "a") for n in range(12)] + [shown("next", "a", at_ms=oracle.DAY_MS)]
+    assert oracle.shown_by_item(many) == {"a": 11}
 
 
 def test_ten_alike_a_week_count_for_an_item():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import msgspec
 import pytest
@@ -13,24 +13,27 @@ from hypothesis import strategies as st
 from stream_rec.events.interaction import Kind
 from stream_rec.events.source import Source
 from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.state import UNSEEN
 from stream_rec.user.advance import Arrival
 from stream_rec.user.state import facts
 from tests.crash.simulation import (
     FEW_TRAINING_EVENTS,
     USER,
     Broker,
+    Topics,
     answers,
     answers_by_arrival,
     answers_of,
     both_stages,
     counted,
-    events_of,
     first_events,
     first_events_by_arrival,
     item_stage,
     pairs,
     repeats,
     repeats_by_arrival,
+    slots,
+    slots_by_arrival,
     summed,
     user_stage,
     visits,
@@ -38,8 +41,22 @@ from tests.crash.simulation import (
 )
 from tests.user.asked import what_is_taught
 from tests.user.histories import in_log_order, pairs_by_arrival, pairs_by_distance
+from tests.user.shown import CHOSEN, SHOWN, all_slots, events_of, what_is_chosen, what_is_shown
 
 seeds = st.integers(0, 2**32)
+
+
+def everything(seed: int, *, n_items: int) -> Topics:
+    """Return all topics of three users with far more of everything than is kept."""
+    return world(
+        seed,
+        n_events=150,
+        users=["u1", "u2", "u3"],
+        kinds=list(Kind),
+        n_items=n_items,
+        n_searches=60,
+        n_impressions=60,
+    )
 
 
 @pytest.mark.slow
@@ -48,12 +65,12 @@ seeds = st.integers(0, 2**32)
 @example(seed=569)  # a replayed signal that differed reached an item whose watermark had not noted the first
 @example(seed=1357)
 def test_every_event_counts_once_whatever_dies_when(seed):
-    """Facts, counts, popularity, visits: as without a crash. Pairs, repeats and answers: each once, in the order in
-    which events and searches reached the state.
+    """Facts, counts, popularity, visits: as without a crash. Pairs, repeats, answers and slots: each once, in the order
+    in which events, searches and impressions reached the state.
 
-    Four topics in any interleaving, few users with far more events and searches than are kept, large batches.
+    Five topics in any interleaving, few users with far more of each than are kept, large batches.
     """
-    sources = world(seed, n_events=150, users=["u1", "u2", "u3"], kinds=list(Kind), n_items=12, n_searches=60)
+    sources = everything(seed, n_items=12)
     broker, users, items = both_stages(sources, seed, crash_rate=0.12)
     _, users_without, items_without = both_stages(sources, seed + 1, crash_rate=0.0)
 
@@ -68,21 +85,26 @@ def test_every_event_counts_once_whatever_dies_when(seed):
         pairs_by_arrival(events_of(applied), USER.recent_events) for applied in broker.applied.values()
     )
     assert answers(items) == answers_by_arrival(broker.applied)
+    assert slots(items) == slots_by_arrival(broker.applied)
 
 
 @settings(max_examples=60, deadline=None)
 @given(seed=seeds)
 def test_the_same_events_teach_whatever_dies_when(seed):
-    """Where only two of those that are alike teach: counts, popularity and visits are those of a run without crash."""
-    sources = world(seed, n_events=150, users=["u1", "u2", "u3"], kinds=list(Kind), n_items=6, n_searches=60)
-    _, users, items = both_stages(sources, seed, crash_rate=0.12, config=FEW_TRAINING_EVENTS)
+    """Where only two of those that are alike teach: counts, popularity and visits are those of a run without crash.
+
+    And slots those of the order in which all reached the state.
+    """
+    sources = everything(seed, n_items=6)
+    broker, users, items = both_stages(sources, seed, crash_rate=0.12, config=FEW_TRAINING_EVENTS)
     _, users_without, items_without = both_stages(sources, seed + 1, crash_rate=0.0, config=FEW_TRAINING_EVENTS)
 
     assert sum(sum(state.counts) for state in items.values()) < 150
     assert {u: facts(s) for u, s in users.items()} == {u: facts(s) for u, s in users_without.items()}
     assert (counted(items), visits(items)) == (counted(items_without), visits(items_without))
     for item_id, state in items.items():
-        assert state.sums == pytest.approx(items_without[item_id].sums, rel=1e-9)
+        assert state.sums == pytest.approx(items_without.get(item_id, UNSEEN).sums, rel=1e-9)
+    assert slots(items) == slots_by_arrival(broker.applied, FEW_TRAINING_EVENTS)
 
 
 @settings(max_examples=40, deadline=None)
@@ -154,11 +176,67 @@ def test_answers_do_not_depend_on_any_order_while_all_is_kept(seed):
     assert len(expected) > 5
 
 
+@pytest.mark.parametrize("n_impressions", [10, 40, 100])
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds)
+def test_slots_are_exact_whatever_dies_when(seed, n_impressions):
+    """Events minutes apart, late ones among them, and late impressions: what one takes from another is taken once."""
+    sources = world(
+        seed,
+        n_events=100,
+        users=["u1", "u2", "u3"],
+        kinds=list(Kind),
+        n_items=6,
+        n_impressions=n_impressions,
+        step_ms=4 * 60_000,
+    )
+    broker, states, items = both_stages(sources, seed, crash_rate=0.12)
+    _, states_without, items_without = both_stages(sources, seed + 1, crash_rate=0.0)
+
+    assert {u: facts(s) for u, s in states.items()} == {u: facts(s) for u, s in states_without.items()}
+    found = slots(items)
+    assert found == slots_by_arrival(broker.applied)
+    assert {key: n for key, n in found.items() if key[0] == SHOWN} == {
+        key: n for key, n in slots(items_without).items() if key[0] == SHOWN
+    }
+    assert all(0 < n <= found[SHOWN, item_id, slot] for (_, item_id, slot), n in found.items())
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds)
+def test_slots_do_not_depend_on_any_order_while_all_is_kept(seed):
+    """Of users with no more events and impressions than are kept they are those of the order in time."""
+    users = [f"u{n}" for n in range(8)]
+    sources = world(seed, n_events=70, users=users, kinds=list(Kind), n_items=6, n_impressions=50, step_ms=4 * 60_000)
+    config = msgspec.structs.replace(USER, recent_events=64, recent_impressions=64)
+    broker, _, items = both_stages(sources, seed, crash_rate=0.12, config=config)
+
+    by_user = defaultdict(list)
+    for source, log in sources.items():
+        for offset, event in enumerate(log):
+            by_user[event.user_id].append(Arrival(event, source, 0, offset))
+    expected = sum(
+        (what_is_shown(all_slots(came)) + what_is_chosen(came, all_slots(came)) for came in by_user.values()), Counter()
+    )
+    assert {u: len(applied) for u, applied in broker.applied.items()} == {u: len(came) for u, came in by_user.items()}
+    assert slots(items) == expected
+    assert sum(n for (what, _, _), n in expected.items() if what == CHOSEN) > 2
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=seeds)
 def test_items_end_in_the_same_bytes_whatever_their_stage_dies_of(seed):
-    """The same messages lead to the same states, answers and all, though some are taken twice."""
-    sources = world(seed, n_events=60, users=["u1"], kinds=[Kind.VIEW], n_items=6, n_searches=30, step_ms=4 * 60_000)
+    """The same messages lead to the same states, answers, slots and all, though some are taken twice."""
+    sources = world(
+        seed,
+        n_events=60,
+        users=["u1"],
+        kinds=[Kind.VIEW],
+        n_items=6,
+        n_searches=30,
+        n_impressions=30,
+        step_ms=4 * 60_000,
+    )
     rng = random.Random(seed)
     broker = Broker(sources)
     user_stage(broker, rng, USER, crash_rate=0.3)
@@ -172,7 +250,7 @@ def test_items_end_in_the_same_bytes_whatever_their_stage_dies_of(seed):
 
 def test_the_simulation_does_crash_and_send_again():
     """Otherwise the tests above would prove nothing."""
-    sources = world(7, n_events=150, users=["u1", "u2", "u3"], kinds=list(Kind), n_items=12, n_searches=60)
+    sources = everything(7, n_items=12)
     calm, _, _ = both_stages(sources, 7, crash_rate=0.0)
     stormy, _, _ = both_stages(sources, 7, crash_rate=0.12)
 
@@ -183,6 +261,12 @@ def test_the_simulation_does_crash_and_send_again():
         sent = [signal for messages in broker.signals for message in messages for signal in message]
         return sum(signal.kind == Source.SEARCH for signal in sent), sum(len(signal.answers) for signal in sent)
 
+    def n_of_impressions(broker):
+        sent = [signal for messages in broker.signals for message in messages for signal in message]
+        return sum(signal.kind == Source.IMPRESSION for signal in sent), sum(len(signal.chosen) for signal in sent)
+
     assert n_signals(stormy) > 1.2 * n_signals(calm)
     assert n_of_searches(calm) > (5, 20)
     assert n_of_searches(stormy) > n_of_searches(calm)
+    assert n_of_impressions(calm) > (100, 10)
+    assert n_of_impressions(stormy) > n_of_impressions(calm)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
@@ -23,17 +24,19 @@ from tests.crash.simulation import (
     answers_by_arrival,
     both_stages,
     counted,
-    events_of,
     first_events,
     first_events_by_arrival,
     pairs,
     repeats,
     repeats_by_arrival,
+    slots,
+    slots_by_arrival,
     summed,
     visits,
     world,
 )
 from tests.user.histories import pairs_by_arrival
+from tests.user.shown import events_of
 
 seeds = st.integers(0, 2**32)
 
@@ -69,8 +72,10 @@ def sent_again(once: Topics, rng: random.Random) -> Topics:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=seeds)
 def test_duplicated_events_count_once_through_crashes(seed, small_archive):
-    """The same event or search again in any place of its topic, of users with more than are kept: as if sent once."""
-    once = world(seed, n_events=150, users=["u1", "u2", "u3"], kinds=list(Kind), n_items=12, n_searches=60)
+    """The same event, search or impression again in any place of its topic, of users with more than are kept: as if
+    sent once."""
+    user_ids = ["u1", "u2", "u3"]
+    once = world(seed, n_events=150, users=user_ids, kinds=list(Kind), n_items=12, n_searches=60, n_impressions=60)
     twice = sent_again(once, random.Random(seed))
     assert sum(map(len, twice.values())) > 200
     broker, users, items = both_stages(twice, seed, crash_rate=0.12)
@@ -88,6 +93,7 @@ def test_duplicated_events_count_once_through_crashes(seed, small_archive):
         pairs_by_arrival(events_of(arrived), USER.recent_events) for arrived in applied.values()
     )
     assert answers(items) == answers_by_arrival(applied)
+    assert slots(items) == slots_by_arrival(applied)
     assert len(broker.chunks) > 5
 
 
@@ -95,7 +101,8 @@ def test_duplicated_events_count_once_through_crashes(seed, small_archive):
 @given(seed=seeds)
 def test_every_id_counts_once_by_a_count_that_knows_only_ids(seed, small_archive):
     """Plain Python and a set of (user, event_id): whatever order topics are read in, wherever batches end and processes
-    die, and wherever an event comes again, also in another topic, also with another time or item, also as a search.
+    die, and wherever an event comes again, also in another topic, also with another time or item, also as a search or
+    an impression.
     """
     rng = random.Random(seed)
     users = ["u1", "u2"]
@@ -105,11 +112,14 @@ def test_every_id_counts_once_by_a_count_that_knows_only_ids(seed, small_archive
         event_id = f"e{rng.randint(0, number) if old else number}"
         at = 1000 * HOUR_MS + rng.choice([number, rng.randint(-40 * 24 * 7, 120)]) * HOUR_MS
         source, user_id = rng.choice(list(Source)), rng.choice(users)
-        topics[source].append(
-            Search(event_id, user_id, rng.choice(["red", "pot"]), max(0, at))
-            if source == Source.SEARCH
-            else Interaction(event_id, user_id, f"i{rng.randint(0, 8)}", max(0, at))
-        )
+        item_id = f"i{rng.randint(0, 8)}"
+        if source == Source.SEARCH:
+            topics[source].append(Search(event_id, user_id, rng.choice(["red", "pot"]), max(0, at)))
+        elif source == Source.IMPRESSION:
+            items_shown = [ShownItem(item_id, rng.randint(1, 9)), ShownItem("i9", 30)]
+            topics[source].append(Impression(event_id, user_id, "", items_shown, max(0, at)))
+        else:
+            topics[source].append(Interaction(event_id, user_id, item_id, max(0, at)))
     broker, states, items = both_stages(topics, seed, crash_rate=0.12)
 
     came = {(event.user_id, event.event_id) for log in topics.values() for event in log}
@@ -121,7 +131,7 @@ def test_every_id_counts_once_by_a_count_that_knows_only_ids(seed, small_archive
         for event, kind in ((one.event, one.source) for one in arrived):
             if (event.user_id, event.event_id) not in known:
                 known.add((event.user_id, event.event_id))
-                if kind != Source.SEARCH:
+                if kind < Source.SEARCH:
                     by_user[event.user_id, kind] += 1
                     by_item[event.item_id, kind] += 1
     assert known == came
@@ -129,3 +139,4 @@ def test_every_id_counts_once_by_a_count_that_knows_only_ids(seed, small_archive
     assert by_item == Counter({(i, k): n for i, s in items.items() for k, n in enumerate(s.counts) if n})
     applied = {user_id: firsts(arrived) for user_id, arrived in broker.applied.items()}
     assert answers(items) == answers_by_arrival(applied)
+    assert slots(items) == slots_by_arrival(applied)

@@ -6,6 +6,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -60,10 +61,12 @@ def judge(rig: Rig) -> Verdict:
     check("rejected", lambda: outcome.assert_rejected_exactly(running, load.rejectable))
     check("embeddings", lambda: outcome.assert_all_embedded(running, load.items.values(), EMBEDDED_S))
     check("nothing that is gone is shown", lambda: _assert_nothing_gone_is_shown(running))
-    pairs = [
+    pairs: list[tuple[Counter[Any], Counter[Any]]] = [
         (_counts(users), oracle.count_by_user(load.log)),
         (_counts(items), oracle.count_by_item(load.log)),
         (_searches(users), oracle.searches_by_user(load.log)),
+        (_impressions(users), oracle.impressions_by_user(load.log)),
+        (_shown(items), oracle.shown_by_item(load.log)),
     ]
     return Verdict(
         events=len(load.log),
@@ -93,6 +96,20 @@ def _searches(users: Mapping[str, UserState]) -> Counter[tuple[str, str, str]]:
     return Counter(
         (user, asked.event_id, asked.query) for user, state in users.items() for asked in state.recent_searches
     )
+
+
+def _impressions(users: Mapping[str, UserState]) -> Counter[tuple[str, str, tuple[str, ...]]]:
+    """Return what is known to have been shown: user, id and items of each impression, once for each time it is kept."""
+    return Counter(
+        (user, shown.event_id, tuple(shown.item_ids))
+        for user, state in users.items()
+        for shown in state.recent_impressions
+    )
+
+
+def _shown(items: Mapping[str, ItemState]) -> Counter[str]:
+    """Return how often each item is known to have been shown."""
+    return Counter({item_id: sum(state.shown) for item_id, state in items.items()})
 
 
 def _short(error: Exception) -> str:

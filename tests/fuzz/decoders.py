@@ -21,6 +21,7 @@ from tests.fuzz.valid import (
     valid_contribution,
     valid_embedding,
     valid_erasure_request,
+    valid_impression,
     valid_interaction,
     valid_item,
     valid_knowledge,
@@ -62,6 +63,7 @@ DECODERS = (
     Decoder("shift", vectors.number_bytes(valid_shift, 1), vectors.take_shift),
     Decoder("interaction", records.keyed(records.json_bytes(valid_interaction), "user_id"), records.take_interaction),
     Decoder("search", records.keyed(records.json_bytes(valid_search), "user_id"), records.take_search),
+    Decoder("impression", records.keyed(records.json_bytes(valid_impression), "user_id"), records.take_impression),
     Decoder(
         "erasure", records.keyed(records.json_bytes(valid_erasure_request), "user_id"), records.take_erasure_request
     ),

@@ -15,11 +15,11 @@ from stream_rec.embedding import item_embedding
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.events import validate
-from stream_rec.events.interaction import KIND_OF_TOPIC, Interaction, Kind
+from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.partition import Place
 from stream_rec.events.receipt import Receipt
 from stream_rec.events.slate import Slate
-from stream_rec.events.source import Source
+from stream_rec.events.source import SOURCE_OF_TOPIC, Source
 from stream_rec.events.validate import Rejection
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as item_state
@@ -31,7 +31,7 @@ from stream_rec.stages.head_exchange import HeadExchange
 from stream_rec.user import forgotten
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import UserConfig
+from stream_rec.user.state import LONGEST_FEATURES, UserConfig
 from tests.fuzz.damage import TEXTS, damaged, damaged_bytes
 from tests.fuzz.valid import (
     LIMITS,
@@ -121,6 +121,32 @@ def take_search(world: World, record: tuple[bytes | None, bytes]) -> bool:
     return True
 
 
+def take_impression(world: World, record: tuple[bytes | None, bytes]) -> bool:
+    """Show it, with what is known of its items, and let it be over."""
+    key, value = record
+    impression = validate.impression(key, value, received_ms=NOW_MS, limits=LIMITS)
+    if isinstance(impression, Rejection):
+        msgspec.json.encode(impression)
+        return False
+    first = advance(world.user, [Arrival(impression, Source.IMPRESSION, 0, 10**6)], UserConfig(), {})
+    state = first.state
+    if first.showing is not None:
+        features = world.recommender.read_features("u", first.showing)
+        state = user_state.put_features(state, {impression.event_id: features})
+        assert len(features) <= LONGEST_FEATURES
+    view = Interaction("new", "u", impression.items[0].item_id, impression.timestamp_ms)
+    later = Interaction("later", "u", "i3", impression.timestamp_ms + 10**7)
+    arrived = [Arrival(view, Source.VIEW, 0, 10**6), Arrival(later, Source.VIEW, 0, 10**6 + 1)]
+    after = advance(state, arrived, UserConfig(), {})
+    for each in (first, after):
+        assert user_state.decode(user_state.encode(each.state)) == each.state
+        assert signals.decode(signals.encode(each.signals)) == each.signals
+    for outcome in after.outcomes:
+        world.recommender.learn_outcome(outcome)
+    world.serve(after.state)
+    return True
+
+
 def take_erasure_request(world: World, record: tuple[bytes | None, bytes]) -> bool:
     """Carry it out for a user of whom something is known, and once more, as after a crash."""
     key, value = record
@@ -130,7 +156,7 @@ def take_erasure_request(world: World, record: tuple[bytes | None, bytes]) -> bo
 
 async def _carried_out(batch: Batch, world: World) -> bool:
     async def offsets_after(*_: object) -> dict[str, int]:
-        return dict.fromkeys(KIND_OF_TOPIC, 7)
+        return dict.fromkeys(SOURCE_OF_TOPIC, 7)
 
     erasure = Erasure(None, offsets_after, world.settings)
     requests, rejections = await erasure.requests(batch)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from stream_rec.errors import NewerVersion, StateVersionError
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
@@ -55,7 +56,7 @@ def struct_bytes(encoded: Callable[[Random], bytes]) -> Callable[[Random], bytes
     return made
 
 
-_SMALL = UserConfig(recent_events=16, recent_searches=3, weekly_counts=16)
+_SMALL = UserConfig(recent_events=16, recent_searches=3, recent_impressions=3, weekly_counts=16, shown_counts=16)
 
 
 def take_user(world: World, data: bytes) -> bool:
@@ -70,6 +71,9 @@ def take_user(world: World, data: bytes) -> bool:
     arrived += [
         Arrival(Search("n3", "u", "red thing", NOW_MS - 10**6 - 1, ITEMS[0]), Source.SEARCH, 0, 2 * 10**6),
         Arrival(Search("n4", "u", "red", 10**9), Source.SEARCH, 0, 2 * 10**6 + 1),
+        Arrival(_impression("n5", NOW_MS - 10**6 - 1), Source.IMPRESSION, 0, 2 * 10**6),
+        Arrival(_impression("n6", 10**9), Source.IMPRESSION, 0, 2 * 10**6 + 1),
+        Arrival(_impression("n7", NOW_MS), Source.IMPRESSION, 0, 2 * 10**6 + 2),
     ]
     old = [
         Arrival(Interaction(e.event_id, "u", e.item_id, 5), Source(e.kind), 0, e.offset)
@@ -79,15 +83,28 @@ def take_user(world: World, data: bytes) -> bool:
         Arrival(Search(s.event_id, "u", s.query, s.timestamp_ms, s.item_id), Source.SEARCH, 0, s.offset)
         for s in state.recent_searches[:2]
     ]
+    old += [
+        Arrival(_impression(each.event_id, each.timestamp_ms), Source.IMPRESSION, 0, each.offset)
+        for each in state.recent_impressions[:2]
+    ]
     for arrivals in ([*old, *arrived], old, arrived):
         after = advance(state, arrivals, _SMALL, dict.fromkeys(Source, 10))
         user_state.encode(after.state)
         taught_signals = signals.decode(signals.encode(after.signals))
         for one in taught_signals:
             item_state.encode(item_state.apply(item_state.UNSEEN, [one], KnowledgeConfig()))
+        for outcome in after.outcomes:
+            world.recommender.learn_outcome(outcome)
+        if after.showing is not None:
+            features = world.recommender.read_features("u", after.showing)
+            user_state.decode(user_state.encode(user_state.put_features(after.state, {"n7": features})))
     world.serve(state)
     world.serve(after.state)
     return True
+
+
+def _impression(event_id: str, timestamp_ms: int) -> Impression:
+    return Impression(event_id, "u", "", [ShownItem(ITEMS[0], 1), ShownItem(ITEMS[1], 30)], timestamp_ms)
 
 
 def take_knowledge(world: World, data: bytes) -> bool:
@@ -99,11 +116,13 @@ def take_knowledge(world: World, data: bytes) -> bool:
     more = [Signal("i2", 0, 1, 10**9, NOW_MS, [("i4", 3)], 7, True), Signal("i2", 2, 3, 10**9, 5, [("i5", -3)], 8)]
     asked = [*state.queries, *numbers_of("red", None)]
     more.append(Signal("i2", 3, 3, 10**9, answers=[(number, NOW_MS, change) for number in asked for change in (8, -2)]))
+    more.append(Signal("i2", 4, 3, 10**9, shown=7, chosen=[(0, -1), (7, 1)]))
     after = item_state.apply(state, more, KnowledgeConfig(predecessors=8, recent_visits=8))
     encoded = item_state.encode(after)
     sums = [abs(number) for answers in state.queries.values() for number in answers[:2]]
     if (
-        max(*state.counts, state.repeats, *map(abs, state.predecessors.values()), *sums) < 2**52
+        max(*state.counts, state.repeats, *map(abs, state.predecessors.values()), *sums, *state.shown) < 2**52
+        and max(map(abs, state.chosen), default=0) < 2**52
     ):  # else it is now too large
         assert item_state.decode(encoded) == after
     for one in (state, item_state.strip_bookkeeping(after), state):

@@ -10,14 +10,16 @@ import numpy as np
 
 from stream_rec.catalog import factors
 from stream_rec.embedding import item_embedding
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.queries import numbers_of
 from stream_rec.knowledge.signal import Signal
+from stream_rec.knowledge.slots import N_SLOTS
 from stream_rec.ranking import head as heads
-from stream_rec.ranking import merge
+from stream_rec.ranking import merge, shown
 from stream_rec.ranking.policy import HeadConfig
 from stream_rec.runtime import database
 from stream_rec.user import forgotten, seen
@@ -41,7 +43,7 @@ QUERIES = ("red", "thing i3", "?", "größer 自転車 " * 30)
 
 def valid_user(random: Random) -> UserState:
     state = user_state.COLD
-    config = UserConfig(recent_events=16, recent_searches=3, weekly_counts=16)
+    config = UserConfig(recent_events=16, recent_searches=3, recent_impressions=3, weekly_counts=16, shown_counts=16)
     for number in range(random.choice((0, 1, 5, 24))):
         item_id, kind = random.choice(ITEMS), random.choice(list(Kind))
         if random.random() < 0.3:
@@ -50,9 +52,26 @@ def valid_user(random: Random) -> UserState:
             search = Search(f"e{number}", "u", random.choice(QUERIES), at_ms, about)
             state = user_state.fold_search(state, search, number, config)
             continue
+        if random.random() < 0.3:
+            item_ids = random.sample(ITEMS, random.choice((1, 2, 12)))
+            in_slots = [
+                ShownItem(item_id, position) for position, item_id in enumerate(item_ids, random.choice((1, 90)))
+            ]
+            at_ms = NOW_MS - random.choice((0, 1000, random.randrange(10**9)))
+            impression = Impression(f"e{number}", "u", "", in_slots, at_ms)
+            state = user_state.fold_impression(state, impression, number, config)
+            if random.random() < 0.5:
+                state = user_state.put_features(state, {impression.event_id: valid_features(random, len(item_ids))})
+            continue
         event = Interaction(f"e{number}", "u", item_id, NOW_MS - random.randrange(10**9), random.choice((None, 2.5)))
         state = user_state.fold(state, event, kind, number, config)
     return state
+
+
+def valid_features(random: Random, n_items: int) -> bytes:
+    """Return what was known of so many items: most often as many numbers as there are."""
+    n = random.choice((n_items, n_items, n_items, 0, n_items + 1))
+    return shown.encode_features(_noise(random).normal(size=(n, len(shown.NAMES))).astype(np.float32))
 
 
 def valid_knowledge(random: Random) -> item_state.ItemState:
@@ -69,6 +88,8 @@ def valid_knowledge(random: Random) -> item_state.ItemState:
             for query in random.sample(QUERIES, random.randrange(3))
             for number in numbers_of(query, random.choice((None, *ITEMS)))
         },
+        shown=random.choice(([], [random.randrange(1000) for _ in range(N_SLOTS)])),
+        chosen=random.choice(([], [random.randint(-2, 100) for _ in range(N_SLOTS)])),
     )
 
 
@@ -76,7 +97,7 @@ def valid_signals(random: Random) -> list[Signal]:
     return [
         Signal(
             item_id=random.choice(ITEMS),
-            kind=random.randrange(3 if seen_ms is not None else 4),
+            kind=random.randrange(3 if seen_ms is not None else 5),
             partition=random.randrange(4),
             offset=random.randrange(1000),
             seen_ms=seen_ms,
@@ -89,6 +110,8 @@ def valid_signals(random: Random) -> list[Signal]:
                 (number, NOW_MS - random.randrange(10**9), random.choice((8, 2, 1, -8)))
                 for number in numbers_of(random.choice(QUERIES), random.choice((None, *ITEMS)))
             ],
+            shown=random.randrange(-1, N_SLOTS),
+            chosen=[(random.randrange(N_SLOTS), random.choice((1, -1))) for _ in range(random.randrange(3))],
         )
         for _ in range(random.randrange(4))
         for seen_ms in [random.choice((None, NOW_MS - random.randrange(10**9)))]
@@ -96,7 +119,7 @@ def valid_signals(random: Random) -> list[Signal]:
 
 
 def valid_note(random: Random) -> Forgotten:
-    kinds = random.sample(range(4), random.randrange(5))
+    kinds = random.sample(range(5), random.randrange(6))
     return Forgotten(forgotten.VERSION, random.randrange(1000), {kind: random.randrange(1000) for kind in kinds})
 
 
@@ -161,6 +184,21 @@ def valid_search(random: Random) -> dict[str, Any]:
     if random.random() < 0.5:
         del search["item_id"]
     return search
+
+
+def valid_impression(random: Random) -> dict[str, Any]:
+    item_ids = random.sample(ITEMS, random.choice((1, 2, 12)))
+    return {
+        "event_id": f"e{random.randrange(99)}",
+        "user_id": "u",
+        "list_id": random.choice(("", "u@7", *TEXTS)),
+        "items": [
+            {"item_id": item_id, "position": position, "propensity": random.choice((None, 1, 0.25, 1e-9))}
+            for position, item_id in enumerate(item_ids, random.choice((1, 99_000)))
+        ],
+        "timestamp_ms": NOW_MS - random.randrange(10**9),
+        "surface": random.choice(("", "home")),
+    }
 
 
 def valid_erasure_request(random: Random) -> dict[str, Any]:

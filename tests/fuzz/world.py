@@ -34,7 +34,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.settings = Settings()
+        self.settings = Settings(kafka=msgspec.structs.replace(Settings().kafka, partitions=1))
         self.catalog = Catalog()
         self.shared = SharedHead(COLD, HEAD)
         self.recommender = Recommender(self.catalog, self.shared, _RANKING, HEAD)

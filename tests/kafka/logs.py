@@ -7,17 +7,18 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from stream_rec.client import EventProducer
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
-from stream_rec.events.source import Source
+from stream_rec.events.source import Source, UserEvent
 
 ALL_KINDS = (Kind.VIEW, Kind.CLICK, Kind.PURCHASE)
 MINUTE_MS = 60_000
 DAY_MS = 1440 * MINUTE_MS
 QUERIES = ("cheaper", "in blue", "for two", "ein Geschenk", "quieter")
 
-Logged = LoggedEvent | Search
+Logged = LoggedEvent | Search | Impression
 """One line of a log."""
 
 
@@ -48,6 +49,32 @@ def zipf_log(
     return [logged for _, _, logged in sorted(log, key=lambda entry: entry[:2])]
 
 
+def with_impressions(log: Sequence[Logged], *, seed: int, share: float = 0.3, n_items: int = 20) -> list[Logged]:
+    """Return a log, in the order of time, in which users are shown items before some of their events.
+
+    Most often the item of the event is among them, and most often it is not too late to be a choice; some stand far
+    down.
+
+    Args:
+        n_items: Others are drawn from so many.
+    """
+    rng = np.random.default_rng(seed)
+    lines: list[tuple[int, int, Logged]] = []
+    for number, logged in enumerate(log):
+        _, event = sent_as(logged)
+        lines.append((event.timestamp_ms, 2 * number, logged))
+        if isinstance(logged, LoggedEvent) and rng.random() < share:
+            before_ms = int(rng.choice([0, 1, MINUTE_MS, 10 * MINUTE_MS, 30 * MINUTE_MS, 40 * MINUTE_MS]))
+            others = [f"item-{other}" for other in rng.choice(n_items, 4, replace=False).tolist()]
+            chosen = [logged.event.item_id] if rng.random() < 0.8 else []
+            item_ids = list(dict.fromkeys([*others[:2], *chosen, *others[2:]]))
+            first = int(rng.choice([1, 1, 1, 9, 30]))
+            items = [ShownItem(item_id, position) for position, item_id in enumerate(item_ids, first)]
+            shown = Impression(f"i{number}", event.user_id, f"list-{number}", items, event.timestamp_ms - before_ms)
+            lines.append((shown.timestamp_ms, 2 * number + 1, shown))
+    return [line for _, _, line in sorted(lines, key=lambda line: line[:2])]
+
+
 def with_searches(log: Sequence[LoggedEvent], *, seed: int, share: float = 0.3) -> list[Logged]:
     """Return a log, in the order of time, in which users search: in few words, so that many ask the same.
 
@@ -68,22 +95,26 @@ def with_searches(log: Sequence[LoggedEvent], *, seed: int, share: float = 0.3) 
     return [line for _, _, line in sorted(lines, key=lambda line: line[:2])]
 
 
-def sent_as(line: Logged) -> tuple[Source, Interaction | Search]:
+def sent_as(line: Logged) -> tuple[Source, UserEvent]:
     """Return of which source a line is, and what is sent there."""
+    if isinstance(line, Impression):
+        return Source.IMPRESSION, line
     return (Source.SEARCH, line) if isinstance(line, Search) else (Source(line.kind), line.event)
 
 
 def put(producer: EventProducer, log: Iterable[Logged]) -> None:
-    """Send events and searches."""
+    """Send events, searches and impressions."""
     for line in log:
         if isinstance(line, Search):
             producer.send_search(line)
+        elif isinstance(line, Impression):
+            producer.send_impression(line)
         else:
             producer.send_interaction(line.kind, line.event)
 
 
 def send(producer: EventProducer, log: Iterable[Logged]) -> None:
-    """Send events and searches, and wait until the broker has them."""
+    """Send all of it, and wait until the broker has them."""
     put(producer, log)
     producer.flush()
 

@@ -97,6 +97,60 @@ def bad_searches(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | 
     ]
 
 
+def bad_impressions(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | None]]:
+    """Return (reason, key, value) of inputs that are no impressions; ``record_bytes`` as of ``bad_events``."""
+
+    def impression(**changed: object) -> bytes:
+        return event(**{"item_id": ..., "list_id": "ann@7", "items": [shown()], **changed})
+
+    def shown(item_id: object = "teapot", position: object = 1, **others: object) -> dict[str, object]:
+        fields = {"item_id": item_id, "position": position, **others}
+        return {name: value for name, value in fields.items() if value is not ...}
+
+    now_ms = time.time_ns() // 1_000_000
+    return [
+        ("not_json", ANN, b"home page"),
+        ("not_json", ANN, b""),
+        ("not_json", ANN, impression().replace(b"teapot", b"\xff")),
+        ("wrong_type", ANN, b"null"),
+        ("wrong_type", ANN, event()),
+        ("wrong_type", ANN, impression(items=...)),
+        ("wrong_type", ANN, impression(items="teapot")),
+        ("wrong_type", ANN, impression(items=["teapot"])),
+        ("wrong_type", ANN, impression(items=[shown(item_id=...)])),
+        ("wrong_type", ANN, impression(items=[shown(position=...)])),
+        ("wrong_type", ANN, impression(items=[shown(position="first")])),
+        ("wrong_type", ANN, impression(items=[shown(propensity="all")])),
+        ("wrong_type", ANN, impression(list_id=...)),
+        ("wrong_type", ANN, impression(list_id="l" * 257)),
+        ("wrong_type", ANN, impression(event_id=...)),
+        ("wrong_type", ANN, impression(user_id=...)),
+        ("wrong_type", ANN, impression(timestamp_ms=...)),
+        ("wrong_type", ANN, impression(surface="s" * 65)),
+        ("bad_impression", ANN, impression(items=[])),
+        ("bad_impression", ANN, impression(items=[shown(), shown("kettle", 2), shown("teapot", 3)])),
+        ("bad_impression", ANN, impression(items=[shown(), shown("kettle", 1)])),
+        ("bad_impression", ANN, impression(items=[shown(position=0)])),
+        ("bad_impression", ANN, impression(items=[shown(position=100_001)])),
+        ("bad_impression", ANN, impression(items=[shown(propensity=0)])),
+        ("bad_impression", ANN, impression(items=[shown(propensity=1.5)])),
+        ("bad_id", ANN, impression(event_id="")),
+        ("bad_id", ANN, impression(event_id="s\0")),
+        ("bad_id", ANN, impression(user_id="")),
+        ("bad_id", ANN, impression(items=[shown("")])),
+        ("bad_id", ANN, impression(items=[shown("a\0b")])),
+        ("bad_id", ANN, impression(items=[shown("\u00e9" * 129)])),
+        ("bad_id", b"*", impression(user_id="*")),
+        ("bad_timestamp", ANN, impression(timestamp_ms=-1)),
+        ("bad_timestamp", ANN, impression(timestamp_ms=now_ms + 2 * DAY_MS)),
+        ("bad_timestamp", ANN, impression(timestamp_ms=now_ms // 1000)),
+        ("too_large", ANN, impression(context={"note": "x" * record_bytes})),
+        ("empty", ANN, None),
+        ("key_mismatch", None, impression()),
+        ("key_mismatch", b"bob", impression()),
+    ]
+
+
 def bad_items(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | None]]:
     """Return (reason, key, value) of inputs that are no items. The broker takes none without a key: it compacts."""
     return [

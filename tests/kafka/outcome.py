@@ -18,6 +18,7 @@ from stream_rec.config import Settings
 from stream_rec.embedding import item_embedding
 from stream_rec.embedding.encoder import build
 from stream_rec.embedding.stage import ItemRecord, embed
+from stream_rec.events.impression import Impression
 from stream_rec.events.item import Item
 from stream_rec.events.rejected import Rejected
 from stream_rec.events.search import Search
@@ -42,6 +43,8 @@ def replayed(settings: Settings, log: Iterable[Logged]) -> Pipeline:
     for line in log:
         if isinstance(line, Search):
             pipeline.search(line)
+        elif isinstance(line, Impression):
+            pipeline.impress(line)
         else:
             pipeline.fold(line.kind, line.event)
     return pipeline
@@ -92,16 +95,19 @@ def assert_same_items(
     beginnings: bool = True,
     apart: str | None = None,
 ) -> None:
-    """Assert that counts, repeats, visits, pairs and queries are equal, and what fades but for rounding."""
+    """Assert that counts, repeats, visits, pairs, queries and slots are equal, and what fades but for rounding."""
     assert {i: s.counts for i, s in found.items()} == {i: s.counts for i, s in expected.items()}
     for item_id, item in expected.items():
         assert (found[item_id].first_ms, found[item_id].last_ms) == (item.first_ms, item.last_ms)
         assert found[item_id].visits == item.visits
+        assert found[item_id].shown == item.shown
         assert found[item_id].sums == pytest.approx(item.sums, rel=1e-9)
         if ordered and not (apart and item_id.startswith(apart)):
             assert found[item_id].repeats == item.repeats
             assert found[item_id].predecessors == item.predecessors
+            assert found[item_id].chosen == item.chosen
             assert_same_queries(found[item_id].queries, item.queries)
+            assert found[item_id].chosen == item.chosen
             if beginnings:
                 assert found[item_id].first_sums == pytest.approx(item.first_sums, rel=1e-9)
                 assert found[item_id].last_first_ms == item.last_first_ms

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.kafka
 GONE, ONLY_SEARCHED = "to-be-forgotten-4711", "forget-my-search-4712"
 PRIVATE = "unspeakable-affliction"
 """What both have searched for."""
+SHOWN = "unseen-list-4713"
+"""Where the first was shown something."""
 AT_ONCE = {
     "segment.ms": "100",
     "min.compaction.lag.ms": "0",
@@ -73,10 +75,13 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
             for number in range(n):
                 about = f"item-{number % 15}" if number % 2 else None
                 producer.search(user, f"{PRIVATE} {number}", item_id=about, timestamp_ms=now_ms - n + number)
+        for number in range(20):  # most have left the recent ones
+            producer.impression(GONE, SHOWN, [f"item-{n}" for n in range(number % 15 + 1)], surface=SHOWN)
         producer.click(GONE, "item-2")
         producer.flush()
         running.wait_until_settled()
         assert running.user_states()[GONE].n_archived
+        assert running.user_states()[GONE].recent_impressions and running.user_states()[GONE].shown_counts
         assert running.user_states()[ONLY_SEARCHED].recent_searches[-1].query == f"{PRIVATE} 39"
         assert {GONE, ONLY_SEARCHED} <= running.read_compacted("recommendations").keys()
         assert holding(running.directory, PRIVATE.encode())  # it can be found where it is
@@ -99,9 +104,10 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
                 producer.purchase(f"user-{user}", f"item-{item}")
                 producer.click(f"user-{user}", f"item-{item}")
                 producer.search(f"user-{user}", "a cup")
+                producer.impression(f"user-{user}", "a list", [f"item-{item}"])
             producer.forget(f"nobody-{next(more)}")
             producer.flush()
-            texts = [text.encode() for text in (GONE, ONLY_SEARCHED, PRIVATE)]
+            texts = [text.encode() for text in (GONE, ONLY_SEARCHED, PRIVATE, SHOWN)]
             return [file for folder in (kafka, running.directory) for text in texts for file in holding(folder, text)]
 
         wait_until(lambda: not left(), 90.0)

@@ -16,6 +16,8 @@ def test_signals_survive_their_bytes():
         Signal("a", 0, 3, 7, 99, [("b", 12), ("c", -1)], 2**64 - 1, True, answers=[(2**56 - 1, 99, 8)]),
         Signal("é", 2, 0, 8),
         Signal("é", Source.SEARCH, 0, 8, answers=[(0, 5, -8)]),
+        Signal("a", Source.CLICK, 0, 9, 99, chosen=[(0, 1)]),
+        Signal("é", Source.IMPRESSION, 0, 8, shown=7, chosen=[(0, -(2**31)), (7, 2**31)]),
     ]
 
     assert signal.decode(signal.encode(signals)) == signals
@@ -27,13 +29,14 @@ def test_every_source_partition_has_a_number_of_its_own():
     numbers = {signal.source_number(kind, partition) for kind in Source for partition in range(100)}
     erasers = {Signal("a", 0, partition, 0, erases=True).source for partition in range(100)}
 
-    assert len(numbers | erasers) == 500
+    assert len(numbers | erasers) == 600
     assert Signal("a", Kind.PURCHASE, 5, 0).source == signal.source_number(Kind.PURCHASE, 5)
 
 
 def test_the_numbers_of_sources_are_fixed():
     """They stand in stored states: views of partition 0 and purchases of partition 5."""
     assert signal.source_number(Kind.VIEW, 0) == 0
+    assert signal.source_number(Source.IMPRESSION, 1) == 20
     assert signal.source_number(Kind.PURCHASE, 5) == 82
 
 
@@ -46,12 +49,57 @@ def test_answers_that_cannot_be_are_refused(answer):
         signal.decode(data)
 
 
-def test_a_search_that_is_an_event_of_an_item_is_refused():
-    """Items count events by kind, and a search has none."""
-    seen = signal.encode([Signal("a", Source.VIEW, 0, 6, 99), Signal("a", Source.SEARCH, 0, 7, 99)])
+@pytest.mark.parametrize("source", [Source.SEARCH, Source.IMPRESSION])
+def test_a_search_or_an_impression_that_is_an_event_of_an_item_is_refused(source):
+    """Items count events by kind, and neither has one."""
+    seen = signal.encode([Signal("a", Source.VIEW, 0, 6, 99), Signal("a", source, 0, 7, 99)])
 
-    with pytest.raises(StateVersionError, match="by a search no item is seen"):
+    with pytest.raises(StateVersionError, match="no search or impression is a visit"):
         signal.decode(seen)
+
+
+def message_of(source: Source, shown: object, chosen: object) -> bytes:
+    """Return a message of one signal that says no more than where an item was shown, or chosen from."""
+    return msgspec.msgpack.encode(
+        [signal.VERSION, [["a", source, 0, 7, None, [], 0, False, False, False, [], shown, chosen]]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("shown", "chosen"),
+    [
+        (-2, []),
+        (8, []),
+        (0.5, []),
+        (None, []),
+        (0, [(-1, 1)]),
+        (0, [(8, 1)]),
+        (0, [(0, 2**31 + 1)]),
+        (0, [(0, -(2**31) - 1)]),
+        (0, [(0, 0.5)]),
+        (0, [(0,)]),
+        (0, [(0, 1, 1)]),
+        (0, {0: 1}),
+    ],
+)
+def test_slots_that_cannot_be_are_refused(shown, chosen):
+    """There are eight, counted from 0; -1 says that the item was shown nowhere, and is chosen from nowhere."""
+    assert signal.decode(message_of(Source.IMPRESSION, 7, [(7, 1)])) == [
+        Signal("a", Source.IMPRESSION, 0, 7, shown=7, chosen=[(7, 1)])
+    ]
+
+    with pytest.raises(StateVersionError, match="cannot be read"):
+        signal.decode(message_of(Source.IMPRESSION, shown, chosen))
+
+
+def test_signals_of_before_impressions_are_read():
+    """Version 5 ended with answers: nothing was shown, and nothing chosen from anywhere."""
+    now = Signal("a", Source.VIEW, 3, 7, 99, [("b", 12)], 5, True, answers=[(7, 99, 8)])
+    old = msgspec.msgpack.decode(signal.encode([now]))
+    old[0], old[1][0] = 5, old[1][0][:-2]
+
+    assert signal.decode(msgspec.msgpack.encode(old)) == [now]
+    assert (now.shown, now.chosen) == (signal.NOT_SHOWN, [])
 
 
 def test_a_newer_version_is_refused():

@@ -1,5 +1,7 @@
 """One item's state: signals applied once each, in any interleaving of their sources."""
 
+from collections import Counter
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -32,13 +34,20 @@ def searched(offset, answers, *, partition=0) -> Signal:
     return Signal("i", int(Source.SEARCH), partition, offset, answers=list(answers))
 
 
+def shown_in(offset, slot, chosen=(), *, partition=0) -> Signal:
+    """Return what an impression of the item teaches."""
+    return Signal("i", int(Source.IMPRESSION), partition, offset, shown=slot, chosen=list(chosen))
+
+
 @st.composite
 def sources(draw: st.DrawFn) -> list[list[Signal]]:
     """Return the signals of several sources, each in the order of its offsets."""
     change = st.tuples(st.sampled_from("abcdefgh"), st.integers(-3, 12))
     answer = st.tuples(st.integers(0, 5), st.integers(0, 10**10), st.sampled_from([8, 2, 1, -1, -2, -8]))
+    choice = st.tuples(st.integers(0, 7), st.sampled_from([1, 1, -1]))
     made = []
-    for kind, partition in [(Source.VIEW, 0), (Source.VIEW, 1), (Source.PURCHASE, 0), (Source.SEARCH, 0)]:
+    impressions = [(Source.IMPRESSION, 0), (Source.IMPRESSION, 1)]
+    for kind, partition in [(Source.VIEW, 0), (Source.VIEW, 1), (Source.PURCHASE, 0), (Source.SEARCH, 0), *impressions]:
         offsets = sorted(draw(st.sets(st.integers(0, 30), max_size=8)))
         made.append(
             [
@@ -47,12 +56,14 @@ def sources(draw: st.DrawFn) -> list[list[Signal]]:
                     int(kind),
                     partition,
                     offset,
-                    draw(st.none() | st.integers(0, 10**10)) if kind != Source.SEARCH else None,
+                    draw(st.none() | st.integers(0, 10**10)) if kind < Source.SEARCH else None,
                     draw(st.lists(change, max_size=4)),
                     draw(st.integers(1, 9)),
                     draw(st.booleans()),
                     is_first=draw(st.booleans()),
                     answers=draw(st.lists(answer, max_size=4)),
+                    shown=draw(st.integers(-1, 7)) if kind == Source.IMPRESSION else -1,
+                    chosen=draw(st.lists(choice, max_size=3)),
                 )
                 for offset in offsets
             ]
@@ -72,6 +83,11 @@ def answered(state: ItemState, at_ms: int = 10**10) -> dict[int, float]:
     half_life_ms = 180 * 24 * HOUR_MS
     sums = {n: total * 0.5 ** ((at_ms - last_ms) / half_life_ms) for n, (_, total, last_ms) in state.queries.items()}
     return {number: total for number, total in sums.items() if abs(total) > 1e-7}
+
+
+def by_slot(counts: list[int]) -> dict[int, int]:
+    """Return the counts of slots that have any."""
+    return {slot: n for slot, n in enumerate(counts) if n}
 
 
 def whole(state: ItemState) -> dict[int, int]:
@@ -344,10 +360,91 @@ def test_answers_that_cannot_be_are_refused(number, answers):
 def test_a_state_of_before_searches_is_read():
     """Version 3 ended with users' first events: nothing was asked."""
     state = apply(UNSEEN, [viewed(0, at=5, is_first=True)], NEVER_CUT)
-    old = msgspec.msgpack.decode(item_state.encode(state), strict=False)[:-1]
+    old = msgspec.msgpack.decode(item_state.encode(state), strict=False)[:-3]
     old[0] = 3
 
     assert msgspec.structs.replace(item_state.decode(msgspec.msgpack.encode(old)), version=item_state.VERSION) == state
+
+
+@settings(max_examples=100, deadline=None)
+@given(parts=sources(), data=st.data())
+def test_slots_are_counted_exactly(parts, data):
+    """The plain sums of what all signals say, in any interleaving, whatever stretch comes twice."""
+    shown = Counter(signal.shown for part in parts for signal in part if signal.shown >= 0)
+    chosen: Counter[int] = Counter()
+    for part in parts:
+        for signal in part:
+            for slot, change in signal.chosen:
+                chosen[slot] += change
+    order = interleaved(data, parts)
+    state = apply(UNSEEN, order[: data.draw(st.integers(0, len(order)))], NEVER_CUT)
+    state = apply(item_state.decode(item_state.encode(state)), order, NEVER_CUT)
+
+    assert by_slot(state.shown) == dict(shown)
+    assert by_slot(state.chosen) == {slot: n for slot, n in chosen.items() if n}
+    assert {len(state.shown), len(state.chosen)} <= {0, 8}
+
+
+def test_where_an_item_was_shown_and_chosen_from_is_counted_by_slot():
+    """An impression is no event; a choice from it comes with its event, or with what came late. Each counts once."""
+    taught = [
+        shown_in(0, 0),
+        shown_in(1, 7, [(0, -1), (7, 1)]),
+        shown_in(1, 7, [(7, 1)]),  # sent twice
+        Signal("i", int(Source.CLICK), 0, 4, 9, chosen=[(0, 1)]),
+        Signal("i", int(Source.IMPRESSION), 0, 2, chosen=[(3, 1)]),  # shown too often to be counted, but not chosen
+    ]
+    state = apply(UNSEEN, taught, NEVER_CUT)
+
+    assert by_slot(state.shown) == {0: 1, 7: 1}
+    assert by_slot(state.chosen) == {3: 1, 7: 1}
+    assert (state.counts, state.last_ms) == ((0, 1, 0), 9)
+    assert state.watermarks == {source_number(Source.IMPRESSION, 0): 2, source_number(Source.CLICK, 0): 4}
+
+
+def test_a_choice_may_be_known_before_the_impression():
+    """They come from several topics: until then it is chosen more often than shown, or less often than never."""
+    early = apply(UNSEEN, [Signal("i", int(Source.CLICK), 0, 0, 9, chosen=[(2, 1)])], NEVER_CUT)
+    taken = apply(UNSEEN, [shown_in(0, 1, [(2, -1), (1, 1)])], NEVER_CUT)
+
+    assert (early.shown, by_slot(early.chosen)) == ([], {2: 1})
+    assert by_slot(taken.chosen) == {1: 1, 2: -1}
+    assert item_state.decode(item_state.encode(taken)) == taken
+    assert apply(early, [shown_in(0, 3, [(2, -1)])], NEVER_CUT).chosen == []
+
+
+def test_a_state_of_before_impressions_is_read():
+    """Version 4 ended with queries: the item was shown nowhere, and the first impression is counted."""
+    state = apply(UNSEEN, [viewed(0, at=5, answers=[(7, 5, 8)])], NEVER_CUT)
+    old = msgspec.msgpack.decode(item_state.encode(state), strict=False)[:-2]
+    old[0] = 4
+    read = item_state.decode(msgspec.msgpack.encode(old))
+
+    assert msgspec.structs.replace(read, version=item_state.VERSION) == state
+    assert by_slot(apply(read, [shown_in(0, 5)], NEVER_CUT).shown) == {5: 1}
+
+
+@pytest.mark.parametrize("field", [12, 13])
+@pytest.mark.parametrize(
+    "counts", [[1], [0] * 7, [0] * 9, [0.5, *[0] * 7], [None, *[0] * 7], [2**53 + 1, *[0] * 7], {0: 1}, None]
+)
+def test_slots_that_cannot_be_are_refused(field, counts):
+    """There are eight, or none; their counts are whole numbers that a log can reach."""
+    fine = msgspec.msgpack.decode(item_state.encode(apply(UNSEEN, [shown_in(0, 0, [(0, 1)])], NEVER_CUT)), strict=False)
+    assert by_slot(item_state.decode(msgspec.msgpack.encode(fine)).shown) == {0: 1}
+    fine[field] = counts
+
+    with pytest.raises(StateVersionError, match="item state cannot be read"):
+        item_state.decode(msgspec.msgpack.encode(fine))
+
+
+def test_an_item_that_was_shown_less_often_than_never_is_refused():
+    """Chosen may be negative for a while, shown never."""
+    negative = [-1, *[0] * 7]
+    assert item_state.decode(item_state.encode(ItemState(chosen=negative))).chosen == negative
+
+    with pytest.raises(StateVersionError, match="item state cannot be read"):
+        item_state.decode(item_state.encode(ItemState(shown=negative)))
 
 
 def test_knowledge_leaves_bookkeeping_out():
@@ -355,6 +452,9 @@ def test_knowledge_leaves_bookkeeping_out():
     state = apply(UNSEEN, [viewed(7, pairs=[("a", 2)], visitor=3, again=True, answers=[(7, 5, 8)])], NEVER_CUT)
 
     assert strip_bookkeeping(state).queries == {7: (8, 8.0, 5)}
+    shown = apply(state, [shown_in(0, 0, [(0, 1)])], NEVER_CUT)
+    assert (strip_bookkeeping(shown).shown, strip_bookkeeping(shown).chosen) == (shown.shown, shown.chosen)
+    assert by_slot(shown.shown) == by_slot(shown.chosen) == {0: 1}
     assert strip_bookkeeping(state).watermarks == {}
     assert (strip_bookkeeping(state).predecessors, strip_bookkeeping(state).repeats) == ({"a": 2}, 1)
     assert strip_bookkeeping(state).visits == state.visits != b""

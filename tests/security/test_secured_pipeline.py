@@ -323,7 +323,11 @@ GROUP = "see group stream-rec"
         (
             EVENTS,
             BACKFILL,
-            ["read views, clicks, purchases, searches, forget, recommendations", "see item-signals", GROUP],
+            [
+                "read views, clicks, purchases, searches, impressions, forget, recommendations",
+                "see item-signals",
+                GROUP,
+            ],
         ),
         (WORKER, BACKFILL, ["write views, clicks, purchases, searches"]),
         (EVENTS, EXPORTED, [f"read {OF_SNAPSHOT}", "see item-signals", GROUP]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.slate import AsOf, Slate
@@ -127,6 +128,56 @@ def test_searches_of_one_moment_keep_apart_after_a_move():
     for again in (detach(state), detach(detach(state))):
         assert [entry.event_id for entry in again.recent_searches] == ["s0", "s1", "s2"]
         assert [entry.offset - BEFORE for entry in again.recent_searches] == [2, 0, 1]
+
+
+def impression(number: int, offset: int, *item_ids: str, timestamp_ms: int | None = None) -> Arrival:
+    """Return an impression; number ``number`` happens at that second."""
+    time_ms = 1000 * number if timestamp_ms is None else timestamp_ms
+    items = [ShownItem(item_id, position) for position, item_id in enumerate(item_ids or ("i1",), 1)]
+    return Arrival(Impression(f"p{number}", "ann", "", items, time_ms), Source.IMPRESSION, 0, offset)
+
+
+def test_a_moved_state_has_its_impressions_without_offsets():
+    """What was counted stays; those that had left have nothing to send again, and none waits for what is chosen."""
+    config = UserConfig(recent_events=16, recent_impressions=2)
+    came = [arrival(1, 101), *(impression(number, 700 + number) for number in (2, 3, 4)), arrival(5, 105)]
+    before = user_state.put_features(advance(COLD, came, config, {}).state, {"p3": b"xx", "p4": b"xx"})
+    after = detach(before)
+
+    assert [entry.event_id for entry in before.pending_impressions] == ["p2"]
+    assert (after.pending_impressions, after.offsets, after.released) == ([], {}, {})
+    assert user_state.facts(after) == user_state.facts(before)
+    assert (after.shown_counts, after.shown_counts[0].n) == (before.shown_counts, 3)
+    assert [(each.event_id, each.slots, each.features) for each in after.recent_impressions] == [
+        ("p3", [0], b""),
+        ("p4", [0], b""),
+    ]
+    assert [each.offset - BEFORE for each in after.recent_impressions] == [0, 1]
+    assert user_state.decode(portable(USERS, LIMITS)(b"ann", user_state.encode(before))) == after
+
+
+def test_events_and_impressions_after_a_move_know_those_of_before():
+    """At the first offsets of a new cluster: an event converts an impression of before, a late one takes it away."""
+    moved_on = detach(advance(COLD, [impression(1, 0, "i4", "i5"), arrival(4, 0)], CONFIG, {}).state)
+    made = advance(moved_on, [arrival(5, 0), impression(3, 0, "i9", "i7", "i4")], CONFIG, {})
+    again = advance(made.state, [impression(3, 0), impression(1, 1), impression(9, 2)], CONFIG, {})
+
+    visit, of_i9, of_i7, of_i4 = made.signals
+    assert (visit.item_id, visit.chosen) == ("i5", [(1, 1)])
+    assert [(each.item_id, each.shown, each.chosen) for each in (of_i9, of_i7)] == [("i9", 0, []), ("i7", 1, [])]
+    assert (of_i4.item_id, of_i4.shown, sorted(of_i4.chosen)) == ("i4", 2, [(0, -1), (2, 1)])
+    assert (again.n_duplicates, again.signals[:3]) == (1, [of_i9, of_i7, of_i4])
+    assert [each.event_id for each in again.state.recent_impressions] == ["p1", "p3", "p9"]
+
+
+def test_impressions_of_one_moment_keep_apart_after_a_move():
+    """Each has an offset of its own in its topic, in the order in which they stood there."""
+    came = [impression(n, 50 + at, timestamp_ms=7) for at, n in enumerate((1, 2, 0))]
+    state = advance(COLD, came, CONFIG, {}).state
+
+    for again in (detach(state), detach(detach(state))):
+        assert [entry.event_id for entry in again.recent_impressions] == ["p0", "p1", "p2"]
+        assert [entry.offset - BEFORE for entry in again.recent_impressions] == [2, 0, 1]
 
 
 def test_an_old_state_is_written_as_one_of_now():

@@ -11,7 +11,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stream_rec.ranking import asked
+from stream_rec.ranking import asked, shown
 from stream_rec.ranking.features import INPUTS, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.head import HeadConfig
@@ -28,6 +28,7 @@ class Softmax(Struct, frozen=True):
     n_choices: int = 0
     fresh_choices: FreshChoices = FreshChoices()
     of_asked: LinearHead = asked.COLD
+    of_shown: LinearHead = shown.COLD
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities."""
@@ -57,6 +58,10 @@ class Softmax(Struct, frozen=True):
     def put_asked(self, of_asked: LinearHead) -> Softmax:
         """Keep the expert."""
         return replace(self, of_asked=of_asked)
+
+    def put_shown(self, of_shown: LinearHead) -> Softmax:
+        """Keep the expert."""
+        return replace(self, of_shown=of_shown)
 
     def decay(self, factor: float) -> Softmax:
         """Keep all: steps never become shorter."""
@@ -203,6 +208,13 @@ class Uncounting(Softmax):
         return self
 
 
+class Unshown(Softmax):
+    """Drops the expert for impressions that it is given."""
+
+    def put_shown(self, of_shown):
+        return self
+
+
 class Unasked(Softmax):
     """Drops the expert for searches that it is given."""
 
@@ -240,6 +252,7 @@ NUMBERS = itertools.count()
         (Unexplained, "test_contributions_have_a_number_for_each_input", "must have the shape"),
         (Uncounting, "test_counts_of_fresh_choices_are_kept", "must keep the counts"),
         (Unasked, "test_the_expert_for_searches_is_kept", "must keep the expert"),
+        (Unshown, "test_the_expert_for_impressions_is_kept", "must keep the expert"),
         (Stale, "test_fresh_choices_become_likelier_among_fresh_items", "a fresh item that was chosen"),
         (Forgetful, "test_decay_keeps_what_is_known", "must keep the number of choices"),
     ],

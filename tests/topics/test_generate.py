@@ -149,13 +149,13 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere():
 
 
 def test_the_asyncapi_document_shows_what_apps_may_use():
-    """Internal topics are not in it, and a topic that nothing reads yet is, but without an operation."""
+    """Internal topics are not in it."""
     document = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text(encoding="utf-8"))
 
     assert set(document["channels"]) == set(TOPICS)
     assert set(document["operations"]) == {
         *("receive-views", "receive-clicks", "receive-purchases", "receive-items", "receive-forget"),
-        *("receive-rules", "receive-searches"),
+        *("receive-rules", "receive-searches", "receive-impressions"),
         *("send-recommendations", "send-rejected", "send-receipts"),
     }
 

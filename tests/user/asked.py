@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 
 from hypothesis import strategies as st
 
-from stream_rec.events.interaction import Interaction
+from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
 from stream_rec.knowledge.queries import numbers_of
 from stream_rec.knowledge.signal import Signal
 from stream_rec.user.advance import Advance, Arrival, advance
 from stream_rec.user.answers import Answer
-from stream_rec.user.state import COLD, Entry, SearchEntry, UserConfig, UserState
+from stream_rec.user.state import COLD, Entry, SearchEntry, UserConfig, UserState, decode, encode
 
 MINUTE_MS = 60_000
 WIDE = UserConfig(recent_events=64, recent_searches=64, weekly_training_events=1000)
@@ -55,7 +55,7 @@ def logs(draw: st.DrawFn, *, max_size: int = 40, n_items: int = 4, items_asked: 
     drawn = draw(
         st.lists(
             st.tuples(
-                st.sampled_from([*Source, Source.VIEW, Source.SEARCH]),
+                st.sampled_from([*Kind, Source.SEARCH, Source.VIEW, Source.SEARCH]),
                 st.sampled_from(TIMES_MS),
                 st.sampled_from(items),
                 st.sampled_from(TEXTS),
@@ -165,6 +165,19 @@ def one_by_one(arrived: Iterable[Arrival], config: UserConfig, state: UserState 
         made.append(advance(state, [one], config, {}))
         state = made[-1].state
     return made
+
+
+def in_batches(
+    data: st.DataObject, arrived: Sequence[Arrival], config: UserConfig, acknowledged: Mapping[int, int]
+) -> tuple[UserState, list[Signal]]:
+    """Return the state after all, in batches of any size, and the signals that they sent."""
+    made: list[Signal] = []
+    state, at = COLD, 0
+    while at < len(arrived):
+        n = data.draw(st.sampled_from([1, 1, 2, 7, 40]))
+        after = advance(state, arrived[at : at + n], config, acknowledged)
+        state, made, at = decode(encode(after.state)), made + after.signals, at + n
+    return state, made
 
 
 def entries(arrived: Iterable[Arrival]) -> tuple[list[Entry], list[SearchEntry]]:

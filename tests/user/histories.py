@@ -8,13 +8,14 @@ from itertools import count
 
 from hypothesis import strategies as st
 
+from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
 from stream_rec.knowledge.signal import Signal
 from stream_rec.user.advance import Arrival
 from stream_rec.user.pairs import WINDOW
-from stream_rec.user.state import WEEK_MS, UserConfig, UserState, fold, fold_search
+from stream_rec.user.state import WEEK_MS, UserConfig, UserState, fold, fold_impression, fold_search
 
 SMALL = UserConfig(recent_events=16, weekly_counts=16)
 ALL_ACKNOWLEDGED = dict.fromkeys(Source, 10**9)
@@ -38,6 +39,8 @@ def folded(arrived: Iterable[Arrival], config: UserConfig = SMALL, state: UserSt
     for one in arrived:
         if isinstance(one.event, Search):
             state = fold_search(state, one.event, one.offset, config)
+        elif isinstance(one.event, Impression):
+            state = fold_impression(state, one.event, one.offset, config)
         else:
             state = fold(state, one.event, Kind(one.source), one.offset, config)
     return state

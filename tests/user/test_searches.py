@@ -22,6 +22,7 @@ from tests.user.asked import (
     WIDE,
     asked,
     came,
+    in_batches,
     logged,
     logs,
     one_by_one,
@@ -128,15 +129,6 @@ def test_searches_teach_the_head_nothing():
     assert (after.state.counts, after.state.first_ms, after.state.arrivals) == ((1, 0, 0), 2, 3)
     assert after.state.newest.item_id == "a"
     assert not folded(logged([asked(1)])).is_cold
-
-
-def in_batches(data: st.DataObject, arrived, config, acknowledged) -> tuple[UserState, list]:
-    state, made, at = COLD, [], 0
-    while at < len(arrived):
-        n = data.draw(st.sampled_from([1, 1, 2, 7, 40]))
-        after = advance(state, arrived[at : at + n], config, acknowledged)
-        state, made, at = user_state.decode(user_state.encode(after.state)), made + after.signals, at + n
-    return state, made
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,0 +1,87 @@
+"""How often items were shown and chosen from there, by row and slot, and what that says of slots and of items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_rec.catalog.arrays import grow
+from stream_rec.knowledge import examination
+from stream_rec.knowledge.examination import PRIOR
+from stream_rec.knowledge.slots import N_SLOTS
+
+AGAIN = 1.1
+"""Once so many times as many impressions have come, how slots are looked at is estimated anew."""
+STEPS = 3
+"""Of one estimate, which goes on from the last."""
+MOST = 2**31 - 1
+"""Of one item in one slot: more count as so many."""
+NOTHING = [0] * N_SLOTS
+
+
+class Impressions:
+    """Counts by row and slot; 64 bytes an item, from the first impression on."""
+
+    def __init__(self) -> None:
+        self._shown = np.zeros((0, N_SLOTS), dtype=np.int32)
+        self._chosen = np.zeros((0, N_SLOTS), dtype=np.int32)
+        self._examination = PRIOR
+        self._mean = 0.0
+        self._n_estimated = 0
+        self.n_shown = 0
+        """Impressions of single items."""
+
+    def put(self, row: int, shown: Sequence[int], chosen: Sequence[int]) -> None:
+        """Replace the counts of one item.
+
+        Args:
+            shown: By slot, as ``chosen``; empty where there are none.
+        """
+        self._shown = grow(self._shown, row + 1)
+        self._chosen = grow(self._chosen, row + 1)
+        shown = [min(n, MOST) for n in shown] or NOTHING
+        chosen = [max(-MOST, min(n, MOST)) for n in chosen] or NOTHING
+        self.n_shown += sum(shown) - sum(self._shown[row].tolist())
+        self._shown[row] = shown
+        self._chosen[row] = chosen
+
+    @property
+    def examination(self) -> NDArray[np.float64]:
+        """(N_SLOTS,) how likely an item in each slot is looked at, of one in the first slot."""
+        self._estimate()
+        return self._examination
+
+    def count_shown(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how often some items were shown, (k,)."""
+        counts: NDArray[np.int64] = self._of(rows, self._shown).sum(axis=1, dtype=np.int64)
+        return counts
+
+    def count_examined(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how often some items were looked at, about, (k,), and how often they were chosen then, (k,)."""
+        chosen = np.maximum(self._of(rows, self._chosen), 0).sum(axis=1, dtype=np.int64)
+        examined = np.ceil(self._of(rows, self._shown) @ self.examination).astype(np.int64)
+        return np.maximum(examined, chosen), chosen
+
+    def appeal(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the logarithm of how much more often each item is chosen than others where it is looked at, (k,)."""
+        self._estimate()
+        shown, chosen = (self._of(rows, counts) for counts in (self._shown, self._chosen))
+        return examination.appeal(shown, chosen, self._examination, self._mean)
+
+    def _estimate(self) -> None:
+        """Find out anew how slots are looked at, if much has come since the last time."""
+        if self.n_shown <= AGAIN * self._n_estimated:
+            return
+        is_shown = self._shown.any(axis=1)
+        shown, chosen = self._shown[is_shown], self._chosen[is_shown]
+        self._examination = examination.estimate(shown, chosen, self._examination, steps=STEPS)
+        self._mean = examination.find_mean(shown, chosen, self._examination)
+        self._n_estimated = self.n_shown
+
+    def _of(self, rows: NDArray[np.int64], counts: NDArray[np.int32]) -> NDArray[np.int32]:
+        found = np.zeros((len(rows), N_SLOTS), dtype=np.int32)
+        is_known = rows < len(counts)
+        found[is_known] = counts[rows[is_known]]
+        return found

@@ -1,0 +1,195 @@
+"""What a user chose from an impression, known once it is over."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_rec.events.source import Source
+from stream_rec.user.advance import Advance, Arrival, advance
+from stream_rec.user.outcomes import Outcome
+from stream_rec.user.state import COLD, UserConfig, UserState, decode, encode, put_features
+from tests.user.asked import MINUTE_MS, asked, came, in_batches, logged, out_of_step
+from tests.user.histories import ALL_ACKNOWLEDGED
+from tests.user.shown import NARROW, WIDE, events_of, impressions_of, logs, shown, what_is_converted
+
+HALF_AN_HOUR_MS = 30 * MINUTE_MS
+
+
+def served(arrived: list[Arrival], config: UserConfig = WIDE) -> tuple[UserState, list[Advance]]:
+    """Return the state after all, and what each came to, where features are put as soon as they may be."""
+    state, made = COLD, list[Advance]()
+    for one in arrived:
+        after = advance(state, [one], config, {})
+        made.append(after)
+        state = after.state
+        if after.showing is not None:
+            state = put_features(state, {after.showing.impression.event_id: b"known"})
+        state = decode(encode(state))
+    return state, made
+
+
+def told(made: list[Advance]) -> list[list[tuple[str, list[bool]]]]:
+    """Return by arrival the outcomes that it brought."""
+    return [[(each.impression.event_id, each.is_chosen) for each in after.outcomes] for after in made]
+
+
+def of_last(*did, config: UserConfig = WIDE) -> list[tuple[str, list[bool]]]:
+    """Return the outcomes that the last arrival brings."""
+    return told(served(logged(did), config)[1])[-1]
+
+
+FIRST = shown(0, "a", "b", "c", event_id="s1")
+
+
+def test_an_impression_is_over_when_the_next_one_comes():
+    """Then it is known what was chosen from it, each item or not; what comes late changes nothing any more."""
+    assert of_last(FIRST, came(1, "b"), came(2, "x"), shown(3, "a")) == [("s1", [False, True, False])]
+    assert of_last(FIRST, shown(1, "a"), came(2, "b"), shown(3, "z"))[0][1] == [False]
+    state, made = served(logged([FIRST, shown(3, "a", event_id="s2"), came(1, "b"), shown(2, "c"), shown(4, "z")]))
+    assert told(made) == [[], [("s1", [False] * 3)], [], [], [("s2", [False])]]
+    assert [each.features for each in state.recent_impressions] == [b"", b"", b"", b"known"]
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "is_over"), [(0, False), (1, False), (HALF_AN_HOUR_MS, False), (HALF_AN_HOUR_MS + 1, True)]
+)
+def test_an_impression_is_over_when_an_event_is_too_late_to_be_a_choice_from_it(at_ms: int, is_over: bool):
+    """One of any item, and it is no choice itself."""
+    assert of_last(FIRST, came(at_ms, "a")) == ([("s1", [False] * 3)] if is_over else [])
+
+
+def test_an_impression_waits_for_nothing_else():
+    """A search, what was before it, and what came before are no end of it."""
+    assert of_last(FIRST, asked(10**9)) == []
+    assert of_last(shown(5, "a"), shown(4, "b")) == []
+    assert of_last(shown(10**7, "a"), came(5, "b")) == []
+
+
+def test_a_duplicate_ends_nothing():
+    """Whatever time it says: of an id that is known the first is what happened."""
+    view = came(1, "a", event_id="e")
+
+    assert of_last(FIRST, view, came(10**9, "a", event_id="e")) == []
+    assert of_last(FIRST, view, shown(9, "z", event_id="e")) == []
+    assert of_last(FIRST, view, shown(9, "z", event_id="s1")) == []
+    assert of_last(FIRST, view, came(10**9, "a", event_id="e"), shown(9, "z")) == [("s1", [True, False, False])]
+
+
+def test_an_impression_without_features_has_no_outcome():
+    """Nothing was known of its items when it came: from it nothing can be learned."""
+    state = advance(COLD, logged([FIRST]), WIDE, {}).state
+
+    assert advance(state, logged([shown(8, "z"), shown(9, "z")])[1:], WIDE, {}).outcomes == []
+
+
+def test_of_two_impressions_of_one_moment_the_later_by_id_ends_the_other():
+    """Before it leaves, where one is kept: nothing that waits is lost."""
+    one = UserConfig(recent_impressions=1)
+    two = [shown(0, "a", event_id="s1"), shown(0, "b", event_id="s2")]
+
+    assert of_last(*two, config=one) == of_last(*two) == [("s1", [False])]
+    assert of_last(*two[::-1], config=one) == of_last(*two[::-1]) == []
+
+
+def test_what_was_chosen_from_another_impression_is_not_chosen_from_this_one():
+    """One that came late in the same batch, when this one already was not the newest thing that had happened."""
+    batch = logged([shown(10, "a", "b", event_id="s1"), came(20, "b"), shown(15, "a", event_id="s2")])
+    after = advance(COLD, batch, WIDE, {})
+    assert after.showing is not None and after.showing.impression.event_id == "s1"
+    state = put_features(after.state, {"s1": b"known"})
+    later = logged([*((one.source, one.event) for one in batch), came(25, "a"), shown(30, "z")])[3:]
+
+    assert told([advance(state, later, WIDE, {})]) == [[("s1", [False, True])]]
+
+
+@settings(max_examples=300, deadline=None)
+@given(arrived=logs(), data=st.data())
+def test_each_outcome_comes_once_with_what_was_chosen_by_then(arrived, data):
+    """In any order: of those that were the newest when they came, as soon as they are over."""
+    order = out_of_step(arrived, data.draw(st.permutations(range(len(arrived)))))
+    state, made = served(order)
+    waiting: dict[str, Arrival] = {}
+    for at, (one, after) in enumerate(zip(order, made)):
+        so_far, event = order[:at], one.event
+        ends = {
+            waiting_id: each.event
+            for waiting_id, each in waiting.items()
+            if (
+                one.source == Source.IMPRESSION
+                and (each.event.timestamp_ms, waiting_id) < (event.timestamp_ms, event.event_id)
+            )
+            or (one.source < Source.SEARCH and event.timestamp_ms > each.event.timestamp_ms + HALF_AN_HOUR_MS)
+        }
+        converted = what_is_converted(so_far)
+        assert sorted(told([after])[0]) == sorted(
+            (over_id, [(over_id, item.item_id) in converted for item in over.items]) for over_id, over in ends.items()
+        )
+        for over_id in ends:
+            del waiting[over_id]
+        is_newest = (
+            one.source == Source.IMPRESSION
+            and all(event.timestamp_ms > each.event.timestamp_ms for each in events_of(so_far))
+            and all(
+                (event.timestamp_ms, event.event_id) > (each.event.timestamp_ms, each.event.event_id)
+                for each in impressions_of(so_far)
+            )
+            and all(event.timestamp_ms >= each.event.timestamp_ms for each in so_far if each.source == Source.SEARCH)
+        )
+        assert (after.showing is not None) == is_newest
+        if after.showing is not None:
+            assert after.showing.impression.event_id == event.event_id
+            assert after.showing.before.arrivals == at
+            waiting[event.event_id] = one
+    assert {each.event_id for each in state.recent_impressions if each.features} == set(waiting)
+
+
+@settings(max_examples=200, deadline=None)
+@given(arrived=logs(max_size=70), data=st.data())
+def test_nothing_that_waits_is_lost_beyond_the_bounds(arrived, data):
+    """Each that was shown as the newest has come out, or waits still; none comes twice."""
+    config = msgspec.structs.replace(NARROW, recent_impressions=data.draw(st.integers(1, 4)))
+    order = out_of_step(arrived, data.draw(st.permutations(range(len(arrived)))))
+    state, made = served(order, config)
+    known = [after.showing.impression.event_id for after in made if after.showing is not None]
+    came_out = [event_id for outcomes in told(made) for event_id, _ in outcomes]
+
+    assert sorted(came_out + [each.event_id for each in state.recent_impressions if each.features]) == sorted(known)
+    assert not any(each.features for each in state.pending_impressions)
+
+
+@settings(max_examples=200, deadline=None)
+@given(arrived=logs(max_size=60), data=st.data())
+def test_a_batch_has_the_outcomes_of_one_by_one(arrived, data):
+    """Of what waited before it; and the last showing of all."""
+    order = out_of_step(arrived, data.draw(st.permutations(range(len(arrived)))))
+    half = data.draw(st.integers(0, len(order)))
+    before, _ = served(order[:half], NARROW)
+    state, outcomes, showing = before, list[Outcome](), None
+    for one in order[half:]:
+        after = advance(state, [one], NARROW, {})
+        state, outcomes, showing = after.state, outcomes + after.outcomes, after.showing or showing
+    batch = advance(before, order[half:], NARROW, {})
+
+    assert batch.outcomes == outcomes
+    assert (batch.showing and batch.showing.impression) == (showing and showing.impression)
+    assert batch.state == state
+    assert advance(batch.state, order, NARROW, ALL_ACKNOWLEDGED).outcomes == []  # applied before: after a crash
+
+
+@settings(max_examples=100, deadline=None)
+@given(arrived=logs(max_size=60), data=st.data())
+def test_waiting_changes_no_signal(arrived, data):
+    """Features are bookkeeping."""
+    _, made = served(arrived, NARROW)
+
+    assert [s for after in made for s in after.signals] == in_batches(data, arrived, NARROW, {})[1]
+
+
+def test_an_event_of_the_same_moment_is_not_known_before():
+    """It may be the choice that is to be foretold; a search of that moment is what it was shown for."""
+    assert served(logged([came(5, "a"), shown(5, "a")]))[1][-1].showing is None
+    assert served(logged([asked(5), shown(5, "a")]))[1][-1].showing is not None
+    assert served(logged([asked(6), shown(5, "a")]))[1][-1].showing is None

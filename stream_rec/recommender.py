@@ -25,6 +25,7 @@ from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.recommend import Ranked, learn, policy_name, rank, recommend, slate
 from stream_rec.retrieval.asked import EncodeQuery
 from stream_rec.retrieval.candidates import Workspace
+from stream_rec.retrieval.pool import Pool
 from stream_rec.user.state import COLD, UserState
 
 
@@ -155,11 +156,12 @@ class Recommender:
             self._head.decay(FACTOR)
         return has_drifted
 
-    def rank(self, user_id: str, user: UserState, *, now_ms: int) -> Ranked:
+    def rank(self, user_id: str, user: UserState, *, now_ms: int, pool: Pool | None = None) -> Ranked:
         """Return what could be shown to a user, and how likely each would be chosen. Reads only, but for the time.
 
         Args:
             now_ms: Event time; that of the newest event known where it is later.
+            pool: What could be shown, where not all that is listed could.
         """
         event_ms, now_ms = now_ms, self.catalog.knowledge.now_ms(now_ms)
         self.catalog.see_time(now_ms)
@@ -172,6 +174,7 @@ class Recommender:
             now_ms=now_ms,
             event_ms=event_ms,
             encode_query=self._encode_query,
+            pool=pool,
         )
 
     def items(self, ranked: Ranked, request: str, ranking: RankingConfig | None = None) -> list[SlateItem]:

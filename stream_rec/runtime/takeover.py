@@ -19,7 +19,7 @@ from stream_rec.errors import NewerVersion, Superseded
 from stream_rec.events.rejected import Origin
 from stream_rec.runtime import changelog
 from stream_rec.runtime.changelog import Reading
-from stream_rec.runtime.changelog_topic import ChangelogTopic
+from stream_rec.runtime.changelog_topic import ChangelogReader, ChangelogTopic
 from stream_rec.runtime.database import FRESH_MS, NEW, Partition, now_ms
 from stream_rec.runtime.misplaced import REMEDY, Misplaced
 from stream_rec.runtime.newer_version import refuse_newer_version
@@ -42,11 +42,11 @@ async def take_over(topic: ChangelogTopic, partitions: Mapping[int, Partition]) 
     marks = await topic.write_claims(dict.fromkeys(partitions, 0))
     await clear_foreign(topic, partitions, marks)
     replays = {number: Replay(number, partition, topic.n_partitions) for number, partition in partitions.items()}
-    n_records = await read_up_to(topic, replays, marks)
+    n_records = await _read(topic, replays, marks)
     unclaimed = replays
     for _ in range(TRIES):
         epochs = {number: replay.reading.claim.epoch + 1 for number, replay in unclaimed.items()}
-        n_records += await read_up_to(topic, unclaimed, await topic.write_claims(epochs))
+        n_records += await _read(topic, unclaimed, await topic.write_claims(epochs))
         unclaimed = {n: replay for n, replay in unclaimed.items() if replay.reading.claim.owner != topic.owner}
         if not unclaimed:
             break
@@ -107,7 +107,7 @@ class Replay:
         self._n_bytes = 0
 
 
-async def read_up_to(topic: ChangelogTopic, replays: Mapping[int, Replay], ends: Mapping[int, int]) -> int:
+async def _read(topic: ChangelogTopic, replays: Mapping[int, Replay], ends: Mapping[int, int]) -> int:
     """Read the changelog up to and including these offsets; return how many records that took."""
     n_records = 0
     async for record in topic.records({number: (replays[number].partition.seen, end) for number, end in ends.items()}):
@@ -118,7 +118,7 @@ async def read_up_to(topic: ChangelogTopic, replays: Mapping[int, Replay], ends:
     return n_records
 
 
-async def clear_foreign(topic: ChangelogTopic, partitions: Mapping[int, Partition], ends: Mapping[int, int]) -> None:
+async def clear_foreign(topic: ChangelogReader, partitions: Mapping[int, Partition], ends: Mapping[int, int]) -> None:
     """Empty the databases that are not of this changelog, or so old that they may have missed deletions.
 
     A database is of this changelog if the claim under which it was written last still stands where it says.

@@ -309,7 +309,8 @@ def _fill_slots(
 def _obey(ranked: Ranked, orders: Orders) -> Ranked:
     """Return the ranking of what the rules let be shown in unpinned slots, as likely as they boost it."""
     log_p = ranked.scored.log_p + orders.boost
-    best = np.argsort(-log_p, kind="stable")
+    best = np.sort(ranked.best)
+    best = best[np.argsort(-log_p[best], kind="stable")]
     fresh_likely = ranked.fresh_likely * np.exp(orders.boost[ranked.fresh_best])
     fresh_order = np.argsort(-fresh_likely, kind="stable")
     fresh_order = fresh_order[orders.is_allowed[ranked.fresh_best[fresh_order]]]

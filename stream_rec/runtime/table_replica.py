@@ -42,6 +42,7 @@ class TableReplica(Service):
         """
         super().__init__()
         self.name = name
+        self.n_partitions = kafka.partitions
         self._directory = directory / "replicas" / name
         self._topic = ChangelogReader(name, app_id, kafka)
         self._partitions: dict[int, Partition] = {}
@@ -56,7 +57,8 @@ class TableReplica(Service):
     @property
     def n_open(self) -> int:
         """Offsets that were there at the start and are not read yet."""
-        return sum(max(0, end - self._partitions[number].seen) for number, end in self._ends.items())
+        ends, partitions = dict(self._ends), dict(self._partitions)  # it may be asked in another thread
+        return sum(max(0, end - partitions[number].seen) for number, end in ends.items() if number in partitions)
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         """Return the value of ``key`` as far as the changelog is read, None where there is none."""
@@ -71,7 +73,7 @@ class TableReplica(Service):
         """
         began = time.monotonic()
         await self._topic.start()
-        n_partitions = self._topic.n_partitions
+        n_partitions = self.n_partitions
         ends = await self._topic.end_offsets(range(n_partitions))
         partitions = {number: Partition(self._directory / str(number)) for number in range(n_partitions)}
         self._partitions = partitions

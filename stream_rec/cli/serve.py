@@ -36,6 +36,7 @@ def serve(settings: Settings, host: str | None, port: int | None, ranks: bool | 
     flags = {"serve.host": host, "serve.port": port, "serve.ranks": ranks, "serve.instance_id": instance_id}
     settings = override(settings, flags)
     require_protection(settings)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker: a ranking takes a third of the CPU's time
     try:
         import uvicorn
 

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import Slate, SlateItem
 from stream_rec.events.source import Source
@@ -55,6 +56,8 @@ class Ranker:
         state, now_ms = self._look_up(user_id)
         pool = None if wanted.is_whole else self._pool(wanted, Take.PROPOSED)
         ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=pool)
+        if wanted.shown:
+            ranked = replace(ranked, rules=_without_pins(ranked.rules))
         ranking = msgspec.structs.replace(self._varied, n=wanted.n)
         return slate(
             user_id,
@@ -178,6 +181,12 @@ class Ranker:
 def _keep(ranked: Ranked, is_kept: NDArray[np.bool_]) -> Ranked:
     """Return a ranking from which a list is made of these candidates alone."""
     return replace(ranked, best=ranked.best[is_kept[ranked.best]])
+
+
+def _without_pins(rules: Active) -> Active:
+    """Return the rules of a page behind the first: slots are counted from the beginning of a list."""
+    by_action = {action: of_action for action, of_action in rules.by_action.items() if action != "pin"}
+    return rules._replace(by_action=by_action)
 
 
 def _seen(state: UserState) -> dict[str, int]:

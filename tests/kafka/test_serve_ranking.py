@@ -32,6 +32,11 @@ ITEMS = [
     for number, colour in enumerate(COLOURS)
     for place, thing in enumerate(THINGS)
 ]
+WRONG = [
+    ("/v1/users/ann/recommendations?price_min=9&price_max=3", 422, "price_min=9 is above price_max=3"),
+    ("/v1/users/ann/recommendations?cursor=mine", 422, "no `next_cursor` of ours"),
+    ("/v1/items/nothing/similar", 404, "there is no item 'nothing'"),
+]
 GIVEN = ["red-lamp", "blue-cup", "green-chair", "nothing"]
 BAN = {"rule_id": "r", "action": "ban", "author": "ann", "reason": "recalled"}
 ZOE = "zoe-Jx7Qp93m"
@@ -80,6 +85,11 @@ def test_what_is_ranked_on_the_spot_is_what_workers_know(bootstrap: str, tmp_pat
             assert "red-cup" not in ids("/v1/items/red-cup/similar")
             ranked = client.post("/v1/rank", json={"user_id": "ann", "item_ids": GIVEN}).json()
             assert ranked["unknown"] == ["nothing"] and len(ranked["items"]) == 3 and ranked["is_known"]
+
+            for path, status, words in WRONG:
+                answer = client.get(path)
+                assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+                assert words in answer.json()["detail"]
 
             ban = {**BAN, "target": {"item_ids": ["blue-cup"]}}
             assert client.put("/v1/rules/r", json=ban).status_code == 202

@@ -90,6 +90,18 @@ def test_pages_show_every_item_once(shop: Shop, ranker: Ranker):
     assert sorted(shown) == sorted(item.item_id for item in ITEMS if item.category == "tea")
 
 
+def test_pins_are_on_the_first_page(shop: Shop, ranker: Ranker):
+    """Slots are counted from the beginning: the second of two pinned items does not open the next page."""
+    pin = Rule("p", "pin", "ann", "ad", Target(item_ids=["white-hose", "white-lamp"]), slot=1)
+    shop.catalog.put_rule(pin)
+    page = listed(ranker, "nobody", n=3)
+    behind = ranker.recommend("nobody", Wanted(3, shown=tuple(map(cursors.sign_of, page))), generated_at_ms=0).items
+
+    assert page[0] == "white-hose"
+    assert "white-hose" not in {item.item_id for item in behind}
+    assert all(item.reason.rule is None for item in behind)
+
+
 def test_given_items_are_ranked_and_none_is_lost(shop: Shop, ranker: Ranker):
     """Unknown ones, and those that may not be shown, are named apart; scores fall."""
     shop.catalog.put_item(Item("off", available=False))

@@ -40,6 +40,7 @@ from stream_rec.reranking.fresh_slots import Fresh, fill_fresh_slots
 from stream_rec.reranking.rules import Orders, find_explorable, limit, name_rules, put_pins, read_orders
 from stream_rec.retrieval.asked import Asked, EncodeQuery, find_asked
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
+from stream_rec.retrieval.pool import Pool
 from stream_rec.retrieval.ruled import Exclusions
 from stream_rec.user.history import History, read_history
 from stream_rec.user.outcomes import Outcome
@@ -110,6 +111,7 @@ def rank(
     now_ms: int,
     event_ms: int | None = None,
     encode_query: EncodeQuery | None = None,
+    pool: Pool | None = None,
 ) -> Ranked:
     """Return what could be shown to a user now, and how likely each would be chosen.
 
@@ -119,6 +121,7 @@ def rank(
         now_ms: Event time, not the clock's: lists of a replayed log are those of its own time.
         event_ms: Of the event that the list is made on, where that came late: the user's own time.
         encode_query: Without it a search is answered by words and by what others chose alone.
+        pool: What could be shown, where not all that is listed could.
     """
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
@@ -126,9 +129,17 @@ def rank(
     obeys = rules.number > 0 or catalog.has_boosts
     exclusions = Exclusions(rules, history, catalog, now_ms) if obeys else None
     event_ms = now_ms if event_ms is None else event_ms
-    asked = find_asked(history, catalog, encode_query, event_ms=event_ms, now_ms=now_ms)
+    asked = find_asked(history, catalog, encode_query, event_ms=event_ms, now_ms=now_ms, pool=pool)
     candidates = retrieve(
-        history, catalog, workspace, rules=rules, exclusions=exclusions, asked=asked, own_slot=own_slot, now_ms=now_ms
+        history,
+        catalog,
+        workspace,
+        rules=rules,
+        exclusions=exclusions,
+        asked=asked,
+        own_slot=own_slot,
+        now_ms=now_ms,
+        pool=pool,
     )
     scored = head.score(compute_inputs(candidates, history, catalog, now_ms))
     fresh = scored.inputs.fresh()
@@ -347,7 +358,8 @@ def _fill_slots(
 def _obey(ranked: Ranked, orders: Orders) -> Ranked:
     """Return the ranking of what the rules let be shown in unpinned slots, as likely as they boost it."""
     log_p = ranked.scored.log_p + orders.boost
-    best = np.argsort(-log_p, kind="stable")
+    best = np.sort(ranked.best)
+    best = best[np.argsort(-log_p[best], kind="stable")]
     fresh_likely = ranked.fresh_likely * np.exp(orders.boost[ranked.fresh_best])
     fresh_order = np.argsort(-fresh_likely, kind="stable")
     fresh_order = fresh_order[orders.is_allowed[ranked.fresh_best[fresh_order]]]

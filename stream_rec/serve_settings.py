@@ -6,6 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from stream_rec.names import Name
+
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -32,5 +34,12 @@ class ServeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Of each client, by its key or else its address, in each process, in any second of the clock; 0: no bound."""
     concurrency: Count = 512
     """Requests under way at once; one more is answered 503."""
+    ranks: bool = False
+    """Whether it ranks on the spot, too. Off, it needs the lists alone; on, it holds the catalog in memory as a worker
+    does, keeps users' states on its disk, reads them all before it is ready, and needs permissions to do so."""
+    data_dir: str = ".stream-rec/serve"
+    """What it ranks from lies in data_dir/instance_id. Losing it costs time, not data."""
+    instance_id: Name = "serve-1"
+    """Stable name of this process among those that rank with one data_dir."""
     ack_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """How long a request waits for the broker's acknowledgement."""

@@ -145,9 +145,10 @@ def test_the_runtime_knows_no_recommender():
     }
 
 
-def test_a_worker_can_say_how_many_threads_numpy_may_have():
+@pytest.mark.parametrize("command", ["worker", "serve"])
+def test_who_ranks_can_say_how_many_threads_numpy_may_have(command: str):
     """Whatever the command line imports for it comes without numpy, whose library reads that when it is loaded."""
-    code = "import sys; import stream_rec.cli.worker; sys.exit('numpy' in sys.modules)"
+    code = f"import sys; import stream_rec.cli.{command}; sys.exit('numpy' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

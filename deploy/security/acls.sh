@@ -56,10 +56,17 @@ allow --allow-principal User:stream-rec-catalog --operation Write --topic items
 allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations --topic items
 allow --allow-principal User:stream-rec-lists --operation Describe --group stream-rec
 
-# stream-rec-http: runs `stream-rec serve`
+# stream-rec-http: runs `stream-rec serve` that reads lists out
 allow --allow-principal User:stream-rec-http --operation Read --topic recommendations --topic items
 allow --allow-principal User:stream-rec-http --operation Write --topic views --topic clicks --topic purchases \
     --topic searches --topic impressions --topic items --topic forget --topic rules
+
+# stream-rec-http-ranking: runs `stream-rec serve` with `serve.ranks`: it reads what is known of every user, too
+allow --allow-principal User:stream-rec-http-ranking --operation Read --topic recommendations --topic items \
+    --topic item-embeddings --topic item-knowledge --topic head-weights --topic rules \
+    --topic stream-rec-user-state-changelog
+allow --allow-principal User:stream-rec-http-ranking --operation Write --topic views --topic clicks \
+    --topic purchases --topic searches --topic impressions --topic items --topic forget --topic rules
 
 # stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`
 allow --allow-principal User:stream-rec-operator --operation Read --topic views --topic clicks \

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.categories import CategoryIndex
+from stream_rec.catalog.facets import Facets
 from stream_rec.catalog.factors import Factors
 from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
@@ -48,7 +49,12 @@ class Catalog:
     [1]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, facets: Facets | None = None) -> None:
+        """Begin empty.
+
+        Args:
+            facets: Empty; kept up to date with the items, for who filters them.
+        """
         self.item_ids: list[str] = []
         self._row_of: dict[str, int] = {}
         self._items: dict[int, Item] = {}
@@ -60,6 +66,7 @@ class Catalog:
         self.fresh = Fresh()
         self.categories = CategoryIndex()
         self.words = WordIndex()
+        self.facets = facets
         self.factors = Factors()
         self.rules = Rules()
         self.now_ms = 0
@@ -112,6 +119,8 @@ class Catalog:
     def put_item(self, item: Item) -> None:
         """Take a new or changed item record."""
         row = self._row(item.item_id)
+        if self.facets is not None:
+            self.facets.put(row, self._items.get(row), item)
         self._items[row] = item
         self._boost(row, math.log(item.boost))
         self.categories.put(row, item)
@@ -123,7 +132,9 @@ class Catalog:
         """Take an item off every list. What was learned of it stays, should it come back."""
         row = self.find(item_id)
         if row is not None:
-            self._items.pop(row, None)
+            before = self._items.pop(row, None)
+            if self.facets is not None:
+                self.facets.put(row, before, None)
             self.words.delete(row)
             self._boost(row, 0.0)
             self.rules.see_item(row, item_id, None)

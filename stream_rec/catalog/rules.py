@@ -196,7 +196,7 @@ def is_about(target: Target, item_id: str, item: Item | None) -> bool:
         target.category in ("", item.category)
         and (not target.tag or target.tag in item.tags)
         and all(
-            name in item.attributes and _text_of(item.attributes[name]) == value
+            name in item.attributes and text_of(item.attributes[name]) == value
             for name, value in target.attributes.items()
         )
     )
@@ -224,11 +224,11 @@ def _values_of(item_id: str, item: Item | None) -> Iterator[tuple[str, ...]]:
         for tag in item.tags:
             yield "tag", tag
         for name, value in item.attributes.items():
-            if (text := _text_of(value)) is not None:
+            if (text := text_of(value)) is not None:
                 yield "attribute", name, text
 
 
-def _text_of(value: object) -> str | None:
+def text_of(value: object) -> str | None:
     """Return an attribute as text: true and null as in JSON, 3.0 as 3; None of a list or an object."""
     if isinstance(value, (list, dict)):
         return None

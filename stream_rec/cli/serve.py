@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stream_rec.config import Settings, override
 from stream_rec.errors import SettingsError
 from stream_rec.stop_signals import handle_stop_signals
+
+if TYPE_CHECKING:
+    from stream_rec.serving.replica import Replica
 
 CONNECTIONS = 16
 """Connections at once for each request that may be under way: most of them wait for their next one."""
@@ -19,14 +25,18 @@ CONNECTIONS = 16
 @click.command()
 @click.option("--host", help="Address to listen at. [default: setting serve.host]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port. [default: setting serve.port]")
+@click.option("--ranks/--no-ranks", default=None, help="Rank on the spot, too. [default: setting serve.ranks]")
+@click.option("--instance-id", help="Stable name of a process that ranks. [default: setting serve.instance_id]")
 @click.pass_obj
-def serve(settings: Settings, host: str | None, port: int | None) -> None:
+def serve(settings: Settings, host: str | None, port: int | None, ranks: bool | None, instance_id: str | None) -> None:
     """Serve lists and take events over HTTP, until it is told to stop; any number of copies.
 
     Needs the extra `serve`. What each address answers: docs/guides/http.md, and /v1/openapi.json.
     """
-    settings = override(settings, {"serve.host": host, "serve.port": port})
+    flags = {"serve.host": host, "serve.port": port, "serve.ranks": ranks, "serve.instance_id": instance_id}
+    settings = override(settings, flags)
     require_protection(settings)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker: a ranking takes a third of the CPU's time
     try:
         import uvicorn
 
@@ -43,33 +53,53 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     chosen = settings.serve
     keys = read_keys(Path(chosen.keys_file)) if chosen.keys_file else None
     require_permissions(settings.kafka, read=["recommendations", "items"], write=WRITTEN)
-    lists = FollowedLists(settings.kafka)
-    writer = Writer(settings.kafka, chosen.ack_timeout_s, record_bytes=settings.limits.record_bytes)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            build_app(lists, writer, keys, settings),
-            host=chosen.host,
-            port=chosen.port,
-            ssl_certfile=chosen.tls_cert or None,
-            ssl_keyfile=chosen.tls_key or None,
-            limit_concurrency=CONNECTIONS * chosen.concurrency,
-            timeout_graceful_shutdown=int(chosen.ack_timeout_s) + 1,
-            log_config=None,
-            access_log=False,
-            server_header=False,
+    with ExitStack() as stack:
+        replica = stack.enter_context(open_replica(settings)) if chosen.ranks else None
+        lists = stack.enter_context(closing(FollowedLists(settings.kafka)))
+        writer = Writer(settings.kafka, chosen.ack_timeout_s, record_bytes=settings.limits.record_bytes)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                build_app(lists, writer, keys, settings, replica),
+                host=chosen.host,
+                port=chosen.port,
+                ssl_certfile=chosen.tls_cert or None,
+                ssl_keyfile=chosen.tls_key or None,
+                limit_concurrency=CONNECTIONS * chosen.concurrency,
+                timeout_graceful_shutdown=int(chosen.ack_timeout_s) + 1,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+            )
         )
-    )
 
-    def stop(*_: object) -> None:
-        server.should_exit = True
+        def stop(*_: object) -> None:
+            server.should_exit = True
 
-    handle_stop_signals(stop)  # uvicorn, which knows two of the three, raises its signal once more at the end
-    try:
+        handle_stop_signals(stop)  # uvicorn, which knows two of the three, raises its signal once more at the end
         server.run()
-    finally:
-        lists.close()
     if not server.started:
         raise SettingsError(f"nothing is served at {chosen.host}:{chosen.port}: the log says why")
+
+
+@contextmanager
+def open_replica(settings: Settings) -> Iterator[Replica]:
+    """Follow what is ranked from, for as long as the context lasts.
+
+    Raises:
+        StreamRecError: something that it needs is missing, taken or not allowed.
+    """
+    from stream_rec.operations.permissions import require_permissions
+    from stream_rec.runtime.instance import held_directory
+    from stream_rec.serving.replica import FOLLOWED, Replica, changelog_of
+    from stream_rec.topics.admin import topic_ids
+
+    kafka, chosen = settings.kafka, settings.serve
+    require_permissions(kafka, read=[*FOLLOWED, changelog_of(settings)])
+    with (
+        held_directory(chosen.data_dir, chosen.instance_id) as directory,
+        closing(Replica(settings, directory, topic_ids(settings, FOLLOWED))) as replica,
+    ):
+        yield replica
 
 
 def require_protection(settings: Settings) -> None:

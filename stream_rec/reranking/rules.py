@@ -88,7 +88,8 @@ def read_orders(
     for rule in active.of("pin"):
         for row in find_pinned(rule, exclusions, catalog)[:MOST_PINNED].tolist() if len(pins) < n else ():
             index = int(np.searchsorted(rows, row))
-            if is_allowed[index] and _has_room(index, [pin.candidate for pin in pins], caps):
+            is_candidate = index < len(rows) and rows[index] == row  # of a pool it may be none
+            if is_candidate and is_allowed[index] and _has_room(index, [pin.candidate for pin in pins], caps):
                 pins.append(Pin(min((rule.slot or 1) - 1, n - 1), index))
                 is_allowed[index] = False
                 placed_by[index] = rule.rule_id

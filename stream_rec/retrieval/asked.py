@@ -12,6 +12,7 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.embedding.item_embedding import SpaceVector
 from stream_rec.knowledge import queries
 from stream_rec.retrieval.fresh import find_nearest_in_each
+from stream_rec.retrieval.pool import Pool
 from stream_rec.user.answers import REACH_MS
 from stream_rec.user.history import History
 from stream_rec.user.state import SearchEntry
@@ -40,20 +41,27 @@ class Asked:
 
 
 def find_asked(
-    history: History, catalog: Catalog, encode_query: EncodeQuery | None, *, event_ms: int, now_ms: int
+    history: History,
+    catalog: Catalog,
+    encode_query: EncodeQuery | None,
+    *,
+    event_ms: int,
+    now_ms: int,
+    pool: Pool | None = None,
 ) -> Asked | None:
     """Return what the user asks for, None where there was no search, or it was too long ago.
 
     Args:
         event_ms: Of what the list is made on: how long ago is for the user's own time to say.
         now_ms: That, or the time of others, as far as it goes.
+        pool: What may be an answer; None for all that is listed.
     """
     search = history.search
     if search is None or event_ms - search.timestamp_ms > REACH_MS:
         return None
     vectors = catalog.spaces.whiten_query(encode_query(search.query) if encode_query is not None else ())
     chosen = tuple(_find_chosen(number, catalog, now_ms) for number in queries.numbers_of(search.query, search.item_id))
-    is_listed = catalog.is_listed
+    is_listed = catalog.is_listed if pool is None else pool.is_in
     rows = [_find_most(*each, is_listed) for each in chosen]
     rows.append(catalog.words.search(search.query, MOST_WORDED, is_listed)[0])
     rows.append(find_nearest_in_each(vectors, np.flatnonzero(is_listed), catalog, MOST_NEAR))

@@ -13,8 +13,9 @@ from stream_rec.catalog.rules import NONE, Active
 from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
 from stream_rec.retrieval.asked import Asked
-from stream_rec.retrieval.fresh import find_nearest, find_newcomers
+from stream_rec.retrieval.fresh import find_nearest, find_nearest_in_each, find_newcomers
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
+from stream_rec.retrieval.pool import Pool, Take, find_popular
 from stream_rec.retrieval.repeat import find_repeats
 from stream_rec.retrieval.ruled import Exclusions, find_demanded
 from stream_rec.retrieval.scratch import (
@@ -59,6 +60,8 @@ SEARCHED, NEIGHBOURS_HAVE = 500, 0.25
 catalog. Otherwise the text neighbours of the recent items have enough of them, and are at hand."""
 MOST_TRENDING = 30
 """Candidates taken at each half-life of popularity."""
+MOST_RELATED = 20
+"""Items of a pool whose text is nearest to the last item, in each space."""
 TASTE_ITEMS, TASTE_DECAY = 20, 0.8
 """Recent items whose vectors make the user's taste, and how much less each earlier one counts."""
 
@@ -102,6 +105,7 @@ def retrieve(
     rules: Active = NONE,
     exclusions: Exclusions | None = None,
     asked: Asked | None = None,
+    pool: Pool | None = None,
 ) -> Candidates:
     """Return the union of all sources' proposals.
 
@@ -109,8 +113,9 @@ def retrieve(
         rules: Those of the time, and ``exclusions``: what they keep from the user; None without rules.
         asked: What the user asks for now.
         own_slot: The user's own in ``catalog.knowledge.neighbour_index``, -1 where there is none.
+        pool: What may be proposed; None for all that is listed.
     """
-    scratch, knowledge, is_listed = workspace.scratch, catalog.knowledge, catalog.is_listed
+    scratch, knowledge = workspace.scratch, catalog.knowledge
     scratch.begin(len(catalog))
     taste, last = compute_tastes(history.recent_rows, catalog)
     if len(history.recent_rows):
@@ -120,19 +125,14 @@ def retrieve(
             if not similar.is_empty:
                 add_similar(scratch, history.recent_rows, similar, space)
         scratch.set_own(history.own_rows)
-        scratch.choose_best(BEST, is_listed)
-        repeats = find_repeats(history, now_ms)
-        scratch.choose(repeats, REPEAT, is_listed)
-        if len(repeats) < len(history.own_rows) and knowledge.n_repeats > LEAST_REPEATS * knowledge.n_events:
-            scratch.choose_best(OWN_BEST, is_listed, own=True)
-        for pool in (catalog.fresh.unseen, catalog.fresh.seen):
-            if len(pool) <= SEARCHED or len(pool) < NEIGHBOURS_HAVE * len(catalog):
-                scratch.choose(find_nearest(pool.rows(), catalog, taste, last), FRESH, is_listed)
-            else:
-                scratch.choose_best(FRESH_BEST, pool.is_in)
-    scratch.choose_first(knowledge.trending(is_listed), MOST_TRENDING, TRENDING)
-    scratch.choose(catalog.fresh.rising(knowledge.levels), FRESH, is_listed)
-    scratch.choose(find_newcomers(catalog), FRESH, is_listed)
+    if pool is None:
+        is_listed = catalog.is_listed
+        _choose_by_history(scratch, history, catalog, taste, last, is_listed, now_ms)
+        scratch.choose_first(knowledge.trending(is_listed), MOST_TRENDING, TRENDING)
+        _choose_by_time(scratch, catalog, is_listed)
+    else:
+        is_listed = pool.is_in
+        _choose_of_pool(scratch, history, catalog, taste, last, pool, now_ms)
     if asked is not None:
         scratch.choose(asked.rows, ASKED, is_listed)
     if exclusions is not None:
@@ -141,6 +141,64 @@ def retrieve(
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
     user = bpr.fold_in(history, catalog.factors)
     return Candidates(rows, scratch.sources[rows], scratch.values.take(rows, axis=0), taste, last, user)
+
+
+def _choose_by_history(
+    scratch: Scratch,
+    history: History,
+    catalog: Catalog,
+    taste: NDArray[np.float32],
+    last: NDArray[np.float32],
+    is_listed: NDArray[np.bool_],
+    now_ms: int,
+) -> None:
+    """Propose what follows from a user's history, as far as it is listed; nothing without history.
+
+    Args:
+        taste: (spaces, c), and ``last``: (spaces, c), as of ``Candidates``.
+        is_listed: (n,) by row.
+    """
+    if not len(history.recent_rows):
+        return
+    knowledge = catalog.knowledge
+    scratch.choose_best(BEST, is_listed)
+    repeats = find_repeats(history, now_ms)
+    scratch.choose(repeats, REPEAT, is_listed)
+    if len(repeats) < len(history.own_rows) and knowledge.n_repeats > LEAST_REPEATS * knowledge.n_events:
+        scratch.choose_best(OWN_BEST, is_listed, own=True)
+    for fresh in (catalog.fresh.unseen, catalog.fresh.seen):
+        if len(fresh) <= SEARCHED or len(fresh) < NEIGHBOURS_HAVE * len(catalog):
+            scratch.choose(find_nearest(fresh.rows(), catalog, taste, last), FRESH, is_listed)
+        else:
+            scratch.choose_best(FRESH_BEST, fresh.is_in[: len(is_listed)] & is_listed)
+
+
+def _choose_by_time(scratch: Scratch, catalog: Catalog, is_listed: NDArray[np.bool_]) -> None:
+    """Propose what has just appeared, or is on its way up."""
+    scratch.choose(catalog.fresh.rising(catalog.knowledge.levels), FRESH, is_listed)
+    scratch.choose(find_newcomers(catalog), FRESH, is_listed)
+
+
+def _choose_of_pool(
+    scratch: Scratch,
+    history: History,
+    catalog: Catalog,
+    taste: NDArray[np.float32],
+    last: NDArray[np.float32],
+    pool: Pool,
+    now_ms: int,
+) -> None:
+    """Propose what is to be taken of a pool, but for answers; as ``_choose_by_history`` otherwise."""
+    match pool.take:
+        case Take.ALL:
+            scratch.choose(pool.rows(), TRENDING, pool.is_in)
+        case Take.PROPOSED:
+            _choose_by_history(scratch, history, catalog, taste, last, pool.is_in, now_ms)
+            scratch.choose(find_popular(pool, scratch.is_own, catalog), TRENDING, pool.is_in)
+            _choose_by_time(scratch, catalog, pool.is_in)
+        case Take.RELATED if len(history.recent_rows):
+            scratch.choose_best(BEST, pool.is_in)
+            scratch.choose(find_nearest_in_each(last, pool.rows(), catalog, MOST_RELATED), SIMILAR, pool.is_in)
 
 
 def compute_tastes(recent_rows: NDArray[np.int64], catalog: Catalog) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -9,6 +9,7 @@ killed, paused or cut off meanwhile. ``examples/count_words.py`` counts words on
     stage_buffer        what waits for a stage
     consumer            Faust's consumer, made lossless: no record is skipped when partitions move
     table               states by key: read, commit, sweep
+    table_replica       a table's states for who only reads them
     takeover            a partition's changelog is read and claimed
     changelog_writer    what the owner writes; late writes of others are overwritten
     changelog_topic     the changelog as one process sees it

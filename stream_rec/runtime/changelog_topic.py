@@ -32,21 +32,17 @@ class State(NamedTuple):
     value: bytes | None
 
 
-class ChangelogTopic:
-    """One table's changelog, as one process sees it. ``start`` it before anything is read."""
+class ChangelogReader:
+    """One table's changelog, for who reads it. ``start`` it before anything is read."""
 
     reader: AIOKafkaConsumer = None
     """None until it starts: it may be stopped before."""
 
-    def __init__(self, table: str, app_id: str, producer: AIOKafkaProducer, kafka: KafkaSettings) -> None:
+    def __init__(self, table: str, app_id: str, kafka: KafkaSettings) -> None:
         """Describe the topic; nothing connects yet."""
         self.table = table
         self.topic = kafka.topic(f"{app_id}-{table}-changelog")
         self.n_partitions = kafka.partitions
-        self.owner = os.urandom(OWNER_BYTES)
-        """Who writes here: this process, anew at each start."""
-        self.headers = [(OWNER_HEADER, self.owner)]
-        self._producer = producer
         self._kafka = kafka
 
     async def start(self) -> None:
@@ -59,6 +55,63 @@ class ChangelogTopic:
         """Leave the broker."""
         if self.reader is not None:
             await self.reader.stop()
+
+    async def end_offsets(self, numbers: Collection[int]) -> dict[int, int]:
+        """Return, by partition, the offset after its last record."""
+        ends = await self.reader.end_offsets([self._source(number) for number in numbers])
+        return {number: ends[self._source(number)] for number in numbers}
+
+    async def records(self, spans: Mapping[int, tuple[int, int]]) -> AsyncIterator[ConsumerRecord]:
+        """Yield what there is of some partitions, from the first to the last offset of each span.
+
+        Raises:
+            TimeoutError: nothing came for ``STALL_S``.
+        """
+        last_of = {number: last for number, (first, last) in spans.items() if first <= last}
+        if not last_of:
+            return
+        self.seek({number: spans[number][0] for number in last_of})
+        heard_at = time.monotonic()
+        while last_of:
+            fetched = await self.reader.getmany(timeout_ms=POLL_MS, max_records=RECORDS_AT_ONCE)
+            for source, records in fetched.items():
+                heard_at = time.monotonic()
+                for record in records:
+                    if record.offset <= last_of.get(source.partition, -1):
+                        yield record
+            for number in list(last_of):
+                if await self.reader.position(self._source(number)) > last_of[number]:
+                    del last_of[number]
+                    self.reader.pause(self._source(number))
+            if time.monotonic() - heard_at > STALL_S:
+                raise TimeoutError(f"{self.topic}: nothing came for {STALL_S:.0f} s of partitions {sorted(last_of)}")
+            await asyncio.sleep(0)
+
+    def seek(self, offsets: Mapping[int, int]) -> None:
+        """Read these partitions, and no other, from these offsets on."""
+        self.reader.assign([self._source(number) for number in offsets])
+        for number, offset in offsets.items():
+            self.reader.seek(self._source(number), offset)
+
+    async def fetch(self, most: int) -> list[ConsumerRecord]:
+        """Return the next ``most`` records, or fewer, having waited a little for the first."""
+        fetched = await self.reader.getmany(timeout_ms=POLL_MS, max_records=most)
+        return [record for records in fetched.values() for record in records]
+
+    def _source(self, number: int) -> TopicPartition:
+        return TopicPartition(self.topic, number)
+
+
+class ChangelogTopic(ChangelogReader):
+    """The same for who writes it, too, as one process."""
+
+    def __init__(self, table: str, app_id: str, producer: AIOKafkaProducer, kafka: KafkaSettings) -> None:
+        """Describe the topic; nothing connects yet."""
+        super().__init__(table, app_id, kafka)
+        self.owner = os.urandom(OWNER_BYTES)
+        """Who writes here: this process, anew at each start."""
+        self.headers = [(OWNER_HEADER, self.owner)]
+        self._producer = producer
 
     async def send(self, states: Iterable[State]) -> list[RecordMetadata]:
         """Send all; return what the broker says of each.
@@ -86,39 +139,3 @@ class ChangelogTopic:
         claims = {number: Claim(epoch, self.owner) for number, epoch in epochs.items()}
         records = await self.send([State(number, claim.key, claim.value) for number, claim in claims.items()])
         return {record.partition: record.offset for record in records}
-
-    async def end_offsets(self, numbers: Collection[int]) -> dict[int, int]:
-        """Return, by partition, the offset after its last record."""
-        ends = await self.reader.end_offsets([self._source(number) for number in numbers])
-        return {number: ends[self._source(number)] for number in numbers}
-
-    async def records(self, spans: Mapping[int, tuple[int, int]]) -> AsyncIterator[ConsumerRecord]:
-        """Yield what there is of some partitions, from the first to the last offset of each span.
-
-        Raises:
-            TimeoutError: nothing came for ``STALL_S``.
-        """
-        last_of = {number: last for number, (first, last) in spans.items() if first <= last}
-        if not last_of:
-            return
-        self.reader.assign([self._source(number) for number in last_of])
-        for number in last_of:
-            self.reader.seek(self._source(number), spans[number][0])
-        heard_at = time.monotonic()
-        while last_of:
-            fetched = await self.reader.getmany(timeout_ms=POLL_MS, max_records=RECORDS_AT_ONCE)
-            for source, records in fetched.items():
-                heard_at = time.monotonic()
-                for record in records:
-                    if record.offset <= last_of.get(source.partition, -1):
-                        yield record
-            for number in list(last_of):
-                if await self.reader.position(self._source(number)) > last_of[number]:
-                    del last_of[number]
-                    self.reader.pause(self._source(number))
-            if time.monotonic() - heard_at > STALL_S:
-                raise TimeoutError(f"{self.topic}: nothing came for {STALL_S:.0f} s of partitions {sorted(last_of)}")
-            await asyncio.sleep(0)
-
-    def _source(self, number: int) -> TopicPartition:
-        return TopicPartition(self.topic, number)

@@ -13,6 +13,7 @@ import msgspec
 import rocksdict
 
 from stream_rec.events.codec import EventTime, Offset, decode_versioned
+from stream_rec.runtime import rocks
 from stream_rec.runtime.changelog import MOST_CLAIMS, NOBODY, OWNER_BYTES, Claim
 from stream_rec.runtime.rocks import batch_of, open_database
 
@@ -134,8 +135,7 @@ class Partition:
 
     def purge(self) -> None:
         """Take from the disk what was there of deleted keys. May take long; reads and writes may go on."""
-        self._db.flush(wait=True)
-        self._db.compact_range(None, None)
+        rocks.purge(self._db)
 
     def purged(self) -> None:
         """Begin a new manifest: the old one may name deleted keys as the first or last of a file. All is paid."""

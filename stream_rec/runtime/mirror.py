@@ -26,6 +26,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from stream_rec.errors import StateVersionError
 from stream_rec.events.codec import EventTime, Offset, decode_versioned
+from stream_rec.runtime import rocks
 from stream_rec.runtime.database import FRESH_MS, now_ms
 from stream_rec.runtime.rocks import batch_of, open_database
 
@@ -190,8 +191,7 @@ class Mirror:
             meta = msgspec.structs.replace(meta, purged_ms=now)
         try:
             if is_due:
-                db.flush(wait=True)
-                db.compact_range(None, None)
+                rocks.purge(db)
             db.write(batch_of([*batch.changed.items(), (_META_KEY, msgspec.msgpack.encode(meta))]))
             self._meta = meta
         except Exception as error:

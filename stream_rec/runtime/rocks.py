@@ -46,3 +46,14 @@ def open_database(directory: Path, *, cache: rocksdict.Cache, bloom_bits: int = 
     options.set_block_based_table_factory(blocks)
     directory.mkdir(parents=True, exist_ok=True)
     return rocksdict.Rdict(str(directory), options)
+
+
+def purge(db: rocksdict.Rdict) -> None:
+    """Take from the disk what is there of deleted and overwritten values. May take long; reads and writes may go on.
+
+    Forced: files that lie in no other's way are else left as they are, a deletion with its key among them.
+    """
+    every = rocksdict.CompactOptions()
+    every.set_bottommost_level_compaction(rocksdict.BottommostLevelCompaction.force())
+    db.flush(wait=True)
+    db.compact_range(None, None, every)

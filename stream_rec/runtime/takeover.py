@@ -19,7 +19,7 @@ from stream_rec.errors import NewerVersion, Superseded
 from stream_rec.events.rejected import Origin
 from stream_rec.runtime import changelog
 from stream_rec.runtime.changelog import Reading
-from stream_rec.runtime.changelog_topic import ChangelogTopic
+from stream_rec.runtime.changelog_topic import ChangelogReader, ChangelogTopic
 from stream_rec.runtime.database import FRESH_MS, NEW, Partition, now_ms
 from stream_rec.runtime.misplaced import REMEDY, Misplaced
 from stream_rec.runtime.newer_version import refuse_newer_version
@@ -40,7 +40,7 @@ async def take_over(topic: ChangelogTopic, partitions: Mapping[int, Partition]) 
         NewerVersion: a newer program owns one of them.
     """
     marks = await topic.write_claims(dict.fromkeys(partitions, 0))
-    await _clear_foreign(topic, partitions, marks)
+    await clear_foreign(topic, partitions, marks)
     replays = {number: Replay(number, partition, topic.n_partitions) for number, partition in partitions.items()}
     n_records = await _read(topic, replays, marks)
     unclaimed = replays
@@ -118,7 +118,7 @@ async def _read(topic: ChangelogTopic, replays: Mapping[int, Replay], ends: Mapp
     return n_records
 
 
-async def _clear_foreign(topic: ChangelogTopic, partitions: Mapping[int, Partition], ends: Mapping[int, int]) -> None:
+async def clear_foreign(topic: ChangelogReader, partitions: Mapping[int, Partition], ends: Mapping[int, int]) -> None:
     """Empty the databases that are not of this changelog, or so old that they may have missed deletions.
 
     A database is of this changelog if the claim under which it was written last still stands where it says.

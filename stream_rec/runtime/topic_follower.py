@@ -53,6 +53,8 @@ class TopicFollower(Service):
         self._mirror = mirror
         self._writing = asyncio.Lock()
         self.n_records = 0
+        self.n_open: int | None = None
+        """Offsets that were there at the start and are not read yet; None until it is known."""
 
     async def on_start(self) -> None:
         """Read all that is there."""
@@ -130,6 +132,7 @@ class TopicFollower(Service):
         while True:
             positions = {tp: await self._consumer.position(tp) for tp in ends}
             behind = [tp for tp, end in ends.items() if positions[tp] < end]
+            self.n_open = sum(ends[tp] - positions[tp] for tp in behind)
             if not behind:
                 return
             await self._poll()

@@ -53,6 +53,43 @@ class Recommendations(Struct, frozen=True):
     generated_at_ms: int
     policy: str
     items: list[SlateItem]
+    is_on_the_spot: bool = False
+    """Whether it was ranked for this request, from what is known now."""
+    next_cursor: str | None = None
+    """Of a list that was ranked on the spot: what the next page is asked for with; null where there is none."""
+
+
+class RankRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Items that the app has chosen, to be ranked for a user."""
+
+    user_id: Id
+    item_ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
+    """One that stands there twice is ranked once."""
+    n: Annotated[int, Meta(ge=1, le=1000)] = 1000
+    """Most items of the answer."""
+
+
+class Ranking(Struct, frozen=True):
+    """Given items, best first."""
+
+    user_id: str
+    is_known: bool
+    """Whether anything is known of the user."""
+    policy: str
+    items: list[SlateItem]
+    """The best of them."""
+    unknown: list[str]
+    """Those of which there is no record on `items`."""
+    left_out: list[str]
+    """Those that are not to be shown: not available, or the owner's rules keep them from this user."""
+    seen: dict[str, int]
+    """As of a list on `recommendations`: last offset of the user's events that was applied, by topic."""
+
+
+class Found(Struct, frozen=True):
+    """Items that were searched for, best first."""
+
+    items: list[SlateItem]
 
 
 class State(Struct, frozen=True, omit_defaults=True):

@@ -75,7 +75,8 @@ class Exchange(Service):
             with named_clock():
                 await finish(send_all())
 
-    def _ignore(self, record: ConsumerRecord, error: Exception) -> None:
-        """Say that a record is left out: it cannot be read, or does not fit."""
-        at = f"{record.topic}[{record.partition}]@{record.offset}"
-        log.warning("ignored_%s at=%s key=%r why=%s", self.what, at, record.key, str(error)[:200])
+
+def ignore(what: str, record: ConsumerRecord, error: Exception) -> None:
+    """Say that a record is left out: it cannot be read, or does not fit."""
+    at = f"{record.topic}[{record.partition}]@{record.offset}"
+    log.warning("ignored_%s at=%s key=%r why=%s", what, at, record.key, str(error)[:200])

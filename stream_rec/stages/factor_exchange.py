@@ -17,8 +17,8 @@ from stream_rec.catalog.factors import MalformedShift
 from stream_rec.config import Settings
 from stream_rec.errors import StateVersionError
 from stream_rec.events import validate
-from stream_rec.events.validate import Rejection
-from stream_rec.stages.exchange import Exchange
+from stream_rec.events.validate import InputLimits, Rejection
+from stream_rec.stages.exchange import Exchange, ignore
 
 log = logging.getLogger(__name__)
 
@@ -35,21 +35,24 @@ def is_shift(record: ConsumerRecord) -> bool:
     return BETWEEN in (record.key or b"")
 
 
-class FactorExchange(Exchange):
-    """Takes the others' shifts and sends this worker's."""
+class HeardShifts:
+    """Takes how far workers have shifted items' factors to a catalog."""
 
-    what = "shift"
+    def __init__(self, catalog: Catalog, limits: InputLimits, own: bytes | None) -> None:
+        """Begin with nothing heard.
 
-    def __init__(self, producer: AIOKafkaProducer, catalog: Catalog, settings: Settings) -> None:
-        """Exchange what moves the factors of ``catalog``."""
-        super().__init__(producer, settings)
+        Args:
+            own: The name of the worker whose catalog it is; None for a catalog whose owner only listens.
+        """
         self._catalog = catalog
+        self._limits = limits
+        self._own = own
         self._heard: set[bytes] = set()
 
     def take(self, record: ConsumerRecord) -> None:
         """Take one record that ``is_shift``. One that cannot be read is left out; a null value takes nothing back."""
         worker, _, item = record.key.partition(BETWEEN)
-        item_id = validate.id_in_key(item, limits=self._settings.limits)
+        item_id = validate.id_in_key(item, limits=self._limits)
         if record.value is None:
             return
         try:
@@ -58,7 +61,7 @@ class FactorExchange(Exchange):
             shift = factors.decode(record.value)
             self._hear(worker)
         except (MalformedShift, StateVersionError) as error:
-            self._ignore(record, error)
+            ignore(FactorExchange.what, record, error)
             return
         if worker == self._own:
             self._catalog.restore_shift(item_id, shift)
@@ -75,6 +78,22 @@ class FactorExchange(Exchange):
             if len(self._heard) == MOST_WORKERS:
                 raise MalformedShift(f"of one more worker than {MOST_WORKERS}: keep instance ids from run to run")
             self._heard.add(worker)
+
+
+class FactorExchange(Exchange):
+    """Takes the others' shifts and sends this worker's."""
+
+    what = "shift"
+
+    def __init__(self, producer: AIOKafkaProducer, catalog: Catalog, settings: Settings) -> None:
+        """Exchange what moves the factors of ``catalog``."""
+        super().__init__(producer, settings)
+        self._catalog = catalog
+        self._heard = HeardShifts(catalog, settings.limits, self._own)
+
+    def take(self, record: ConsumerRecord) -> None:
+        """Take one record that ``is_shift``, as ``HeardShifts`` does."""
+        self._heard.take(record)
 
     async def on_start(self) -> None:
         """Begin with what all workers have published."""

@@ -21,7 +21,8 @@ from stream_rec.topics.definition import TopicDefinition, changelogs, load
 
 ADMIN, WORKER, EMBEDDER = "stream-rec-admin", "stream-rec-worker", "stream-rec-embedder"
 EVENTS, CATALOG, LISTS, OPERATOR = "stream-rec-events", "stream-rec-catalog", "stream-rec-lists", "stream-rec-operator"
-HTTP, EXPORT, IMPORT = "stream-rec-http", "stream-rec-export", "stream-rec-import"
+HTTP, HTTP_RANKING = "stream-rec-http", "stream-rec-http-ranking"
+EXPORT, IMPORT = "stream-rec-export", "stream-rec-import"
 
 PURPOSE = {
     ADMIN: "runs `stream-rec topics create` and `topics check`",
@@ -30,7 +31,8 @@ PURPOSE = {
     EVENTS: "an app that says what users do",
     CATALOG: "an app that says what items there are",
     LISTS: "an app that shows lists",
-    HTTP: "runs `stream-rec serve`",
+    HTTP: "runs `stream-rec serve` that reads lists out",
+    HTTP_RANKING: "runs `stream-rec serve` with `serve.ranks`: it reads what is known of every user, too",
     OPERATOR: "a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`",
     EXPORT: "runs `stream-rec snapshot export`, every night perhaps; it can write nothing",
     IMPORT: "runs `stream-rec snapshot import`, once, before the first worker; it can read no record",
@@ -47,6 +49,8 @@ EVENTS_OF_USERS = tuple(TOPIC_OF_SOURCE.values())
 SIGNALS = "item-signals"
 IN_SNAPSHOT = (ITEMS, RULES, "item-embeddings", "head-weights", RECOMMENDATIONS)
 """What a snapshot is taken of, and written to, besides both changelogs."""
+RANKED_FROM = (ITEMS, "item-embeddings", "item-knowledge", "head-weights", RULES)
+"""What `stream-rec serve` with `serve.ranks` reads, besides users' states."""
 KNOWLEDGE = "item-knowledge"
 """Follows from a snapshot, and is written with it."""
 
@@ -72,6 +76,8 @@ def grants(settings: Settings) -> list[Grant]:
     by_hand = (*EVENTS_OF_USERS, ITEMS, REJECTED, FORGET)
     in_snapshot = (*_full_names(settings, *IN_SNAPSHOT), *_full(settings, tables))
     workers = _full_names(settings, settings.worker.app_id)
+    over_http = _full_names(settings, *EVENTS_OF_USERS, ITEMS, FORGET, RULES)
+    users = [table for table in tables if table.name == f"{settings.worker.app_id}-user-state-changelog"]
     return [
         Grant(ADMIN, ("Create", "Describe", "DescribeConfigs"), every),
         *_of_program(settings, WORKER, definitions),
@@ -83,7 +89,11 @@ def grants(settings: Settings) -> list[Grant]:
         Grant(LISTS, ("Read",), _full_names(settings, RECOMMENDATIONS, ITEMS)),  # items: what is gone is not shown
         Grant(LISTS, ("Describe",), groups=workers),  # to say that no worker is ready where there is no list
         Grant(HTTP, ("Read",), _full_names(settings, RECOMMENDATIONS, ITEMS)),
-        Grant(HTTP, ("Write",), _full_names(settings, *EVENTS_OF_USERS, ITEMS, FORGET, RULES)),
+        Grant(HTTP, ("Write",), over_http),
+        Grant(
+            HTTP_RANKING, ("Read",), (*_full_names(settings, RECOMMENDATIONS, *RANKED_FROM), *_full(settings, users))
+        ),
+        Grant(HTTP_RANKING, ("Write",), over_http),
         # `backfill` reads what is there already, and whose events may not come back. How far the workers are it knows
         # from lists, offsets and the group.
         Grant(OPERATOR, ("Read",), _full_names(settings, *by_hand, RECOMMENDATIONS, RECEIPTS)),

@@ -119,8 +119,24 @@ def examine(settings: Settings) -> Examined:
         for topic in wanted
         for difference in _compare_one(topic, existing.get(topic.name), configs.get(topic.name, {}))
     ]
+    return Examined(differences, _ids(existing))
+
+
+def topic_ids(settings: Settings, names: Iterable[str]) -> dict[str, str]:
+    """Return the ids of topics that are named without prefix, as of ``Examined``; for who may not see configs.
+
+    Raises:
+        BrokerUnavailable: no broker answers.
+        TopicMismatch: this user may not see a topic.
+    """
+    wanted = {settings.kafka.topic(name) for name in names}
+    with _admin(settings) as admin:
+        return _ids(_describe(admin, (topic for topic in all_topics(settings) if topic.name in wanted)))
+
+
+def _ids(existing: dict[str, dict[str, Any]]) -> dict[str, str]:
     ids = {name: str(found.get("topic_id") or NO_ID) for name, found in existing.items()}
-    return Examined(differences, {name: topic_id for name, topic_id in ids.items() if topic_id != NO_ID})
+    return {name: topic_id for name, topic_id in ids.items() if topic_id != NO_ID}
 
 
 def differences(settings: Settings) -> list[str]:

@@ -180,6 +180,21 @@ def test_a_database_is_opened_as_it_was_left(tmp_path: Path):
     assert msgspec.structs.replace(again.meta, written_ms=0) == msgspec.structs.replace(META, written_ms=0)
 
 
+@pytest.mark.parametrize("n_others", [0, 500])
+def test_who_came_and_went_between_two_writes_to_the_disk_leaves_it(tmp_path: Path, n_others: int):
+    """Nor does the deletion itself stay, which names the key: nothing else would ever have it compacted away."""
+    partition = Partition(tmp_path)
+    partition.write([(f"user-{number:04}".encode(), b"x" * 50) for number in range(n_others)])
+    partition.write([(b"ann-was-here", b"secret")])
+    partition.write([(b"ann-was-here", None)])
+    partition.owe_purge()
+    partition.purge()
+    partition.purged()
+
+    assert not holding(tmp_path, b"ann-was-here") and not holding(tmp_path, b"secret")
+    partition.close()
+
+
 def test_what_a_crash_left_to_purge_is_purged_later(tmp_path: Path):
     """A process that ended before it came to it leaves word; then no file holds the key or its value any more."""
     partition = Partition(tmp_path)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import msgspec
 import psutil
@@ -31,6 +36,8 @@ from stream_rec.topics.acls import (
     EMBEDDER,
     EVENTS,
     EXPORT,
+    HTTP,
+    HTTP_RANKING,
     IMPORT,
     LISTS,
     OPERATOR,
@@ -137,6 +144,38 @@ def test_what_else_people_run(running: Installation, principal: str, command: st
     ended = running.call(principal, *command.split())
 
     assert ended.exit_code == 0, (ended.output, repr(ended.exception))
+
+
+def test_a_service_ranks_with_what_its_principal_may_read(running: Installation, tmp_path: Path):
+    """Users' states among it, which one that only reads lists out may not: that one names what it lacks."""
+    refused = running.refusal(HTTP, "serve", "--ranks")
+    assert isinstance(refused, NotAllowed)
+    assert "may not do" in str(refused) and "stream-rec-user-state-changelog" in str(refused)
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = running.command(HTTP_RANKING, "serve", "--ranks", "--port", str(port))
+
+    def answered(path: str) -> dict[str, object]:
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        try:
+            with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+                return json.load(answer)
+        except URLError:
+            return {}
+
+    with EventProducer(running.kafka(CATALOG)) as catalog:
+        catalog.item(Item("kettle", title="Blue kettle"))
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path)
+    try:
+        wait_until(lambda: answered("/readyz"))
+        wait_until(lambda: [item["item_id"] for item in answered("/v1/search?q=kettle")["items"]] == ["kettle"])
+        assert answered("/v1/users/ann/recommendations?on_the_spot=true")["is_on_the_spot"]
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
 
 
 def test_no_id_becomes_a_path(running: Installation):

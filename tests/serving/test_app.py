@@ -22,6 +22,7 @@ testing = pytest.importorskip("litestar.testing")
 from stream_rec.serving.app import build_app  # noqa: E402
 from stream_rec.serving.keys import ApiKey, ApiKeys  # noqa: E402
 from stream_rec.serving.writer import Record  # noqa: E402
+from tests.serving.shop import AtHand, Shop  # noqa: E402
 
 PROBLEM = "application/problem+json"
 
@@ -65,11 +66,11 @@ def slate(user_id: str, *item_ids: str) -> Slate:
 class Service:
     """The app with lists of Ann's and of everybody's."""
 
-    def __init__(self, keys: ApiKeys | None = None, **flags: Any) -> None:
+    def __init__(self, keys: ApiKeys | None = None, replica: AtHand | None = None, **flags: Any) -> None:
         self.lists = FakeLists({"ann": slate("ann", "a", "b", "c"), DEFAULT_LIST: slate(DEFAULT_LIST, "x", "y")})
         self.writer = FakeWriter()
         settings = override(Settings(), {f"serve.{name}": value for name, value in flags.items()})
-        self.app = app = build_app(self.lists, self.writer, keys, settings)
+        self.app = app = build_app(self.lists, self.writer, keys, settings, replica)
         self.client = testing.TestClient(app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False)
 
     def ask(self, method: str, path: str, body: object = None, key: str = "", **headers: str) -> Any:
@@ -304,10 +305,25 @@ def test_the_contract_describes_every_address(service):
     assert set(document["paths"]) == {
         *("/v1/users/{user_id}/recommendations", "/v1/popular", "/v1/events", "/v1/users/{user_id}"),
         *("/v1/items/{item_id}", "/v1/rules/{rule_id}", "/healthz", "/readyz", "/metrics"),
+        *("/v1/rank", "/v1/items/{item_id}/similar", "/v1/search"),
     }
     assert {"Event", "Item", "Rule", "Recommendations"} <= {
         name.split("_")[-1] for name in document["components"]["schemas"]
     }
+
+
+def test_the_contract_says_how_each_address_refuses(service):
+    """As problem details, all of one schema, with a status for each way of it."""
+    paths = service.ask("GET", "/v1/openapi.json").json()["paths"]
+    operations = [(f"{method} {path}", one) for path, of in paths.items() for method, one in of.items() if "v1" in path]
+
+    schemas = set()
+    for name, operation in operations:
+        refusals = {int(status): answer for status, answer in operation["responses"].items() if int(status) >= 400}
+        assert refusals.keys() >= {400, 401, 403, 422, 429, 503}, name
+        assert {413, 415} <= refusals.keys() or name.startswith("get"), name
+        schemas |= {json.dumps(answer["content"][PROBLEM]["schema"]) for answer in refusals.values()}
+    assert len(schemas) == 1 and len(operations) == 11
 
 
 def test_metrics_count_requests_by_address(service):
@@ -317,3 +333,108 @@ def test_metrics_count_requests_by_address(service):
 
     assert 'path="/v1/users/{user_id}/recommendations"' in text
     assert "stream_rec_lists 2.0" in text and "ann" not in text.replace("stream_rec_lists", "")
+
+
+@pytest.fixture(scope="module")
+def ranking() -> Service:
+    return Service(replica=AtHand(Shop().ranker()))
+
+
+def test_a_filtered_list_is_ranked_on_the_spot(ranking):
+    """Of what is wanted; without a filter it is the list on its topic, unless it is asked for otherwise."""
+    found = ranking.ask("GET", "/v1/users/u1/recommendations?tag=red&price_max=3&exclude=red-lamp").json()
+
+    assert found["is_on_the_spot"] and not found["is_default"]
+    assert {item["item_id"] for item in found["items"]} == {"red-teapot", "red-cup", "red-kettle"}
+    assert ranking.ask("GET", "/v1/users/ann/recommendations").json()["list_id"] == "list-of-ann"
+    on_the_spot = ranking.ask("GET", "/v1/users/ann/recommendations?on_the_spot=true").json()
+    assert on_the_spot["is_on_the_spot"] and on_the_spot["is_default"]
+
+
+def test_pages_follow_each_other(ranking):
+    """By their cursors, until nothing is left; none of them shows what another has shown."""
+    shown, address, cursor = [], "/v1/users/u1/recommendations?category=tea&n=5", ""
+    for _ in range(5):
+        page = ranking.ask("GET", address + cursor).json()
+        shown += [item["item_id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+
+    assert len(shown) == len(set(shown)) == 12
+
+
+def test_given_items_are_ranked_for_a_user(ranking):
+    """With scores and reasons, none of them lost."""
+    body = {"user_id": "u1", "item_ids": ["red-cup", "nothing", "blue-lamp", "red-cup"]}
+    answer = ranking.ask("POST", "/v1/rank", body)
+
+    assert answer.status_code == 200
+    found = answer.json()
+    assert ({item["item_id"] for item in found["items"]}, found["unknown"]) == ({"red-cup", "blue-lamp"}, ["nothing"])
+    assert found["items"][0]["score"] >= found["items"][1]["score"] and found["items"][0]["reason"]["kind"]
+
+
+def test_similar_items_and_answers_are_found(ranking):
+    """Reading writes nothing: no search becomes an event."""
+    similar = ranking.ask("GET", "/v1/items/red-cup/similar?n=4&category=tea").json()["items"]
+    answers = ranking.ask("GET", "/v1/search?q=kettle&user_id=u1&n=4").json()["items"]
+
+    assert len(similar) == 4 and all(item["item_id"] != "red-cup" for item in similar)
+    assert all(item["item_id"].endswith("kettle") for item in answers)
+    assert ranking.ask("GET", "/v1/search?q=white&item_id=red-cup").status_code == 200
+    assert ranking.writer.records == []
+
+
+WRONGLY_ASKED = [
+    ("GET", "/v1/users/u1/recommendations?price_min=9&price_max=3", None, 422, "price_min=9 is above price_max=3"),
+    ("GET", "/v1/users/u1/recommendations?attribute=brand", None, 422, "write it as name:value"),
+    ("GET", "/v1/users/u1/recommendations?cursor=xyz", None, 422, "next_cursor"),
+    ("GET", "/v1/users/u1/recommendations?tag=a" + "&tag=b" * 20, None, 422, "21 values of `tag`; 20 at most"),
+    ("GET", "/v1/users/u1/recommendations?n=0&tag=a", None, 400, "n"),
+    ("GET", "/v1/users/*/recommendations?tag=a", None, 422, "default list"),
+    ("GET", "/v1/items/nothing/similar", None, 404, "no item 'nothing'"),
+    ("GET", "/v1/search", None, 400, "q"),
+    ("GET", "/v1/search?q=%20", None, 422, "q is blank"),
+    ("GET", "/v1/search?q=tea&item_id=nothing", None, 404, "no item 'nothing'"),
+    ("GET", "/v1/search?q=tea&price_max=cheap", None, 400, "price_max"),
+    ("POST", "/v1/rank", {"user_id": "u1", "item_ids": []}, 400, "item_ids"),
+    ("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["a"] * 1001}, 400, "item_ids"),
+    ("POST", "/v1/rank", {"user_id": "*", "item_ids": ["a"]}, 422, "default list"),
+    ("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["a"], "now_ms": 5}, 400, "now_ms"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status", "words"), WRONGLY_ASKED)
+def test_a_wrong_question_is_answered_with_what_is_wrong(ranking, method, path, body, status, words):
+    """As a problem that names the place."""
+    answer = ranking.ask(method, path, body)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
+    assert words in json.dumps(answer.json())
+
+
+def test_what_cannot_be_ranked_yet_is_told_how_far_it_is():
+    """503, as the readiness probe; lists are read out all the same."""
+    replica = AtHand(Shop().ranker())
+    replica.why = "reading users' states: 7 offsets to go"
+    service = Service(replica=replica)
+    waiting = service.ask("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["red-cup"]})
+
+    assert (waiting.status_code, waiting.headers["retry-after"]) == (503, "1")
+    assert waiting.headers["content-type"] == PROBLEM and "7 offsets" in waiting.json()["detail"]
+    assert service.ask("GET", "/readyz").json() == {"status": "not ready", "why": replica.why}
+    assert service.ask("GET", "/v1/users/ann/recommendations").status_code == 200
+
+
+def test_without_ranking_its_addresses_say_so(service):
+    """And which setting it is."""
+    for method, path, body in (
+        ("GET", "/v1/users/u1/recommendations?tag=red", None),
+        ("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["a"]}),
+        ("GET", "/v1/items/a/similar", None),
+        ("GET", "/v1/search?q=tea", None),
+    ):
+        answer = service.ask(method, path, body)
+        assert (answer.status_code, answer.headers["content-type"]) == (501, PROBLEM)
+        assert "serve.ranks" in answer.json()["detail"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream_rec.config import Settings, override
+from stream_rec.serving.replica import FOLLOWED, changelog_of
 from stream_rec.snapshot.sections import KNOWLEDGE, SECTIONS
 from stream_rec.snapshot.take import READ_BY_WORKERS, topic_of
 from stream_rec.topics.acls import (
@@ -16,6 +17,7 @@ from stream_rec.topics.acls import (
     EVENTS,
     EXPORT,
     HTTP,
+    HTTP_RANKING,
     IMPORT,
     LISTS,
     OPERATOR,
@@ -91,6 +93,7 @@ def test_who_may_delete_a_user():
     assert {principal for principal, topics in allowed("Write").items() if "forget" in topics} == {
         EVENTS,
         HTTP,
+        HTTP_RANKING,
         OPERATOR,
     }
 
@@ -102,6 +105,16 @@ def test_apps_reach_no_internal_topic():
         assert not allowed("Write")[principal] & internal
         assert allowed("Read")[principal] & internal <= {"recommendations"}
     assert allowed("Read")[EVENTS] == allowed("Read")[CATALOG] == allowed("Write")[LISTS] == set()
+
+
+def test_who_ranks_over_http_reads_what_a_worker_ranks_from_and_writes_no_more_than_who_does_not():
+    """Users' states among it; nothing that stages tell each other is written, and no group is joined."""
+    own = f"{SETTINGS.worker.app_id}-user-state-changelog"
+
+    assert allowed("Write")[HTTP_RANKING] == allowed("Write")[HTTP]
+    assert allowed("Read")[HTTP_RANKING] - allowed("Read")[HTTP] == {*FOLLOWED, changelog_of(SETTINGS)} - {"items"}
+    assert changelog_of(SETTINGS) == own
+    assert allowed("Read")[HTTP_RANKING] - {"recommendations"} <= allowed("Read")[WORKER]
 
 
 def test_the_programs_of_two_pipelines_stay_apart():

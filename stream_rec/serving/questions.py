@@ -1,0 +1,79 @@
+"""What may be said in an address of what a list is to hold, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, TypeAlias
+
+from litestar.di import Provide
+from litestar.params import FromPath, QueryParameter
+
+from stream_rec.catalog.facets import EVERYTHING, Filter
+from stream_rec.serving import cursor as cursors
+from stream_rec.serving.problems import unprocessable
+from stream_rec.serving.wanted import Wanted
+
+MOST_VALUES: Final = 20
+"""Values of one kind that a filter may name."""
+MOST_EXCLUDED: Final = 1_000
+
+IdInPath: TypeAlias = FromPath[str]
+"""1 to 256 bytes of UTF-8, percent-encoded; without a slash, which ends a part of an address."""
+N = Annotated[int, QueryParameter(ge=1, le=200, description="most items")]
+MaybeN = Annotated[int | None, QueryParameter(ge=1, le=200, description="most items; as long as a list on its topic")]
+Excluded = Annotated[list[str] | None, QueryParameter(description="ids of items to leave out; may be repeated")]
+Categories = Annotated[list[str] | None, QueryParameter(name="category", description="any of these")]
+Tags = Annotated[list[str] | None, QueryParameter(name="tag", description="all of these")]
+Attributes = Annotated[
+    list[str] | None,
+    QueryParameter(name="attribute", description="name:value, all of these; compared as text, as in rules"),
+]
+Price = Annotated[float | None, QueryParameter(description="bound on the attribute `price`, itself within")]
+Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before", max_length=6_000)]
+
+
+def read_filter(
+    categories: Categories = None,
+    tags: Tags = None,
+    attributes: Attributes = None,
+    price_min: Price = None,
+    price_max: Price = None,
+) -> Filter:
+    """Return which items are wanted.
+
+    Raises:
+        ProblemDetailsException: 422, a value cannot be meant so.
+    """
+    for name, values in (("category", categories), ("tag", tags), ("attribute", attributes)):
+        if len(values or ()) > MOST_VALUES:
+            raise unprocessable("too_large", f"{len(values or ())} values of `{name}`; {MOST_VALUES} at most")
+    pairs = [tuple(attribute.split(":", 1)) for attribute in attributes or ()]
+    if wrong := [pair[0] for pair in pairs if len(pair) == 1]:
+        raise unprocessable("bad_filter", f"attribute={wrong[0][:100]} has no value: write it as name:value")
+    if price_min is not None and price_max is not None and price_min > price_max:
+        raise unprocessable("bad_filter", f"price_min={price_min:g} is above price_max={price_max:g}")
+    return Filter(
+        tuple(categories or ()),
+        tuple(tags or ()),
+        tuple((name, value) for name, value in pairs),
+        price_min,
+        price_max,
+    )
+
+
+FILTERED = {"wanted": Provide(read_filter, sync_to_thread=False)}
+"""Dependencies of an address that knows filters."""
+
+
+def want(n: int, filter: Filter = EVERYTHING, exclude: list[str] | None = None, cursor: str | None = None) -> Wanted:
+    """Return what a list may be made of.
+
+    Raises:
+        ProblemDetailsException: 422, a value cannot be meant so.
+    """
+    if len(exclude or ()) > MOST_EXCLUDED:
+        raise unprocessable("too_large", f"{len(exclude or ())} ids to leave out; {MOST_EXCLUDED} at most")
+    try:
+        shown = () if cursor is None else tuple(cursors.decode(cursor).tolist())
+    except ValueError as error:
+        raise unprocessable("bad_cursor", f"this is no `next_cursor` of ours: {error}") from error
+    return Wanted(n, filter, frozenset(exclude or ()), shown)

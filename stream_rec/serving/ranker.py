@@ -1,0 +1,208 @@
+"""What is ranked on the spot: by the one recommender, of what is asked for, from the newest state that is known.
+
+The time is that of the newest event known, as for lists that workers keep fresh: who asks cannot set it, for rules
+begin and end with it, for everybody. Nothing is left to chance and nothing is counted as shown: that is for the workers
+to do, who know what others were shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_rec.catalog.rules import Active
+from stream_rec.events.interaction import Kind
+from stream_rec.events.slate import Slate, SlateItem
+from stream_rec.events.source import Source
+from stream_rec.ranking.asked import is_answer
+from stream_rec.ranking.policy import RankingConfig
+from stream_rec.recommend import Ranked, slate
+from stream_rec.recommender import Recommender
+from stream_rec.reranking.explain import LEAST_SIMILARITY
+from stream_rec.retrieval.pool import Pool, Take
+from stream_rec.retrieval.scratch import TEXT
+from stream_rec.serving.cursor import sign_of
+from stream_rec.serving.messages import Ranking
+from stream_rec.serving.wanted import Wanted
+from stream_rec.user.state import COLD, Entry, SearchEntry, UserState
+
+NOBODY = ""
+"""No user's id."""
+
+
+class Ranker:
+    """Ranks for users whose states it can look up. One thread's own, as the recommender is; its catalog has facets."""
+
+    def __init__(self, recommender: Recommender, state_of: Callable[[str], UserState], ranking: RankingConfig) -> None:
+        """Say with what.
+
+        Args:
+            state_of: The state of a user, ``COLD`` where nothing is known.
+            ranking: As workers have it.
+        """
+        self._recommender = recommender
+        self._catalog = recommender.catalog
+        self._state_of = state_of
+        self._varied = msgspec.structs.replace(ranking, explore_share=0.0, tail_every=0)
+        self._plain = msgspec.structs.replace(self._varied, diversity=0.0, fresh_worth=0.0)
+        self._signs = np.zeros(0, dtype=np.uint32)
+
+    def recommend(self, user_id: str, wanted: Wanted, *, generated_at_ms: int) -> Slate:
+        """Return a user's list of what is wanted: of everything, the one that a worker would make."""
+        state, now_ms = self._look_up(user_id)
+        pool = None if wanted.is_whole else self._pool(wanted, Take.PROPOSED)
+        ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=pool)
+        if wanted.shown:
+            ranked = replace(ranked, rules=_without_pins(ranked.rules))
+        ranking = msgspec.structs.replace(self._varied, n=wanted.n)
+        return slate(
+            user_id,
+            self._recommender.items(ranked, user_id, ranking),
+            policy=self._recommender.policy,
+            generated_at_ms=generated_at_ms,
+            seen=_seen(state),
+        )
+
+    def rank(self, user_id: str, item_ids: Sequence[str], n: int) -> Ranking:
+        """Return the best ``n`` of some items for a user, and which of them cannot be ranked."""
+        state, now_ms = self._look_up(user_id)
+        catalog = self._catalog
+        found = {item_id: catalog.find(item_id) for item_id in item_ids}
+        unknown = [i for i, row in found.items() if row is None or catalog.item(row) is None]
+        rows = np.array([row for i, row in found.items() if row is not None and catalog.item(row)], dtype=np.int64)
+        is_listed = catalog.is_listed[rows] if len(rows) else np.zeros(0, dtype=bool)
+        is_in = np.zeros(len(catalog), dtype=bool)
+        is_in[rows[is_listed]] = True
+        ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=Pool(is_in, Take.ALL))
+        is_out = ~is_listed
+        if ranked.exclusions is not None:
+            is_out |= ranked.exclusions.excludes(rows)
+        return Ranking(
+            user_id,
+            not state.is_cold,
+            self._recommender.policy,
+            self._recommender.items(ranked, user_id, msgspec.structs.replace(self._plain, n=n)),
+            unknown,
+            [catalog.item_ids[row] for row in rows[is_out].tolist()],
+            _seen(state),
+        )
+
+    def find_similar(self, item_id: str, wanted: Wanted) -> list[SlateItem] | None:
+        """Return what somebody of whom only a view of this item is known is likeliest to choose, None without it.
+
+        Those that users came to with it, or whose text is similar; the nearest texts may be far.
+        """
+        row = self._find(item_id)
+        if row is None:
+            return None
+        now_ms = self._catalog.knowledge.now_ms(0)
+        pool = self._pool(wanted, Take.RELATED, without=(row,))
+        ranked = self._recommender.rank(NOBODY, _with_view(COLD, item_id, now_ms), now_ms=now_ms, pool=pool)
+        return self._list(_keep(ranked, self._is_related(ranked)), wanted.n, item_id)
+
+    def search(self, query: str, item_id: str | None, user_id: str | None, wanted: Wanted) -> list[SlateItem] | None:
+        """Return what answers a query, as the next list of a user who has just asked it; None without the item.
+
+        Args:
+            item_id: What the query is about: like this, but ...; without it only what can be said to answer is found.
+            user_id: For whom; None for nobody in particular.
+        """
+        row = None if item_id is None else self._find(item_id)
+        if item_id is not None and row is None:
+            return None
+        state, now_ms = self._look_up(user_id) if user_id is not None else (COLD, self._catalog.knowledge.now_ms(0))
+        if item_id is not None and (state.newest is None or state.newest.item_id != item_id):
+            state = _with_view(state, item_id, now_ms)
+        state = _with_search(state, query, item_id, now_ms)
+        pool = self._pool(wanted, Take.ANSWERS if row is None else Take.RELATED, without=() if row is None else (row,))
+        ranked = self._recommender.rank(user_id or NOBODY, state, now_ms=now_ms, pool=pool)
+        if row is None and ranked.answers is not None:
+            every = np.arange(len(ranked.candidates))
+            ranked = _keep(ranked, is_answer(ranked.answers, every, LEAST_SIMILARITY))
+        return self._list(ranked, wanted.n, item_id)
+
+    def _look_up(self, user_id: str) -> tuple[UserState, int]:
+        """Return a user's state, and the time; the catalog has seen it."""
+        state = self._state_of(user_id)
+        newest = [event.timestamp_ms for event in state.recent_events[-1:]]
+        newest += [search.timestamp_ms for search in state.recent_searches[-1:]]
+        now_ms = self._catalog.knowledge.now_ms(max(newest, default=0))
+        self._catalog.see_time(now_ms)
+        return state, now_ms
+
+    def _find(self, item_id: str) -> int | None:
+        """Return the row of an item that has a record."""
+        row = self._catalog.find(item_id)
+        return row if row is not None and self._catalog.item(row) is not None else None
+
+    def _pool(self, wanted: Wanted, take: Take, *, without: Sequence[int] = ()) -> Pool:
+        """Return the pool of what is wanted, less these rows."""
+        catalog = self._catalog
+        assert catalog.facets is not None
+        is_in = catalog.facets.find(wanted.filter, catalog.is_listed)
+        excluded = [row for item_id in wanted.exclude if (row := catalog.find(item_id)) is not None]
+        is_in[[*excluded, *without]] = False
+        if wanted.shown:
+            is_in &= ~np.isin(self._signs_of_all(), np.array(wanted.shown, dtype=np.uint32))
+        return Pool(is_in, take)
+
+    def _is_related(self, ranked: Ranked) -> NDArray[np.bool_]:
+        """Return of each candidate whether something leads to it from the user's last item, (k,)."""
+        candidates = ranked.candidates
+        vectors = self._catalog.spaces.vectors()[candidates.rows]
+        similarities = np.einsum("ksc,sc->ks", vectors, candidates.last)
+        evidence = np.concatenate((candidates.values[:, :TEXT] > 0, similarities >= LEAST_SIMILARITY), axis=1)
+        is_related: NDArray[np.bool_] = np.logical_or.reduce(evidence, axis=1)
+        return is_related
+
+    def _signs_of_all(self) -> NDArray[np.uint32]:
+        """Return what cursors name items by, (n,) by row."""
+        item_ids = self._catalog.item_ids
+        if len(self._signs) < len(item_ids):
+            new = np.array([sign_of(item_id) for item_id in item_ids[len(self._signs) :]], dtype=np.uint32)
+            self._signs = np.concatenate((self._signs, new))
+        return self._signs
+
+    def _list(self, ranked: Ranked, n: int, item_id: str | None) -> list[SlateItem]:
+        """Return the best, without what is only there to ask: an event or search that nobody has sent."""
+        items = self._recommender.items(ranked, item_id or NOBODY, msgspec.structs.replace(self._plain, n=n))
+        return [
+            msgspec.structs.replace(item, reason=msgspec.structs.replace(item.reason, event_id=None, event_kind=None))
+            if item.reason.event_id == NOBODY
+            else item
+            for item in items
+        ]
+
+
+def _keep(ranked: Ranked, is_kept: NDArray[np.bool_]) -> Ranked:
+    """Return a ranking from which a list is made of these candidates alone."""
+    return replace(ranked, best=ranked.best[is_kept[ranked.best]])
+
+
+def _without_pins(rules: Active) -> Active:
+    """Return the rules of a page behind the first: slots are counted from the beginning of a list."""
+    by_action = {action: of_action for action, of_action in rules.by_action.items() if action != "pin"}
+    return rules._replace(by_action=by_action)
+
+
+def _seen(state: UserState) -> dict[str, int]:
+    return {Source(source).topic: offset for source, offset in sorted(state.offsets.items())}
+
+
+def _with_view(state: UserState, item_id: str, now_ms: int) -> UserState:
+    """Return the state of who has just looked at an item."""
+    entry = Entry(now_ms, NOBODY, item_id, int(Kind.VIEW), None, offset=0, arrival=state.arrivals)
+    views, clicks, purchases = state.counts
+    return msgspec.structs.replace(
+        state, recent_events=[*state.recent_events, entry], counts=(views + 1, clicks, purchases)
+    )
+
+
+def _with_search(state: UserState, query: str, item_id: str | None, now_ms: int) -> UserState:
+    """Return the state of who has just asked for something."""
+    entry = SearchEntry(now_ms, NOBODY, query, item_id, offset=0, arrival=state.arrivals)
+    return msgspec.structs.replace(state, recent_searches=[*state.recent_searches, entry])

@@ -95,19 +95,6 @@ def adjust(head: LinearHead, inputs: NDArray[np.float32]) -> NDArray[np.float64]
     return added
 
 
-def predict(
-    head: LinearHead, inputs: NDArray[np.float32], slots: NDArray[np.int64], examination: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return how likely each of some items is chosen from its slot, (m,).
-
-    Args:
-        inputs: (m, len(NAMES)) and ``slots``: (m,) of the items.
-        examination: (N_SLOTS,) how likely each slot is looked at.
-    """
-    scores = linear_head.score(head, inputs, 0).astype(np.float64)
-    return np.minimum(examination[slots], 1.0) / (1.0 + np.exp(-scores))
-
-
 def learn(
     head: LinearHead,
     inputs: NDArray[np.float32],
@@ -116,10 +103,11 @@ def learn(
     examination: NDArray[np.float64],
     rate: float,
 ) -> LinearHead:
-    """Return the expert after one impression; arguments as of ``predict``.
+    """Return the expert after one impression.
 
     Args:
-        is_chosen: (m,) of the items, m at least 1.
+        inputs: (m, len(NAMES)), m at least 1, ``slots``: (m,) and ``is_chosen``: (m,) of its items.
+        examination: (N_SLOTS,) how likely each slot is looked at.
         rate: AdaGrad's step size.
     """
     scores = linear_head.score(head, inputs, 0).astype(np.float64)

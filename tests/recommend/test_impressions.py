@@ -166,13 +166,17 @@ def test_searches_and_impressions_count_together(shop: Shop):
 
 
 def test_exploration_knows_what_was_really_shown(shop: Shop):
-    """What was in lists and never on a screen still waits for it; what was on a screen does not."""
+    """The last slot is for what was on no screen yet, whatever was in lists of this process."""
     recommender, catalog = shop.pipeline.recommender, shop.pipeline.catalog
-    exposures = Exposures()
-    exposures.add(np.arange(len(ITEMS)))  # every item was in a list
-    shop.show("bob", *ITEMS[:30])
+    for _ in range(3):
+        shop.show("bob", *[item_id for item_id in ITEMS if item_id != "item-35"])
+        for item_id in ITEMS[:10]:
+            shop.did("click", "bob", item_id)
     ranked = shop.pipeline.rank("ann", shop.now_ms)
-    config = RankingConfig(n=5, explore_share=0, tail_every=1, diversity=0, fresh_worth=0)
-    last = recommend(ranked, catalog, recommender.head, config, exposures, "1")[-1].item_id
 
-    assert last in ITEMS[30:]
+    def last_of(tail_every: int) -> str:
+        config = RankingConfig(n=5, explore_share=0, tail_every=tail_every, diversity=0, fresh_worth=0)
+        return recommend(ranked, catalog, recommender.head, config, Exposures(), "1")[-1].item_id
+
+    assert last_of(tail_every=0) != "item-35"
+    assert last_of(tail_every=1) == "item-35"

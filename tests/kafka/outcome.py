@@ -32,6 +32,7 @@ from stream_rec.pipeline import Pipeline
 from stream_rec.stages.embedder import group_of
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
+from stream_rec.user.state import UserState
 from tests.kafka.logs import Logged, sent_as
 
 _SLATE = msgspec.json.Decoder(Slate)
@@ -79,12 +80,22 @@ def assert_same_as(
         ordered: As of ``assert_same_as_replay``, as is ``beginnings``.
         apart: How the ids of those items begin that are not ``ordered`` where the others are.
     """
-    assert user_facts(running) == {user: user_state.facts(state) for user, state in expected.users.items()}
+    assert_same_users(running.user_states(), expected.users)
     assert user_state.digest(running.user_states()) == user_state.digest(expected.users)
     assert_same_items(running.item_states(), expected.items, ordered=ordered, beginnings=beginnings, apart=apart)
     knowledge = running.read_compacted("item-knowledge")
     published = {item_id: item_state.decode(value) for item_id, value in knowledge.items()}
     assert_same_items(published, expected.items, ordered=ordered, beginnings=beginnings, apart=apart)
+
+
+def assert_same_users(found: dict[str, UserState], expected: dict[str, UserState]) -> None:
+    """Assert that facts are equal byte for byte; say of the first user whose facts differ, which."""
+    assert found.keys() == expected.keys()
+    for user_id, state in found.items():
+        if user_state.facts(state) != user_state.facts(expected[user_id]):
+            parts = map(msgspec.msgpack.decode, map(user_state.facts, (state, expected[user_id])))
+            differing = [f"came {came!r}, expected {wanted!r}" for came, wanted in zip(*parts) if came != wanted]
+            raise AssertionError(f"user {user_id!r}: {'; '.join(differing)[:2000]}")
 
 
 def assert_same_items(
@@ -130,11 +141,6 @@ def assert_same_queries(found: Mapping[int, Answers], expected: Mapping[int, Ans
             for each, each_ms in ((total, last_ms), (other, other_ms))
         )
         assert other_faded == pytest.approx(faded, rel=1e-9, abs=2 * queries.NOTHING)
-
-
-def user_facts(running: RunningPipeline) -> dict[str, bytes]:
-    """Return the facts of each user, to see which differ."""
-    return {user_id: user_state.facts(state) for user_id, state in running.user_states().items()}
 
 
 def assert_all_in_lists(running: RunningPipeline, log: Iterable[Logged]) -> None:

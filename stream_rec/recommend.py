@@ -31,6 +31,7 @@ from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.features import compute_inputs
 from stream_rec.ranking.head import Head
+from stream_rec.ranking.linear_head import Step
 from stream_rec.ranking.mixture import Scored, log_softmax
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.reranking.diversify import diversify
@@ -287,7 +288,14 @@ def learn_outcome(outcome: Outcome, catalog: Catalog, head: Head, config: HeadCo
     is_chosen = np.array(outcome.is_chosen, dtype=bool)[teaches]
     examination = catalog.knowledge.impressions.examination
     return head.put_shown(
-        shown_expert.learn(head.of_shown, inputs[teaches], slots[teaches], is_chosen, examination, config.rate)
+        shown_expert.learn(
+            head.of_shown,
+            inputs[teaches],
+            slots[teaches],
+            is_chosen,
+            examination,
+            Step(config.rate, forgetting=1.0 + head.n_outcomes / config.forget_choices),
+        )
     )
 
 
@@ -383,12 +391,12 @@ def _limit(ranked: Ranked, slots: Slots, config: RankingConfig, orders: Orders) 
 def _with_unexposed(ranked: Ranked, slots: Slots, n: int, catalog: Catalog, exposures: Exposures) -> Slots:
     """Return the list with the likeliest candidate that nobody was shown yet in its last slot, which is then kept back.
 
-    Where no impressions come, it was shown if it was in a list of this process.
+    It was shown if it was in a list of this process, or if some app has said so, ever.
 
     What is never shown is never chosen; the head alone would leave a tenth to a half of a catalog in the dark.
     """
-    rows, impressions = ranked.candidates.rows, catalog.knowledge.impressions
-    is_unexposed = (impressions.count_shown(rows) if impressions.n_shown else exposures.of(rows)) == 0
+    rows = ranked.candidates.rows
+    is_unexposed = (exposures.of(rows) == 0) & (catalog.knowledge.impressions.count_shown(rows) == 0)
     is_unexposed[slots.indices] = False
     unexposed = ranked.best[is_unexposed[ranked.best]]
     if not len(unexposed):
@@ -416,16 +424,13 @@ def _explore(
     arms = (arms if orders is None else find_explorable(arms, orders))[:ARMS]
     if not len(arms):
         return keep_all(slots.indices)
-    arm_rows, impressions = ranked.candidates.rows[arms], catalog.knowledge.impressions
-    if impressions.n_shown:
-        n_exposures, successes = impressions.count_examined(arm_rows)
-    else:
-        successes = catalog.knowledge.counts[arm_rows].sum(axis=1)
-        n_exposures = exposures.of(arm_rows) + successes
+    arm_rows = ranked.candidates.rows[arms]
+    successes = catalog.knowledge.counts[arm_rows].sum(axis=1)
+    n_shown = np.maximum(exposures.of(arm_rows), catalog.knowledge.impressions.count_shown(arm_rows))
     return explore(
         slots.indices[: slots.n_ranked],
         slots.indices[slots.n_ranked :],
-        Arms(arms, successes, n_exposures),
+        Arms(arms, successes, n_shown + successes),
         config.n - slots.n_kept_back,
         config.explore_share,
         draw(config.seed, request),

@@ -14,8 +14,8 @@ from stream_rec.knowledge.slots import N_SLOTS
 
 AGAIN = 1.1
 """Once so many times as many impressions have come, how slots are looked at is estimated anew."""
-STEPS = 3
-"""Of one estimate, which goes on from the last."""
+SAMPLE = 20_000
+"""Items from which that is estimated, at most: 20 ms."""
 MOST = 2**31 - 1
 """Of one item in one slot: more count as so many."""
 NOTHING = [0] * N_SLOTS
@@ -49,7 +49,7 @@ class Impressions:
 
     @property
     def examination(self) -> NDArray[np.float64]:
-        """(N_SLOTS,) how likely an item in each slot is looked at, of one in the first slot."""
+        """(N_SLOTS,) how likely an item in each slot is looked at, of one in that which is looked at most."""
         self._estimate()
         return self._examination
 
@@ -57,12 +57,6 @@ class Impressions:
         """Return how often some items were shown, (k,)."""
         counts: NDArray[np.int64] = self._of(rows, self._shown).sum(axis=1, dtype=np.int64)
         return counts
-
-    def count_examined(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return how often some items were looked at, about, (k,), and how often they were chosen then, (k,)."""
-        chosen = np.maximum(self._of(rows, self._chosen), 0).sum(axis=1, dtype=np.int64)
-        examined = np.ceil(self._of(rows, self._shown) @ self.examination).astype(np.int64)
-        return np.maximum(examined, chosen), chosen
 
     def appeal(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the logarithm of how much more often each item is chosen than others where it is looked at, (k,)."""
@@ -74,9 +68,11 @@ class Impressions:
         """Find out anew how slots are looked at, if much has come since the last time."""
         if self.n_shown <= AGAIN * self._n_estimated:
             return
-        is_shown = self._shown.any(axis=1)
-        shown, chosen = self._shown[is_shown], self._chosen[is_shown]
-        self._examination = examination.estimate(shown, chosen, self._examination, steps=STEPS)
+        rows = np.flatnonzero(self._shown.any(axis=1))
+        rows = rows[:: -(-len(rows) // SAMPLE)]  # a list waits for it
+        shown, chosen = self._shown[rows], self._chosen[rows]
+        found = examination.estimate(shown, chosen)
+        self._examination = found / found.max()
         self._mean = examination.find_mean(shown, chosen, self._examination)
         self._n_estimated = self.n_shown
 

@@ -49,7 +49,7 @@ class ItemState(Struct, frozen=True, array_like=True):
     """What users had asked for who came here, and how much that answered it: see ``queries.py``. Exact until the bound
     cuts the least."""
     shown: Annotated[list[Count], Meta(max_length=N_SLOTS)] = []
-    """How often the item was shown, by slot (``examination.slot_of``); empty where it never was."""
+    """How often the item was shown, by slot (``slots.slot_of``); empty where it never was."""
     chosen: Annotated[list[Weight], Meta(max_length=N_SLOTS)] = []
     """How often it was chosen from there, the same way. For a while it may be more than it was shown, or less than 0:
     what says so comes from several topics."""

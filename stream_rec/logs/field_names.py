@@ -25,9 +25,9 @@ SEARCH_NEEDS: Needs = (("event_type",), ("user_id",), ("query",), ("timestamp", 
 ITEM_NEEDS: Needs = (("item_id",),)
 SEARCH = Source.SEARCH.label
 LABELS = tuple(source.label for source in Source if source != Source.IMPRESSION)
+"""What ``event_type`` may be."""
 LOGGED_TOPICS = tuple(SOURCE_OF_LABEL[label].topic for label in LABELS)
 """Topics of what lines of a log can be."""
-"""What ``event_type`` may be."""
 
 
 class EventFields(Struct):

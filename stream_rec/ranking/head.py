@@ -56,6 +56,8 @@ class Head(Protocol):
     def learn_fresh(self, scored: Scored, chosen: NDArray[np.int64], config: HeadConfig) -> Self: ...
     def count_fresh(self, counts: FreshChoices) -> Self: ...
     def put_asked(self, of_asked: LinearHead) -> Self: ...
+    @property
+    def n_outcomes(self) -> int: ...
     def put_shown(self, of_shown: LinearHead) -> Self: ...
     def decay(self, factor: float) -> Self: ...
 
@@ -73,6 +75,8 @@ class MixtureHead(Struct, frozen=True):
     """What impressions say of an item: see ``shown.py``."""
     n_choices: int = 0
     """Groups of choices learned from: an order of many lines is one."""
+    n_outcomes: int = 0
+    """Impressions learned from."""
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
@@ -125,8 +129,8 @@ class MixtureHead(Struct, frozen=True):
         return msgspec.structs.replace(self, of_asked=of_asked)
 
     def put_shown(self, of_shown: LinearHead) -> MixtureHead:
-        """Return the head with another expert for what was shown."""
-        return msgspec.structs.replace(self, of_shown=of_shown)
+        """Return the head with the expert for what was shown as it is after one more impression."""
+        return msgspec.structs.replace(self, of_shown=of_shown, n_outcomes=self.n_outcomes + 1)
 
     def decay(self, factor: float) -> MixtureHead:
         """Return the head that learns faster, for when choices have changed: see ``drift``.

@@ -40,7 +40,7 @@ from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.ranking.policy import HeadConfig
 
 VERSION = 3
-"""Count up, too, when other things are known than ``asked.NAMES`` and ``shown.NAMES``: 1 had no expert for answers, 2
+"""Count up, too, where ``NAMES`` or ``FIRST_WEIGHTS`` of ``asked`` or ``shown`` change: 1 had no expert for answers, 2
 none for impressions."""
 MEMORY = 100.0
 """Choices that a weight rests on, once there were many. Of 20, 100 and 500 the best compromise of two logs."""
@@ -67,6 +67,8 @@ class Contribution(Struct, frozen=True, eq=False):
     sums: NDArray[np.float64]
     """(s,) float64 the experts' records and the counts of fresh choices, which fade."""
     n_choices: int
+    n_outcomes: int = 0
+    """Impressions that ``of_shown`` has learned from."""
 
 
 class SharedHead:
@@ -151,14 +153,20 @@ class SharedHead:
             return self._own
         (before, squares_before), (now, squares_now) = _flat(self._begun), _flat(self.head)
         n_before, n_own = self._begun.n_choices, self.head.n_choices - self._begun.n_choices
-        known = {worker: c.n_choices for worker, c in self._others.items()}
-        n_others = sum(c.n_choices - known.get(worker, 0) for worker, c in self._arrived.items())
-        share = share_of_way(n_before, n_own, n_others)
+        fresh = [(c, self._others.get(worker)) for worker, c in self._arrived.items()]
+        n_others = sum(c.n_choices - (known.n_choices if known else 0) for c, known in fresh)
+        n_other_outcomes = sum(c.n_outcomes - (known.n_outcomes if known else 0) for c, known in fresh)
+        n_own_outcomes = self.head.n_outcomes - self._begun.n_outcomes
+        shares = np.full(len(now), share_of_way(n_before, n_own, n_others))
+        shares[-self.head.of_shown.weights.size :] = share_of_way(
+            self._begun.n_outcomes, n_own_outcomes, n_other_outcomes
+        )
         step = Contribution(
-            share * (now - before),
+            shares * (now - before),
             np.maximum(squares_now - squares_before, 0.0),  # float32 may round below
             _sums(self.head) - self._fade() * _sums(self._begun),
             n_own,
+            n_own_outcomes,
         )
         return add(msgspec.structs.replace(self._own, sums=self._fade() * self._own.sums), step)
 
@@ -202,6 +210,7 @@ def add(first: Contribution, second: Contribution) -> Contribution:
         first.squares + second.squares,
         first.sums + second.sums,
         first.n_choices + second.n_choices,
+        first.n_outcomes + second.n_outcomes,
     )
 
 
@@ -211,7 +220,7 @@ def combine(cold: MixtureHead, contributions: Iterable[Contribution]) -> Mixture
     for contribution in contributions:
         total = add(total, contribution)
     weights, squares = _flat(cold)
-    return _head(cold, weights + total.shift, squares + total.squares, total.sums, total.n_choices)
+    return _head(cold, weights + total.shift, squares + total.squares, total)
 
 
 def fingerprint(cold: MixtureHead) -> bytes:
@@ -235,7 +244,7 @@ def encode(contribution: Contribution, of: bytes) -> bytes:
     with np.errstate(over="ignore"):
         numbers = np.concatenate([contribution.shift, contribution.squares]).astype("<f4")
     _require_numbers(numbers, contribution.sums)
-    header = _HEADER.pack(VERSION, of, contribution.n_choices)
+    header = _HEADER.pack(VERSION, of, contribution.n_choices) + _OUTCOMES.pack(contribution.n_outcomes)
     value: bytes = header + contribution.sums.astype("<f8").tobytes() + numbers.tobytes()
     return value
 
@@ -255,13 +264,19 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
     _, named, n_choices = _HEADER.unpack_from(data)
     if named != of:
         raise MalformedContribution("of a head with other features, sizes or seed")
-    numbers_at = _HEADER.size + 8 * n_sums
+    sums_at, n_outcomes = _HEADER.size, 0
+    if data[0] >= 3:
+        sums_at += _OUTCOMES.size
+        if len(data) < sums_at:
+            raise MalformedContribution(f"{len(data)} bytes, which are no more than a header")
+        (n_outcomes,) = _OUTCOMES.unpack_from(data, _HEADER.size)
+    numbers_at = sums_at + 8 * n_sums
     added = (cold.of_asked, cold.of_shown)[data[0] - 1 :]  # since that version, each behind the other
     n_missing = sum(head.weights.size for head in added)
     n_there = n - n_missing
     if len(data) != numbers_at + 8 * n_there:
         raise MalformedContribution(f"{len(data)} bytes, {numbers_at + 8 * n_there} expected")
-    sums = np.frombuffer(data, "<f8", n_sums, _HEADER.size).astype(np.float64)
+    sums = np.frombuffer(data, "<f8", n_sums, sums_at).astype(np.float64)
     numbers = np.frombuffer(data, "<f4", 2 * n_there, numbers_at).astype(np.float64)
     _require_numbers(numbers, sums)
     shift, squares = (np.pad(each, (0, n_missing)) for each in (numbers[:n_there], numbers[n_there:]))
@@ -269,9 +284,13 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
         raise MalformedContribution("a sum of squares below 0")
     if max(np.abs(shift).max(), squares.max() ** 0.5) > LARGEST:
         raise MalformedContribution(f"a weight moved by more than {LARGEST:g}, or a square larger than its square")
-    if sums[-N_COUNTS:].min() < -ROUNDING or np.abs(sums).max() > MOST_CHOICES or n_choices > MOST_CHOICES:
+    if (
+        sums[-N_COUNTS:].min() < -ROUNDING
+        or np.abs(sums).max() > MOST_CHOICES
+        or max(n_choices, n_outcomes) > MOST_CHOICES
+    ):
         raise MalformedContribution(f"a count below 0, or above {MOST_CHOICES}")
-    return Contribution(shift, squares, sums, n_choices)
+    return Contribution(shift, squares, sums, n_choices, n_outcomes)
 
 
 def _require_numbers(*arrays: NDArray[np.float64]) -> None:
@@ -307,12 +326,11 @@ def _head(
     like: MixtureHead,
     weights: NDArray[np.float64],
     squares: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    n_choices: int,
+    total: Contribution,
 ) -> MixtureHead:
     alone = [like.of_asked.weights, like.of_shown.weights]
     shaped = [*_weights(like.of_all), *_weights(like.of_fresh), *alone]
-    parts, of_squares = _cut(weights, shaped), _cut(squares, shaped)
+    parts, of_squares, sums = _cut(weights, shaped), _cut(squares, shaped), total.sums
     n_all, records, counts = len(like.of_all.record), sums[:-N_COUNTS].tolist(), tuple(sums[-N_COUNTS:].tolist())
     n = len(_weights(like.of_all))
     return MixtureHead(
@@ -321,7 +339,8 @@ def _head(
         of_asked=LinearHead(parts[-2], of_squares[-2]),
         of_shown=LinearHead(parts[-1], of_squares[-1]),
         fresh_choices=FreshChoices(counts[: len(NOTHING)], counts[len(NOTHING) :]),
-        n_choices=n_choices,
+        n_choices=total.n_choices,
+        n_outcomes=total.n_outcomes,
     )
 
 
@@ -341,3 +360,4 @@ def _sums(head: MixtureHead) -> NDArray[np.float64]:
 
 
 _HEADER = struct.Struct("<B16sQ")
+_OUTCOMES = struct.Struct("<Q")

@@ -57,6 +57,7 @@ class RiverHead(Struct, frozen=True, eq=False):
     n_choices: int = 0
     of_asked: LinearHead = asked.COLD
     of_shown: LinearHead = shown.COLD
+    n_outcomes: int = 0
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
@@ -98,8 +99,8 @@ class RiverHead(Struct, frozen=True, eq=False):
         return msgspec.structs.replace(self, of_asked=of_asked)
 
     def put_shown(self, of_shown: LinearHead) -> RiverHead:
-        """Return the head with another expert for what was shown, which is our own."""
-        return msgspec.structs.replace(self, of_shown=of_shown)
+        """Return the head with the expert for what was shown, which is our own, after one more impression."""
+        return msgspec.structs.replace(self, of_shown=of_shown, n_outcomes=self.n_outcomes + 1)
 
     def decay(self, factor: float) -> RiverHead:
         """Return this head: how River's models forget is theirs."""

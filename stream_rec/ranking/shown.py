@@ -101,14 +101,13 @@ def learn(
     slots: NDArray[np.int64],
     is_chosen: NDArray[np.bool_],
     examination: NDArray[np.float64],
-    rate: float,
+    step: Step,
 ) -> LinearHead:
     """Return the expert after one impression.
 
     Args:
         inputs: (m, len(NAMES)), m at least 1, ``slots``: (m,) and ``is_chosen``: (m,) of its items.
         examination: (N_SLOTS,) how likely each slot is looked at.
-        rate: AdaGrad's step size.
     """
     scores = linear_head.score(head, inputs, 0).astype(np.float64)
     p_examined = np.clip(examination[slots], 0.01, 1.0)
@@ -116,7 +115,7 @@ def learn(
     # The slope of log p where it was chosen, and of log(1 - p) where it was not.
     not_chosen = -p_examined * p_chosen * (1.0 - p_chosen) / np.maximum(1.0 - p_examined * p_chosen, 1e-9)
     errors = np.where(is_chosen, 1.0 - p_chosen, not_chosen)
-    return linear_head.learn(head, inputs, 0, errors, Step(rate))
+    return linear_head.learn(head, inputs, 0, errors, step)
 
 
 def encode_features(inputs: NDArray[np.float32]) -> bytes:

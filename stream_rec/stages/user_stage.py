@@ -121,16 +121,16 @@ class UserStage:
             last = arrived[-1]
             user_id = last.event.user_id
             is_turn = number % every == 0  # by place in the batch: over time each user's turn comes
+            user = after.state
+            if after.showing is not None and is_turn:  # before anybody learns what was chosen of it
+                features = recommender.read_features(user_id, after.showing)
+                user = user_state.put_features(user, {after.showing.impression.event_id: features})
             if after.training_events and is_turn and recommender.learn(user_id, after.choosing, after.training_events):
                 log.info("decayed_head choices=%d", recommender.head.n_choices)
             states += [State(partition, seen.key_of(key, n), seen.encode(chunk)) for n, chunk in after.chunks.items()]
             if is_turn:
                 for outcome in after.outcomes:
                     recommender.learn_outcome(outcome)
-            user = after.state
-            if after.showing is not None and is_turn:
-                features = recommender.read_features(user_id, after.showing)
-                user = user_state.put_features(user, {after.showing.impression.event_id: features})
             if after.is_changed:  # behind its chunks: see seen.py
                 states.append(State(partition, key, user_state.encode(user)))
             n_duplicates += after.n_duplicates

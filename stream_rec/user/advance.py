@@ -121,6 +121,7 @@ def advance(
     choosing = state
     outcomes: list[Outcome] = []
     showing: Showing | None = None
+    has_event = False
     known = _in_archive(state, fresh, archive)
     for arrival in fresh:
         before = after
@@ -136,24 +137,27 @@ def advance(
         if isinstance(arrival.event, Impression):
             after = fold_impression(before, arrival.event, arrival.offset, config, known)
             if not training_events:
-                choosing = fold_impression(choosing, arrival.event, arrival.offset, config, known)
+                choosing = (
+                    fold_impression(choosing, arrival.event, arrival.offset, config, known) if has_event else after
+                )
             if after.arrivals == before.arrivals:
                 n_duplicates += 1
                 continue
-            after, ended = end_impressions(before, after, arrival.event)
+            after, ended = end_impressions(before, after, arrival.event, config)
             outcomes += ended
             showing = find_showing(before, after) or showing
             if signals is not None:
                 made = _signals_of_newest_impression(before, after, arrival)
                 signals = None if made is None else signals + made
             continue
+        has_event = True
         kind = Kind(arrival.source)
         after = fold(before, arrival.event, kind, arrival.offset, config, known)
         entry = _newcomer(before, after)
         if entry is None:
             n_duplicates += 1
             continue
-        after, ended = end_impressions(before, after, arrival.event)
+        after, ended = end_impressions(before, after, arrival.event, config)
         outcomes += ended
         if not entry.teaches:
             continue

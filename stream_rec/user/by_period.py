@@ -8,7 +8,7 @@ over the bound keeps the items with the smallest digests: an arbitrary choice, b
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from stream_rec.user import seen
@@ -38,30 +38,28 @@ def find(counts: Sequence[C], period: int, item_id: str) -> C | None:
     return None
 
 
-def put(counts: Sequence[C], first: int, count: C, bound: int) -> tuple[list[C], int, bool]:
-    """Return the counts with one more, or another in place of the same item's in that period.
+def put(counts: Sequence[C], first: int, new: Iterable[C], bound: int, salt: str = "") -> tuple[list[C], int]:
+    """Return the counts with some of one period more, or in place of the same items' in it, and the first period left.
 
     Args:
         counts: Ordered by (period, item_id).
-        first: Periods before this one have left for good; that of ``count`` is none of them.
-
-    Returns:
-        The counts, the first period still in them, and whether ``count`` is among them.
+        first: Periods before this one have left for good; that of ``new`` is none of them.
+        salt: Of the digests: with another one, other items of a period over the bound are kept.
     """
     kept = list(counts)
-    index = _index_of(counts, count.period, count.item_id)
-    if index < len(kept) and kept[index].period == count.period and kept[index].item_id == count.item_id:
-        kept[index] = count
-    else:
-        kept.insert(index, count)
-    if len(kept) <= bound:
-        return kept, first, True
-    oldest = kept[0].period
-    if oldest == kept[-1].period:
-        dropped = max(kept, key=lambda c: seen.digest_of(c.item_id))
-        kept.remove(dropped)
-        return kept, first, dropped.item_id != count.item_id
-    return [c for c in kept if c.period != oldest], oldest + 1, count.period != oldest
+    for count in new:
+        index = _index_of(kept, count.period, count.item_id)
+        if index < len(kept) and kept[index].period == count.period and kept[index].item_id == count.item_id:
+            kept[index] = count
+        else:
+            kept.insert(index, count)
+    while len(kept) > bound and (oldest := kept[0].period) != kept[-1].period:
+        kept, first = [c for c in kept if c.period != oldest], oldest + 1
+    if len(kept) > bound:
+        smallest = sorted(kept, key=lambda c: seen.digest_of(salt + c.item_id))[:bound]
+        item_ids = {count.item_id for count in smallest}
+        kept = [count for count in kept if count.item_id in item_ids]
+    return kept, first
 
 
 def _index_of(counts: Sequence[C], period: int, item_id: str) -> int:

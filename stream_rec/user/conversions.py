@@ -14,10 +14,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
+from stream_rec.user.answers import REACH_MS
 from stream_rec.user.state import TEACHES_NOBODY, Entry, ImpressionEntry
-
-REACH_MS = 1_800_000
-"""Half an hour: the pause that ends a session."""
 
 Change = tuple[int, int]
 """Slot, and by how much more often it led to a choice."""

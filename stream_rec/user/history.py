@@ -12,8 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.events.interaction import Kind
+from stream_rec.knowledge.slots import SLOTS, usual_examination
 from stream_rec.user.answers import count_answers
-from stream_rec.user.state import Entry, SearchEntry, ShownCount, UserState, WeeklyCount
+from stream_rec.user.state import (
+    SHOWN_PERIOD_MS,
+    TEACHES_NOBODY,
+    Entry,
+    ImpressionEntry,
+    SearchEntry,
+    UserState,
+    WeeklyCount,
+)
 
 SESSION_BREAK_MS = 1_800_000
 """A pause that ends a session: half an hour, as web analytics have it."""
@@ -141,26 +150,40 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
         weekly_counts=state.weekly_counts,
         search=state.recent_searches[-1] if state.recent_searches else None,
         n_answers=count_answers(state) if state.recent_searches else 0,
-        shown=_find_shown(state.shown_counts, find, last_ms) if state.shown_counts else NOTHING_SHOWN,
+        shown=_find_shown(state, find, last_ms) if state.shown_counts else NOTHING_SHOWN,
     )
 
 
-def _find_shown(counts: Sequence[ShownCount], find: Callable[[str], int | None], last_ms: Mapping[int, int]) -> Shown:
+def _find_shown(state: UserState, find: Callable[[str], int | None], last_ms: Mapping[int, int]) -> Shown:
     """Return what was shown since the user last came to it.
 
+    A count of the period in which that was holds both; how much of it came later the recent impressions say.
+
     Args:
-        last_ms: By row, when that was.
+        last_ms: By row, when the user last came to it.
     """
-    shown = [
-        (row, count.examined / 100, count.last_ms)
-        for count in counts
-        if (row := find(count.item_id)) is not None and count.last_ms > last_ms.get(row, -1)
-    ]
+    shown: list[tuple[int, float, int]] = []
+    for count in state.shown_counts:
+        row = find(count.item_id)
+        came_ms = -1 if row is None else last_ms.get(row, -1)
+        if row is None or count.last_ms <= came_ms:
+            continue
+        times = count.examined / 100
+        if came_ms // SHOWN_PERIOD_MS == count.period:
+            times = min(times, _count_since(state.recent_impressions, count.item_id, came_ms))
+        shown.append((row, times, count.last_ms))
     return Shown(
         rows=np.array([row for row, _, _ in shown], dtype=np.int64),
         times=np.array([times for _, times, _ in shown]),
         last_ms=np.array([at_ms for _, _, at_ms in shown], dtype=np.float64),
     )
+
+
+def _count_since(impressions: Sequence[ImpressionEntry], item_id: str, since_ms: int) -> float:
+    """Return in how many impressions after a time an item was looked at, as slots usually are."""
+    later = (each for each in impressions if each.timestamp_ms > since_ms and item_id in each.item_ids)
+    slots = (each.slots[each.item_ids.index(item_id)] for each in later)
+    return sum(1.0 if slot == TEACHES_NOBODY else usual_examination(SLOTS[slot]) for slot in slots)
 
 
 def _session_length(times: list[int]) -> int:

@@ -1,7 +1,8 @@
 """Outcomes: what a user chose from an impression, once it is over, for the head to learn from.
 
-An impression waits with what was known of its items (``ImpressionEntry.features``) until the next one comes, or an
-event that is too late to be a choice from it. Then it teaches, once. One whose user never comes back teaches nothing.
+An impression waits with what was known of its items (``ImpressionEntry.features``) until something comes that is too
+late to be a choice from it, or until so many others have come that it leaves the recent ones. Then it teaches, once.
+One whose user never comes back teaches nothing.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from msgspec import Struct
 
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction
-from stream_rec.user.conversions import REACH_MS, find_shown
-from stream_rec.user.state import ImpressionEntry, UserState, put_features
+from stream_rec.user.answers import REACH_MS, find_answerable
+from stream_rec.user.conversions import find_shown
+from stream_rec.user.state import ImpressionEntry, UserConfig, UserState, put_features
 
 
 class Outcome(Struct, frozen=True):
@@ -31,18 +33,23 @@ class Showing(Struct, frozen=True):
 
 
 def end_impressions(
-    before: UserState, after: UserState, event: Interaction | Impression
+    before: UserState, after: UserState, event: Interaction | Impression, config: UserConfig
 ) -> tuple[UserState, list[Outcome]]:
     """Return the state in which impressions wait no longer that were over when ``event`` came, and what they led to.
+
+    Nothing, where events have left the recent ones that may have been choices from it.
 
     Args:
         before: Just before ``event``, which is no duplicate, and ``after``: with it.
     """
-    over = [each for each in before.recent_impressions if each.features and _is_over(each, event)]
-    if not over:
+    waiting = [each for each in before.recent_impressions if each.features]
+    if not waiting:
         return after, []
-    ended = put_features(after, dict.fromkeys([impression.event_id for impression in over], b""))
-    return ended, [Outcome(impression, _find_chosen(before, impression)) for impression in over]
+    kept = {each.event_id for each in after.recent_impressions}
+    over = [each for each in waiting if each.event_id not in kept or event.timestamp_ms - each.timestamp_ms > REACH_MS]
+    known = find_answerable(over, before.recent_events, config.recent_events)
+    ended = put_features(after, dict.fromkeys([impression.event_id for impression in over], b"")) if over else after
+    return ended, [Outcome(impression, _find_chosen(before, impression)) for impression in known]
 
 
 def find_showing(before: UserState, after: UserState) -> Showing | None:
@@ -59,16 +66,9 @@ def find_showing(before: UserState, after: UserState) -> Showing | None:
     return Showing(before, entry)
 
 
-def _is_over(impression: ImpressionEntry, event: Interaction | Impression) -> bool:
-    """Return whether nothing more can be chosen from an impression when ``event`` comes."""
-    if isinstance(event, Impression):
-        return impression.order < (event.timestamp_ms, event.event_id)
-    return impression.timestamp_ms < event.timestamp_ms - REACH_MS
-
-
 def _find_chosen(state: UserState, impression: ImpressionEntry) -> list[bool]:
     """Return of each item of an impression whether it was chosen from it."""
-    events = [e for e in state.recent_events if 0 <= e.timestamp_ms - impression.timestamp_ms <= REACH_MS]
+    events = [e for e in state.recent_events if e.teaches and 0 <= e.timestamp_ms - impression.timestamp_ms <= REACH_MS]
     chosen = {
         e.item_id
         for e in events

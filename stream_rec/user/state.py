@@ -16,7 +16,7 @@ What is not a fact is bookkeeping for exactness: offsets, arrival numbers, which
 (see ``advance.py``).
 
 What the user was shown is kept twice: the last impressions whole, in which choices are looked up, and counts by item
-and day, as far back as their bound reaches, which say what the user is tired of.
+and six hours, as far back as their bound reaches, which say what the user is tired of.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from msgspec import Meta, Struct
 
 from stream_rec.errors import StateVersionError
 from stream_rec.events.codec import Count, EventTime, KindNumber, Offset, SourceNumber, decode_versioned
-from stream_rec.events.impression import MOST_ID_BYTES, Impression, ShownItem
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Id, Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
@@ -41,6 +41,7 @@ from stream_rec.user import by_period, seen
 
 DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
+SHOWN_PERIOD_MS = DAY_MS // 4
 VERSION = 7
 LONGEST_TEXT = 256
 """Characters kept of a search's query: what comes after them finds nothing."""
@@ -52,8 +53,12 @@ UNCOUNTED = 512
 
 
 MOST_PENDING_BYTES = 1 << 18
-"""Of pending impressions' items. A batch with more of one user's, which nobody looks at, teaches nobody by the others:
+"""Of pending impressions, about. A batch with more of one user's, which nobody looks at, teaches nobody by the others:
 a state must fit into a record."""
+FEW_PENDING = 16
+"""Pending impressions for which there is room, whatever is in them."""
+MOST_UNCOUNTED_SHOWN = 2_048
+"""Of the items that were shown within six hours, and that the counts cannot hold, so many teach all the same."""
 LONGEST_FEATURES = 1 << 14
 """Bytes kept of what was known of an impression's items."""
 
@@ -65,12 +70,12 @@ class UserConfig(Struct, frozen=True, kw_only=True):
     """Newest events kept whole."""
     recent_searches: Annotated[int, Meta(ge=1, le=256)] = 16
     """Newest searches kept."""
-    recent_impressions: Annotated[int, Meta(ge=1, le=256)] = 8
+    recent_impressions: Annotated[int, Meta(ge=1, le=32)] = 8
     """Newest impressions kept whole: among them is looked for what a choice was made from."""
-    shown_counts: Annotated[int, Meta(ge=16, le=16_384)] = 256
-    """Counts kept of what the user was shown, one for each item and day."""
-    daily_training_impressions: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
-    """Impressions of one item in one day from which others learn; more change only the user's own lists."""
+    shown_counts: Annotated[int, Meta(ge=16, le=1_024)] = 256
+    """Counts kept of what the user was shown, one for each item and six hours."""
+    training_impressions: Annotated[int, Meta(ge=1, le=1_000_000)] = 5
+    """Impressions of one item in six hours from which others learn; more change only the user's own lists."""
     weekly_counts: Annotated[int, Meta(ge=16, le=16_384)] = 512
     """Counts kept, one for each item and week."""
     weekly_training_events: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
@@ -176,19 +181,15 @@ class ImpressionEntry(Struct, frozen=True, array_like=True):
 
 
 class ShownCount(Struct, frozen=True, array_like=True):
-    """How often the user was shown one item on one day."""
+    """How often the user was shown one item in six hours."""
 
-    day: int
+    period: int
+    """Of ``SHOWN_PERIOD_MS``, since 1970."""
     item_id: str
     n: Count
     examined: Count
     """In how many of these the item was looked at, as slots usually are, in hundredths."""
     last_ms: int
-
-    @property
-    def period(self) -> int:
-        """The day."""
-        return self.day
 
 
 class WeeklyCount(Struct, frozen=True, array_like=True):
@@ -244,11 +245,11 @@ class UserState(Struct, frozen=True, array_like=True):
     pending_impressions: list[ImpressionEntry] = []
     """As ``pending``, of what has left the recent impressions."""
     shown_counts: list[ShownCount] = []
-    """Ordered by (day, item_id)."""
-    first_shown_day: Annotated[int, Meta(ge=-1, le=2**53)] = -1
-    """Days before this one have left the counts of what was shown for good."""
-    n_uncounted_shown: Count = 0
-    """Items shown that those counts could not hold."""
+    """Ordered by (period, item_id)."""
+    first_shown_period: Annotated[int, Meta(ge=-1, le=2**53)] = -1
+    """Periods before this one have left the counts of what was shown for good."""
+    uncounted_shown: tuple[int, Count] = (-1, 0)
+    """The newest period in which items were shown that those counts could not hold, and how many. Bookkeeping."""
 
     @property
     def newest(self) -> Entry | None:
@@ -293,7 +294,7 @@ def facts(state: UserState) -> bytes:
     searches = [(e.timestamp_ms, e.event_id, e.query, e.item_id) for e in state.recent_searches]
     impressions = [(e.timestamp_ms, e.event_id, e.item_ids) for e in state.recent_impressions]
     counted = state.weekly_counts, state.first_week, state.counts, state.first_ms
-    shown = state.shown_counts, state.first_shown_day
+    shown = state.shown_counts, state.first_shown_period
     return _ENCODER.encode((recent_events, *counted, searches, impressions, *shown))
 
 
@@ -406,14 +407,17 @@ def fold_impression(
     offsets = {**state.offsets, int(Source.IMPRESSION): offset}
     if _is_known(state, impression.event_id, archived):
         return msgspec.structs.replace(state, offsets=offsets)
-    counts, first_day, n_uncounted = state.shown_counts, state.first_shown_day, state.n_uncounted_shown
-    slots = []
+    counts, first, n_alike = _count_shown(state, impression, config)
+    period = impression.timestamp_ms // SHOWN_PERIOD_MS
+    uncounted_in, n_uncounted = state.uncounted_shown
+    if period > uncounted_in:
+        uncounted_in, n_uncounted = period, 0
     is_crowded = _is_crowded(state.pending_impressions)
-    for shown in impression.items:
-        counts, first_day, n_alike = _count_shown(counts, first_day, shown, impression.timestamp_ms, config)
-        teaches = n_alike <= config.daily_training_impressions if n_alike else n_uncounted < UNCOUNTED
+    slots = []
+    for shown, n in zip(impression.items, n_alike):
+        teaches = n <= config.training_impressions if n else n_uncounted < MOST_UNCOUNTED_SHOWN
         slots.append(slot_of(shown.position) if teaches and not is_crowded else TEACHES_NOBODY)
-        n_uncounted += n_alike == 0
+        n_uncounted += n == 0
     entry = ImpressionEntry(
         timestamp_ms=impression.timestamp_ms,
         event_id=impression.event_id,
@@ -425,21 +429,17 @@ def fold_impression(
     recent_impressions = list(state.recent_impressions)
     insort(recent_impressions, entry, key=lambda e: e.order)
     n_over = max(0, len(recent_impressions) - config.recent_impressions)
+    left = [msgspec.structs.replace(each, features=b"") for each in recent_impressions[:n_over]]
     return msgspec.structs.replace(
         state,
         offsets=offsets,
         arrivals=state.arrivals + 1,
         recent_impressions=recent_impressions[n_over:],
-        pending_impressions=state.pending_impressions
-        if is_crowded
-        else [
-            *state.pending_impressions,
-            *(msgspec.structs.replace(left, features=b"") for left in recent_impressions[:n_over]),
-        ],
+        pending_impressions=[*state.pending_impressions, *(e for e in left if not is_crowded or _teaches_any(e))],
         shown_counts=counts,
-        first_shown_day=first_day,
-        n_uncounted_shown=n_uncounted,
-        recent_ids=state.recent_ids + _digests(recent_impressions[:n_over]),
+        first_shown_period=first,
+        uncounted_shown=(uncounted_in, n_uncounted),
+        recent_ids=state.recent_ids + _digests(left),
     )
 
 
@@ -514,30 +514,44 @@ def _digests(entries: Sequence[AnyEntry]) -> bytes:
 
 def _is_crowded(pending: Sequence[ImpressionEntry]) -> bool:
     """Return whether there is no room for more pending impressions."""
-    if len(pending) * MOST_ID_BYTES <= MOST_PENDING_BYTES:
-        return False
-    return sum(len(item_id.encode()) for entry in pending for item_id in entry.item_ids) > MOST_PENDING_BYTES
+    return sum(map(_n_bytes, pending)) > MOST_PENDING_BYTES if len(pending) > FEW_PENDING else False
+
+
+def _n_bytes(entry: ImpressionEntry) -> int:
+    """Return about how many bytes an impression takes in a state: never less than it does."""
+    return 64 + 4 * len(entry.event_id) + sum(4 + len(item_id.encode()) for item_id in entry.item_ids)
+
+
+def _teaches_any(entry: ImpressionEntry) -> bool:
+    return any(slot != TEACHES_NOBODY for slot in entry.slots)
 
 
 def _count_shown(
-    counts: list[ShownCount], first_day: int, shown: ShownItem, timestamp_ms: int, config: UserConfig
-) -> tuple[list[ShownCount], int, int]:
-    """Return the counts after one item was shown, the first day in them, and how often it was shown that day by now.
+    state: UserState, impression: Impression, config: UserConfig
+) -> tuple[list[ShownCount], int, list[int]]:
+    """Return the counts after an impression, the first period in them, and how often each item was shown in its period.
 
-    0 where they have no room for it.
+    0 for an item that they have no room for.
     """
-    day = timestamp_ms // DAY_MS
-    if day < first_day:
-        return counts, first_day, 0
+    counts, first = state.shown_counts, state.first_shown_period
+    period = impression.timestamp_ms // SHOWN_PERIOD_MS
+    if period < first:
+        return counts, first, [0] * len(impression.items)
+    new = [_count_one(counts, period, shown, impression.timestamp_ms) for shown in impression.items]
+    salt = f"{impression.user_id}/{period}/"
+    counts, first = by_period.put(counts, first, new, config.shown_counts, salt)
+    kept = {count.item_id for count in counts if count.period == period}
+    return counts, first, [count.n if count.item_id in kept else 0 for count in new]
+
+
+def _count_one(counts: Sequence[ShownCount], period: int, shown: ShownItem, timestamp_ms: int) -> ShownCount:
+    """Return the count of an item after it was shown once more."""
     examined = round(100 * usual_examination(shown.position))
-    old = by_period.find(counts, day, shown.item_id)
+    old = by_period.find(counts, period, shown.item_id)
     if old is None:
-        count = ShownCount(day, shown.item_id, 1, examined, timestamp_ms)
-    else:
-        last_ms = max(old.last_ms, timestamp_ms)
-        count = ShownCount(day, shown.item_id, old.n + 1, old.examined + examined, last_ms)
-    counted, first_day, is_kept = by_period.put(counts, first_day, count, config.shown_counts)
-    return counted, first_day, count.n if is_kept else 0
+        return ShownCount(period, shown.item_id, 1, examined, timestamp_ms)
+    last_ms = max(old.last_ms, timestamp_ms)
+    return ShownCount(period, shown.item_id, old.n + 1, old.examined + examined, last_ms)
 
 
 def _count(
@@ -556,7 +570,8 @@ def _count(
     views, clicks, purchases = counts
     last_ms = event.timestamp_ms if old is None else max(event.timestamp_ms, old.last_ms)
     count = WeeklyCount(week, event.item_id, (views, clicks, purchases), last_ms)
-    counted, first_week, is_kept = by_period.put(weekly_counts, first_week, count, bound)
+    counted, first_week = by_period.put(weekly_counts, first_week, [count], bound)
+    is_kept = by_period.find(counted, week, event.item_id) is not None
     return counted, first_week, counts[kind] if is_kept else 0
 
 

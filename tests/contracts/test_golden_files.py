@@ -135,8 +135,8 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
         ShownCount(19684, "i3", 11, 700, T + 9 * DAY_MS),
         ShownCount(19684, "é", 1, 71, T + 9 * DAY_MS),
     ]
-    assert (state.shown_counts, state.first_shown_day, state.n_uncounted_shown) == (
-        (counted, 19674, 3) if shown else ([], -1, 0)
+    assert (state.shown_counts, state.first_shown_period, state.uncounted_shown) == (
+        (counted, 19674, (19684, 3)) if shown else ([], -1, (-1, 0))
     )
     assert state.pending == [
         Entry(T, "e1", "i1", 0, None, 10, 0, is_first=version >= 5),
@@ -148,7 +148,7 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
 def test_all_versions_of_a_user_state_hold_the_same_facts():
     """The files are of the same events, so all say the same, but for the searches and impressions of the last."""
     states = [user_state.decode(read(f"user-state-{version}")) for version in (1, 2, 3, 4, 5, 6, 7)]
-    nothing = {"recent_searches": [], "recent_impressions": [], "shown_counts": [], "first_shown_day": -1}
+    nothing = {"recent_searches": [], "recent_impressions": [], "shown_counts": [], "first_shown_period": -1}
     assert len({user_state.facts(msgspec.structs.replace(state, **nothing)) for state in states}) == 1
 
 
@@ -242,6 +242,7 @@ def test_a_contribution(name: str, of_asked: tuple[float, float], of_shown: tupl
     """
     contribution = read_contribution(read(f"contribution-{name}"))
 
+    assert contribution.n_outcomes == (40 if name == "3" else 0)
     assert contribution.shift.tolist() == [
         0.5,
         -0.25,

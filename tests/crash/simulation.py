@@ -39,11 +39,11 @@ USER = UserConfig(
     recent_impressions=3,
     weekly_counts=16,
     weekly_training_events=1000,
-    daily_training_impressions=1000,
+    training_impressions=1000,
 )
 """Every event teaches: which of those that are alike do not is another test's matter."""
 FEW_TRAINING_EVENTS = UserConfig(
-    recent_events=16, weekly_counts=1024, weekly_training_events=2, recent_impressions=3, daily_training_impressions=2
+    recent_events=16, weekly_counts=1024, weekly_training_events=2, recent_impressions=3, training_impressions=2
 )
 ITEM = KnowledgeConfig(predecessors=10_000, recent_visits=2, queries=10_000)
 """No pair and no query is ever cut; most visits are, which must not show in what is kept."""
@@ -285,7 +285,7 @@ def slots_by_arrival(applied: dict[str, list[Arrival]], config: UserConfig = USE
     """Return the same of users with these bounds, taken in the order in which all came to their states."""
     total: shown.Taught = Counter()
     for arrived in applied.values():
-        teaching = shown.teaching_slots(arrived, config.daily_training_impressions, config.shown_counts, 0)
+        teaching = shown.teaching_slots(arrived, config.training_impressions, config.shown_counts, 0)
         total += shown.what_is_shown(teaching)
         total += shown.chosen_by_arrival(
             arrived,

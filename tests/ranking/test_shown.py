@@ -13,6 +13,7 @@ from stream_rec.events.item import Item
 from stream_rec.knowledge.slots import N_SLOTS
 from stream_rec.knowledge.state import ItemState
 from stream_rec.ranking import linear_head, shown
+from stream_rec.ranking.linear_head import Step
 from stream_rec.ranking.shown import COLD, NAMES
 from stream_rec.user.history import Shown, read_history
 from stream_rec.user.state import COLD as NOBODY
@@ -104,7 +105,7 @@ def test_a_group_of_choices_moves_weights_as_the_likelihood_says():
             nudged = head.weights.copy()
             nudged[0, column] += sign * 1e-3
             slopes[column] += sign * log_likelihood(nudged) / 2e-3
-    after = shown.learn(head, inputs, slots, is_chosen, STEEP, rate=0.05)
+    after = shown.learn(head, inputs, slots, is_chosen, STEEP, step=Step(0.05))
     assert after.squares[0] - head.squares[0] == pytest.approx(slopes**2, rel=5e-2, abs=1e-3)
     assert np.sign(after.weights[0] - head.weights[0]).tolist() == np.sign(slopes).tolist()
 
@@ -119,7 +120,7 @@ def simulate(head, *, tires: float, examination: np.ndarray, n: int = 6000, seed
         inputs[:, tired] = np.log1p(rng.poisson(1.0, N_SLOTS))
         p = 1 / (1 + np.exp(-(0.5 + inputs[:, NAMES.index("log_p")] - tires * inputs[:, tired])))
         is_chosen = rng.random(N_SLOTS) < examination * p
-        head = shown.learn(head, inputs, slots, is_chosen, examination, rate=0.05)
+        head = shown.learn(head, inputs, slots, is_chosen, examination, step=Step(0.05))
     return linear_head.add_weights(head, 0)
 
 
@@ -141,7 +142,7 @@ def test_a_wrong_idea_of_slots_would_be_noticed():
         inputs = shown.begin_inputs(np.full(N_SLOTS, -2.0))
         is_chosen = rng.random(N_SLOTS) < STEEP * 0.5
         for name, believed in (("right", STEEP), ("wrong", FLAT)):
-            heads[name] = shown.learn(heads[name], inputs, slots, is_chosen, believed, rate=0.05)
+            heads[name] = shown.learn(heads[name], inputs, slots, is_chosen, believed, step=Step(0.05))
     likely = {
         name: 1 / (1 + np.exp(-linear_head.score(head, shown.begin_inputs(np.full(1, -2.0)), 0)[0]))
         for name, head in heads.items()

@@ -15,7 +15,7 @@ from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.slots import slot_of, usual_examination
 from stream_rec.user import seen
 from stream_rec.user.advance import Arrival
-from stream_rec.user.state import DAY_MS, WEEK_MS, UserConfig
+from stream_rec.user.state import SHOWN_PERIOD_MS, WEEK_MS, UserConfig
 from tests.user import asked
 from tests.user.asked import TIMES_MS, came, logged
 
@@ -24,7 +24,7 @@ WIDE = UserConfig(
     recent_searches=64,
     recent_impressions=64,
     weekly_training_events=1000,
-    daily_training_impressions=1000,
+    training_impressions=1000,
 )
 """Nothing leaves it, and everything teaches."""
 NARROW = UserConfig(
@@ -33,7 +33,7 @@ NARROW = UserConfig(
     recent_impressions=3,
     weekly_counts=16,
     weekly_training_events=1000,
-    daily_training_impressions=1000,
+    training_impressions=1000,
 )
 Did = tuple[Source, Impression] | asked.Did
 SHOWN, CHOSEN = "shown", "chosen"
@@ -105,7 +105,7 @@ def all_slots(arrived: Iterable[Arrival]) -> Slots:
     return {(event.event_id, each.item_id): slot_of(each.position) for event, each in shown_in(arrived)}
 
 
-def what_is_kept(shown_on: Iterable[tuple[int, str]], bound: int) -> set[tuple[int, str]]:
+def what_is_kept(shown_on: Iterable[tuple[int, str]], bound: int, user_id: str = "") -> set[tuple[int, str]]:
     """Return of (day, item) those of which counts are kept: the newest day, and all before it that fit too, whole."""
     by_day = defaultdict(set)
     for day, item_id in shown_on:
@@ -113,7 +113,9 @@ def what_is_kept(shown_on: Iterable[tuple[int, str]], bound: int) -> set[tuple[i
     kept: set[tuple[int, str]] = set()
     for day in sorted(by_day, reverse=True):
         if not kept:
-            item_ids = sorted(by_day[day], key=seen.digest_of)[:bound]
+            item_ids = sorted(
+                by_day[day], key=lambda item_id: seen.digest_of((f"{user_id}/{day}/" if user_id else "") + item_id)
+            )[:bound]
         elif len(kept) + len(by_day[day]) <= bound:
             item_ids = sorted(by_day[day])
         else:
@@ -124,18 +126,22 @@ def what_is_kept(shown_on: Iterable[tuple[int, str]], bound: int) -> set[tuple[i
     return kept
 
 
-def teaching_slots(arrived: Iterable[Arrival], a_day: int, bound: int, uncounted: int) -> Slots:
-    """Return the slots from which others learn where so many teach a day, and so many that the counts cannot hold."""
+def teaching_slots(arrived: Iterable[Arrival], often: int, bound: int, uncounted: int) -> Slots:
+    """Return the slots from which others learn where so many teach in a period, and so many that find no room."""
     slots: dict[tuple[str, str], int | None] = {}
     so_far: list[tuple[int, str]] = []
-    n_uncounted = 0
-    for event, each in shown_in(arrived):
-        key = event.timestamp_ms // DAY_MS, each.item_id
-        so_far.append(key)
-        is_kept = key in what_is_kept(so_far, bound)
-        teaches = so_far.count(key) <= a_day if is_kept else n_uncounted < uncounted
-        n_uncounted += not is_kept
-        slots[event.event_id, each.item_id] = slot_of(each.position) if teaches else None
+    n_uncounted, newest = 0, -1
+    for event in (one.event for one in impressions_of(arrived)):
+        period = event.timestamp_ms // SHOWN_PERIOD_MS
+        so_far += [(period, each.item_id) for each in event.items]
+        kept = what_is_kept(so_far, bound, "u")
+        if period > newest:
+            n_uncounted, newest = 0, period
+        for each in event.items:
+            key = period, each.item_id
+            teaches = so_far.count(key) <= often if key in kept else n_uncounted < uncounted
+            n_uncounted += key not in kept
+            slots[event.event_id, each.item_id] = slot_of(each.position) if teaches else None
     return slots
 
 
@@ -218,7 +224,7 @@ def counts_of(arrived: Iterable[Arrival], bound: int) -> list[tuple[int, str, in
     arrived = list(arrived)
     of_key = defaultdict(list)
     for event, each in shown_in(arrived):
-        of_key[event.timestamp_ms // DAY_MS, each.item_id].append((event.timestamp_ms, each.position))
+        of_key[event.timestamp_ms // SHOWN_PERIOD_MS, each.item_id].append((event.timestamp_ms, each.position))
     return sorted(
         (
             *key,
@@ -226,7 +232,7 @@ def counts_of(arrived: Iterable[Arrival], bound: int) -> list[tuple[int, str, in
             sum(round(100 * usual_examination(position)) for _, position in of_key[key]),
             max(at_ms for at_ms, _ in of_key[key]),
         )
-        for key in what_is_kept(of_key, bound)
+        for key in what_is_kept(of_key, bound, "u")
     )
 
 

@@ -31,10 +31,10 @@ def put_all(came: list[tuple[int, str]], bound: int) -> tuple[list[Count], int, 
         old = by_period.find(counts, period, item_id)
         count = Count(period, item_id, 1 if old is None else old.n + 1)
         before = list(counts)
-        after, first, is_kept = by_period.put(counts, first, count, bound)
+        after, first = by_period.put(counts, first, [count], bound)
         assert counts == before  # never changed in place
         counts = after
-        kept.append(is_kept)
+        kept.append(by_period.find(counts, period, item_id) is not None)
     return counts, first, kept
 
 
@@ -71,10 +71,36 @@ def test_what_has_left_never_comes_back(came, bound, data):
             continue
         before = {(count.period, count.item_id) for count in counts} | {(period, item_id)}
         old = by_period.find(counts, period, item_id)
-        counts, first, _ = by_period.put(counts, first, old or Count(period, item_id), bound)
+        counts, first = by_period.put(counts, first, [old or Count(period, item_id)], bound)
         now = {(count.period, count.item_id) for count in counts}
         assert not now & gone
         gone |= before - now
+
+
+@settings(max_examples=200, deadline=None)
+@given(came=came, bound=st.integers(1, 12), at=st.integers(0, 3), new=st.sets(st.sampled_from("abcdefghi")))
+def test_many_at_once_are_the_same_as_one_by_one(came, bound, at, new):
+    """Of one period, however many."""
+    counts, first, _ = put_all(came, bound)
+    if at < first:
+        return
+    at_once = by_period.put(counts, first, [Count(at, item_id) for item_id in new], bound)
+    for item_id in new:
+        if at >= first:
+            counts, first = by_period.put(counts, first, [Count(at, item_id)], bound)
+
+    assert at_once == (counts, first)
+
+
+def test_another_salt_keeps_other_items():
+    """Else the same items would be counted of every user, and others of none."""
+    counts = [Count(1, f"i{n:02}") for n in range(40)]
+    kept = {
+        salt: {count.item_id for count in by_period.put([], -1, counts, 10, salt)[0]} for salt in ("ann/1/", "bob/1/")
+    }
+
+    assert len(kept["ann/1/"]) == len(kept["bob/1/"]) == 10
+    assert kept["ann/1/"] != kept["bob/1/"]
 
 
 def test_a_period_that_does_not_fit_leaves_whole():

@@ -11,16 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.errors import StateVersionError
-from stream_rec.events.impression import Impression, ShownItem, find_fault
+from stream_rec.events.impression import MOST_ID_BYTES, Impression, ShownItem, find_fault
 from stream_rec.events.source import Source
 from stream_rec.knowledge.signal import NOT_SHOWN
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import advance
+from stream_rec.user.advance import Arrival, advance
 from stream_rec.user.state import (
     COLD,
-    DAY_MS,
+    SHOWN_PERIOD_MS,
     TEACHES_NOBODY,
+    WEEK_MS,
     ImpressionEntry,
     UserConfig,
     UserState,
@@ -106,7 +107,7 @@ def test_an_impression_that_comes_late_takes_what_was_chosen_from_an_older_one()
 
 def test_an_impression_of_which_others_do_not_learn_hides_older_ones():
     """It is not counted, nor what was chosen from it; what was chosen from an older one is not its any more."""
-    once = msgspec.structs.replace(WIDE, daily_training_impressions=1)
+    once = msgspec.structs.replace(WIDE, training_impressions=1)
 
     assert of_last(shown(0, "a"), shown(1, "a"), config=once) == []
     assert of_last(shown(0, "a"), shown(1, "a"), came(2, "a"), config=once)[0][3] == []
@@ -114,7 +115,7 @@ def test_an_impression_of_which_others_do_not_learn_hides_older_ones():
         (Source.IMPRESSION, "b", 0, []),
         (Source.IMPRESSION, "a", NOT_SHOWN, [(0, -1)]),
     ]
-    assert of_last(shown(0, "a"), shown(DAY_MS, "a"), config=once) == [(Source.IMPRESSION, "a", 0, [])]
+    assert of_last(shown(0, "a"), shown(SHOWN_PERIOD_MS, "a"), config=once) == [(Source.IMPRESSION, "a", 0, [])]
 
 
 def test_an_event_that_does_not_teach_is_no_choice():
@@ -184,7 +185,7 @@ def test_any_order_teaches_what_the_whole_teaches(arrived, data):
 def test_what_does_not_teach_is_not_counted_in_any_order(arrived, data):
     """Which does, its order of arrival decides; what that comes to, all that came does."""
     a_week, a_day = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
-    config = msgspec.structs.replace(WIDE, weekly_training_events=a_week, daily_training_impressions=a_day)
+    config = msgspec.structs.replace(WIDE, weekly_training_events=a_week, training_impressions=a_day)
     order = out_of_step(arrived, data.draw(st.permutations(range(len(arrived)))))
     _, made = in_batches(data, order, config, data.draw(st.sampled_from([{}, ALL_ACKNOWLEDGED])))
     slots = teaching_slots(order, a_day, config.shown_counts, 0)
@@ -202,7 +203,7 @@ def test_beyond_the_bounds_each_teaches_what_it_changes(arrived, data):
         NARROW,
         recent_impressions=data.draw(st.sampled_from([1, 2, 3, 5, 64])),
         weekly_training_events=a_week,
-        daily_training_impressions=a_day,
+        training_impressions=a_day,
     )
     _, made = in_batches(data, order, config, data.draw(st.sampled_from([{}, ALL_ACKNOWLEDGED])))
     slots = teaching_slots(order, a_day, config.shown_counts, 0)
@@ -230,7 +231,7 @@ def test_searches_are_answered_as_without_impressions(arrived, data):
 @given(arrived=logs(max_size=70), data=st.data())
 def test_a_batch_is_the_same_as_one_by_one(arrived, data):
     """What is made of a few entries, where all come in time, is what all of them give; signals stand in one order."""
-    config = msgspec.structs.replace(NARROW, daily_training_impressions=data.draw(st.sampled_from([1, 3, 1000])))
+    config = msgspec.structs.replace(NARROW, training_impressions=data.draw(st.sampled_from([1, 3, 1000])))
     if data.draw(st.booleans()):
         in_time = sorted(arrived, key=lambda one: one.event.timestamp_ms)
         arrived = logged([(one.source, one.event) for one in in_time])
@@ -246,7 +247,7 @@ def test_a_batch_is_the_same_as_one_by_one(arrived, data):
 @given(arrived=logs(max_size=70), data=st.data())
 def test_signals_made_again_are_the_same_signals(arrived, data):
     """However far the state has gone on, in whatever order topics are read again: as long as nothing was released."""
-    config = msgspec.structs.replace(NARROW, daily_training_impressions=data.draw(st.sampled_from([1, 3, 1000])))
+    config = msgspec.structs.replace(NARROW, training_impressions=data.draw(st.sampled_from([1, 3, 1000])))
     state, original = COLD, {}
     for one in arrived:
         after = advance(state, [one], config, {})
@@ -325,7 +326,7 @@ def test_an_impression_that_was_archived_is_still_known():
     assert after.state.shown_counts == state.shown_counts and state.shown_counts[0].n == 120
 
 
-DAYS_MS = [day * DAY_MS + ms for day in range(5) for ms in (0, 1, DAY_MS - 1)]
+DAYS_MS = [day * SHOWN_PERIOD_MS + ms for day in range(5) for ms in (0, 1, SHOWN_PERIOD_MS - 1)]
 
 
 @st.composite
@@ -335,7 +336,7 @@ def seen_for_days(draw: st.DrawFn) -> list:
     found = draw(st.lists(impressions(items, DAYS_MS), max_size=40))
     for day in draw(st.lists(st.integers(0, 4), max_size=2)):
         shown_items = [ShownItem(item_id, n + 1) for n, item_id in enumerate(draw(st.permutations(items)))]
-        found.append(Impression("", "u", "", shown_items[: draw(st.integers(1, 20))], day * DAY_MS + 7))
+        found.append(Impression("", "u", "", shown_items[: draw(st.integers(1, 20))], day * SHOWN_PERIOD_MS + 7))
     found = draw(st.permutations(found))
     return logged(
         (Source.IMPRESSION, msgspec.structs.replace(each, event_id=f"s{number}")) for number, each in enumerate(found)
@@ -360,10 +361,10 @@ def test_what_was_shown_is_counted_by_day_as_far_back_as_there_is_room(arrived, 
 def test_what_cannot_be_counted_teaches_so_often_in_all(arrived, data):
     """And of what can, so many a day of each item; in order of arrival."""
     bound, a_day, uncounted = data.draw(st.integers(16, 40)), data.draw(st.integers(1, 3)), data.draw(st.integers(0, 9))
-    config = msgspec.structs.replace(WIDE, shown_counts=bound, daily_training_impressions=a_day)
+    config = msgspec.structs.replace(WIDE, shown_counts=bound, training_impressions=a_day)
     slots = teaching_slots(arrived, a_day, bound, uncounted)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(user_state, "UNCOUNTED", uncounted)
+        patch.setattr(user_state, "MOST_UNCOUNTED_SHOWN", uncounted)
         state, made = in_batches(data, arrived, config, data.draw(st.sampled_from([{}, ALL_ACKNOWLEDGED])))
 
     assert what_signals_say(made) == what_is_shown(slots)
@@ -372,17 +373,26 @@ def test_what_cannot_be_counted_teaches_so_often_in_all(arrived, data):
     }
 
 
-def test_by_default_512_teach_of_those_that_cannot_be_counted():
-    """Three topics of a long past, read far out of step, lose none; somebody who invents years teaches no more."""
+def test_of_those_that_cannot_be_counted_2048_teach_in_six_hours():
+    """Who scrolls far is heard; who invents impressions is not heard for ever. In the next six hours it begins anew."""
     narrow = UserConfig(shown_counts=16)
-    *counted, left = sorted((f"i{n}" for n in range(17)), key=seen.digest_of)
-    full = folded(logged([shown(9 * DAY_MS, *counted, left)]), narrow)
-    state = folded(logged(shown(9 * DAY_MS, left, event_id=f"s{n}") for n in range(600)), narrow, full)
+    ids = [f"i{number}" for number in range(200)]
+    often = [shown(at, *ids, event_id=f"s{at}") for at in range(12)]
+    state, made = in_batches_of_one(logged(often), narrow)
+    n_told = sum(signal.shown >= 0 for signal in made)
 
-    n_teaching = sum(each.slots == [0] for each in [*state.recent_impressions, *state.pending_impressions])
-    assert (n_teaching, state.n_uncounted_shown) == (511, 601)  # once it was among the 17
-    assert state.shown_counts == full.shown_counts
-    assert [count.item_id for count in full.shown_counts] == sorted(counted)
+    assert n_told == 16 * 5 + 2048
+    later = logged([*often, shown(SHOWN_PERIOD_MS, *ids)])[12:]
+    assert len(advance(state, later, narrow, ALL_ACKNOWLEDGED).signals) == 200
+
+
+def in_batches_of_one(arrived: list[Arrival], config: UserConfig) -> tuple[UserState, list]:
+    """Return the state, and all signals, each acknowledged before the next comes."""
+    state, made = COLD, []
+    for one in arrived:
+        after = advance(state, [one], config, ALL_ACKNOWLEDGED)
+        state, made = after.state, made + after.signals
+    return state, made
 
 
 def test_pending_impressions_stay_until_every_signal_is_acknowledged():
@@ -526,19 +536,31 @@ def test_what_was_counted_of_an_impression_stays_when_it_has_left():
     assert len(events_of(logged(did))) == 1
 
 
-def test_a_user_who_floods_a_batch_does_not_outgrow_a_record():
-    """A thousand impressions as large as they may be, nothing acknowledged: the state still goes to the changelog."""
-    ids = [f"{number:03}" + "x" * 250 for number in range(32)]
-    flood = [
-        Impression(f"e{number}", "u", "", [ShownItem(item_id, n) for n, item_id in enumerate(ids, 1)], 1_000 + number)
-        for number in range(1_000)
-    ]
+FULL = [
+    came(week * WEEK_MS + number, f"{week}-{number}" + "x" * 250, event_id="e" * 250 + f"{week}{number}")
+    for week in range(4)
+    for number in range(128)
+]
+
+
+@pytest.mark.parametrize("length", [0, 30, 250], ids=["short ids", "ids of 30 bytes", "ids of 250 bytes"])
+def test_a_user_who_floods_a_batch_does_not_outgrow_a_record(length: int):
+    """A thousand impressions as large as they may be, of a user who is full already, and nothing acknowledged."""
+    ids = [f"{number:03}" + "x" * length for number in range(min(200, MOST_ID_BYTES // (length + 3)))]
+    shown_items = [ShownItem(item_id, n) for n, item_id in enumerate(ids, 1)]
+    begin_ms = 5 * WEEK_MS
+    flood = [Impression("e" * 250 + f"{n:05}", "u", "", shown_items, begin_ms + n) for n in range(1_000)]
     assert not find_fault(flood[0])
-    config = UserConfig(daily_training_impressions=1_000)
-    after = advance(COLD, logged([(Source.IMPRESSION, each) for each in flood]), config, {})
+    config = UserConfig(training_impressions=1_000)
+    before = advance(COLD, logged(FULL), config, ALL_ACKNOWLEDGED).state
+    arrived = logged((Source.IMPRESSION, each) for each in flood)
+    after = advance(before, arrived, config, {})
 
     assert len(user_state.encode(after.state)) < 1_000_000
-    assert 32 * 30 <= len(after.signals) < 32 * 100
-    assert after.state.shown_counts[0].n == 1_000
-    released = advance(after.state, logged([came(2_000_000, "a")]), config, {Source.IMPRESSION: 999}).state
+    n_told = len({signal.offset for signal in after.signals})
+    assert 20 < n_told < 1_000
+    again = advance(after.state, arrived, config, {})
+    assert again.signals == after.signals  # after a crash
+    later = Arrival(came(10 * WEEK_MS, "a")[1], Source.VIEW, 0, 10_000)
+    released = advance(after.state, [later], config, {Source.IMPRESSION: 999, Source.VIEW: 9_999}).state
     assert not released.pending_impressions

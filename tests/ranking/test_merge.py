@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.errors import StateVersionError
-from stream_rec.ranking import fresh_choices, merge
+from stream_rec.ranking import fresh_choices, merge, shown
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUTS, Inputs
 from stream_rec.ranking.head import MixtureHead
+from stream_rec.ranking.linear_head import Step
 from stream_rec.ranking.merge import Contribution, MalformedContribution, SharedHead
 from stream_rec.ranking.policy import HeadConfig
 from tests.ranking.partitions import Workers, ndcg, read
@@ -220,6 +221,35 @@ def test_large_steps_from_one_start_are_averaged():
         assert np.abs(mine.linear.weights - its.linear.weights).max() < 1e-6
         assert np.abs(mine.networks.output - its.networks.output).max() < 1e-6
     assert workers[0].head.n_choices == 120
+
+
+def sees(shared: SharedHead, n: int, seed: int) -> SharedHead:
+    """Let a worker learn from impressions of users who tire."""
+    rng = np.random.default_rng(seed)
+    for _ in range(n):
+        inputs = shown.begin_inputs(rng.uniform(-4, -1, 8))
+        inputs[:, 4] = np.log1p(rng.poisson(1.0, 8))
+        is_chosen = rng.random(8) < 1 / (1 + np.exp(1 - inputs[:, 1] + inputs[:, 4]))
+        of_shown = shown.learn(shared.head.of_shown, inputs, np.arange(8), is_chosen, np.ones(8), Step(0.05))
+        shared.update(shared.head.put_shown(of_shown))
+    return shared
+
+
+def test_what_is_learned_of_impressions_is_averaged_by_how_many_there_were():
+    """Eight workers that learned from impressions alone do not go eight times as far; choices say nothing of that."""
+    workers = [sees(new(), 200, seed) for seed in range(8)]
+    alone = sees(new(), 200, 0).head.of_shown.weights
+    tell(workers)
+    tell(workers)
+    together = workers[0].head.of_shown.weights
+
+    assert np.abs(together - alone).max() < 0.5 * np.abs(alone - shown.COLD.weights).max()
+    assert (workers[0].head.n_outcomes, workers[0].head.n_choices) == (1600, 0)
+    one = sees(new(), 200, 1)
+    before = one.head.of_shown.weights
+    one.take("other", chooses(new(), *range(50)).own())  # whose choices are no impressions
+    one.merge()
+    assert np.abs(one.head.of_shown.weights - before).max() < 1e-6
 
 
 def test_small_steps_add_up():

@@ -9,6 +9,7 @@ from faust.types import TP
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings, WorkerSettings
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
@@ -18,12 +19,14 @@ from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as knowledge
 from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.merge import SharedHead
+from stream_rec.recommend import read_features
 from stream_rec.recommender import Recommender
 from stream_rec.runtime.clients import new_app
 from stream_rec.runtime.lease import Lease
 from stream_rec.stages.erasure import Erasure
 from stream_rec.stages.published import Published
 from stream_rec.stages.user_stage import UserStage
+from stream_rec.user.state import COLD
 
 SETTINGS = Settings(
     kafka=msgspec.structs.replace(Settings().kafka, bootstrap="one:9092", partitions=1),
@@ -117,6 +120,11 @@ class Stage:
             self.recommender.catalog.put_knowledge(signal.item_id, self._items[signal.item_id])
         return batch
 
+    def features_of(self, user_id: str, *item_ids: str) -> bytes:
+        """Return what is known of items as something to show a user of whom nothing is known, at 50 s."""
+        ranked = self.recommender.rank(user_id, COLD, now_ms=50_000)
+        return read_features(ranked, item_ids, self.recommender.catalog)
+
     @property
     def head(self) -> MixtureHead:
         return self.recommender.head
@@ -134,3 +142,9 @@ def message(number: int, user: str | None = None, *, offset: int | None = None) 
 def search(number: int, user: str, query: str, item_id: str | None = None) -> Message:
     asked = Search(f"s{number}", user, query, 1000 * number, item_id)
     return Message(user.encode(), msgspec.json.encode(asked), number, topic="searches")
+
+
+def impression(number: int, user: str, *item_ids: str) -> Message:
+    items = [ShownItem(item_id, position) for position, item_id in enumerate(item_ids, 1)]
+    shown = Impression(f"i{number}", user, "", items, 1000 * number)
+    return Message(user.encode(), msgspec.json.encode(shown), number, topic="impressions")

@@ -26,7 +26,7 @@ from stream_rec.stages.default_list import DefaultList
 from stream_rec.stages.user_stage import Summary
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from tests.stages.stage import ITEMS, SETTINGS, Message, Stage, event, message
+from tests.stages.stage import ITEMS, SETTINGS, Message, Stage, event, impression, message
 
 
 def same(first: MixtureHead, second: MixtureHead) -> bool:
@@ -52,6 +52,41 @@ def test_event_by_event_the_head_is_that_of_the_replay(run, monkeypatch, has_dri
             pipeline.learn(Kind.VIEW, event(number))
             assert same(stage.head, pipeline.recommender.head)
         assert stage.head.n_choices > 30
+
+    run(scenario)
+
+
+def test_what_an_impression_waits_with_was_known_before_what_was_chosen_of_it(run):
+    """Though both come in one batch, and the head learns the choice in it: the answer is not among the features."""
+    kept: list[bytes] = []
+
+    async def scenario(stage: Stage) -> None:
+        for number in range(40):
+            await stage.handle(message(number))
+        untaught = stage.features_of("ann", "i1", "i2")
+        click = message(51, "ann")
+        await stage.handle(impression(50, "ann", "i1", "i2"), click)
+        [entry] = user_state.decode(stage.table[b"ann"]).recent_impressions
+        kept.extend([untaught, entry.features])
+        assert stage.features_of("ann", "i1", "i2") != untaught
+
+    run(scenario)
+    assert kept[0] == kept[1] != b""
+
+
+def test_an_impression_that_is_over_teaches(run):
+    """When something comes half an hour later; sent again after a crash it teaches nothing."""
+
+    async def scenario(stage: Stage) -> None:
+        for number in range(20):
+            await stage.handle(message(number))
+        await stage.handle(impression(50, "ann", "i1", "i2"))
+        assert stage.head.n_outcomes == 0
+        late = impression(50 + 2000, "ann", "i3")
+        await stage.handle(late)
+        assert stage.head.n_outcomes == 1
+        await stage.handle(late)
+        assert stage.head.n_outcomes == 1
 
     run(scenario)
 

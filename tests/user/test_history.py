@@ -12,7 +12,9 @@ from stream_rec.events.interaction import Kind
 from stream_rec.user import state as user_state
 from stream_rec.user.history import SESSION_BREAK_MS, read_history
 from stream_rec.user.state import COLD, WEEK_MS
+from tests.user.asked import came, logged
 from tests.user.histories import arrivals, event_sets, folded, happened
+from tests.user.shown import shown
 
 ROWS = {"a": 10, "b": 11, "c": 12}
 
@@ -194,3 +196,14 @@ def test_a_past_is_what_the_entries_say(events, known, n):
     recent = sorted(newest.values(), key=lambda entry: entry.order, reverse=True)[:n]
     assert found.recent == recent
     assert found.recent_rows.tolist() == [rows[entry.item_id] for entry in recent]
+
+
+def test_what_was_shown_before_the_user_came_to_it_was_not_in_vain():
+    """Three times before the choice and twice after it, within the hour: twice; and of another item five times."""
+    did = [*(shown(at, "a", "b") for at in range(3)), came(20, "a"), shown(30, "a", "b"), shown(31, "b", "a")]
+    history = read_history(folded(logged(did)), {"a": 0, "b": 1}.get, recent_items=10)
+    looked_at = dict(zip(history.shown.rows.tolist(), history.shown.times.tolist()))
+
+    assert looked_at[0] == pytest.approx(1 + 2**-0.5)
+    assert looked_at[1] == pytest.approx(4 * 2**-0.5 + 1, abs=0.1)
+    assert history.shown.last_ms.tolist() == [31, 31]

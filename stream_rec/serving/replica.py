@@ -11,13 +11,14 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from aiokafka import ConsumerRecord
 from mode import Service
 from prometheus_client import Histogram
@@ -28,6 +29,7 @@ from stream_rec.config import Settings
 from stream_rec.events.partition import partition_of
 from stream_rec.ranking.merge import SharedHead
 from stream_rec.recommender import Recommender
+from stream_rec.retrieval.ruled import WEEK
 from stream_rec.runtime.mirror import mirror
 from stream_rec.runtime.table_replica import TableReplica
 from stream_rec.runtime.topic_follower import TopicFollower
@@ -53,6 +55,8 @@ PAUSE_S = 1.0
 """Between the end of one try and the next."""
 MOST_WAITING = 64
 """Rankings that wait at once, some 0.2 s: one more is refused, for it would be answered too late."""
+WARM_UP_S, WARM_STEP_S = 3.0, 0.01
+"""How long text neighbours are searched for before it is ready, and then between two looks at what workers learned."""
 CLOSE_S = 10.0
 _BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 RANKING_S = Histogram("stream_rec_ranking_seconds", "Time that a ranking took", ["what"], buckets=_BUCKETS)
@@ -157,12 +161,15 @@ class Replica:
             recommender = Recommender(catalog, head, settings.ranking, settings.head, open_query_encoder(settings))
             ranker = Ranker(recommender, partial(_state_of, users), settings.ranking)
             ranker.recommend(NOBODY, Wanted(1), generated_at_ms=0)  # what is worked out once only, is by now
-            log.info("replica_ready items=%d choices=%d", catalog.n_listed, head.head.n_choices)
+            neighbours = find_neighbours(catalog)
+            n_warm = _advance(neighbours, WARM_UP_S)
+            log.info("replica_ready items=%d warm=%d choices=%d", catalog.n_listed, n_warm, head.head.n_choices)
             self._ranker = ranker
             stack.callback(self._close_ranker)
             while True:
                 await asyncio.sleep(settings.worker.head_interval_s)
                 head.merge()
+                _advance(neighbours, WARM_STEP_S)
                 _raise_if_crashed(feed, users)
 
     def _close_ranker(self) -> None:
@@ -176,6 +183,28 @@ class Replica:
             (shifts if is_shift(record) else heads).take(record)
 
         return catalog_feed(catalog, take_learned, self._settings, partial(mirror, self._directory, self._topic_ids))
+
+
+def find_neighbours(catalog: Catalog) -> Iterator[None]:
+    """Find items' text neighbours, one item a step, the most popular first; else the first list to need them waits.
+
+    Of 100,000 items each takes 10 ms, of 4,000 half of one.
+    """
+    for row in np.argsort(-catalog.knowledge.levels[: len(catalog), WEEK], kind="stable"):
+        for similar in catalog.spaces.similar():
+            similar.of(int(row))
+        yield
+
+
+def _advance(steps: Iterator[None], seconds: float) -> int:
+    """Take steps until the time is over or all are taken; return how many those were."""
+    ends, n_steps = time.monotonic() + seconds, 0
+    while time.monotonic() < ends and next(steps, _ALL_TAKEN) is not _ALL_TAKEN:
+        n_steps += 1
+    return n_steps
+
+
+_ALL_TAKEN = object()
 
 
 def changelog_of(settings: Settings) -> str:

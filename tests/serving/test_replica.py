@@ -6,6 +6,7 @@ import asyncio
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("prometheus_client")
@@ -14,7 +15,8 @@ from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable
 from stream_rec.serving import replica as module
 from stream_rec.serving.on_the_spot import NotReady
-from stream_rec.serving.replica import Replica
+from stream_rec.serving.replica import Replica, find_neighbours
+from tests.serving.shop import ITEMS, Shop
 
 
 class Reading(Replica):
@@ -110,6 +112,21 @@ def test_who_no_longer_waits_costs_no_ranking(replica: Reading):
 
     asyncio.run(leave())
     assert done == ["for who waits"]
+
+
+def test_neighbours_are_found_before_they_are_asked_for():
+    """Those of the most popular items first, then of all."""
+    shop = Shop()
+    catalog = shop.catalog
+    for number in range(300):
+        shop.see(f"v{number}", "white-hose", at_ms=900_000 + number)
+    steps = find_neighbours(catalog)
+    known = catalog.spaces.similar()[0]._n
+    known[:] = -1
+    next(steps)
+
+    assert np.flatnonzero(known >= 0).tolist() == [catalog.find("white-hose")]
+    assert len(list(steps)) == len(ITEMS) - 1 and (known[: len(catalog)] >= 0).all()
 
 
 def test_it_says_when_it_has_ended(tmp_path: Path):

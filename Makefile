@@ -43,7 +43,7 @@ setup: $(READY)  ## make .venv with what `make demo` needs; `make test` and `mak
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,serve,torch,bench,docs,test]' || $(INSTALL_FAILED)
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,http,serve,torch,bench,docs,test]' || $(INSTALL_FAILED)
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
 
@@ -70,8 +70,9 @@ check: lint  ## before each commit, in some 90 s: lint, and the unit tests, with
 test: .venv/ready-full  ## every test, those on a real broker and the real model included
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not container" $(PYTEST_ARGS)
 
-interop:  ## KafkaJS, by npm, for the tests in tests/interop; Java needs a JDK besides
+interop:  ## KafkaJS and TypeScript, by npm, for the tests in tests/interop; Java needs a JDK besides
 	@cd tests/interop && npm install --no-package-lock --no-audit --no-fund
+	@cd deploy/clients/typescript && npm install --no-package-lock --no-audit --no-fund
 
 test-containers: .venv/ready-full  ## tests that need a container engine (Docker, or root with podman and debootstrap)
 	@PYTHON=$(BIN)/python exec tests/containers/run.sh $(PYTEST_ARGS)

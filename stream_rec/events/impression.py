@@ -13,6 +13,10 @@ MOST_ITEMS = 200
 MOST_ID_BYTES = 8_192
 """Of all its items together: 200 with ids of 40 bytes. A state keeps some impressions whole."""
 LAST_POSITION = 100_000
+ListId = Annotated[
+    str, Meta(max_length=256, description="the `list_id` of the recommendations record shown; empty if it was no such")
+]
+Surface = Annotated[str, Meta(max_length=64, description="where in the app: `home`, `cart`")]
 
 
 class ShownItem(Struct, frozen=True, omit_defaults=True):
@@ -32,13 +36,10 @@ class Impression(Struct, frozen=True, omit_defaults=True):
     event_id: Id
     """Unique among all that the user did, as that of an interaction."""
     user_id: Id
-    list_id: Annotated[
-        str,
-        Meta(max_length=256, description="the `list_id` of the recommendations record shown; empty if it was no such"),
-    ]
+    list_id: ListId
     items: Annotated[list[ShownItem], Meta(min_length=1, max_length=MOST_ITEMS)]
     timestamp_ms: TimestampMs
-    surface: Annotated[str, Meta(max_length=64, description="where in the app: `home`, `cart`")] = ""
+    surface: Surface = ""
 
 
 def find_fault(impression: Impression) -> str | None:

@@ -19,6 +19,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import JSONBody, QueryParameter
@@ -32,22 +33,25 @@ from stream_rec.catalog.facets import EVERYTHING, Filter
 from stream_rec.config import Settings
 from stream_rec.events import validate
 from stream_rec.events.forget import Forget
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
-from stream_rec.events.rule import MOST_SLOTS, Rule
-from stream_rec.events.search import Search
-from stream_rec.events.slate import DEFAULT_LIST, Slate
-from stream_rec.events.source import SOURCE_OF_LABEL, SOURCE_OF_TOPIC, Source
-from stream_rec.serving.gate import OPEN, Gate, secret_of
-from stream_rec.serving.keys import ApiKeys, Scope
-from stream_rec.serving.lists import Lists
-from stream_rec.serving.messages import (
+from stream_rec.events.over_http import (
     Accepted,
     ErasureAccepted,
     Event,
     Recommendations,
     State,
+    find_fault,
 )
+from stream_rec.events.rule import MOST_SLOTS, Rule
+from stream_rec.events.search import Search
+from stream_rec.events.slate import DEFAULT_LIST, Slate
+from stream_rec.events.source import SOURCE_OF_LABEL, SOURCE_OF_TOPIC, Source, UserEvent
+from stream_rec.serving.contract import contract_of
+from stream_rec.serving.gate import OPEN, Gate, secret_of
+from stream_rec.serving.keys import ApiKeys, Scope
+from stream_rec.serving.lists import Lists
 from stream_rec.serving.on_the_spot import OnTheSpot
 from stream_rec.serving.problems import (
     PROBLEMS,
@@ -63,6 +67,9 @@ from stream_rec.serving.ranked import ranked_routes, recommend
 from stream_rec.serving.writer import Record, Writer
 
 N_LISTS = Gauge("stream_rec_lists", "Users who have a list of their own")
+
+FAULTY = {Source.SEARCH: "bad_query", Source.IMPRESSION: "bad_impression"}
+"""What a wrong event is called where it lacks a field, or has one too many; others are of a `wrong_type`."""
 
 OnTheSpotToo = Annotated[bool, QueryParameter(description="rank it now, even where the list on its topic would do")]
 
@@ -189,14 +196,19 @@ def build_app(
     @get("/v1/openapi.json", include_in_schema=False, sync_to_thread=False)
     def get_contract(request: Request[Any, Any, Any]) -> dict[str, Any]:
         """Return what this is generated from, for clients."""
-        return request.app.openapi_schema.to_schema()
+        return contract_of(request.app)
 
     @get("/healthz", summary="Whether the process lives", sync_to_thread=False)
     def get_health() -> State:
         """Return that it does."""
         return State("ok")
 
-    @get("/readyz", summary="Whether lists can be read", sync_to_thread=False)
+    @get(
+        "/readyz",
+        responses={503: ResponseSpec(State, generate_examples=False, description="Not ready")},
+        summary="Whether lists can be read",
+        sync_to_thread=False,
+    )
     def get_readiness() -> Response[State]:
         """Return 200 when all lists are there, and all that is ranked from, else 503 and why."""
         why = lists.find_why_not_ready() or (replica.find_why_not_ready() if replica is not None else "")
@@ -231,6 +243,7 @@ def build_app(
             security=[{"key": []}],
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
             use_handler_docstrings=True,
+            operation_id_creator=lambda handler, method, path: handler.handler_name,
         ),
         plugins=[ProblemDetailsPlugin(PROBLEMS)],
         request_max_body_size=serve.body_bytes,
@@ -253,14 +266,15 @@ def _record_of(event: Event, number: int, now_ms: int) -> Record:
     """Return the record of an event; one without a time is of now."""
     time_ms = now_ms if event.timestamp_ms is None else event.timestamp_ms
     source = SOURCE_OF_LABEL[event.event_type]
-    sent: Interaction | Search
-    if source == Source.SEARCH:
-        if event.query is None or event.value is not None:
-            raise unprocessable("bad_query", f"event {number}: a search needs a `query`, and has no `value`")
-        sent = Search(event.event_id, event.user_id, event.query, time_ms, event.item_id, event.context)
+    if (fault := find_fault(event)) is not None:
+        raise unprocessable(FAULTY.get(source, "wrong_type"), f"event {number}: {fault}")
+    sent: UserEvent
+    if source == Source.IMPRESSION:
+        shown: list[ShownItem] = [*event.items]
+        sent = Impression(event.event_id, event.user_id, event.list_id or "", shown, time_ms, event.surface)
+    elif source == Source.SEARCH:
+        sent = Search(event.event_id, event.user_id, event.query or "", time_ms, event.item_id, event.context)
     else:
-        if event.item_id is None or event.query is not None:
-            what = f"a {event.event_type} needs an `item_id`, and has no `query`"
-            raise unprocessable("wrong_type", f"event {number}: {what}")
-        sent = Interaction(event.event_id, event.user_id, event.item_id, time_ms, event.value, event.context)
+        item_id = event.item_id or ""
+        sent = Interaction(event.event_id, event.user_id, item_id, time_ms, event.value, event.context)
     return Record(source.topic, event.user_id.encode(), msgspec.json.encode(sent))

@@ -8,34 +8,22 @@ from __future__ import annotations
 
 import http
 import logging
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from stream_rec.errors import BrokerUnavailable, StreamRecError
+from stream_rec.events.over_http import Problem
 from stream_rec.events.validate import Rejection
 from stream_rec.serving.on_the_spot import NotReady
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-
-
-class Problem(Struct, frozen=True, omit_defaults=True):
-    """Why a request is not answered."""
-
-    status: Annotated[int, Meta(ge=400, le=599)]
-    title: str
-    """The status in words."""
-    detail: str
-    """What was expected, what came, and what to do."""
-    type: str = "about:blank"
-    reason: str = ""
-    """Of 422: what kind of wrong it is, as on `rejected`."""
 
 
 READING = (400, 401, 403, 422, 429, 503)

@@ -15,9 +15,9 @@ from litestar.status_codes import HTTP_200_OK
 
 from stream_rec.catalog.facets import Filter
 from stream_rec.events import validate
+from stream_rec.events.over_http import Found, Ranking, RankRequest, Recommendations
 from stream_rec.events.slate import SlateItem
 from stream_rec.events.validate import InputLimits
-from stream_rec.serving.messages import Found, Ranking, RankRequest, Recommendations
 from stream_rec.serving.on_the_spot import OnTheSpot
 from stream_rec.serving.problems import READING, accept, problem, problems_of, unprocessable
 from stream_rec.serving.questions import FILTERED, Excluded, IdInPath, N, want

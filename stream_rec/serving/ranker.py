@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Kind
+from stream_rec.events.over_http import Ranking
 from stream_rec.events.slate import Slate, SlateItem
 from stream_rec.events.source import Source
 from stream_rec.ranking.asked import is_answer
@@ -26,7 +27,6 @@ from stream_rec.reranking.explain import LEAST_SIMILARITY
 from stream_rec.retrieval.pool import Pool, Take
 from stream_rec.retrieval.scratch import TEXT
 from stream_rec.serving.cursor import sign_of
-from stream_rec.serving.messages import Ranking
 from stream_rec.serving.wanted import Wanted
 from stream_rec.user.state import COLD, Entry, SearchEntry, UserState
 

@@ -43,14 +43,14 @@ def schema_of(message: type[Struct]) -> dict[str, Any]:
     definitions = msgspec.json.schema(message)["$defs"]
     types = {name: getattr(sys.modules[message.__module__], name) for name in definitions}
     for name, definition in definitions.items():
-        _describe(definition, types[name])
+        describe(definition, types[name])
     # At the root beside a `$ref`, draft-07 would ignore everything else: so the message itself stands there.
     root = definitions.pop(message.__name__)
     schema = {"$schema": DIALECT, "$id": f"urn:stream-rec:{message.__name__.lower()}", **root}
     return schema | {"$defs": definitions} if definitions else schema
 
 
-def _describe(definition: dict[str, Any], struct: type[Struct]) -> None:
+def describe(definition: dict[str, Any], struct: type[Struct]) -> None:
     """Add the docstrings of ``struct`` and its fields to its definition."""
     definition["description"] = _plain(struct.__doc__)
     texts = _field_docstrings(struct)

@@ -11,6 +11,7 @@ import pytest
 
 from stream_rec.config import Settings, override
 from stream_rec.errors import BrokerUnavailable
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
@@ -150,6 +151,26 @@ def test_searches_are_written(service: Service):
     assert msgspec.json.decode(last.value, type=Search) == Search("e3", "ann", "tea pot", 6)
 
 
+SHOWN = [{"item_id": "a", "position": 1, "propensity": 0.5}, {"item_id": "b", "position": 3}]
+
+
+def seen(**changed: object) -> dict[str, object]:
+    made = {"event_type": "impression", "event_id": "s1", "user_id": "ann", "list_id": "3fb0", "items": SHOWN}
+    return {**made, **changed}
+
+
+def test_impressions_are_written(service: Service):
+    """Beside other events; of a list that is none of ours, too."""
+    events = [seen(timestamp_ms=5, surface="home"), event(), seen(event_id="s2", list_id="", items=SHOWN[1:])]
+
+    assert service.ask("POST", "/v1/events", events).json() == {"n_records": 3}
+    first, other, last = service.writer.records
+    assert [first.topic, other.topic, last.topic] == ["impressions", "clicks", "impressions"]
+    shown = [ShownItem("a", 1, 0.5), ShownItem("b", 3)]
+    assert msgspec.json.decode(first.value, type=Impression) == Impression("s1", "ann", "3fb0", shown, 5, "home")
+    assert msgspec.json.decode(last.value, type=Impression).items == shown[1:]
+
+
 WRONG = [
     ([event(), event(event_id="e2", user_id="*")], 422, "event 1: user_id '*' is the default list"),
     ([event(timestamp_ms=1_767_225_600)], 422, "looks like seconds"),
@@ -159,19 +180,27 @@ WRONG = [
     ([event(event_type="like")], 400, "event_type"),
     ([event(colour="red")], 400, "colour"),
     ([event(event_id="")], 400, "event_id"),
-    ([event(event_type="search")], 422, "event 0: a search needs a `query`"),
+    ([event(event_type="search")], 422, "event 0: a search needs `query`"),
     ([event(), event(event_type="search", query=" ")], 422, "event 1: query is blank"),
-    ([event(query="tea")], 422, "a click needs an `item_id`, and has no `query`"),
-    ([{"event_type": "view", "event_id": "e", "user_id": "ann"}], 422, "needs an `item_id`"),
+    ([event(event_type="search", query="tea", value=2.0)], 422, "a search has no `value`"),
+    ([event(query="tea")], 422, "a click has no `query`"),
+    ([event(surface="home", items=SHOWN)], 422, "a click has no `items` and no `surface`"),
+    ([{"event_type": "view", "event_id": "e", "user_id": "ann"}], 422, "a view needs `item_id`"),
+    ([seen(list_id=None, items=[])], 422, "event 0: an impression needs `list_id` and `items`"),
+    ([seen(item_id="a", value=0.0, context={"a": 1})], 422, "has no `context` and no `item_id` and no `value`"),
+    ([event(), seen(items=[SHOWN[0], SHOWN[0]])], 422, "event 1: item 'a' is shown in two slots"),
+    ([seen(items=[{"item_id": "a", "position": 0}])], 400, "items"),
+    ([seen(items=[{"item_id": "a", "position": 1, "propensty": 1}])], 400, "propensty"),
+    ([seen(items=[{"item_id": f"i{n}", "position": n} for n in range(1, 202)])], 400, "items"),
     ([{"event_type": "view"}], 400, "event_id"),
-    ("x" * 2000, 413, ""),
+    ("x" * 10_000, 413, ""),
 ]
 
 
 @pytest.mark.parametrize(("body", "status", "words"), WRONG)
 def test_a_bad_request_is_refused_as_a_whole(body, status, words):
     """With a problem that says what and where; nothing of it is written."""
-    service = Service(most_events=3, body_bytes=1024)
+    service = Service(most_events=3, body_bytes=8192)
     answer = service.ask("POST", "/v1/events", body)
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text

@@ -6,15 +6,22 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from stream_rec.events.impression import MOST_ITEMS, ListId, ShownItem, Surface
 from stream_rec.events.interaction import Context, Id, TimestampMs
 from stream_rec.events.search import Query
 from stream_rec.events.slate import SlateItem
 
+EventType = Literal["view", "click", "purchase", "search", "impression"]
+
+
+class Shown(ShownItem, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One item in one slot, of an impression."""
+
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What a user did."""
+    """What a user did, or saw."""
 
-    event_type: Literal["view", "click", "purchase", "search"]
+    event_type: EventType
     event_id: Id
     """Unique among the user's events. The same id again is the same event: send it again freely when in doubt."""
     user_id: Id
@@ -27,6 +34,43 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     value: float | None = None
     """What it was worth: price paid, rating given, seconds watched."""
     context: Context = {}
+    list_id: ListId | None = None
+    """Of an impression, which needs it and `items`."""
+    items: Annotated[list[Shown], Meta(max_length=MOST_ITEMS)] = []
+    """Of an impression: what was on the screen."""
+    surface: Surface = ""
+    """Of an impression."""
+
+
+_NEEDS: dict[EventType, tuple[str, ...]] = {
+    "view": ("item_id",),
+    "click": ("item_id",),
+    "purchase": ("item_id",),
+    "search": ("query",),
+    "impression": ("list_id", "items"),
+}
+"""Fields that an event of a type cannot do without."""
+_MAY_HAVE: dict[EventType, tuple[str, ...]] = {
+    "view": ("value", "context"),
+    "click": ("value", "context"),
+    "purchase": ("value", "context"),
+    "search": ("item_id", "context"),
+    "impression": ("surface",),
+}
+"""Fields that it may have besides; those of other types it may not."""
+
+
+def find_fault(event: Event) -> str | None:
+    """Return which fields an event lacks, or has and should not, or None."""
+    article = "an" if event.event_type == "impression" else "a"
+    needed = _NEEDS[event.event_type]
+    if missing := [name for name in needed if getattr(event, name) in (None, [])]:
+        return f"{article} {event.event_type} needs {' and '.join(f'`{name}`' for name in missing)}"
+    own = {name for names in (*_NEEDS.values(), *_MAY_HAVE.values()) for name in names}
+    strange = sorted(own - {*needed, *_MAY_HAVE[event.event_type]})
+    if strange := [name for name in strange if getattr(event, name) not in (None, [], {}, "")]:
+        return f"{article} {event.event_type} has no {' and no '.join(f'`{name}`' for name in strange)}"
+    return None
 
 
 class Accepted(Struct, frozen=True):
@@ -97,3 +141,16 @@ class State(Struct, frozen=True, omit_defaults=True):
 
     status: Literal["ok", "not ready"]
     why: str = ""
+
+
+class Problem(Struct, frozen=True, omit_defaults=True):
+    """Why a request is not answered."""
+
+    status: Annotated[int, Meta(ge=400, le=599)]
+    title: str
+    """The status in words."""
+    detail: str
+    """What was expected, what came, and what to do."""
+    type: str = "about:blank"
+    reason: str = ""
+    """Of 422: what kind of wrong it is, as on `rejected`."""

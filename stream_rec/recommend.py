@@ -49,6 +49,8 @@ from stream_rec.user.state import TEACHES_NOBODY, UserState
 RECENT_ITEMS = 64
 LIST_ID_BYTES = 12
 """Of the digest that a list is named by."""
+SMALLEST = 1e-300
+"""In place of a probability that is too small for a number."""
 VARIED = 3
 """Candidates that diversity chooses from, for each item of the list."""
 ARMS = 24
@@ -171,6 +173,29 @@ def rank(
         answered_log_p=answered_log_p,
         shown=shown,
     )
+
+
+def aim(ranked: Ranked, worths: NDArray[np.float64]) -> Ranked:
+    """Return a ranking by what a surface is ordered by, in place of how likely the user chooses each.
+
+    Args:
+        worths: (n,) by row of the catalog, above 0 for every candidate; ``log_p`` is of their share in the sum.
+    """
+    log_p = log_softmax(np.log(worths[ranked.candidates.rows]))
+    return replace(
+        ranked,
+        scored=replace(ranked.scored, log_p=log_p),
+        best=np.argsort(-log_p, kind="stable"),
+        fresh_best=ranked.fresh_best[:0],
+        fresh_likely=ranked.fresh_likely[:0],
+    )
+
+
+def aim_at_fresh(ranked: Ranked) -> Ranked:
+    """Return a ranking of the fresh items among its candidates, as the experts for those see them."""
+    log_p = np.full(len(ranked.candidates), -np.inf)
+    log_p[ranked.fresh_best] = log_softmax(np.log(np.maximum(ranked.fresh_likely, SMALLEST)))
+    return replace(ranked, scored=replace(ranked.scored, log_p=log_p), best=ranked.fresh_best)
 
 
 def recommend(

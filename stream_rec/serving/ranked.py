@@ -97,11 +97,17 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
 
 
 async def recommend(replica: OnTheSpot | None, user_id: str, wanted: Wanted) -> Recommendations:
-    """Return a user's list of what is wanted, ranked on the spot."""
+    """Return a user's list of what is wanted, ranked on the spot.
+
+    Raises:
+        ProblemDetailsException: 404, the list is about an item that is not there.
+    """
     now_ms = time.time_ns() // 1_000_000
     made = await require(replica).ask(
         "recommendations", lambda ranker: ranker.recommend(user_id, wanted, generated_at_ms=now_ms)
     )
+    if made is None:
+        raise problem(404, f"there is no item of these: {', '.join(map(repr, wanted.about))[:512]}")
     return Recommendations(
         *(user_id, made.list_id, not made.seen, made.generated_at_ms, made.policy, made.items),
         is_on_the_spot=True,

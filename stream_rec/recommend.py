@@ -42,6 +42,8 @@ from stream_rec.retrieval.asked import Asked, EncodeQuery, find_asked
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
 from stream_rec.retrieval.pool import Pool
 from stream_rec.retrieval.ruled import Exclusions
+from stream_rec.retrieval.scope import keep_in_scope
+from stream_rec.surface_settings import HOME
 from stream_rec.user.history import History, read_history
 from stream_rec.user.outcomes import Outcome
 from stream_rec.user.state import TEACHES_NOBODY, UserState
@@ -76,7 +78,7 @@ class Ranked:
     fresh_likely: NDArray[np.float64]
     """(f,) how likely each of ``fresh_best`` is chosen, as those experts see it."""
     rules: Active
-    """Those of the time of the list; it is ranked without them, and learned from so."""
+    """Those of the time and of the list; it is ranked without them, and learned from so."""
     exclusions: Exclusions | None
     """What they keep from the user; None without rules and boosts."""
     asked: Asked | None = None
@@ -114,6 +116,7 @@ def rank(
     event_ms: int | None = None,
     encode_query: EncodeQuery | None = None,
     pool: Pool | None = None,
+    surface: str = HOME,
 ) -> Ranked:
     """Return what could be shown to a user now, and how likely each would be chosen.
 
@@ -124,10 +127,12 @@ def rank(
         event_ms: Of the event that the list is made on, where that came late: the user's own time.
         encode_query: Without it a search is answered by words and by what others chose alone.
         pool: What could be shown, where not all that is listed could.
+        surface: Name of the list, for rules that hold in some lists only.
     """
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     rules = catalog.rules.active(max(now_ms, catalog.now_ms))
+    rules = keep_in_scope(rules, surface, user_id, history, catalog, now_ms)
     obeys = rules.number > 0 or catalog.has_boosts
     exclusions = Exclusions(rules, history, catalog, now_ms) if obeys else None
     event_ms = now_ms if event_ms is None else event_ms

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from stream_rec.events import scope as scopes
 from stream_rec.events.interaction import Id
+from stream_rec.events.scope import Scope
 
 Action = Literal["ban", "exclude", "cap", "pin", "floor", "expose", "boost"]
 Relation = Literal["seen", "bought"]
@@ -61,6 +63,8 @@ class Rule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Of `exclude`: how long ago at most; without it, ever."""
     whole_target: bool = False
     """Of `exclude`: whether one item of the target stands for all of it. Who has a washing machine needs no other."""
+    scope: Scope | None = None
+    """Without one it holds in all lists. An `expose` has none: its share is of all slots."""
     starts_ms: RuleTime = 0
     ends_ms: RuleTime | None = None
     """First moment at which the rule is over. A `boost` must have one."""
@@ -94,6 +98,10 @@ def find_fault(rule: Rule) -> str | None:
         return "a pin needs `target.item_ids` and nothing else in its target"
     if target == Target() and (rule.action != "exclude" or rule.whole_target):
         return f"a {rule.action} needs a `target`: without one it would be about all items"
+    if rule.scope is not None and rule.action == "expose":
+        return "an expose has no `scope`: its share is of all slots"
+    if rule.scope is not None and (fault := scopes.find_fault(rule.scope)):
+        return fault
     if rule.ends_ms is not None and rule.ends_ms <= rule.starts_ms:
         return f"it ends before it starts: ends_ms={rule.ends_ms}, starts_ms={rule.starts_ms}"
     return None

@@ -90,7 +90,7 @@ class Ranker:
         is_listed = catalog.is_listed[rows] if len(rows) else np.zeros(0, dtype=bool)
         is_in = np.zeros(len(catalog), dtype=bool)
         is_in[rows[is_listed]] = True
-        ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=Pool(is_in, Take.ALL))
+        ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=Pool(is_in, Take.ALL), surface="rank")
         is_out = ~is_listed
         if ranked.exclusions is not None:
             is_out |= ranked.exclusions.excludes(rows)
@@ -112,6 +112,7 @@ class Ranker:
         row = self._find(item_id)
         if row is None:
             return None
+        wanted = msgspec.structs.replace(wanted, surface="similar")
         return self._list(self._rank_related(row, wanted), wanted.n, item_id)
 
     def search(self, query: str, item_id: str | None, user_id: str | None, wanted: Wanted) -> list[SlateItem] | None:
@@ -129,7 +130,7 @@ class Ranker:
             state = _with_view(state, item_id, now_ms)
         state = _with_search(state, query, item_id, now_ms)
         pool = self._pool(wanted, Take.ANSWERS if row is None else Take.RELATED, without=() if row is None else (row,))
-        ranked = self._recommender.rank(user_id or NOBODY, state, now_ms=now_ms, pool=pool)
+        ranked = self._recommender.rank(user_id or NOBODY, state, now_ms=now_ms, pool=pool, surface="search")
         if row is None and ranked.answers is not None:
             every = np.arange(len(ranked.candidates))
             ranked = _keep(ranked, is_answer(ranked.answers, every, LEAST_SIMILARITY))
@@ -164,7 +165,7 @@ class Ranker:
 
     def _rank_surface(self, user_id: str, state: UserState, wanted: Wanted, about: list[int], now_ms: int) -> Ranked:
         """Return the ranking that a list of a surface is made of."""
-        rank = partial(self._recommender.rank, user_id, now_ms=now_ms)
+        rank = partial(self._recommender.rank, user_id, now_ms=now_ms, surface=wanted.surface)
         if wanted.is_whole:
             return rank(state)
         if wanted.base == "similar":
@@ -184,7 +185,7 @@ class Ranker:
         now_ms = self._catalog.knowledge.now_ms(0)
         viewer = _with_view(COLD, self._catalog.item_ids[row], now_ms)
         pool = self._pool(wanted, Take.RELATED, without=(row,))
-        ranked = self._recommender.rank(NOBODY, viewer, now_ms=now_ms, pool=pool)
+        ranked = self._recommender.rank(NOBODY, viewer, now_ms=now_ms, pool=pool, surface=wanted.surface)
         return _keep(ranked, self._is_related(ranked))
 
     def _is_related(self, ranked: Ranked) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ import pytest
 
 from stream_rec.events import validate
 from stream_rec.events.rule import Rule, Target, find_fault
+from stream_rec.events.scope import Arm, Scope, Segment
 from stream_rec.events.validate import InputLimits, Rejection
 
 TOYS = Target(category="toys")
@@ -19,6 +20,8 @@ GOOD = [
     {"action": "floor", "count": 2, "target": Target(attributes={"brand": "Acme"}), "starts_ms": 5, "ends_ms": 6},
     {"action": "expose", "share": 0.1, "target": TOYS},
     {"action": "boost", "factor": 2.0, "target": TOYS, "ends_ms": 6},
+    {"action": "ban", "target": TOYS, "scope": Scope(["new"], Segment(events_max=0), Arm("autumn", (0, 50)))},
+    {"action": "cap", "count": 1, "target": TOYS, "scope": Scope(segment=Segment(idle_days_min=3, idle_days_max=3))},
 ]
 WRONG = [
     ({"action": "ban"}, "a ban needs a `target`"),
@@ -32,6 +35,22 @@ WRONG = [
     ({"action": "boost", "factor": 2.0, "target": TOYS}, "a boost needs `ends_ms`"),
     ({"action": "ban", "target": TOYS, "relation": "seen"}, "a ban has no `relation`"),
     ({"action": "ban", "target": TOYS, "starts_ms": 7, "ends_ms": 7}, "it ends before it starts"),
+    ({"action": "expose", "share": 0.1, "target": TOYS, "scope": Scope(["new"])}, "an expose has no `scope`"),
+    ({"action": "ban", "target": TOYS, "scope": Scope()}, "says nothing holds everywhere"),
+    ({"action": "ban", "target": TOYS, "scope": Scope(["new"], Segment())}, "says nothing holds everywhere"),
+    ({"action": "ban", "target": TOYS, "scope": Scope(arm=Arm("a", (50, 50)))}, "nobody is in an arm from 50 to 50"),
+    (
+        {"action": "ban", "target": TOYS, "scope": Scope(segment=Segment(events_min=2, events_max=1))},
+        "events_min=2 above events_max=1",
+    ),
+    (
+        {"action": "ban", "target": TOYS, "scope": Scope(segment=Segment(idle_days_min=2, idle_days_max=1))},
+        "idle_days_min=2 above idle_days_max=1",
+    ),
+    (
+        {"action": "ban", "target": TOYS, "scope": Scope(segment=Segment(events_max=0, bought_category="x"))},
+        "who has no event bought nothing",
+    ),
 ]
 
 
@@ -39,7 +58,7 @@ def rule(**fields: object) -> Rule:
     return Rule("r", author="ann", reason="a test", **fields)
 
 
-@pytest.mark.parametrize("fields", GOOD, ids=lambda fields: fields["action"])
+@pytest.mark.parametrize("fields", GOOD, ids=str)
 def test_a_good_rule_is_taken(fields):
     """As it stands on the topic."""
     value = msgspec.json.encode(rule(**fields))

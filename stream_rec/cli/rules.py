@@ -22,7 +22,7 @@ from stream_rec.config import Settings
 from stream_rec.events import validate
 from stream_rec.events.item import Item
 from stream_rec.events.partition import Place
-from stream_rec.events.rule import Rule
+from stream_rec.events.rule import Rule, Target
 from stream_rec.events.scope import Scope
 from stream_rec.events.validate import Rejection
 from stream_rec.kafka_settings import KafkaSettings
@@ -124,17 +124,6 @@ def describe(rule: Rule, now_ms: int) -> str:
     >>> describe(Rule("r1", "cap", "ann", "too many", Target(category="toys"), count=2), now_ms=0)
     'r1  cap at 2: category toys  (ann: too many)'
     """
-    target = rule.target
-    parts = [
-        *(
-            [f"items {' '.join(target.item_ids[:5])}{' ...' if len(target.item_ids) > 5 else ''}"]
-            if target.item_ids
-            else []
-        ),
-        *([f"category {target.category}"] if target.category else []),
-        *([f"tag {target.tag}"] if target.tag else []),
-        *(f"{name} {value}" for name, value in target.attributes.items()),
-    ]
     what = {
         "ban": "ban",
         "exclude": f"exclude what was {rule.relation}",
@@ -148,13 +137,32 @@ def describe(rule: Rule, now_ms: int) -> str:
         what += f" within {rule.within_days:g} days"
     if rule.whole_target:
         what += ", and all like it"
+    if rule.spares is not None:
+        what += f", but not {describe_target(rule.spares)}"
     if rule.scope is not None:
         what += f" {describe_scope(rule.scope)}"
     times = [f"from {_time(rule.starts_ms)}"] if rule.starts_ms > now_ms else []
     if rule.ends_ms is not None:
         times.append(f"{'ended' if rule.ends_ms <= now_ms else 'until'} {_time(rule.ends_ms)}")
     when = f"  [{', '.join(times)}]" if times else ""
-    return f"{rule.rule_id}  {what}: {', '.join(parts) or 'all items'}{when}  ({rule.author}: {rule.reason})"
+    return f"{rule.rule_id}  {what}: {describe_target(rule.target)}{when}  ({rule.author}: {rule.reason})"
+
+
+def describe_target(target: Target) -> str:
+    """Return which items a rule is about, in words.
+
+    >>> describe_target(Target(["a", "b"], attributes={"brand": "Acme"})), describe_target(Target())
+    ('items a b, brand Acme', 'all items')
+    """
+    parts = []
+    if target.item_ids:
+        parts.append(f"items {' '.join(target.item_ids[:5])}{' ...' if len(target.item_ids) > 5 else ''}")
+    if target.category:
+        parts.append(f"category {target.category}")
+    if target.tag:
+        parts.append(f"tag {target.tag}")
+    parts += [f"{name} {value}" for name, value in target.attributes.items()]
+    return ", ".join(parts) or "all items"
 
 
 def describe_scope(scope: Scope) -> str:

@@ -63,6 +63,8 @@ class Rule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Of `exclude`: how long ago at most; without it, ever."""
     whole_target: bool = False
     """Of `exclude`: whether one item of the target stands for all of it. Who has a washing machine needs no other."""
+    spares: Target | None = None
+    """Of `exclude`: items that it leaves alone, as what is bought again and again. Not with `whole_target`."""
     scope: Scope | None = None
     """Without one it holds in all lists. An `expose` has none: its share is of all slots."""
     starts_ms: RuleTime = 0
@@ -80,7 +82,7 @@ _NEEDS: dict[Action, tuple[str, ...]] = {
     "boost": ("factor", "ends_ms"),
 }
 """Fields that an action cannot do without."""
-_MAY_HAVE: dict[Action, tuple[str, ...]] = {"exclude": ("within_days", "whole_target")}
+_MAY_HAVE: dict[Action, tuple[str, ...]] = {"exclude": ("within_days", "whole_target", "spares")}
 """Fields that it may have besides; those of other actions it may not."""
 
 
@@ -98,6 +100,10 @@ def find_fault(rule: Rule) -> str | None:
         return "a pin needs `target.item_ids` and nothing else in its target"
     if target == Target() and (rule.action != "exclude" or rule.whole_target):
         return f"a {rule.action} needs a `target`: without one it would be about all items"
+    if rule.spares == Target():
+        return "an exclude that spares all items excludes none: say which in `spares`"
+    if rule.spares is not None and rule.whole_target:
+        return "an exclude with `whole_target` has no `spares`: say in `target` what stands for each other"
     if rule.scope is not None and rule.action == "expose":
         return "an expose has no `scope`: its share is of all slots"
     if rule.scope is not None and (fault := scopes.find_fault(rule.scope)):

@@ -38,6 +38,7 @@ from tests.user.histories import arrivals, folded, happened
 
 DAY_MS = 86_400_000
 TOP = ["p0", "p1", "p2", "p3", "p4"]
+GONE = Item("of no record", category="none")
 FIVE = msgspec.structs.replace(PLAIN, n=5)
 
 targets = st.one_of(
@@ -56,6 +57,7 @@ actions = st.one_of(
             "relation": st.sampled_from(["seen", "bought"]),
             "within_days": st.sampled_from([None, 1.0]),
             "whole_target": st.booleans(),
+            "spares": st.one_of(st.none(), targets),
             **times,
         }
     ),
@@ -145,7 +147,8 @@ def allowed(catalog: Catalog, rules: list[Rule], past: list[tuple[str, Kind, int
                 for item_id, kind, ago_ms in past
                 if ago_ms <= reach_ms and (each.relation == "seen" or kind == Kind.PURCHASE)
             }
-            left -= about if each.whole_target and any_about(had, catalog, each) else about & had
+            spared = {item_id for item_id in had if each.spares and matches(each.spares, items.get(item_id, GONE))}
+            left -= about if each.whole_target and any_about(had, catalog, each) else (about & had) - spared
     return left
 
 
@@ -374,6 +377,18 @@ def test_what_was_bought_is_excluded_for_a_while():
     assert "p0" in shown(bought, catalog)
     catalog = ruled(rule("exclude", relation="seen"))
     assert shown(bought, catalog).isdisjoint({"p0", "p1"})
+
+
+def test_milk_is_offered_again():
+    """An exclude of all that was bought spares what its owner says is bought again and again."""
+    bought = history([("p0", Kind.PURCHASE, DAY_MS), ("p1", Kind.PURCHASE, DAY_MS)])
+    catalog = crowd()
+    catalog.put_item(Item("p1", attributes={"repeatable": True}))
+    ruled(rule("exclude", relation="bought", spares=Target(attributes={"repeatable": "true"})), catalog=catalog)
+
+    assert "p0" not in shown(bought, catalog) and "p1" in shown(bought, catalog)
+    catalog.put_item(Item("p1", attributes={"repeatable": False}))
+    assert "p1" not in shown(bought, catalog)
 
 
 def test_one_washing_machine_is_enough():

@@ -117,6 +117,7 @@ def rank(
     encode_query: EncodeQuery | None = None,
     pool: Pool | None = None,
     surface: str = HOME,
+    age: int | None = None,
 ) -> Ranked:
     """Return what could be shown to a user now, and how likely each would be chosen.
 
@@ -128,13 +129,14 @@ def rank(
         encode_query: Without it a search is answered by words and by what others chose alone.
         pool: What could be shown, where not all that is listed could.
         surface: Name of the list, for rules that hold in some lists only.
+        age: The user's, in years, for rules that ask for it; None where it is not known.
     """
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     rules = catalog.rules.active(max(now_ms, catalog.now_ms))
     rules = keep_in_scope(rules, surface, user_id, history, catalog, now_ms)
     obeys = rules.number > 0 or catalog.has_boosts
-    exclusions = Exclusions(rules, history, catalog, now_ms) if obeys else None
+    exclusions = Exclusions(rules, history, catalog, now_ms, age) if obeys else None
     event_ms = now_ms if event_ms is None else event_ms
     asked = find_asked(history, catalog, encode_query, event_ms=event_ms, now_ms=now_ms, pool=pool)
     candidates = retrieve(

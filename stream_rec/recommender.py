@@ -177,7 +177,14 @@ class Recommender:
         self._head.update(learn_outcome(outcome, self.catalog, self.head, self._learning))
 
     def rank(
-        self, user_id: str, user: UserState, *, now_ms: int, pool: Pool | None = None, surface: str = HOME
+        self,
+        user_id: str,
+        user: UserState,
+        *,
+        now_ms: int,
+        pool: Pool | None = None,
+        surface: str = HOME,
+        age: int | None = None,
     ) -> Ranked:
         """Return what could be shown to a user, and how likely each would be chosen. Reads only, but for the time.
 
@@ -185,6 +192,7 @@ class Recommender:
             now_ms: Event time; that of the newest event known where it is later.
             pool: What could be shown, where not all that is listed could.
             surface: Name of the list, for rules that hold in some lists only.
+            age: The user's, in years, where who asks knows it.
         """
         event_ms, now_ms = now_ms, self.catalog.knowledge.now_ms(now_ms)
         self.catalog.see_time(now_ms)
@@ -199,6 +207,7 @@ class Recommender:
             encode_query=self._encode_query,
             pool=pool,
             surface=surface,
+            age=age,
         )
 
     def items(self, ranked: Ranked, request: str, ranking: RankingConfig | None = None) -> list[SlateItem]:

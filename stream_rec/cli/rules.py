@@ -126,7 +126,7 @@ def describe(rule: Rule, now_ms: int) -> str:
     """
     what = {
         "ban": "ban",
-        "exclude": f"exclude what was {rule.relation}",
+        "exclude": f"exclude what was {rule.relation}" if rule.min_age is None else f"exclude below {rule.min_age}",
         "cap": f"cap at {rule.count}",
         "pin": f"pin to slot {rule.slot}",
         "floor": f"floor of {rule.count}",

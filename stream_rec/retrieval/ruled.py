@@ -26,11 +26,20 @@ WEEK = HALF_LIVES_MS.index(7 * DAY_MS)
 class Exclusions:
     """Which items the rules of one moment keep from one user."""
 
-    def __init__(self, active: Active, history: History, catalog: Catalog, now_ms: int) -> None:
+    def __init__(self, active: Active, history: History, catalog: Catalog, now_ms: int, age: int | None = None) -> None:
+        """Find them.
+
+        Args:
+            age: The user's, in years; None where it is not known.
+        """
         self._catalog = catalog
         whole = active.columns("ban").tolist()
         rows: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
         for rule, column in zip(active.of("exclude"), active.columns("exclude").tolist()):
+            if rule.min_age is not None:
+                if age is None or age < rule.min_age:
+                    whole.append(column)
+                continue
             had = _find_had(rule, history, catalog, now_ms)
             had = had[catalog.rules_about(had)[:, column] > 0]
             if rule.spares is not None:

@@ -29,6 +29,10 @@ SurfaceName = Annotated[str, QueryParameter(name="surface", description="which l
 About = Annotated[
     list[str] | None, QueryParameter(name="item_id", description="items that the list is about; may be repeated")
 ]
+Age = Annotated[
+    int | None,
+    QueryParameter(ge=0, le=150, description="the user's, in years; not known without it, see rules"),
+]
 Categories = Annotated[list[str] | None, QueryParameter(name="category", description="any of these")]
 Tags = Annotated[list[str] | None, QueryParameter(name="tag", description="all of these")]
 Attributes = Annotated[
@@ -100,7 +104,13 @@ def want_surface(wanted: Wanted, name: str, surface: Surface, item_ids: list[str
     return msgspec.structs.replace(wanted, surface=name, base=surface.base, of_surface=of_surface, about=about)
 
 
-def want(n: int, filter: Filter = EVERYTHING, exclude: list[str] | None = None, cursor: str | None = None) -> Wanted:
+def want(
+    n: int,
+    filter: Filter = EVERYTHING,
+    exclude: list[str] | None = None,
+    cursor: str | None = None,
+    age: int | None = None,
+) -> Wanted:
     """Return what a list may be made of.
 
     Raises:
@@ -112,4 +122,4 @@ def want(n: int, filter: Filter = EVERYTHING, exclude: list[str] | None = None, 
         shown = () if cursor is None else tuple(cursors.decode(cursor).tolist())
     except ValueError as error:
         raise unprocessable("bad_cursor", f"this is no `next_cursor` of ours: {error}") from error
-    return Wanted(n, filter, frozenset(exclude or ()), shown)
+    return Wanted(n, filter, frozenset(exclude or ()), shown, age=age)

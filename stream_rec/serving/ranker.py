@@ -80,7 +80,7 @@ class Ranker:
             seen=_seen(state),
         )
 
-    def rank(self, user_id: str, item_ids: Sequence[str], n: int) -> Ranking:
+    def rank(self, user_id: str, item_ids: Sequence[str], n: int, age: int | None = None) -> Ranking:
         """Return the best ``n`` of some items for a user, and which of them cannot be ranked."""
         state, now_ms = self._look_up(user_id)
         catalog = self._catalog
@@ -90,7 +90,9 @@ class Ranker:
         is_listed = catalog.is_listed[rows] if len(rows) else np.zeros(0, dtype=bool)
         is_in = np.zeros(len(catalog), dtype=bool)
         is_in[rows[is_listed]] = True
-        ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=Pool(is_in, Take.ALL), surface="rank")
+        ranked = self._recommender.rank(
+            user_id, state, now_ms=now_ms, pool=Pool(is_in, Take.ALL), surface="rank", age=age
+        )
         is_out = ~is_listed
         if ranked.exclusions is not None:
             is_out |= ranked.exclusions.excludes(rows)
@@ -130,7 +132,9 @@ class Ranker:
             state = _with_view(state, item_id, now_ms)
         state = _with_search(state, query, item_id, now_ms)
         pool = self._pool(wanted, Take.ANSWERS if row is None else Take.RELATED, without=() if row is None else (row,))
-        ranked = self._recommender.rank(user_id or NOBODY, state, now_ms=now_ms, pool=pool, surface="search")
+        ranked = self._recommender.rank(
+            user_id or NOBODY, state, now_ms=now_ms, pool=pool, surface="search", age=wanted.age
+        )
         if row is None and ranked.answers is not None:
             every = np.arange(len(ranked.candidates))
             ranked = _keep(ranked, is_answer(ranked.answers, every, LEAST_SIMILARITY))
@@ -165,7 +169,7 @@ class Ranker:
 
     def _rank_surface(self, user_id: str, state: UserState, wanted: Wanted, about: list[int], now_ms: int) -> Ranked:
         """Return the ranking that a list of a surface is made of."""
-        rank = partial(self._recommender.rank, user_id, now_ms=now_ms, surface=wanted.surface)
+        rank = partial(self._recommender.rank, user_id, now_ms=now_ms, surface=wanted.surface, age=wanted.age)
         if wanted.is_whole:
             return rank(state)
         if wanted.base == "similar":
@@ -185,7 +189,9 @@ class Ranker:
         now_ms = self._catalog.knowledge.now_ms(0)
         viewer = _with_view(COLD, self._catalog.item_ids[row], now_ms)
         pool = self._pool(wanted, Take.RELATED, without=(row,))
-        ranked = self._recommender.rank(NOBODY, viewer, now_ms=now_ms, pool=pool, surface=wanted.surface)
+        ranked = self._recommender.rank(
+            NOBODY, viewer, now_ms=now_ms, pool=pool, surface=wanted.surface, age=wanted.age
+        )
         return _keep(ranked, self._is_related(ranked))
 
     def _is_related(self, ranked: Ranked) -> NDArray[np.bool_]:

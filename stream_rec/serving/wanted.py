@@ -28,6 +28,8 @@ class Wanted(Struct, frozen=True):
     """What the surface holds at all."""
     about: tuple[str, ...] = ()
     """Ids of the items that the list is about: none, one, or those of a cart."""
+    age: int | None = None
+    """The user's, in years; None where it is not known."""
 
     @property
     def is_whole(self) -> bool:

@@ -16,6 +16,7 @@ GOOD = [
     {"action": "exclude", "relation": "seen"},
     {"action": "exclude", "relation": "bought", "within_days": 30.0, "target": TOYS, "whole_target": True},
     {"action": "exclude", "relation": "bought", "spares": TOYS},
+    {"action": "exclude", "relation": "underage", "min_age": 18, "target": TOYS},
     {"action": "cap", "count": 0, "target": TOYS},
     {"action": "pin", "slot": 1, "target": Target(item_ids=["a", "b"])},
     {"action": "floor", "count": 2, "target": Target(attributes={"brand": "Acme"}), "starts_ms": 5, "ends_ms": 6},
@@ -37,6 +38,17 @@ WRONG = [
     ({"action": "ban", "target": TOYS, "relation": "seen"}, "a ban has no `relation`"),
     ({"action": "ban", "target": TOYS, "starts_ms": 7, "ends_ms": 7}, "it ends before it starts"),
     ({"action": "cap", "count": 1, "target": TOYS, "spares": TOYS}, "a cap has no `spares`"),
+    ({"action": "exclude", "relation": "underage", "target": TOYS}, "underage and `min_age` need each other"),
+    (
+        {"action": "exclude", "relation": "seen", "min_age": 18, "target": TOYS},
+        "underage and `min_age` need each other",
+    ),
+    ({"action": "exclude", "relation": "underage", "min_age": 18}, "underage needs a `target`"),
+    (
+        {"action": "exclude", "relation": "underage", "min_age": 18, "target": TOYS, "within_days": 3.0},
+        "underage has no `within_days`",
+    ),
+    ({"action": "ban", "min_age": 18, "target": TOYS}, "a ban has no `min_age`"),
     ({"action": "exclude", "relation": "bought", "spares": Target()}, "spares all items excludes none"),
     (
         {"action": "exclude", "relation": "bought", "target": TOYS, "whole_target": True, "spares": TOYS},

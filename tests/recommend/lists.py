@@ -35,8 +35,9 @@ def ranked_for(
     user_id: str = "u",
     workspace: Workspace | None = None,
     surface: str = HOME,
+    age: int | None = None,
 ) -> Ranked:
-    return rank(user_id, user, catalog, head, workspace or Workspace(), now_ms=NOW_MS, surface=surface)
+    return rank(user_id, user, catalog, head, workspace or Workspace(), now_ms=NOW_MS, surface=surface, age=age)
 
 
 def made(
@@ -49,8 +50,9 @@ def made(
     workspace: Workspace | None = None,
     surface: str = HOME,
     user_id: str = "u",
+    age: int | None = None,
 ) -> list[SlateItem]:
-    ranked = ranked_for(user, catalog, head, user_id=user_id, workspace=workspace, surface=surface)
+    ranked = ranked_for(user, catalog, head, user_id=user_id, workspace=workspace, surface=surface, age=age)
     return recommend(ranked, catalog, head, config, Exposures(), request)
 
 

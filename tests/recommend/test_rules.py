@@ -61,6 +61,15 @@ actions = st.one_of(
             **times,
         }
     ),
+    st.fixed_dictionaries(
+        {
+            "action": st.just("exclude"),
+            "target": targets,
+            "relation": st.just("underage"),
+            "min_age": st.sampled_from([16, 18]),
+            **times,
+        }
+    ),
     st.fixed_dictionaries({"action": st.just("expose"), "target": targets, "share": st.sampled_from([0.05, 0.5])}),
     st.fixed_dictionaries({"action": st.sampled_from(["cap", "floor"]), "target": targets, "count": counts, **times}),
     st.fixed_dictionaries(
@@ -132,14 +141,16 @@ def matches(target: Target, item: Item) -> bool:
     return (not target.item_ids or item.item_id in target.item_ids) and target.category in ("", item.category)
 
 
-def allowed(catalog: Catalog, rules: list[Rule], past: list[tuple[str, Kind, int]]) -> set[str]:
-    """Return what may be shown: available, not banned, and excluded by nothing that the user did."""
+def allowed(catalog: Catalog, rules: list[Rule], past: list[tuple[str, Kind, int]], age: int | None) -> set[str]:
+    """Return what may be shown: available, not banned, and excluded by nothing that the user did or is."""
     items = {item.item_id: item for row in range(len(catalog)) if (item := catalog.item(row)) and item.available}
     left = set(items)
     for each in rules:
         about = {item_id for item_id, item in items.items() if matches(each.target, item)}
         if each.action == "ban":
             left -= about
+        elif each.min_age is not None:
+            left -= set() if age is not None and age >= each.min_age else about
         elif each.action == "exclude":
             reach_ms = NOW_MS if each.within_days is None else each.within_days * DAY_MS
             had = {
@@ -165,8 +176,9 @@ def any_about(had: set[str], catalog: Catalog, each: Rule) -> bool:
     config=configs,
     head=heads,
     surface=st.sampled_from(["home", "new"]),
+    age=st.sampled_from([None, 15, 16, 40]),
 )
-def test_no_rule_is_ever_broken(catalog, rules, past, config, head, surface):
+def test_no_rule_is_ever_broken(catalog, rules, past, config, head, surface, age):
     """By an oracle that sees the list, the records and the rules alone; what yields does so in the documented order."""
     ruled(*rules, catalog=catalog)
     holding = [
@@ -176,10 +188,10 @@ def test_no_rule_is_ever_broken(catalog, rules, past, config, head, surface):
         and (each.ends_ms is None or each.ends_ms > NOW_MS)
         and (each.scope is None or is_in(each.scope, surface, past, catalog))
     ]
-    items = made(history(past), catalog, config, head, workspace=SHARED, surface=surface)
+    items = made(history(past), catalog, config, head, workspace=SHARED, surface=surface, age=age)
     shown = [item.item_id for item in items]
     record = {item_id: catalog.item(catalog.find(item_id)) for item_id in shown}
-    may_be_shown = allowed(catalog, holding, past)
+    may_be_shown = allowed(catalog, holding, past, age)
 
     def count(limit: Rule, item_ids: list[str]) -> int:
         records = [catalog.item(catalog.find(item_id)) for item_id in item_ids]
@@ -398,6 +410,17 @@ def test_one_washing_machine_is_enough():
 
     assert shown(history([("p2", Kind.PURCHASE, 0)]), catalog).isdisjoint(machines.item_ids)
     assert shown(history([("p0", Kind.PURCHASE, 0)]), catalog) >= set(machines.item_ids)
+
+
+def test_what_is_not_for_the_young_is_kept_from_whose_age_is_not_known():
+    """In years; also where it is pinned."""
+    wine = Target(item_ids=["p0"])
+    catalog = ruled(
+        rule("exclude", wine, relation="underage", min_age=18), rule("pin", wine, "pin", slot=1), catalog=crowd()
+    )
+    firsts = {age: made(COLD, catalog, FIVE, POPULAR, age=age)[0].item_id for age in (None, 0, 17, 18, 80)}
+
+    assert firsts == {None: "p1", 0: "p1", 17: "p1", 18: "p0", 80: "p0"}
 
 
 def shown(user: UserState, catalog: Catalog) -> set[str]:

@@ -481,3 +481,27 @@ def test_a_surface_that_cannot_be_is_refused(ranking, query, status, words):
     assert words in answer.json()["detail"]
     if status == 422 and "x" * 300 not in query:
         assert answer.json()["reason"] == "bad_surface"
+
+
+def test_an_age_is_asked_for_on_the_spot(ranking):
+    """A list on its topic is made without it; one that cannot be an age is refused."""
+    shop = Shop()
+    rule = Rule("r", "exclude", "ann", "the law", Target(tag="red"), relation="underage", min_age=18)
+    shop.catalog.put_rule(rule)
+    service = Service(replica=AtHand(shop.ranker()))
+
+    def reds(query: str) -> int:
+        items = service.ask("GET", f"/v1/users/u1/recommendations?{query}").json()["items"]
+        return sum(item["item_id"].startswith("red") for item in items)
+
+    assert reds("age=18&n=50") == 6 and reds("age=17&n=50") == reds("on_the_spot=true&n=50") == 0
+    assert service.ask("GET", "/v1/users/u1/recommendations?age=200").status_code == 400
+    body = {"user_id": "u1", "item_ids": ["red-cup"]}
+    assert service.ask("POST", "/v1/rank", body).json()["left_out"] == ["red-cup"]
+    assert service.ask("POST", "/v1/rank", {**body, "age": 18}).json()["left_out"] == []
+    for address in ("items/blue-cup/similar?n=50", "search?q=red&n=50"):
+        counts = [
+            sum(item["item_id"].startswith("red") for item in service.ask("GET", f"/v1/{address}{age}").json()["items"])
+            for age in ("", "&age=30")
+        ]
+        assert counts[0] == 0 < counts[1]

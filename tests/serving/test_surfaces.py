@@ -198,3 +198,32 @@ def test_a_surface_has_filters_of_its_own(ranker: Ranker):
 
     assert set(listed(ranker, "home", "nobody", surface="reds", of_surface=red, filter=tea)) == wanted
     assert {i[:3] for i in listed(ranker, "home", "nobody", surface="reds", of_surface=red)} == {"red"}
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_what_is_not_for_the_young_is_in_no_list_of_theirs(shop: Shop, ranker: Ranker, base: str):
+    """Nor of those whose age is not known; and it is in that of who is old enough."""
+    limited = listed(ranker, base)[0]
+    target = Target(item_ids=[limited])
+    shop.catalog.put_rule(Rule("r", "exclude", "ann", "the law", target, relation="underage", min_age=18))
+
+    assert limited not in listed(ranker, base) + listed(ranker, base, age=17)
+    assert limited in listed(ranker, base, age=18)
+
+
+def test_age_is_asked_wherever_items_are_ranked(shop: Shop, ranker: Ranker):
+    """Given items, what is like an item, and what answers a query."""
+    target = Target(item_ids=["red-kettle"])
+    shop.catalog.put_rule(Rule("r", "exclude", "ann", "the law", target, relation="underage", min_age=18))
+
+    def has(age: int | None) -> list[bool]:
+        wanted = Wanted(50, age=age)
+        found = (
+            ranker.rank("u1", ["red-kettle"], 5, age).items,
+            ranker.find_similar("red-cup", wanted),
+            ranker.search("kettle", None, "u1", wanted),
+        )
+        return ["red-kettle" in {item.item_id for item in items} for items in found]
+
+    assert (has(18), has(17), has(None)) == ([True] * 3, [False] * 3, [False] * 3)
+    assert ranker.rank("u1", ["red-kettle"], 5).left_out == ["red-kettle"]

@@ -52,8 +52,13 @@ def section(field: msgspec.structs.FieldInfo) -> str:
     lines = [f"## `[{field.name}]`", "", *fill(sentence(inspect.getdoc(field.type) or "")), ""]
     for key in msgspec.structs.fields(field.type):
         says = f": {sentence(docs[key.name])}" if key.name in docs else ""
-        lines += fill(f"- `{field.name}.{key.name}` = `{json.dumps(key.default)}`{says}", "  ")
+        lines += fill(f"- `{field.name}.{key.name}` = `{json.dumps(default_of(key))}`{says}", "  ")
     return "\n".join(lines) + "\n"
+
+
+def default_of(key: msgspec.structs.FieldInfo) -> object:
+    """Return the default of a setting; of one that is a table, an empty one each time."""
+    return key.default_factory() if key.default is msgspec.NODEFAULT else key.default
 
 
 def attribute_docs(struct: type) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.names import Name
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.serve_settings import ServeSettings
+from stream_rec.surface_settings import SurfaceSettings
 from stream_rec.user.state import UserConfig
 
 PREFIX = "STREAM_REC_"
@@ -103,6 +104,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     worker: WorkerSettings = WorkerSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     serve: ServeSettings = ServeSettings()
+    surfaces: SurfaceSettings = SurfaceSettings()
     limits: InputLimits = InputLimits()
     user: UserConfig = UserConfig()
     knowledge: KnowledgeConfig = KnowledgeConfig()
@@ -188,9 +190,14 @@ def _variable(section: str, key: str) -> str:
 
 
 def _toml_value(value: Any) -> str:
-    """Return a value as TOML has it: as JSON, but characters beyond 16 bits as they are, DEL escaped, and `inf`."""
+    """Return a value as TOML has it: as JSON, but characters beyond 16 bits as they are, DEL escaped, and `inf`.
+
+    A table stands in one line, its keys as text.
+    """
     if isinstance(value, float):
         return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_toml_value(key)} = {_toml_value(each)}" for key, each in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

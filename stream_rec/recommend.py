@@ -43,6 +43,8 @@ from stream_rec.retrieval.asked import Asked, EncodeQuery, find_asked
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
 from stream_rec.retrieval.pool import Pool
 from stream_rec.retrieval.ruled import Exclusions
+from stream_rec.retrieval.scope import keep_in_scope
+from stream_rec.surface_settings import HOME
 from stream_rec.user.history import History, read_history
 from stream_rec.user.outcomes import Outcome
 from stream_rec.user.state import TEACHES_NOBODY, UserState
@@ -50,6 +52,8 @@ from stream_rec.user.state import TEACHES_NOBODY, UserState
 RECENT_ITEMS = 64
 LIST_ID_BYTES = 12
 """Of the digest that a list is named by."""
+SMALLEST = 1e-300
+"""In place of a probability that is too small for a number."""
 VARIED = 3
 """Candidates that diversity chooses from, for each item of the list."""
 ARMS = 24
@@ -75,7 +79,7 @@ class Ranked:
     fresh_likely: NDArray[np.float64]
     """(f,) how likely each of ``fresh_best`` is chosen, as those experts see it."""
     rules: Active
-    """Those of the time of the list; it is ranked without them, and learned from so."""
+    """Those of the time and of the list; it is ranked without them, and learned from so."""
     exclusions: Exclusions | None
     """What they keep from the user; None without rules and boosts."""
     asked: Asked | None = None
@@ -113,6 +117,8 @@ def rank(
     event_ms: int | None = None,
     encode_query: EncodeQuery | None = None,
     pool: Pool | None = None,
+    surface: str = HOME,
+    age: int | None = None,
 ) -> Ranked:
     """Return what could be shown to a user now, and how likely each would be chosen.
 
@@ -123,12 +129,15 @@ def rank(
         event_ms: Of the event that the list is made on, where that came late: the user's own time.
         encode_query: Without it a search is answered by words and by what others chose alone.
         pool: What could be shown, where not all that is listed could.
+        surface: Name of the list, for rules that hold in some lists only.
+        age: The user's, in years, for rules that ask for it; None where it is not known.
     """
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     rules = catalog.rules.active(max(now_ms, catalog.now_ms))
+    rules = keep_in_scope(rules, surface, user_id, history, catalog, now_ms)
     obeys = rules.number > 0 or catalog.has_boosts
-    exclusions = Exclusions(rules, history, catalog, now_ms) if obeys else None
+    exclusions = Exclusions(rules, history, catalog, now_ms, age) if obeys else None
     event_ms = now_ms if event_ms is None else event_ms
     asked = find_asked(history, catalog, encode_query, event_ms=event_ms, now_ms=now_ms, pool=pool)
     candidates = retrieve(
@@ -172,6 +181,29 @@ def rank(
         answered_log_p=answered_log_p,
         shown=shown,
     )
+
+
+def aim(ranked: Ranked, worths: NDArray[np.float64]) -> Ranked:
+    """Return a ranking by what a surface is ordered by, in place of how likely the user chooses each.
+
+    Args:
+        worths: (n,) by row of the catalog, above 0 for every candidate; ``log_p`` is of their share in the sum.
+    """
+    log_p = log_softmax(np.log(worths[ranked.candidates.rows]))
+    return replace(
+        ranked,
+        scored=replace(ranked.scored, log_p=log_p),
+        best=np.argsort(-log_p, kind="stable"),
+        fresh_best=ranked.fresh_best[:0],
+        fresh_likely=ranked.fresh_likely[:0],
+    )
+
+
+def aim_at_fresh(ranked: Ranked) -> Ranked:
+    """Return a ranking of the fresh items among its candidates, as the experts for those see them."""
+    log_p = np.full(len(ranked.candidates), -np.inf)
+    log_p[ranked.fresh_best] = log_softmax(np.log(np.maximum(ranked.fresh_likely, SMALLEST)))
+    return replace(ranked, scored=replace(ranked.scored, log_p=log_p), best=ranked.fresh_best)
 
 
 def recommend(

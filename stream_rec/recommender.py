@@ -35,6 +35,7 @@ from stream_rec.recommend import (
 from stream_rec.retrieval.asked import EncodeQuery
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.retrieval.pool import Pool
+from stream_rec.surface_settings import HOME
 from stream_rec.user.outcomes import Outcome, Showing
 from stream_rec.user.state import COLD, UserState
 
@@ -175,12 +176,23 @@ class Recommender:
         """Learn what was chosen from an impression that is over, and what was not."""
         self._head.update(learn_outcome(outcome, self.catalog, self.head, self._learning))
 
-    def rank(self, user_id: str, user: UserState, *, now_ms: int, pool: Pool | None = None) -> Ranked:
+    def rank(
+        self,
+        user_id: str,
+        user: UserState,
+        *,
+        now_ms: int,
+        pool: Pool | None = None,
+        surface: str = HOME,
+        age: int | None = None,
+    ) -> Ranked:
         """Return what could be shown to a user, and how likely each would be chosen. Reads only, but for the time.
 
         Args:
             now_ms: Event time; that of the newest event known where it is later.
             pool: What could be shown, where not all that is listed could.
+            surface: Name of the list, for rules that hold in some lists only.
+            age: The user's, in years, where who asks knows it.
         """
         event_ms, now_ms = now_ms, self.catalog.knowledge.now_ms(now_ms)
         self.catalog.see_time(now_ms)
@@ -194,6 +206,8 @@ class Recommender:
             event_ms=event_ms,
             encode_query=self._encode_query,
             pool=pool,
+            surface=surface,
+            age=age,
         )
 
     def items(self, ranked: Ranked, request: str, ranking: RankingConfig | None = None) -> list[SlateItem]:

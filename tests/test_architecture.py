@@ -21,6 +21,7 @@ LAYERS = (
             "kernel",
             "kafka_settings",
             "serve_settings",
+            "surface_settings",
             "stop_signals",
             "private_folder",
             "package_data",

@@ -200,3 +200,33 @@ def test_a_certificate_that_cannot_be_read_is_an_error():
 
     with pytest.raises(SettingsError, match="ssl_cafile"):
         settings.kafka.ssl_context()
+
+
+def test_surfaces_are_tables_and_are_written_as_they_are_read(tmp_path: Path):
+    """What `config show` prints sets the same again; a wrong one is named, and where it stands."""
+    text = """[surfaces.declared.garden]
+base = "discover"
+n = 12
+categories = ["garden"]
+attributes = {brand = "Acme"}
+[surfaces.declared."new"]
+base = "new"
+n = 6
+"""
+    settings = load(toml(tmp_path, text), environ={})
+    garden = settings.surfaces.declared["garden"]
+    assert (garden.base, garden.n, garden.categories, garden.attributes) == (
+        *("discover", 12, ("garden",)),
+        {"brand": "Acme"},
+    )
+    assert load(toml(tmp_path, as_toml(redact(settings))), environ={}).surfaces == settings.surfaces
+
+    for wrong, words in (
+        ("[surfaces.declared.x]\nbase = 'nope'", "Invalid enum value 'nope'"),
+        ("[surfaces.declared.'a b']\nbase = 'new'", "matching regex"),
+        ("[surfaces.declared.x]\nbase = 'new'\nlength = 3", "length"),
+        ("[surfaces.declared.x]\nbase = 'new'\nprice_min = 3\nprice_max = 2", "price_min=3 is above price_max=2"),
+        ("\n".join(f"[surfaces.declared.x{n}]\nbase = 'new'" for n in range(51)), "length <= 50"),
+    ):
+        with pytest.raises(SettingsError, match=words):
+            load(toml(tmp_path, wrong), environ={})

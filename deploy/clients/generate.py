@@ -89,6 +89,8 @@ def type_of(schema: dict[str, Any]) -> str:
     if "oneOf" in schema:
         return " | ".join(type_of(each) for each in schema["oneOf"])
     kind = schema.get("type")
+    if kind == "array" and "prefixItems" in schema:
+        return f"[{', '.join(map(type_of, schema['prefixItems']))}]"
     if kind == "array":
         return f"Array<{type_of(schema['items'])}>"
     if kind == "object" and "additionalProperties" in schema:

@@ -72,7 +72,7 @@ class Catalog:
         self.now_ms = 0
         """The latest of the events' times that was seen."""
         self._bans: dict[str, Rule] = {}
-        """Those that hold now, by id."""
+        """Those that hold now in all lists, by id."""
 
     def __len__(self) -> int:
         """Return the number of rows, listed or not."""
@@ -219,7 +219,8 @@ class Catalog:
     def _obey_bans(self) -> None:
         """Take off every list what is banned by now, and let back what no longer is."""
         before = self._bans
-        self._bans = {rule.rule_id: rule for rule in self.rules.active(self.now_ms).of("ban")}
+        bans = self.rules.active(self.now_ms).of("ban")
+        self._bans = {rule.rule_id: rule for rule in bans if rule.scope is None}
         changed = [rule for rule_id, rule in before.items() if self._bans.get(rule_id) != rule]
         changed += [rule for rule_id, rule in self._bans.items() if before.get(rule_id) != rule]
         for row in {int(row) for rule in changed for row in self.find_members(rule.target)}:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -34,6 +34,8 @@ class Active(NamedTuple):
     """Of the same rules, their columns in ``Catalog.rules_about``."""
     number: int
     """Digest of them, above 0; 0 without rules."""
+    has_scopes: bool = False
+    """Whether some of them do not hold in all lists."""
 
     def of(self, action: Action) -> tuple[Rule, ...]:
         """Return those of one kind."""
@@ -42,6 +44,16 @@ class Active(NamedTuple):
     def columns(self, action: Action) -> NDArray[np.int64]:
         """Return the columns of those of one kind, (r,)."""
         return self.columns_by_action.get(action, _NO_COLUMNS)
+
+    def keep(self, is_kept: Callable[[Rule], bool]) -> Active:
+        """Return those of the rules that are kept, as the rules of one list; of the same number."""
+        by_action, columns_by_action = {}, {}
+        for action, rules in self.by_action.items():
+            indices = [index for index, rule in enumerate(rules) if is_kept(rule)]
+            if indices:
+                by_action[action] = tuple(rules[index] for index in indices)
+                columns_by_action[action] = self.columns_by_action[action][indices]
+        return Active(by_action, columns_by_action, self.number)
 
 
 _NO_COLUMNS = np.zeros(0, dtype=np.int64)
@@ -139,7 +151,8 @@ class Rules:
                     action: np.array([self._columns[rule.rule_id] for rule in rules], dtype=np.int64)
                     for action, rules in by_action.items()
                 }
-                self._active = Active(by_action, columns, _number_of(holding))
+                has_scopes = any(rule.scope is not None for rule in holding)
+                self._active = Active(by_action, columns, _number_of(holding), has_scopes)
             changes = [time for rule in self._rules.values() for time in (rule.starts_ms, rule.ends_ms) if time]
             self._good_from = max((time for time in changes if time <= now_ms), default=0)
             self.good_until = min((time for time in changes if time > now_ms), default=2**63)

@@ -111,6 +111,8 @@ class RankRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """One that stands there twice is ranked once."""
     n: Annotated[int, Meta(ge=1, le=1000)] = 1000
     """Most items of the answer."""
+    age: Annotated[int, Meta(ge=0, le=150)] | None = None
+    """The user's, for rules that ask for it: without it what they keep from the underage is left out."""
 
 
 class Ranking(Struct, frozen=True):

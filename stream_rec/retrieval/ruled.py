@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.rules import Active
+from stream_rec.catalog.rules import Active, is_about
 from stream_rec.events.interaction import Kind
-from stream_rec.events.rule import MOST_SLOTS, Action, Rule
+from stream_rec.events.rule import MOST_SLOTS, Action, Rule, Target
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.user.history import History
 
@@ -26,13 +26,24 @@ WEEK = HALF_LIVES_MS.index(7 * DAY_MS)
 class Exclusions:
     """Which items the rules of one moment keep from one user."""
 
-    def __init__(self, active: Active, history: History, catalog: Catalog, now_ms: int) -> None:
+    def __init__(self, active: Active, history: History, catalog: Catalog, now_ms: int, age: int | None = None) -> None:
+        """Find them.
+
+        Args:
+            age: The user's, in years; None where it is not known.
+        """
         self._catalog = catalog
         whole = active.columns("ban").tolist()
         rows: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
         for rule, column in zip(active.of("exclude"), active.columns("exclude").tolist()):
+            if rule.min_age is not None:
+                if age is None or age < rule.min_age:
+                    whole.append(column)
+                continue
             had = _find_had(rule, history, catalog, now_ms)
             had = had[catalog.rules_about(had)[:, column] > 0]
+            if rule.spares is not None:
+                had = had[~_find_about(rule.spares, had, catalog)]
             if not rule.whole_target:
                 rows.append(had)
             elif len(had):
@@ -59,6 +70,12 @@ def _find_had(rule: Rule, history: History, catalog: Catalog, now_ms: int) -> ND
         if n_events and count.last_ms >= since_ms and (row := catalog.find(count.item_id)) is not None:
             had.add(row)
     return np.array(sorted(had), dtype=np.int64)
+
+
+def _find_about(target: Target, rows: NDArray[np.int64], catalog: Catalog) -> NDArray[np.bool_]:
+    """Return which items are of a target, (k,) bool."""
+    found = [is_about(target, catalog.item_ids[row], catalog.item(row)) for row in rows.tolist()]
+    return np.array(found, dtype=bool)
 
 
 def find_pinned(rule: Rule, exclusions: Exclusions, catalog: Catalog) -> NDArray[np.int64]:

@@ -62,9 +62,23 @@ from stream_rec.serving.problems import (
     refuse_unknown,
     unprocessable,
 )
-from stream_rec.serving.questions import FILTERED, Cursor, Excluded, IdInPath, MaybeN, N, want
+from stream_rec.serving.questions import (
+    FILTERED,
+    About,
+    Age,
+    Cursor,
+    Excluded,
+    IdInPath,
+    MaybeN,
+    N,
+    SurfaceName,
+    read_surface,
+    want,
+    want_surface,
+)
 from stream_rec.serving.ranked import ranked_routes, recommend
 from stream_rec.serving.writer import Record, Writer
+from stream_rec.surface_settings import BUILT_IN, HOME
 
 N_LISTS = Gauge("stream_rec_lists", "Users who have a list of their own")
 
@@ -128,18 +142,24 @@ def build_app(
         exclude: Excluded = None,
         cursor: Cursor = None,
         on_the_spot: OnTheSpotToo = False,
+        surface: SurfaceName = HOME,
+        item_ids: About = None,
+        age: Age = None,
     ) -> Recommendations:
         """Return the user's own list, or the default list where they have none of their own, less what is gone.
 
-        With a filter or a cursor it is ranked on the spot, of what is wanted.
+        With a filter, a cursor, an age or another surface than `home` it is ranked on the spot, of what is wanted.
         """
         accept(validate.check_user_id(user_id, limits))
-        if wanted == EVERYTHING and cursor is None and not on_the_spot:
+        chosen = read_surface(settings.surfaces, surface, item_ids, limits)
+        is_ranked = on_the_spot or cursor is not None or age is not None
+        if chosen == BUILT_IN[HOME] and wanted == EVERYTHING and not is_ranked:
             own = lists.own(user_id)
             is_default = own is None or not own.items
             slate = lists.own(DEFAULT_LIST) if is_default else own
             return _recommendations(user_id, slate, is_default, n or MOST_SLOTS, exclude or (), lists)
-        return await recommend(replica, user_id, want(n or settings.ranking.n, wanted, exclude, cursor))
+        asked = want(n or chosen.n or settings.ranking.n, wanted, exclude, cursor, age)
+        return await recommend(replica, user_id, want_surface(asked, surface, chosen, item_ids))
 
     @get("/v1/popular", guards=[needs("read")], responses=problems_of(*READING), summary="The list for everybody else")
     async def get_popular(n: N = 200, exclude: Excluded = None) -> Recommendations:

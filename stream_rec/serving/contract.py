@@ -20,13 +20,14 @@ from stream_rec.events.over_http import (
     State,
 )
 from stream_rec.events.rule import Rule, Target
+from stream_rec.events.scope import Arm, Scope, Segment
 from stream_rec.events.slate import Reason, SlateItem
 from stream_rec.topics.schema import describe
 
 DESCRIBED = {
     struct.__name__: struct
     for struct in (
-        *(Event, Shown, Accepted, ErasureAccepted, Item, Rule, Target, State, Problem),
+        *(Event, Shown, Accepted, ErasureAccepted, Item, Rule, Target, Scope, Segment, Arm, State, Problem),
         *(Recommendations, SlateItem, Reason, RankRequest, Ranking, Found),
     )
 }

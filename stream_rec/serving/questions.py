@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Final, TypeAlias
 
+import msgspec
 from litestar.di import Provide
 from litestar.params import FromPath, QueryParameter
 
 from stream_rec.catalog.facets import EVERYTHING, Filter
+from stream_rec.events import validate
+from stream_rec.events.validate import InputLimits
 from stream_rec.serving import cursor as cursors
-from stream_rec.serving.problems import unprocessable
+from stream_rec.serving.problems import accept, unprocessable
 from stream_rec.serving.wanted import Wanted
+from stream_rec.surface_settings import BUILT_IN, MOST_ABOUT, Surface, SurfaceSettings, find_surface
 
 MOST_VALUES: Final = 20
 """Values of one kind that a filter may name."""
@@ -21,6 +25,14 @@ IdInPath: TypeAlias = FromPath[str]
 N = Annotated[int, QueryParameter(ge=1, le=200, description="most items")]
 MaybeN = Annotated[int | None, QueryParameter(ge=1, le=200, description="most items; as long as a list on its topic")]
 Excluded = Annotated[list[str] | None, QueryParameter(description="ids of items to leave out; may be repeated")]
+SurfaceName = Annotated[str, QueryParameter(name="surface", description="which list; docs/guides/surfaces.md")]
+About = Annotated[
+    list[str] | None, QueryParameter(name="item_id", description="items that the list is about; may be repeated")
+]
+Age = Annotated[
+    int | None,
+    QueryParameter(ge=0, le=150, description="the user's, in years; not known without it, see rules"),
+]
 Categories = Annotated[list[str] | None, QueryParameter(name="category", description="any of these")]
 Tags = Annotated[list[str] | None, QueryParameter(name="tag", description="all of these")]
 Attributes = Annotated[
@@ -64,7 +76,41 @@ FILTERED = {"wanted": Provide(read_filter, sync_to_thread=False)}
 """Dependencies of an address that knows filters."""
 
 
-def want(n: int, filter: Filter = EVERYTHING, exclude: list[str] | None = None, cursor: str | None = None) -> Wanted:
+def read_surface(settings: SurfaceSettings, name: str, item_ids: list[str] | None, limits: InputLimits) -> Surface:
+    """Return the surface that is asked for, by its name.
+
+    Raises:
+        ProblemDetailsException: 422, there is none, or it is not about so many items.
+    """
+    surface = find_surface(name, settings)
+    if surface is None:
+        known = ", ".join(sorted({*settings.declared, *BUILT_IN}))
+        raise unprocessable("bad_surface", f"there is no surface {name[:100]!r}; there are {known}")
+    n, most = len(item_ids or ()), MOST_ABOUT.get(surface.base, 0)
+    if not min(most, 1) <= n <= most:
+        wanted = "no `item_id`" if not most else "one `item_id`" if most == 1 else f"1 to {most} of `item_id`"
+        raise unprocessable("bad_surface", f"surface {name} is about {wanted}; {n} came")
+    for item_id in item_ids or ():
+        accept(validate.check_id("item_id", item_id, limits))
+    return surface
+
+
+def want_surface(wanted: Wanted, name: str, surface: Surface, item_ids: list[str] | None) -> Wanted:
+    """Return what a list of a surface may be made of, of what is wanted at all."""
+    of_surface = Filter(
+        surface.categories, surface.tags, tuple(surface.attributes.items()), surface.price_min, surface.price_max
+    )
+    about = tuple(dict.fromkeys(item_ids or ()))
+    return msgspec.structs.replace(wanted, surface=name, base=surface.base, of_surface=of_surface, about=about)
+
+
+def want(
+    n: int,
+    filter: Filter = EVERYTHING,
+    exclude: list[str] | None = None,
+    cursor: str | None = None,
+    age: int | None = None,
+) -> Wanted:
     """Return what a list may be made of.
 
     Raises:
@@ -76,4 +122,4 @@ def want(n: int, filter: Filter = EVERYTHING, exclude: list[str] | None = None, 
         shown = () if cursor is None else tuple(cursors.decode(cursor).tolist())
     except ValueError as error:
         raise unprocessable("bad_cursor", f"this is no `next_cursor` of ours: {error}") from error
-    return Wanted(n, filter, frozenset(exclude or ()), shown)
+    return Wanted(n, filter, frozenset(exclude or ()), shown, age=age)

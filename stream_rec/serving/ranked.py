@@ -20,7 +20,7 @@ from stream_rec.events.slate import SlateItem
 from stream_rec.events.validate import InputLimits
 from stream_rec.serving.on_the_spot import OnTheSpot
 from stream_rec.serving.problems import READING, accept, problem, problems_of, unprocessable
-from stream_rec.serving.questions import FILTERED, Excluded, IdInPath, N, want
+from stream_rec.serving.questions import FILTERED, Age, Excluded, IdInPath, N, want
 from stream_rec.serving.wanted import Wanted
 
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
@@ -49,7 +49,7 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
         """Return the given items as a user would choose among them."""
         accept(validate.check_user_id(data.user_id, limits))
         item_ids = list(dict.fromkeys(data.item_ids))
-        return await require(replica).ask("rank", lambda ranker: ranker.rank(data.user_id, item_ids, data.n))
+        return await require(replica).ask("rank", lambda ranker: ranker.rank(data.user_id, item_ids, data.n, data.age))
 
     @get(
         "/v1/items/{item_id:str}/similar",
@@ -59,10 +59,10 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
         summary="What is like an item",
     )
     async def get_similar(
-        item_id: IdInPath, wanted: NamedDependency[Filter], n: N = 20, exclude: Excluded = None
+        item_id: IdInPath, wanted: NamedDependency[Filter], n: N = 20, exclude: Excluded = None, age: Age = None
     ) -> Found:
         """Return items of a similar text, and those that users came to with it."""
-        question = want(n, wanted, exclude)
+        question = want(n, wanted, exclude, age=age)
         items = await require(replica).ask("similar", lambda ranker: ranker.find_similar(item_id, question))
         return _found(items, item_id)
 
@@ -80,6 +80,7 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
         item_id: MaybeItem = None,
         n: N = 20,
         exclude: Excluded = None,
+        age: Age = None,
     ) -> Found:
         """Return items by words, by meaning, and by what others chose after such a query.
 
@@ -89,7 +90,7 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
             accept(validate.check_user_id(user_id, limits))
         if not q.strip():
             raise unprocessable("bad_query", "q is blank")
-        question = want(n, wanted, exclude)
+        question = want(n, wanted, exclude, age=age)
         items = await require(replica).ask("search", lambda ranker: ranker.search(q, item_id, user_id, question))
         return _found(items, item_id)
 
@@ -97,11 +98,17 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
 
 
 async def recommend(replica: OnTheSpot | None, user_id: str, wanted: Wanted) -> Recommendations:
-    """Return a user's list of what is wanted, ranked on the spot."""
+    """Return a user's list of what is wanted, ranked on the spot.
+
+    Raises:
+        ProblemDetailsException: 404, the list is about an item that is not there.
+    """
     now_ms = time.time_ns() // 1_000_000
     made = await require(replica).ask(
         "recommendations", lambda ranker: ranker.recommend(user_id, wanted, generated_at_ms=now_ms)
     )
+    if made is None:
+        raise problem(404, f"there is no item of these: {', '.join(map(repr, wanted.about))[:512]}")
     return Recommendations(
         *(user_id, made.list_id, not made.seen, made.generated_at_ms, made.policy, made.items),
         is_on_the_spot=True,

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.catalog.facets import EVERYTHING
 from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Kind
 from stream_rec.events.over_http import Ranking
@@ -21,17 +23,21 @@ from stream_rec.events.slate import Slate, SlateItem
 from stream_rec.events.source import Source
 from stream_rec.ranking.asked import is_answer
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import Ranked, slate
+from stream_rec.recommend import Ranked, aim, aim_at_fresh, slate
 from stream_rec.recommender import Recommender
 from stream_rec.reranking.explain import LEAST_SIMILARITY
 from stream_rec.retrieval.pool import Pool, Take
 from stream_rec.retrieval.scratch import TEXT
+from stream_rec.retrieval.surface import find_offer
 from stream_rec.serving.cursor import sign_of
 from stream_rec.serving.wanted import Wanted
+from stream_rec.surface_settings import Base
 from stream_rec.user.state import COLD, Entry, SearchEntry, UserState
 
 NOBODY = ""
 """No user's id."""
+VARIED: tuple[Base, ...] = ("home", "discover")
+"""Lists of many kinds of items; the others have an order of their own."""
 
 
 class Ranker:
@@ -51,23 +57,30 @@ class Ranker:
         self._plain = msgspec.structs.replace(self._varied, diversity=0.0, fresh_worth=0.0)
         self._signs = np.zeros(0, dtype=np.uint32)
 
-    def recommend(self, user_id: str, wanted: Wanted, *, generated_at_ms: int) -> Slate:
-        """Return a user's list of what is wanted: of everything, the one that a worker would make."""
+    def recommend(self, user_id: str, wanted: Wanted, *, generated_at_ms: int) -> Slate | None:
+        """Return a user's list of what is wanted: of everything, the one that a worker would make.
+
+        None where the list is about an item that is not there.
+        """
         state, now_ms = self._look_up(user_id)
-        pool = None if wanted.is_whole else self._pool(wanted, Take.PROPOSED)
-        ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=pool)
+        about = [self._find(item_id) for item_id in wanted.about]
+        rows = [row for row in about if row is not None]
+        if len(rows) < len(about):
+            return None
+        ranked = self._rank_surface(user_id, state, wanted, rows, now_ms)
         if wanted.shown:
             ranked = replace(ranked, rules=_without_pins(ranked.rules))
-        ranking = msgspec.structs.replace(self._varied, n=wanted.n)
+        is_varied = wanted.base in VARIED
+        ranking = msgspec.structs.replace(self._varied if is_varied else self._plain, n=wanted.n)
         return slate(
             user_id,
-            self._recommender.items(ranked, user_id, ranking),
+            _without_nobodys(self._recommender.items(ranked, user_id, ranking)),
             policy=self._recommender.policy,
             generated_at_ms=generated_at_ms,
             seen=_seen(state),
         )
 
-    def rank(self, user_id: str, item_ids: Sequence[str], n: int) -> Ranking:
+    def rank(self, user_id: str, item_ids: Sequence[str], n: int, age: int | None = None) -> Ranking:
         """Return the best ``n`` of some items for a user, and which of them cannot be ranked."""
         state, now_ms = self._look_up(user_id)
         catalog = self._catalog
@@ -77,7 +90,9 @@ class Ranker:
         is_listed = catalog.is_listed[rows] if len(rows) else np.zeros(0, dtype=bool)
         is_in = np.zeros(len(catalog), dtype=bool)
         is_in[rows[is_listed]] = True
-        ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=Pool(is_in, Take.ALL))
+        ranked = self._recommender.rank(
+            user_id, state, now_ms=now_ms, pool=Pool(is_in, Take.ALL), surface="rank", age=age
+        )
         is_out = ~is_listed
         if ranked.exclusions is not None:
             is_out |= ranked.exclusions.excludes(rows)
@@ -99,10 +114,8 @@ class Ranker:
         row = self._find(item_id)
         if row is None:
             return None
-        now_ms = self._catalog.knowledge.now_ms(0)
-        pool = self._pool(wanted, Take.RELATED, without=(row,))
-        ranked = self._recommender.rank(NOBODY, _with_view(COLD, item_id, now_ms), now_ms=now_ms, pool=pool)
-        return self._list(_keep(ranked, self._is_related(ranked)), wanted.n, item_id)
+        wanted = msgspec.structs.replace(wanted, surface="similar")
+        return self._list(self._rank_related(row, wanted), wanted.n, item_id)
 
     def search(self, query: str, item_id: str | None, user_id: str | None, wanted: Wanted) -> list[SlateItem] | None:
         """Return what answers a query, as the next list of a user who has just asked it; None without the item.
@@ -119,7 +132,9 @@ class Ranker:
             state = _with_view(state, item_id, now_ms)
         state = _with_search(state, query, item_id, now_ms)
         pool = self._pool(wanted, Take.ANSWERS if row is None else Take.RELATED, without=() if row is None else (row,))
-        ranked = self._recommender.rank(user_id or NOBODY, state, now_ms=now_ms, pool=pool)
+        ranked = self._recommender.rank(
+            user_id or NOBODY, state, now_ms=now_ms, pool=pool, surface="search", age=wanted.age
+        )
         if row is None and ranked.answers is not None:
             every = np.arange(len(ranked.candidates))
             ranked = _keep(ranked, is_answer(ranked.answers, every, LEAST_SIMILARITY))
@@ -144,11 +159,40 @@ class Ranker:
         catalog = self._catalog
         assert catalog.facets is not None
         is_in = catalog.facets.find(wanted.filter, catalog.is_listed)
+        if wanted.of_surface != EVERYTHING:
+            is_in = catalog.facets.find(wanted.of_surface, is_in)
         excluded = [row for item_id in wanted.exclude if (row := catalog.find(item_id)) is not None]
         is_in[[*excluded, *without]] = False
         if wanted.shown:
             is_in &= ~np.isin(self._signs_of_all(), np.array(wanted.shown, dtype=np.uint32))
         return Pool(is_in, take)
+
+    def _rank_surface(self, user_id: str, state: UserState, wanted: Wanted, about: list[int], now_ms: int) -> Ranked:
+        """Return the ranking that a list of a surface is made of."""
+        rank = partial(self._recommender.rank, user_id, now_ms=now_ms, surface=wanted.surface, age=wanted.age)
+        if wanted.is_whole:
+            return rank(state)
+        if wanted.base == "similar":
+            related = self._rank_related(about[0], wanted)
+            is_in = np.zeros(len(self._catalog), dtype=bool)
+            is_in[related.candidates.rows[related.best]] = True
+            return rank(_with_view(state, wanted.about[0], now_ms), pool=Pool(is_in, Take.ALL))
+        is_in = self._pool(wanted, Take.PROPOSED, without=about).is_in
+        offer = find_offer(wanted.base, is_in, state, about, self._catalog, now_ms)
+        ranked = rank(state, pool=offer.pool)
+        if offer.worths is not None:
+            return aim(ranked, offer.worths)
+        return aim_at_fresh(ranked) if wanted.base == "new" else ranked
+
+    def _rank_related(self, row: int, wanted: Wanted) -> Ranked:
+        """Return what somebody of whom only a view of an item is known would choose of what is related to it."""
+        now_ms = self._catalog.knowledge.now_ms(0)
+        viewer = _with_view(COLD, self._catalog.item_ids[row], now_ms)
+        pool = self._pool(wanted, Take.RELATED, without=(row,))
+        ranked = self._recommender.rank(
+            NOBODY, viewer, now_ms=now_ms, pool=pool, surface=wanted.surface, age=wanted.age
+        )
+        return _keep(ranked, self._is_related(ranked))
 
     def _is_related(self, ranked: Ranked) -> NDArray[np.bool_]:
         """Return of each candidate whether something leads to it from the user's last item, (k,)."""
@@ -168,14 +212,19 @@ class Ranker:
         return self._signs
 
     def _list(self, ranked: Ranked, n: int, item_id: str | None) -> list[SlateItem]:
-        """Return the best, without what is only there to ask: an event or search that nobody has sent."""
+        """Return the best."""
         items = self._recommender.items(ranked, item_id or NOBODY, msgspec.structs.replace(self._plain, n=n))
-        return [
-            msgspec.structs.replace(item, reason=msgspec.structs.replace(item.reason, event_id=None, event_kind=None))
-            if item.reason.event_id == NOBODY
-            else item
-            for item in items
-        ]
+        return _without_nobodys(items)
+
+
+def _without_nobodys(items: list[SlateItem]) -> list[SlateItem]:
+    """Return the items without what is only there to ask: an event or search that nobody has sent."""
+    return [
+        msgspec.structs.replace(item, reason=msgspec.structs.replace(item.reason, event_id=None, event_kind=None))
+        if item.reason.event_id == NOBODY
+        else item
+        for item in items
+    ]
 
 
 def _keep(ranked: Ranked, is_kept: NDArray[np.bool_]) -> Ranked:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from stream_rec.catalog.facets import EVERYTHING, Filter
 from stream_rec.serving import cursor
+from stream_rec.surface_settings import HOME, Base
 
 
 class Wanted(Struct, frozen=True):
@@ -19,11 +20,22 @@ class Wanted(Struct, frozen=True):
     """Ids."""
     shown: tuple[int, ...] = ()
     """Signs of what earlier pages have shown, as of ``cursor.py``."""
+    surface: str = HOME
+    """Name of the list, for rules that hold in some lists only."""
+    base: Base = HOME
+    """What it is made of."""
+    of_surface: Filter = EVERYTHING
+    """What the surface holds at all."""
+    about: tuple[str, ...] = ()
+    """Ids of the items that the list is about: none, one, or those of a cart."""
+    age: int | None = None
+    """The user's, in years; None where it is not known."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is left out."""
-        return self.filter == EVERYTHING and not self.exclude and not self.shown
+        """Whether it is the main list, and nothing is left out."""
+        is_all = self.filter == self.of_surface == EVERYTHING and not self.exclude and not self.shown
+        return is_all and self.base == HOME
 
     def cursor_behind(self, item_ids: Sequence[str]) -> str | None:
         """Return the cursor of the page behind one with these items; None where there cannot be one."""

@@ -37,13 +37,17 @@ MESSAGES: dict[str, type[Struct]] = {
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """AsyncAPI 3 builds on draft-07, and its tools refuse newer ones. What msgspec writes means the same in both."""
 
+_EVENTS = f"{Rule.__module__.rpartition('.')[0]}."
+"""What the names of the modules begin with that messages and their parts stand in."""
+
 
 def schema_of(message: type[Struct]) -> dict[str, Any]:
     """Return the JSON Schema of ``message``, complete in itself."""
     definitions = msgspec.json.schema(message)["$defs"]
-    types = {name: getattr(sys.modules[message.__module__], name) for name in definitions}
+    own = vars(sys.modules[message.__module__])
+    of_parts = {part.__name__: part for part in Struct.__subclasses__() if part.__module__.startswith(_EVENTS)}
     for name, definition in definitions.items():
-        describe(definition, types[name])
+        describe(definition, own.get(name) or of_parts[name])
     # At the root beside a `$ref`, draft-07 would ignore everything else: so the message itself stands there.
     root = definitions.pop(message.__name__)
     schema = {"$schema": DIALECT, "$id": f"urn:stream-rec:{message.__name__.lower()}", **root}

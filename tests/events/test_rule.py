@@ -7,6 +7,7 @@ import pytest
 
 from stream_rec.events import validate
 from stream_rec.events.rule import Rule, Target, find_fault
+from stream_rec.events.scope import Arm, Scope, Segment
 from stream_rec.events.validate import InputLimits, Rejection
 
 TOYS = Target(category="toys")
@@ -14,11 +15,15 @@ GOOD = [
     {"action": "ban", "target": TOYS},
     {"action": "exclude", "relation": "seen"},
     {"action": "exclude", "relation": "bought", "within_days": 30.0, "target": TOYS, "whole_target": True},
+    {"action": "exclude", "relation": "bought", "spares": TOYS},
+    {"action": "exclude", "relation": "underage", "min_age": 18, "target": TOYS},
     {"action": "cap", "count": 0, "target": TOYS},
     {"action": "pin", "slot": 1, "target": Target(item_ids=["a", "b"])},
     {"action": "floor", "count": 2, "target": Target(attributes={"brand": "Acme"}), "starts_ms": 5, "ends_ms": 6},
     {"action": "expose", "share": 0.1, "target": TOYS},
     {"action": "boost", "factor": 2.0, "target": TOYS, "ends_ms": 6},
+    {"action": "ban", "target": TOYS, "scope": Scope(["new"], Segment(events_max=0), Arm("autumn", (0, 50)))},
+    {"action": "cap", "count": 1, "target": TOYS, "scope": Scope(segment=Segment(idle_days_min=3, idle_days_max=3))},
 ]
 WRONG = [
     ({"action": "ban"}, "a ban needs a `target`"),
@@ -32,6 +37,39 @@ WRONG = [
     ({"action": "boost", "factor": 2.0, "target": TOYS}, "a boost needs `ends_ms`"),
     ({"action": "ban", "target": TOYS, "relation": "seen"}, "a ban has no `relation`"),
     ({"action": "ban", "target": TOYS, "starts_ms": 7, "ends_ms": 7}, "it ends before it starts"),
+    ({"action": "cap", "count": 1, "target": TOYS, "spares": TOYS}, "a cap has no `spares`"),
+    ({"action": "exclude", "relation": "underage", "target": TOYS}, "underage and `min_age` need each other"),
+    (
+        {"action": "exclude", "relation": "seen", "min_age": 18, "target": TOYS},
+        "underage and `min_age` need each other",
+    ),
+    ({"action": "exclude", "relation": "underage", "min_age": 18}, "underage needs a `target`"),
+    (
+        {"action": "exclude", "relation": "underage", "min_age": 18, "target": TOYS, "within_days": 3.0},
+        "underage has no `within_days`",
+    ),
+    ({"action": "ban", "min_age": 18, "target": TOYS}, "a ban has no `min_age`"),
+    ({"action": "exclude", "relation": "bought", "spares": Target()}, "spares all items excludes none"),
+    (
+        {"action": "exclude", "relation": "bought", "target": TOYS, "whole_target": True, "spares": TOYS},
+        "with `whole_target` has no `spares`",
+    ),
+    ({"action": "expose", "share": 0.1, "target": TOYS, "scope": Scope(["new"])}, "an expose has no `scope`"),
+    ({"action": "ban", "target": TOYS, "scope": Scope()}, "says nothing holds everywhere"),
+    ({"action": "ban", "target": TOYS, "scope": Scope(["new"], Segment())}, "says nothing holds everywhere"),
+    ({"action": "ban", "target": TOYS, "scope": Scope(arm=Arm("a", (50, 50)))}, "nobody is in an arm from 50 to 50"),
+    (
+        {"action": "ban", "target": TOYS, "scope": Scope(segment=Segment(events_min=2, events_max=1))},
+        "events_min=2 above events_max=1",
+    ),
+    (
+        {"action": "ban", "target": TOYS, "scope": Scope(segment=Segment(idle_days_min=2, idle_days_max=1))},
+        "idle_days_min=2 above idle_days_max=1",
+    ),
+    (
+        {"action": "ban", "target": TOYS, "scope": Scope(segment=Segment(events_max=0, bought_category="x"))},
+        "who has no event bought nothing",
+    ),
 ]
 
 
@@ -39,7 +77,7 @@ def rule(**fields: object) -> Rule:
     return Rule("r", author="ann", reason="a test", **fields)
 
 
-@pytest.mark.parametrize("fields", GOOD, ids=lambda fields: fields["action"])
+@pytest.mark.parametrize("fields", GOOD, ids=str)
 def test_a_good_rule_is_taken(fields):
     """As it stands on the topic."""
     value = msgspec.json.encode(rule(**fields))

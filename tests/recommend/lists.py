@@ -13,6 +13,7 @@ from stream_rec.ranking.head import Head
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.recommend import Ranked, rank, recommend
 from stream_rec.retrieval.candidates import Workspace
+from stream_rec.surface_settings import HOME
 from stream_rec.user.state import UserState
 from tests.catalog.stock import NEW, OLD, embedded, stocked, taught
 from tests.ranking.heads import giving_fresh_slots, preferring
@@ -33,8 +34,10 @@ def ranked_for(
     *,
     user_id: str = "u",
     workspace: Workspace | None = None,
+    surface: str = HOME,
+    age: int | None = None,
 ) -> Ranked:
-    return rank(user_id, user, catalog, head, workspace or Workspace(), now_ms=NOW_MS)
+    return rank(user_id, user, catalog, head, workspace or Workspace(), now_ms=NOW_MS, surface=surface, age=age)
 
 
 def made(
@@ -45,8 +48,11 @@ def made(
     *,
     request: str = "1",
     workspace: Workspace | None = None,
+    surface: str = HOME,
+    user_id: str = "u",
+    age: int | None = None,
 ) -> list[SlateItem]:
-    ranked = ranked_for(user, catalog, head, workspace=workspace)
+    ranked = ranked_for(user, catalog, head, user_id=user_id, workspace=workspace, surface=surface, age=age)
     return recommend(ranked, catalog, head, config, Exposures(), request)
 
 

@@ -12,9 +12,11 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target, find_fault
+from stream_rec.events.scope import Arm, Scope, Segment
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.recommend import recommend
+from stream_rec.retrieval.scope import NOBODYS, is_in_arm
 from stream_rec.user.state import COLD, UserState
 from tests.catalog.stock import stocked, taught
 from tests.recommend.lists import (
@@ -36,6 +38,7 @@ from tests.user.histories import arrivals, folded, happened
 
 DAY_MS = 86_400_000
 TOP = ["p0", "p1", "p2", "p3", "p4"]
+GONE = Item("of no record", category="none")
 FIVE = msgspec.structs.replace(PLAIN, n=5)
 
 targets = st.one_of(
@@ -54,6 +57,16 @@ actions = st.one_of(
             "relation": st.sampled_from(["seen", "bought"]),
             "within_days": st.sampled_from([None, 1.0]),
             "whole_target": st.booleans(),
+            "spares": st.one_of(st.none(), targets),
+            **times,
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "action": st.just("exclude"),
+            "target": targets,
+            "relation": st.just("underage"),
+            "min_age": st.sampled_from([16, 18]),
             **times,
         }
     ),
@@ -75,9 +88,29 @@ actions = st.one_of(
         }
     ),
 )
+scopes = st.builds(
+    Scope,
+    surfaces=st.sampled_from([[], [], ["home"], ["new", "x"]]),
+    segment=st.one_of(
+        st.none(),
+        st.builds(
+            Segment,
+            events_min=st.sampled_from([None, 1, 3]),
+            events_max=st.sampled_from([None, 0, 4]),
+            idle_days_min=st.sampled_from([None, 1.0]),
+            idle_days_max=st.sampled_from([None, 2.0]),
+            bought_category=st.sampled_from(["", "", "a"]),
+        ),
+    ),
+    arm=st.sampled_from([None, Arm("one", (0, 50)), Arm("one", (50, 100)), Arm("two", (0, 100))]),
+)
 rule_sets = (
-    st.lists(actions, max_size=6)
-    .map(lambda all_fields: [Rule(f"r{n}", author="a", reason="n", **fields) for n, fields in enumerate(all_fields)])
+    st.lists(st.tuples(actions, st.one_of(st.none(), scopes)), max_size=6)
+    .map(
+        lambda drawn: [
+            Rule(f"r{n}", author="a", reason="n", scope=scope, **fields) for n, (fields, scope) in enumerate(drawn)
+        ]
+    )
     .map(lambda rules: [rule for rule in rules if find_fault(rule) is None])
 )
 events = st.lists(
@@ -108,14 +141,16 @@ def matches(target: Target, item: Item) -> bool:
     return (not target.item_ids or item.item_id in target.item_ids) and target.category in ("", item.category)
 
 
-def allowed(catalog: Catalog, rules: list[Rule], past: list[tuple[str, Kind, int]]) -> set[str]:
-    """Return what may be shown: available, not banned, and excluded by nothing that the user did."""
+def allowed(catalog: Catalog, rules: list[Rule], past: list[tuple[str, Kind, int]], age: int | None) -> set[str]:
+    """Return what may be shown: available, not banned, and excluded by nothing that the user did or is."""
     items = {item.item_id: item for row in range(len(catalog)) if (item := catalog.item(row)) and item.available}
     left = set(items)
     for each in rules:
         about = {item_id for item_id, item in items.items() if matches(each.target, item)}
         if each.action == "ban":
             left -= about
+        elif each.min_age is not None:
+            left -= set() if age is not None and age >= each.min_age else about
         elif each.action == "exclude":
             reach_ms = NOW_MS if each.within_days is None else each.within_days * DAY_MS
             had = {
@@ -123,7 +158,8 @@ def allowed(catalog: Catalog, rules: list[Rule], past: list[tuple[str, Kind, int
                 for item_id, kind, ago_ms in past
                 if ago_ms <= reach_ms and (each.relation == "seen" or kind == Kind.PURCHASE)
             }
-            left -= about if each.whole_target and any_about(had, catalog, each) else about & had
+            spared = {item_id for item_id in had if each.spares and matches(each.spares, items.get(item_id, GONE))}
+            left -= about if each.whole_target and any_about(had, catalog, each) else (about & had) - spared
     return left
 
 
@@ -133,15 +169,29 @@ def any_about(had: set[str], catalog: Catalog, each: Rule) -> bool:
 
 
 @settings(max_examples=300, deadline=None)
-@given(catalog=catalogs(), rules=rule_sets, past=events, config=configs, head=heads)
-def test_no_rule_is_ever_broken(catalog, rules, past, config, head):
+@given(
+    catalog=catalogs(),
+    rules=rule_sets,
+    past=events,
+    config=configs,
+    head=heads,
+    surface=st.sampled_from(["home", "new"]),
+    age=st.sampled_from([None, 15, 16, 40]),
+)
+def test_no_rule_is_ever_broken(catalog, rules, past, config, head, surface, age):
     """By an oracle that sees the list, the records and the rules alone; what yields does so in the documented order."""
     ruled(*rules, catalog=catalog)
-    holding = [each for each in rules if each.starts_ms <= NOW_MS and (each.ends_ms is None or each.ends_ms > NOW_MS)]
-    items = made(history(past), catalog, config, head, workspace=SHARED)
+    holding = [
+        each
+        for each in rules
+        if each.starts_ms <= NOW_MS
+        and (each.ends_ms is None or each.ends_ms > NOW_MS)
+        and (each.scope is None or is_in(each.scope, surface, past, catalog))
+    ]
+    items = made(history(past), catalog, config, head, workspace=SHARED, surface=surface, age=age)
     shown = [item.item_id for item in items]
     record = {item_id: catalog.item(catalog.find(item_id)) for item_id in shown}
-    may_be_shown = allowed(catalog, holding, past)
+    may_be_shown = allowed(catalog, holding, past, age)
 
     def count(limit: Rule, item_ids: list[str]) -> int:
         records = [catalog.item(catalog.find(item_id)) for item_id in item_ids]
@@ -190,6 +240,27 @@ def test_no_rule_is_ever_broken(catalog, rules, past, config, head):
             and all(count(cap, [*shown, item_id]) <= cap.count for cap in caps)
         ]
         assert not spare or (len(shown) == config.n and not dispensable), floor
+
+
+def is_in(scope: Scope, surface: str, past: list[tuple[str, Kind, int]], catalog: Catalog) -> bool:
+    """Return whether the list is in a scope: of user "u", whom `one` draws in its first half, as it must for ever."""
+    if scope.surfaces and surface not in scope.surfaces:
+        return False
+    if scope.arm is not None and scope.arm.percent == (50, 100):
+        return False
+    segment, n_events = scope.segment or Segment(), len(set(past))
+    idle_days = min((ago_ms for _, _, ago_ms in past), default=None)
+    if (least := segment.idle_days_min) is not None and (idle_days is None or idle_days < least * DAY_MS):
+        return False
+    if (most := segment.idle_days_max) is not None and (idle_days is None or idle_days > most * DAY_MS):
+        return False
+    bought = {item_id for item_id, kind, _ in past if kind == Kind.PURCHASE}
+    records = [catalog.item(row) for item_id in bought if (row := catalog.find(item_id)) is not None]
+    return (
+        n_events >= (segment.events_min or 0)
+        and n_events <= (99 if segment.events_max is None else segment.events_max)
+        and (not segment.bought_category or any(item and item.category == segment.bought_category for item in records))
+    )
 
 
 def record_of(catalog: Catalog, item_id: str) -> Item:
@@ -320,6 +391,18 @@ def test_what_was_bought_is_excluded_for_a_while():
     assert shown(bought, catalog).isdisjoint({"p0", "p1"})
 
 
+def test_milk_is_offered_again():
+    """An exclude of all that was bought spares what its owner says is bought again and again."""
+    bought = history([("p0", Kind.PURCHASE, DAY_MS), ("p1", Kind.PURCHASE, DAY_MS)])
+    catalog = crowd()
+    catalog.put_item(Item("p1", attributes={"repeatable": True}))
+    ruled(rule("exclude", relation="bought", spares=Target(attributes={"repeatable": "true"})), catalog=catalog)
+
+    assert "p0" not in shown(bought, catalog) and "p1" in shown(bought, catalog)
+    catalog.put_item(Item("p1", attributes={"repeatable": False}))
+    assert "p1" not in shown(bought, catalog)
+
+
 def test_one_washing_machine_is_enough():
     """With ``whole_target`` one item bought keeps all like it from the list, and nothing from others'."""
     machines = Target(item_ids=["p1", "p2", "p3"])
@@ -327,6 +410,17 @@ def test_one_washing_machine_is_enough():
 
     assert shown(history([("p2", Kind.PURCHASE, 0)]), catalog).isdisjoint(machines.item_ids)
     assert shown(history([("p0", Kind.PURCHASE, 0)]), catalog) >= set(machines.item_ids)
+
+
+def test_what_is_not_for_the_young_is_kept_from_whose_age_is_not_known():
+    """In years; also where it is pinned."""
+    wine = Target(item_ids=["p0"])
+    catalog = ruled(
+        rule("exclude", wine, relation="underage", min_age=18), rule("pin", wine, "pin", slot=1), catalog=crowd()
+    )
+    firsts = {age: made(COLD, catalog, FIVE, POPULAR, age=age)[0].item_id for age in (None, 0, 17, 18, 80)}
+
+    assert firsts == {None: "p1", 0: "p1", 17: "p1", 18: "p0", 80: "p0"}
 
 
 def shown(user: UserState, catalog: Catalog) -> set[str]:
@@ -467,3 +561,60 @@ def test_an_attribute_may_be_as_deep_as_an_item_may():
     catalog.put_item(Item("p0", attributes={"x": deep, "y": {"z": 1}}))
 
     assert listed(COLD, catalog, FIVE, POPULAR) == TOP
+
+
+def test_a_rule_holds_in_its_lists_only():
+    """Also a ban, which keeps its item on sale elsewhere."""
+    scope = Scope(surfaces=["new"])
+    catalog = ruled(rule("ban", Target(item_ids=["p0"]), scope=scope))
+
+    assert listed(COLD, catalog, FIVE, POPULAR) == TOP
+    elsewhere = [item.item_id for item in made(COLD, catalog, FIVE, POPULAR, surface="new")]
+    assert elsewhere == ["p1", "p2", "p3", "p4", "p5"]
+    assert catalog.is_listed[catalog.find("p0")]
+
+
+def test_a_rule_for_a_segment_holds_for_its_users():
+    """New ones, busy ones, idle ones, and those who bought of a category."""
+    catalog = crowd()
+    catalog.put_item(Item("p7", category="tea"))
+    buyer = history([("p7", Kind.PURCHASE, 2 * DAY_MS)])
+    idle = history([("p7", Kind.VIEW, 9 * DAY_MS)])
+    busy = history([(f"p{n}", Kind.VIEW, n) for n in range(10, 15)])
+    users = {"new": COLD, "buyer": buyer, "idle": idle, "busy": busy}
+    for segment, expected in (
+        (Segment(events_max=0), {"new"}),
+        (Segment(events_min=5), {"busy"}),
+        (Segment(events_min=1, events_max=4), {"buyer", "idle"}),
+        (Segment(idle_days_min=3), {"idle"}),
+        (Segment(idle_days_max=3), {"buyer", "busy"}),
+        (Segment(bought_category="tea"), {"buyer"}),
+        (Segment(bought_category="tea", idle_days_max=1), set()),
+    ):
+        catalog.put_rule(rule("ban", Target(item_ids=["p0"]), scope=Scope(segment=segment)))
+        assert {name for name, user in users.items() if "p0" not in listed(user, catalog)} == expected, segment
+
+
+def test_the_arms_of_an_experiment_part_its_users():
+    """Each user is in one, evenly, the same for ever; another draws anew; nobody in particular is in none."""
+    thirds = [Arm("autumn", (0, 30)), Arm("autumn", (30, 60)), Arm("autumn", (60, 100))]
+    users = [f"u{n}" for n in range(2000)]
+    drawn = [[is_in_arm(arm, user) for arm in thirds] for user in users]
+
+    assert {sum(each) for each in drawn} == {1}
+    np.testing.assert_allclose(np.mean(drawn, axis=0), [0.3, 0.3, 0.4], atol=0.03)
+    other = [is_in_arm(Arm("winter", (0, 30)), user) for user in users]
+    assert abs(np.mean([one and two[0] for one, two in zip(other, drawn)]) - 0.09) < 0.03
+    assert not any(is_in_arm(Arm("autumn", (0, 100)), nobody) for nobody in NOBODYS)
+    assert [is_in_arm(thirds[0], user) for user in ("ann", "bob", "u")] == [False, False, True]
+
+
+def test_a_rule_for_an_arm_holds_for_its_users():
+    """Of two users who are alike one has it."""
+    arms = {user_id: is_in_arm(Arm("autumn", (0, 50)), user_id) for user_id in ("ann", "u")}
+    catalog = ruled(rule("ban", Target(item_ids=["p0"]), scope=Scope(arm=Arm("autumn", (0, 50)))))
+
+    assert set(arms.values()) == {True, False}
+    for user_id, is_in_it in arms.items():
+        first = made(COLD, catalog, FIVE, POPULAR, user_id=user_id)[0]
+        assert (first.item_id != "p0") == is_in_it

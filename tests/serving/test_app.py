@@ -67,10 +67,17 @@ def slate(user_id: str, *item_ids: str) -> Slate:
 class Service:
     """The app with lists of Ann's and of everybody's."""
 
-    def __init__(self, keys: ApiKeys | None = None, replica: AtHand | None = None, **flags: Any) -> None:
+    def __init__(
+        self,
+        keys: ApiKeys | None = None,
+        replica: AtHand | None = None,
+        surfaces: dict[str, Any] | None = None,
+        **flags: Any,
+    ) -> None:
         self.lists = FakeLists({"ann": slate("ann", "a", "b", "c"), DEFAULT_LIST: slate(DEFAULT_LIST, "x", "y")})
         self.writer = FakeWriter()
         settings = override(Settings(), {f"serve.{name}": value for name, value in flags.items()})
+        settings = override(settings, {"surfaces.declared": surfaces})
         self.app = app = build_app(self.lists, self.writer, keys, settings, replica)
         self.client = testing.TestClient(app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False)
 
@@ -467,3 +474,63 @@ def test_without_ranking_its_addresses_say_so(service):
         answer = service.ask(method, path, body)
         assert (answer.status_code, answer.headers["content-type"]) == (501, PROBLEM)
         assert "serve.ranks" in answer.json()["detail"]
+
+
+def test_a_surface_is_ranked_on_the_spot():
+    """By its name, with as many items as it has; what is about items is asked for with theirs."""
+    ranking = Service(replica=AtHand(Shop().ranker()), surfaces={"garden": {"base": "discover", "n": 2}})
+    discover = ranking.ask("GET", "/v1/users/u1/recommendations?surface=discover").json()
+    garden = ranking.ask("GET", "/v1/users/u1/recommendations?surface=garden").json()
+    cart = "/v1/users/u1/recommendations?surface=cart&item_id=red-cup&item_id=blue-cup&n=3"
+
+    assert discover["is_on_the_spot"] and garden["items"] == discover["items"][:2]
+    assert len(ranking.ask("GET", cart).json()["items"]) == 3
+    assert ranking.ask("GET", "/v1/users/ann/recommendations?surface=home").json()["list_id"] == "list-of-ann"
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("surface=nope", 422, "there are buy_again, cart, discover, home, new"),
+        ("surface=similar", 422, "surface similar is about one `item_id`; 0 came"),
+        ("surface=with&item_id=a&item_id=b", 422, "one `item_id`; 2 came"),
+        ("surface=new&item_id=a", 422, "no `item_id`; 1 came"),
+        ("item_id=a", 422, "surface home is about no `item_id`"),
+        ("surface=cart", 422, "1 to 20 of `item_id`; 0 came"),
+        ("surface=cart&" + "&".join(f"item_id={n}" for n in range(21)), 422, "21 came"),
+        ("surface=with&item_id=nothing", 404, "'nothing'"),
+        (f"surface=with&item_id={'x' * 300}", 422, "item_id has 300 bytes"),
+    ],
+)
+def test_a_surface_that_cannot_be_is_refused(ranking, query, status, words):
+    """With what there is."""
+    answer = ranking.ask("GET", f"/v1/users/u1/recommendations?{query}")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
+    assert words in answer.json()["detail"]
+    if status == 422 and "x" * 300 not in query:
+        assert answer.json()["reason"] == "bad_surface"
+
+
+def test_an_age_is_asked_for_on_the_spot(ranking):
+    """A list on its topic is made without it; one that cannot be an age is refused."""
+    shop = Shop()
+    rule = Rule("r", "exclude", "ann", "the law", Target(tag="red"), relation="underage", min_age=18)
+    shop.catalog.put_rule(rule)
+    service = Service(replica=AtHand(shop.ranker()))
+
+    def reds(query: str) -> int:
+        items = service.ask("GET", f"/v1/users/u1/recommendations?{query}").json()["items"]
+        return sum(item["item_id"].startswith("red") for item in items)
+
+    assert reds("age=18&n=50") == 6 and reds("age=17&n=50") == reds("on_the_spot=true&n=50") == 0
+    assert service.ask("GET", "/v1/users/u1/recommendations?age=200").status_code == 400
+    body = {"user_id": "u1", "item_ids": ["red-cup"]}
+    assert service.ask("POST", "/v1/rank", body).json()["left_out"] == ["red-cup"]
+    assert service.ask("POST", "/v1/rank", {**body, "age": 18}).json()["left_out"] == []
+    for address in ("items/blue-cup/similar?n=50", "search?q=red&n=50"):
+        counts = [
+            sum(item["item_id"].startswith("red") for item in service.ask("GET", f"/v1/{address}{age}").json()["items"])
+            for age in ("", "&age=30")
+        ]
+        assert counts[0] == 0 < counts[1]

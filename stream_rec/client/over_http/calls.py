@@ -88,6 +88,9 @@ def get_recommendations(
     filters: Filters = EVERYTHING,
     cursor: str | None = None,
     on_the_spot: bool = False,
+    surface: str | None = None,
+    item_id: Texts = (),
+    age: int | None = None,
 ) -> Call[Recommendations]:
     """Ask for a user's list, or the default one where they have none.
 
@@ -96,8 +99,20 @@ def get_recommendations(
         exclude: Ids of items to leave out.
         cursor: ``next_cursor`` of the page before.
         on_the_spot: Rank it now, even where the list on its topic would do.
+        surface: Which list; ``home`` where nothing is said.
+        item_id: What it is about, where a surface is about items.
+        age: The user's, in years: what is not for them is left out.
     """
-    query = {"n": n, "exclude": exclude, **_query_of(filters), "cursor": cursor, "on_the_spot": on_the_spot or None}
+    query = {
+        "n": n,
+        "exclude": exclude,
+        **_query_of(filters),
+        "cursor": cursor,
+        "on_the_spot": on_the_spot or None,
+        "surface": surface,
+        "item_id": item_id,
+        "age": age,
+    }
     return Call("GET", "/v1/users/{user_id}/recommendations", Recommendations, {"user_id": user_id}, query)
 
 
@@ -116,16 +131,22 @@ def post_events(events: Event | Sequence[Event]) -> Call[Accepted]:
     return Call("POST", "/v1/events", Accepted, body=_array(map(_encoded, listed)))
 
 
-def post_rank(user_id: str, item_ids: Sequence[str], *, n: int = 1000) -> Call[Ranking]:
+def post_rank(user_id: str, item_ids: Sequence[str], *, n: int = 1000, age: int | None = None) -> Call[Ranking]:
     """Have items of the app's ranked for a user; the best ``n`` come back."""
-    return Call("POST", "/v1/rank", Ranking, body=_json(RankRequest(user_id=user_id, item_ids=list(item_ids), n=n)))
+    request = RankRequest(user_id=user_id, item_ids=list(item_ids), n=n, age=age)
+    return Call("POST", "/v1/rank", Ranking, body=_json(request))
 
 
 def get_similar(
-    item_id: str, *, n: int | None = None, exclude: Texts = (), filters: Filters = EVERYTHING
+    item_id: str,
+    *,
+    n: int | None = None,
+    exclude: Texts = (),
+    filters: Filters = EVERYTHING,
+    age: int | None = None,
 ) -> Call[Found]:
     """Ask what is like an item."""
-    query = {"n": n, "exclude": exclude, **_query_of(filters)}
+    query = {"n": n, "exclude": exclude, **_query_of(filters), "age": age}
     return Call("GET", "/v1/items/{item_id}/similar", Found, {"item_id": item_id}, query)
 
 
@@ -137,6 +158,7 @@ def get_search(
     n: int | None = None,
     exclude: Texts = (),
     filters: Filters = EVERYTHING,
+    age: int | None = None,
 ) -> Call[Found]:
     """Ask what answers a query. Nothing learns from it: send the search as an event for that.
 
@@ -144,7 +166,8 @@ def get_search(
         user_id: For whom; without it for nobody in particular.
         item_id: Like this item, but as the query says.
     """
-    query = {"q": q, "user_id": user_id, "item_id": item_id, "n": n, "exclude": exclude, **_query_of(filters)}
+    about = {"q": q, "user_id": user_id, "item_id": item_id}
+    query = {**about, "n": n, "exclude": exclude, **_query_of(filters), "age": age}
     return Call("GET", "/v1/search", Found, query=query)
 
 

@@ -5,6 +5,16 @@ export interface Accepted {
   n_records: number;
 }
 
+/**
+ * A part of all users, drawn once for an experiment: the same ones in every process and after every restart.
+ */
+export interface Arm {
+  /** Its name. What one experiment draws says nothing of what another draws. */
+  experiment: string;
+  /** From here to below there, of 0 to 100: [0, 50] is one half, [50, 100] the other. */
+  percent: [number, number];
+}
+
 /** An erasure that will be carried out within seconds. */
 export interface ErasureAccepted {
   /** A record on `receipts` with this key says when it is done. */
@@ -90,6 +100,8 @@ export interface RankRequest {
   item_ids: Array<string>;
   /** Most items of the answer. */
   n?: number;
+  /** The user's, for rules that ask for it: without it what they keep from the underage is left out. */
+  age?: number | null;
 }
 
 /** Given items, best first. */
@@ -179,8 +191,13 @@ export interface Rule {
   factor?: number | null;
   /** Of `expose`. Each worker sees to it for the lists that it makes, over some hundreds of them. */
   share?: number | null;
-  /** Of `exclude`: `bought`, or `seen`, which is any event. As far as the user's weekly counts reach. */
-  relation?: "seen" | "bought" | null;
+  /**
+   * Of `exclude`: `bought`, or `seen`, which is any event, as far as the user's weekly counts reach;
+   * `underage`: of all items of the target, who is not known to be `min_age` or older.
+   */
+  relation?: "seen" | "bought" | "underage" | null;
+  /** Of `exclude` with `underage`: years. */
+  min_age?: number | null;
   /** Of `exclude`: how long ago at most; without it, ever. */
   within_days?: number | null;
   /**
@@ -188,6 +205,12 @@ export interface Rule {
    * other.
    */
   whole_target?: boolean;
+  /**
+   * Of `exclude`: items that it leaves alone, as what is bought again and again. Not with `whole_target`.
+   */
+  spares?: Target | null;
+  /** Without one it holds in all lists. An `expose` has none: its share is of all slots. */
+  scope?: Scope | null;
   /** milliseconds since 1970-01-01 UTC, by the events' clock */
   starts_ms?: number;
   /**
@@ -195,6 +218,26 @@ export interface Rule {
    * the events' clock
    */
   ends_ms?: number | null;
+}
+
+/** Where a rule holds: where all is so that is said here. */
+export interface Scope {
+  /** Any of these lists; `home` is the main one. */
+  surfaces?: Array<string>;
+  segment?: Segment | null;
+  arm?: Arm | null;
+}
+
+/** Users by what is known of them: those of whom all holds that is said here. */
+export interface Segment {
+  events_min?: number | null;
+  /** All interactions ever; at most 0 are those of whom nothing is known. */
+  events_max?: number | null;
+  idle_days_min?: number | null;
+  /** Since their newest event. Who has none is in no segment that says something of it. */
+  idle_days_max?: number | null;
+  /** They bought something of it, as far as their weekly counts reach. */
+  bought_category?: string;
 }
 
 /** One item in one slot, of an impression. */
@@ -244,8 +287,8 @@ export interface Target {
 export interface Operations {
   /**
    * `GET /v1/users/{user_id}/recommendations`: A user's list. Return the user's own list, or the default list
-   * where they have none of their own, less what is gone. With a filter or a cursor it is ranked on the spot,
-   * of what is wanted.
+   * where they have none of their own, less what is gone. With a filter, a cursor, an age or another surface
+   * than `home` it is ranked on the spot, of what is wanted.
    */
   get_recommendations: {
     ids: {
@@ -270,6 +313,12 @@ export interface Operations {
       cursor?: string | null;
       /** rank it now, even where the list on its topic would do */
       on_the_spot?: boolean;
+      /** which list; docs/guides/surfaces.md */
+      surface?: string;
+      /** items that the list is about; may be repeated */
+      item_id?: Array<string> | null;
+      /** the user's, in years; not known without it, see rules */
+      age?: number | null;
     };
     body: undefined;
     answer: Recommendations;
@@ -371,6 +420,8 @@ export interface Operations {
       n?: number;
       /** ids of items to leave out; may be repeated */
       exclude?: Array<string> | null;
+      /** the user's, in years; not known without it, see rules */
+      age?: number | null;
     };
     body: undefined;
     answer: Found;
@@ -402,6 +453,8 @@ export interface Operations {
       n?: number;
       /** ids of items to leave out; may be repeated */
       exclude?: Array<string> | null;
+      /** the user's, in years; not known without it, see rules */
+      age?: number | null;
     };
     body: undefined;
     answer: Found;

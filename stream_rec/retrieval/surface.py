@@ -1,0 +1,74 @@
+"""What a surface offers: which items may be in its list, and by what they are ordered where that is not the head.
+
+A surface narrows what may be shown to a pool; the one ``Recommender`` ranks it, by the owner's rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_rec.catalog.catalog import Catalog
+from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
+from stream_rec.retrieval.due import compute_due
+from stream_rec.retrieval.pool import Pool, Take
+from stream_rec.retrieval.together import compute_together
+from stream_rec.surface_settings import Base
+from stream_rec.user.state import UserState
+
+MOST = 1000
+"""Candidates that stand in the order of a surface, the first of them: as many as all pages of a list have."""
+DAY = HALF_LIVES_MS.index(24 * HOUR_MS)
+
+
+class Offer(NamedTuple):
+    """What a list of a surface is made of."""
+
+    pool: Pool
+    worths: NDArray[np.float64] | None = None
+    """(n,) by row, 0 or more: what they are ordered by; None where it is how likely the user chooses each."""
+
+
+def find_offer(
+    base: Base, is_in: NDArray[np.bool_], user: UserState, about: Sequence[int], catalog: Catalog, now_ms: int
+) -> Offer:
+    """Return what a surface offers a user; ``similar`` and ``home`` offer all that is wanted.
+
+    Args:
+        is_in: (n,) by row, what is wanted of all that is listed.
+        about: Rows of the items that the list is about: none, or those of a cart.
+    """
+    match base:
+        case "discover":
+            is_in = is_in.copy()
+            is_in[find_had(user, catalog)] = False
+            return Offer(Pool(is_in))
+        case "new":
+            fresh = catalog.fresh
+            return Offer(Pool(is_in & (fresh.unseen.is_in | fresh.seen.is_in)[: len(is_in)]))
+        case "trending":
+            return _order(is_in, np.exp2(catalog.knowledge.levels[: len(is_in), DAY] - now_ms / HALF_LIVES_MS[DAY]))
+        case "buy_again":
+            return _order(is_in, compute_due(user, catalog, now_ms))
+        case "with" | "cart":
+            return _order(is_in, compute_together(np.array(about, dtype=np.int64), catalog))
+        case _:
+            return Offer(Pool(is_in))
+
+
+def find_had(user: UserState, catalog: Catalog) -> list[int]:
+    """Return the rows of all that a user came to, as far as what is kept of them reaches."""
+    item_ids = {count.item_id for count in user.weekly_counts} | {entry.item_id for entry in user.recent_events}
+    return [row for item_id in item_ids if (row := catalog.find(item_id)) is not None]
+
+
+def _order(is_in: NDArray[np.bool_], worths: NDArray[np.float64]) -> Offer:
+    """Return the pool of what is worth most, in that order; of equals the first rows."""
+    rows = np.flatnonzero(is_in & (worths > 0))
+    best = rows[np.argsort(-worths[rows], kind="stable")[:MOST]]
+    is_best = np.zeros(len(is_in), dtype=bool)
+    is_best[best] = True
+    return Offer(Pool(is_best, Take.ALL), worths)

@@ -1,0 +1,61 @@
+"""Settings of surfaces: lists beside the main one, each with what it is made of, its length and its filters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from stream_rec.names import Name
+
+Base = Literal["home", "discover", "buy_again", "new", "trending", "similar", "with", "cart"]
+HOME: Base = "home"
+MOST_IN_CART = 20
+"""Items that one list may be about."""
+MOST_ABOUT: dict[Base, int] = {"similar": 1, "with": 1, "cart": MOST_IN_CART}
+"""Items that a list is about, at least one and at most so many; the other ones are about none."""
+Text = Annotated[str, Meta(min_length=1, max_length=1000)]
+Texts = Annotated[tuple[Text, ...], Meta(max_length=20)]
+
+
+class Surface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One list: what it is made of."""
+
+    base: Base
+    """What may be in it and by what it is ordered: see docs/guides/surfaces.md."""
+    n: Annotated[int, Meta(ge=1, le=200)] | None = None
+    """Its length, where a request names none; without it that of the main list."""
+    categories: Texts = ()
+    """Any of these."""
+    tags: Texts = ()
+    """All of these."""
+    attributes: Annotated[dict[Text, Text], Meta(max_length=20)] = {}
+    """Each of these, compared as text."""
+    price_min: float | None = None
+    price_max: float | None = None
+    """Bounds on the attribute `price`, themselves within."""
+
+    def __post_init__(self) -> None:
+        """Check that something can be within the bounds."""
+        if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
+            raise ValueError(f"price_min={self.price_min:g} is above price_max={self.price_max:g}")
+
+
+class SurfaceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Lists beside the main one, ranked on the spot."""
+
+    declared: Annotated[dict[Name, Surface], Meta(max_length=50)] = {}
+    """Lists of yours by name, each a table `[surfaces.declared.NAME]`, see docs/guides/surfaces.md. One of a built-in
+    name stands in its place."""
+
+
+BUILT_IN: dict[str, Surface] = {base: Surface(base=base) for base in Base.__args__}  # type: ignore[attr-defined]
+
+
+def find_surface(name: str, settings: SurfaceSettings) -> Surface | None:
+    """Return what is called so, the owner's own first; None where nothing is.
+
+    >>> find_surface("new", SurfaceSettings())
+    Surface(base='new', n=None, categories=(), tags=(), attributes={}, price_min=None, price_max=None)
+    """
+    return settings.declared.get(name) or BUILT_IN.get(name)

@@ -19,8 +19,9 @@ from stream_rec.retrieval.together import compute_together
 from stream_rec.surface_settings import Base
 from stream_rec.user.state import UserState
 
-MOST = 1000
-"""Candidates that stand in the order of a surface, the first of them: as many as all pages of a list have."""
+MOST = 800
+"""Candidates that stand in the order of a surface, the first of them: a page of the longest list, 200, and all that a
+rule may keep from a user who has as many items as weekly counts have room for, 512."""
 DAY = HALF_LIVES_MS.index(24 * HOUR_MS)
 
 
@@ -68,6 +69,9 @@ def find_had(user: UserState, catalog: Catalog) -> list[int]:
 def _order(is_in: NDArray[np.bool_], worths: NDArray[np.float64]) -> Offer:
     """Return the pool of what is worth most, in that order; of equals the first rows."""
     rows = np.flatnonzero(is_in & (worths > 0))
+    if len(rows) > MOST:
+        least = np.partition(worths[rows], len(rows) - MOST)[len(rows) - MOST]
+        rows = rows[worths[rows] >= least]
     best = rows[np.argsort(-worths[rows], kind="stable")[:MOST]]
     is_best = np.zeros(len(is_in), dtype=bool)
     is_best[best] = True

@@ -574,19 +574,31 @@ def test_a_rule_holds_in_its_lists_only():
     assert catalog.is_listed[catalog.find("p0")]
 
 
+@pytest.mark.parametrize("holding", ["r1", "r2", "r3"])
+def test_of_several_rules_of_a_kind_those_of_the_list_hold(holding):
+    """Each about its own items, whichever of them are out."""
+    catalog = crowd()
+    for number in range(1, 4):
+        scope = Scope(surfaces=["home" if f"r{number}" == holding else "elsewhere"])
+        ruled(rule("ban", Target(item_ids=[f"p{number}"]), f"r{number}", scope=scope), catalog=catalog)
+
+    assert set(TOP) - set(listed(COLD, catalog, FIVE, POPULAR)) == {f"p{holding[1]}"}
+
+
 def test_a_rule_for_a_segment_holds_for_its_users():
     """New ones, busy ones, idle ones, and those who bought of a category."""
     catalog = crowd()
     catalog.put_item(Item("p7", category="tea"))
     buyer = history([("p7", Kind.PURCHASE, 2 * DAY_MS)])
-    idle = history([("p7", Kind.VIEW, 9 * DAY_MS)])
+    idle = history([("p7", Kind.VIEW, 4 * DAY_MS)])
     busy = history([(f"p{n}", Kind.VIEW, n) for n in range(10, 15)])
     users = {"new": COLD, "buyer": buyer, "idle": idle, "busy": busy}
     for segment, expected in (
         (Segment(events_max=0), {"new"}),
         (Segment(events_min=5), {"busy"}),
         (Segment(events_min=1, events_max=4), {"buyer", "idle"}),
-        (Segment(idle_days_min=3), {"idle"}),
+        (Segment(idle_days_min=4), {"idle"}),
+        (Segment(idle_days_max=2), {"buyer", "busy"}),
         (Segment(idle_days_max=3), {"buyer", "busy"}),
         (Segment(bought_category="tea"), {"buyer"}),
         (Segment(bought_category="tea", idle_days_max=1), set()),

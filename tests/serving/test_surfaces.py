@@ -13,6 +13,7 @@ from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
 from stream_rec.retrieval.due import compute_due
+from stream_rec.retrieval.pool import Pool
 from stream_rec.retrieval.together import compute_together
 from stream_rec.serving import cursor as cursors
 from stream_rec.serving.ranker import Ranker
@@ -126,6 +127,20 @@ def test_a_list_with_an_order_of_its_own_keeps_it(shop: Shop, ranker: Ranker, ba
     assert len(found) > 1 and ordered == sorted(ordered, reverse=True)
     scores = np.array([item.score for item in found])
     np.testing.assert_allclose(scores / scores[0], np.array(ordered) / ordered[0], rtol=1e-3, atol=1e-5)
+
+
+def test_new_items_stand_as_the_head_sees_fresh_ones(shop: Shop, ranker: Ranker):
+    """Their scores are shares among themselves that fall, also under a rule that changes nothing else."""
+    fresh = shop.catalog.fresh
+    pool = Pool((fresh.unseen.is_in | fresh.seen.is_in)[: len(shop.catalog)])
+    ranked = shop.recommender.rank("u1", shop.users["u1"], now_ms=shop.catalog.knowledge.newest_ms, pool=pool)
+    best = [shop.catalog.item_ids[row] for row in ranked.candidates.rows[ranked.fresh_best]]
+    for _ in range(2):
+        items = ranker.recommend("u1", Wanted(20, base="new"), generated_at_ms=0).items
+        scores = [item.score for item in items]
+        assert len(items) > 1 and [item.item_id for item in items] == best
+        assert scores == sorted(scores, reverse=True) and sum(scores) == pytest.approx(1, abs=1e-3)
+        shop.catalog.put_rule(Rule("b", "ban", "ann", "elsewhere", Target(item_ids=["red-cup"])))
 
 
 def test_home_is_the_main_list(ranker: Ranker):

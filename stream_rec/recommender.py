@@ -149,14 +149,23 @@ class Recommender:
         items = self.items(ranked, DEFAULT_LIST, ranking)
         return slate(DEFAULT_LIST, items, policy=self.policy, generated_at_ms=generated_at_ms)
 
-    def learn(self, user_id: str, before: UserState, events: Sequence[tuple[Kind, Interaction]]) -> bool:
+    def learn(
+        self,
+        user_id: str,
+        before: UserState,
+        events: Sequence[tuple[Kind, Interaction]],
+        contexts: Sequence[int] | None = None,
+    ) -> bool:
         """Learn what a user did, as one choice among what could have been shown before.
+
+        Args:
+            contexts: As of ``rank``: of the first event.
 
         Returns:
             Whether choices were seen to have changed, so that the head learns faster for a while.
         """
         first = events[0][1]
-        return self.learn_from(self.rank(user_id, before, now_ms=first.timestamp_ms), events)
+        return self.learn_from(self.rank(user_id, before, now_ms=first.timestamp_ms, contexts=contexts), events)
 
     def learn_from(self, ranked: Ranked, events: Sequence[tuple[Kind, Interaction]]) -> bool:
         """Learn as ``learn`` does, from a ranking that is at hand."""
@@ -175,12 +184,21 @@ class Recommender:
         """Learn what was chosen from an impression that is over, and what was not."""
         self._head.update(learn_outcome(outcome, self.catalog, self.head, self._learning))
 
-    def rank(self, user_id: str, user: UserState, *, now_ms: int, pool: Pool | None = None) -> Ranked:
+    def rank(
+        self,
+        user_id: str,
+        user: UserState,
+        *,
+        now_ms: int,
+        pool: Pool | None = None,
+        contexts: Sequence[int] | None = None,
+    ) -> Ranked:
         """Return what could be shown to a user, and how likely each would be chosen. Reads only, but for the time.
 
         Args:
             now_ms: Event time; that of the newest event known where it is later.
             pool: What could be shown, where not all that is listed could.
+            contexts: ``ContextNumbers`` of the request; None for those of the user's newest event or search.
         """
         event_ms, now_ms = now_ms, self.catalog.knowledge.now_ms(now_ms)
         self.catalog.see_time(now_ms)
@@ -194,6 +212,7 @@ class Recommender:
             event_ms=event_ms,
             encode_query=self._encode_query,
             pool=pool,
+            contexts=contexts,
         )
 
     def items(self, ranked: Ranked, request: str, ranking: RankingConfig | None = None) -> list[SlateItem]:

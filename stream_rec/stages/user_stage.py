@@ -121,8 +121,10 @@ class UserStage:
             last = arrived[-1]
             user_id = last.event.user_id
             is_turn = number % every == 0  # by place in the batch: over time each user's turn comes
-            if after.training_events and is_turn and recommender.learn(user_id, after.choosing, after.training_events):
-                log.info("decayed_head choices=%d", recommender.head.n_choices)
+            if after.training_events and is_turn:
+                chosen, contexts = after.training_events, after.choosing_contexts
+                if recommender.learn(user_id, after.choosing, chosen, contexts):
+                    log.info("decayed_head choices=%d", recommender.head.n_choices)
             states += [State(partition, seen.key_of(key, n), seen.encode(chunk)) for n, chunk in after.chunks.items()]
             if is_turn:
                 for outcome in after.outcomes:

@@ -16,8 +16,8 @@ from stream_rec.knowledge.signal import Signal, source_number
 from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig, apply, strip_bookkeeping
 from stream_rec.knowledge.visits import decode as decode_visits
 
-NEVER_CUT = KnowledgeConfig(predecessors=1000, recent_visits=4, queries=1000)
-"""Of predecessors and queries: what visits are cut to does not depend on any order."""
+NEVER_CUT = KnowledgeConfig(predecessors=1000, recent_visits=4, queries=1000, contexts=1000)
+"""Of predecessors, queries and contexts: what visits are cut to does not depend on any order."""
 SMALL = KnowledgeConfig(predecessors=8, queries=8)
 
 
@@ -64,6 +64,7 @@ def sources(draw: st.DrawFn) -> list[list[Signal]]:
                     answers=draw(st.lists(answer, max_size=4)),
                     shown=draw(st.integers(-1, 7)) if kind == Source.IMPRESSION else -1,
                     chosen=draw(st.lists(choice, max_size=3)),
+                    contexts=draw(st.lists(st.integers(1, 2**42), max_size=3)),
                 )
                 for offset in offsets
             ]

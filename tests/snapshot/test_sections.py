@@ -221,6 +221,7 @@ def test_an_item_state_loses_its_watermarks():
         watermarks={1: 9},
         repeats=1,
         queries={7: (8, 8.0, 5)},
+        contexts={9: (1, 1.0, 5)},
     )
 
     value = portable(ITEM_STATES, LIMITS)(b"i", item_state.encode(state))

@@ -1,0 +1,76 @@
+"""How much more often users come to items in one context than to all items."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_rec.catalog.contexts import SMOOTHING, Contexts
+from stream_rec.knowledge import fading
+from stream_rec.knowledge.contexts import key_of, numbers_of
+from stream_rec.knowledge.fading import Fading
+
+DAY_MS = 86_400_000
+NOW_MS = 20_000 * DAY_MS
+KEY = "country"
+
+
+def number(country: str) -> int:
+    return numbers_of({KEY: country}, KEY)[0]
+
+
+def came(countries: str, at_ms: int = NOW_MS) -> dict[int, Fading]:
+    """Return what an item holds after an event from each of the countries."""
+    sums: dict[int, Fading] = {}
+    for country in countries:
+        for each in (number(country), key_of(number(country))):
+            fading.add_to(sums, each, at_ms, 1)
+    return sums
+
+
+@given(changes=st.lists(st.tuples(st.integers(0, 4), st.text("abc", max_size=12)), max_size=20))
+def test_lift_is_counted_among_what_is_there_now(changes: list[tuple[int, str]]):
+    """Whatever was there before: as if all were counted anew."""
+    contexts, last = Contexts(), dict[int, str]()
+    for row, countries in changes:
+        contexts.put(row, came(last.get(row, "")), came(countries))
+        last[row] = countries
+    rows = np.arange(6)
+    everything = "".join(last.values())
+    for country in "abc":
+        assert contexts.is_known(number(country)) == (country in everything)
+        if country in everything:
+            share = everything.count(country) / len(everything)
+            expected = [
+                math.log((last.get(row, "").count(country) + SMOOTHING) / (len(last.get(row, "")) * share + SMOOTHING))
+                for row in rows.tolist()
+            ]
+            assert contexts.lift(number(country), rows, NOW_MS).tolist() == pytest.approx(expected, abs=1e-9)
+
+
+def test_little_speaks_for_little():
+    """One event from a country that few come from is no sign yet; the same share of many is; old events fade."""
+    contexts = Contexts()
+    contexts.put(0, {}, came("a" * 500))
+    contexts.put(1, {}, came("b"))
+    contexts.put(2, {}, came("b" * 40))
+    contexts.put(3, {}, came("b" * 40, NOW_MS - 10 * fading.HALF_LIFE_MS))
+    of_many_others, of_one, of_many, of_old = contexts.lift(number("b"), np.arange(4), NOW_MS).tolist()
+
+    assert of_many_others < 0 < of_old < of_one < 0.5 < 1.5 < of_many
+
+
+def test_the_most_popular_of_a_context_are_found():
+    """Those that are listed, the best first; of two alike the first row."""
+    contexts = Contexts()
+    for row, countries in enumerate(("ab", "b" * 9, "b" * 5, "a" * 99, "ba")):
+        contexts.put(row, {}, came(countries))
+    is_listed = np.array([True, False, True, True, True])
+
+    assert contexts.find_popular(number("b"), is_listed, NOW_MS, 2).tolist() == [2, 0]
+    assert contexts.find_popular(number("b"), is_listed, NOW_MS, 9).tolist() == [2, 0, 4]
+    assert contexts.find_popular(number("z"), is_listed, NOW_MS, 9).tolist() == []

@@ -58,7 +58,17 @@ from stream_rec.serving.problems import (
     refuse_unknown,
     unprocessable,
 )
-from stream_rec.serving.questions import FILTERED, Cursor, Excluded, IdInPath, MaybeN, N, want
+from stream_rec.serving.questions import (
+    FILTERED,
+    Contexts,
+    Cursor,
+    Excluded,
+    IdInPath,
+    MaybeN,
+    N,
+    read_context,
+    want,
+)
 from stream_rec.serving.ranked import ranked_routes, recommend
 from stream_rec.serving.writer import Record, Writer
 
@@ -120,19 +130,21 @@ def build_app(
         n: MaybeN = None,
         exclude: Excluded = None,
         cursor: Cursor = None,
+        contexts: Contexts = None,
         on_the_spot: OnTheSpotToo = False,
     ) -> Recommendations:
         """Return the user's own list, or the default list where they have none of their own, less what is gone.
 
-        With a filter or a cursor it is ranked on the spot, of what is wanted.
+        With a filter, a cursor or a context it is ranked on the spot, of what is wanted.
         """
         accept(validate.check_user_id(user_id, limits))
-        if wanted == EVERYTHING and cursor is None and not on_the_spot:
+        if wanted == EVERYTHING and cursor is None and contexts is None and not on_the_spot:
             own = lists.own(user_id)
             is_default = own is None or not own.items
             slate = lists.own(DEFAULT_LIST) if is_default else own
             return _recommendations(user_id, slate, is_default, n or MOST_SLOTS, exclude or (), lists)
-        return await recommend(replica, user_id, want(n or settings.ranking.n, wanted, exclude, cursor))
+        question = want(n or settings.ranking.n, wanted, exclude, cursor)
+        return await recommend(replica, user_id, question, read_context(contexts))
 
     @get("/v1/popular", guards=[needs("read")], responses=problems_of(*READING), summary="The list for everybody else")
     async def get_popular(n: N = 200, exclude: Excluded = None) -> Recommendations:

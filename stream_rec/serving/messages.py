@@ -67,6 +67,9 @@ class RankRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """One that stands there twice is ranked once."""
     n: Annotated[int, Meta(ge=1, le=1000)] = 1000
     """Most items of the answer."""
+    context: Context | None = None
+    """Where the list will stand: `country`, `device` and what else `user.context_keys` declares; that of the user's
+    newest event, where nothing is said."""
 
 
 class Ranking(Struct, frozen=True):

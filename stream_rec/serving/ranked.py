@@ -49,7 +49,9 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
         """Return the given items as a user would choose among them."""
         accept(validate.check_user_id(data.user_id, limits))
         item_ids = list(dict.fromkeys(data.item_ids))
-        return await require(replica).ask("rank", lambda ranker: ranker.rank(data.user_id, item_ids, data.n))
+        return await require(replica).ask(
+            "rank", lambda ranker: ranker.rank(data.user_id, item_ids, data.n, data.context)
+        )
 
     @get(
         "/v1/items/{item_id:str}/similar",
@@ -96,11 +98,18 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
     return [post_rank, get_similar, get_search]
 
 
-async def recommend(replica: OnTheSpot | None, user_id: str, wanted: Wanted) -> Recommendations:
-    """Return a user's list of what is wanted, ranked on the spot."""
+async def recommend(
+    replica: OnTheSpot | None, user_id: str, wanted: Wanted, context: dict[str, str] | None = None
+) -> Recommendations:
+    """Return a user's list of what is wanted, ranked on the spot.
+
+    Args:
+        context: Of the request; None for that of the user's newest event or search.
+    """
     now_ms = time.time_ns() // 1_000_000
     made = await require(replica).ask(
-        "recommendations", lambda ranker: ranker.recommend(user_id, wanted, generated_at_ms=now_ms)
+        "recommendations",
+        lambda ranker: ranker.recommend(user_id, wanted, generated_at_ms=now_ms, context=context),
     )
     return Recommendations(
         *(user_id, made.list_id, not made.seen, made.generated_at_ms, made.policy, made.items),

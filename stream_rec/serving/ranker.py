@@ -7,8 +7,9 @@ to do, who know what others were shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,6 +19,7 @@ from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import Slate, SlateItem
 from stream_rec.events.source import Source
+from stream_rec.knowledge import contexts
 from stream_rec.ranking.asked import is_answer
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.recommend import Ranked, slate
@@ -37,25 +39,39 @@ NOBODY = ""
 class Ranker:
     """Ranks for users whose states it can look up. One thread's own, as the recommender is; its catalog has facets."""
 
-    def __init__(self, recommender: Recommender, state_of: Callable[[str], UserState], ranking: RankingConfig) -> None:
+    def __init__(
+        self,
+        recommender: Recommender,
+        state_of: Callable[[str], UserState],
+        ranking: RankingConfig,
+        context_keys: str = "",
+    ) -> None:
         """Say with what.
 
         Args:
             state_of: The state of a user, ``COLD`` where nothing is known.
-            ranking: As workers have it.
+            ranking: As workers have it, and ``context_keys``: those of the settings.
         """
         self._recommender = recommender
         self._catalog = recommender.catalog
         self._state_of = state_of
+        self._context_keys = context_keys
         self._varied = msgspec.structs.replace(ranking, explore_share=0.0, tail_every=0)
         self._plain = msgspec.structs.replace(self._varied, diversity=0.0, fresh_worth=0.0)
         self._signs = np.zeros(0, dtype=np.uint32)
 
-    def recommend(self, user_id: str, wanted: Wanted, *, generated_at_ms: int) -> Slate:
-        """Return a user's list of what is wanted: of everything, the one that a worker would make."""
+    def recommend(
+        self, user_id: str, wanted: Wanted, *, generated_at_ms: int, context: Mapping[str, Any] | None = None
+    ) -> Slate:
+        """Return a user's list of what is wanted: of everything, the one that a worker would make.
+
+        Args:
+            context: Of the request; None for that of the user's newest event or search.
+        """
         state, now_ms = self._look_up(user_id)
         pool = None if wanted.is_whole else self._pool(wanted, Take.PROPOSED)
-        ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=pool)
+        numbers = self._number(context)
+        ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=pool, contexts=numbers)
         if wanted.shown:
             ranked = replace(ranked, rules=_without_pins(ranked.rules))
         ranking = msgspec.structs.replace(self._varied, n=wanted.n)
@@ -67,8 +83,12 @@ class Ranker:
             seen=_seen(state),
         )
 
-    def rank(self, user_id: str, item_ids: Sequence[str], n: int) -> Ranking:
-        """Return the best ``n`` of some items for a user, and which of them cannot be ranked."""
+    def rank(self, user_id: str, item_ids: Sequence[str], n: int, context: Mapping[str, Any] | None = None) -> Ranking:
+        """Return the best ``n`` of some items for a user, and which of them cannot be ranked.
+
+        Args:
+            context: As of ``recommend``.
+        """
         state, now_ms = self._look_up(user_id)
         catalog = self._catalog
         found = {item_id: catalog.find(item_id) for item_id in item_ids}
@@ -77,7 +97,8 @@ class Ranker:
         is_listed = catalog.is_listed[rows] if len(rows) else np.zeros(0, dtype=bool)
         is_in = np.zeros(len(catalog), dtype=bool)
         is_in[rows[is_listed]] = True
-        ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=Pool(is_in, Take.ALL))
+        pool, numbers = Pool(is_in, Take.ALL), self._number(context)
+        ranked = self._recommender.rank(user_id, state, now_ms=now_ms, pool=pool, contexts=numbers)
         is_out = ~is_listed
         if ranked.exclusions is not None:
             is_out |= ranked.exclusions.excludes(rows)
@@ -124,6 +145,9 @@ class Ranker:
             every = np.arange(len(ranked.candidates))
             ranked = _keep(ranked, is_answer(ranked.answers, every, LEAST_SIMILARITY))
         return self._list(ranked, wanted.n, item_id)
+
+    def _number(self, context: Mapping[str, Any] | None) -> tuple[int, ...] | None:
+        return None if context is None else contexts.numbers_of(context, self._context_keys)
 
     def _look_up(self, user_id: str) -> tuple[UserState, int]:
         """Return a user's state, and the time; the catalog has seen it."""

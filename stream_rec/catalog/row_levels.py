@@ -42,20 +42,10 @@ class RowLevels:
         """Return the rows that hold something of a number, (r,), and how much as of now, (r,) above 0."""
         levels = self._levels.get(number, {})
         rows = np.fromiter(levels, dtype=np.int64, count=len(levels))
-        return rows, _as_of(np.fromiter(levels.values(), dtype=np.float64, count=len(levels)), now_ms)
-
-    def of(self, number: int, rows: NDArray[np.int64], now_ms: float) -> NDArray[np.float64]:
-        """Return how much some rows hold of a number as of now, (k,), 0 where nothing."""
-        levels = self._levels.get(number, {})
-        found = [levels.get(row, -np.inf) for row in rows.tolist()]
-        return _as_of(np.array(found, dtype=np.float64), now_ms)
+        now = np.fromiter(levels.values(), dtype=np.float64, count=len(levels)) - now_ms / HALF_LIFE_MS
+        return rows, np.exp2(np.minimum(now, _MOST))
 
     def _remove(self, number: int, row: int) -> None:
         levels = self._levels.get(number)
         if levels is not None and levels.pop(row, None) is not None and not levels:
             del self._levels[number]
-
-
-def _as_of(levels: NDArray[np.float64], now_ms: float) -> NDArray[np.float64]:
-    sums: NDArray[np.float64] = np.exp2(np.minimum(levels - now_ms / HALF_LIFE_MS, _MOST))
-    return sums

@@ -138,7 +138,7 @@ def retrieve(
         scratch.choose_first(knowledge.trending(is_listed), MOST_TRENDING, TRENDING)
         _choose_by_time(scratch, catalog, is_listed)
         if history.n_events < MOST_UNKNOWN:
-            _choose_by_context(scratch, contexts, catalog, is_listed, now_ms)
+            _choose_by_context(scratch, contexts, catalog, is_listed)
     else:
         is_listed = pool.is_in
         _choose_of_pool(scratch, history, catalog, taste, last, pool, now_ms)
@@ -189,12 +189,12 @@ def _choose_by_time(scratch: Scratch, catalog: Catalog, is_listed: NDArray[np.bo
 
 
 def _choose_by_context(
-    scratch: Scratch, contexts: Sequence[int], catalog: Catalog, is_listed: NDArray[np.bool_], now_ms: int
+    scratch: Scratch, contexts: Sequence[int], catalog: Catalog, is_listed: NDArray[np.bool_]
 ) -> None:
     """Propose what is most popular in each context: all that is known of who is new."""
     known = catalog.knowledge.contexts
     for number in filter(None, contexts):
-        scratch.choose(known.find_popular(number, is_listed, now_ms, MOST_IN_CONTEXT), TRENDING, is_listed)
+        scratch.choose(known.find_popular(number, is_listed, MOST_IN_CONTEXT), TRENDING, is_listed)
 
 
 def _choose_of_pool(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_rec.catalog import contexts as contexts_module
 from stream_rec.catalog.contexts import SMOOTHING, Contexts
 from stream_rec.knowledge import fading
 from stream_rec.knowledge.contexts import key_of, numbers_of
@@ -32,13 +33,24 @@ def came(countries: str, at_ms: int = NOW_MS) -> dict[int, Fading]:
     return sums
 
 
-@given(changes=st.lists(st.tuples(st.integers(0, 4), st.text("abc", max_size=12)), max_size=20))
-def test_lift_is_counted_among_what_is_there_now(changes: list[tuple[int, str]]):
-    """Whatever was there before: as if all were counted anew."""
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 4), st.text("abc", max_size=12)), max_size=20),
+    crowded=st.sampled_from([contexts_module.CROWDED, 10**9]),
+    kept=st.sampled_from([1, 2, contexts_module.KEPT]),
+)
+def test_only_what_is_there_now_counts(changes: list[tuple[int, str]], crowded: int, kept: int):
+    """Whatever was there before: lift and the most popular are as if all were counted anew, in arrays or not."""
     contexts, last = Contexts(), dict[int, str]()
-    for row, countries in changes:
-        contexts.put(row, came(last.get(row, "")), came(countries))
-        last[row] = countries
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contexts_module, "CROWDED", crowded)
+        patch.setattr(contexts_module, "KEPT", kept)
+        for row, countries in changes:
+            contexts.put(row, came(last.get(row, "")), came(countries))
+            last[row] = countries
+        for country in "abc":
+            counts = {row: countries.count(country) for row, countries in last.items() if country in countries}
+            found = contexts.find_popular(number(country), np.ones(5, bool), 9).tolist()
+            assert [counts[row] for row in found] == sorted(counts.values(), reverse=True)[:kept]
     rows = np.arange(6)
     everything = "".join(last.values())
     for country in "abc":
@@ -71,6 +83,6 @@ def test_the_most_popular_of_a_context_are_found():
         contexts.put(row, {}, came(countries))
     is_listed = np.array([True, False, True, True, True])
 
-    assert contexts.find_popular(number("b"), is_listed, NOW_MS, 2).tolist() == [2, 0]
-    assert contexts.find_popular(number("b"), is_listed, NOW_MS, 9).tolist() == [2, 0, 4]
-    assert contexts.find_popular(number("z"), is_listed, NOW_MS, 9).tolist() == []
+    assert contexts.find_popular(number("b"), is_listed, 2).tolist() == [2, 0]
+    assert contexts.find_popular(number("b"), is_listed, 9).tolist() == [2, 0, 4]
+    assert contexts.find_popular(number("z"), is_listed, 9).tolist() == []

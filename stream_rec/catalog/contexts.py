@@ -97,7 +97,7 @@ class _Rows:
         else:
             self._some[row] = level
             if len(self._some) * CROWDED > max(row, 1000):
-                self._spread()
+                self._lay_out()
         if level > self._floor:
             self._best[row] = level
             if len(self._best) > 2 * KEPT:
@@ -125,7 +125,7 @@ class _Rows:
         """Return the ``KEPT`` rows with the most, the best first; of two alike the first row."""
         return sorted(self._best, key=lambda row: (-self._best[row], row))[:KEPT]
 
-    def _spread(self) -> None:
+    def _lay_out(self) -> None:
         rows = np.fromiter(self._some, dtype=np.int64, count=len(self._some))
         self._all = np.full(int(rows.max()) + 1, -np.inf)
         self._all[rows] = np.fromiter(self._some.values(), dtype=np.float64, count=len(rows))

@@ -26,7 +26,8 @@ LIMITS = InputLimits()
 def arrival(number: int, offset: int, *, timestamp_ms: int | None = None) -> Arrival:
     """Return a click on an item of its own; event ``number`` happens at that second."""
     time_ms = 1000 * number if timestamp_ms is None else timestamp_ms
-    return Arrival(Interaction(f"e{number}", "ann", f"i{number}", time_ms), Kind.CLICK, 0, offset)
+    event = Interaction(f"e{number}", "ann", f"i{number}", time_ms, context={"country": f"c{number}"})
+    return Arrival(event, Kind.CLICK, 0, offset)
 
 
 def moved(n: int) -> UserState:

@@ -5,7 +5,8 @@ There is no time of arrival: a log is one moment, in which each event counts onc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.config import Settings
@@ -15,6 +16,7 @@ from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
 from stream_rec.events.source import Source, UserEvent
+from stream_rec.knowledge import contexts
 from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.state import ItemState
@@ -68,7 +70,7 @@ class Pipeline:
 
     def learn(self, kind: Kind, event: Interaction) -> UserState:
         """Take one event: the head first, then the user's state and what is known of items. Return the new state."""
-        return self.take(self.rank(event.user_id, event.timestamp_ms), [LoggedEvent(kind, event)])
+        return self.take(self.rank(event.user_id, event.timestamp_ms, event.context), [LoggedEvent(kind, event)])
 
     def take(self, ranked: Ranked, events: Sequence[LoggedEvent]) -> UserState:
         """Take one user's events, which ``ranked`` came just before, all at once; return the user's state."""
@@ -77,9 +79,14 @@ class Pipeline:
         self._send_signals(advanced.signals)
         return advanced.state
 
-    def rank(self, user_id: str, now_ms: int) -> Ranked:
-        """Return what could be shown to a user now."""
-        return self.recommender.rank(user_id, self.users.get(user_id, COLD), now_ms=now_ms)
+    def rank(self, user_id: str, now_ms: int, context: Mapping[str, Any] | None = None) -> Ranked:
+        """Return what could be shown to a user now.
+
+        Args:
+            context: Of the request; None for that of the user's newest event or search.
+        """
+        numbers = None if context is None else contexts.numbers_of(context, self.settings.user.context_keys)
+        return self.recommender.rank(user_id, self.users.get(user_id, COLD), now_ms=now_ms, contexts=numbers)
 
     def fold(self, kind: Kind, event: Interaction) -> UserState:
         """Take one event to the user's state and to what is known of items; return the user's state after it."""

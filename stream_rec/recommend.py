@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import AsOf, Slate, SlateItem
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.ranking import asked as asked_expert
+from stream_rec.ranking import contexts as context_expert
 from stream_rec.ranking import fresh_choices
 from stream_rec.ranking import shown as shown_expert
 from stream_rec.ranking.asked import AskedInputs
@@ -67,7 +68,7 @@ class Ranked:
     history: History
     candidates: Candidates
     scored: Scored
-    """As the mixture sees them; ``log_p`` is what searches and impressions make of it."""
+    """As the mixture sees them; ``log_p`` is what contexts, searches and impressions make of it."""
     best: NDArray[np.int64]
     """(k,) indices of candidates, the likeliest first."""
     fresh: NDArray[np.int64]
@@ -82,6 +83,10 @@ class Ranked:
     """Those of the time and of the list; it is ranked without them, and learned from so."""
     exclusions: Exclusions | None
     """What they keep from the user; None without rules and boosts."""
+    lifts: NDArray[np.float32] | None = None
+    """(k, MOST_KEYS) what the context of the request says of each candidate; None where it says nothing."""
+    contextual_log_p: NDArray[np.float64] | None = None
+    """(k,) what that makes of ``log_p``; None where it says nothing."""
     asked: Asked | None = None
     """What the user asks for."""
     answers: AskedInputs | None = None
@@ -119,6 +124,7 @@ def rank(
     pool: Pool | None = None,
     surface: str = HOME,
     age: int | None = None,
+    contexts: Sequence[int] | None = None,
 ) -> Ranked:
     """Return what could be shown to a user now, and how likely each would be chosen.
 
@@ -131,6 +137,7 @@ def rank(
         pool: What could be shown, where not all that is listed could.
         surface: Name of the list, for rules that hold in some lists only.
         age: The user's, in years, for rules that ask for it; None where it is not known.
+        contexts: ``ContextNumbers`` of the request; None for those of the user's newest event or search.
     """
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
@@ -140,6 +147,7 @@ def rank(
     exclusions = Exclusions(rules, history, catalog, now_ms, age) if obeys else None
     event_ms = now_ms if event_ms is None else event_ms
     asked = find_asked(history, catalog, encode_query, event_ms=event_ms, now_ms=now_ms, pool=pool)
+    contexts = history.contexts if contexts is None else contexts
     candidates = retrieve(
         history,
         catalog,
@@ -147,6 +155,7 @@ def rank(
         rules=rules,
         exclusions=exclusions,
         asked=asked,
+        contexts=contexts,
         own_slot=own_slot,
         now_ms=now_ms,
         pool=pool,
@@ -154,11 +163,18 @@ def rank(
     scored = head.score(compute_inputs(candidates, history, catalog, now_ms))
     fresh = scored.inputs.fresh()
     fresh_scored = head.score_fresh(scored.inputs.keep(fresh))
-    log_p, fresh_log_p, answers, answered_log_p = scored.log_p, fresh_scored.log_p, None, None
+    log_p, fresh_log_p, answers = scored.log_p, fresh_scored.log_p, None
+    contextual_log_p = answered_log_p = None
+    lifts = context_expert.compute_inputs(contexts, candidates.rows, catalog, now_ms)
+    if lifts is not None:
+        added = context_expert.adjust(head.of_context, lifts, scored.inputs.history)
+        log_p = contextual_log_p = log_softmax(log_p + added)
+        fresh_log_p = log_softmax(fresh_log_p + added[fresh])
     if asked is not None:
-        answers = asked_expert.compute_inputs(asked, candidates.rows, scored.log_p, catalog)
-        log_p = answered_log_p = asked_expert.score(head.of_asked, answers)
-        fresh_log_p = log_softmax(fresh_log_p + (log_p - scored.log_p)[fresh])
+        answers = asked_expert.compute_inputs(asked, candidates.rows, log_p, catalog)
+        answered_log_p = asked_expert.score(head.of_asked, answers)
+        fresh_log_p = log_softmax(fresh_log_p + (answered_log_p - log_p)[fresh])
+        log_p = answered_log_p
     shown = shown_expert.compute_inputs(history, candidates.rows, log_p, catalog, now_ms)
     if shown is not None:
         added = shown_expert.adjust(head.of_shown, shown)
@@ -176,6 +192,8 @@ def rank(
         fresh_likely=fresh_share * np.exp(fresh_log_p[fresh_order]),
         rules=rules,
         exclusions=exclusions,
+        lifts=lifts,
+        contextual_log_p=contextual_log_p,
         asked=asked,
         answers=answers,
         answered_log_p=answered_log_p,
@@ -246,6 +264,17 @@ def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: He
     if not is_candidate.any():
         return head
     head = head.learn(ranked.scored, indices[is_candidate], weights[is_candidate], config)
+    if ranked.lifts is not None and ranked.contextual_log_p is not None:
+        of_context = context_expert.learn(
+            head.of_context,
+            ranked.lifts,
+            ranked.scored.inputs.history,
+            ranked.contextual_log_p,
+            indices[is_candidate],
+            weights[is_candidate],
+            config.rate,
+        )
+        head = head.put_context(of_context)
     if ranked.answers is not None and ranked.answered_log_p is not None:
         of_asked = asked_expert.learn(
             head.of_asked,
@@ -295,8 +324,7 @@ def read_features(ranked: Ranked, item_ids: Iterable[str], catalog: Catalog) -> 
     """
     shown = ranked.shown
     if shown is None:
-        log_p = ranked.scored.log_p if ranked.answered_log_p is None else ranked.answered_log_p
-        shown = shown_expert.begin_inputs(log_p)
+        shown = shown_expert.begin_inputs(ranked.scored.log_p)
     rows = ranked.candidates.rows
     found = np.array([-1 if (row := catalog.find(item_id)) is None else row for item_id in item_ids])
     indices = np.minimum(np.searchsorted(rows, found), max(len(rows) - 1, 0))

@@ -150,14 +150,23 @@ class Recommender:
         items = self.items(ranked, DEFAULT_LIST, ranking)
         return slate(DEFAULT_LIST, items, policy=self.policy, generated_at_ms=generated_at_ms)
 
-    def learn(self, user_id: str, before: UserState, events: Sequence[tuple[Kind, Interaction]]) -> bool:
+    def learn(
+        self,
+        user_id: str,
+        before: UserState,
+        events: Sequence[tuple[Kind, Interaction]],
+        contexts: Sequence[int] | None = None,
+    ) -> bool:
         """Learn what a user did, as one choice among what could have been shown before.
+
+        Args:
+            contexts: As of ``rank``: of the first event.
 
         Returns:
             Whether choices were seen to have changed, so that the head learns faster for a while.
         """
         first = events[0][1]
-        return self.learn_from(self.rank(user_id, before, now_ms=first.timestamp_ms), events)
+        return self.learn_from(self.rank(user_id, before, now_ms=first.timestamp_ms, contexts=contexts), events)
 
     def learn_from(self, ranked: Ranked, events: Sequence[tuple[Kind, Interaction]]) -> bool:
         """Learn as ``learn`` does, from a ranking that is at hand."""
@@ -185,6 +194,7 @@ class Recommender:
         pool: Pool | None = None,
         surface: str = HOME,
         age: int | None = None,
+        contexts: Sequence[int] | None = None,
     ) -> Ranked:
         """Return what could be shown to a user, and how likely each would be chosen. Reads only, but for the time.
 
@@ -193,6 +203,7 @@ class Recommender:
             pool: What could be shown, where not all that is listed could.
             surface: Name of the list, for rules that hold in some lists only.
             age: The user's, in years, where who asks knows it.
+            contexts: ``ContextNumbers`` of the request; None for those of the user's newest event or search.
         """
         event_ms, now_ms = now_ms, self.catalog.knowledge.now_ms(now_ms)
         self.catalog.see_time(now_ms)
@@ -208,6 +219,7 @@ class Recommender:
             pool=pool,
             surface=surface,
             age=age,
+            contexts=contexts,
         )
 
     def items(self, ranked: Ranked, request: str, ranking: RankingConfig | None = None) -> list[SlateItem]:

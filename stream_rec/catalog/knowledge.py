@@ -10,10 +10,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.catalog.answered import Answered
 from stream_rec.catalog.arrays import grow
+from stream_rec.catalog.contexts import Contexts
 from stream_rec.catalog.impressions import Impressions
 from stream_rec.catalog.neighbour_index import NeighbourIndex
+from stream_rec.catalog.row_levels import RowLevels
 from stream_rec.catalog.successors import Successors
 from stream_rec.catalog.trending import Trending
 from stream_rec.knowledge import popularity
@@ -47,7 +48,8 @@ class Knowledge:
         self.n_repeats = 0
         self.successors = Successors()
         self.neighbour_index = NeighbourIndex()
-        self.answered = Answered()
+        self.answered = RowLevels()
+        self.contexts = Contexts()
         self.impressions = Impressions()
         self._trending = Trending(HALF_LIVES)
         self._states: dict[int, ItemState] = {}
@@ -93,6 +95,8 @@ class Knowledge:
         self._put_predecessors(row, before.predecessors, state.predecessors, rows_of)
         if state.queries or before.queries:
             self.answered.put(row, before.queries, state.queries)
+        if state.contexts or before.contexts:
+            self.contexts.put(row, before.contexts, state.contexts)
         if state.visits != before.visits:
             self.neighbour_index.put(row, before.visits, state.visits)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -48,6 +49,7 @@ class Engine:
         ranking = msgspec.structs.replace(settings.ranking, seed=seed)
         self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking), encodes_queries=True)
         self._ranked: Ranked | None = None
+        self._context: Mapping[str, Any] | None = None
         self._id_of_user: dict[int, str] = {}
         for item in items:
             self._pipeline.catalog.put_item(item)
@@ -62,11 +64,15 @@ class Engine:
             self._id_of_user[user] = search.user_id
         self._pipeline.search(search)
 
+    def take_context(self, context: Mapping[str, Any]) -> None:
+        """Take the context of the next request."""
+        self._context = context
+
     def recommend(self, user: int, now_ms: int, n: int) -> NDArray[np.int64]:
         """Return the list that the user would get now."""
         pipeline = self._pipeline
         user_id = self._id_of_user.get(user, NOBODY)
-        ranked = self._ranked = pipeline.rank(user_id, now_ms)
+        ranked = self._ranked = pipeline.rank(user_id, now_ms, self._context)
         config = msgspec.structs.replace(pipeline.settings.ranking, n=n)
         rows = self._find_shown(ranked, f"{user_id}/{now_ms}", config)
         pipeline.recommender.count_shown(rows)
@@ -91,7 +97,7 @@ class Engine:
         user_id = self._id_of_user[group.user] = group.events[0].event.user_id
         ranked, self._ranked = self._ranked, None
         if ranked is None:  # in the warm-up nobody asked for a list
-            ranked = pipeline.rank(user_id, group.now_ms)
+            ranked = pipeline.rank(user_id, group.now_ms, group.events[0].event.context)
         pipeline.take(ranked, group.events)
 
     def _last(self) -> Ranked:

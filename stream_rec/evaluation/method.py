@@ -72,6 +72,14 @@ class TakesSearches(Protocol):
         """Take what a user searched for, before the list for the group that comes next; -1 has no events."""
 
 
+@runtime_checkable
+class TakesContexts(Protocol):
+    """A method that the context of a request means something to. Others are not told of it."""
+
+    def take_context(self, context: Mapping[str, Any]) -> None:
+        """Take the context of the request that the next list is made for: that of the first event scored by it."""
+
+
 class Observer(Protocol):
     """Looks at one method while it is judged: at more than its lists, and in time that is not the method's."""
 

@@ -2,7 +2,8 @@
 
 For every group of events after the warm-up (``schedule.py``) a list is made of what was known before the group, each of
 its events is scored against that list, and then the group teaches. What users searched for is known before the list
-for the next group is made; it is not scored.
+for the next group is made; it is not scored. So is the context of the request (country, device, ...), which is taken
+from the first event of the group.
 
 Source:
     Dawid. Present position and potential developments: the prequential approach. JRSS A 147, 1984.
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.evaluation.experiment import Experiment
-from stream_rec.evaluation.method import Group, Method, TakesSearches
+from stream_rec.evaluation.method import Group, Method, TakesContexts, TakesSearches
 from stream_rec.evaluation.schedule import read_groups
 
 Clock = Callable[[], int]
@@ -63,6 +64,7 @@ def judge(
     plan, is_listed, n = experiment.plan, experiment.world.is_listed, experiment.settings.n
     ranks, list_ns, learn_ns, warm_up_ns = array("H"), array("q"), array("q"), array("q")
     told = method if experiment.settings.has_searches and isinstance(method, TakesSearches) else None
+    requested = method if isinstance(method, TakesContexts) else None
     n_events = 0
     for number, group in enumerate(read_groups(experiment.log, plan, has_searches=told is not None)):
         is_scored = number >= plan.n_warm_groups
@@ -74,6 +76,8 @@ def judge(
             searched_ns = clock() - began
         if is_scored:
             began = clock()
+            if requested:
+                requested.take_context(group.events[0].event.context)
             made = method.recommend(group.user, group.now_ms, n)
             list_ns.append(clock() - began)
             shown = _check_list(made, n, is_listed)

@@ -113,6 +113,9 @@ class RankRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Most items of the answer."""
     age: Annotated[int, Meta(ge=0, le=150)] | None = None
     """The user's, for rules that ask for it: without it what they keep from the underage is left out."""
+    context: Context | None = None
+    """Where the list will stand: `country`, `device` and what else `user.context_keys` declares; that of the user's
+    newest event, where nothing is said."""
 
 
 class Ranking(Struct, frozen=True):

@@ -20,3 +20,6 @@ class KnowledgeConfig(Struct, frozen=True, kw_only=True):
     queries: Annotated[int, Meta(ge=8, le=10_000)] = 64
     """Queries kept for each item that users chose it after, those that it answers most; up to twice as many between two
     cuts."""
+    contexts: Annotated[int, Meta(ge=16, le=10_000)] = 64
+    """Contexts kept for each item that users came to it in, those most frequent there; up to twice as many between two
+    cuts."""

@@ -15,10 +15,11 @@ from stream_rec.errors import StateVersionError
 from stream_rec.events.codec import EventTime, Offset, SourceNumber, decode_versioned
 from stream_rec.events.interaction import Id
 from stream_rec.events.source import Source
-from stream_rec.knowledge.queries import QueryNumber
+from stream_rec.knowledge.contexts import MOST_KEYS
+from stream_rec.knowledge.fading import Number
 from stream_rec.knowledge.slots import N_SLOTS
 
-VERSION = 6
+VERSION = 7
 _ERASER = 15
 """In place of a kind, in the number of a source: the topic `forget`."""
 
@@ -48,12 +49,14 @@ class Signal(Struct, frozen=True, array_like=True):
     """The visitor is to be forgotten; the source is then `forget`, and ``kind`` means nothing."""
     is_first: bool = False
     """Whether it is this user's first event of its kind. With ``seen_ms`` only."""
-    answers: list[tuple[QueryNumber, EventTime, Change]] = []
+    answers: list[tuple[Number, EventTime, Change]] = []
     """(query, time of the event that answers it, change of how much it does): see ``user/answers.py``."""
     shown: Annotated[int, Meta(ge=NOT_SHOWN, lt=N_SLOTS)] = NOT_SHOWN
     """Slot in which the item was shown, of an impression only."""
     chosen: list[tuple[Annotated[int, Meta(ge=0, lt=N_SLOTS)], Change]] = []
     """(slot, change of how often the item was chosen from there): see ``user/conversions.py``."""
+    contexts: Annotated[list[Number], Meta(max_length=MOST_KEYS)] = []
+    """What was said of where and how it came about: see ``contexts.py``. With ``seen_ms`` only."""
 
     @property
     def source(self) -> int:

@@ -10,13 +10,13 @@ from msgspec import Meta, Struct
 
 from stream_rec.errors import StateVersionError
 from stream_rec.events.codec import Count, EventTime, Offset, decode_versioned
-from stream_rec.knowledge import popularity, queries, visits
+from stream_rec.knowledge import contexts, fading, popularity, visits
 from stream_rec.knowledge.bounds import KnowledgeConfig
-from stream_rec.knowledge.queries import QueryNumber
+from stream_rec.knowledge.fading import Number
 from stream_rec.knowledge.signal import NOT_SHOWN, Signal
 from stream_rec.knowledge.slots import N_SLOTS
 
-VERSION = 5
+VERSION = 6
 
 Weight = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Sum = Annotated[float, Meta(gt=0, le=2**53)]
@@ -45,7 +45,7 @@ class ItemState(Struct, frozen=True, array_like=True):
     """Of those interactions that were their user's first of their kind, by ``popularity.FIRST_HALF_LIVES_MS``."""
     last_first_ms: EventTime | None = None
     """Event time of the newest of them, which ``first_sums`` are as of."""
-    queries: dict[QueryNumber, tuple[Weight, Difference, EventTime]] = {}
+    queries: dict[Number, tuple[Weight, Difference, EventTime]] = {}
     """What users had asked for who came here, and how much that answered it: see ``queries.py``. Exact until the bound
     cuts the least."""
     shown: Annotated[list[Count], Meta(max_length=N_SLOTS)] = []
@@ -53,6 +53,9 @@ class ItemState(Struct, frozen=True, array_like=True):
     chosen: Annotated[list[Weight], Meta(max_length=N_SLOTS)] = []
     """How often it was chosen from there, the same way. For a while it may be more than it was shown, or less than 0:
     what says so comes from several topics."""
+    contexts: dict[Number, tuple[Count, Sum, EventTime]] = {}
+    """In which contexts users came here, and how often, and how often something was said of each key at all: see
+    ``contexts.py``. Exact until the bound cuts the least."""
 
 
 UNSEEN = ItemState()
@@ -61,7 +64,7 @@ UNSEEN = ItemState()
 def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) -> ItemState:
     """Return the state after the signals for this item; what was applied before is skipped."""
     watermarks = dict(state.watermarks)
-    predecessors, asked = dict(state.predecessors), dict(state.queries)
+    predecessors, asked, came_in = dict(state.predecessors), dict(state.queries), dict(state.contexts)
     counts, sums, first_ms, last_ms = list(state.counts), state.sums, state.first_ms, state.last_ms
     repeats, recent_visits = state.repeats, state.visits
     first_sums, last_first_ms = state.first_sums, state.last_first_ms
@@ -81,6 +84,9 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
                     first_sums, last_first_ms, signal.seen_ms, popularity.FIRST_HALF_LIVES_MS
                 )
             recent_visits = visits.add_visit(recent_visits, signal.seen_ms, signal.visitor, config.recent_visits)
+            for number in signal.contexts:
+                for each in (number, contexts.key_of(number)):
+                    fading.add_to(came_in, each, signal.seen_ms, 1)
         elif signal.erases:
             recent_visits = visits.remove_visitor(recent_visits, signal.visitor)
         for item_id, change in signal.pairs:
@@ -92,11 +98,7 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
             else:
                 predecessors.pop(item_id, None)
         for number, at_ms, change in signal.answers:
-            answers = queries.add(asked.get(number), at_ms, change)
-            if answers is not None:
-                asked[number] = answers
-            else:
-                asked.pop(number, None)
+            fading.add_to(asked, number, at_ms, change)
         if signal.shown != NOT_SHOWN:
             shown = _add(shown, signal.shown, 1)
         for slot, change in signal.chosen:
@@ -104,9 +106,6 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
     if len(predecessors) > 2 * config.predecessors:
         heaviest = sorted(predecessors.items(), key=lambda pair: (-pair[1], pair[0]))[: config.predecessors]
         predecessors = dict(heaviest)
-    if len(asked) > 2 * config.queries:
-        most = sorted(asked.items(), key=lambda pair: (-queries.level(pair[1]), pair[0]))[: config.queries]
-        asked = dict(most)
     views, clicks, purchases = counts
     return ItemState(
         counts=(views, clicks, purchases),
@@ -119,9 +118,10 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
         visits=recent_visits,
         first_sums=first_sums,
         last_first_ms=last_first_ms,
-        queries=asked,
+        queries=fading.cut(asked, config.queries),
         shown=shown,
         chosen=chosen,
+        contexts=fading.cut(came_in, config.contexts),
     )
 
 
@@ -137,6 +137,7 @@ def encode(state: ItemState) -> bytes:
         predecessors=dict(sorted(state.predecessors.items())),
         watermarks=dict(sorted(state.watermarks.items())),
         queries=dict(sorted(state.queries.items())),
+        contexts=dict(sorted(state.contexts.items())),
     )
     return _ENCODER.encode(ordered)
 

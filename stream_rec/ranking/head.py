@@ -28,7 +28,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from stream_rec.ranking import asked, linear_head, mixture, shown
+from stream_rec.ranking import asked, contexts, linear_head, mixture, shown
 from stream_rec.ranking.features import Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.linear_head import LinearHead, Step
@@ -47,6 +47,8 @@ class Head(Protocol):
     def of_asked(self) -> LinearHead: ...
     @property
     def of_shown(self) -> LinearHead: ...
+    @property
+    def of_context(self) -> LinearHead: ...
     def score(self, inputs: Inputs) -> Scored: ...
     def score_fresh(self, inputs: Inputs) -> Scored: ...
     def contributions(self, scored: Scored, indices: NDArray[np.int64]) -> NDArray[np.float32]: ...
@@ -59,6 +61,7 @@ class Head(Protocol):
     @property
     def n_outcomes(self) -> int: ...
     def put_shown(self, of_shown: LinearHead) -> Self: ...
+    def put_context(self, of_context: LinearHead) -> Self: ...
     def decay(self, factor: float) -> Self: ...
 
 
@@ -73,6 +76,8 @@ class MixtureHead(Struct, frozen=True):
     """What speaks for an item that answers the user's search: see ``asked.py``."""
     of_shown: LinearHead = shown.COLD
     """What impressions say of an item: see ``shown.py``."""
+    of_context: LinearHead = contexts.COLD
+    """What the context of a request says of an item: see ``contexts.py``."""
     n_choices: int = 0
     """Groups of choices learned from: an order of many lines is one."""
     n_outcomes: int = 0
@@ -132,6 +137,10 @@ class MixtureHead(Struct, frozen=True):
         """Return the head with the expert for what was shown as it is after one more impression."""
         return msgspec.structs.replace(self, of_shown=of_shown, n_outcomes=self.n_outcomes + 1)
 
+    def put_context(self, of_context: LinearHead) -> MixtureHead:
+        """Return the head with another expert for contexts."""
+        return msgspec.structs.replace(self, of_context=of_context)
+
     def decay(self, factor: float) -> MixtureHead:
         """Return the head that learns faster, for when choices have changed: see ``drift``.
 
@@ -144,6 +153,7 @@ class MixtureHead(Struct, frozen=True):
             of_fresh=self.of_fresh.decay(factor),
             of_asked=linear_head.decay(self.of_asked, factor),
             of_shown=linear_head.decay(self.of_shown, factor),
+            of_context=linear_head.decay(self.of_context, factor),
         )
 
 

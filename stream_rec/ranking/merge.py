@@ -39,9 +39,9 @@ from stream_rec.ranking.mixture import Mixture
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.ranking.policy import HeadConfig
 
-VERSION = 3
+VERSION = 4
 """Count up, too, where ``NAMES`` or ``FIRST_WEIGHTS`` of ``asked`` or ``shown`` change: 1 had no expert for answers, 2
-none for impressions."""
+none for impressions, 3 none for contexts."""
 MEMORY = 100.0
 """Choices that a weight rests on, once there were many. Of 20, 100 and 500 the best compromise of two logs."""
 LARGEST = 1e9
@@ -158,9 +158,7 @@ class SharedHead:
         n_other_outcomes = sum(c.n_outcomes - (known.n_outcomes if known else 0) for c, known in fresh)
         n_own_outcomes = self.head.n_outcomes - self._begun.n_outcomes
         shares = np.full(len(now), share_of_way(n_before, n_own, n_others))
-        shares[-self.head.of_shown.weights.size :] = share_of_way(
-            self._begun.n_outcomes, n_own_outcomes, n_other_outcomes
-        )
+        shares[_of_shown(self.head)] = share_of_way(self._begun.n_outcomes, n_own_outcomes, n_other_outcomes)
         step = Contribution(
             shares * (now - before),
             np.maximum(squares_now - squares_before, 0.0),  # float32 may round below
@@ -271,7 +269,7 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
             raise MalformedContribution(f"{len(data)} bytes, which are no more than a header")
         (n_outcomes,) = _OUTCOMES.unpack_from(data, _HEADER.size)
     numbers_at = sums_at + 8 * n_sums
-    added = (cold.of_asked, cold.of_shown)[data[0] - 1 :]  # since that version, each behind the other
+    added = _alone(cold)[data[0] - 1 :]  # since that version, each behind the other
     n_missing = sum(head.weights.size for head in added)
     n_there = n - n_missing
     if len(data) != numbers_at + 8 * n_there:
@@ -300,11 +298,22 @@ def _require_numbers(*arrays: NDArray[np.float64]) -> None:
 
 def _flat(head: MixtureHead) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return all weights and all sums of squares in one row each, float64. ``_head`` turns it round."""
-    mixtures, alone = (head.of_all, head.of_fresh), (head.of_asked, head.of_shown)
+    mixtures, alone = (head.of_all, head.of_fresh), _alone(head)
     return (
         _in_one_row([*map(_weights, mixtures), [each.weights for each in alone]]),
         _in_one_row([*map(_squares, mixtures), [each.squares for each in alone]]),
     )
+
+
+def _alone(head: MixtureHead) -> tuple[LinearHead, ...]:
+    """Return the experts that stand outside the mixtures, the first that was known first."""
+    return head.of_asked, head.of_shown, head.of_context
+
+
+def _of_shown(head: MixtureHead) -> slice:
+    """Return where the weights of the expert for impressions stand in one row with all others."""
+    end = -head.of_context.weights.size
+    return slice(end - head.of_shown.weights.size, end)
 
 
 def _weights(mixture: Mixture) -> list[NDArray[np.floating]]:
@@ -328,16 +337,18 @@ def _head(
     squares: NDArray[np.float64],
     total: Contribution,
 ) -> MixtureHead:
-    alone = [like.of_asked.weights, like.of_shown.weights]
+    alone = [each.weights for each in _alone(like)]
     shaped = [*_weights(like.of_all), *_weights(like.of_fresh), *alone]
     parts, of_squares, sums = _cut(weights, shaped), _cut(squares, shaped), total.sums
     n_all, records, counts = len(like.of_all.record), sums[:-N_COUNTS].tolist(), tuple(sums[-N_COUNTS:].tolist())
     n = len(_weights(like.of_all))
+    of_asked, of_shown, of_context = map(LinearHead, parts[-len(alone) :], of_squares[-len(alone) :])
     return MixtureHead(
         of_all=_mixture(parts[:n], of_squares[:n], records[:n_all]),
-        of_fresh=_mixture(parts[n:-2], of_squares[n:-2], records[n_all:]),
-        of_asked=LinearHead(parts[-2], of_squares[-2]),
-        of_shown=LinearHead(parts[-1], of_squares[-1]),
+        of_fresh=_mixture(parts[n : 2 * n], of_squares[n : 2 * n], records[n_all:]),
+        of_asked=of_asked,
+        of_shown=of_shown,
+        of_context=of_context,
         fresh_choices=FreshChoices(counts[: len(NOTHING)], counts[len(NOTHING) :]),
         n_choices=total.n_choices,
         n_outcomes=total.n_outcomes,

@@ -25,7 +25,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.errors import SettingsError
-from stream_rec.ranking import asked, shown
+from stream_rec.ranking import asked, contexts, shown
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
@@ -58,6 +58,7 @@ class RiverHead(Struct, frozen=True, eq=False):
     of_asked: LinearHead = asked.COLD
     of_shown: LinearHead = shown.COLD
     n_outcomes: int = 0
+    of_context: LinearHead = contexts.COLD
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
@@ -101,6 +102,10 @@ class RiverHead(Struct, frozen=True, eq=False):
     def put_shown(self, of_shown: LinearHead) -> RiverHead:
         """Return the head with the expert for what was shown, which is our own, after one more impression."""
         return msgspec.structs.replace(self, of_shown=of_shown, n_outcomes=self.n_outcomes + 1)
+
+    def put_context(self, of_context: LinearHead) -> RiverHead:
+        """Return the head with another expert for contexts, which is our own."""
+        return msgspec.structs.replace(self, of_context=of_context)
 
     def decay(self, factor: float) -> RiverHead:
         """Return this head: how River's models forget is theirs."""

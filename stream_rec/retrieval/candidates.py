@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,10 @@ SEARCHED, NEIGHBOURS_HAVE = 500, 0.25
 catalog. Otherwise the text neighbours of the recent items have enough of them, and are at hand."""
 MOST_TRENDING = 30
 """Candidates taken at each half-life of popularity."""
+MOST_UNKNOWN = 5
+"""Events of a user from which on history says enough: what is popular in the user's contexts is not proposed then."""
+MOST_IN_CONTEXT = 30
+"""Candidates taken in each context."""
 MOST_RELATED = 20
 """Items of a pool whose text is nearest to the last item, in each space."""
 TASTE_ITEMS, TASTE_DECAY = 20, 0.8
@@ -105,6 +110,7 @@ def retrieve(
     rules: Active = NONE,
     exclusions: Exclusions | None = None,
     asked: Asked | None = None,
+    contexts: Sequence[int] = (),
     pool: Pool | None = None,
 ) -> Candidates:
     """Return the union of all sources' proposals.
@@ -112,6 +118,7 @@ def retrieve(
     Args:
         rules: Those of the time, and ``exclusions``: what they keep from the user; None without rules.
         asked: What the user asks for now.
+        contexts: ``ContextNumbers`` of the request.
         own_slot: The user's own in ``catalog.knowledge.neighbour_index``, -1 where there is none.
         pool: What may be proposed; None for all that is listed.
     """
@@ -130,6 +137,8 @@ def retrieve(
         _choose_by_history(scratch, history, catalog, taste, last, is_listed, now_ms)
         scratch.choose_first(knowledge.trending(is_listed), MOST_TRENDING, TRENDING)
         _choose_by_time(scratch, catalog, is_listed)
+        if history.n_events < MOST_UNKNOWN:
+            _choose_by_context(scratch, contexts, catalog, is_listed)
     else:
         is_listed = pool.is_in
         _choose_of_pool(scratch, history, catalog, taste, last, pool, now_ms)
@@ -177,6 +186,15 @@ def _choose_by_time(scratch: Scratch, catalog: Catalog, is_listed: NDArray[np.bo
     """Propose what has just appeared, or is on its way up."""
     scratch.choose(catalog.fresh.rising(catalog.knowledge.levels), FRESH, is_listed)
     scratch.choose(find_newcomers(catalog), FRESH, is_listed)
+
+
+def _choose_by_context(
+    scratch: Scratch, contexts: Sequence[int], catalog: Catalog, is_listed: NDArray[np.bool_]
+) -> None:
+    """Propose what is most popular in each context: all that is known of who is new."""
+    known = catalog.knowledge.contexts
+    for number in filter(None, contexts):
+        scratch.choose(known.find_popular(number, is_listed, MOST_IN_CONTEXT), TRENDING, is_listed)
 
 
 def _choose_of_pool(

@@ -66,12 +66,14 @@ from stream_rec.serving.questions import (
     FILTERED,
     About,
     Age,
+    Contexts,
     Cursor,
     Excluded,
     IdInPath,
     MaybeN,
     N,
     SurfaceName,
+    read_context,
     read_surface,
     want,
     want_surface,
@@ -141,6 +143,7 @@ def build_app(
         n: MaybeN = None,
         exclude: Excluded = None,
         cursor: Cursor = None,
+        contexts: Contexts = None,
         on_the_spot: OnTheSpotToo = False,
         surface: SurfaceName = HOME,
         item_ids: About = None,
@@ -148,18 +151,20 @@ def build_app(
     ) -> Recommendations:
         """Return the user's own list, or the default list where they have none of their own, less what is gone.
 
-        With a filter, a cursor, an age or another surface than `home` it is ranked on the spot, of what is wanted.
+        With a filter, a cursor, a context, an age or another surface than `home` it is ranked on the spot, of what is
+        wanted.
         """
         accept(validate.check_user_id(user_id, limits))
         chosen = read_surface(settings.surfaces, surface, item_ids, limits)
-        is_ranked = on_the_spot or cursor is not None or age is not None
+        is_ranked = on_the_spot or cursor is not None or age is not None or contexts is not None
         if chosen == BUILT_IN[HOME] and wanted == EVERYTHING and not is_ranked:
             own = lists.own(user_id)
             is_default = own is None or not own.items
             slate = lists.own(DEFAULT_LIST) if is_default else own
             return _recommendations(user_id, slate, is_default, n or MOST_SLOTS, exclude or (), lists)
         asked = want(n or chosen.n or settings.ranking.n, wanted, exclude, cursor, age)
-        return await recommend(replica, user_id, want_surface(asked, surface, chosen, item_ids))
+        question = want_surface(asked, surface, chosen, item_ids)
+        return await recommend(replica, user_id, question, read_context(contexts))
 
     @get("/v1/popular", guards=[needs("read")], responses=problems_of(*READING), summary="The list for everybody else")
     async def get_popular(n: N = 200, exclude: Excluded = None) -> Recommendations:

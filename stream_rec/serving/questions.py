@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -40,6 +41,10 @@ Attributes = Annotated[
     QueryParameter(name="attribute", description="name:value, all of these; compared as text, as in rules"),
 ]
 Price = Annotated[float | None, QueryParameter(description="bound on the attribute `price`, itself within")]
+Contexts = Annotated[
+    list[str] | None,
+    QueryParameter(name="context", description="key:value, where the list will stand; may be repeated"),
+]
 Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before", max_length=6_000)]
 
 
@@ -58,18 +63,36 @@ def read_filter(
     for name, values in (("category", categories), ("tag", tags), ("attribute", attributes)):
         if len(values or ()) > MOST_VALUES:
             raise unprocessable("too_large", f"{len(values or ())} values of `{name}`; {MOST_VALUES} at most")
-    pairs = [tuple(attribute.split(":", 1)) for attribute in attributes or ()]
-    if wrong := [pair[0] for pair in pairs if len(pair) == 1]:
-        raise unprocessable("bad_filter", f"attribute={wrong[0][:100]} has no value: write it as name:value")
+    pairs = _split("attribute", attributes or (), "bad_filter")
     if price_min is not None and price_max is not None and price_min > price_max:
         raise unprocessable("bad_filter", f"price_min={price_min:g} is above price_max={price_max:g}")
     return Filter(
         tuple(categories or ()),
         tuple(tags or ()),
-        tuple((name, value) for name, value in pairs),
+        tuple(pairs),
         price_min,
         price_max,
     )
+
+
+def read_context(contexts: list[str] | None) -> dict[str, str] | None:
+    """Return the context of a request, None where nothing is said of it.
+
+    Raises:
+        ProblemDetailsException: 422, a value cannot be meant so.
+    """
+    if contexts is None:
+        return None
+    if len(contexts) > MOST_VALUES:
+        raise unprocessable("too_large", f"{len(contexts)} values of `context`; {MOST_VALUES} at most")
+    return dict(_split("context", contexts, "bad_context"))
+
+
+def _split(name: str, values: Iterable[str], reason: str) -> list[tuple[str, str]]:
+    pairs = [value.partition(":") for value in values]
+    if wrong := [key for key, colon, _ in pairs if not colon]:
+        raise unprocessable(reason, f"{name}={wrong[0][:100]} has no value: write it as name:value")
+    return [(key, value) for key, _, value in pairs]
 
 
 FILTERED = {"wanted": Provide(read_filter, sync_to_thread=False)}

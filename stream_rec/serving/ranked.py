@@ -49,7 +49,9 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
         """Return the given items as a user would choose among them."""
         accept(validate.check_user_id(data.user_id, limits))
         item_ids = list(dict.fromkeys(data.item_ids))
-        return await require(replica).ask("rank", lambda ranker: ranker.rank(data.user_id, item_ids, data.n, data.age))
+        return await require(replica).ask(
+            "rank", lambda ranker: ranker.rank(data.user_id, item_ids, data.n, data.age, data.context)
+        )
 
     @get(
         "/v1/items/{item_id:str}/similar",
@@ -97,15 +99,21 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
     return [post_rank, get_similar, get_search]
 
 
-async def recommend(replica: OnTheSpot | None, user_id: str, wanted: Wanted) -> Recommendations:
+async def recommend(
+    replica: OnTheSpot | None, user_id: str, wanted: Wanted, context: dict[str, str] | None = None
+) -> Recommendations:
     """Return a user's list of what is wanted, ranked on the spot.
+
+    Args:
+        context: Of the request; None for that of the user's newest event or search.
 
     Raises:
         ProblemDetailsException: 404, the list is about an item that is not there.
     """
     now_ms = time.time_ns() // 1_000_000
     made = await require(replica).ask(
-        "recommendations", lambda ranker: ranker.recommend(user_id, wanted, generated_at_ms=now_ms)
+        "recommendations",
+        lambda ranker: ranker.recommend(user_id, wanted, generated_at_ms=now_ms, context=context),
     )
     if made is None:
         raise problem(404, f"there is no item of these: {', '.join(map(repr, wanted.about))[:512]}")

@@ -7,9 +7,10 @@ to do, who know what others were shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,6 +22,7 @@ from stream_rec.events.interaction import Kind
 from stream_rec.events.over_http import Ranking
 from stream_rec.events.slate import Slate, SlateItem
 from stream_rec.events.source import Source
+from stream_rec.knowledge import contexts
 from stream_rec.ranking.asked import is_answer
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.recommend import Ranked, aim, aim_at_fresh, slate
@@ -43,31 +45,43 @@ VARIED: tuple[Base, ...] = ("home", "discover")
 class Ranker:
     """Ranks for users whose states it can look up. One thread's own, as the recommender is; its catalog has facets."""
 
-    def __init__(self, recommender: Recommender, state_of: Callable[[str], UserState], ranking: RankingConfig) -> None:
+    def __init__(
+        self,
+        recommender: Recommender,
+        state_of: Callable[[str], UserState],
+        ranking: RankingConfig,
+        context_keys: str = "",
+    ) -> None:
         """Say with what.
 
         Args:
             state_of: The state of a user, ``COLD`` where nothing is known.
-            ranking: As workers have it.
+            ranking: As workers have it, and ``context_keys``: those of the settings.
         """
         self._recommender = recommender
         self._catalog = recommender.catalog
         self._state_of = state_of
+        self._context_keys = context_keys
         self._varied = msgspec.structs.replace(ranking, explore_share=0.0, tail_every=0)
         self._plain = msgspec.structs.replace(self._varied, diversity=0.0, fresh_worth=0.0)
         self._signs = np.zeros(0, dtype=np.uint32)
 
-    def recommend(self, user_id: str, wanted: Wanted, *, generated_at_ms: int) -> Slate | None:
+    def recommend(
+        self, user_id: str, wanted: Wanted, *, generated_at_ms: int, context: Mapping[str, Any] | None = None
+    ) -> Slate | None:
         """Return a user's list of what is wanted: of everything, the one that a worker would make.
 
         None where the list is about an item that is not there.
+
+        Args:
+            context: Of the request; None for that of the user's newest event or search.
         """
         state, now_ms = self._look_up(user_id)
         about = [self._find(item_id) for item_id in wanted.about]
         rows = [row for row in about if row is not None]
         if len(rows) < len(about):
             return None
-        ranked = self._rank_surface(user_id, state, wanted, rows, now_ms)
+        ranked = self._rank_surface(user_id, state, wanted, rows, now_ms, self._number(context))
         if wanted.shown:
             ranked = replace(ranked, rules=_without_pins(ranked.rules))
         is_varied = wanted.base in VARIED
@@ -80,8 +94,19 @@ class Ranker:
             seen=_seen(state),
         )
 
-    def rank(self, user_id: str, item_ids: Sequence[str], n: int, age: int | None = None) -> Ranking:
-        """Return the best ``n`` of some items for a user, and which of them cannot be ranked."""
+    def rank(
+        self,
+        user_id: str,
+        item_ids: Sequence[str],
+        n: int,
+        age: int | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> Ranking:
+        """Return the best ``n`` of some items for a user, and which of them cannot be ranked.
+
+        Args:
+            context: As of ``recommend``.
+        """
         state, now_ms = self._look_up(user_id)
         catalog = self._catalog
         found = {item_id: catalog.find(item_id) for item_id in item_ids}
@@ -90,8 +115,9 @@ class Ranker:
         is_listed = catalog.is_listed[rows] if len(rows) else np.zeros(0, dtype=bool)
         is_in = np.zeros(len(catalog), dtype=bool)
         is_in[rows[is_listed]] = True
+        pool, numbers = Pool(is_in, Take.ALL), self._number(context)
         ranked = self._recommender.rank(
-            user_id, state, now_ms=now_ms, pool=Pool(is_in, Take.ALL), surface="rank", age=age
+            user_id, state, now_ms=now_ms, pool=pool, surface="rank", age=age, contexts=numbers
         )
         is_out = ~is_listed
         if ranked.exclusions is not None:
@@ -140,6 +166,9 @@ class Ranker:
             ranked = _keep(ranked, is_answer(ranked.answers, every, LEAST_SIMILARITY))
         return self._list(ranked, wanted.n, item_id)
 
+    def _number(self, context: Mapping[str, Any] | None) -> tuple[int, ...] | None:
+        return None if context is None else contexts.numbers_of(context, self._context_keys)
+
     def _look_up(self, user_id: str) -> tuple[UserState, int]:
         """Return a user's state, and the time; the catalog has seen it."""
         state = self._state_of(user_id)
@@ -167,9 +196,28 @@ class Ranker:
             is_in &= ~np.isin(self._signs_of_all(), np.array(wanted.shown, dtype=np.uint32))
         return Pool(is_in, take)
 
-    def _rank_surface(self, user_id: str, state: UserState, wanted: Wanted, about: list[int], now_ms: int) -> Ranked:
-        """Return the ranking that a list of a surface is made of."""
-        rank = partial(self._recommender.rank, user_id, now_ms=now_ms, surface=wanted.surface, age=wanted.age)
+    def _rank_surface(
+        self,
+        user_id: str,
+        state: UserState,
+        wanted: Wanted,
+        about: list[int],
+        now_ms: int,
+        numbers: Sequence[int] | None,
+    ) -> Ranked:
+        """Return the ranking that a list of a surface is made of.
+
+        Args:
+            numbers: Of the request's context; None for that of the user's newest event or search.
+        """
+        rank = partial(
+            self._recommender.rank,
+            user_id,
+            now_ms=now_ms,
+            surface=wanted.surface,
+            age=wanted.age,
+            contexts=numbers,
+        )
         if wanted.is_whole:
             return rank(state)
         if wanted.base == "similar":

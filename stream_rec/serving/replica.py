@@ -159,7 +159,7 @@ class Replica:
                 await service.start()
             head.merge()
             recommender = Recommender(catalog, head, settings.ranking, settings.head, open_query_encoder(settings))
-            ranker = Ranker(recommender, partial(_state_of, users), settings.ranking)
+            ranker = Ranker(recommender, partial(_state_of, users), settings.ranking, settings.user.context_keys)
             ranker.recommend(NOBODY, Wanted(1), generated_at_ms=0)  # what is worked out once only, is by now
             neighbours = find_neighbours(catalog)
             n_warm = _advance(neighbours, WARM_UP_S)

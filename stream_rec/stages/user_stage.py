@@ -125,8 +125,10 @@ class UserStage:
             if after.showing is not None and is_turn:  # before anybody learns what was chosen of it
                 features = recommender.read_features(user_id, after.showing)
                 user = user_state.put_features(user, {after.showing.impression.event_id: features})
-            if after.training_events and is_turn and recommender.learn(user_id, after.choosing, after.training_events):
-                log.info("decayed_head choices=%d", recommender.head.n_choices)
+            if after.training_events and is_turn:
+                chosen, contexts = after.training_events, after.choosing_contexts
+                if recommender.learn(user_id, after.choosing, chosen, contexts):
+                    log.info("decayed_head choices=%d", recommender.head.n_choices)
             states += [State(partition, seen.key_of(key, n), seen.encode(chunk)) for n, chunk in after.chunks.items()]
             if is_turn:
                 for outcome in after.outcomes:

@@ -208,6 +208,19 @@ class HeadContract(LearnerContract):
             [self.score(head, inputs)], [self.score(after, inputs)], "`put_shown` must not change how all items score"
         )
 
+    def test_the_expert_for_contexts_is_kept(self) -> None:
+        """In a new head, which ranks as the one of before."""
+        head, inputs = self._warm(), draw_inputs(seed=99)
+        of_context = linear_head.cold(3, 1)
+        before = head.of_context
+        after = head.put_context(of_context)
+
+        _require(after.of_context is of_context, f"`put_context` must keep the expert; came {after.of_context}")
+        _require(head.of_context is before, "`put_context` must return a new head and leave the old one as it was")
+        _require_equal(
+            [self.score(head, inputs)], [self.score(after, inputs)], "`put_context` must not change how all items score"
+        )
+
     def test_probabilities_add_up_to_one(self) -> None:
         """Of all candidates, and of fresh ones among themselves."""
         head, inputs = self._warm(), draw_inputs(8, seed=99)

@@ -23,7 +23,7 @@ from stream_rec.events.interaction import Kind, LoggedEvent
 from stream_rec.events.search import Search
 from stream_rec.events.slate import AsOf
 from stream_rec.events.source import Source, UserEvent
-from stream_rec.knowledge import queries
+from stream_rec.knowledge import contexts, queries
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.user import answers, conversions, pairs, seen
@@ -79,6 +79,8 @@ class Advance(Struct, frozen=True):
     training_events: list[LoggedEvent]
     """Fresh events, each once, that may teach the head and items' factors: those that send signals, while they are few
     enough in their week."""
+    choosing_contexts: tuple[int, ...]
+    """``ContextNumbers`` of the first training event: what was said where the user chose."""
     chunks: dict[int, Chunk]
     """By number, the chunks of the user's archive to be written: before ``state``, and with it."""
     n_duplicates: int
@@ -117,6 +119,7 @@ def advance(
     after = release(state, acknowledged) if fresh else state
     signals: list[Signal] | None = [] if len(fresh) == len(arrivals) and _has_newest_events(after, config) else None
     training_events: list[LoggedEvent] = []
+    choosing_contexts: tuple[int, ...] = ()
     n_duplicates = 0
     choosing = state
     outcomes: list[Outcome] = []
@@ -162,6 +165,7 @@ def advance(
         if not entry.teaches:
             continue
         if after.n_uncounted == before.n_uncounted and n_in_week(after, entry.week) <= config.weekly_choices:
+            choosing_contexts = choosing_contexts if training_events else entry.contexts
             training_events.append(LoggedEvent(kind, arrival.event))
         if signals is not None:
             made = _signals_in_order(before, after, entry, arrival, config)
@@ -177,6 +181,7 @@ def advance(
         choosing=choosing,
         signals=signals,
         training_events=training_events,
+        choosing_contexts=choosing_contexts,
         chunks=chunks,
         n_duplicates=n_duplicates,
         outcomes=outcomes,
@@ -487,6 +492,7 @@ def _visit(
         is_first=entry.is_first,
         answers=answers_of,
         chosen=chosen,
+        contexts=contexts.said(entry.contexts),
     )
 
 

@@ -78,6 +78,8 @@ class History:
     """The user's newest search."""
     n_answers: int = 0
     """How many of the recent events answer it."""
+    contexts: Sequence[int] = ()
+    """``ContextNumbers`` of the newest event or search."""
     shown: Shown = NOTHING_SHOWN
 
     @property
@@ -150,8 +152,15 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
         weekly_counts=state.weekly_counts,
         search=state.recent_searches[-1] if state.recent_searches else None,
         n_answers=count_answers(state) if state.recent_searches else 0,
+        contexts=_find_contexts(state),
         shown=_find_shown(state, find, last_ms) if state.shown_counts else NOTHING_SHOWN,
     )
+
+
+def _find_contexts(state: UserState) -> tuple[int, ...]:
+    """Return what was said of where the user is by the newest event or search."""
+    newest: list[Entry | SearchEntry] = [*state.recent_events[-1:], *state.recent_searches[-1:]]
+    return max(newest, key=_TIMESTAMP_MS).contexts if newest else ()
 
 
 def _find_shown(state: UserState, find: Callable[[str], int | None], last_ms: Mapping[int, int]) -> Shown:

@@ -36,13 +36,15 @@ from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Id, Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
+from stream_rec.knowledge import contexts
+from stream_rec.knowledge.contexts import ContextNumbers
 from stream_rec.knowledge.slots import N_SLOTS, slot_of, usual_examination
 from stream_rec.user import by_period, seen
 
 DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
 SHOWN_PERIOD_MS = DAY_MS // 4
-VERSION = 7
+VERSION = 8
 LONGEST_TEXT = 256
 """Characters kept of a search's query: what comes after them finds nothing."""
 TEACHES_NOBODY = -1
@@ -82,6 +84,9 @@ class UserConfig(Struct, frozen=True, kw_only=True):
     """Events of one kind with one item in one week from which others learn; more change only the user's own lists."""
     weekly_choices: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
     """Events of a week that teach how lists are ranked, for everybody."""
+    context_keys: Annotated[str, Meta(pattern=contexts.KEYS_PATTERN)] = "country,device,hour,surface"
+    """Keys of events' `context` that lists depend on, at most 8 with commas between; empty: none. Values are texts of
+    at most 64 characters, whole numbers, true or false. Append new keys: what is learned goes by their order."""
     deduplication_window_s: Annotated[int, Meta(ge=3600, le=315_360_000)] = 604_800
     """How long the same ``event_id`` of one user is the same event, by the broker's time of its records; later it may
     count again. By default as long as topics keep events."""
@@ -105,6 +110,8 @@ class Entry(Struct, frozen=True, array_like=True):
     """Whether others learn from it. Bookkeeping, for the same reason."""
     is_first: bool = False
     """Whether it is the user's first of its kind, by its topic: the same however topics are read. Bookkeeping too."""
+    contexts: ContextNumbers = ()
+    """Of its context what ``UserConfig.context_keys`` declared when it came."""
 
     @property
     def source(self) -> int:
@@ -140,6 +147,8 @@ class SearchEntry(Struct, frozen=True, array_like=True):
     """In ``searches``."""
     arrival: Count
     """As of ``Entry``: events and searches are counted together."""
+    contexts: ContextNumbers = ()
+    """As of ``Entry``."""
 
     @property
     def source(self) -> int:
@@ -282,7 +291,8 @@ def decode(data: bytes) -> UserState:
         raise StateVersionError("user state cannot be read: an impression has each item once, and a slot for each")
     if state.version == VERSION:
         return state
-    if state.version >= 4:  # 4 did not say which events were a user's first, 5 had no searches, 6 no impressions
+    if state.version >= 4:
+        # 4 did not say which events were a user's first, 5 had no searches, 6 no impressions, 7 no contexts.
         return msgspec.structs.replace(state, version=VERSION)
     # Before version 4 only the recent events knew what had come; of what has left it no more is there than this.
     return msgspec.structs.replace(state, version=VERSION, recent_ids=_digests(state.pending))
@@ -290,8 +300,8 @@ def decode(data: bytes) -> UserState:
 
 def facts(state: UserState) -> bytes:
     """Return the facts alone, as bytes that are equal exactly when the facts are."""
-    recent_events = [(e.timestamp_ms, e.event_id, e.item_id, e.kind, e.value) for e in state.recent_events]
-    searches = [(e.timestamp_ms, e.event_id, e.query, e.item_id) for e in state.recent_searches]
+    recent_events = [(e.timestamp_ms, e.event_id, e.item_id, e.kind, e.value, e.contexts) for e in state.recent_events]
+    searches = [(e.timestamp_ms, e.event_id, e.query, e.item_id, e.contexts) for e in state.recent_searches]
     impressions = [(e.timestamp_ms, e.event_id, e.item_ids) for e in state.recent_impressions]
     counted = state.weekly_counts, state.first_week, state.counts, state.first_ms
     shown = state.shown_counts, state.first_shown_period
@@ -344,6 +354,7 @@ def fold(
         again=event.item_id in map(_ITEM_ID, state.weekly_counts),
         teaches=n_alike <= config.weekly_training_events if n_alike else state.n_uncounted < UNCOUNTED,
         is_first=state.counts[kind] == 0,
+        contexts=contexts.numbers_of(event.context, config.context_keys),
     )
     recent_events = [*state.recent_events, entry]
     if len(recent_events) > 1 and entry.order < recent_events[-2].order:
@@ -382,6 +393,7 @@ def fold_search(
         item_id=search.item_id,
         offset=offset,
         arrival=state.arrivals,
+        contexts=contexts.numbers_of(search.context, config.context_keys),
     )
     recent_searches = list(state.recent_searches)
     insort(recent_searches, entry, key=lambda e: e.order)

@@ -59,8 +59,9 @@ SMALL = MixtureHead(
     of_fresh=experts(1),
     of_asked=LinearHead(small(1, 1), small(1, 1)),
     of_shown=LinearHead(small(1, 1), small(1, 1)),
+    of_context=LinearHead(small(1, 1), small(1, 1)),
 )
-"""A head of 15 weights: how many features there are is no matter of the format."""
+"""A head of 16 weights: how many features there are is no matter of the format."""
 FINGERPRINT = bytes(range(16))
 
 
@@ -86,6 +87,7 @@ LEFT = bytes.fromhex("1b5d5e51f54f0f04fed135082f0eff78")
         (5, True, 10, (1100, T + 9 * DAY_MS + 77)),
         (6, True, 10, (1100, T + 9 * DAY_MS + 77)),
         (7, True, 10, (1100, T + 9 * DAY_MS + 77)),
+        (8, True, 10, (1100, T + 9 * DAY_MS + 77)),
     ],
 )
 def test_user_states(version: int, knows_again: bool, most_alike: int, archived: tuple[int, int]):
@@ -93,15 +95,16 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
 
     Version 1 did not say whether an item had come before; until version 2 all that were alike taught others; until
     version 3 no digests were kept, so those of entries that are not released are all that can be known; until version
-    4 nobody asked which were a user's first of their kind; until version 5 there were no searches, and until version 6
-    no impressions.
+    4 nobody asked which were a user's first of their kind; until version 5 there were no searches, until version 6 no
+    impressions, and until version 7 nothing of contexts.
     """
     state = user_state.decode(read(f"user-state-{version}"))
 
+    in_contexts = (0, 2**56 - 1) if version >= 8 else ()
     assert state.version == user_state.VERSION
     assert state.recent_events == [
         Entry(T + 8 * DAY_MS, "e3", "i1", 2, 19.99, offset=2, arrival=2, again=knows_again, is_first=version >= 5),
-        Entry(T + 8 * DAY_MS + 5, "e4", "é", 0, None, offset=11, arrival=3),
+        Entry(T + 8 * DAY_MS + 5, "e4", "é", 0, None, offset=11, arrival=3, contexts=in_contexts),
         Entry(T + 9 * DAY_MS, "f0", "i3", 0, None, offset=12, arrival=4),
         *(
             Entry(T + 9 * DAY_MS + n, f"f{n}", "i3", 0, None, 12 + n, 4 + n, knows_again, teaches=n < most_alike)
@@ -123,7 +126,9 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
         18 + 2 * len(searched) + 2 * len(shown),
         {},
     )
-    assert state.recent_searches == ([SearchEntry(T + 9 * DAY_MS, "q2", "cheaper", "é", 8, 19)] if searched else [])
+    assert state.recent_searches == (
+        [SearchEntry(T + 9 * DAY_MS, "q2", "cheaper", "é", 8, 19, in_contexts)] if searched else []
+    )
     assert state.pending_searches == ([SearchEntry(T, "q1", "Wasserkocher für 2", None, 7, 18)] if searched else [])
     assert state.recent_impressions == (
         [ImpressionEntry(T + 9 * DAY_MS, "s2", ["é", "i3"], [1, -1], 31, 21, b"\0\x3c\0\xbc")] if shown else []
@@ -146,10 +151,16 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
 
 
 def test_all_versions_of_a_user_state_hold_the_same_facts():
-    """The files are of the same events, so all say the same, but for the searches and impressions of the last."""
-    states = [user_state.decode(read(f"user-state-{version}")) for version in (1, 2, 3, 4, 5, 6, 7)]
+    """The files are of the same events, so all say the same, but for the searches, impressions and contexts of the
+    last."""
+    states = [user_state.decode(read(f"user-state-{version}")) for version in (1, 2, 3, 4, 5, 6, 7, 8)]
     nothing = {"recent_searches": [], "recent_impressions": [], "shown_counts": [], "first_shown_period": -1}
-    assert len({user_state.facts(msgspec.structs.replace(state, **nothing)) for state in states}) == 1
+
+    def without(state: user_state.UserState) -> user_state.UserState:
+        events = [msgspec.structs.replace(entry, contexts=()) for entry in state.recent_events]
+        return msgspec.structs.replace(state, recent_events=events, **nothing)
+
+    assert len({user_state.facts(without(state)) for state in states}) == 1
 
 
 def test_digests_of_events():
@@ -169,13 +180,14 @@ CAME = [(T, 2**64 - 1), (T + 3_600_000, 42)]
         (3, 1, CAME, ([1.0, 1.0], T)),
         (4, 1, CAME, ([1.0, 1.0], T)),
         (5, 1, CAME, ([1.0, 1.0], T)),
+        (6, 1, CAME, ([1.0, 1.0], T)),
     ],
 )
 def test_item_states(version: int, repeats: int, users: list[tuple[int, int]], first: tuple[list[float], int | None]):
     """A view, a purchase an hour later, and a correction of a pair.
 
     Version 1 did not know who had come, version 2 not that the view was its user's first event, version 3 nothing of
-    searches, and version 4 nothing of impressions.
+    searches, version 4 nothing of impressions, and version 5 nothing of contexts.
     """
     state = item_state.decode(read(f"item-state-{version}"))
 
@@ -189,6 +201,7 @@ def test_item_states(version: int, repeats: int, users: list[tuple[int, int]], f
     assert state.queries == ({5: (8, 8.0, T), 2**56 - 1: (-1, -0.25, T + DAY_MS)} if version >= 4 else {})
     shown, chosen = ([9, 0, 0, 0, 0, 2**53, 0, 1], [2, 0, 0, 0, 0, 0, 0, -1]) if version >= 5 else ([], [])
     assert (state.shown, state.chosen) == (shown, chosen)
+    assert state.contexts == ({3 * 2**40: (2, 1.5, T + 9), 3 * 2**40 + 1: (1, 1.0, T)} if version >= 6 else {})
 
 
 WHO = (2**64 - 1, 42)
@@ -196,13 +209,22 @@ WHO = (2**64 - 1, 42)
 
 @pytest.mark.parametrize(
     ("version", "users", "again"),
-    [(1, (0, 0), False), (2, WHO, True), (3, WHO, True), (4, WHO, True), (5, WHO, True), (6, WHO, True)],
+    [
+        (1, (0, 0), False),
+        (2, WHO, True),
+        (3, WHO, True),
+        (4, WHO, True),
+        (5, WHO, True),
+        (6, WHO, True),
+        (7, WHO, True),
+    ],
 )
 def test_signals(version: int, users: tuple[int, int], again: bool):
     """Two events and a correction.
 
     Version 1 did not say who came, nor whether again; 3 can have a visitor erased; 4 says of the first event that it is
-    its user's first; 5 says which queries an event answers; 6 says where an item was shown and chosen.
+    its user's first; 5 says which queries an event answers; 6 says where an item was shown and chosen; 7 in
+    which contexts it was come to.
     """
     answered = [(5, T, 8), (2**56 - 1, T, 8)] if version >= 5 else []
     chosen = [(0, 1), (7, -1)] if version >= 6 else []
@@ -212,6 +234,7 @@ def test_signals(version: int, users: tuple[int, int], again: bool):
             is_first=version >= 4,
             answers=answered,
             chosen=chosen,
+            contexts=[3 * 2**40 + 1, 2**56 - 1] if version >= 7 else [],
         ),
         Signal("i1", 2, 3, 5, T + 3_600_000, [("i2", -1)], users[1], again),
         Signal("i1", 1, 0, 9, None, [("i3", 4)]),
@@ -232,17 +255,25 @@ def test_an_embedding(version: int, identities: tuple[str, ...]):
 
 
 @pytest.mark.parametrize(
-    ("name", "of_asked", "of_shown"),
-    [("1-mixtures", (0, 0), (0, 0)), ("2", (-0.5, 4), (0, 0)), ("3", (-0.5, 4), (0.75, 5))],
+    ("name", "of_asked", "of_shown", "of_context"),
+    [
+        ("1-mixtures", (0, 0), (0, 0), (0, 0)),
+        ("2", (-0.5, 4), (0, 0), (0, 0)),
+        ("3", (-0.5, 4), (0.75, 5), (0, 0)),
+        ("4", (-0.5, 4), (0.75, 5), (-1.5, 6)),
+    ],
 )
-def test_a_contribution(name: str, of_asked: tuple[float, float], of_shown: tuple[float, float]):
-    """15 weights, and the sums beside them: five records, which are of either sign, and eight counts.
+def test_a_contribution(
+    name: str, of_asked: tuple[float, float], of_shown: tuple[float, float], of_context: tuple[float, float]
+):
+    """16 weights, and the sums beside them: five records, which are of either sign, and eight counts.
 
-    Version 1 had no expert for what was asked, which has one of the weights, and version 2 none for what was shown.
+    Version 1 had no expert for what was asked, which has one of the weights, version 2 none for what was shown, and
+    version 3 none for contexts.
     """
     contribution = read_contribution(read(f"contribution-{name}"))
 
-    assert contribution.n_outcomes == (40 if name == "3" else 0)
+    assert contribution.n_outcomes == (40 if name in {"3", "4"} else 0)
     assert contribution.shift.tolist() == [
         0.5,
         -0.25,
@@ -259,9 +290,10 @@ def test_a_contribution(name: str, of_asked: tuple[float, float], of_shown: tupl
         -12,
         of_asked[0],
         of_shown[0],
+        of_context[0],
     ]
     assert contribution.squares.tolist() == pytest.approx(
-        [1e-6, 0.5, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, of_asked[1], of_shown[1]]
+        [1e-6, 0.5, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, of_asked[1], of_shown[1], of_context[1]]
     )
     assert contribution.sums.tolist() == [-1.5, -2.5, -3.5, -0.25, -0.5, 0, 1, 2, 3, 4, 5, 6, 7]
     assert contribution.n_choices == 321

@@ -43,6 +43,19 @@ def count_by_item(sent: Iterable[Logged]) -> Counter[tuple[str, int]]:
     return counts
 
 
+def count_by_country(sent: Iterable[Logged]) -> Counter[tuple[str, str]]:
+    """Return how many events of each item and country count for it. Nobody here is in two countries."""
+    alike = Counter(
+        (event.user_id, int(kind), event.item_id, event.timestamp_ms // WEEK_MS, event.context["country"])
+        for kind, event in _distinct(sent)
+        if "country" in event.context
+    )
+    counts: Counter[tuple[str, str]] = Counter()
+    for (_, _, item_id, _, country), n in alike.items():
+        counts[item_id, country] += min(n, A_WEEK)
+    return counts
+
+
 def searches_by_user(sent: Iterable[Logged]) -> Counter[tuple[str, str, str]]:
     """Return user, id and query of each search, once each. Nobody here has more of them than are kept."""
     asked = {(line.user_id, line.event_id): line.query for line in sent if isinstance(line, Search)}

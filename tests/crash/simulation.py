@@ -19,6 +19,7 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
 from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.contexts import key_of, numbers_of
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig
 from stream_rec.user import seen
@@ -45,8 +46,8 @@ USER = UserConfig(
 FEW_TRAINING_EVENTS = UserConfig(
     recent_events=16, weekly_counts=1024, weekly_training_events=2, recent_impressions=3, training_impressions=2
 )
-ITEM = KnowledgeConfig(predecessors=10_000, recent_visits=2, queries=10_000)
-"""No pair and no query is ever cut; most visits are, which must not show in what is kept."""
+ITEM = KnowledgeConfig(predecessors=10_000, recent_visits=2, queries=10_000, contexts=10_000)
+"""No pair, query or context is ever cut; most visits are, which must not show in what is kept."""
 ITEM_PARTITIONS = 2
 SIGNALS_A_MESSAGE = 3
 HOUR_MS = 3_600_000
@@ -234,8 +235,9 @@ def world(
     for number in range(n_events):
         late = rng.choice([0, 0, 0, 1, 5, 200]) * step_ms
         at = 1000 * HOUR_MS + number // 2 * step_ms - late
+        said = {"country": "ABC"[number % 3]} if number % 4 else {"hour": number % 5, "note": "x"}
         sources[Source(rng.choice(kinds))].append(
-            Interaction(f"e{number}", rng.choice(users), f"i{int(n_items * rng.random() ** 2)}", at)
+            Interaction(f"e{number}", rng.choice(users), f"i{int(n_items * rng.random() ** 2)}", at, context=said)
         )
     if n_searches:
         sources[Source.SEARCH] = _searches(rng, n_events // 2, users, n_items, n_searches, step_ms)
@@ -325,6 +327,33 @@ def answers_by_arrival(applied: dict[str, list[Arrival]]) -> dict[tuple[str, int
 
 def counted(items: dict[str, ItemState]) -> dict:
     return {item_id: (s.counts, s.first_ms, s.last_ms) for item_id, s in items.items()}
+
+
+def contexts(items: dict[str, ItemState]) -> dict[tuple[str, int], tuple[int, float]]:
+    """Return how often each item was come to in each context, and how much of it is left at the end."""
+    return {
+        (item_id, number): (weight, pytest.approx(total * 2.0 ** -((END_MS - last_ms) / HALF_LIFE_MS), rel=1e-9))
+        for item_id, state in items.items()
+        for number, (weight, total, last_ms) in state.contexts.items()
+    }
+
+
+def contexts_by_arrival(
+    applied: dict[str, list[Arrival]], config: UserConfig = USER
+) -> dict[tuple[str, int], tuple[int, float]]:
+    """Return the same of the events that teach, each counted once for what it says and once for each key."""
+    found: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for arrived in applied.values():
+        teaching = shown.teaching_events(arrived, config.weekly_training_events)
+        for one in events_of(arrived):
+            if one.event.event_id in teaching:
+                for number in filter(None, numbers_of(one.event.context, config.context_keys)):
+                    found[one.event.item_id, number].append(one.event.timestamp_ms)
+                    found[one.event.item_id, key_of(number)].append(one.event.timestamp_ms)
+    return {
+        which: (len(times), sum(2.0 ** -((END_MS - at_ms) / HALF_LIFE_MS) for at_ms in times))
+        for which, times in found.items()
+    }
 
 
 def visits(items: dict[str, ItemState]) -> dict[str, bytes]:

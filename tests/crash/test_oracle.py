@@ -11,9 +11,11 @@ from stream_rec.events.search import Search
 from tests.crash import oracle
 
 
-def sent(event_id: str, *, user: str = "ann", item: str = "a", kind: Kind = Kind.VIEW, at_ms: int = 0) -> LoggedEvent:
+def sent(
+    event_id: str, *, user: str = "ann", item: str = "a", kind: Kind = Kind.VIEW, at_ms: int = 0, **context: str
+) -> LoggedEvent:
     """Return an event as the load sent it."""
-    return LoggedEvent(kind, Interaction(event_id, user, item, at_ms))
+    return LoggedEvent(kind, Interaction(event_id, user, item, at_ms, context=context))
 
 
 def record(key: str, value: object) -> SimpleNamespace:
@@ -65,6 +67,16 @@ def test_ten_alike_a_week_count_for_an_item():
 
     assert oracle.count_by_user(log) == {("ann", 0): 13, ("ann", 1): 1}
     assert oracle.count_by_item(log) == {("a", 0): 11, ("a", 1): 1}
+
+
+def test_events_count_for_the_country_that_they_say():
+    """As far as they count for the item; those that say none count for none."""
+    log = [sent(f"e{n}", country="FR") for n in range(12)] + [
+        sent("b", user="ben", country="JP"),
+        sent("c", user="cem"),
+    ]
+
+    assert oracle.count_by_country([*log, *log]) == {("a", "FR"): 10, ("a", "JP"): 1}
 
 
 def test_the_newest_list_and_the_newest_item_decide_what_is_shown_though_gone():

@@ -25,6 +25,8 @@ from tests.crash.simulation import (
     answers_by_arrival,
     answers_of,
     both_stages,
+    contexts,
+    contexts_by_arrival,
     counted,
     first_events,
     first_events_by_arrival,
@@ -85,6 +87,7 @@ def test_every_event_counts_once_whatever_dies_when(seed):
         pairs_by_arrival(events_of(applied), USER.recent_events) for applied in broker.applied.values()
     )
     assert answers(items) == answers_by_arrival(broker.applied)
+    assert contexts(items) == contexts_by_arrival(broker.applied)
     assert slots(items) == slots_by_arrival(broker.applied)
 
 
@@ -105,6 +108,7 @@ def test_the_same_events_teach_whatever_dies_when(seed):
     for item_id, state in items.items():
         assert state.sums == pytest.approx(items_without.get(item_id, UNSEEN).sums, rel=1e-9)
     assert slots(items) == slots_by_arrival(broker.applied, FEW_TRAINING_EVENTS)
+    assert contexts(items) == contexts_by_arrival(broker.applied, FEW_TRAINING_EVENTS)
 
 
 @settings(max_examples=40, deadline=None)

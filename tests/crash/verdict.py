@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from stream_rec.knowledge.contexts import numbers_of
 from stream_rec.knowledge.state import ItemState
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user.state import UserState
@@ -17,6 +18,7 @@ from tests.crash import oracle
 from tests.crash.inputs import LATE
 from tests.crash.rig import Rig
 from tests.kafka import outcome
+from tests.kafka.logs import COUNTRIES
 
 EMBEDDED_S = 60.0
 """After all else has settled, an embedder that was started last has embedded all again by then."""
@@ -64,6 +66,7 @@ def judge(rig: Rig) -> Verdict:
     pairs: list[tuple[Counter[Any], Counter[Any]]] = [
         (_counts(users), oracle.count_by_user(load.log)),
         (_counts(items), oracle.count_by_item(load.log)),
+        (_in_countries(items), oracle.count_by_country(load.log)),
         (_searches(users), oracle.searches_by_user(load.log)),
         (_impressions(users), oracle.impressions_by_user(load.log)),
         (_shown(items), oracle.shown_by_item(load.log)),
@@ -104,6 +107,19 @@ def _impressions(users: Mapping[str, UserState]) -> Counter[tuple[str, str, tupl
         (user, shown.event_id, tuple(shown.item_ids))
         for user, state in users.items()
         for shown in state.recent_impressions
+    )
+
+
+def _in_countries(items: Mapping[str, ItemState]) -> Counter[tuple[str, str]]:
+    """Return how often users are known to have come to each item in each country."""
+    number_of = {country: numbers_of({"country": country}, "country")[0] for country in COUNTRIES}
+    return Counter(
+        {
+            (item_id, country): state.contexts[number][0]
+            for item_id, state in items.items()
+            for country, number in number_of.items()
+            if number in state.contexts
+        }
     )
 
 

@@ -15,6 +15,8 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.contexts import numbers_of as numbers_of_context
+from stream_rec.knowledge.contexts import said
 from stream_rec.knowledge.queries import numbers_of
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.slots import N_SLOTS
@@ -63,9 +65,19 @@ def valid_user(random: Random) -> UserState:
             if random.random() < 0.5:
                 state = user_state.put_features(state, {impression.event_id: valid_features(random, len(item_ids))})
             continue
-        event = Interaction(f"e{number}", "u", item_id, NOW_MS - random.randrange(10**9), random.choice((None, 2.5)))
+        at_ms, value = NOW_MS - random.randrange(10**9), random.choice((None, 2.5))
+        event = Interaction(f"e{number}", "u", item_id, at_ms, value, valid_context(random))
         state = user_state.fold(state, event, kind, number, config)
     return state
+
+
+def valid_context(random: Random) -> dict[str, Any]:
+    return {key: random.choice(("FR", "JP", 7)) for key in random.sample(("country", "device", "hour", "note"), 2)}
+
+
+def valid_contexts(random: Random) -> tuple[int, ...]:
+    """Return the numbers of one, as they stand in states and signals."""
+    return numbers_of_context(valid_context(random), user_state.UserConfig().context_keys)
 
 
 def valid_features(random: Random, n_items: int) -> bytes:
@@ -90,6 +102,10 @@ def valid_knowledge(random: Random) -> item_state.ItemState:
         },
         shown=random.choice(([], [random.randrange(1000) for _ in range(N_SLOTS)])),
         chosen=random.choice(([], [random.randint(-2, 100) for _ in range(N_SLOTS)])),
+        contexts={
+            number: (random.randint(1, 20), random.uniform(0.1, 20), NOW_MS - random.randrange(10**9))
+            for number in filter(None, valid_contexts(random))
+        },
     )
 
 
@@ -112,6 +128,7 @@ def valid_signals(random: Random) -> list[Signal]:
             ],
             shown=random.randrange(-1, N_SLOTS),
             chosen=[(random.randrange(N_SLOTS), random.choice((1, -1))) for _ in range(random.randrange(3))],
+            contexts=said(valid_contexts(random)),
         )
         for _ in range(random.randrange(4))
         for seen_ms in [random.choice((None, NOW_MS - random.randrange(10**9)))]

@@ -16,6 +16,8 @@ from stream_rec.events.source import Source, UserEvent
 ALL_KINDS = (Kind.VIEW, Kind.CLICK, Kind.PURCHASE)
 MINUTE_MS = 60_000
 DAY_MS = 1440 * MINUTE_MS
+COUNTRIES = ("FR", "JP", "BR")
+"""Each user's is one; `session`, which events say too, is not declared."""
 QUERIES = ("cheaper", "in blue", "for two", "ein Geschenk", "quieter")
 
 Logged = LoggedEvent | Search | Impression
@@ -43,7 +45,8 @@ def zipf_log(
         now_ms[user] += rng.integers(DAY_MS // 2, 3 * DAY_MS) if new_session else rng.integers(0, 5 * MINUTE_MS)
         item = int(last_item[user]) if rng.random() < 0.15 else item  # the same item again
         last_item[user] = item
-        event = Interaction(f"e{number}", f"user-{user}", f"item-{item}", int(now_ms[user]))
+        context = {"country": COUNTRIES[user % len(COUNTRIES)], "session": f"s{number}"}
+        event = Interaction(f"e{number}", f"user-{user}", f"item-{item}", int(now_ms[user]), context=context)
         kind = kinds[min(int(rng.geometric(0.6)) - 1, len(kinds) - 1)]
         log.append((event.timestamp_ms, number, LoggedEvent(kind, event)))
     return [logged for _, _, logged in sorted(log, key=lambda entry: entry[:2])]

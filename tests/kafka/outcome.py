@@ -24,9 +24,9 @@ from stream_rec.events.rejected import Rejected
 from stream_rec.events.search import Search
 from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.events.source import SOURCE_OF_TOPIC
-from stream_rec.knowledge import queries
+from stream_rec.knowledge import fading
 from stream_rec.knowledge import state as item_state
-from stream_rec.knowledge.queries import Answers
+from stream_rec.knowledge.fading import Fading
 from stream_rec.knowledge.state import ItemState
 from stream_rec.pipeline import Pipeline
 from stream_rec.stages.embedder import group_of
@@ -117,15 +117,16 @@ def assert_same_items(
             assert found[item_id].repeats == item.repeats
             assert found[item_id].predecessors == item.predecessors
             assert found[item_id].chosen == item.chosen
-            assert_same_queries(found[item_id].queries, item.queries)
+            assert_same_sums(found[item_id].queries, item.queries)
+            assert_same_sums(found[item_id].contexts, item.contexts)
             assert found[item_id].chosen == item.chosen
             if beginnings:
                 assert found[item_id].first_sums == pytest.approx(item.first_sums, rel=1e-9)
                 assert found[item_id].last_first_ms == item.last_first_ms
 
 
-def assert_same_queries(found: Mapping[int, Answers], expected: Mapping[int, Answers]) -> None:
-    """Assert that items answer the same queries as much: exactly, and as of one time as much of it but for rounding.
+def assert_same_sums(found: Mapping[int, Fading], expected: Mapping[int, Fading]) -> None:
+    """Assert that what fades is as much by the same numbers: exactly, and as of one time as much but for rounding.
 
     As of which time sums are is no fact: it is that of the newest event that ever answered, since the last time that
     none did; a correction may have come in between.
@@ -137,10 +138,10 @@ def assert_same_queries(found: Mapping[int, Answers], expected: Mapping[int, Ans
         _, other, other_ms = found[number]
         now_ms = max(last_ms, other_ms)
         faded, other_faded = (
-            each * 2.0 ** (-(now_ms - each_ms) / queries.HALF_LIFE_MS)
+            each * 2.0 ** (-(now_ms - each_ms) / fading.HALF_LIFE_MS)
             for each, each_ms in ((total, last_ms), (other, other_ms))
         )
-        assert other_faded == pytest.approx(faded, rel=1e-9, abs=2 * queries.NOTHING)
+        assert other_faded == pytest.approx(faded, rel=1e-9, abs=2 * fading.NOTHING)
 
 
 def assert_all_in_lists(running: RunningPipeline, log: Iterable[Logged]) -> None:

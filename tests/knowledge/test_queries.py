@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_rec.knowledge.queries import HALF_LIFE_MS, Answers, add, level, numbers_of
+from stream_rec.knowledge.fading import HALF_LIFE_MS, Fading, add, level
+from stream_rec.knowledge.queries import numbers_of
 
 DAY_MS = 86_400_000
 
@@ -67,7 +68,7 @@ changes = st.lists(
 )
 
 
-def added(parts) -> Answers | None:
+def added(parts) -> Fading | None:
     answers = None
     for at_ms, change in parts:
         answers = add(answers, at_ms, change)

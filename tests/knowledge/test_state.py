@@ -1,6 +1,7 @@
 """One item's state: signals applied once each, in any interleaving of their sources."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 import msgspec
 import pytest
@@ -11,13 +12,15 @@ from stream_rec.errors import StateVersionError
 from stream_rec.events.interaction import Kind
 from stream_rec.events.source import Source
 from stream_rec.knowledge import state as item_state
+from stream_rec.knowledge.contexts import key_of
+from stream_rec.knowledge.fading import HALF_LIFE_MS
 from stream_rec.knowledge.popularity import FIRST_HALF_LIVES_MS, HOUR_MS
 from stream_rec.knowledge.signal import Signal, source_number
 from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig, apply, strip_bookkeeping
 from stream_rec.knowledge.visits import decode as decode_visits
 
-NEVER_CUT = KnowledgeConfig(predecessors=1000, recent_visits=4, queries=1000)
-"""Of predecessors and queries: what visits are cut to does not depend on any order."""
+NEVER_CUT = KnowledgeConfig(predecessors=1000, recent_visits=4, queries=1000, contexts=1000)
+"""Of predecessors, queries and contexts: what visits are cut to does not depend on any order."""
 SMALL = KnowledgeConfig(predecessors=8, queries=8)
 
 
@@ -64,11 +67,32 @@ def sources(draw: st.DrawFn) -> list[list[Signal]]:
                     answers=draw(st.lists(answer, max_size=4)),
                     shown=draw(st.integers(-1, 7)) if kind == Source.IMPRESSION else -1,
                     chosen=draw(st.lists(choice, max_size=3)),
+                    contexts=draw(st.lists(st.integers(1, 2**42), max_size=3)),
                 )
                 for offset in offsets
             ]
         )
     return made
+
+
+def came_in(state: ItemState) -> dict[int, tuple[int, object, int]]:
+    """Return what is counted by context: exactly, and as much of it but for rounding."""
+    return {
+        number: (n, pytest.approx(total, rel=1e-9, abs=1e-12), at) for number, (n, total, at) in state.contexts.items()
+    }
+
+
+def came_in_by_signals(signals: Iterable[Signal]) -> dict[int, tuple[int, float, int]]:
+    """Return the same by the definition: each event once for what it says, and once for each key."""
+    times = defaultdict[int, list[int]](list)
+    for signal in signals:
+        for number in signal.contexts if signal.seen_ms is not None else ():
+            times[number].append(signal.seen_ms)
+            times[key_of(number)].append(signal.seen_ms)
+    return {
+        number: (len(at), sum(2.0 ** -((max(at) - each) / HALF_LIFE_MS) for each in at), max(at))
+        for number, at in times.items()
+    }
 
 
 def interleaved(data: st.DataObject, parts: list[list[Signal]]) -> list[Signal]:
@@ -126,7 +150,8 @@ def test_any_interleaving_of_sources_gives_the_same_state(parts, data):
     assert state.first_sums == pytest.approx(expected.first_sums, rel=1e-9)
     assert answered(state) == pytest.approx(answered(expected), abs=1e-7)
     assert whole(state) == whole(expected)
-    exact = {"sums": [], "first_sums": [], "queries": {}}
+    assert came_in(state) == came_in(expected) == came_in_by_signals(s for part in parts for s in part)
+    exact = {"sums": [], "first_sums": [], "queries": {}, "contexts": {}}
     assert msgspec.structs.replace(state, **exact) == msgspec.structs.replace(expected, **exact)
 
 

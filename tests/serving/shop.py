@@ -59,15 +59,18 @@ class Shop(Pipeline):
         vector = encoder.encode_passages([canonical_text(item)])[0]
         self.catalog.put_embedding(item.item_id, ItemEmbedding(b"\0" * 16, (SpaceVector(encoder.identity, vector),)))
 
-    def see(self, user_id: str, item_id: str, *, at_ms: int, kind: Kind = Kind.VIEW) -> tuple[Kind, Interaction]:
+    def see(
+        self, user_id: str, item_id: str, *, at_ms: int, kind: Kind = Kind.VIEW, **context: str
+    ) -> tuple[Kind, Interaction]:
         """Take an event; return it."""
-        event = Interaction(f"{at_ms}-{user_id}", user_id, item_id, at_ms)
+        event = Interaction(f"{at_ms}-{user_id}", user_id, item_id, at_ms, context=context)
         self.learn(kind, event)
         return kind, event
 
     def ranker(self) -> Ranker:
         """Return who ranks on the spot what the pipeline knows."""
-        return Ranker(self.recommender, lambda user_id: self.users.get(user_id, COLD), SETTINGS.ranking)
+        keys = SETTINGS.user.context_keys
+        return Ranker(self.recommender, lambda user_id: self.users.get(user_id, COLD), SETTINGS.ranking, keys)
 
 
 class AtHand:

@@ -411,6 +411,18 @@ def test_given_items_are_ranked_for_a_user(ranking):
     assert found["items"][0]["score"] >= found["items"][1]["score"] and found["items"][0]["reason"]["kind"]
 
 
+def test_a_list_is_asked_for_with_a_context(ranking):
+    """It is ranked on the spot then; what is no context is refused."""
+    found = ranking.ask("GET", "/v1/users/ann/recommendations?context=country:FR&context=hour:7").json()
+    assert found["is_on_the_spot"] and found["items"]
+    body = {"user_id": "u1", "item_ids": ["red-cup"], "context": {"country": "FR", "hour": 7}}
+    assert ranking.ask("POST", "/v1/rank", body).status_code == 200
+
+    for refused, reason in (("context=country", "bad_context"), ("&".join(["context=a:b"] * 21), "too_large")):
+        answer = ranking.ask("GET", f"/v1/users/ann/recommendations?{refused}")
+        assert (answer.status_code, answer.json()["reason"]) == (422, reason)
+
+
 def test_similar_items_and_answers_are_found(ranking):
     """Reading writes nothing: no search becomes an event."""
     similar = ranking.ask("GET", "/v1/items/red-cup/similar?n=4&category=tea").json()["items"]

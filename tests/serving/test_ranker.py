@@ -129,6 +129,30 @@ def test_given_items_stand_as_in_the_list_of_all(ranker: Ranker):
     ]
 
 
+TAKEN = {"FR": "red-cup", "JP": "blue-lamp"}
+"""By country, what its users take."""
+
+
+def test_the_context_of_a_request_counts(shop: Shop, ranker: Ranker):
+    """Given items stand as users of that country choose, whatever the user's own events say; so do lists of all."""
+    for number in range(120):
+        country = ("FR", "JP")[number % 2]
+        shop.see(f"v{number}", TAKEN[country], at_ms=500_000 + number, country=country, note="x")
+    shop.see("u1", "red-pot", at_ms=600_000, country="JP")
+
+    for country, other in (("FR", "JP"), ("JP", "FR")):
+        context = {"country": country, "note": "y"}
+        for user_id in ("u1", "nobody"):
+            ranking = ranker.rank(user_id, list(TAKEN.values()), 2, context=context)
+            assert [item.item_id for item in ranking.items] == [TAKEN[country], TAKEN[other]]
+        made = ranker.recommend("nobody", Wanted(20), generated_at_ms=0, context=context).items
+        scores = {item.item_id: item.score for item in made}
+        assert scores[TAKEN[country]] > scores.get(TAKEN[other], 0.0)
+    own = ranker.rank("u1", list(TAKEN.values()), 2)
+    assert own == ranker.rank("u1", list(TAKEN.values()), 2, context={"country": "JP"})
+    assert own != ranker.rank("u1", list(TAKEN.values()), 2, context={})
+
+
 @pytest.mark.parametrize("filter", [Filter(), TEA])
 def test_rules_hold_on_the_spot(shop: Shop, ranker: Ranker, filter: Filter):
     """What is banned is nowhere; what is pinned is where it is pinned, as far as it is wanted."""

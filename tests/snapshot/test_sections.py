@@ -26,7 +26,8 @@ LIMITS = InputLimits()
 def arrival(number: int, offset: int, *, timestamp_ms: int | None = None) -> Arrival:
     """Return a click on an item of its own; event ``number`` happens at that second."""
     time_ms = 1000 * number if timestamp_ms is None else timestamp_ms
-    return Arrival(Interaction(f"e{number}", "ann", f"i{number}", time_ms), Kind.CLICK, 0, offset)
+    event = Interaction(f"e{number}", "ann", f"i{number}", time_ms, context={"country": f"c{number}"})
+    return Arrival(event, Kind.CLICK, 0, offset)
 
 
 def moved(n: int) -> UserState:
@@ -221,6 +222,7 @@ def test_an_item_state_loses_its_watermarks():
         watermarks={1: 9},
         repeats=1,
         queries={7: (8, 8.0, 5)},
+        contexts={9: (1, 1.0, 5)},
     )
 
     value = portable(ITEM_STATES, LIMITS)(b"i", item_state.encode(state))

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from stream_rec.events.interaction import Context
 from stream_rec.events.item import Item
 from stream_rec.events.over_http import (
     Accepted,
@@ -91,6 +92,7 @@ def get_recommendations(
     surface: str | None = None,
     item_id: Texts = (),
     age: int | None = None,
+    context: Texts = (),
 ) -> Call[Recommendations]:
     """Ask for a user's list, or the default one where they have none.
 
@@ -102,6 +104,7 @@ def get_recommendations(
         surface: Which list; ``home`` where nothing is said.
         item_id: What it is about, where a surface is about items.
         age: The user's, in years: what is not for them is left out.
+        context: Where the list will stand, ``name:value`` each.
     """
     query = {
         "n": n,
@@ -112,6 +115,7 @@ def get_recommendations(
         "surface": surface,
         "item_id": item_id,
         "age": age,
+        "context": context,
     }
     return Call("GET", "/v1/users/{user_id}/recommendations", Recommendations, {"user_id": user_id}, query)
 
@@ -131,9 +135,16 @@ def post_events(events: Event | Sequence[Event]) -> Call[Accepted]:
     return Call("POST", "/v1/events", Accepted, body=_array(map(_encoded, listed)))
 
 
-def post_rank(user_id: str, item_ids: Sequence[str], *, n: int = 1000, age: int | None = None) -> Call[Ranking]:
+def post_rank(
+    user_id: str,
+    item_ids: Sequence[str],
+    *,
+    n: int = 1000,
+    age: int | None = None,
+    context: Context | None = None,
+) -> Call[Ranking]:
     """Have items of the app's ranked for a user; the best ``n`` come back."""
-    request = RankRequest(user_id=user_id, item_ids=list(item_ids), n=n, age=age)
+    request = RankRequest(user_id=user_id, item_ids=list(item_ids), n=n, age=age, context=context)
     return Call("POST", "/v1/rank", Ranking, body=_json(request))
 
 

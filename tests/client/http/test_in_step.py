@@ -40,6 +40,7 @@ EACH: dict[str, Any] = {
     "on_the_spot": True,
     "surface": "discover",
     "age": 30,
+    "context": ["country:de"],
     "filters": Filters(category="tea", tag=["red"], attribute=["brand:Acme"], price_min=1.0, price_max=2.0),
     "events": [Event(event_type="click", event_id="e", user_id="ann", item_id="a")],
     "item": Item("a"),

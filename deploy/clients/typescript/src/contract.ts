@@ -102,6 +102,11 @@ export interface RankRequest {
   n?: number;
   /** The user's, for rules that ask for it: without it what they keep from the underage is left out. */
   age?: number | null;
+  /**
+   * Where the list will stand: `country`, `device` and what else `user.context_keys` declares; that of the
+   * user's newest event, where nothing is said. anything the app knows: session, device, order, ...
+   */
+  context?: Record<string, unknown> | null;
 }
 
 /** Given items, best first. */
@@ -287,8 +292,8 @@ export interface Target {
 export interface Operations {
   /**
    * `GET /v1/users/{user_id}/recommendations`: A user's list. Return the user's own list, or the default list
-   * where they have none of their own, less what is gone. With a filter, a cursor, an age or another surface
-   * than `home` it is ranked on the spot, of what is wanted.
+   * where they have none of their own, less what is gone. With a filter, a cursor, a context, an age or
+   * another surface than `home` it is ranked on the spot, of what is wanted.
    */
   get_recommendations: {
     ids: {
@@ -311,6 +316,8 @@ export interface Operations {
       exclude?: Array<string> | null;
       /** `next_cursor` of the page before */
       cursor?: string | null;
+      /** key:value, where the list will stand; may be repeated */
+      context?: Array<string> | null;
       /** rank it now, even where the list on its topic would do */
       on_the_spot?: boolean;
       /** which list; docs/guides/surfaces.md */

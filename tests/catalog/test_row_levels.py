@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_rec.catalog.answered import Answered
+from stream_rec.catalog.row_levels import RowLevels
 from stream_rec.knowledge import queries
-from stream_rec.knowledge.queries import HALF_LIFE_MS
+from stream_rec.knowledge.fading import HALF_LIFE_MS
 
 answers = st.dictionaries(
     st.integers(0, 4),
@@ -21,7 +21,7 @@ answers = st.dictionaries(
 @given(changes=st.lists(st.tuples(st.integers(0, 5), answers), max_size=20))
 def test_any_changes_leave_what_came_last(changes):
     """Each row with its last answers, as they have faded by now; those that are not above 0 not at all."""
-    answered, last = Answered(), {}
+    answered, last = RowLevels(), {}
     for row, after in changes:
         answered.put(row, last.get(row, {}), after)
         last[row] = after
@@ -39,14 +39,14 @@ def test_any_changes_leave_what_came_last(changes):
 
 def test_what_nobody_asked_for_has_no_answers():
     """Of the same types as others."""
-    rows, weights = Answered().find(queries.numbers_of("tea", None)[0], 0.0)
+    rows, weights = RowLevels().find(queries.numbers_of("tea", None)[0], 0.0)
 
     assert (len(rows), rows.dtype, weights.dtype) == (0, np.int64, np.float64)
 
 
 def test_weights_of_any_time_are_finite():
     """A state may say that it is of the far future: shares of all that is found must be numbers."""
-    answered = Answered()
+    answered = RowLevels()
     answered.put(1, {}, {7: (8, 2.0**53, 2**53)})
     answered.put(2, {}, {7: (8, 8.0, 0)})
     rows, weights = answered.find(7, 1_700_000_000_000)

@@ -106,7 +106,6 @@ def compute_inputs(candidates: Candidates, history: History, catalog: Catalog, n
         knowledge.last_ms,
         _HALF_LIVES,
         _FIRST_HALF_LIVES,
-        catalog.repeats.rates(catalog.categories.first_of(candidates.rows)),
         float(now_ms),
     )
     last_row = int(history.recent_rows[0]) if len(history.recent_rows) else -1
@@ -191,7 +190,7 @@ _OWN_COUNT, _OWN_1D, _OWN_14D, _OWN_60D, _OWN_PLACE, _OWN_ORDER, _OWN, _OWN_DUE,
 TINY = 1e-20
 """Below it a feature counts as absent: 1 over the smallest float32 is infinite."""
 _PRIOR = 3.0
-"""Events that a rate of repeats is drawn towards its category's with."""
+"""Events that a rate is drawn towards 0 with."""
 
 
 @kernel()
@@ -206,7 +205,6 @@ def _of_item(
     last_ms: NDArray[np.float64],
     half_lives: NDArray[np.float64],
     first_half_lives: NDArray[np.float64],
-    usual_repeats: NDArray[np.float64],
     now_ms: float,
 ) -> None:
     """Write popularity, age and rates. An event later than ``now_ms`` counts as if it were now.
@@ -216,7 +214,6 @@ def _of_item(
         rows: (k,) of the candidates; ``levels`` to ``last_ms`` are by row, as of ``Knowledge``.
         half_lives: (h,) milliseconds, of the columns of ``levels``, and ``first_half_lives`` of those of
             ``first_levels``.
-        usual_repeats: (k,) repeat rate of each candidate's category.
     """
     for index in range(len(rows)):
         row = rows[index]
@@ -235,7 +232,7 @@ def _of_item(
         items[index, _SEEN_1D] = np.exp(-idle / DAY_MS)
         items[index, _SEEN_7D] = np.exp(-idle / (7 * DAY_MS))
         items[index, _CONVERSION] = (counts[row, 1] + counts[row, 2]) / n_events
-        items[index, _REPEAT_RATE] = (repeats[row] + _PRIOR * usual_repeats[index]) / (n_events + _PRIOR)
+        items[index, _REPEAT_RATE] = repeats[row] / (n_events + _PRIOR)
         age = now - first_ms[row]
         items[index, _AGE_6H] = np.exp(-age / (DAY_MS / 4))
         items[index, _AGE_2D] = np.exp(-age / (2 * DAY_MS))

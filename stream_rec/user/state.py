@@ -72,10 +72,12 @@ class UserConfig(Struct, frozen=True, kw_only=True):
     """Newest events kept whole."""
     recent_searches: Annotated[int, Meta(ge=1, le=256)] = 16
     """Newest searches kept."""
-    recent_impressions: Annotated[int, Meta(ge=1, le=32)] = 8
-    """Newest impressions kept whole: among them is looked for what a choice was made from."""
-    shown_counts: Annotated[int, Meta(ge=16, le=1_024)] = 256
-    """Counts kept of what the user was shown, one for each item and six hours."""
+    recent_impressions: Annotated[int, Meta(ge=1, le=64)] = 8
+    """Newest impressions kept whole: among them is looked for what a choice was made from. More than 32 of the largest
+    could outgrow a record."""
+    shown_counts: Annotated[int, Meta(ge=16, le=4_096)] = 256
+    """Counts kept of what the user was shown, one for each item and six hours. More than 1,024 of the longest ids could
+    outgrow a record."""
     training_impressions: Annotated[int, Meta(ge=1, le=1_000_000)] = 5
     """Impressions of one item in six hours from which others learn; more change only the user's own lists."""
     weekly_counts: Annotated[int, Meta(ge=16, le=16_384)] = 512

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.kafka
 
 DATA = Path(__file__).parents[1] / "data"
 LATER_MS = 2_000_000_000_000
-ALL_RECENT = {"recent_events": 1024, "recent_searches": 256, "recent_impressions": 256}
+ALL_RECENT = {"recent_events": 1024, "recent_searches": 256, "recent_impressions": 64}
 """So many that none leaves them: then what answers what is the same in whatever order topics are read."""
 
 
@@ -42,13 +42,13 @@ def logs_of_tests() -> list[LoggedEvent]:
 def test_an_undisturbed_run(bootstrap: str) -> None:
     """Real logs and a long one, on four topics that have no common order: all of it comes out as in the replay."""
     made = zipf_log(n_events=2500, n_users=150, n_items=80, seed=1)
-    log = [*with_searches(logs_of_tests(), seed=6), *with_impressions(with_searches(made, seed=7), seed=10)]
+    log = [*with_searches(logs_of_tests(), seed=6), *with_impressions(with_searches(made, seed=7), seed=10, share=0.1)]
     assert 64 < of_the_busiest(log) < 1024
     assert 16 < of_the_busiest(log, Search) < 256
-    assert 16 < of_the_busiest(log, Impression) < 256
+    assert 16 < of_the_busiest(log, Impression) < 64
     expected = replayed(quick_settings(user=ALL_RECENT), log)
     assert sum(len(item.queries) for item in expected.items.values()) > 500
-    assert sum(sum(item.chosen) for item in expected.items.values()) > 200
+    assert sum(sum(item.chosen) for item in expected.items.values()) > 50
 
     with RunningPipeline(bootstrap, quick_settings(user=ALL_RECENT), embedder=False) as running:
         with running.producer() as producer:
@@ -72,7 +72,7 @@ FEW_RECENT = {
     [
         ([Kind.CLICK], 0.0, 0.0, FEW_RECENT, True),
         (ALL_KINDS, 0.3, 0.3, FEW_RECENT, False),
-        ([Kind.CLICK], 0.5, 0.5, ALL_RECENT, True),
+        ([Kind.CLICK], 0.5, 0.1, ALL_RECENT, True),
     ],
     ids=["one topic", "five topics", "searches, impressions and clicks"],
 )
@@ -111,7 +111,7 @@ def test_a_worker_killed_in_mid_stream(
 def test_a_second_worker_that_comes_and_goes(bootstrap: str) -> None:
     """Partitions move to a new worker and back in mid-stream, and nothing is different in the end."""
     log = with_searches(zipf_log(n_events=4000, n_users=150, n_items=80, seed=4), seed=9)
-    log = with_impressions(log, seed=12)
+    log = with_impressions(log, seed=12, share=0.05)
     # Small batches, so that there is a backlog at each move: what is lost then is what was fetched and not yet taken.
     settings = quick_settings(user=ALL_RECENT, worker={"batch_events": 4, "session_timeout_s": 6.0})
 

@@ -208,7 +208,7 @@ def test_the_engine_takes_searches_to_the_state(tmp_path, monkeypatch):
     pipeline = method._pipeline
     rank = pipeline.rank
     monkeypatch.setattr(pipeline, "search", taken.append)
-    monkeypatch.setattr(pipeline, "rank", lambda user_id, now_ms: asked.append(user_id) or rank(user_id, now_ms))
+    monkeypatch.setattr(pipeline, "rank", lambda user_id, *now: asked.append(user_id) or rank(user_id, *now))
     judge(method, experiment_on(log, n=3, warmup=0), clock=count().__next__, lists=io.BytesIO())
 
     assert [search.query for search in taken] == ["first", "middle", "of nobody", "late"]

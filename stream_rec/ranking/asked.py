@@ -105,9 +105,7 @@ def learn(
         chosen: (c,) indices of candidates, c at least 1, and ``weights``: (c,) how much each counts, above 0.
         rate: AdaGrad's step size.
     """
-    errors = -np.exp(log_p)
-    np.add.at(errors, chosen, weights / weights.sum())
-    return linear_head.learn(head, inputs.items, inputs.part, errors, Step(rate))
+    return linear_head.learn_choices(head, inputs.items, inputs.part, log_p, chosen, weights, Step(rate))
 
 
 def contributions(head: LinearHead, inputs: AskedInputs, indices: NDArray[np.int64]) -> NDArray[np.float32]:

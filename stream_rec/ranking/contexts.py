@@ -69,6 +69,4 @@ def learn(
         chosen: (c,) indices of candidates, c at least 1, and ``weights``: (c,) how much each counts, above 0.
         rate: AdaGrad's step size.
     """
-    errors = -np.exp(log_p)
-    np.add.at(errors, chosen, weights / weights.sum())
-    return linear_head.learn(head, inputs, history, errors, Step(rate))
+    return linear_head.learn_choices(head, inputs, history, log_p, chosen, weights, Step(rate))

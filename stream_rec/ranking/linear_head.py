@@ -78,6 +78,26 @@ def learn(
     return LinearHead(weights, squares)
 
 
+def learn_choices(
+    head: LinearHead,
+    items: NDArray[np.float32],
+    history: int,
+    log_p: NDArray[np.float64],
+    chosen: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    step: Step,
+) -> LinearHead:
+    """Return the head after one step towards what was chosen.
+
+    Args:
+        log_p: (k,) of the items, with what the head says.
+        chosen: (c,) indices of items, c at least 1, and ``weights``: (c,) how much each counts, above 0.
+    """
+    errors = -np.exp(log_p)
+    np.add.at(errors, chosen, weights / weights.sum())
+    return learn(head, items, history, errors, step)
+
+
 def decay(head: LinearHead, factor: float) -> LinearHead:
     """Return the head with steps longer by 1 / sqrt(factor) and the same weights, for when choices have changed.
 

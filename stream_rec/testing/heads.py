@@ -159,6 +159,18 @@ class LearnerContract:
         for part in (*_copy_numbers(head), *(self.score(head, inputs) for inputs in shapes)):
             _require(np.isfinite(part).all(), f"numbers and scores must stay finite over {STEPS} steps; came {part}")
 
+    def _require_expert_kept(self, of: str) -> None:
+        head, inputs = self._warm(), draw_inputs(seed=99)
+        expert, before = linear_head.cold(3, 1), getattr(head, f"of_{of}")
+        after = getattr(head, f"put_{of}")(expert)
+
+        kept, left = getattr(after, f"of_{of}"), getattr(head, f"of_{of}")
+        _require(kept is expert, f"`put_{of}` must keep the expert; came {kept}")
+        _require(left is before, f"`put_{of}` must return a new head and leave the old one as it was")
+        _require_equal(
+            [self.score(head, inputs)], [self.score(after, inputs)], f"`put_{of}` must not change how all items score"
+        )
+
     def _warm(self, n: int = 20) -> Any:
         head = self.make()
         for seed in range(n):
@@ -184,42 +196,15 @@ class HeadContract(LearnerContract):
 
     def test_the_expert_for_searches_is_kept(self) -> None:
         """In a new head, which ranks as the one of before."""
-        head, inputs = self._warm(), draw_inputs(seed=99)
-        of_asked = linear_head.cold(3, 2)
-        before = head.of_asked
-        after = head.put_asked(of_asked)
-
-        _require(after.of_asked is of_asked, f"`put_asked` must keep the expert; came {after.of_asked}")
-        _require(head.of_asked is before, "`put_asked` must return a new head and leave the old one as it was")
-        _require_equal(
-            [self.score(head, inputs)], [self.score(after, inputs)], "`put_asked` must not change how all items score"
-        )
+        self._require_expert_kept("asked")
 
     def test_the_expert_for_impressions_is_kept(self) -> None:
         """In a new head, which ranks as the one of before."""
-        head, inputs = self._warm(), draw_inputs(seed=99)
-        of_shown = linear_head.cold(3, 1)
-        before = head.of_shown
-        after = head.put_shown(of_shown)
-
-        _require(after.of_shown is of_shown, f"`put_shown` must keep the expert; came {after.of_shown}")
-        _require(head.of_shown is before, "`put_shown` must return a new head and leave the old one as it was")
-        _require_equal(
-            [self.score(head, inputs)], [self.score(after, inputs)], "`put_shown` must not change how all items score"
-        )
+        self._require_expert_kept("shown")
 
     def test_the_expert_for_contexts_is_kept(self) -> None:
         """In a new head, which ranks as the one of before."""
-        head, inputs = self._warm(), draw_inputs(seed=99)
-        of_context = linear_head.cold(3, 1)
-        before = head.of_context
-        after = head.put_context(of_context)
-
-        _require(after.of_context is of_context, f"`put_context` must keep the expert; came {after.of_context}")
-        _require(head.of_context is before, "`put_context` must return a new head and leave the old one as it was")
-        _require_equal(
-            [self.score(head, inputs)], [self.score(after, inputs)], "`put_context` must not change how all items score"
-        )
+        self._require_expert_kept("context")
 
     def test_probabilities_add_up_to_one(self) -> None:
         """Of all candidates, and of fresh ones among themselves."""

@@ -10,6 +10,14 @@ from numpy.typing import NDArray
 T = TypeVar("T", bound=np.generic)
 
 
+def take(array: NDArray[T], rows: NDArray[np.int64], fill: float = 0) -> NDArray[T]:
+    """Return some rows of ``array``, (k, ...), ``fill`` for those that it has not grown to yet."""
+    found = np.full((len(rows), *array.shape[1:]), fill, dtype=array.dtype)
+    is_there = rows < len(array)
+    found[is_there] = array[rows[is_there]]
+    return found
+
+
 def grow(array: NDArray[T], n_rows: int, fill: float = 0) -> NDArray[T]:
     """Return ``array`` itself if it has ``n_rows`` rows, else a copy with at least twice the room, filled up."""
     if n_rows <= len(array):

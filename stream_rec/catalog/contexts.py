@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.catalog.arrays import grow
+from stream_rec.catalog.arrays import grow, take
 from stream_rec.knowledge import fading
 from stream_rec.knowledge.contexts import key_of
 from stream_rec.knowledge.fading import HALF_LIFE_MS, Fading
@@ -116,10 +116,7 @@ class _Rows:
         """Return the levels of some rows, (k,), -inf where there is nothing."""
         if self._all is None:
             return np.array([self._some.get(row, -np.inf) for row in rows.tolist()], dtype=np.float64)
-        found = np.full(len(rows), -np.inf)
-        is_in = rows < len(self._all)
-        found[is_in] = self._all[rows[is_in]]
-        return found
+        return take(self._all, rows, fill=-np.inf)
 
     def find_best(self) -> list[int]:
         """Return the ``KEPT`` rows with the most, the best first; of two alike the first row."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.catalog.arrays import grow
+from stream_rec.catalog.arrays import grow, take
 from stream_rec.knowledge import examination
 from stream_rec.knowledge.examination import PRIOR
 from stream_rec.knowledge.slots import N_SLOTS
@@ -55,13 +55,13 @@ class Impressions:
 
     def count_shown(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how often some items were shown, (k,)."""
-        counts: NDArray[np.int64] = self._of(rows, self._shown).sum(axis=1, dtype=np.int64)
+        counts: NDArray[np.int64] = take(self._shown, rows).sum(axis=1, dtype=np.int64)
         return counts
 
     def appeal(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the logarithm of how much more often each item is chosen than others where it is looked at, (k,)."""
         self._estimate()
-        shown, chosen = (self._of(rows, counts) for counts in (self._shown, self._chosen))
+        shown, chosen = (take(counts, rows) for counts in (self._shown, self._chosen))
         return examination.appeal(shown, chosen, self._examination, self._mean)
 
     def _estimate(self) -> None:
@@ -75,9 +75,3 @@ class Impressions:
         self._examination = found / found.max()
         self._mean = examination.find_mean(shown, chosen, self._examination)
         self._n_estimated = self.n_shown
-
-    def _of(self, rows: NDArray[np.int64], counts: NDArray[np.int32]) -> NDArray[np.int32]:
-        found = np.zeros((len(rows), N_SLOTS), dtype=np.int32)
-        is_known = rows < len(counts)
-        found[is_known] = counts[rows[is_known]]
-        return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.catalog.arrays import grow
+from stream_rec.catalog.arrays import grow, take
 
 HALF_LIFE_LISTS = 200
 """Lists after which one counts half in the share of the latest."""
@@ -57,7 +57,4 @@ class Exposures:
 
     def of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the counts of some items."""
-        counts = np.zeros(len(rows), dtype=np.int64)
-        known = rows < len(self._counts)
-        counts[known] = self._counts[rows[known]]
-        return counts
+        return take(self._counts, rows)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import TypeVar
 
 import msgspec
 
@@ -19,7 +18,7 @@ from stream_rec.knowledge import state as item_state
 from stream_rec.recommend import slate
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.state import AnyEntry, Entry, ImpressionEntry, SearchEntry, UserState
+from stream_rec.user.state import AnyEntry, EntryT, UserState
 
 USERS, ITEM_STATES = "user-state", "item-state"
 """Sections that are tables of the worker; the others have the names of their topics."""
@@ -34,7 +33,6 @@ SINCE_FIRST = tuple(section for section in SECTIONS if section != RULES)
 BEFORE = 2**61
 """Offsets of recent events from another cluster begin here: where none of this one's will ever be."""
 
-EntryT = TypeVar("EntryT", Entry, SearchEntry, ImpressionEntry)
 Portable = Callable[[bytes, bytes], bytes | None]
 """From key and value to the value that the file has; None where the record is of no use."""
 

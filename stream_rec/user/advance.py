@@ -366,7 +366,7 @@ class _History:
         before = answers.weigh(self._sequence, self._find_answerable()) if arrival is not None else {}
         insort(self._searches, entry, key=_ORDER)
         changed = {}
-        if arrival is not None and not self._leaves_at_once(entry):
+        if arrival is not None and not _leaves_at_once(self._searches, entry, self._config.recent_searches):
             changed = answers.changes(before, answers.weigh(self._sequence, self._find_answerable()))
         del self._searches[: -self._config.recent_searches]
         return [] if arrival is None else _signals_of_search(entry, arrival, changed)
@@ -374,8 +374,7 @@ class _History:
     def _take_impression(self, entry: ImpressionEntry, arrival: Arrival | None) -> list[Signal]:
         before, after = self._find_converted_of(entry) if arrival is not None else {}, None
         insort(self._impressions, entry, key=_ORDER)
-        leaves_at_once = len(self._impressions) > self._config.recent_impressions and self._impressions[0] is entry
-        if arrival is not None and not leaves_at_once:
+        if arrival is not None and not _leaves_at_once(self._impressions, entry, self._config.recent_impressions):
             after = self._find_converted_of(entry)
         del self._impressions[: -self._config.recent_impressions]
         if arrival is None:
@@ -399,8 +398,10 @@ class _History:
     def _find_convertible(self) -> Sequence[ImpressionEntry]:
         return answers.find_answerable(self._impressions, self._events, self._config.recent_events)
 
-    def _leaves_at_once(self, entry: SearchEntry) -> bool:
-        return len(self._searches) > self._config.recent_searches and self._searches[0] is entry
+
+def _leaves_at_once(recent: Sequence[AnyEntry], entry: AnyEntry, bound: int) -> bool:
+    """Return whether an entry that has just come is older than all that there is room for."""
+    return len(recent) > bound and recent[0] is entry
 
 
 def _signals_of(

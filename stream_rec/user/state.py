@@ -25,7 +25,7 @@ import hashlib
 from bisect import bisect_left, insort
 from collections.abc import Container, Mapping, Sequence
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -275,6 +275,7 @@ class UserState(Struct, frozen=True, array_like=True):
 
 COLD = UserState()
 AnyEntry = Entry | SearchEntry | ImpressionEntry
+EntryT = TypeVar("EntryT", Entry, SearchEntry, ImpressionEntry)
 
 
 def encode(state: UserState) -> bytes:
@@ -358,26 +359,22 @@ def fold(
         is_first=state.counts[kind] == 0,
         contexts=contexts.numbers_of(event.context, config.context_keys),
     )
-    recent_events = [*state.recent_events, entry]
-    if len(recent_events) > 1 and entry.order < recent_events[-2].order:
-        recent_events.pop()
-        insort(recent_events, entry, key=lambda e: e.order)
-    n_over = max(0, len(recent_events) - config.recent_events)
+    recent_events, left = _insert(state.recent_events, entry, config.recent_events)
     counts = list(state.counts)
     counts[kind] += 1
     views, clicks, purchases = counts
     return msgspec.structs.replace(
         state,
-        recent_events=recent_events[n_over:],
+        recent_events=recent_events,
         weekly_counts=weekly_counts,
         first_week=first_week,
         counts=(views, clicks, purchases),
         first_ms=entry.timestamp_ms if state.first_ms is None else min(state.first_ms, entry.timestamp_ms),
         offsets=offsets,
         arrivals=state.arrivals + 1,
-        pending=[*state.pending, *recent_events[:n_over]],
+        pending=[*state.pending, *left],
         n_uncounted=state.n_uncounted + (n_alike == 0),
-        recent_ids=state.recent_ids + _digests(recent_events[:n_over]),
+        recent_ids=state.recent_ids + _digests(left),
     )
 
 
@@ -397,16 +394,14 @@ def fold_search(
         arrival=state.arrivals,
         contexts=contexts.numbers_of(search.context, config.context_keys),
     )
-    recent_searches = list(state.recent_searches)
-    insort(recent_searches, entry, key=lambda e: e.order)
-    n_over = max(0, len(recent_searches) - config.recent_searches)
+    recent_searches, left = _insert(state.recent_searches, entry, config.recent_searches)
     return msgspec.structs.replace(
         state,
         offsets=offsets,
         arrivals=state.arrivals + 1,
-        recent_searches=recent_searches[n_over:],
-        pending_searches=[*state.pending_searches, *recent_searches[:n_over]],
-        recent_ids=state.recent_ids + _digests(recent_searches[:n_over]),
+        recent_searches=recent_searches,
+        pending_searches=[*state.pending_searches, *left],
+        recent_ids=state.recent_ids + _digests(left),
     )
 
 
@@ -440,15 +435,13 @@ def fold_impression(
         offset=offset,
         arrival=state.arrivals,
     )
-    recent_impressions = list(state.recent_impressions)
-    insort(recent_impressions, entry, key=lambda e: e.order)
-    n_over = max(0, len(recent_impressions) - config.recent_impressions)
-    left = [msgspec.structs.replace(each, features=b"") for each in recent_impressions[:n_over]]
+    recent_impressions, left = _insert(state.recent_impressions, entry, config.recent_impressions)
+    left = [msgspec.structs.replace(each, features=b"") for each in left]
     return msgspec.structs.replace(
         state,
         offsets=offsets,
         arrivals=state.arrivals + 1,
-        recent_impressions=recent_impressions[n_over:],
+        recent_impressions=recent_impressions,
         pending_impressions=[*state.pending_impressions, *(e for e in left if not is_crowded or _teaches_any(e))],
         shown_counts=counts,
         first_shown_period=first,
@@ -502,6 +495,17 @@ def entries_of(state: UserState) -> list[AnyEntry]:
         *state.recent_impressions,
         *state.pending_impressions,
     ]
+
+
+def _insert(recent: Sequence[EntryT], entry: EntryT, bound: int) -> tuple[list[EntryT], list[EntryT]]:
+    """Return the newest entries with one more, ``bound`` at most, and those that leave for it; most come in time."""
+    entries = list(recent)
+    if entries and entry.order < entries[-1].order:
+        insort(entries, entry, key=lambda e: e.order)
+    else:
+        entries.append(entry)
+    n_over = max(0, len(entries) - bound)
+    return entries[n_over:], entries[:n_over]
 
 
 def _is_known(state: UserState, event_id: str, archived: Container[bytes]) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog import bpr
+from stream_rec.catalog.arrays import find_sorted
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Interaction, Kind
@@ -259,8 +260,8 @@ def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: He
     weight_of = (config.view_weight, config.click_weight, config.purchase_weight)
     chosen_rows = np.array([row for row, _ in chosen])
     weights = np.array([weight_of[kind] for _, kind in chosen])
-    indices = np.searchsorted(rows, chosen_rows)
-    is_candidate = (rows[np.minimum(indices, len(rows) - 1)] == chosen_rows) & (weights > 0)
+    indices, is_candidate = find_sorted(rows, chosen_rows)
+    is_candidate &= weights > 0
     if not is_candidate.any():
         return head
     head = head.learn(ranked.scored, indices[is_candidate], weights[is_candidate], config)
@@ -325,13 +326,10 @@ def read_features(ranked: Ranked, item_ids: Iterable[str], catalog: Catalog) -> 
     shown = ranked.shown
     if shown is None:
         shown = shown_expert.begin_inputs(ranked.scored.log_p)
-    rows = ranked.candidates.rows
     found = np.array([-1 if (row := catalog.find(item_id)) is None else row for item_id in item_ids])
-    indices = np.minimum(np.searchsorted(rows, found), max(len(rows) - 1, 0))
+    indices, is_candidate = find_sorted(ranked.candidates.rows, found)
     inputs = np.full((len(found), shown.shape[1]), np.nan, dtype=np.float32)
-    if len(rows):
-        is_candidate = rows[indices] == found
-        inputs[is_candidate] = shown[indices[is_candidate]]
+    inputs[is_candidate] = shown[indices[is_candidate]]
     return shown_expert.encode_features(inputs)
 
 

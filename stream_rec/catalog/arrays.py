@@ -18,6 +18,18 @@ def take(array: NDArray[T], rows: NDArray[np.int64], fill: float = 0) -> NDArray
     return found
 
 
+def find_sorted(rows: NDArray[np.int64], wanted: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return where each of some rows stands, (k,), and whether it is there at all, (k,).
+
+    Args:
+        rows: Ascending, each once.
+    """
+    if not len(rows):
+        return np.zeros(len(wanted), dtype=np.intp), np.zeros(len(wanted), dtype=np.bool_)
+    places = np.minimum(np.searchsorted(rows, wanted), len(rows) - 1)
+    return places, rows[places] == wanted
+
+
 def grow(array: NDArray[T], n_rows: int, fill: float = 0) -> NDArray[T]:
     """Return ``array`` itself if it has ``n_rows`` rows, else a copy with at least twice the room, filled up."""
     if n_rows <= len(array):

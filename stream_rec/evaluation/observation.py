@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.catalog.arrays import find_sorted
 from stream_rec.evaluation.engine import Engine
 from stream_rec.evaluation.experiment import Experiment
 from stream_rec.evaluation.method import Group
@@ -68,5 +69,5 @@ def _find_sources(items: NDArray[np.int64], candidates: Candidates) -> NDArray[n
     """Return the bits of each item's sources; candidates are listed items, whose rows are their numbers."""
     if not len(candidates):
         return np.zeros(len(items), np.int64)
-    places = np.minimum(np.searchsorted(candidates.rows, items), len(candidates) - 1)
-    return np.where(candidates.rows[places] == items, candidates.sources[places], 0)
+    places, is_candidate = find_sorted(candidates.rows, items)
+    return np.where(is_candidate, candidates.sources[places], 0)

@@ -16,6 +16,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from stream_rec.catalog.arrays import find_sorted
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.ranking import linear_head
@@ -71,8 +72,8 @@ def compute_inputs(asked: Asked, rows: NDArray[np.int64], log_p: NDArray[np.floa
     items[:, _LOG_P] = LOG_P_SCALE * (log_p - log_p.max(initial=-np.inf)) if len(rows) else 0.0
     for number, (found, shares) in enumerate(asked.chosen):
         if len(found):
-            at = np.minimum(np.searchsorted(found, rows), len(found) - 1)
-            share = np.where(found[at] == rows, shares[at], 0.0)
+            at, is_found = find_sorted(found, rows)
+            share = np.where(is_found, shares[at], 0.0)
             items[:, _CHOSEN + 2 * number] = share
             items[:, _CHOSEN + 2 * number + 1] = np.log1p(1000.0 * share) / np.log(1001.0)
     words = catalog.words.score(asked.search.query, rows)

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from river._river_rust.drift import AdaptiveWindowing
 
+from stream_rec.catalog.arrays import find_sorted
+
 # ``river.drift.ADWIN`` is a shell of 20 lines around this class, but to import it takes 3 s (scipy, and scikit-learn
 # where that is installed), against 2 ms. A test holds the two together; the dependency's version is bounded.
 
@@ -48,8 +50,8 @@ class DriftWatch:
         if not len(rows):
             return False
         chosen = np.array(sorted(set(chosen_rows.tolist())), dtype=np.int64)
-        indices = np.minimum(np.searchsorted(rows, chosen), len(rows) - 1)
-        likely = log_p[indices[rows[indices] == chosen]]
+        indices, is_candidate = find_sorted(rows, chosen)
+        likely = log_p[indices[is_candidate]]
         return bool(len(likely)) and self.add_loss(-float(likely.mean()))
 
     def add_loss(self, loss: float) -> bool:

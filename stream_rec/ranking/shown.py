@@ -22,6 +22,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from stream_rec.catalog.arrays import find_sorted
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.ranking import linear_head
 from stream_rec.ranking.linear_head import LinearHead, Step
@@ -68,8 +69,7 @@ def compute_inputs(
         return None
     inputs = begin_inputs(log_p)
     inputs[:, _APPEAL] = impressions.appeal(rows)
-    at = np.minimum(np.searchsorted(rows, shown.rows), len(rows) - 1)
-    is_here = rows[at] == shown.rows
+    at, is_here = find_sorted(rows, shown.rows)
     ages_ms = np.maximum(now_ms - shown.last_ms[is_here], 0.0)
     for column, fade_ms in enumerate(FADE_MS, start=_TIRED):
         np.add.at(inputs[:, column], at[is_here], shown.times[is_here] * np.exp(-ages_ms / fade_ms))

@@ -26,7 +26,7 @@ from stream_rec.names import Name
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.serve_settings import ServeSettings
 from stream_rec.surface_settings import SurfaceSettings
-from stream_rec.user.state import UserConfig
+from stream_rec.user.bounds import UserConfig
 
 PREFIX = "STREAM_REC_"
 RENAMED = {

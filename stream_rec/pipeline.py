@@ -23,9 +23,11 @@ from stream_rec.knowledge.state import ItemState
 from stream_rec.ranking import river_head
 from stream_rec.recommend import Ranked
 from stream_rec.recommender import LocalHead, Recommender
-from stream_rec.user.advance import Advance, Arrival, advance
+from stream_rec.user.advance import Advance, advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.impressions import put_features
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import COLD, UserState, put_features
+from stream_rec.user.state import COLD, UserState
 
 
 class Pipeline:

@@ -47,9 +47,10 @@ from stream_rec.retrieval.pool import Pool
 from stream_rec.retrieval.ruled import Exclusions
 from stream_rec.retrieval.scope import keep_in_scope
 from stream_rec.surface_settings import HOME
+from stream_rec.user.entries import TEACHES_NOBODY
 from stream_rec.user.history import History, read_history
 from stream_rec.user.outcomes import Outcome
-from stream_rec.user.state import TEACHES_NOBODY, UserState
+from stream_rec.user.state import UserState
 
 RECENT_ITEMS = 64
 LIST_ID_BYTES = 12

@@ -26,8 +26,8 @@ from stream_rec.ranking.head import Head
 from stream_rec.ranking.mixture import Scored
 from stream_rec.reranking.explore import Explored
 from stream_rec.retrieval.candidates import Candidates
+from stream_rec.user.entries import SearchEntry
 from stream_rec.user.history import History
-from stream_rec.user.state import SearchEntry
 
 RECENT = 12
 """Recent items among which the evidence is looked for."""

@@ -34,7 +34,8 @@ from stream_rec.retrieval.surface import find_offer
 from stream_rec.serving.cursor import sign_of
 from stream_rec.serving.wanted import Wanted
 from stream_rec.surface_settings import Base
-from stream_rec.user.state import COLD, Entry, SearchEntry, UserState
+from stream_rec.user.entries import Entry, SearchEntry
+from stream_rec.user.state import COLD, UserState
 
 NOBODY = ""
 """No user's id."""

@@ -1,7 +1,7 @@
 """What a snapshot consists of, and each kind of record without its bookkeeping: it fits any cluster then.
 
 What a list or a state says of offsets means something on one cluster only. On another they begin anew, and what stands
-there must not be taken for known: so no offset leaves a cluster. What is released is dropped (``user/advance.py``).
+there must not be taken for known: so no offset leaves a cluster. What is released is dropped (``user/signals.py``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from stream_rec.knowledge import state as item_state
 from stream_rec.recommend import slate
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.state import AnyEntry, EntryT, UserState
+from stream_rec.user.entries import AnyEntry, EntryT
+from stream_rec.user.state import UserState
 
 USERS, ITEM_STATES = "user-state", "item-state"
 """Sections that are tables of the worker; the others have the names of their topics."""

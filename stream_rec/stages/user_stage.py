@@ -31,7 +31,9 @@ from stream_rec.stages.reject import reject
 from stream_rec.stages.signal_routing import signal_messages
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.impressions import put_features
 from stream_rec.user.seen import Chunk
 
 log = logging.getLogger(__name__)
@@ -124,7 +126,7 @@ class UserStage:
             user = after.state
             if after.showing is not None and is_turn:  # before anybody learns what was chosen of it
                 features = recommender.read_features(user_id, after.showing)
-                user = user_state.put_features(user, {after.showing.impression.event_id: features})
+                user = put_features(user, {after.showing.impression.event_id: features})
             if after.training_events and is_turn:
                 chosen, contexts = after.training_events, after.choosing_contexts
                 if recommender.learn(user_id, after.choosing, chosen, contexts):

@@ -14,15 +14,8 @@ from numpy.typing import NDArray
 from stream_rec.events.interaction import Kind
 from stream_rec.knowledge.slots import SLOTS, usual_examination
 from stream_rec.user.answers import count_answers
-from stream_rec.user.state import (
-    SHOWN_PERIOD_MS,
-    TEACHES_NOBODY,
-    Entry,
-    ImpressionEntry,
-    SearchEntry,
-    UserState,
-    WeeklyCount,
-)
+from stream_rec.user.entries import SHOWN_PERIOD_MS, TEACHES_NOBODY, Entry, ImpressionEntry, SearchEntry, WeeklyCount
+from stream_rec.user.state import UserState
 
 SESSION_BREAK_MS = 1_800_000
 """A pause that ends a session: half an hour, as web analytics have it."""

@@ -12,8 +12,11 @@ from msgspec import Struct
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction
 from stream_rec.user.answers import REACH_MS, find_answerable
+from stream_rec.user.bounds import UserConfig
 from stream_rec.user.conversions import find_shown
-from stream_rec.user.state import ImpressionEntry, UserConfig, UserState, put_features
+from stream_rec.user.entries import ImpressionEntry
+from stream_rec.user.impressions import put_features
+from stream_rec.user.state import UserState
 
 
 class Outcome(Struct, frozen=True):

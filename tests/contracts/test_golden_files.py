@@ -35,9 +35,9 @@ from stream_rec.runtime.changelog import Claim
 from stream_rec.runtime.database import Meta
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
+from stream_rec.user.entries import Entry, ImpressionEntry, SearchEntry, ShownCount, WeeklyCount
 from stream_rec.user.forgotten import Forgotten
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import Entry, ImpressionEntry, SearchEntry, ShownCount, WeeklyCount
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 T = 1_700_000_000_000

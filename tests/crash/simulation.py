@@ -24,9 +24,11 @@ from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import COLD, UserConfig, UserState
+from stream_rec.user.state import COLD, UserState
 from tests.user import shown
 from tests.user.asked import Taught, taught_by_arrival
 from tests.user.histories import folded

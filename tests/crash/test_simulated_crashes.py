@@ -14,7 +14,7 @@ from stream_rec.events.interaction import Kind
 from stream_rec.events.source import Source
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.state import UNSEEN
-from stream_rec.user.advance import Arrival
+from stream_rec.user.arrival import Arrival
 from stream_rec.user.state import facts
 from tests.crash.simulation import (
     FEW_TRAINING_EVENTS,

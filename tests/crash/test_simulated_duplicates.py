@@ -14,7 +14,7 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
 from stream_rec.user import seen
-from stream_rec.user.advance import Arrival
+from stream_rec.user.arrival import Arrival
 from stream_rec.user.state import facts
 from tests.crash.simulation import (
     HOUR_MS,

@@ -30,8 +30,11 @@ from stream_rec.stages.factor_exchange import FactorExchange, is_shift
 from stream_rec.stages.head_exchange import HeadExchange
 from stream_rec.user import forgotten
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import LONGEST_FEATURES, UserConfig
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.entries import LONGEST_FEATURES
+from stream_rec.user.impressions import put_features
 from tests.fuzz.damage import TEXTS, damaged, damaged_bytes
 from tests.fuzz.valid import (
     LIMITS,
@@ -132,7 +135,7 @@ def take_impression(world: World, record: tuple[bytes | None, bytes]) -> bool:
     state = first.state
     if first.showing is not None:
         features = world.recommender.read_features("u", first.showing)
-        state = user_state.put_features(state, {impression.event_id: features})
+        state = put_features(state, {impression.event_id: features})
         assert len(features) <= LONGEST_FEATURES
     view = Interaction("new", "u", impression.items[0].item_id, impression.timestamp_ms)
     later = Interaction("later", "u", "i3", impression.timestamp_ms + 10**7)

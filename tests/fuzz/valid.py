@@ -26,9 +26,13 @@ from stream_rec.ranking.policy import HeadConfig
 from stream_rec.runtime import database
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
+from stream_rec.user.bounds import UserConfig
 from stream_rec.user.forgotten import Forgotten
+from stream_rec.user.impressions import fold_impression, put_features
+from stream_rec.user.interactions import fold
+from stream_rec.user.searches import fold_search
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import UserConfig, UserState
+from stream_rec.user.state import UserState
 from tests.catalog.stock import taught
 from tests.fuzz.damage import TEXTS, nested
 
@@ -52,7 +56,7 @@ def valid_user(random: Random) -> UserState:
             about = random.choice((None, item_id))
             at_ms = NOW_MS - random.choice((0, 1000, random.randrange(10**9)))
             search = Search(f"e{number}", "u", random.choice(QUERIES), at_ms, about)
-            state = user_state.fold_search(state, search, number, config)
+            state = fold_search(state, search, number, config)
             continue
         if random.random() < 0.3:
             item_ids = random.sample(ITEMS, random.choice((1, 2, 12)))
@@ -61,13 +65,13 @@ def valid_user(random: Random) -> UserState:
             ]
             at_ms = NOW_MS - random.choice((0, 1000, random.randrange(10**9)))
             impression = Impression(f"e{number}", "u", "", in_slots, at_ms)
-            state = user_state.fold_impression(state, impression, number, config)
+            state = fold_impression(state, impression, number, config)
             if random.random() < 0.5:
-                state = user_state.put_features(state, {impression.event_id: valid_features(random, len(item_ids))})
+                state = put_features(state, {impression.event_id: valid_features(random, len(item_ids))})
             continue
         at_ms, value = NOW_MS - random.randrange(10**9), random.choice((None, 2.5))
         event = Interaction(f"e{number}", "u", item_id, at_ms, value, valid_context(random))
-        state = user_state.fold(state, event, kind, number, config)
+        state = fold(state, event, kind, number, config)
     return state
 
 
@@ -77,7 +81,7 @@ def valid_context(random: Random) -> dict[str, Any]:
 
 def valid_contexts(random: Random) -> tuple[int, ...]:
     """Return the numbers of one, as they stand in states and signals."""
-    return numbers_of_context(valid_context(random), user_state.UserConfig().context_keys)
+    return numbers_of_context(valid_context(random), UserConfig().context_keys)
 
 
 def valid_features(random: Random, n_items: int) -> bytes:

@@ -33,8 +33,10 @@ from stream_rec.retrieval.candidates import (
 )
 from stream_rec.retrieval.ruled import Exclusions
 from stream_rec.retrieval.scratch import AFTER, COLUMNS, LAST, RECENT, STAN, TEXT, WIDE
+from stream_rec.user.bounds import UserConfig
 from stream_rec.user.history import read_history
-from stream_rec.user.state import COLD, UserConfig, fold_search
+from stream_rec.user.searches import fold_search
+from stream_rec.user.state import COLD
 from tests.catalog.stock import embedded, stocked, taught
 from tests.user.histories import arrivals, folded, happened
 

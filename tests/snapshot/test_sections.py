@@ -16,8 +16,12 @@ from stream_rec.knowledge.state import ItemState
 from stream_rec.snapshot.sections import BEFORE, ITEM_STATES, ITEMS, LISTS, USERS, detach, owner_of, portable
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import COLD, UserConfig, UserState
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.impressions import put_features
+from stream_rec.user.interactions import fold
+from stream_rec.user.state import COLD, UserState
 
 CONFIG = UserConfig(recent_events=16)
 LIMITS = InputLimits()
@@ -74,7 +78,7 @@ def test_entries_of_one_moment_keep_their_order():
     alike = [arrival(number, 50 + at, timestamp_ms=7) for at, number in enumerate((1, 2, 0))]
     state = UserState()
     for one in alike:
-        state = user_state.fold(state, one.event, Kind(one.source), one.offset, CONFIG)
+        state = fold(state, one.event, Kind(one.source), one.offset, CONFIG)
 
     for again in (detach(state), detach(detach(state))):
         in_log = sorted(again.recent_events, key=lambda entry: entry.log_order)
@@ -142,7 +146,7 @@ def test_a_moved_state_has_its_impressions_without_offsets():
     """What was counted stays; those that had left have nothing to send again, and none waits for what is chosen."""
     config = UserConfig(recent_events=16, recent_impressions=2)
     came = [arrival(1, 101), *(impression(number, 700 + number) for number in (2, 3, 4)), arrival(5, 105)]
-    before = user_state.put_features(advance(COLD, came, config, {}).state, {"p3": b"xx", "p4": b"xx"})
+    before = put_features(advance(COLD, came, config, {}).state, {"p3": b"xx", "p4": b"xx"})
     after = detach(before)
 
     assert [entry.event_id for entry in before.pending_impressions] == ["p2"]

@@ -14,8 +14,9 @@ from stream_rec.events.source import Source
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.slots import slot_of, usual_examination
 from stream_rec.user import seen
-from stream_rec.user.advance import Arrival
-from stream_rec.user.state import SHOWN_PERIOD_MS, WEEK_MS, UserConfig
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.entries import SHOWN_PERIOD_MS, WEEK_MS
 from tests.user import asked
 from tests.user.asked import TIMES_MS, came, logged
 

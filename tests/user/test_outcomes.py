@@ -8,9 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.events.source import Source
-from stream_rec.user.advance import Advance, Arrival, advance
+from stream_rec.user.advance import Advance, advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.impressions import put_features
 from stream_rec.user.outcomes import Outcome
-from stream_rec.user.state import COLD, UserConfig, UserState, decode, encode, put_features
+from stream_rec.user.state import COLD, UserState, decode, encode
 from tests.user.asked import MINUTE_MS, asked, came, in_batches, logged, out_of_step
 from tests.user.histories import ALL_ACKNOWLEDGED
 from tests.user.shown import NARROW, WIDE, events_of, impressions_of, logs, shown, what_is_converted

@@ -13,6 +13,7 @@ from stream_rec.config import Settings
 from stream_rec.embedding.query_encoder import QueryEncoder
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
 from stream_rec.events.source import Source, UserEvent
@@ -112,6 +113,10 @@ class Pipeline:
         self._send_signals(advanced.signals)
         return self.users[impression.user_id]
 
+    def declare(self, profile: Profile) -> UserState:
+        """Take what a user says of themselves; return the user's state after it."""
+        return self._advance([(Source.PROFILE, profile)]).state
+
     def list_for(self, kind: Kind, event: Interaction, user: UserState) -> Slate:
         """Return the list that goes out on ``event``, which ``user`` has learned."""
         return self._list_for(Arrival(event, Source(kind), 0, user.offsets[kind]), user)
@@ -120,6 +125,10 @@ class Pipeline:
         """Return the list that goes out on ``search``, which ``user`` has learned."""
         return self._list_for(Arrival(search, Source.SEARCH, 0, user.offsets[Source.SEARCH]), user)
 
+    def list_for_profile(self, profile: Profile, user: UserState) -> Slate:
+        """Return the list that goes out on ``profile``, which ``user`` has learned."""
+        return self._list_for(Arrival(profile, Source.PROFILE, 0, user.offsets[Source.PROFILE]), user)
+
     def _list_for(self, arrival: Arrival, user: UserState) -> Slate:
         return self.recommender.recommend(arrival.event.user_id, user, arrival.as_of)
 
@@ -127,7 +136,7 @@ class Pipeline:
         """Take what one user did to the user's state alone.
 
         Args:
-            events: ``Source`` and event, or search, each.
+            events: ``Source`` and event, search, impression or profile, each.
         """
         acknowledged = dict(self._last_offset)
         arrivals = []
@@ -137,7 +146,8 @@ class Pipeline:
         user_id = arrivals[0].event.user_id
         chunks = self.seen.get(user_id, {})
         advanced = advance(self.users.get(user_id, COLD), arrivals, self.settings.user, acknowledged, chunks.get)
-        self.users[user_id] = advanced.state
+        if advanced.state != COLD:
+            self.users[user_id] = advanced.state
         for outcome in advanced.outcomes:
             self.recommender.learn_outcome(outcome)
         if advanced.chunks:

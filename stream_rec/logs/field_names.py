@@ -24,7 +24,7 @@ EVENT_NEEDS: Needs = (("event_type",), ("user_id",), ("item_id",), ("timestamp",
 SEARCH_NEEDS: Needs = (("event_type",), ("user_id",), ("query",), ("timestamp", "timestamp_ms"))
 ITEM_NEEDS: Needs = (("item_id",),)
 SEARCH = Source.SEARCH.label
-LABELS = tuple(source.label for source in Source if source != Source.IMPRESSION)
+LABELS = tuple(source.label for source in Source if source not in (Source.IMPRESSION, Source.PROFILE))
 """What ``event_type`` may be."""
 LOGGED_TOPICS = tuple(SOURCE_OF_LABEL[label].topic for label in LABELS)
 """Topics of what lines of a log can be."""

@@ -25,7 +25,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.errors import SettingsError
-from stream_rec.ranking import asked, contexts, shown
+from stream_rec.ranking import asked, contexts, interests, shown
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
@@ -59,6 +59,7 @@ class RiverHead(Struct, frozen=True, eq=False):
     of_shown: LinearHead = shown.COLD
     n_outcomes: int = 0
     of_context: LinearHead = contexts.COLD
+    of_interests: LinearHead = interests.COLD
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
@@ -106,6 +107,10 @@ class RiverHead(Struct, frozen=True, eq=False):
     def put_context(self, of_context: LinearHead) -> RiverHead:
         """Return the head with another expert for contexts, which is our own."""
         return msgspec.structs.replace(self, of_context=of_context)
+
+    def put_interests(self, of_interests: LinearHead) -> RiverHead:
+        """Return the head with another expert for interests, which is our own."""
+        return msgspec.structs.replace(self, of_interests=of_interests)
 
     def decay(self, factor: float) -> RiverHead:
         """Return this head: how River's models forget is theirs."""

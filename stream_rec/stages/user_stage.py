@@ -120,6 +120,8 @@ class UserStage:
             before = user_state.decode(stored) if stored is not None else user_state.COLD
             archive = partial(_chunk, batch, partition, key)
             after = advance(before, arrived, self._settings.user, self._acknowledged(partition), archive)
+            if after.state == user_state.COLD:  # a profile was taken back that nobody had, as after an erasure
+                continue
             last = arrived[-1]
             user_id = last.event.user_id
             is_turn = number % every == 0  # by place in the batch: over time each user's turn comes

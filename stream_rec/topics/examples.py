@@ -41,6 +41,16 @@ EXAMPLES = {
             "item_id": "i-42",
         },
     ),
+    "profiles": Example(
+        "u-7",
+        {
+            "user_id": "u-7",
+            "timestamp_ms": 1767225600000,
+            "interests": ["hiking with kids", "rain gear"],
+            "language": "de",
+            "birth_year": 1988,
+        },
+    ),
     "forget": Example("u-7", {"user_id": "u-7", "timestamp_ms": 1767225600000, "request_id": "3f2a"}),
     "receipts": Example(
         "3f2a", {"request_id": "3f2a", "forgotten_at_ms": 1767225600040, "n_events": 83, "n_items": 41}

@@ -15,6 +15,7 @@ from stream_rec.events.forget import Forget
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.receipt import Receipt
 from stream_rec.events.rejected import Rejected
 from stream_rec.events.rule import Rule
@@ -25,6 +26,7 @@ MESSAGES: dict[str, type[Struct]] = {
     "interaction.json": Interaction,
     "impression.json": Impression,
     "search.json": Search,
+    "profile.json": Profile,
     "forget.json": Forget,
     "item.json": Item,
     "rule.json": Rule,

@@ -1,9 +1,9 @@
-"""Events, searches and impressions of one user applied to the user's state: what they lead to."""
+"""Events, searches, impressions and profiles of one user applied to the user's state: what they lead to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
+from itertools import chain, dropwhile
 from operator import attrgetter
 
 import msgspec
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.knowledge.signal import Signal
 from stream_rec.user import seen, signals
@@ -20,9 +21,10 @@ from stream_rec.user.entries import Entry
 from stream_rec.user.impressions import fold_impression
 from stream_rec.user.interactions import fold
 from stream_rec.user.outcomes import Outcome, Showing, end_impressions, find_showing
+from stream_rec.user.profiles import fold_profile
 from stream_rec.user.searches import fold_search
 from stream_rec.user.seen import Archive, Chunk
-from stream_rec.user.state import UserState, is_applied, n_in_week, release
+from stream_rec.user.state import COLD, UserState, is_applied, n_in_week, release
 
 
 class Advance(Struct, frozen=True):
@@ -34,8 +36,8 @@ class Advance(Struct, frozen=True):
     signals: list[Signal]
     """Of fresh events and, again, of those applied before: to be sent once ``state`` is acknowledged."""
     choosing: UserState
-    """The state of before, with the searches and impressions that came before the first training event: that is a
-    choice after them."""
+    """The state of before, with the searches, impressions and profiles that came before the first training event: that
+    is a choice after them."""
     training_events: list[LoggedEvent]
     """Fresh events, each once, that may teach the head and items' factors: those that send signals, while they are few
     enough in their week."""
@@ -60,7 +62,8 @@ def advance(
 ) -> Advance:
     """Return the state after ``arrivals``, given in the order in which they came.
 
-    An arrival at or below the state's offset was applied before and changes nothing, but its signal is made again.
+    An arrival at or below the state's offset was applied before and changes nothing, but its signal is made again. A
+    profile that is taken back of a user of whom nothing ever came leaves the state ``COLD``.
 
     >>> from stream_rec.events.interaction import Interaction
     >>> from stream_rec.events.source import Source
@@ -77,6 +80,8 @@ def advance(
         archive: The user's.
     """
     fresh = [a for a in arrivals if not is_applied(state, a.source, a.offset)]
+    if state == COLD:
+        fresh = list(dropwhile(_takes_back, fresh))
     released = release(state, acknowledged) if fresh else state
     course = _Course(state, released, config, _in_archive(state, fresh, archive))
     if len(fresh) < len(arrivals):
@@ -131,6 +136,8 @@ class _Course:
             self._take_search(arrival, arrival.event)
         elif isinstance(arrival.event, Impression):
             self._take_impression(arrival, arrival.event)
+        elif isinstance(arrival.event, Profile):
+            self._take_profile(arrival, arrival.event)
         else:
             self._take_event(arrival, arrival.event)
 
@@ -163,6 +170,11 @@ class _Course:
         if self.signals is not None:
             self._add(signals.make_of_newest_impression(before, self.after, arrival))
 
+    def _take_profile(self, arrival: Arrival, profile: Profile) -> None:
+        self.after = fold_profile(self.after, profile, arrival.offset, self._config)
+        if not self.training_events:
+            self.choosing = fold_profile(self.choosing, profile, arrival.offset, self._config)
+
     def _take_event(self, arrival: Arrival, event: Interaction) -> None:
         self._has_event = True
         before, kind = self.after, Kind(arrival.source)
@@ -193,7 +205,13 @@ def _in_archive(state: UserState, fresh: list[Arrival], archive: Archive) -> set
     """Return the digests of those events that the archive holds."""
     if not fresh or not state.n_archived:
         return set()
-    return seen.find_known([seen.digest_of(a.event.event_id) for a in fresh], archive, state.n_archived)
+    event_ids = (a.event.event_id for a in fresh if not isinstance(a.event, Profile))
+    return seen.find_known(list(map(seen.digest_of, event_ids)), archive, state.n_archived)
+
+
+def _takes_back(arrival: Arrival) -> bool:
+    """Return whether this is a profile that is taken back."""
+    return isinstance(arrival.event, Profile) and arrival.event.is_empty
 
 
 def _archive(state: UserState, received_ms: int, archive: Archive) -> tuple[UserState, dict[int, Chunk]]:

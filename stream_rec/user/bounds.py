@@ -30,9 +30,12 @@ class UserConfig(Struct, frozen=True, kw_only=True):
     """Events of one kind with one item in one week from which others learn; more change only the user's own lists."""
     weekly_choices: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
     """Events of a week that teach how lists are ranked, for everybody."""
-    context_keys: Annotated[str, Meta(pattern=contexts.KEYS_PATTERN)] = "country,device,hour,surface"
+    context_keys: Annotated[str, Meta(pattern=contexts.KEYS_PATTERN)] = (
+        "country,device,hour,surface,language,birth_decade"
+    )
     """Keys of events' `context` that lists depend on, at most 8 with commas between; empty: none. Values are texts of
-    at most 64 characters, whole numbers, true or false. Append new keys: what is learned goes by their order."""
+    at most 64 characters, whole numbers, true or false. `language` and `birth_decade` are those of the user's profile
+    where the event does not say them. Append new keys: what is learned goes by their order."""
     deduplication_window_s: Annotated[int, Meta(ge=3600, le=315_360_000)] = 604_800
     """How long the same ``event_id`` of one user is the same event, by the broker's time of its records; later it may
     count again. By default as long as topics keep events."""

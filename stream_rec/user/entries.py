@@ -44,6 +44,8 @@ class Entry(Struct, frozen=True, array_like=True):
     """Whether it is the user's first of its kind, by its topic: the same however topics are read. Bookkeeping too."""
     contexts: ContextNumbers = ()
     """Of its context what ``UserConfig.context_keys`` declared when it came."""
+    of_profile: ContextNumbers = ()
+    """The same of the user's profile as it stood when it came, which depends on what was read first. Bookkeeping."""
 
     @property
     def source(self) -> int:
@@ -119,6 +121,18 @@ class ImpressionEntry(Struct, frozen=True, array_like=True):
     def order(self) -> tuple[int, str]:
         """Order of the recent impressions: by event time, ties by event id."""
         return self.timestamp_ms, self.event_id
+
+
+class ProfileEntry(Struct, frozen=True, array_like=True):
+    """What the user has said of themselves: the newest profile."""
+
+    timestamp_ms: EventTime
+    interests: list[str] = []
+    """Each once, in words, as they were said."""
+    language: str = ""
+    birth_year: int | None = None
+    contexts: ContextNumbers = ()
+    """Of language and decade of birth what ``UserConfig.context_keys`` declared when it came."""
 
 
 class ShownCount(Struct, frozen=True, array_like=True):

@@ -53,6 +53,7 @@ def fold(
         teaches=n_alike <= config.weekly_training_events if n_alike else state.n_uncounted < UNCOUNTED,
         is_first=state.counts[kind] == 0,
         contexts=contexts.numbers_of(event.context, config.context_keys),
+        of_profile=state.profile.contexts if state.profile else (),
     )
     recent_events, left = insert(state.recent_events, entry, config.recent_events)
     counts = list(state.counts)

@@ -307,7 +307,7 @@ def _visit(
         is_first=entry.is_first,
         answers=answers_of,
         chosen=chosen,
-        contexts=contexts.said(entry.contexts),
+        contexts=contexts.said(contexts.fill_in(entry.contexts, entry.of_profile)),
     )
 
 

@@ -33,9 +33,9 @@ from msgspec import Meta, Struct
 from stream_rec.errors import StateVersionError
 from stream_rec.events.codec import Count, EventTime, Offset, SourceNumber, decode_versioned
 from stream_rec.user import seen
-from stream_rec.user.entries import AnyEntry, Entry, ImpressionEntry, SearchEntry, ShownCount, WeeklyCount
+from stream_rec.user.entries import AnyEntry, Entry, ImpressionEntry, ProfileEntry, SearchEntry, ShownCount, WeeklyCount
 
-VERSION = 8
+VERSION = 9
 
 
 class UserState(Struct, frozen=True, array_like=True):
@@ -81,6 +81,8 @@ class UserState(Struct, frozen=True, array_like=True):
     """Periods before this one have left the counts of what was shown for good."""
     uncounted_shown: tuple[int, Count] = (-1, 0)
     """The newest period in which items were shown that those counts could not hold, and how many. Bookkeeping."""
+    profile: ProfileEntry | None = None
+    """What the user has said of themselves."""
 
     @property
     def newest(self) -> Entry | None:
@@ -90,10 +92,11 @@ class UserState(Struct, frozen=True, array_like=True):
     @property
     def is_cold(self) -> bool:
         """Whether nothing is known of this user."""
-        return not self.recent_events and not self.recent_searches and not self.recent_impressions
+        return not self.recent_events and not self.recent_searches and not self.recent_impressions and not self.profile
 
 
 COLD = UserState()
+"""Of a user of whom nothing ever came."""
 
 
 def encode(state: UserState) -> bytes:
@@ -113,7 +116,8 @@ def decode(data: bytes) -> UserState:
     if state.version == VERSION:
         return state
     if state.version >= 4:
-        # 4 did not say which events were a user's first, 5 had no searches, 6 no impressions, 7 no contexts.
+        # 4 did not say which events were a user's first, 5 had no searches, 6 no impressions, 7 no contexts, 8 no
+        # profile.
         return msgspec.structs.replace(state, version=VERSION)
     # Before version 4 only the recent events knew what had come; of what has left it no more is there than this.
     return msgspec.structs.replace(state, version=VERSION, recent_ids=digests_of(state.pending))
@@ -126,7 +130,7 @@ def facts(state: UserState) -> bytes:
     impressions = [(e.timestamp_ms, e.event_id, e.item_ids) for e in state.recent_impressions]
     counted = state.weekly_counts, state.first_week, state.counts, state.first_ms
     shown = state.shown_counts, state.first_shown_period
-    return _ENCODER.encode((recent_events, *counted, searches, impressions, *shown))
+    return _ENCODER.encode((recent_events, *counted, searches, impressions, *shown, state.profile))
 
 
 def digest(states: dict[str, UserState]) -> str:

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from stream_rec.events.codec import Count, EventTime, KindNumber, Offset
 from stream_rec.events.interaction import Id
+from stream_rec.events.profile import MOST_INTERESTS, BirthYear, Interest, Language
 from stream_rec.events.source import Source
 from stream_rec.knowledge.contexts import ContextNumbers
 from stream_rec.knowledge.slots import N_SLOTS
@@ -127,10 +128,10 @@ class ProfileEntry(Struct, frozen=True, array_like=True):
     """What the user has said of themselves: the newest profile."""
 
     timestamp_ms: EventTime
-    interests: list[str] = []
+    interests: Annotated[list[Interest], Meta(max_length=MOST_INTERESTS)] = []
     """Each once, in words, as they were said."""
-    language: str = ""
-    birth_year: int | None = None
+    language: Language = ""
+    birth_year: BirthYear | None = None
     contexts: ContextNumbers = ()
     """Of language and decade of birth what ``UserConfig.context_keys`` declared when it came."""
 

@@ -16,6 +16,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import LoggedEvent
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from tests.kafka.logs import Logged
 
@@ -80,6 +81,12 @@ def shown_by_item(sent: Iterable[Logged]) -> Counter[str]:
     for (_, item_id, _), n in alike.items():
         counts[item_id] += min(n, A_DAY)
     return counts
+
+
+def profiles_by_user(sent: Iterable[Logged]) -> Counter[tuple[str, tuple[str, ...], str, int | None]]:
+    """Return user, interests, language and year of birth of each user's last profile. Nobody here takes one back."""
+    last = {line.user_id: line for line in sent if isinstance(line, Profile)}
+    return Counter((user, tuple(each.interests), each.language, each.birth_year) for user, each in last.items())
 
 
 def shown_though_gone(

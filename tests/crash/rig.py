@@ -222,6 +222,7 @@ class Rig:
                 "recent_impressions": 64,
                 "weekly_counts": 4096,
                 "shown_counts": 4096,
+                "context_keys": "country,device,hour,surface",  # what profiles say depends on the order between topics
             },
             embedder={"encoder": "random+hashing"},
             worker={"session_timeout_s": SESSION_TIMEOUT_S, "default_list_interval_s": 1.0, "ready_timeout_s": 90.0},

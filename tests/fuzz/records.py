@@ -150,6 +150,23 @@ def take_impression(world: World, record: tuple[bytes | None, bytes]) -> bool:
     return True
 
 
+def take_profile(world: World, record: tuple[bytes | None, bytes]) -> bool:
+    """Follow it, of a user of whom something is known and of one of whom nothing else is."""
+    key, value = record
+    profile = validate.profile(key, value, received_ms=NOW_MS, limits=LIMITS)
+    if isinstance(profile, Rejection):
+        msgspec.json.encode(profile)
+        return False
+    view = Interaction("new", "u", "i3", NOW_MS)
+    arrived = [Arrival(profile, Source.PROFILE, 0, 10**6), Arrival(view, Source.VIEW, 0, 10**6)]
+    for before, came in ((world.user, arrived), (user_state.COLD, arrived[:1])):
+        after = advance(before, came, UserConfig(), {})
+        assert user_state.decode(user_state.encode(after.state)) == after.state
+        assert signals.decode(signals.encode(after.signals)) == after.signals
+        world.serve(after.state)
+    return True
+
+
 def take_erasure_request(world: World, record: tuple[bytes | None, bytes]) -> bool:
     """Carry it out for a user of whom something is known, and once more, as after a crash."""
     key, value = record

@@ -26,7 +26,7 @@ from stream_rec.ranking.merge import MalformedContribution
 from stream_rec.replay import vector_cache
 from stream_rec.topics import definition
 from stream_rec.user import state as user_state
-from stream_rec.user.entries import Entry, WeeklyCount
+from stream_rec.user.entries import Entry, ProfileEntry, WeeklyCount
 from tests.catalog.stock import taught
 from tests.fuzz.valid import COLD, OF
 
@@ -104,10 +104,13 @@ ENTRY = Entry(A_MINUTE, "e", "a", 0, None, 0, 0)
         {"recent_events": [msgspec.structs.replace(ENTRY, item_id="a" * 257)]},
         {"pending": [msgspec.structs.replace(ENTRY, offset=2**64 - 1)]},
         {"weekly_counts": [WeeklyCount(0, "a", (-1, 0, 0), 0)]},
-        {"offsets": {5: 1}},
+        {"offsets": {6: 1}},
         {"released": {0: -1}},
         {"arrivals": 2**64 - 1},
         {"first_ms": -1},
+        {"profile": ProfileEntry(0, ["x"] * 17)},
+        {"profile": ProfileEntry(0, [], "no language")},
+        {"profile": ProfileEntry(0, [], "", 88)},
     ],
     ids=str,
 )

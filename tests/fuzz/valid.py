@@ -12,6 +12,7 @@ from stream_rec.catalog import factors
 from stream_rec.embedding import item_embedding
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import state as item_state
@@ -30,6 +31,7 @@ from stream_rec.user.bounds import UserConfig
 from stream_rec.user.forgotten import Forgotten
 from stream_rec.user.impressions import fold_impression, put_features
 from stream_rec.user.interactions import fold
+from stream_rec.user.profiles import fold_profile
 from stream_rec.user.searches import fold_search
 from stream_rec.user.seen import Chunk
 from stream_rec.user.state import UserState
@@ -58,6 +60,9 @@ def valid_user(random: Random) -> UserState:
             search = Search(f"e{number}", "u", random.choice(QUERIES), at_ms, about)
             state = fold_search(state, search, number, config)
             continue
+        if random.random() < 0.1:
+            state = fold_profile(state, valid_declared(random), number, config)
+            continue
         if random.random() < 0.3:
             item_ids = random.sample(ITEMS, random.choice((1, 2, 12)))
             in_slots = [
@@ -73,6 +78,23 @@ def valid_user(random: Random) -> UserState:
         event = Interaction(f"e{number}", "u", item_id, at_ms, value, valid_context(random))
         state = fold(state, event, kind, number, config)
     return state
+
+
+def valid_declared(random: Random) -> Profile:
+    """Return a profile; one in four takes the profile back."""
+    if random.random() < 0.25:
+        return Profile("u", NOW_MS)
+    return Profile("u", NOW_MS, random.sample(QUERIES, 2)[:1], random.choice(("", "de")), random.choice((None, 1988)))
+
+
+def valid_profile(random: Random) -> dict[str, Any]:
+    return {
+        "user_id": "u",
+        "timestamp_ms": NOW_MS,
+        "interests": random.sample(["jazz", "thing i3", "größer", "自転車"], random.randrange(4)),
+        "language": random.choice(("", "de", "pt-BR")),
+        "birth_year": random.choice((None, 1988, 2020)),
+    }
 
 
 def valid_context(random: Random) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from stream_rec.embedding.encoder import build
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.events.impression import Impression
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.rejected import Rejected
 from stream_rec.events.search import Search
 from stream_rec.events.slate import DEFAULT_LIST, Slate
@@ -46,6 +47,8 @@ def replayed(settings: Settings, log: Iterable[Logged]) -> Pipeline:
             pipeline.search(line)
         elif isinstance(line, Impression):
             pipeline.impress(line)
+        elif isinstance(line, Profile):
+            pipeline.declare(line)
         else:
             pipeline.fold(line.kind, line.event)
     return pipeline

@@ -21,7 +21,7 @@ MINIMAL = 'name = "t"\ndescription = ""\nkey = "k"\nwritten_by = []\nread_by = [
 def test_the_topics_are_those_of_the_design():
     """Apps, stages and docs count on these names."""
     assert set(TOPICS) == {
-        *("views", "clicks", "purchases", "impressions", "searches", "forget", "items", "rules"),
+        *("views", "clicks", "purchases", "impressions", "searches", "profiles", "forget", "items", "rules"),
         *("recommendations", "receipts", "rejected"),
         *("item-embeddings", "item-signals", "item-knowledge", "head-weights"),
     }

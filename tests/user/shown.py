@@ -92,8 +92,8 @@ def events_of(arrived: Iterable[Arrival]) -> list[Arrival]:
 
 
 def others_of(arrived: Iterable[Arrival]) -> list[Arrival]:
-    """Return what is no impression: of it ``asked.py`` says what answers what."""
-    return [one for one in arrived if one.source != Source.IMPRESSION]
+    """Return what is no impression and no profile: of it ``asked.py`` says what answers what."""
+    return [one for one in arrived if one.source not in (Source.IMPRESSION, Source.PROFILE)]
 
 
 def shown_in(arrived: Iterable[Arrival]) -> list[tuple[Impression, ShownItem]]:
@@ -255,4 +255,4 @@ def without_zeros(total: Taught) -> Taught:
 
 def _without_searches(arrived: Iterable[Arrival]) -> list[Arrival]:
     """Return events and impressions."""
-    return [one for one in arrived if one.source != Source.SEARCH]
+    return [one for one in arrived if one.source not in (Source.SEARCH, Source.PROFILE)]

@@ -23,6 +23,7 @@ from stream_rec.events.forget import Forget
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Context, Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
@@ -217,6 +218,36 @@ class EventProducer:
         _accept(validate.search(key, value, received_ms=_now_ms(), limits=self._limits))
         self._send(Source.SEARCH.topic, key, value)
         return search.event_id
+
+    def profile(
+        self,
+        user_id: str,
+        *,
+        interests: str | Iterable[str] = (),
+        language: str = "",
+        birth_year: int | None = None,
+        timestamp_ms: int | None = None,
+    ) -> None:
+        """Say what a user has said of themselves, in place of all that was said before.
+
+        Args:
+            interests: What the user likes, in words: one, or several.
+            language: As of BCP 47: ``de``, ``pt-BR``.
+        """
+        listed = [interests] if isinstance(interests, str) else list(interests)
+        self.send_profile(Profile(user_id, _or_now(timestamp_ms), listed, language, birth_year))
+
+    def send_profile(self, profile: Profile) -> None:
+        """Send a profile; as ``profile``."""
+        key, value = _key("user_id", profile.user_id), _encode(profile)
+        _accept(validate.profile(key, value, received_ms=_now_ms(), limits=self._limits))
+        self._send(Source.PROFILE.topic, key, value)
+
+    def delete_profile(self, user_id: str) -> None:
+        """Take a user's profile back. What else is known of the user stays; ``forget`` deletes all."""
+        key = _key("user_id", user_id)
+        _accept(validate.profile(key, None, received_ms=_now_ms(), limits=self._limits))
+        self._send(Source.PROFILE.topic, key, None)
 
     def forget(self, user_id: str, *, request_id: str | None = None, timestamp_ms: int | None = None) -> str:
         """Have everything deleted that is known of a user; return the id by which ``receipts`` says that it is done."""

@@ -24,7 +24,7 @@ from stream_rec.errors import BrokerUnavailable, DeliveryFailed
 from stream_rec.events import validate
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.search import Search
-from stream_rec.events.source import TOPIC_OF_SOURCE, Source
+from stream_rec.events.source import EVENT_SOURCES, SOURCE_OF_TOPIC, Source
 from stream_rec.events.validate import Rejection
 from stream_rec.logs.field_names import LOGGED_TOPICS
 from stream_rec.logs.fields import Record, split_record
@@ -77,8 +77,8 @@ class Backfill:
         self._group = kafka.topic(settings.worker.app_id)
         require_permissions(
             kafka,
-            describe=["item-signals"],
-            read=[*TOPIC_OF_SOURCE.values(), "forget", "recommendations"],
+            describe=[*SOURCE_OF_TOPIC, "item-signals"],
+            read=[*(source.topic for source in EVENT_SOURCES), "forget", "recommendations"],
             write=LOGGED_TOPICS,
             group=self._group if most_behind > 0 else None,
         )
@@ -188,7 +188,7 @@ class Backfill:
 
     def _ask(self) -> None:
         """Ask the broker how far the workers are."""
-        topics = [self._kafka.topic(name) for name in (*TOPIC_OF_SOURCE.values(), "item-signals")]
+        topics = [self._kafka.topic(name) for name in (*SOURCE_OF_TOPIC, "item-signals")]
         try:
             n_open = open_by_partition(self._client, self._group, topics, self._kafka.partitions)
             if self._answers.n_users:

@@ -146,7 +146,7 @@ def retrieve(
         _choose_of_pool(scratch, history, catalog, taste, last, pool, now_ms)
     if asked is not None:
         scratch.choose(asked.rows, ASKED, is_listed)
-    if interests is not None:
+    if interests is not None and (pool is None or pool.take not in (Take.RELATED, Take.ANSWERS)):
         scratch.choose(interests.rows, INTEREST, is_listed)
     if exclusions is not None:
         demanded = find_demanded(rules, exclusions, scratch.chosen[: scratch.n_chosen], catalog)

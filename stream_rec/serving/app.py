@@ -62,6 +62,7 @@ from stream_rec.serving.problems import (
     refuse_unknown,
     unprocessable,
 )
+from stream_rec.serving.profiles import profile_routes
 from stream_rec.serving.questions import (
     FILTERED,
     About,
@@ -253,6 +254,7 @@ def build_app(
     app = Litestar(
         [
             *(get_recommendations, get_popular, post_events, delete_user, put_item, delete_item, put_rule, delete_rule),
+            *profile_routes(replica, write, limits, reading=needs("read"), writing=accepting("write")),
             *ranked_routes(replica, limits, needs("read")),
             *(get_contract, get_health, get_readiness, PrometheusController),
         ],

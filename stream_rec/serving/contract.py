@@ -18,6 +18,7 @@ from stream_rec.events.over_http import (
     Recommendations,
     Shown,
     State,
+    UserProfile,
 )
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.scope import Arm, Scope, Segment
@@ -28,7 +29,7 @@ DESCRIBED = {
     struct.__name__: struct
     for struct in (
         *(Event, Shown, Accepted, ErasureAccepted, Item, Rule, Target, Scope, Segment, Arm, State, Problem),
-        *(Recommendations, SlateItem, Reason, RankRequest, Ranking, Found),
+        *(UserProfile, Recommendations, SlateItem, Reason, RankRequest, Ranking, Found),
     )
 }
 """What goes over HTTP, by the name that it has in the document."""

@@ -34,7 +34,7 @@ from stream_rec.retrieval.surface import find_offer
 from stream_rec.serving.cursor import sign_of
 from stream_rec.serving.wanted import Wanted
 from stream_rec.surface_settings import Base
-from stream_rec.user.entries import Entry, SearchEntry
+from stream_rec.user.entries import Entry, ProfileEntry, SearchEntry
 from stream_rec.user.state import COLD, UserState
 
 NOBODY = ""
@@ -166,6 +166,10 @@ class Ranker:
             every = np.arange(len(ranked.candidates))
             ranked = _keep(ranked, is_answer(ranked.answers, every, LEAST_SIMILARITY))
         return self._list(ranked, wanted.n, item_id)
+
+    def find_profile(self, user_id: str) -> ProfileEntry | None:
+        """Return what a user has said of themselves, None where that is nothing."""
+        return self._state_of(user_id).profile
 
     def _number(self, context: Mapping[str, Any] | None) -> tuple[int, ...] | None:
         return None if context is None else contexts.numbers_of(context, self._context_keys)

@@ -25,6 +25,7 @@ from stream_rec.events.over_http import (
     RankRequest,
     Recommendations,
     State,
+    UserProfile,
 )
 from stream_rec.events.rule import Rule
 
@@ -200,6 +201,21 @@ def put_rule(rule: Rule) -> Call[Accepted]:
 def delete_rule(rule_id: str) -> Call[Accepted]:
     """Take a rule out of force."""
     return Call("DELETE", "/v1/rules/{rule_id}", Accepted, {"rule_id": rule_id})
+
+
+def put_profile(user_id: str, profile: UserProfile) -> Call[Accepted]:
+    """Say what a user has said of themselves, in place of all that was said before."""
+    return Call("PUT", "/v1/users/{user_id}/profile", Accepted, {"user_id": user_id}, body=_json(profile))
+
+
+def get_profile(user_id: str) -> Call[UserProfile]:
+    """Ask what a user has said of themselves, as the service knows it, a moment after it was put."""
+    return Call("GET", "/v1/users/{user_id}/profile", UserProfile, {"user_id": user_id})
+
+
+def delete_profile(user_id: str) -> Call[Accepted]:
+    """Take a user's profile back; what else is known of the user stays."""
+    return Call("DELETE", "/v1/users/{user_id}/profile", Accepted, {"user_id": user_id})
 
 
 def delete_user(user_id: str) -> Call[ErasureAccepted]:

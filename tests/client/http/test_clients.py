@@ -28,7 +28,8 @@ from stream_rec.client.over_http.answers import retry_after_of
 from stream_rec.client.over_http.calls import get_health, get_popular, get_similar, in_batches
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.item import Item
-from stream_rec.events.over_http import Event, Recommendations, Shown, State
+from stream_rec.events.over_http import Event, Recommendations, Shown, State, UserProfile
+from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule, Target
 from stream_rec.serving.keys import ApiKey, ApiKeys
 from tests.serving.shop import AtHand, Shop
@@ -167,6 +168,25 @@ def test_the_owner_changes_items_rules_and_users(asking):
     assert put.key == deleted.key == item.item_id.encode() and msgspec.json.decode(put.value, type=Item) == item
     assert msgspec.json.decode(put_rule.value, type=Rule) == rule
     assert msgspec.json.decode(forget.value)["request_id"] == request_id
+
+
+def test_a_profile_is_put_read_and_taken_back(asking):
+    """What was read can be put again as it is."""
+    shop = Shop()
+    service = Service(replica=AtHand(shop.ranker()))
+    ask = asking(service)
+    said = UserProfile(interests=["blue teapots"], language="de", birth_year=1985, timestamp_ms=5)
+    ask("put_profile", "ann b", said)
+    ask("delete_profile", "ann b")
+    put, deleted = service.writer.records
+    profile = msgspec.json.decode(put.value, type=Profile)
+    assert profile == Profile("ann b", 5, ["blue teapots"], "de", 1985)
+    assert put.key == deleted.key == b"ann b" and deleted.value is None
+
+    shop.declare(profile)
+    assert ask("get_profile", "ann b") == said
+    with pytest.raises(HttpProblem, match="404 Not Found: there is no profile of 'nobody'"):
+        ask("get_profile", "nobody")
 
 
 @pytest.mark.parametrize("item_id", ["", ".", "..", "a/b"])

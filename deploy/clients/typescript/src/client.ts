@@ -10,6 +10,7 @@ import type {
   Ranking,
   Recommendations,
   State,
+  UserProfile,
 } from "./contract.ts";
 
 export type * from "./contract.ts";
@@ -212,6 +213,21 @@ export class StreamRecClient implements Api {
   /** Take a rule out of force. */
   deleteRule(ruleId: string, options?: RequestOptions): Promise<Accepted> {
     return this.#ask("delete_rule", { ids: { rule_id: ruleId } }, options);
+  }
+
+  /** Say what a user has said of themselves, in place of all that was said before. */
+  putProfile(userId: string, profile: Body<"put_profile">, options?: RequestOptions): Promise<Accepted> {
+    return this.#ask("put_profile", { ids: { user_id: userId }, body: JSON.stringify(profile) }, options);
+  }
+
+  /** What a user has said of themselves, as the service knows it, a moment after it was put. */
+  getProfile(userId: string, options?: RequestOptions): Promise<UserProfile> {
+    return this.#ask("get_profile", { ids: { user_id: userId } }, options);
+  }
+
+  /** Take a user's profile back; what else is known of the user stays. */
+  deleteProfile(userId: string, options?: RequestOptions): Promise<Accepted> {
+    return this.#ask("delete_profile", { ids: { user_id: userId } }, options);
   }
 
   /** Have everything deleted that is known of a user. Asked again it is another erasure: the last one's id comes. */

@@ -12,6 +12,7 @@ from stream_rec.config import Settings, WorkerSettings
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
 from stream_rec.events.source import SOURCE_OF_TOPIC, Source
@@ -39,7 +40,7 @@ class Message(msgspec.Struct):
     """What the stage sees of a record."""
 
     key: bytes
-    value: bytes
+    value: bytes | None
     offset: int
     topic: str = "views"
     partition: int = 0
@@ -142,6 +143,11 @@ def message(number: int, user: str | None = None, *, offset: int | None = None) 
 def search(number: int, user: str, query: str, item_id: str | None = None) -> Message:
     asked = Search(f"s{number}", user, query, 1000 * number, item_id)
     return Message(user.encode(), msgspec.json.encode(asked), number, topic="searches")
+
+
+def profile(number: int, user: str, *interests: str) -> Message:
+    declared = Profile(user, 1000 * number, list(interests))
+    return Message(user.encode(), msgspec.json.encode(declared), number, topic="profiles")
 
 
 def impression(number: int, user: str, *item_ids: str) -> Message:

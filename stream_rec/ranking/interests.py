@@ -22,17 +22,17 @@ from stream_rec.ranking.linear_head import LinearHead, Step
 from stream_rec.retrieval.interests import Interests
 
 NAMES = ("words", *(f"text{space}" for space in range(1, MAX_SPACES + 1)))
-FIRST_WEIGHTS = np.array([3.0, *[2.0] * MAX_SPACES])
-"""Before anything is learned, of a user without events."""
-FADED = np.array([0.0, 0.5, 0.75, 1.0])
-"""How much less a profile counts then, by length of history."""
+_WORDS, _TEXT = 0, slice(1, None)
+FIRST_WEIGHTS = np.zeros((len(HISTORY) + 1, len(NAMES)))
+"""Before anything is learned, by length of history: the best of what was tried on two logs."""
+FIRST_WEIGHTS[:, _WORDS] = [1.5, 0.25, 0.0, 0.0]
+FIRST_WEIGHTS[:, _TEXT] = np.array([[1.5], [0.75], [0.5], [0.0]])
 
 
 def _begin() -> LinearHead:
-    head = linear_head.cold(len(NAMES), len(HISTORY) + 1)
+    head = linear_head.cold(len(NAMES), len(FIRST_WEIGHTS))
     weights = head.weights.copy()
-    weights[0] = FIRST_WEIGHTS
-    weights[1:] = -FADED[:, None] * FIRST_WEIGHTS
+    weights[1:] = FIRST_WEIGHTS
     return replace(head, weights=weights)
 
 
@@ -60,7 +60,7 @@ def compute_inputs(interests: Interests, rows: NDArray[np.int64], catalog: Catal
     vectors = catalog.spaces.vectors()[rows]
     for fit, text, wanted in zip(fits, interests.texts, interests.vectors):
         words = catalog.words.score(text, rows)
-        fit[:, 0] = words / max(words.max(initial=0.0), 1e-9)
+        fit[:, _WORDS] = words / max(words.max(initial=0.0), 1e-9)
         for space in np.flatnonzero(wanted.any(axis=1)):
             fit[:, 1 + space] = np.maximum(vectors[:, space] @ wanted[space], 0.0)
     return InterestInputs(fits.max(axis=0), fits.sum(axis=2).argmax(axis=0))
@@ -107,5 +107,5 @@ def contributions(
 def fits(inputs: InterestInputs, indices: NDArray[np.int64], least_similarity: float) -> NDArray[np.bool_]:
     """Return of some candidates whether it can be said that they fit, (n,): by words, or by similar text."""
     items = inputs.items[indices]
-    is_fit: NDArray[np.bool_] = (items[:, 0] > 0) | (items[:, 1:] >= least_similarity).any(axis=1)
+    is_fit: NDArray[np.bool_] = (items[:, _WORDS] > 0) | (items[:, _TEXT] >= least_similarity).any(axis=1)
     return is_fit

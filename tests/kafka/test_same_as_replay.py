@@ -24,8 +24,8 @@ pytestmark = pytest.mark.kafka
 DATA = Path(__file__).parents[1] / "data"
 LATER_MS = 2_000_000_000_000
 ALL_RECENT = {"recent_events": 1024, "recent_searches": 256, "recent_impressions": 64, "context_keys": "country"}
-"""So many that none leaves them: then what answers what is the same in whatever order topics are read. In which contexts
-events count that profiles say is not."""
+"""So many that none leaves them: then what answers what is the same in whatever order topics are read. What profiles
+say of contexts is not."""
 
 
 def of_the_busiest(log: list[Logged], of: type = LoggedEvent) -> int:

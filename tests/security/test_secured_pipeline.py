@@ -234,9 +234,8 @@ def test_an_unknown_authority_is_said_to_be_one(installation: Installation, tmp_
 @pytest.mark.parametrize("principal", [EVENTS, CATALOG, LISTS])
 def test_an_app_writes_nothing_that_is_not_its_own(installation: Installation, principal: str):
     """Neither lists nor what the stages tell each other; only its own topics take its records."""
-    allowed = {EVENTS: "views clicks purchases impressions searches profiles forget", CATALOG: "items", LISTS: ""}[
-        principal
-    ]
+    of_events = "views clicks purchases impressions searches profiles forget"
+    allowed = {EVENTS: of_events, CATALOG: "items", LISTS: ""}[principal]
     plain = {"enable_idempotence": False, "max_block_ms": ANSWER_S * 1000}
     producer = connect(KafkaProducer, installation.kafka(principal), **plain)
     taken = []

@@ -30,7 +30,7 @@ allow --allow-principal User:stream-rec-worker --operation Read --topic clicks -
     --topic item-signals --topic items --topic purchases --topic recommendations --topic rules --topic searches \
     --topic views --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Write --topic head-weights --topic item-knowledge \
-    --topic item-signals --topic receipts --topic recommendations --topic rejected \
+    --topic item-signals --topic receipts --topic recommendations --topic rejected --topic rules \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Read --group stream-rec
 

@@ -145,7 +145,7 @@ def retrieve(
     if asked is not None:
         scratch.choose(asked.rows, ASKED, is_listed)
     if exclusions is not None:
-        demanded = find_demanded(rules, exclusions, scratch.chosen[: scratch.n_chosen], catalog)
+        demanded = find_demanded(rules, exclusions, scratch.chosen[: scratch.n_chosen], catalog, is_listed)
         scratch.choose(demanded, RULES, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
     user = bpr.fold_in(history, catalog.factors)

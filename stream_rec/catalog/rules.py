@@ -157,12 +157,12 @@ class Rules:
         self._forget(rule.rule_id)
         self._all[rule.rule_id] = rule, put_ms
         insort(self._order, (RANK[rule.action], put_ms, rule.rule_id))
-        self._settle()
+        self._make_room()
 
     def delete(self, rule_id: str) -> None:
         """End a rule."""
         if self._forget(rule_id):
-            self._settle()
+            self._make_room()
 
     def see_item(self, row: int, item_id: str, item: Item | None) -> None:
         """Note that an item is another than it was, or gone."""
@@ -251,7 +251,7 @@ class Rules:
         waiting = {key for value in _values_of(item_id, item) for key in self._waiting.get(value, ())}
         return [key for key in waiting if is_about(self._targets[key], item_id, item)]
 
-    def _settle(self) -> None:
+    def _make_room(self) -> None:
         """Obey those that there is room for, and no others."""
         within = _within_bounds(self._order)
         kept = set(within)

@@ -49,7 +49,7 @@ from stream_rec.events.search import Search
 from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.events.source import SOURCE_OF_LABEL, SOURCE_OF_TOPIC, Source, UserEvent
 from stream_rec.serving.contract import contract_of
-from stream_rec.serving.gate import OPEN, Gate, secret_of
+from stream_rec.serving.gate import OPEN, Gate, decode_ids, secret_of
 from stream_rec.serving.keys import ApiKeys, Scope
 from stream_rec.serving.lists import Lists
 from stream_rec.serving.on_the_spot import OnTheSpot
@@ -257,7 +257,7 @@ def build_app(
             *(get_contract, get_health, get_readiness, PrometheusController),
         ],
         lifespan=[writing],
-        middleware=[prometheus.middleware],
+        middleware=[prometheus.middleware, decode_ids],
         cors_config=CORSConfig(allow_origins=list(serve.cors_origins)) if serve.cors_origins else None,
         openapi_config=OpenAPIConfig(
             title="stream-rec",

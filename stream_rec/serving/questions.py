@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
 import msgspec
 from litestar.di import Provide
-from litestar.params import FromPath, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from stream_rec.catalog.facets import EVERYTHING, Filter
 from stream_rec.events import validate
@@ -21,8 +21,7 @@ MOST_VALUES: Final = 20
 """Values of one kind that a filter may name."""
 MOST_EXCLUDED: Final = 1_000
 
-IdInPath: TypeAlias = FromPath[str]
-"""1 to 256 bytes of UTF-8, percent-encoded; without a slash, which ends a part of an address."""
+IdInPath = Annotated[str, PathParameter(description="1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F")]
 N = Annotated[int, QueryParameter(ge=1, le=200, description="most items")]
 MaybeN = Annotated[int | None, QueryParameter(ge=1, le=200, description="most items; as long as a list on its topic")]
 Excluded = Annotated[list[str] | None, QueryParameter(description="ids of items to leave out; may be repeated")]

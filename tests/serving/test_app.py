@@ -106,9 +106,9 @@ def test_a_user_gets_their_own_list(service):
     assert [(item["item_id"], item["reason"]["kind"]) for item in found["items"]] == [("b", "trending")]
 
 
-@pytest.mark.parametrize("user_id", ["bob", "empty", "b%C3%A9a%20%3F"])
+@pytest.mark.parametrize("user_id", ["bob", "empty", "b%C3%A9a%20%3F", "a%2Fb", "%2F", "recommendations"])
 def test_who_has_no_list_gets_the_default_one(service, user_id):
-    """Also who has one in which nothing is left; an id may hold anything but a slash."""
+    """Also who has one in which nothing is left; an id may hold anything."""
     service.lists["empty"] = slate("empty")
     found = service.ask("GET", f"/v1/users/{user_id}/recommendations").json()
 
@@ -280,9 +280,27 @@ def test_pages_of_other_origins_may_ask_where_that_is_said():
     assert (rebound.status_code, rebound.headers["content-type"]) == (403, PROBLEM)
 
 
-@pytest.mark.parametrize("path", ["ann%2F", "%2Fann", "a%2fb", "/ann", "ann/"])
+@pytest.mark.parametrize(
+    ("path", "id_"),
+    [
+        *[("ann%2F", "ann/"), ("%2Fann", "/ann"), ("a%2fb", "a/b"), ("%2F", "/"), ("a%252Fb", "a%2Fb"), ("a+b", "a+b")],
+        *[("..%2Fann", "../ann"), ("%E2%82%AC", "€"), ("a%3Fb", "a?b"), ("a;b=c", "a;b=c"), ("recommendations",) * 2],
+    ],
+)
+def test_an_id_may_hold_a_slash(service, path, id_):
+    """Encoded, and decoded once."""
+    service.lists[id_] = slate(id_, "a")
+    found = service.ask("GET", f"/v1/users/{path}/recommendations").json()
+    assert (found["user_id"], found["list_id"]) == (id_, f"list-of-{id_}")
+    for address in (f"/v1/users/{path}", f"/v1/items/{path}", f"/v1/rules/{path}"):
+        assert service.ask("DELETE", address).status_code == 202, address
+    assert service.ask("PUT", f"/v1/items/{path}", {"item_id": id_}).status_code == 202
+    assert [record.key for record in service.writer.records] == 4 * [id_.encode()]
+
+
+@pytest.mark.parametrize("path", ["/ann", "ann/", "a/b", "a%2Fb/"])
 def test_an_id_is_never_taken_for_another(service, path):
-    """A slash in it ends a part of an address, also where it is encoded."""
+    """A slash that is not encoded ends a part of an address."""
     for address in (f"/v1/users/{path}", f"/v1/items/{path}", f"/v1/rules/{path}"):
         answer = service.ask("DELETE", address)
         assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM), address

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -74,6 +74,7 @@ from stream_rec.serving.questions import (
     N,
     SurfaceName,
     read_context,
+    read_excluded,
     read_surface,
     want,
     want_surface,
@@ -161,7 +162,7 @@ def build_app(
             own = lists.own(user_id)
             is_default = own is None or not own.items
             slate = lists.own(DEFAULT_LIST) if is_default else own
-            return _recommendations(user_id, slate, is_default, n or MOST_SLOTS, exclude or (), lists)
+            return _recommendations(user_id, slate, is_default, n or MOST_SLOTS, read_excluded(exclude), lists)
         asked = want(n or chosen.n or settings.ranking.n, wanted, exclude, cursor, age)
         question = want_surface(asked, surface, chosen, item_ids)
         return await recommend(replica, user_id, question, read_context(contexts))
@@ -169,7 +170,7 @@ def build_app(
     @get("/v1/popular", guards=[needs("read")], responses=problems_of(*READING), summary="The list for everybody else")
     async def get_popular(n: N = 200, exclude: Excluded = None) -> Recommendations:
         """Return the default list."""
-        return _recommendations(DEFAULT_LIST, lists.own(DEFAULT_LIST), True, n, exclude or (), lists)
+        return _recommendations(DEFAULT_LIST, lists.own(DEFAULT_LIST), True, n, read_excluded(exclude), lists)
 
     @post("/v1/events", **accepting("write"), summary="What users did")
     async def post_events(data: JSONBody[Event | list[Event]]) -> Accepted:
@@ -278,7 +279,7 @@ def build_app(
 
 
 def _recommendations(
-    user_id: str, slate: Slate | None, is_default: bool, n: int, exclude: Sequence[str], lists: Lists
+    user_id: str, slate: Slate | None, is_default: bool, n: int, exclude: Set[str], lists: Lists
 ) -> Recommendations:
     if slate is None:
         why = lists.find_why_not_ready() or "no worker has published a list yet: does one run, and are there items?"

@@ -117,6 +117,14 @@ def test_who_has_no_list_gets_the_default_one(service, user_id):
     assert service.ask("GET", "/v1/popular?n=1").json()["items"][0]["item_id"] == "x"
 
 
+def test_so_many_items_may_be_left_out(service):
+    """Each is looked for in the list: more than that is refused, before it takes time."""
+    for address in ("/v1/users/ann/recommendations", "/v1/popular"):
+        assert service.ask("GET", f"{address}?{'exclude=a&' * 1000}").status_code == 200
+        answer = service.ask("GET", f"{address}?{'exclude=a&' * 1001}")
+        assert (answer.status_code, answer.json()["reason"]) == (422, "too_large")
+
+
 def test_without_any_list_the_answer_says_why(service):
     """A service that has just started, or a pipeline without workers."""
     service.lists.clear()
@@ -315,7 +323,7 @@ def test_a_body_is_json_and_not_too_deep(service):
         for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
             answer = client.post("/v1/events", content=json.dumps(event()), headers={"Content-Type": kind})
             assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
-        for body in ("[" * 100_000, '{"context":' * 2000):
+        for body in ("[" * 100_000, '{"context":' * 2000, b'{"event_id": "\xff"}'):
             answer = client.post("/v1/events", content=body, headers={"Content-Type": "application/json"})
             assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM), answer.text
     assert service.writer.records == []
@@ -461,7 +469,11 @@ WRONGLY_ASKED = [
     ("GET", "/v1/users/*/recommendations?tag=a", None, 422, "default list"),
     ("GET", "/v1/items/nothing/similar", None, 404, "no item 'nothing'"),
     ("GET", "/v1/search", None, 400, "q"),
-    ("GET", "/v1/search?q=%20", None, 422, "q is blank"),
+    ("GET", "/v1/search?q=%20", None, 422, "query is blank"),
+    ("GET", f"/v1/search?q={'tea%20' * 501}", None, 422, "query has 2004 characters"),
+    ("GET", "/v1/search?q=%FF", None, 400, "not UTF-8"),
+    ("GET", "/v1/users/u1/recommendations?price_min=nan", None, 422, "a price is a number"),
+    ("GET", "/v1/users/u1/recommendations?price_max=inf", None, 422, "a price is a number"),
     ("GET", "/v1/search?q=tea&item_id=nothing", None, 404, "no item 'nothing'"),
     ("GET", "/v1/search?q=tea&price_max=cheap", None, 400, "price_max"),
     ("POST", "/v1/rank", {"user_id": "u1", "item_ids": []}, 400, "item_ids"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from litestar import get, post
@@ -23,7 +23,7 @@ from stream_rec.serving.problems import READING, accept, problem, problems_of
 from stream_rec.serving.questions import FILTERED, Age, Excluded, IdInPath, N, want
 from stream_rec.serving.wanted import Wanted
 
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 Query = Annotated[str, QueryParameter(description="what is asked for")]
 MaybeUser = Annotated[str | None, QueryParameter(description="for whom; without it for nobody in particular")]
 MaybeItem = Annotated[str | None, QueryParameter(description="like this item, but ...")]

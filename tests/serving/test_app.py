@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from typing import Any
@@ -490,6 +491,19 @@ def test_a_wrong_question_is_answered_with_what_is_wrong(ranking, method, path, 
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
     assert words in json.dumps(answer.json())
+
+
+def test_no_question_goes_to_a_thread(ranking, monkeypatch):
+    """And back: where all cores are busy that takes longer than the answer."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a thread")
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "run_in_executor", refuse)
+    for address in ("/v1/users/ann/recommendations", "/v1/popular", "/v1/items/red-cup/similar", "/healthz", "/readyz"):
+        assert ranking.ask("GET", address).status_code == 200, address
+    assert ranking.ask("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["red-cup"]}).status_code == 200
+    assert ranking.ask("POST", "/v1/events", event()).status_code == 202
 
 
 def test_what_cannot_be_ranked_yet_is_told_how_far_it_is():

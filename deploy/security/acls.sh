@@ -32,7 +32,7 @@ allow --allow-principal User:stream-rec-worker --operation Read --topic clicks -
     --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Write --topic head-weights --topic item-knowledge \
     --topic item-signals --topic profiles --topic receipts --topic recommendations --topic rejected \
-    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+    --topic rules --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Read --group stream-rec
 
 # stream-rec-embedder: runs `stream-rec embedder`

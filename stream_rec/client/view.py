@@ -184,18 +184,15 @@ class RecommendationsView:
     def _take_item(self, record: ConsumerRecord) -> None:
         """Take a record of ``items`` as the workers do: what is no item leaves the one before as it was."""
         place = Place(record.partition, self._reader.n_partitions[record.topic])
-        if record.value is None:
-            item_id = validate.id_in_key(record.key, limits=_LIMITS, place=place)
-            if not isinstance(item_id, Rejection):
-                self._gone.add(item_id)
+        read = validate.item_record(record.key, record.value, limits=_LIMITS, place=place)
+        if isinstance(read, Rejection):
+            self._undecodable += record.value is not None
             return
-        item = validate.item(record.key, record.value, limits=_LIMITS, place=place)
-        if isinstance(item, Rejection):
-            self._undecodable += 1
-        elif item.available:
-            self._gone.discard(item.item_id)
+        item_id, item = read
+        if item is not None and item.available:
+            self._gone.discard(item_id)
         else:
-            self._gone.add(item.item_id)
+            self._gone.add(item_id)
 
     def _take(self, records: Iterable[ConsumerRecord]) -> dict[str, bytes | None]:
         changed: dict[str, bytes | None] = {}

@@ -191,6 +191,24 @@ def rule(key: bytes | None, value: bytes, *, limits: InputLimits, place: Place |
     )
 
 
+def item_record(
+    key: bytes | None, value: bytes | None, *, limits: InputLimits, place: Place | None = None
+) -> tuple[str, Item | None] | Rejection:
+    """Return the id in one record of ``items`` and the item, None where it is deleted; or why it is neither."""
+    if value is None:
+        return _with_id(key, id_in_key(key, limits=limits, place=place))
+    return _with_id(key, item(key, value, limits=limits, place=place))
+
+
+def rule_record(
+    key: bytes | None, value: bytes | None, *, limits: InputLimits, place: Place | None = None
+) -> tuple[str, Rule | None] | Rejection:
+    """Return the id in one record of ``rules`` and the rule, None where it is ended; or why it is neither."""
+    if value is None:
+        return _with_id(key, id_in_key(key, limits=limits, place=place))
+    return _with_id(key, rule(key, value, limits=limits, place=place))
+
+
 def id_in_key(key: bytes | None, *, limits: InputLimits, place: Place | None = None) -> str | Rejection:
     """Return the id in a key, of an item or rule, for a record without value; ``place`` as of ``interaction``."""
     try:
@@ -309,6 +327,13 @@ def _check_key(name: str, key: bytes | None, value: str) -> Rejection | None:
         return None
     came = "null" if key is None else repr(key[:64])
     return Rejection("key_mismatch", f"the record's key must be the {name} {value[:64]!r}, came {came}")
+
+
+def _with_id(key: bytes | None, checked: T | str | Rejection) -> tuple[str, T | None] | Rejection:
+    """Return what was found under an id, which its key is."""
+    if isinstance(checked, Rejection):
+        return checked
+    return (checked, None) if isinstance(checked, str) else ((key or b"").decode(), checked)
 
 
 def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, limits: InputLimits) -> T | Rejection:

@@ -112,10 +112,8 @@ class ReplayDecider:
             checked = validate.forget(key, value, limits=self.limits)
         elif (source := self._source_of(origin)) is not None:
             checked = validate.event(source, key, value, received_ms=self.now_ms, limits=self.limits)
-        elif value is None:
-            checked = validate.id_in_key(key, limits=self.limits)
         else:
-            checked = validate.item(key, value, limits=self.limits)
+            checked = validate.item_record(key, value, limits=self.limits)
         return checked if isinstance(checked, Rejection) else None
 
     def decide(self, dead_letter: DeadLetter, source: ConsumerRecord | None, *, is_superseded: bool) -> ReplayDecision:

@@ -149,7 +149,7 @@ def retrieve(
     if interests is not None and (pool is None or pool.take not in (Take.RELATED, Take.ANSWERS)):
         scratch.choose(interests.rows, INTEREST, is_listed)
     if exclusions is not None:
-        demanded = find_demanded(rules, exclusions, scratch.chosen[: scratch.n_chosen], catalog)
+        demanded = find_demanded(rules, exclusions, scratch.chosen[: scratch.n_chosen], catalog, is_listed)
         scratch.choose(demanded, RULES, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
     user = bpr.fold_in(history, catalog.factors)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
 import msgspec
 from litestar.di import Provide
-from litestar.params import FromPath, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from stream_rec.catalog.facets import EVERYTHING, Filter
 from stream_rec.events import validate
@@ -21,8 +22,7 @@ MOST_VALUES: Final = 20
 """Values of one kind that a filter may name."""
 MOST_EXCLUDED: Final = 1_000
 
-IdInPath: TypeAlias = FromPath[str]
-"""1 to 256 bytes of UTF-8, percent-encoded; without a slash, which ends a part of an address."""
+IdInPath = Annotated[str, PathParameter(description="1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F")]
 N = Annotated[int, QueryParameter(ge=1, le=200, description="most items")]
 MaybeN = Annotated[int | None, QueryParameter(ge=1, le=200, description="most items; as long as a list on its topic")]
 Excluded = Annotated[list[str] | None, QueryParameter(description="ids of items to leave out; may be repeated")]
@@ -64,6 +64,8 @@ def read_filter(
         if len(values or ()) > MOST_VALUES:
             raise unprocessable("too_large", f"{len(values or ())} values of `{name}`; {MOST_VALUES} at most")
     pairs = _split("attribute", attributes or (), "bad_filter")
+    if not all(math.isfinite(price) for price in (price_min, price_max) if price is not None):
+        raise unprocessable("bad_filter", "a price is a number")
     if price_min is not None and price_max is not None and price_min > price_max:
         raise unprocessable("bad_filter", f"price_min={price_min:g} is above price_max={price_max:g}")
     return Filter(
@@ -93,6 +95,17 @@ def _split(name: str, values: Iterable[str], reason: str) -> list[tuple[str, str
     if wrong := [key for key, colon, _ in pairs if not colon]:
         raise unprocessable(reason, f"{name}={wrong[0][:100]} has no value: write it as name:value")
     return [(key, value) for key, _, value in pairs]
+
+
+def read_excluded(exclude: list[str] | None) -> frozenset[str]:
+    """Return the ids of items to leave out.
+
+    Raises:
+        ProblemDetailsException: 422, there are too many.
+    """
+    if len(exclude or ()) > MOST_EXCLUDED:
+        raise unprocessable("too_large", f"{len(exclude or ())} ids to leave out; {MOST_EXCLUDED} at most")
+    return frozenset(exclude or ())
 
 
 FILTERED = {"wanted": Provide(read_filter, sync_to_thread=False)}
@@ -139,10 +152,8 @@ def want(
     Raises:
         ProblemDetailsException: 422, a value cannot be meant so.
     """
-    if len(exclude or ()) > MOST_EXCLUDED:
-        raise unprocessable("too_large", f"{len(exclude or ())} ids to leave out; {MOST_EXCLUDED} at most")
     try:
         shown = () if cursor is None else tuple(cursors.decode(cursor).tolist())
     except ValueError as error:
         raise unprocessable("bad_cursor", f"this is no `next_cursor` of ours: {error}") from error
-    return Wanted(n, filter, frozenset(exclude or ()), shown, age=age)
+    return Wanted(n, filter, read_excluded(exclude), shown, age=age)

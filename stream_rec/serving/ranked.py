@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from litestar import get, post
@@ -19,11 +19,11 @@ from stream_rec.events.over_http import Found, Ranking, RankRequest, Recommendat
 from stream_rec.events.slate import SlateItem
 from stream_rec.events.validate import InputLimits
 from stream_rec.serving.on_the_spot import OnTheSpot
-from stream_rec.serving.problems import READING, accept, problem, problems_of, unprocessable
+from stream_rec.serving.problems import READING, accept, problem, problems_of
 from stream_rec.serving.questions import FILTERED, Age, Excluded, IdInPath, N, want
 from stream_rec.serving.wanted import Wanted
 
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 Query = Annotated[str, QueryParameter(description="what is asked for")]
 MaybeUser = Annotated[str | None, QueryParameter(description="for whom; without it for nobody in particular")]
 MaybeItem = Annotated[str | None, QueryParameter(description="like this item, but ...")]
@@ -90,8 +90,7 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
         """
         if user_id is not None:
             accept(validate.check_user_id(user_id, limits))
-        if not q.strip():
-            raise unprocessable("bad_query", "q is blank")
+        accept(validate.check_query(q))
         question = want(n, wanted, exclude, age=age)
         items = await require(replica).ask("search", lambda ranker: ranker.search(q, item_id, user_id, question))
         return _found(items, item_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
@@ -108,15 +109,23 @@ def test_a_user_gets_their_own_list(service):
     assert [(item["item_id"], item["reason"]["kind"]) for item in found["items"]] == [("b", "trending")]
 
 
-@pytest.mark.parametrize("user_id", ["bob", "empty", "b%C3%A9a%20%3F"])
+@pytest.mark.parametrize("user_id", ["bob", "empty", "b%C3%A9a%20%3F", "a%2Fb", "%2F", "recommendations"])
 def test_who_has_no_list_gets_the_default_one(service, user_id):
-    """Also who has one in which nothing is left; an id may hold anything but a slash."""
+    """Also who has one in which nothing is left; an id may hold anything."""
     service.lists["empty"] = slate("empty")
     found = service.ask("GET", f"/v1/users/{user_id}/recommendations").json()
 
     assert (found["list_id"], found["is_default"]) == ("list-of-*", True)
     assert [item["item_id"] for item in found["items"]] == ["x", "y"]
     assert service.ask("GET", "/v1/popular?n=1").json()["items"][0]["item_id"] == "x"
+
+
+def test_so_many_items_may_be_left_out(service):
+    """Each is looked for in the list: more than that is refused, before it takes time."""
+    for address in ("/v1/users/ann/recommendations", "/v1/popular"):
+        assert service.ask("GET", f"{address}?{'exclude=a&' * 1000}").status_code == 200
+        answer = service.ask("GET", f"{address}?{'exclude=a&' * 1001}")
+        assert (answer.status_code, answer.json()["reason"]) == (422, "too_large")
 
 
 def test_without_any_list_the_answer_says_why(service):
@@ -327,9 +336,27 @@ def test_pages_of_other_origins_may_ask_where_that_is_said():
     assert (rebound.status_code, rebound.headers["content-type"]) == (403, PROBLEM)
 
 
-@pytest.mark.parametrize("path", ["ann%2F", "%2Fann", "a%2fb", "/ann", "ann/"])
+@pytest.mark.parametrize(
+    ("path", "id_"),
+    [
+        *[("ann%2F", "ann/"), ("%2Fann", "/ann"), ("a%2fb", "a/b"), ("%2F", "/"), ("a%252Fb", "a%2Fb"), ("a+b", "a+b")],
+        *[("..%2Fann", "../ann"), ("%E2%82%AC", "€"), ("a%3Fb", "a?b"), ("a;b=c", "a;b=c"), ("recommendations",) * 2],
+    ],
+)
+def test_an_id_may_hold_a_slash(service, path, id_):
+    """Encoded, and decoded once."""
+    service.lists[id_] = slate(id_, "a")
+    found = service.ask("GET", f"/v1/users/{path}/recommendations").json()
+    assert (found["user_id"], found["list_id"]) == (id_, f"list-of-{id_}")
+    for address in (f"/v1/users/{path}", f"/v1/items/{path}", f"/v1/rules/{path}"):
+        assert service.ask("DELETE", address).status_code == 202, address
+    assert service.ask("PUT", f"/v1/items/{path}", {"item_id": id_}).status_code == 202
+    assert [record.key for record in service.writer.records] == 4 * [id_.encode()]
+
+
+@pytest.mark.parametrize("path", ["/ann", "ann/", "a/b", "a%2Fb/"])
 def test_an_id_is_never_taken_for_another(service, path):
-    """A slash in it ends a part of an address, also where it is encoded."""
+    """A slash that is not encoded ends a part of an address."""
     for address in (f"/v1/users/{path}", f"/v1/items/{path}", f"/v1/rules/{path}"):
         answer = service.ask("DELETE", address)
         assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM), address
@@ -344,7 +371,7 @@ def test_a_body_is_json_and_not_too_deep(service):
         for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
             answer = client.post("/v1/events", content=json.dumps(event()), headers={"Content-Type": kind})
             assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
-        for body in ("[" * 100_000, '{"context":' * 2000):
+        for body in ("[" * 100_000, '{"context":' * 2000, b'{"event_id": "\xff"}'):
             answer = client.post("/v1/events", content=body, headers={"Content-Type": "application/json"})
             assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM), answer.text
     assert service.writer.records == []
@@ -490,7 +517,11 @@ WRONGLY_ASKED = [
     ("GET", "/v1/users/*/recommendations?tag=a", None, 422, "default list"),
     ("GET", "/v1/items/nothing/similar", None, 404, "no item 'nothing'"),
     ("GET", "/v1/search", None, 400, "q"),
-    ("GET", "/v1/search?q=%20", None, 422, "q is blank"),
+    ("GET", "/v1/search?q=%20", None, 422, "query is blank"),
+    ("GET", f"/v1/search?q={'tea%20' * 501}", None, 422, "query has 2004 characters"),
+    ("GET", "/v1/search?q=%FF", None, 400, "not UTF-8"),
+    ("GET", "/v1/users/u1/recommendations?price_min=nan", None, 422, "a price is a number"),
+    ("GET", "/v1/users/u1/recommendations?price_max=inf", None, 422, "a price is a number"),
     ("GET", "/v1/search?q=tea&item_id=nothing", None, 404, "no item 'nothing'"),
     ("GET", "/v1/search?q=tea&price_max=cheap", None, 400, "price_max"),
     ("POST", "/v1/rank", {"user_id": "u1", "item_ids": []}, 400, "item_ids"),
@@ -507,6 +538,19 @@ def test_a_wrong_question_is_answered_with_what_is_wrong(ranking, method, path, 
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
     assert words in json.dumps(answer.json())
+
+
+def test_no_question_goes_to_a_thread(ranking, monkeypatch):
+    """And back: where all cores are busy that takes longer than the answer."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a thread")
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "run_in_executor", refuse)
+    for address in ("/v1/users/ann/recommendations", "/v1/popular", "/v1/items/red-cup/similar", "/healthz", "/readyz"):
+        assert ranking.ask("GET", address).status_code == 200, address
+    assert ranking.ask("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["red-cup"]}).status_code == 200
+    assert ranking.ask("POST", "/v1/events", event()).status_code == 202
 
 
 def test_what_cannot_be_ranked_yet_is_told_how_far_it_is():

@@ -298,4 +298,4 @@ def test_interests_answer_no_search(shop: Shop, ranker: Ranker):
     shop.declare(Profile("ann", 1_000, ["zither"]))
 
     assert found() == before
-    assert listed(ranker, "ann")[0] in ("odd", "odder")
+    assert {"odd", "odder"} & set(listed(ranker, "ann")[:5])

@@ -35,7 +35,7 @@ def test_what_apps_write_carries_the_brokers_time(name: str):
     """ "Too far in the future" is measured on the broker's clock, so that a replay decides as the first time did."""
     spec = TOPICS[name].spec(KafkaSettings())
 
-    assert TOPICS[name].written_by == ("apps",)
+    assert "apps" in TOPICS[name].written_by
     assert spec.config["message.timestamp.type"] == "LogAppendTime"
 
 

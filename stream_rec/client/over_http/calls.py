@@ -270,10 +270,10 @@ def _text(value: object) -> str:
 
 
 def _require_addressable(name: str, id_: str) -> str:
-    if id_ in ("", ".", "..") or "/" in id_:
+    if id_ in ("", ".", ".."):
         raise ValueError(
-            f"{name}={id_[:100]!r} cannot stand in an address: give one that is not empty, '.' or '..', "
-            "and has no slash; over Kafka it would do"
+            f"{name}={id_[:100]!r} cannot stand in an address: give one that is not empty, '.' or '..'; "
+            "over Kafka it would do"
         )
     return id_
 

@@ -154,10 +154,10 @@ def test_a_batch_is_no_larger_than_it_may_be():
 
 
 def test_the_owner_changes_items_rules_and_users(asking):
-    """Ids hold anything but a slash."""
+    """Ids hold anything, a slash too."""
     service = Service()
     ask = asking(service)
-    item, rule = Item("ä b?%2F&c", title="Tea"), Rule("r1", "ban", "ann", "recalled", Target(item_ids=["a"]))
+    item, rule = Item("ä b?/%2F&c", title="Tea"), Rule("r1", "ban", "ann", "recalled", Target(item_ids=["a"]))
     ask("put_item", item)
     ask("delete_item", item.item_id)
     ask("put_rule", rule)
@@ -189,7 +189,7 @@ def test_a_profile_is_put_read_and_taken_back(asking):
         ask("get_profile", "nobody")
 
 
-@pytest.mark.parametrize("item_id", ["", ".", "..", "a/b"])
+@pytest.mark.parametrize("item_id", ["", ".", ".."])
 def test_an_id_that_would_be_another_address_is_not_sent(asking, item_id):
     """A library may take `..` for the folder above."""
     with pytest.raises(ValueError, match="cannot stand in an address"):

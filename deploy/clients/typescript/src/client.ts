@@ -313,8 +313,8 @@ function read(answer: Answer, what: string, isProbe: boolean): unknown {
 function addressOf(path: string, ids: Record<string, string>, query: object): string {
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const id = ids[name] ?? "";
-    if (["", ".", ".."].includes(id) || id.includes("/")) {
-      throw new TypeError(`${name}=${JSON.stringify(id)} cannot stand in an address: it is empty, a dot, or has a slash`);
+    if (["", ".", ".."].includes(id)) {
+      throw new TypeError(`${name}=${JSON.stringify(id)} cannot stand in an address: it is empty, a dot or two`);
     }
     return encodeURIComponent(id);
   });

@@ -313,6 +313,7 @@ export interface Operations {
    */
   get_recommendations: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       user_id: string;
     };
     query: {
@@ -371,6 +372,7 @@ export interface Operations {
   /** `DELETE /v1/users/{user_id}`: Forget a user. Have everything deleted that is known of a user. */
   delete_user: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       user_id: string;
     };
     query: Record<string, never>;
@@ -380,6 +382,7 @@ export interface Operations {
   /** `PUT /v1/items/{item_id}`: Put an item. Add an item to the catalog, or replace it. */
   put_item: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       item_id: string;
     };
     query: Record<string, never>;
@@ -389,6 +392,7 @@ export interface Operations {
   /** `DELETE /v1/items/{item_id}`: Delete an item. Take an item out of the catalog. */
   delete_item: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       item_id: string;
     };
     query: Record<string, never>;
@@ -398,6 +402,7 @@ export interface Operations {
   /** `PUT /v1/rules/{rule_id}`: Put a rule in force. Put a rule of the owner's in force, or replace it. */
   put_rule: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       rule_id: string;
     };
     query: Record<string, never>;
@@ -407,6 +412,7 @@ export interface Operations {
   /** `DELETE /v1/rules/{rule_id}`: End a rule. Take a rule out of force. */
   delete_rule: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       rule_id: string;
     };
     query: Record<string, never>;
@@ -419,6 +425,7 @@ export interface Operations {
    */
   get_profile: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       user_id: string;
     };
     query: Record<string, never>;
@@ -431,6 +438,7 @@ export interface Operations {
    */
   put_profile: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       user_id: string;
     };
     query: Record<string, never>;
@@ -443,6 +451,7 @@ export interface Operations {
    */
   delete_profile: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       user_id: string;
     };
     query: Record<string, never>;
@@ -462,6 +471,7 @@ export interface Operations {
    */
   get_similar: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       item_id: string;
     };
     query: {

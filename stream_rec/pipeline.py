@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.facets import Facets
 from stream_rec.config import Settings
 from stream_rec.embedding.query_encoder import QueryEncoder
 from stream_rec.events.impression import Impression
@@ -16,6 +17,7 @@ from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
 from stream_rec.events.source import Source, UserEvent
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.knowledge import contexts
 from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.signal import Signal
@@ -23,6 +25,7 @@ from stream_rec.knowledge.state import ItemState
 from stream_rec.ranking import river_head
 from stream_rec.recommend import Ranked
 from stream_rec.recommender import LocalHead, Recommender
+from stream_rec.surface_lists import PushedSurfaces, need_facets
 from stream_rec.user.advance import Advance, Arrival, advance
 from stream_rec.user.seen import Chunk
 from stream_rec.user.state import COLD, UserState, put_features
@@ -60,7 +63,10 @@ class Pipeline:
         self.items: dict[str, ItemState] = {}
         cold = LocalHead(river_head.cold(settings.head, settings.ranking.seed))
         encode = QueryEncoder(settings.embedder, with_torch=True, in_background=False) if encodes_queries else None
-        self.recommender = Recommender(Catalog(), cold, settings.ranking, settings.head, encode)
+        surfaces = settings.surfaces.pushed
+        catalog = Catalog(Facets() if need_facets(surfaces) else None)
+        self.recommender = Recommender(catalog, cold, settings.ranking, settings.head, encode)
+        self._pushed = PushedSurfaces(self.recommender, surfaces, settings.ranking)
         self._last_offset: dict[int, int] = {}
 
     @property
@@ -117,6 +123,10 @@ class Pipeline:
     def list_for_search(self, search: Search, user: UserState) -> Slate:
         """Return the list that goes out on ``search``, which ``user`` has learned."""
         return self._list_for(Arrival(search, Source.SEARCH, 0, user.offsets[Source.SEARCH]), user)
+
+    def surfaces_beside(self, made: Slate, user: UserState) -> Surfaces:
+        """Return the pushed surfaces that go out with a list, which ``user`` was given just now."""
+        return self._pushed.make(made.user_id, user, made.as_of)
 
     def _list_for(self, arrival: Arrival, user: UserState) -> Slate:
         return self.recommender.recommend(arrival.event.user_id, user, arrival.as_of)

@@ -16,21 +16,22 @@ allow() {
 allow --allow-principal User:stream-rec-admin --operation Create --operation Describe \
     --operation DescribeConfigs --topic clicks --topic forget --topic head-weights --topic impressions \
     --topic item-embeddings --topic item-knowledge --topic item-signals --topic items --topic purchases \
-    --topic receipts --topic recommendations --topic rejected --topic rules --topic searches --topic views \
-    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+    --topic receipts --topic recommendations --topic rejected --topic rules --topic searches --topic surfaces \
+    --topic views --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 
 # stream-rec-worker: runs `stream-rec worker`
 allow --allow-principal User:stream-rec-worker --operation Describe --operation DescribeConfigs --topic clicks \
     --topic forget --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
     --topic item-signals --topic items --topic purchases --topic receipts --topic recommendations \
-    --topic rejected --topic rules --topic searches --topic views --topic stream-rec-user-state-changelog \
-    --topic stream-rec-item-state-changelog
+    --topic rejected --topic rules --topic searches --topic surfaces --topic views \
+    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Read --topic clicks --topic forget \
     --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
     --topic item-signals --topic items --topic purchases --topic recommendations --topic rules --topic searches \
-    --topic views --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+    --topic surfaces --topic views --topic stream-rec-user-state-changelog \
+    --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Write --topic head-weights --topic item-knowledge \
-    --topic item-signals --topic receipts --topic recommendations --topic rejected \
+    --topic item-signals --topic receipts --topic recommendations --topic rejected --topic surfaces \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Read --group stream-rec
 
@@ -38,7 +39,7 @@ allow --allow-principal User:stream-rec-worker --operation Read --group stream-r
 allow --allow-principal User:stream-rec-embedder --operation Describe --operation DescribeConfigs \
     --topic clicks --topic forget --topic head-weights --topic impressions --topic item-embeddings \
     --topic item-knowledge --topic item-signals --topic items --topic purchases --topic receipts \
-    --topic recommendations --topic rejected --topic rules --topic searches --topic views \
+    --topic recommendations --topic rejected --topic rules --topic searches --topic surfaces --topic views \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-embedder --operation Read --topic item-embeddings --topic items
 allow --allow-principal User:stream-rec-embedder --operation Write --topic item-embeddings --topic rejected
@@ -53,7 +54,8 @@ allow --allow-principal User:stream-rec-events --operation Write --topic clicks 
 allow --allow-principal User:stream-rec-catalog --operation Write --topic items
 
 # stream-rec-lists: an app that shows lists
-allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations --topic items
+allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations --topic surfaces \
+    --topic items
 allow --allow-principal User:stream-rec-lists --operation Describe --group stream-rec
 
 # stream-rec-http: runs `stream-rec serve` that reads lists out
@@ -80,7 +82,7 @@ allow --allow-principal User:stream-rec-operator --operation Describe --group st
 
 # stream-rec-export: runs `stream-rec snapshot export`, every night perhaps; it can write nothing
 allow --allow-principal User:stream-rec-export --operation Read --topic items --topic rules \
-    --topic item-embeddings --topic head-weights --topic recommendations \
+    --topic item-embeddings --topic head-weights --topic recommendations --topic surfaces \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-export --operation Describe --topic views --topic clicks \
     --topic purchases --topic searches --topic impressions --topic forget --topic item-signals
@@ -90,9 +92,9 @@ allow --allow-principal User:stream-rec-export --operation Describe --group stre
 allow --allow-principal User:stream-rec-import --operation Describe --operation DescribeConfigs --topic clicks \
     --topic forget --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
     --topic item-signals --topic items --topic purchases --topic receipts --topic recommendations \
-    --topic rejected --topic rules --topic searches --topic views --topic stream-rec-user-state-changelog \
-    --topic stream-rec-item-state-changelog
+    --topic rejected --topic rules --topic searches --topic surfaces --topic views \
+    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-import --operation Write --topic items --topic rules \
-    --topic item-embeddings --topic head-weights --topic recommendations \
+    --topic item-embeddings --topic head-weights --topic recommendations --topic surfaces \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog --topic item-knowledge
 allow --allow-principal User:stream-rec-import --operation Describe --group stream-rec

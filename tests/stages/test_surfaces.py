@@ -180,11 +180,9 @@ def test_what_is_gone_comes_back_with_those_that_are_made_anew(tmp_path: Path, m
                 made.as_of,
                 generated_at_ms=made.generated_at_ms,
             )
-        kept_.producer.surfaces.clear()
-        kept_.upkeep._refresh_at = 0.0
         catalog.put_item(Item("one-more"))
-        await kept_.upkeep.step()
-        assert kept_.producer.surfaces == []
+        world = stage.pushed.world(catalog.world())
+        assert stage.lists_of("surfaces").shown.find_outdated(world, USERS)[1] == 0
 
     run_kept(tmp_path, monkeypatch, scenario, share=1.0)
 

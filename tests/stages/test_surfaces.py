@@ -187,9 +187,21 @@ def test_what_is_gone_comes_back_with_those_that_are_made_anew(tmp_path: Path, m
     run_kept(tmp_path, monkeypatch, scenario, share=1.0)
 
 
+def test_short_ones_are_not_taken_for_outdated(tmp_path: Path):
+    """They hold what there is of their kind, however many other items come."""
+
+    async def scenario(stage: Stage) -> None:
+        await stage.handle(*map(message, range(7)))
+        stage.recommender.catalog.put_item(Item("one-more"))
+        now, shown = stage.pushed.world(stage.recommender.catalog.world()), stage.lists_of("surfaces").shown
+        assert len(shown) == USERS and shown.find_outdated(now, USERS)[1] == 0
+
+    run(tmp_path, scenario, {"again": {"base": "buy_again", "n": 5, "push": True}})
+
+
 @pytest.mark.parametrize("now", [{}, {"popular": {"base": "trending", "n": 2, "push": True}}], ids=["none", "others"])
 def test_other_settings_reach_what_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: dict):
-    """After a restart: made anew as declared now, and deleted where none is."""
+    """After a restart: made anew as declared now where the state is there, and deleted where none is declared."""
     earlier: list[Record] = []
     table: dict[bytes, bytes] = {}
 
@@ -200,6 +212,7 @@ def test_other_settings_reach_what_is_published(tmp_path: Path, monkeypatch: pyt
             Record(key, value, (("world", world),), topic) for topic, key, value in batch.sent if topic == "surfaces"
         )
         table.update(stage.table)
+        del table[b"u1"]
 
     run(tmp_path, before)
     monkeypatch.setattr(upkeeping, "CHOOSE_S", 0.0)
@@ -216,7 +229,7 @@ def test_other_settings_reach_what_is_published(tmp_path: Path, monkeypatch: pyt
         await kept_.upkeep.own({0})
         assert await kept_.upkeep.step()
         sent = {user: ids(made) for user, made, _ in kept_.producer.surfaces}
-        assert sent.keys() == {record.key.decode() for record in earlier}
+        assert sent.keys() == {record.key.decode() for record in earlier} - ({"u1"} if now else set())
         assert {tuple(each) for each in sent.values()} == {tuple(now)}
         assert all((kept(stage, user) is None) == (not now) for user in sent)
 

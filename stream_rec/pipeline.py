@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.facets import Facets
 from stream_rec.config import Settings
 from stream_rec.embedding.query_encoder import QueryEncoder
 from stream_rec.events.impression import Impression
@@ -17,6 +18,7 @@ from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
 from stream_rec.events.source import Source, UserEvent
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.knowledge import contexts
 from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.signal import Signal
@@ -24,6 +26,7 @@ from stream_rec.knowledge.state import ItemState
 from stream_rec.ranking import river_head
 from stream_rec.recommend import Ranked
 from stream_rec.recommender import LocalHead, Recommender
+from stream_rec.surface_lists import PushedSurfaces, need_facets
 from stream_rec.user.advance import Advance, advance
 from stream_rec.user.arrival import Arrival
 from stream_rec.user.impressions import put_features
@@ -63,7 +66,10 @@ class Pipeline:
         self.items: dict[str, ItemState] = {}
         cold = LocalHead(river_head.cold(settings.head, settings.ranking.seed))
         encode = QueryEncoder(settings.embedder, with_torch=True, in_background=False) if encodes_queries else None
-        self.recommender = Recommender(Catalog(), cold, settings.ranking, settings.head, encode)
+        surfaces = settings.surfaces.pushed
+        catalog = Catalog(Facets() if need_facets(surfaces) else None)
+        self.recommender = Recommender(catalog, cold, settings.ranking, settings.head, encode)
+        self._pushed = PushedSurfaces(self.recommender, surfaces, settings.ranking)
         self._last_offset: dict[int, int] = {}
 
     @property
@@ -128,6 +134,10 @@ class Pipeline:
     def list_for_profile(self, profile: Profile, user: UserState) -> Slate:
         """Return the list that goes out on ``profile``, which ``user`` has learned."""
         return self._list_for(Arrival(profile, Source.PROFILE, 0, user.offsets[Source.PROFILE]), user)
+
+    def surfaces_beside(self, made: Slate, user: UserState) -> Surfaces:
+        """Return the pushed surfaces that go out with a list, which ``user`` was given just now."""
+        return self._pushed.make(made.user_id, user, made.as_of)
 
     def _list_for(self, arrival: Arrival, user: UserState) -> Slate:
         return self.recommender.recommend(arrival.event.user_id, user, arrival.as_of)

@@ -41,6 +41,7 @@ LAYERS = (
     ("config",),
     ("recommend",),
     ("recommender",),
+    ("surface_lists",),
     ("upkeep",),
     ("pipeline",),
     ("kernels",),
@@ -57,7 +58,7 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
-    *("recommender", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
+    *("recommender", "surface_lists", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
 )
 HEAVY = (
     *("faust", "kafka", "aiokafka", "torch", "transformers", "onnxruntime", "tokenizers", "jgo", "rocksdict"),

@@ -17,30 +17,32 @@ allow --allow-principal User:stream-rec-admin --operation Create --operation Des
     --operation DescribeConfigs --topic clicks --topic forget --topic head-weights --topic impressions \
     --topic item-embeddings --topic item-knowledge --topic item-signals --topic items --topic profiles \
     --topic purchases --topic receipts --topic recommendations --topic rejected --topic rules --topic searches \
-    --topic views --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+    --topic surfaces --topic views --topic stream-rec-user-state-changelog \
+    --topic stream-rec-item-state-changelog
 
 # stream-rec-worker: runs `stream-rec worker`
 allow --allow-principal User:stream-rec-worker --operation Describe --operation DescribeConfigs --topic clicks \
     --topic forget --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
     --topic item-signals --topic items --topic profiles --topic purchases --topic receipts \
-    --topic recommendations --topic rejected --topic rules --topic searches --topic views \
+    --topic recommendations --topic rejected --topic rules --topic searches --topic surfaces --topic views \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Read --topic clicks --topic forget \
     --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
     --topic item-signals --topic items --topic profiles --topic purchases --topic recommendations --topic rules \
-    --topic searches --topic views --topic stream-rec-user-state-changelog \
+    --topic searches --topic surfaces --topic views --topic stream-rec-user-state-changelog \
     --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Write --topic head-weights --topic item-knowledge \
     --topic item-signals --topic profiles --topic receipts --topic recommendations --topic rejected \
-    --topic rules --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+    --topic rules --topic surfaces --topic stream-rec-user-state-changelog \
+    --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Read --group stream-rec
 
 # stream-rec-embedder: runs `stream-rec embedder`
 allow --allow-principal User:stream-rec-embedder --operation Describe --operation DescribeConfigs \
     --topic clicks --topic forget --topic head-weights --topic impressions --topic item-embeddings \
     --topic item-knowledge --topic item-signals --topic items --topic profiles --topic purchases \
-    --topic receipts --topic recommendations --topic rejected --topic rules --topic searches --topic views \
-    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+    --topic receipts --topic recommendations --topic rejected --topic rules --topic searches --topic surfaces \
+    --topic views --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-embedder --operation Read --topic item-embeddings --topic items
 allow --allow-principal User:stream-rec-embedder --operation Write --topic item-embeddings --topic rejected
 allow --allow-principal User:stream-rec-embedder --operation Read --resource-pattern-type prefixed \
@@ -54,7 +56,8 @@ allow --allow-principal User:stream-rec-events --operation Write --topic clicks 
 allow --allow-principal User:stream-rec-catalog --operation Write --topic items
 
 # stream-rec-lists: an app that shows lists
-allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations --topic items
+allow --allow-principal User:stream-rec-lists --operation Read --topic recommendations --topic surfaces \
+    --topic items
 allow --allow-principal User:stream-rec-lists --operation Describe --group stream-rec
 
 # stream-rec-http: runs `stream-rec serve` that reads lists out
@@ -83,7 +86,7 @@ allow --allow-principal User:stream-rec-operator --operation Describe --group st
 
 # stream-rec-export: runs `stream-rec snapshot export`, every night perhaps; it can write nothing
 allow --allow-principal User:stream-rec-export --operation Read --topic items --topic rules \
-    --topic item-embeddings --topic head-weights --topic recommendations \
+    --topic item-embeddings --topic head-weights --topic recommendations --topic surfaces \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-export --operation Describe --topic views --topic clicks \
     --topic purchases --topic searches --topic impressions --topic profiles --topic forget --topic item-signals
@@ -93,9 +96,9 @@ allow --allow-principal User:stream-rec-export --operation Describe --group stre
 allow --allow-principal User:stream-rec-import --operation Describe --operation DescribeConfigs --topic clicks \
     --topic forget --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
     --topic item-signals --topic items --topic profiles --topic purchases --topic receipts \
-    --topic recommendations --topic rejected --topic rules --topic searches --topic views \
+    --topic recommendations --topic rejected --topic rules --topic searches --topic surfaces --topic views \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-import --operation Write --topic items --topic rules \
-    --topic item-embeddings --topic head-weights --topic recommendations \
+    --topic item-embeddings --topic head-weights --topic recommendations --topic surfaces \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog --topic item-knowledge
 allow --allow-principal User:stream-rec-import --operation Describe --group stream-rec

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.rules import text_of
 from stream_rec.events.item import Item
+from stream_rec.surface_settings import Surface
 
 PRICE = "price"
 """The attribute that is compared as a number, too."""
@@ -35,6 +36,12 @@ class Filter(Struct, frozen=True):
 
 
 EVERYTHING = Filter()
+
+
+def filter_of(surface: Surface) -> Filter:
+    """Return which items a surface may hold at all."""
+    attributes = tuple(surface.attributes.items())
+    return Filter(surface.categories, surface.tags, attributes, surface.price_min, surface.price_max)
 
 
 class Facets:

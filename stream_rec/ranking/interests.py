@@ -25,7 +25,7 @@ NAMES = ("words", *(f"text{space}" for space in range(1, MAX_SPACES + 1)))
 _WORDS, _TEXT = 0, slice(1, None)
 FIRST_WEIGHTS = np.zeros((len(HISTORY) + 1, len(NAMES)))
 """Before anything is learned, by length of history: the best of what was tried on two logs."""
-FIRST_WEIGHTS[:, _WORDS] = [1.5, 0.25, 0.0, 0.0]
+FIRST_WEIGHTS[:, _WORDS] = [2.0, 0.25, 0.0, 0.0]
 FIRST_WEIGHTS[:, _TEXT] = np.array([[1.5], [0.75], [0.5], [0.0]])
 
 

@@ -36,7 +36,7 @@ class Offer(NamedTuple):
 def find_offer(
     base: Base, is_in: NDArray[np.bool_], user: UserState, about: Sequence[int], catalog: Catalog, now_ms: int
 ) -> Offer:
-    """Return what a surface offers a user; ``similar`` and ``home`` offer all that is wanted.
+    """Return what a surface offers a user; ``home`` offers all that is wanted, ``similar`` ranks every one of it.
 
     Args:
         is_in: (n,) by row, what is wanted of all that is listed.
@@ -56,6 +56,8 @@ def find_offer(
             return _order(is_in, compute_due(user, catalog, now_ms))
         case "with" | "cart":
             return _order(is_in, compute_together(np.array(about, dtype=np.int64), catalog))
+        case "similar":
+            return Offer(Pool(is_in, Take.ALL))
         case _:
             return Offer(Pool(is_in))
 

@@ -10,7 +10,7 @@ import msgspec
 from litestar.di import Provide
 from litestar.params import PathParameter, QueryParameter
 
-from stream_rec.catalog.facets import EVERYTHING, Filter
+from stream_rec.catalog.facets import EVERYTHING, Filter, filter_of
 from stream_rec.events import validate
 from stream_rec.events.validate import InputLimits
 from stream_rec.serving import cursor as cursors
@@ -133,11 +133,8 @@ def read_surface(settings: SurfaceSettings, name: str, item_ids: list[str] | Non
 
 def want_surface(wanted: Wanted, name: str, surface: Surface, item_ids: list[str] | None) -> Wanted:
     """Return what a list of a surface may be made of, of what is wanted at all."""
-    of_surface = Filter(
-        surface.categories, surface.tags, tuple(surface.attributes.items()), surface.price_min, surface.price_max
-    )
     about = tuple(dict.fromkeys(item_ids or ()))
-    return msgspec.structs.replace(wanted, surface=name, base=surface.base, of_surface=of_surface, about=about)
+    return msgspec.structs.replace(wanted, surface=name, base=surface.base, of_surface=filter_of(surface), about=about)
 
 
 def want(

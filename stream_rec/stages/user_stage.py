@@ -29,6 +29,7 @@ from stream_rec.stages.erasure import Erasure, Markers
 from stream_rec.stages.published import Published, PublishedList
 from stream_rec.stages.reject import reject
 from stream_rec.stages.signal_routing import signal_messages
+from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import advance
@@ -52,6 +53,7 @@ class UserStage:
         erasure: Erasure,
         published: Published,
         recommender: Recommender,
+        pushed: PushedSurfaces,
         settings: Settings,
     ) -> None:
         kafka = settings.kafka
@@ -59,6 +61,7 @@ class UserStage:
         self._erasure = erasure
         self._published = published
         self._recommender = recommender
+        self._pushed = pushed
         self._settings = settings
         self._source_of = {kafka.topic(topic): source for topic, source in SOURCE_OF_TOPIC.items()}
         self._sent_up_to: dict[TP, int] = {}
@@ -113,7 +116,9 @@ class UserStage:
         rejected = len(sends)
         every = math.ceil(len(messages) / self._settings.worker.learn_events)
         world = recommender.catalog.world()
-        states, taught, lists = markers.over(self._erasure.committed, self._erasure.requests_committed), [], []
+        states, taught = markers.over(self._erasure.committed, self._erasure.requests_committed), []
+        lists: list[tuple[int, PublishedList]] = []
+        beside: list[tuple[int, PublishedList]] = []
         n_duplicates = 0
         for number, ((partition, key), arrived) in enumerate(arrivals.items()):
             stored = batch.read(partition, key)
@@ -144,15 +149,23 @@ class UserStage:
             now_ms = time.time_ns() // 1_000_000
             made = recommender.recommend(user_id, user, last.as_of, generated_at_ms=now_ms)
             lists.append((partition, PublishedList.of(key, made, world, recommender.catalog)))
+            if self._pushed:
+                surfaces = self._pushed.make(user_id, user, last.as_of, generated_at_ms=now_ms)
+                of_surfaces = PublishedList.of(key, surfaces, self._pushed.world(world), recommender.catalog)
+                beside.append((partition, of_surfaces))
         learned = recommender.head.n_choices - n_choices
         self._summary.count(
-            events=len(messages), lists=len(lists), rejected=rejected, duplicates=n_duplicates, learned=learned
+            events=len(messages),
+            lists=len(lists),
+            surfaces=len(beside),
+            rejected=rejected,
+            duplicates=n_duplicates,
+            learned=learned,
         )
         sends += signal_messages(taught, self._settings.kafka)
-        topic = self._settings.kafka.topic("recommendations")
-        sends += [Send(topic, each.key, each.value, headers=each.headers) for _, each in lists]
+        sends += [self._published.send(each) for _, each in [*lists, *beside]]
         await batch.commit(states=states, sends=sends)
-        for partition, published in lists:
+        for partition, published in [*lists, *beside]:
             self._published.took(partition, published)
 
     def _validated(self, source: Source, message: Message) -> UserEvent | Rejection:

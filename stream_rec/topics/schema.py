@@ -21,6 +21,7 @@ from stream_rec.events.rejected import Rejected
 from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
+from stream_rec.events.surfaces import Surfaces
 
 MESSAGES: dict[str, type[Struct]] = {
     "interaction.json": Interaction,
@@ -31,6 +32,7 @@ MESSAGES: dict[str, type[Struct]] = {
     "item.json": Item,
     "rule.json": Rule,
     "slate.json": Slate,
+    "surfaces.json": Surfaces,
     "rejected.json": Rejected,
     "receipt.json": Receipt,
 }

@@ -83,11 +83,14 @@ def judge(rig: Rig) -> Verdict:
 
 
 def _assert_nothing_gone_is_shown(running: RunningPipeline) -> None:
-    """Assert that no newest list shows what is sold out, deleted or banned, within the time that a worker may take."""
+    """Assert that no newest list, or surfaces, show what is sold out, deleted or banned, within the time that a worker
+    may take.
+    """
     deadline = time.monotonic() + GONE_S
-    topics = ("items", "rules", "recommendations")
-    while shown := oracle.shown_though_gone(*(outcome.read(running, topic) for topic in topics)):
-        assert time.monotonic() < deadline, f"{len(shown)} lists show what is gone: {dict(list(shown.items())[:3])}"
+    for lists in ("recommendations", "surfaces"):
+        topics = ("items", "rules", lists)
+        while shown := oracle.shown_though_gone(*(outcome.read(running, topic) for topic in topics)):
+            assert time.monotonic() < deadline, f"{len(shown)} {lists} show what is gone: {[*shown.items()][:3]}"
 
 
 def _counts(states: Mapping[str, UserState | ItemState]) -> Counter[tuple[str, int]]:

@@ -20,7 +20,7 @@ from stream_rec.topics.definition import all_topics
 from tests.disk import holding
 from tests.kafka.logs import catalog_of, send, zipf_log
 from tests.kafka.outcome import read, wait_until
-from tests.kafka.settings import quick_settings
+from tests.kafka.settings import quick_settings, with_pushed
 
 pytestmark = pytest.mark.kafka
 
@@ -66,7 +66,10 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
     """Within ten seconds the receipts; then the directories of worker and broker are searched for ids and queries."""
     bootstrap, kafka = broker_directory
     log = zipf_log(n_events=300, n_users=20, n_items=15, seed=3)
-    with RunningPipeline(bootstrap, quick_settings(), embedder=False) as running, running.producer() as producer:
+    with (
+        RunningPipeline(bootstrap, with_pushed(quick_settings()), embedder=False) as running,
+        running.producer() as producer,
+    ):
         for item in catalog_of(log):
             producer.item(item)
         send(producer, log)
@@ -87,7 +90,7 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
         assert running.user_states()[GONE].n_archived
         assert running.user_states()[GONE].recent_impressions and running.user_states()[GONE].shown_counts
         assert running.user_states()[ONLY_SEARCHED].recent_searches[-1].query == f"{PRIVATE} 39"
-        for topic in ("recommendations", "profiles"):
+        for topic in ("recommendations", "surfaces", "profiles"):
             assert {GONE, ONLY_SEARCHED} <= running.read_compacted(topic).keys()
         assert holding(running.directory, PRIVATE.encode())  # it can be found where it is
 
@@ -96,7 +99,7 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
         producer.flush()
         wait_until(lambda: request_ids <= {record.key for record in read(running, "receipts")}, 10.0)
         assert not {GONE, ONLY_SEARCHED} & running.user_states().keys()
-        for topic in ("recommendations", "profiles"):
+        for topic in ("recommendations", "surfaces", "profiles"):
             assert not {GONE, ONLY_SEARCHED} & running.read_compacted(topic).keys()
         assert time.monotonic() - began < 10.0
 

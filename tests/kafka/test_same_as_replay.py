@@ -17,7 +17,7 @@ from stream_rec.logs.log import read_events
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.kafka.logs import ALL_KINDS, Logged, send, sent_as, with_impressions, with_profiles, with_searches, zipf_log
 from tests.kafka.outcome import Count, assert_same_as_replay, replayed
-from tests.kafka.settings import quick_settings
+from tests.kafka.settings import quick_settings, with_pushed
 
 pytestmark = pytest.mark.kafka
 
@@ -53,7 +53,7 @@ def test_an_undisturbed_run(bootstrap: str) -> None:
     assert sum(sum(item.chosen) for item in expected.items.values()) > 50
     assert sum(user.profile is not None for user in expected.users.values()) > 50
 
-    with RunningPipeline(bootstrap, quick_settings(user=ALL_RECENT), embedder=False) as running:
+    with RunningPipeline(bootstrap, with_pushed(quick_settings(user=ALL_RECENT)), embedder=False) as running:
         with running.producer() as producer:
             send(producer, log)
         running.wait_until_settled()
@@ -97,7 +97,7 @@ def test_a_worker_killed_in_mid_stream(
     log = with_impressions(searched, seed=11, share=share_of_impressions)
     assert of_the_busiest(log) > 16 * 20
     rng = np.random.default_rng(3)
-    settings = quick_settings(user=bounds, worker={"batch_events": 20, "session_timeout_s": 6.0})
+    settings = with_pushed(quick_settings(user=bounds, worker={"batch_events": 20, "session_timeout_s": 6.0}))
 
     with RunningPipeline(bootstrap, settings, embedder=False) as running, Count(running, "recommendations") as lists:
         with running.producer() as producer:
@@ -116,7 +116,7 @@ def test_a_second_worker_that_comes_and_goes(bootstrap: str) -> None:
     log = with_searches(zipf_log(n_events=4000, n_users=150, n_items=80, seed=4), seed=9)
     log = with_impressions(log, seed=12, share=0.05)
     # Small batches, so that there is a backlog at each move: what is lost then is what was fetched and not yet taken.
-    settings = quick_settings(user=ALL_RECENT, worker={"batch_events": 4, "session_timeout_s": 6.0})
+    settings = with_pushed(quick_settings(user=ALL_RECENT, worker={"batch_events": 4, "session_timeout_s": 6.0}))
 
     with RunningPipeline(bootstrap, settings, embedder=False) as running, Count(running, "recommendations") as lists:
         with running.producer() as producer:

@@ -271,7 +271,7 @@ def test_an_app_reads_nothing_that_is_not_its_own(installation: Installation, pr
     finally:
         consumer.close(autocommit=False)
 
-    assert sorted(read) == (["items", "recommendations"] if principal == LISTS else [])
+    assert sorted(read) == (["items", "recommendations", "surfaces"] if principal == LISTS else [])
 
 
 def test_an_app_cannot_take_the_workers_place(installation: Installation):
@@ -351,7 +351,7 @@ BACKFILL = f"backfill --events {ROOT / 'tests' / 'data' / 'movietweetings-events
 OF_APPS = ["clicks", "forget", "impressions", "profiles", "purchases", "searches", "views"]
 TOPICS = [topic.name for topic in all_topics(BASE)]
 TABLES = "stream-rec-item-state-changelog", "stream-rec-user-state-changelog"
-OF_SNAPSHOT = f"items, rules, item-embeddings, head-weights, {TABLES[0]}, recommendations, {TABLES[1]}"
+OF_SNAPSHOT = f"items, rules, item-embeddings, head-weights, {TABLES[0]}, recommendations, surfaces, {TABLES[1]}"
 GROUP = "see group stream-rec"
 
 

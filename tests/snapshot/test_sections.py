@@ -9,11 +9,13 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.slate import AsOf, Slate
 from stream_rec.events.source import Source
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.queries import numbers_of
 from stream_rec.knowledge.state import ItemState
-from stream_rec.snapshot.sections import BEFORE, ITEM_STATES, ITEMS, LISTS, USERS, detach, owner_of, portable
+from stream_rec.snapshot.sections import BEFORE, ITEM_STATES, ITEMS, LISTS, SURFACES, USERS, detach, owner_of, portable
+from stream_rec.surface_lists import record_of
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import advance
@@ -253,6 +255,18 @@ def test_the_default_list_is_left_to_the_first_worker():
 def test_a_list_that_cannot_be_read_is_left_out():
     """The user's next event makes a new one."""
     assert portable(LISTS, LIMITS)(b"ann", b'{"items": 7}') is None
+
+
+def test_moved_surfaces_have_seen_no_event():
+    """As lists; those of users without any, and what cannot be read, are left out."""
+    as_of = AsOf("clicks", 0, 9, "e", 5)
+    before = record_of("ann", [("a", []), ("b", [])], policy="p", generated_at_ms=7, as_of=as_of, seen={"clicks": 9})
+    move = portable(SURFACES, LIMITS)
+
+    after = msgspec.json.decode(move(b"ann", msgspec.json.encode(before)), type=Surfaces)
+    assert after == record_of("ann", [("a", []), ("b", [])], policy="p", generated_at_ms=7)
+    assert move(b"*", msgspec.json.encode(before)) is None
+    assert move(b"ann", b'{"surfaces": 7}') is None
 
 
 def test_an_item_that_was_rejected_is_left_out():

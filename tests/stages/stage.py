@@ -8,6 +8,7 @@ import msgspec
 from faust.types import TP
 
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.facets import Facets
 from stream_rec.config import Settings, WorkerSettings
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
@@ -16,6 +17,7 @@ from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
 from stream_rec.events.source import SOURCE_OF_TOPIC, Source
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as knowledge
 from stream_rec.ranking.head import MixtureHead
@@ -25,8 +27,9 @@ from stream_rec.recommender import Recommender
 from stream_rec.runtime.clients import new_app
 from stream_rec.runtime.lease import Lease
 from stream_rec.stages.erasure import Erasure
-from stream_rec.stages.published import Published
+from stream_rec.stages.published import Published, PublishedPartition
 from stream_rec.stages.user_stage import UserStage
+from stream_rec.surface_lists import PushedSurfaces, need_facets
 from stream_rec.user.state import COLD
 
 SETTINGS = Settings(
@@ -58,6 +61,7 @@ class Batch:
         self.messages = messages
         self._table = table
         self.lists: list[Slate] = []
+        self.surfaces: list[Surfaces] = []
         self.signals: list[signals.Signal] = []
         self.kept: list[tuple[bytes, bytes | None]] = []
         """What was written to the table, in this order."""
@@ -84,6 +88,8 @@ class Batch:
             self.sent.append((send.topic, send.key, send.value))
             if send.topic == "recommendations" and send.value is not None:
                 self.lists.append(msgspec.json.decode(send.value, type=Slate))
+            if send.topic == "surfaces" and send.value is not None:
+                self.surfaces.append(msgspec.json.decode(send.value, type=Surfaces))
             if send.topic == "item-signals":
                 self.signals += signals.decode(send.value)
 
@@ -93,7 +99,10 @@ class Stage:
 
     def __init__(self, directory: Path, settings: Settings = SETTINGS) -> None:
         head = SharedHead.cold(settings.head, settings.ranking.seed)
-        self.recommender = Recommender(Catalog(), head, settings.ranking, settings.head)
+        pushed = settings.surfaces.pushed
+        catalog = Catalog(Facets() if need_facets(pushed) else None)
+        self.recommender = Recommender(catalog, head, settings.ranking, settings.head)
+        self.pushed = PushedSurfaces(self.recommender, pushed, settings.ranking)
         self.table: dict[bytes, bytes] = {}
         self._items: dict[str, knowledge.ItemState] = {}
         app = new_app("app", settings.kafka, instance_id="w1", lease=Lease(15.0))
@@ -108,7 +117,7 @@ class Stage:
         self.published = Published(directory, self.recommender.catalog, settings)
         self.published.own({0})
         erasure = Erasure(app, offsets_after, settings)
-        self.stage = UserStage(app, None, None, erasure, self.published, self.recommender, settings)
+        self.stage = UserStage(app, None, None, erasure, self.published, self.recommender, self.pushed, settings)
         for item_id in ITEMS:
             self.recommender.catalog.put_item(Item(item_id))
 
@@ -125,6 +134,10 @@ class Stage:
         """Return what is known of items as something to show a user of whom nothing is known, at 50 s."""
         ranked = self.recommender.rank(user_id, COLD, now_ms=50_000)
         return read_features(ranked, item_ids, self.recommender.catalog)
+
+    def lists_of(self, topic: str = "recommendations") -> PublishedPartition:
+        """Return what is kept of the lists on a topic."""
+        return self.published.partitions[TP(topic, 0)]
 
     @property
     def head(self) -> MixtureHead:

@@ -40,7 +40,7 @@ def test_state_list_and_traces_go_and_a_receipt_comes(run):
 
         assert list(stage.table) == [forgotten.key_of(ANN)]
         assert not any(ANN in key or ANN in value for key, value in stage.table.items())
-        assert ("recommendations", ANN, None) in batch.sent
+        assert {("recommendations", ANN, None), ("surfaces", ANN, None)} <= set(batch.sent)
         assert batch.purged == [0]
         (receipt,) = receipts(batch)
         assert (receipt.request_id, receipt.n_events, receipt.n_items) == ("r1", 5, n_items)
@@ -75,7 +75,7 @@ def test_what_was_asked_goes_too_and_what_was_on_its_way_stays_out(run):
         stage.begins = {Kind.VIEW: 1, Source.SEARCH: 3}
         batch = await stage.handle(of_ann(0), search(1, "u1", "another private matter"), request())
         assert list(stage.table) == [forgotten.key_of(ANN)]
-        assert ("recommendations", ANN, None) in batch.sent
+        assert {("recommendations", ANN, None), ("surfaces", ANN, None)} <= set(batch.sent)
         assert [receipt.n_events for receipt in receipts(batch)] == [1]
         assert not any(b"private" in value for value in [*stage.table.values(), *(v or b"" for _, _, v in batch.sent)])
         late = await stage.handle(search(2, "u1", "a late private matter"))
@@ -109,7 +109,7 @@ def test_the_list_that_is_kept_goes_and_an_erasure_request_that_comes_again_spar
     """Upkeep would bring it back."""
 
     async def scenario(stage: Stage) -> None:
-        shown = stage.published.partitions[0].shown
+        shown = stage.lists_of().shown
         await stage.handle(of_ann(0))
         assert shown.find(ANN) is not None
         stage.begins = {Kind.VIEW: 1}
@@ -133,7 +133,7 @@ def test_events_before_and_after_the_erasure_request_in_one_batch(run):
         assert user_state.decode(stage.table[ANN]).counts == (1, 0, 0)
         assert [slate.user_id for slate in batch.lists][-1] == "u1"
         topics = [topic for topic, key, value in batch.sent if key == ANN]
-        assert topics == ["recommendations", "recommendations", "profiles", "recommendations"]
+        assert topics == ["recommendations", "recommendations", "surfaces", "profiles", "recommendations"]
 
     run(scenario)
 

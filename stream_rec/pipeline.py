@@ -120,6 +120,10 @@ class Pipeline:
         """Return the list that goes out on ``search``, which ``user`` has learned."""
         return self._list_for(Arrival(search, Source.SEARCH, 0, user.offsets[Source.SEARCH]), user)
 
+    def list_for_impression(self, impression: Impression, user: UserState) -> Slate:
+        """Return the list that goes out on ``impression``, which ``user`` has learned."""
+        return self._list_for(Arrival(impression, Source.IMPRESSION, 0, user.offsets[Source.IMPRESSION]), user)
+
     def _list_for(self, arrival: Arrival, user: UserState) -> Slate:
         return self.recommender.recommend(arrival.event.user_id, user, arrival.as_of)
 

@@ -11,7 +11,8 @@ from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
-from stream_rec.events.source import Source, UserEvent
+from stream_rec.logs.fields import Record as Logged
+from stream_rec.logs.fields import split_record
 
 ALL_KINDS = (Kind.VIEW, Kind.CLICK, Kind.PURCHASE)
 MINUTE_MS = 60_000
@@ -19,9 +20,6 @@ DAY_MS = 1440 * MINUTE_MS
 COUNTRIES = ("FR", "JP", "BR")
 """Each user's is one; `session`, which events say too, is not declared."""
 QUERIES = ("cheaper", "in blue", "for two", "ein Geschenk", "quieter")
-
-Logged = LoggedEvent | Search | Impression
-"""One line of a log."""
 
 
 def zipf_log(
@@ -64,7 +62,7 @@ def with_impressions(log: Sequence[Logged], *, seed: int, share: float = 0.3, n_
     rng = np.random.default_rng(seed)
     lines: list[tuple[int, int, Logged]] = []
     for number, logged in enumerate(log):
-        _, event = sent_as(logged)
+        _, event = split_record(logged)
         lines.append((event.timestamp_ms, 2 * number, logged))
         if isinstance(logged, LoggedEvent) and rng.random() < share:
             before_ms = int(rng.choice([0, 1, MINUTE_MS, 10 * MINUTE_MS, 30 * MINUTE_MS, 40 * MINUTE_MS]))
@@ -96,13 +94,6 @@ def with_searches(log: Sequence[LoggedEvent], *, seed: int, share: float = 0.3) 
             search = Search(f"s{number}", event.user_id, query, event.timestamp_ms - before_ms, item_id)
             lines.append((search.timestamp_ms, 2 * number + 1, search))
     return [line for _, _, line in sorted(lines, key=lambda line: line[:2])]
-
-
-def sent_as(line: Logged) -> tuple[Source, UserEvent]:
-    """Return of which source a line is, and what is sent there."""
-    if isinstance(line, Impression):
-        return Source.IMPRESSION, line
-    return (Source.SEARCH, line) if isinstance(line, Search) else (Source(line.kind), line.event)
 
 
 def put(producer: EventProducer, log: Iterable[Logged]) -> None:

@@ -28,12 +28,13 @@ from stream_rec.knowledge import fading
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.fading import Fading
 from stream_rec.knowledge.state import ItemState
+from stream_rec.logs.fields import split_record
 from stream_rec.pipeline import Pipeline
 from stream_rec.stages.embedder import group_of
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
 from stream_rec.user.state import UserState
-from tests.kafka.logs import Logged, sent_as
+from tests.kafka.logs import Logged
 
 _SLATE = msgspec.json.Decoder(Slate)
 
@@ -146,7 +147,7 @@ def assert_same_sums(found: Mapping[int, Fading], expected: Mapping[int, Fading]
 
 def assert_all_in_lists(running: RunningPipeline, log: Iterable[Logged]) -> None:
     """Assert that each user's last list has seen the last events of that user, and that no list went back."""
-    sent = {msgspec.json.encode(event) for _, event in map(sent_as, log)}
+    sent = {msgspec.json.encode(event) for _, event in map(split_record, log)}
     last: dict[str, dict[str, int]] = defaultdict(dict)
     for topic in SOURCE_OF_TOPIC:
         for record in read(running, topic):

@@ -13,9 +13,10 @@ from stream_rec.config import Settings
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Kind, LoggedEvent
 from stream_rec.events.search import Search
+from stream_rec.logs.fields import split_record
 from stream_rec.logs.log import read_events
 from stream_rec.testing.pipeline import RunningPipeline
-from tests.kafka.logs import ALL_KINDS, Logged, send, sent_as, with_impressions, with_searches, zipf_log
+from tests.kafka.logs import ALL_KINDS, Logged, send, with_impressions, with_searches, zipf_log
 from tests.kafka.outcome import Count, assert_same_as_replay, replayed
 from tests.kafka.settings import quick_settings
 
@@ -28,7 +29,7 @@ ALL_RECENT = {"recent_events": 1024, "recent_searches": 256, "recent_impressions
 
 
 def of_the_busiest(log: list[Logged], of: type = LoggedEvent) -> int:
-    return max(Counter(sent_as(line)[1].user_id for line in log if isinstance(line, of)).values())
+    return max(Counter(split_record(line)[1].user_id for line in log if isinstance(line, of)).values())
 
 
 def logs_of_tests() -> list[LoggedEvent]:

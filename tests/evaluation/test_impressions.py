@@ -85,6 +85,14 @@ def test_others_know_it_in_half_an_hour_if_the_user_does_nothing(tmp_path):
     assert told_with(tmp_path, rows) == [([], []), (["seen"], []), ([], [])]
 
 
+def test_who_goes_on_scrolling_keeps_nobody_waiting(tmp_path):
+    """What others were shown meanwhile is known in half an hour; the list that is still looked at is not."""
+    later_s = HALF_HOUR_S - 100
+    rows = [shown("u", "top", 0, list_id="l"), shown("v", "other", 10), shown("u", "below", later_s, list_id="l")]
+
+    assert told_with(tmp_path, [*rows, ("u", "a", HALF_HOUR_S + 11), FAR]) == [(["other"], ["top", "below"]), ([], [])]
+
+
 def test_a_search_is_something_that_the_user_does(tmp_path):
     """What was shown before it comes before it; what is shown then, the list that answers it stands in place of."""
     log = scanned(

@@ -131,6 +131,10 @@ class Pipeline:
         """Return the list that goes out on ``search``, which ``user`` has learned."""
         return self._list_for(Arrival(search, Source.SEARCH, 0, user.offsets[Source.SEARCH]), user)
 
+    def list_for_impression(self, impression: Impression, user: UserState) -> Slate:
+        """Return the list that goes out on ``impression``, which ``user`` has learned."""
+        return self._list_for(Arrival(impression, Source.IMPRESSION, 0, user.offsets[Source.IMPRESSION]), user)
+
     def list_for_profile(self, profile: Profile, user: UserState) -> Slate:
         """Return the list that goes out on ``profile``, which ``user`` has learned."""
         return self._list_for(Arrival(profile, Source.PROFILE, 0, user.offsets[Source.PROFILE]), user)

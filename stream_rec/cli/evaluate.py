@@ -52,6 +52,7 @@ MACHINE = ("data_dir", "models_dir", "instance_id", "device", "dtype", "token_bu
 @click.option("--limit", type=click.IntRange(min=1), help="Take the first so many usable events. [default: all]")
 @critiques_option
 @click.option("--ignore-searches", is_flag=True, help="Tell no method what users searched for.")
+@click.option("--ignore-impressions", is_flag=True, help="Tell no method what users were shown.")
 @click.option("--warmup", default=WARMUP, type=click.FloatRange(0, 1, max_open=True), help="Share that only teaches.")
 @click.option("--list-size", type=click.IntRange(1, 1000), help="Length of a list. [default: setting ranking.n]")
 @click.option("--baselines", default="all", help="What to compare with: all, none, or names with commas between.")
@@ -106,6 +107,7 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
             warmup=options.warmup,
             critiques=options.critiques,
             has_searches=not options.ignore_searches,
+            has_impressions=not options.ignore_impressions,
         )
         evaluation = Evaluation(experiment, items.items)
         if earlier:
@@ -137,6 +139,7 @@ class _Options:
     limit: int | None
     critiques: Mapping[str, str]
     ignore_searches: bool
+    ignore_impressions: bool
     warmup: float
     list_size: int | None
     baselines: str
@@ -214,6 +217,7 @@ def _sum_up(
         "limit": options.limit,
         **({"critiques": sorted(options.critiques)} if options.critiques else {}),
         **({"ignores_searches": True} if options.ignore_searches else {}),
+        **({"ignores_impressions": True} if options.ignore_impressions else {}),
         "warmup": options.warmup,
         "list_size": experiment.settings.n,
         "seed": experiment.settings.seed,

@@ -23,6 +23,7 @@ from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, override
 from stream_rec.errors import FileProblem, SettingsError
+from stream_rec.events.impression import Impression
 from stream_rec.events.search import Search
 from stream_rec.logs.fields import Record
 from stream_rec.logs.log import EventLog, read_events, usable
@@ -48,7 +49,7 @@ SHOWN = 50
 @click.pass_obj
 @end_on_interrupt("the lists so far are written, and what was embedded is kept for the next run")
 def replay(settings: Settings, /, **flags: Any) -> None:
-    """Run a log through the same core without a broker, event by event, one list for each event or search.
+    """Run a log through the same core without a broker, one list for each event, search or impression.
 
     The same input, settings and seed give the same bytes. Lines that cannot be used are counted by reason on stderr
     and make the exit code 1.
@@ -81,6 +82,9 @@ def replay(settings: Settings, /, **flags: Any) -> None:
                 if isinstance(record, Search):
                     user = pipeline.search(record)
                     made = pipeline.list_for_search(record, user)
+                elif isinstance(record, Impression):
+                    user = pipeline.impress(record)
+                    made = pipeline.list_for_impression(record, user)
                 else:
                     kind, event = record
                     user = pipeline.learn(kind, event)

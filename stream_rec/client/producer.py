@@ -20,7 +20,7 @@ from stream_rec.client.connect import connect, settings_of
 from stream_rec.errors import DeliveryFailed, TopicMismatch
 from stream_rec.events import validate
 from stream_rec.events.forget import Forget
-from stream_rec.events.impression import Impression, ShownItem
+from stream_rec.events.impression import Impression, ShownItem, place
 from stream_rec.events.interaction import Context, Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.profile import Profile
@@ -181,10 +181,8 @@ class EventProducer:
             items: In the order shown. An id without a position stands at its place in ``items``, counted from 1.
             surface: Where in the app.
         """
-        shown = [
-            ShownItem(item, position) if isinstance(item, str) else item for position, item in enumerate(items, start=1)
-        ]
         event_id = uuid.uuid4().hex if event_id is None else event_id
+        shown = place(items)
         return self.send_impression(Impression(event_id, user_id, list_id, shown, _or_now(timestamp_ms), surface))
 
     def send_impression(self, impression: Impression) -> str:

@@ -344,13 +344,13 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, limits: Input
     try:
         return decoder.decode(value)
     except msgspec.ValidationError as error:
-        return _rejection_of(str(error))
+        return name_complaint(str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Rejection("not_json", str(error))
 
 
-def _rejection_of(message: str) -> Rejection:
-    """Name a msgspec complaint by the field that it is about."""
+def name_complaint(message: str) -> Rejection:
+    """Return a complaint of msgspec's by the field that it is about."""
     if "`$.timestamp_ms`" in message and ">=" in message:
         return Rejection("bad_timestamp", message)
     if "`$.query`" in message and "length" in message:

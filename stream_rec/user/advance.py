@@ -166,7 +166,7 @@ class _Course:
             return
         self.after, ended = end_impressions(before, after, impression, self._config)
         self.outcomes += ended
-        self.showing = find_showing(before, self.after) or self.showing
+        self.showing = find_showing(before, self.after, self._config) or self.showing
         if self.signals is not None:
             self._add(signals.make_of_newest_impression(before, self.after, arrival))
 

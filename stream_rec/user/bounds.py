@@ -30,6 +30,8 @@ class UserConfig(Struct, frozen=True, kw_only=True):
     """Events of one kind with one item in one week from which others learn; more change only the user's own lists."""
     weekly_choices: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
     """Events of a week that teach how lists are ranked, for everybody."""
+    weekly_impressions: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
+    """Impressions of a week that teach the same by what is chosen from them and what is not."""
     context_keys: Annotated[str, Meta(pattern=contexts.KEYS_PATTERN)] = (
         "country,device,hour,surface,language,birth_decade"
     )

@@ -11,7 +11,7 @@ from stream_rec.events.source import Source
 from stream_rec.knowledge.slots import slot_of, usual_examination
 from stream_rec.user import by_period
 from stream_rec.user.bounds import UserConfig
-from stream_rec.user.entries import SHOWN_PERIOD_MS, TEACHES_NOBODY, ImpressionEntry, ShownCount
+from stream_rec.user.entries import SHOWN_PERIOD_MS, TEACHES_NOBODY, WEEK_MS, ImpressionEntry, ShownCount
 from stream_rec.user.recent import insert, is_known
 from stream_rec.user.state import UserState, digests_of
 
@@ -65,6 +65,7 @@ def fold_impression(
         shown_counts=counts,
         first_shown_period=first,
         uncounted_shown=(uncounted_in, n_uncounted),
+        newest_week_shown=_count_week(state, impression.timestamp_ms // WEEK_MS),
         recent_ids=state.recent_ids + digests_of(left),
     )
 
@@ -78,6 +79,12 @@ def put_features(state: UserState, features: Mapping[str, bytes]) -> UserState:
             for entry in state.recent_impressions
         ],
     )
+
+
+def _count_week(state: UserState, week: int) -> tuple[int, int]:
+    """Return the newest week and its impressions with one more, of ``week``; of weeks before, none is counted."""
+    newest, n = state.newest_week_shown
+    return (week, 1) if week > newest else (newest, n + (week == newest))
 
 
 def _is_crowded(pending: Sequence[ImpressionEntry]) -> bool:

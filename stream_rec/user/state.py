@@ -81,6 +81,8 @@ class UserState(Struct, frozen=True, array_like=True):
     """Periods before this one have left the counts of what was shown for good."""
     uncounted_shown: tuple[int, Count] = (-1, 0)
     """The newest period in which items were shown that those counts could not hold, and how many. Bookkeeping."""
+    newest_week_shown: tuple[int, Count] = (-1, 0)
+    """The newest week in which something was shown, and how many impressions it has. Bookkeeping."""
     profile: ProfileEntry | None = None
     """What the user has said of themselves."""
 

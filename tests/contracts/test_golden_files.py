@@ -150,6 +150,7 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
         ShownCount(19684, "i3", 11, 700, T + 9 * DAY_MS),
         ShownCount(19684, "é", 1, 71, T + 9 * DAY_MS),
     ]
+    assert state.newest_week_shown == ((2812, 1) if version >= 9 else (-1, 0))
     assert (state.shown_counts, state.first_shown_period, state.uncounted_shown) == (
         (counted, 19674, (19684, 3)) if shown else ([], -1, (-1, 0))
     )

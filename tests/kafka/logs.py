@@ -13,6 +13,7 @@ from stream_rec.events.item import Item
 from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source, UserEvent
+from stream_rec.logs.fields import Record, split_record
 
 ALL_KINDS = (Kind.VIEW, Kind.CLICK, Kind.PURCHASE)
 MINUTE_MS = 60_000
@@ -21,8 +22,8 @@ COUNTRIES = ("FR", "JP", "BR")
 """Each user's is one; `session`, which events say too, is not declared."""
 QUERIES = ("cheaper", "in blue", "for two", "ein Geschenk", "quieter")
 
-Logged = LoggedEvent | Search | Impression | Profile
-"""One line of a log."""
+Logged = Record | Profile
+"""One line of a log, or a profile."""
 
 
 def zipf_log(
@@ -115,11 +116,7 @@ def with_profiles(log: Sequence[Logged], *, seed: int, share: float = 0.05) -> l
 
 def sent_as(line: Logged) -> tuple[Source, UserEvent]:
     """Return of which source a line is, and what is sent there."""
-    if isinstance(line, Impression):
-        return Source.IMPRESSION, line
-    if isinstance(line, Profile):
-        return Source.PROFILE, line
-    return (Source.SEARCH, line) if isinstance(line, Search) else (Source(line.kind), line.event)
+    return (Source.PROFILE, line) if isinstance(line, Profile) else split_record(line)
 
 
 def put(producer: EventProducer, log: Iterable[Logged]) -> None:

@@ -136,9 +136,8 @@ def needs_torch(settings: EmbedderSettings) -> bool:
 
 def _build(settings: EmbedderSettings) -> Encoder:
     if settings.encoder == "hashing":
-        return HashingEncoder(
-            dimensions=settings.hashing_dimensions, max_tokens=settings.max_tokens, revision=settings.revision
-        )
+        max_tokens = settings.max_tokens * settings.max_chunks
+        return HashingEncoder(dimensions=settings.hashing_dimensions, max_tokens=max_tokens, revision=settings.revision)
     if settings.encoder == "random":
         return RandomEncoder()
     folder = Path(settings.encoder).expanduser()

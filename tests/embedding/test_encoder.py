@@ -23,7 +23,7 @@ def test_two_encoders_are_joined_with_a_plus():
     """In their order; the other settings hold for each."""
     settings = EmbedderSettings(encoder="hashing + random", hashing_dimensions=64, revision="2")
 
-    assert [encoder.identity for encoder in build(settings)] == ["hashing@1-64-256-2", "random@1-64-0"]
+    assert [encoder.identity for encoder in build(settings)] == ["hashing@1-64-1024-2", "random@1-64-0"]
     assert [one.encoder for one in split(msgspec.structs.replace(settings, encoder="e5-small+a/b"))] == [
         "e5-small",
         "a/b",

@@ -49,9 +49,10 @@ def test_what_the_identity_depends_on():
     base = name_identity(model, EmbedderSettings())
     tokenizer = msgspec.structs.replace(model.tokenizer, sha256="0" * 64)
 
-    assert base == f"e5-small@{model.digest}-mean-256-7c3001ae"
+    assert base == f"e5-small@{model.digest}-mean-256x4-7c3001ae"
     assert base == name_identity(model, EmbedderSettings(query_prefix="q"))
-    for changed in ({"pooling": "cls"}, {"max_tokens": 128}, {"passage_prefix": "passage: "}, {"passage_prefix": ""}):
+    prefixes = {"passage_prefix": "passage: "}, {"passage_prefix": ""}
+    for changed in ({"pooling": "cls"}, {"max_tokens": 128}, {"max_chunks": 1}, *prefixes):
         assert name_identity(model, EmbedderSettings(**changed)) != base
     assert name_identity(msgspec.structs.replace(model, tokenizer=tokenizer), EmbedderSettings()) != base
 

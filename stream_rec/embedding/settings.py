@@ -15,9 +15,9 @@ class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The embedding process, `[embedder]`."""
 
     encoder: str = "e5-small+hashing"
-    """`e5-small`, `bge-small` or `minilm-int8` (fetched once), `hashing` (no model), `minilm` (torch), the folder of an
-    ONNX model, or the name or folder of any transformers model (torch). Or two of them, joined with "+": each item has
-    a vector of both. `random` is a control: its vectors say nothing."""
+    """`e5-small`, `bge-small` or `minilm-int8` (fetched once), `use-multilingual` (16 languages), `hashing` (no model),
+    `minilm` (torch), the folder of an ONNX model, or the name or folder of any transformers model (torch). Or two of
+    them, joined with "+": each item has a vector of both. `random` is a control: its vectors say nothing."""
     revision: str = ""
     """Of the model, part of the encoder's identity: change it and every item is embedded again. This and all below hold
     for each encoder that `encoder` names and that knows of it."""

@@ -80,6 +80,18 @@ def test_without_torch_the_error_says_what_to_install(monkeypatch):
         build(EmbedderSettings(encoder="minilm"))
 
 
+def test_a_name_that_is_mistyped_is_not_just_one_that_needs_torch(monkeypatch, tmp_path):
+    """5.6 GB would not help."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "stream_rec.embedding.torch_encoder", raising=False)
+    monkeypatch.delattr("stream_rec.embedding.torch_encoder", raising=False)
+
+    with pytest.raises(EncoderUnavailable, match=r"'e5-smal' is none of `stream-rec encoders list` and no folder"):
+        build(EmbedderSettings(encoder="e5-smal"))
+    with pytest.raises(EncoderUnavailable, match="' needs torch"):
+        build(EmbedderSettings(encoder=str(tmp_path)))
+
+
 @pytest.mark.parametrize("package", ["onnxruntime", "tokenizers"])
 def test_without_onnxruntime_the_error_says_what_to_install(monkeypatch, package):
     """The default encoder's remedy: its extra, or the encoder that needs none."""

@@ -84,10 +84,17 @@ KNOWN_ENCODERS = (
 """The default first."""
 
 
-def find_missing(encoder: KnownEncoder, settings: EmbedderSettings) -> str:
-    """Return what has to be done before an encoder can be used here; "" where it can."""
+def find_missing_extra(encoder: KnownEncoder) -> str:
+    """Return what has to be installed before an encoder can be used here; "" where nothing has."""
     if any(find_spec(package) is None for package in NEEDS.get(encoder.extra, ())):
         return f"pip install 'stream-rec[{encoder.extra}]'"
+    return ""
+
+
+def find_missing(encoder: KnownEncoder, settings: EmbedderSettings) -> str:
+    """Return what has to be done before an encoder can be used here; "" where it can."""
+    if install := find_missing_extra(encoder):
+        return install
     model = ONNX_MODELS.get(encoder.name)
     if model is not None and not is_fetched(model, Path(settings.models_dir).expanduser()):
         return f"fetched when first used, or by stream-rec encoders fetch {encoder.name}"

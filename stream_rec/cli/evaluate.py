@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -27,6 +28,7 @@ from stream_rec.cli.results import print_results, warn
 from stream_rec.cli.rule_file import read_rules
 from stream_rec.config import Settings, override, redact
 from stream_rec.embedding.random_encoder import RandomEncoder
+from stream_rec.errors import StreamRecError
 from stream_rec.evaluation import scored_events
 from stream_rec.evaluation.against import Run, compare_runs, read_run, require_same
 from stream_rec.evaluation.contenders import CONTROL, ENGINE, EXPLORING, RULED
@@ -85,6 +87,8 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
     earlier = options.against and read_run(options.against)
     if earlier:
         require_same(earlier.said["protocol"], options.protocol(settings))
+    if options.report_dir and find_spec("matplotlib") is None:
+        raise StreamRecError("--report draws with matplotlib, which is not here: pip install 'stream-rec[plots]'")
     for file in options.results:
         require_writable(file)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the methods' processes: each has one core, as a worker has

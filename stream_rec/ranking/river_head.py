@@ -144,7 +144,9 @@ def _classifier(name: str) -> Classifier:
     try:
         made: Classifier = getattr(importlib.import_module(module), factory)()
     except ModuleNotFoundError as error:
-        remedy = "pip install river" if (error.name or "").partition(".")[0] == "river" else "put it on PYTHONPATH"
+        missing = (error.name or "").partition(".")[0]
+        is_theirs = missing == module.partition(".")[0] != "river"
+        remedy = "put it on PYTHONPATH" if is_theirs else f"pip install {missing}"
         raise SettingsError(f"{where}: there is no module {error.name!r} here: {remedy}") from error
     except (AttributeError, ValueError, TypeError) as error:
         raise SettingsError(f"{where}: expected module:factory, callable without arguments: {error}") from error

@@ -43,6 +43,7 @@ from stream_rec.reranking.diversify import diversify
 from stream_rec.reranking.explain import explain, explain_answers, explain_interests
 from stream_rec.reranking.explore import Arms, Explored, explore, keep_all
 from stream_rec.reranking.fresh_slots import Fresh, fill_fresh_slots
+from stream_rec.reranking.promotions import Promotion, promote
 from stream_rec.reranking.rules import Orders, find_explorable, limit, name_rules, put_pins, read_orders
 from stream_rec.retrieval.asked import Asked, EncodeQuery, find_asked
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
@@ -251,16 +252,27 @@ def aim_at_fresh(ranked: Ranked) -> Ranked:
 
 
 def recommend(
-    ranked: Ranked, catalog: Catalog, head: Head, config: RankingConfig, exposures: Exposures, request: str
+    ranked: Ranked,
+    catalog: Catalog,
+    head: Head,
+    config: RankingConfig,
+    exposures: Exposures,
+    request: str,
+    promotions: Sequence[Promotion] = (),
 ) -> list[SlateItem]:
     """Return the list, at most ``config.n`` items, best first.
 
     Args:
         request: Names this list: what is drawn depends on it and on ``config.seed``, see ``draw``.
+        promotions: What who asks for it wants in which slots.
     """
-    orders = None
+    orders, rows = None, ranked.candidates.rows
     if ranked.exclusions is not None:
-        orders = read_orders(ranked.rules, ranked.exclusions, ranked.candidates.rows, catalog, exposures, config.n)
+        orders = read_orders(ranked.rules, ranked.exclusions, rows, catalog, exposures, config.n)
+    if promotions:
+        index_of = {catalog.item_ids[row]: index for index, row in enumerate(rows.tolist())}
+        orders = promote(orders, promotions, ranked.best, index_of, len(rows), config.n)
+    if orders is not None:
         ranked = _obey(ranked, orders)
         config = msgspec.structs.replace(config, n=config.n - len(orders.pins))
     shown = _fill_slots(ranked, catalog, config, exposures, request, orders)

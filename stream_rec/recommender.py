@@ -32,6 +32,7 @@ from stream_rec.recommend import (
     recommend,
     slate,
 )
+from stream_rec.reranking.promotions import Promotion
 from stream_rec.retrieval.asked import EncodeQuery
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.retrieval.pool import Pool
@@ -222,14 +223,22 @@ class Recommender:
             contexts=contexts,
         )
 
-    def items(self, ranked: Ranked, request: str, ranking: RankingConfig | None = None) -> list[SlateItem]:
+    def items(
+        self,
+        ranked: Ranked,
+        request: str,
+        ranking: RankingConfig | None = None,
+        promotions: Sequence[Promotion] = (),
+    ) -> list[SlateItem]:
         """Return the items of a list made of a ranking, best first. Reads only.
 
         Args:
             request: Names the list: what is drawn depends on it.
             ranking: Other settings than the recommender's own.
+            promotions: What who asks for it wants in which slots.
         """
-        return recommend(ranked, self.catalog, self.head, ranking or self._ranking, self._exposures, request)
+        ranking = ranking or self._ranking
+        return recommend(ranked, self.catalog, self.head, ranking, self._exposures, request, promotions)
 
     def count_shown(self, rows: NDArray[np.int64]) -> None:
         """Count a list as shown.

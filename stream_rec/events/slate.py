@@ -41,6 +41,8 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     interest: Annotated[str | None, Meta(description="of `interest`: which of those in the user's profile")] = None
     rule: str | None = None
     """`rule_id` of the owner's rule by which the item is in the list or stands where it does; null for most."""
+    promotion: str | None = None
+    """Label of the promotion in a request to rank by which the item stands where it does; on topics always null."""
 
 
 class SlateItem(Struct, frozen=True):

@@ -64,6 +64,11 @@ class Orders(NamedTuple):
     n_floors: int
     placed_by: dict[int, str]
     """Of each candidate that is where it is by a rule, that rule's id: its pin, its floor, or its strongest boost."""
+    promoted_by: dict[int, str]
+    """Of each candidate that a promotion of the request put there, its label: see ``promotions.py``."""
+
+
+NO_LIMITS = Limits(np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=bool), [])
 
 
 def read_orders(
@@ -94,14 +99,14 @@ def read_orders(
         np.concatenate((floored.is_counted, exposed.is_counted)),
         [*floored.rule_ids, *exposed.rule_ids],
     )
-    return Orders(is_allowed, boost, _without_clashes(pins, n), caps, needing, len(floored.n), placed_by)
+    return Orders(is_allowed, boost, place_pins(pins, n), caps, needing, len(floored.n), placed_by, {})
 
 
-def _without_clashes(pins: list[Pin], n: int) -> list[Pin]:
+def place_pins(pins: list[Pin], n: int) -> list[Pin]:
     """Return the pins by slot, no slot twice: who comes first has it, the others the next that is nobody's.
 
     Args:
-        pins: At most ``n``, in the order of their slots, then of their rules.
+        pins: At most ``n``; those of the owner in the order of their slots, then of their rules.
     """
     by_slot: dict[int, int] = {}
     for slot, candidate in pins:
@@ -288,11 +293,11 @@ def put_pins(explored: Explored, pins: list[Pin]) -> Explored:
 
 
 def name_rules(items: list[SlateItem], indices: Iterable[int], orders: Orders) -> list[SlateItem]:
-    """Return the items, each saying in its reason which rule put it there."""
-    replace = msgspec.structs.replace
+    """Return the items, each saying in its reason which rule, or which promotion, put it there."""
+    replace, placed_by, promoted_by = msgspec.structs.replace, orders.placed_by, orders.promoted_by
     return [
         item
-        if (rule_id := orders.placed_by.get(index)) is None
-        else replace(item, reason=replace(item.reason, rule=rule_id))
+        if index not in placed_by and index not in promoted_by
+        else replace(item, reason=replace(item.reason, rule=placed_by.get(index), promotion=promoted_by.get(index)))
         for item, index in zip(items, indices)
     ]

@@ -1,0 +1,81 @@
+"""Promotions: what an app wants in some slots of a list that it asks for, whatever the ranking says.
+
+They stand below the owner's bans, excludes, caps and pins and above floors: a promoted item that may not be shown is
+not, and a slot that is pinned stays so; the promoted one takes the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+
+from stream_rec.events.interaction import Id
+from stream_rec.reranking.rules import NO_LIMITS, Orders, Pin, place_pins
+
+MOST_PROMOTIONS = 20
+MOST_SLOT = 1000
+
+
+class Promotion(Struct, frozen=True, forbid_unknown_fields=True):
+    """Some of the items, and the slots that the best of them take."""
+
+    label: Annotated[str, Meta(min_length=1, max_length=64, description="says which promotion an item is shown by")]
+    item_ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
+    """Among the items to be ranked; what is promoted twice takes the slot of the first."""
+    slots: Annotated[list[Annotated[int, Meta(ge=1, le=MOST_SLOT)]], Meta(min_length=1, max_length=MOST_SLOT)]
+    """Counted from 1. What has fewer items than slots takes the first of them."""
+
+
+def find_fault(promotions: Sequence[Promotion], item_ids: Sequence[str]) -> str | None:
+    """Return why these cannot be promoted among ``item_ids``, or None."""
+    slots = [slot for promotion in promotions for slot in promotion.slots]
+    if len(set(slots)) < len(slots):
+        twice = next(slot for slot in slots if slots.count(slot) > 1)
+        return f"slot {twice} is promised twice"
+    known = set(item_ids)
+    for promotion in promotions:
+        if strange := [item_id for item_id in promotion.item_ids if item_id not in known]:
+            return f"item {strange[0][:100]!r} of promotion {promotion.label!r} is not among `item_ids`"
+    return None
+
+
+def promote(
+    orders: Orders | None,
+    promotions: Sequence[Promotion],
+    best: NDArray[np.int64],
+    index_of: Mapping[str, int],
+    n_candidates: int,
+    n: int,
+) -> Orders:
+    """Return what the rules say of a list of ``n`` items, with what is promoted in its slots.
+
+    Args:
+        orders: The owner's; None without rules.
+        best: (b,) indices of candidates, the best first: of a promotion these come in this order.
+        index_of: By item id, the index of its candidate.
+    """
+    if orders is None:
+        nothing = NO_LIMITS._replace(is_counted=np.zeros((0, n_candidates), dtype=bool))
+        orders = Orders(np.ones(n_candidates, dtype=bool), np.zeros(n_candidates), [], nothing, nothing, 0, {}, {})
+    rank_of = {index: rank for rank, index in enumerate(best.tolist())}
+    is_allowed, pins, promoted_by = orders.is_allowed.copy(), list(orders.pins), dict(orders.promoted_by)
+    caps = orders.caps
+    room = caps.n - caps.is_counted[:, [pin.candidate for pin in pins]].sum(axis=1)
+    for promotion in promotions:
+        slots = sorted(promotion.slots)
+        wanted = [index_of[item_id] for item_id in promotion.item_ids if item_id in index_of]
+        for index in sorted(dict.fromkeys(wanted), key=lambda index: rank_of.get(index, len(rank_of))):
+            is_capped = caps.is_counted[:, index]
+            if not slots or len(pins) == n:
+                break
+            if index not in rank_of or not is_allowed[index] or (is_capped & (room < 1)).any():
+                continue
+            room -= is_capped
+            is_allowed[index] = False
+            promoted_by[index] = promotion.label
+            pins.append(Pin(min(slots.pop(0), n) - 1, index))
+    return orders._replace(is_allowed=is_allowed, pins=place_pins(pins, n), promoted_by=promoted_by)

@@ -37,7 +37,7 @@ from stream_rec.ranking.linear_head import Step
 from stream_rec.ranking.mixture import Scored, log_softmax
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.reranking.diversify import diversify
-from stream_rec.reranking.explain import explain, explain_answers
+from stream_rec.reranking.explain import explain, explain_answers, score_of
 from stream_rec.reranking.explore import Arms, Explored, explore, keep_all
 from stream_rec.reranking.fresh_slots import Fresh, fill_fresh_slots
 from stream_rec.reranking.rules import Orders, find_explorable, limit, name_rules, put_pins, read_orders
@@ -225,26 +225,52 @@ def aim_at_fresh(ranked: Ranked) -> Ranked:
     return replace(ranked, scored=replace(ranked.scored, log_p=log_p), best=ranked.fresh_best)
 
 
+def keep(ranked: Ranked, is_kept: NDArray[np.bool_]) -> Ranked:
+    """Return a ranking from which a list is made of some candidates alone.
+
+    Args:
+        is_kept: (k,) bool by candidate.
+    """
+    is_kept_fresh = is_kept[ranked.fresh_best]
+    return replace(
+        ranked,
+        best=ranked.best[is_kept[ranked.best]],
+        fresh_best=ranked.fresh_best[is_kept_fresh],
+        fresh_likely=ranked.fresh_likely[is_kept_fresh],
+    )
+
+
 def recommend(
-    ranked: Ranked, catalog: Catalog, head: Head, config: RankingConfig, exposures: Exposures, request: str
+    ranked: Ranked,
+    catalog: Catalog,
+    head: Head,
+    config: RankingConfig,
+    exposures: Exposures,
+    request: str,
+    min_score: float = 0.0,
 ) -> list[SlateItem]:
     """Return the list, at most ``config.n`` items, best first.
 
     Args:
         request: Names this list: what is drawn depends on it and on ``config.seed``, see ``draw``.
+        min_score: Of each item, at least; what a rule pins with less is left out, too.
     """
     orders = None
     if ranked.exclusions is not None:
         orders = read_orders(ranked.rules, ranked.exclusions, ranked.candidates.rows, catalog, exposures, config.n)
         ranked = _obey(ranked, orders)
         config = msgspec.structs.replace(config, n=config.n - len(orders.pins))
+    if min_score > 0.0:
+        ranked = keep(ranked, score_of(ranked.scored.log_p) >= min_score)
     shown = _fill_slots(ranked, catalog, config, exposures, request, orders)
     if orders is not None:
         shown = put_pins(shown, orders.pins)
     items = explain(ranked.history, ranked.candidates, ranked.scored, head, catalog, shown)
     if ranked.asked is not None and ranked.answers is not None:
         items = explain_answers(items, ranked.asked.search, ranked.answers, head, shown)
-    return items if orders is None else name_rules(items, shown.indices.tolist(), orders)
+    if orders is not None:
+        items = name_rules(items, shown.indices.tolist(), orders)
+    return [item for item in items if item.score >= min_score]
 
 
 def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: HeadConfig) -> Head:

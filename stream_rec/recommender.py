@@ -222,14 +222,17 @@ class Recommender:
             contexts=contexts,
         )
 
-    def items(self, ranked: Ranked, request: str, ranking: RankingConfig | None = None) -> list[SlateItem]:
+    def items(
+        self, ranked: Ranked, request: str, ranking: RankingConfig | None = None, min_score: float = 0.0
+    ) -> list[SlateItem]:
         """Return the items of a list made of a ranking, best first. Reads only.
 
         Args:
             request: Names the list: what is drawn depends on it.
             ranking: Other settings than the recommender's own.
+            min_score: Of each item, at least.
         """
-        return recommend(ranked, self.catalog, self.head, ranking or self._ranking, self._exposures, request)
+        return recommend(ranked, self.catalog, self.head, ranking or self._ranking, self._exposures, request, min_score)
 
     def count_shown(self, rows: NDArray[np.int64]) -> None:
         """Count a list as shown.

@@ -13,6 +13,7 @@ from stream_rec.catalog.rules import Active, is_about
 from stream_rec.events.interaction import Kind
 from stream_rec.events.rule import MOST_SLOTS, Action, Rule, Target
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
+from stream_rec.retrieval.had import find_had, find_shown
 from stream_rec.user.history import History
 
 DAY_MS = 24 * HOUR_MS
@@ -40,7 +41,7 @@ class Exclusions:
                 if age is None or age < rule.min_age:
                     whole.append(column)
                 continue
-            had = _find_had(rule, history, catalog, now_ms)
+            had = _find_related(rule, history, catalog, now_ms)
             had = had[catalog.rules_about(had)[:, column] > 0]
             if rule.spares is not None:
                 had = had[~_find_about(rule.spares, had, catalog)]
@@ -61,15 +62,13 @@ class Exclusions:
         return is_excluded
 
 
-def _find_had(rule: Rule, history: History, catalog: Catalog, now_ms: int) -> NDArray[np.int64]:
+def _find_related(rule: Rule, history: History, catalog: Catalog, now_ms: int) -> NDArray[np.int64]:
     """Return the rows of all items to which the user has the relation of an `exclude`, (h,)."""
     since_ms = 0 if rule.within_days is None else now_ms - rule.within_days * DAY_MS
-    had = set()
-    for count in history.weekly_counts:
-        n_events = count.counts[Kind.PURCHASE] if rule.relation == "bought" else sum(count.counts)
-        if n_events and count.last_ms >= since_ms and (row := catalog.find(count.item_id)) is not None:
-            had.add(row)
-    return np.array(sorted(had), dtype=np.int64)
+    if rule.relation == "shown":
+        return find_shown(history.shown_counts, catalog, since_ms)
+    kinds = (Kind.PURCHASE,) if rule.relation == "bought" else tuple(Kind)
+    return find_had(history.weekly_counts, kinds, catalog, since_ms)
 
 
 def _find_about(target: Target, rows: NDArray[np.int64], catalog: Catalog) -> NDArray[np.bool_]:

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.events.interaction import Kind
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.due import compute_due
+from stream_rec.retrieval.had import find_had
 from stream_rec.retrieval.pool import Pool, Take
 from stream_rec.retrieval.together import compute_together
 from stream_rec.surface_settings import Base
@@ -45,7 +47,8 @@ def find_offer(
     match base:
         case "discover":
             is_in = is_in.copy()
-            is_in[find_had(user, catalog)] = False
+            is_in[find_had(user.weekly_counts, tuple(Kind), catalog)] = False
+            is_in[[row for each in user.recent_events if (row := catalog.find(each.item_id)) is not None]] = False
             return Offer(Pool(is_in))
         case "new":
             fresh = catalog.fresh
@@ -58,12 +61,6 @@ def find_offer(
             return _order(is_in, compute_together(np.array(about, dtype=np.int64), catalog))
         case _:
             return Offer(Pool(is_in))
-
-
-def find_had(user: UserState, catalog: Catalog) -> list[int]:
-    """Return the rows of all that a user came to, as far as what is kept of them reaches."""
-    item_ids = {count.item_id for count in user.weekly_counts} | {entry.item_id for entry in user.recent_events}
-    return [row for item_id in item_ids if (row := catalog.find(item_id)) is not None]
 
 
 def _order(is_in: NDArray[np.bool_], worths: NDArray[np.float64]) -> Offer:

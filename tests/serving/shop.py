@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.facets import Facets
 from stream_rec.config import Settings, override
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
@@ -41,7 +40,7 @@ class Shop(Pipeline):
 
     def __init__(self) -> None:
         super().__init__(SETTINGS, encodes_queries=True)
-        catalog = Catalog(Facets())
+        catalog = Catalog()
         self.recommender = Recommender(
             catalog, self.recommender._head, SETTINGS.ranking, SETTINGS.head, self.recommender._encode_query
         )

@@ -259,18 +259,20 @@ def recommend(
     if ranked.exclusions is not None:
         orders = read_orders(ranked.rules, ranked.exclusions, ranked.candidates.rows, catalog, exposures, config.n)
         ranked = _obey(ranked, orders)
-        config = msgspec.structs.replace(config, n=config.n - len(orders.pins))
     if min_score > 0.0:
-        ranked = keep(ranked, score_of(ranked.scored.log_p) >= min_score)
+        is_kept = score_of(ranked.scored.log_p) >= min_score
+        ranked = keep(ranked, is_kept)
+        if orders is not None:
+            orders = orders._replace(pins=[pin for pin in orders.pins if is_kept[pin.candidate]])
+    if orders is not None:
+        config = msgspec.structs.replace(config, n=config.n - len(orders.pins))
     shown = _fill_slots(ranked, catalog, config, exposures, request, orders)
     if orders is not None:
         shown = put_pins(shown, orders.pins)
     items = explain(ranked.history, ranked.candidates, ranked.scored, head, catalog, shown)
     if ranked.asked is not None and ranked.answers is not None:
         items = explain_answers(items, ranked.asked.search, ranked.answers, head, shown)
-    if orders is not None:
-        items = name_rules(items, shown.indices.tolist(), orders)
-    return [item for item in items if item.score >= min_score]
+    return items if orders is None else name_rules(items, shown.indices.tolist(), orders)
 
 
 def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: HeadConfig) -> Head:

@@ -116,6 +116,19 @@ def test_no_filter_is_ever_broken(changes, asked):
         assert found(catalog, wanted) == {item.item_id for item in newest.values() if is_wanted(item, wanted)}
 
 
+def test_numbers_are_those_of_now(catalog):
+    """Also of what was asked for before: an item may come, change, and go."""
+    cheap = Filter(bounds=(Bounds("price", most=10),))
+    assert found(catalog, cheap) == {"cup"}
+
+    catalog.put_item(Item("pot", attributes={"price": 9}))
+    catalog.put_item(Item("new", attributes={"price": "9.5"}))
+    catalog.put_item(Item("cup", attributes={"price": "cheap"}))
+    assert found(catalog, cheap) == {"pot", "new"}
+    catalog.delete_item("pot")
+    assert found(catalog, cheap) == {"new"}
+
+
 def test_columns_are_few(monkeypatch):
     """Those that were asked for last, and none of what no item has."""
     monkeypatch.setattr(module, "MOST_COLUMNS", 2)

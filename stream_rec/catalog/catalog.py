@@ -18,6 +18,7 @@ from stream_rec.catalog.facets import Facets
 from stream_rec.catalog.factors import Factors
 from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
+from stream_rec.catalog.repeats import CategoryRepeats
 from stream_rec.catalog.rules import Rules, is_about, keeps_members
 from stream_rec.catalog.spaces import Spaces
 from stream_rec.catalog.word_index import WordIndex
@@ -65,6 +66,7 @@ class Catalog:
         self.knowledge = Knowledge()
         self.fresh = Fresh()
         self.categories = CategoryIndex()
+        self.repeats = CategoryRepeats()
         self.words = WordIndex()
         self.facets = Facets()
         self.factors = Factors()
@@ -124,6 +126,7 @@ class Catalog:
         self._boost(row, math.log(item.boost))
         self.categories.put(row, item)
         self.words.put(row, item)
+        self._see_repeats(row)
         self.rules.see_item(row, item.item_id, item)
         self._is_available[row] = item.available
         self._n_bans[row] = len(self._bans.keys() & self.rules.find_about(item.item_id, item)) if self._bans else 0
@@ -161,6 +164,7 @@ class Catalog:
         row = self._row(item_id)
         self.knowledge.put(row, state, self._rows, is_listed=bool(self._is_listed[row]))
         self._see_whether_fresh(row)
+        self._see_repeats(row)
         self.see_time(self.knowledge.newest_ms)
 
     def see_time(self, now_ms: int) -> None:
@@ -216,6 +220,11 @@ class Catalog:
 
     def _see_whether_fresh(self, row: int) -> None:
         self.fresh.set(row, is_listed=bool(self._is_listed[row]), n_events=self.knowledge.n_events_of(row))
+
+    def _see_repeats(self, row: int) -> None:
+        n_events, n_repeats = self.knowledge.n_events_of(row), int(self.knowledge.repeats[row])
+        [category] = self.categories.first_of(np.array([row])).tolist()
+        self.repeats.put(row, category, n_events=n_events, n_repeats=n_repeats)
 
     def _obey_bans(self) -> None:
         """Take off every list what is banned by now, and let back what no longer is."""

@@ -30,7 +30,7 @@ company's authority and all others that you trust, or add it to the system's"; e
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
-WITHOUT_TORCH := hashing random e5-small bge-small minilm-int8
+WITHOUT_TORCH := hashing random e5-small bge-small minilm-int8 use-multilingual
 PLUS := +
 READY := .venv/ready-$(if $(filter-out $(WITHOUT_TORCH),$(subst $(PLUS), ,$(ENCODER))),full,light)
 
@@ -43,15 +43,15 @@ setup: $(READY)  ## make .venv with what `make demo` needs; `make test` and `mak
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,http,serve,torch,bench,docs,test]' || $(INSTALL_FAILED)
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,multilingual,http,serve,torch,bench,plots,docs,test]' || $(INSTALL_FAILED)
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
 
-.venv/ready-light: pyproject.toml constraints.txt
+.venv/ready-light: pyproject.toml constraints.txt light.txt
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec without torch"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed]' || $(INSTALL_FAILED)
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt --excludes light.txt -e '.[broker,embed]' || $(INSTALL_FAILED)
 	@touch $@
 
 .venv/bin/uv:

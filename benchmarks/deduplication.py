@@ -15,8 +15,10 @@ import time
 
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.user import seen
-from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import COLD, UserConfig, decode, encode
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.state import COLD, decode, encode
 
 N_EVENTS = (40, 500, 10_000)
 T = 1_700_000_000_000

@@ -64,7 +64,7 @@ def time_encoder(name: str, options: argparse.Namespace) -> None:
     """Print one line for each way and repetition, then the ratio of the medians and the memory."""
     texts = read_texts(options.items, options.limit)
     settings = EmbedderSettings(
-        encoder=name, device=options.device, dtype=options.dtype, token_budget=options.token_budget
+        encoder=name, device=options.device, dtype=options.dtype, token_budget=options.token_budget, max_chunks=1
     )
     encoder = build_one(settings)
     encoder.encode_passages(texts[:256])  # warm-up: kernels, allocator
@@ -117,7 +117,7 @@ def read_texts(file: Path, limit: int | None) -> list[str]:
 
 def encode_fixed(encoder: Encoder, texts: list[str]) -> np.ndarray:
     """Encode as a plain loop over the file would."""
-    token_ids = encoder.prepare(texts).token_ids
+    token_ids = encoder.prepare(texts).chunks.token_ids
     batches = fixed_batches(len(texts))
     return encoder.finish([encoder.forward([token_ids[i] for i in batch]) for batch in batches], batches)
 
@@ -163,7 +163,7 @@ def fixed_batches(n: int) -> list[np.ndarray]:
 def describe_batches(encoder: Encoder, texts: list[str], token_budget: int) -> None:
     """Print how many batches each way makes, and how much of them is padding."""
     prepared = encoder.prepare(texts)
-    lengths = [len(ids) for ids in prepared.token_ids]
+    lengths = [len(ids) for ids in prepared.chunks.token_ids]
     print(f"tokens={sum(lengths)} per_text: median={np.median(lengths):.0f} max={max(lengths)} budget={token_budget}")
     for way, batches in {"embedder": prepared.batches, "fixed32": fixed_batches(len(texts))}.items():
         padding = 1 - sum(lengths) / n_padded(lengths, batches)

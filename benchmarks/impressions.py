@@ -11,6 +11,11 @@ exploring brings to who hears:
 
     ... --arm plain,hears,ranking.explore_share=0,ranking.tail_every=0 --arm exploring,hears
 
+or an arm that hears and does not take a part of it into account (`no-fatigue`, `no-appeal`): what each part brings.
+
+    ... --arm deaf --arm neither,hears,no-fatigue,no-appeal --arm fatigue,hears,no-appeal \
+        --arm appeal,hears,no-fatigue --arm both,hears
+
 A table for each log comes to standard output, progress to standard error, and everything measured as JSON to the file
 `--json`. A `--set` is a setting of all arms. Some minutes a log.
 """
@@ -22,11 +27,15 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.config import Settings, override
 from stream_rec.errors import SettingsError, StreamRecError
@@ -38,14 +47,24 @@ from stream_rec.evaluation.simulation import Arm, Core, ShownLists, simulate, wa
 from stream_rec.events.interaction import LoggedEvent
 from stream_rec.kernels import compile_kernels
 from stream_rec.logs.log import read_events, read_items, usable
+from stream_rec.ranking import shown
 from stream_rec.replay.embedded import embed_items
 
 LIMITS = {"online_retail": 150_000, "entree_chicago": 150_000, "movietweetings": 60_000}
 """Events of each log that tastes come from, as in the published figures of the evaluation."""
 HEARS = "hears"
 ARMS = ("deaf", f"hearing,{HEARS}")
+PARTS = {"no-appeal": ("appeal",), "no-fatigue": ("tired_1h", "tired_1d", "tired_7d", "shown_7d")}
+"""Inputs of the expert for what was shown, by the word that leaves them out."""
 ARMS_HELP = f"may be repeated, the first is compared with (--arm {' --arm '.join(ARMS)})"
 SAY_EVERY_S = 5.0
+
+
+class PartialArm(NamedTuple):
+    """An arm, and the inputs of the expert for what was shown that are 0 in it."""
+
+    arm: Arm
+    missing: tuple[str, ...]
 
 
 def main() -> None:
@@ -53,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--logs", type=Path, required=True, help="folder with one folder for each log")
     parser.add_argument("--only", action="append", choices=LIMITS, help="this log alone, may be repeated")
-    parser.add_argument("--arm", action="append", metavar="NAME[,hears][,SETTING=VALUE]...", help=ARMS_HELP)
+    parser.add_argument("--arm", action="append", metavar="NAME[,WORD][,SETTING=VALUE]...", help=ARMS_HELP)
     parser.add_argument("--lists", type=int, default=20_000, help="lists of each arm (%(default)s)")
     parser.add_argument("--warm", type=int, default=10_000, help="events learned beforehand (%(default)s)")
     parser.add_argument("--users", type=int, default=TasteConfig().n_users, help="simulated users (%(default)s)")
@@ -76,7 +95,7 @@ def main() -> None:
         arms = [read_arm(text, settings) for text in arguments.arm or ARMS]
     except StreamRecError as error:
         parser.error(str(error))
-    if len({arm.name for arm in arms}) < len(arms):
+    if len({one.arm.name for one in arms}) < len(arms):
         parser.error("two arms have one name; give each --arm its own")
     say("compiling, a minute where it was not done yet")
     compile_kernels()
@@ -88,7 +107,7 @@ def main() -> None:
             arguments.json.write_text(json.dumps(msgspec.to_builtins(found), indent=1) + "\n", encoding="utf-8")
 
 
-def read_arm(text: str, settings: Settings) -> Arm:
+def read_arm(text: str, settings: Settings) -> PartialArm:
     """Return an arm as the command line has it.
 
     Raises:
@@ -96,14 +115,32 @@ def read_arm(text: str, settings: Settings) -> Arm:
     """
     name, *words = text.split(",")
     flags = dict(word.split("=", 1) for word in words if "=" in word)
-    if unknown := {word for word in words if "=" not in word} - {HEARS}:
-        raise SettingsError(f"--arm {text}: what is {', '.join(sorted(unknown))}? After the name: hears, SETTING=VALUE")
-    return Arm(name, override(settings, flags), hears=HEARS in words)
+    known = (HEARS, *PARTS)
+    if unknown := {word for word in words if "=" not in word} - {*known}:
+        said = f"{', '.join(known)}, SETTING=VALUE"
+        raise SettingsError(f"--arm {text}: what is {', '.join(sorted(unknown))}? After the name: {said}")
+    missing = tuple(name for word, names in PARTS.items() if word in words for name in names)
+    return PartialArm(Arm(name, override(settings, flags), hears=HEARS in words), missing)
 
 
-def run(arguments: argparse.Namespace, log: str, arms: Sequence[Arm]) -> dict[str, Any]:
+@contextmanager
+def without(missing: Sequence[str]) -> Iterator[None]:
+    """Have some inputs of the expert for what was shown be 0, in lists and where it learns."""
+    whole, columns = shown.compute_inputs, [shown.NAMES.index(name) for name in missing]
+
+    def compute_inputs(*arguments: Any) -> NDArray[np.float32] | None:
+        inputs = whole(*arguments)
+        if inputs is not None:
+            inputs[:, columns] = 0.0
+        return inputs
+
+    with patch.object(shown, "compute_inputs", compute_inputs):
+        yield
+
+
+def run(arguments: argparse.Namespace, log: str, arms: Sequence[PartialArm]) -> dict[str, Any]:
     """Return what was measured on one log."""
-    settings, folder = arms[0].settings, arguments.logs / log
+    settings, folder = arms[0].arm.settings, arguments.logs / log
     lines = usable(read_items(folder / "items.jsonl.gz", limits=settings.limits), print)
     embedded = embed_items(lines, settings.embedder, settings.limits)
     events = read(folder / "events.jsonl.gz", settings, LIMITS[log])
@@ -113,21 +150,22 @@ def run(arguments: argparse.Namespace, log: str, arms: Sequence[Arm]) -> dict[st
     visits = plan_visits(users, arguments.lists, seed=arguments.seed)
     say(f"{log}: {describe(users)}")
     lists: dict[str, ShownLists] = {}
-    for arm in arms:
+    for arm, missing in arms:
         warm = events[: arguments.warm]
         count = Progress(f"{log}: {arm.name}: learned", len(warm), "events")
         pipeline = warm_up(arm.settings, embedded.items, embedded.embeddings, warm, on_progress=count)
         count = Progress(f"{log}: {arm.name}: made", arguments.lists, "lists")
-        lists[arm.name] = simulate(
-            arm,
-            Core(pipeline),
-            users,
-            visits,
-            seed=arguments.seed,
-            clock=time.process_time_ns,
-            habits=HabitConfig(fatigue=arguments.fatigue),
-            on_progress=count,
-        )
+        with without(missing):
+            lists[arm.name] = simulate(
+                arm,
+                Core(pipeline),
+                users,
+                visits,
+                seed=arguments.seed,
+                clock=time.process_time_ns,
+                habits=HabitConfig(fatigue=arguments.fatigue),
+                on_progress=count,
+            )
     base, *others = lists
     return {
         "log": describe(users),

@@ -37,7 +37,8 @@ from stream_rec.runtime.table import Table
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.user import state as user_state
-from stream_rec.user.state import Entry, UserState, WeeklyCount
+from stream_rec.user.entries import WEEK_MS, Entry, WeeklyCount
+from stream_rec.user.state import UserState
 
 EVENTS = 12
 """Of one user: about 1 KB of state."""
@@ -252,7 +253,7 @@ def random_state(rng: random.Random) -> UserState:
         Entry(at, f"{rng.getrandbits(128):032x}", item, Kind.CLICK, None, 0, n)
         for n, (at, item) in enumerate(zip(times, items))
     ]
-    weekly_counts = [WeeklyCount(at // user_state.WEEK_MS, item, (0, 1, 0), at) for at, item in zip(times, items)]
+    weekly_counts = [WeeklyCount(at // WEEK_MS, item, (0, 1, 0), at) for at, item in zip(times, items)]
     return UserState(
         recent_events=recent_events,
         weekly_counts=sorted(weekly_counts, key=lambda t: (t.week, t.item_id)),

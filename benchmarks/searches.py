@@ -42,7 +42,9 @@ from stream_rec.ranking.exposures import Exposures
 from stream_rec.recommend import rank, recommend
 from stream_rec.replay.embedded import embed_items
 from stream_rec.retrieval.candidates import Workspace
-from stream_rec.user.state import COLD, UserConfig, UserState, fold_search
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.searches import fold_search
+from stream_rec.user.state import COLD, UserState
 from stream_rec.words import split_words
 
 SHARE = 0.2

@@ -26,7 +26,7 @@ from stream_rec.names import Name
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.serve_settings import ServeSettings
 from stream_rec.surface_settings import SurfaceSettings
-from stream_rec.user.state import UserConfig
+from stream_rec.user.bounds import UserConfig
 
 PREFIX = "STREAM_REC_"
 RENAMED = {
@@ -131,7 +131,7 @@ def load(
         if name.startswith(PREFIX) and name != f"{PREFIX}CONFIG":
             section, _, key = name.removeprefix(PREFIX).lower().partition("_")
             _put(tree, section, key, value, f"variable {name}", strict=False)
-    return override(msgspec.convert(tree, Settings, strict=False), flags or {})
+    return override(_whole(tree), flags or {})
 
 
 def override(settings: Settings, flags: Mapping[str, Any]) -> Settings:
@@ -149,7 +149,7 @@ def override(settings: Settings, flags: Mapping[str, Any]) -> Settings:
         if value is not None:
             section, _, key = name.partition(".")
             _put(tree, section, key, value, f"flag --{key.replace('_', '-')}", strict=False)
-    return msgspec.convert(tree, Settings, strict=False)
+    return _whole(tree)
 
 
 def redact(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -234,6 +234,14 @@ def _put(tree: dict[str, dict[str, Any]], section: str, key: str, value: Any, wh
     except msgspec.ValidationError as error:
         hint = "" if key in SECRETS else f" came {value!r}:"
         raise SettingsError(f"{where}:{hint} {error}") from error
+
+
+def _whole(tree: dict[str, dict[str, Any]]) -> Settings:
+    """Return settings whose values were checked one by one, and now with each other."""
+    try:
+        return msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"settings do not go together: {error}") from error
 
 
 def _sections() -> str:

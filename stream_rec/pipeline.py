@@ -13,9 +13,11 @@ from stream_rec.config import Settings
 from stream_rec.embedding.query_encoder import QueryEncoder
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
 from stream_rec.events.source import Source, UserEvent
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.knowledge import contexts
 from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.signal import Signal
@@ -23,9 +25,12 @@ from stream_rec.knowledge.state import ItemState
 from stream_rec.ranking import river_head
 from stream_rec.recommend import Ranked
 from stream_rec.recommender import LocalHead, Recommender
-from stream_rec.user.advance import Advance, Arrival, advance
+from stream_rec.surface_lists import PushedSurfaces
+from stream_rec.user.advance import Advance, advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.impressions import put_features
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import COLD, UserState, put_features
+from stream_rec.user.state import COLD, UserState
 
 
 class Pipeline:
@@ -60,7 +65,10 @@ class Pipeline:
         self.items: dict[str, ItemState] = {}
         cold = LocalHead(river_head.cold(settings.head, settings.ranking.seed))
         encode = QueryEncoder(settings.embedder, with_torch=True, in_background=False) if encodes_queries else None
-        self.recommender = Recommender(Catalog(), cold, settings.ranking, settings.head, encode)
+        surfaces = settings.surfaces.pushed
+        catalog = Catalog()
+        self.recommender = Recommender(catalog, cold, settings.ranking, settings.head, encode)
+        self._pushed = PushedSurfaces(self.recommender, surfaces, settings.ranking)
         self._last_offset: dict[int, int] = {}
 
     @property
@@ -110,6 +118,10 @@ class Pipeline:
         self._send_signals(advanced.signals)
         return self.users[impression.user_id]
 
+    def declare(self, profile: Profile) -> UserState:
+        """Take what a user says of themselves; return the user's state after it."""
+        return self._advance([(Source.PROFILE, profile)]).state
+
     def list_for(self, kind: Kind, event: Interaction, user: UserState) -> Slate:
         """Return the list that goes out on ``event``, which ``user`` has learned."""
         return self._list_for(Arrival(event, Source(kind), 0, user.offsets[kind]), user)
@@ -118,6 +130,18 @@ class Pipeline:
         """Return the list that goes out on ``search``, which ``user`` has learned."""
         return self._list_for(Arrival(search, Source.SEARCH, 0, user.offsets[Source.SEARCH]), user)
 
+    def list_for_impression(self, impression: Impression, user: UserState) -> Slate:
+        """Return the list that goes out on ``impression``, which ``user`` has learned."""
+        return self._list_for(Arrival(impression, Source.IMPRESSION, 0, user.offsets[Source.IMPRESSION]), user)
+
+    def list_for_profile(self, profile: Profile, user: UserState) -> Slate:
+        """Return the list that goes out on ``profile``, which ``user`` has learned."""
+        return self._list_for(Arrival(profile, Source.PROFILE, 0, user.offsets[Source.PROFILE]), user)
+
+    def surfaces_beside(self, made: Slate, user: UserState) -> Surfaces:
+        """Return the pushed surfaces that go out with a list, which ``user`` was given just now."""
+        return self._pushed.make(made.user_id, user, made.as_of)
+
     def _list_for(self, arrival: Arrival, user: UserState) -> Slate:
         return self.recommender.recommend(arrival.event.user_id, user, arrival.as_of)
 
@@ -125,7 +149,7 @@ class Pipeline:
         """Take what one user did to the user's state alone.
 
         Args:
-            events: ``Source`` and event, or search, each.
+            events: ``Source`` and event, search, impression or profile, each.
         """
         acknowledged = dict(self._last_offset)
         arrivals = []
@@ -135,7 +159,8 @@ class Pipeline:
         user_id = arrivals[0].event.user_id
         chunks = self.seen.get(user_id, {})
         advanced = advance(self.users.get(user_id, COLD), arrivals, self.settings.user, acknowledged, chunks.get)
-        self.users[user_id] = advanced.state
+        if advanced.state != COLD:
+            self.users[user_id] = advanced.state
         for outcome in advanced.outcomes:
             self.recommender.learn_outcome(outcome)
         if advanced.chunks:

@@ -23,33 +23,39 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.slate import AsOf, Slate, SlateItem
+from stream_rec.knowledge.contexts import fill_in
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.ranking import asked as asked_expert
 from stream_rec.ranking import contexts as context_expert
 from stream_rec.ranking import fresh_choices
+from stream_rec.ranking import interests as interest_expert
 from stream_rec.ranking import shown as shown_expert
 from stream_rec.ranking.asked import AskedInputs
 from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.features import compute_inputs
 from stream_rec.ranking.head import Head
+from stream_rec.ranking.interests import InterestInputs
 from stream_rec.ranking.linear_head import Step
 from stream_rec.ranking.mixture import Scored, log_softmax
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.reranking.diversify import diversify
-from stream_rec.reranking.explain import explain, explain_answers, score_of
+from stream_rec.reranking.explain import explain, explain_answers, explain_interests, score_of
 from stream_rec.reranking.explore import Arms, Explored, explore, keep_all
 from stream_rec.reranking.fresh_slots import Fresh, fill_fresh_slots
 from stream_rec.reranking.rules import Orders, find_explorable, limit, name_rules, put_pins, read_orders
 from stream_rec.retrieval.asked import Asked, EncodeQuery, find_asked
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
+from stream_rec.retrieval.interests import Interests, find_interests
 from stream_rec.retrieval.pool import Pool
 from stream_rec.retrieval.ruled import Exclusions
 from stream_rec.retrieval.scope import keep_in_scope
 from stream_rec.surface_settings import HOME
+from stream_rec.user.entries import TEACHES_NOBODY
 from stream_rec.user.history import History, read_history
 from stream_rec.user.outcomes import Outcome
-from stream_rec.user.state import TEACHES_NOBODY, UserState
+from stream_rec.user.profiles import youngest_age
+from stream_rec.user.state import UserState
 
 RECENT_ITEMS = 64
 LIST_ID_BYTES = 12
@@ -69,7 +75,7 @@ class Ranked:
     history: History
     candidates: Candidates
     scored: Scored
-    """As the mixture sees them; ``log_p`` is what contexts, searches and impressions make of it."""
+    """As the mixture sees them; ``log_p`` is what contexts, interests, searches and impressions make of it."""
     best: NDArray[np.int64]
     """(k,) indices of candidates, the likeliest first."""
     fresh: NDArray[np.int64]
@@ -88,6 +94,12 @@ class Ranked:
     """(k, MOST_KEYS) what the context of the request says of each candidate; None where it says nothing."""
     contextual_log_p: NDArray[np.float64] | None = None
     """(k,) what that makes of ``log_p``; None where it says nothing."""
+    interests: Interests | None = None
+    """What the user says to like."""
+    fits: InterestInputs | None = None
+    """How well each candidate fits that."""
+    interested_log_p: NDArray[np.float64] | None = None
+    """(k,) what that makes of ``contextual_log_p``, or ``log_p``; None without interests."""
     asked: Asked | None = None
     """What the user asks for."""
     answers: AskedInputs | None = None
@@ -137,18 +149,22 @@ def rank(
         encode_query: Without it a search is answered by words and by what others chose alone.
         pool: What could be shown, where not all that is listed could.
         surface: Name of the list, for rules that hold in some lists only.
-        age: The user's, in years, for rules that ask for it; None where it is not known.
-        contexts: ``ContextNumbers`` of the request; None for those of the user's newest event or search.
+        age: The user's, in years, for rules that ask for it; None for what the profile says.
+        contexts: ``ContextNumbers`` of the request; None for those of the user's newest event or search. The user's
+            profile says what they do not.
     """
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     rules = catalog.rules.active(max(now_ms, catalog.now_ms))
     rules = keep_in_scope(rules, surface, user_id, history, catalog, now_ms)
+    if age is None and history.birth_year is not None:
+        age = youngest_age(history.birth_year, now_ms)
     obeys = rules.number > 0 or catalog.has_boosts
     exclusions = Exclusions(rules, history, catalog, now_ms, age) if obeys else None
     event_ms = now_ms if event_ms is None else event_ms
     asked = find_asked(history, catalog, encode_query, event_ms=event_ms, now_ms=now_ms, pool=pool)
-    contexts = history.contexts if contexts is None else contexts
+    interests = find_interests(history, catalog, encode_query, pool=pool)
+    contexts = fill_in(history.contexts if contexts is None else contexts, history.of_profile)
     candidates = retrieve(
         history,
         catalog,
@@ -156,6 +172,7 @@ def rank(
         rules=rules,
         exclusions=exclusions,
         asked=asked,
+        interests=interests,
         contexts=contexts,
         own_slot=own_slot,
         now_ms=now_ms,
@@ -164,12 +181,17 @@ def rank(
     scored = head.score(compute_inputs(candidates, history, catalog, now_ms))
     fresh = scored.inputs.fresh()
     fresh_scored = head.score_fresh(scored.inputs.keep(fresh))
-    log_p, fresh_log_p, answers = scored.log_p, fresh_scored.log_p, None
-    contextual_log_p = answered_log_p = None
+    log_p, fresh_log_p, answers, fits = scored.log_p, fresh_scored.log_p, None, None
+    contextual_log_p = interested_log_p = answered_log_p = None
     lifts = context_expert.compute_inputs(contexts, candidates.rows, catalog, now_ms)
     if lifts is not None:
         added = context_expert.adjust(head.of_context, lifts, scored.inputs.history)
         log_p = contextual_log_p = log_softmax(log_p + added)
+        fresh_log_p = log_softmax(fresh_log_p + added[fresh])
+    if interests is not None:
+        fits = interest_expert.compute_inputs(interests, candidates.rows, catalog)
+        added = interest_expert.adjust(head.of_interests, fits, scored.inputs.history)
+        log_p = interested_log_p = log_softmax(log_p + added)
         fresh_log_p = log_softmax(fresh_log_p + added[fresh])
     if asked is not None:
         answers = asked_expert.compute_inputs(asked, candidates.rows, log_p, catalog)
@@ -195,6 +217,9 @@ def rank(
         exclusions=exclusions,
         lifts=lifts,
         contextual_log_p=contextual_log_p,
+        interests=interests,
+        fits=fits,
+        interested_log_p=interested_log_p,
         asked=asked,
         answers=answers,
         answered_log_p=answered_log_p,
@@ -270,6 +295,9 @@ def recommend(
     if orders is not None:
         shown = put_pins(shown, orders.pins)
     items = explain(ranked.history, ranked.candidates, ranked.scored, head, catalog, shown)
+    if ranked.interests is not None and ranked.fits is not None:
+        texts, history = ranked.interests.texts, ranked.scored.inputs.history
+        items = explain_interests(items, texts, ranked.fits, head.of_interests, history, shown)
     if ranked.asked is not None and ranked.answers is not None:
         items = explain_answers(items, ranked.asked.search, ranked.answers, head, shown)
     return items if orders is None else name_rules(items, shown.indices.tolist(), orders)
@@ -304,6 +332,17 @@ def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: He
             config.rate,
         )
         head = head.put_context(of_context)
+    if ranked.fits is not None and ranked.interested_log_p is not None:
+        of_interests = interest_expert.learn(
+            head.of_interests,
+            ranked.fits,
+            ranked.scored.inputs.history,
+            ranked.interested_log_p,
+            indices[is_candidate],
+            weights[is_candidate],
+            config.rate,
+        )
+        head = head.put_interests(of_interests)
     if ranked.answers is not None and ranked.answered_log_p is not None:
         of_asked = asked_expert.learn(
             head.of_asked,

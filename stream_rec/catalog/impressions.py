@@ -22,14 +22,18 @@ NOTHING = [0] * N_SLOTS
 
 
 class Impressions:
-    """Counts by row and slot; 64 bytes an item, from the first impression on."""
+    """Counts by row and slot, and what they come to; 72 bytes an item, from the first impression on."""
 
     def __init__(self) -> None:
         self._shown = np.zeros((0, N_SLOTS), dtype=np.int32)
         self._chosen = np.zeros((0, N_SLOTS), dtype=np.int32)
+        self._appeal = np.zeros(0, dtype=np.float32)
+        self._appeal_of = np.zeros(0, dtype=np.int32)
+        """By row: the estimate that its appeal comes of; 0: its counts have changed since, or nobody has asked."""
         self._examination = PRIOR
         self._mean = 0.0
         self._n_estimated = 0
+        self._n_estimates = 0
         self.n_shown = 0
         """Impressions of single items."""
 
@@ -41,11 +45,14 @@ class Impressions:
         """
         self._shown = grow(self._shown, row + 1)
         self._chosen = grow(self._chosen, row + 1)
+        self._appeal = grow(self._appeal, row + 1)
+        self._appeal_of = grow(self._appeal_of, row + 1)
         shown = [min(n, MOST) for n in shown] or NOTHING
         chosen = [max(-MOST, min(n, MOST)) for n in chosen] or NOTHING
         self.n_shown += sum(shown) - sum(self._shown[row].tolist())
         self._shown[row] = shown
         self._chosen[row] = chosen
+        self._appeal_of[row] = 0
 
     @property
     def examination(self) -> NDArray[np.float64]:
@@ -58,11 +65,19 @@ class Impressions:
         counts: NDArray[np.int64] = take(self._shown, rows).sum(axis=1, dtype=np.int64)
         return counts
 
-    def appeal(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the logarithm of how much more often each item is chosen than others where it is looked at, (k,)."""
+    def appeal(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the logarithm of how much more often each item is chosen than others where it is looked at, (k,).
+
+        It is worked out for rows whose counts have changed since it was: lists ask for the same ones again and again.
+        """
         self._estimate()
-        shown, chosen = (take(counts, rows) for counts in (self._shown, self._chosen))
-        return examination.appeal(shown, chosen, self._examination, self._mean)
+        known = rows[rows < len(self._appeal)]
+        changed = known[self._appeal_of[known] != self._n_estimates]
+        if len(changed):
+            shown, chosen = self._shown[changed], self._chosen[changed]
+            self._appeal[changed] = examination.appeal(shown, chosen, self._examination, self._mean)
+            self._appeal_of[changed] = self._n_estimates
+        return take(self._appeal, rows)
 
     def _estimate(self) -> None:
         """Find out anew how slots are looked at, if much has come since the last time."""
@@ -75,3 +90,4 @@ class Impressions:
         self._examination = found / found.max()
         self._mean = examination.find_mean(shown, chosen, self._examination)
         self._n_estimated = self.n_shown
+        self._n_estimates += 1

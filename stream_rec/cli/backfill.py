@@ -111,7 +111,7 @@ class _History:
     skipped: SkippedLines
 
     def __iter__(self) -> Iterator[Record | None]:
-        """Yield the first ``limit`` usable events and searches, and None for each line that is skipped."""
+        """Yield the first ``limit`` usable records, and None for each line that is skipped."""
         on_bad = self.skipped.lines_of(self.file)
         n_events = 0
         for record in self.records:

@@ -28,7 +28,8 @@ from stream_rec.cli.reading import embed
 from stream_rec.cli.results import WIDTH
 from stream_rec.config import Settings, override
 from stream_rec.embedding.encoder import split
-from stream_rec.embedding.known_encoders import KNOWN_ENCODERS, find_missing
+from stream_rec.embedding.known_encoders import KNOWN_ENCODERS, find_missing, find_missing_extra
+from stream_rec.errors import EncoderUnavailable
 from stream_rec.evaluation.changes import describe
 from stream_rec.evaluation.encoders import NEW_ITEMS, RANDOM, compare_encoders
 from stream_rec.evaluation.engine import Engine
@@ -39,6 +40,7 @@ from stream_rec.events.item import Item
 from stream_rec.logs.log import read_items, usable
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
 
+BY_NAME = {encoder.name: encoder for encoder in KNOWN_ENCODERS}
 OVER_RANDOM = "over random (95 %)"
 
 
@@ -111,11 +113,23 @@ def _choose(wanted: str | None, settings: Settings) -> list[str]:
 
     Raises:
         SettingsError: a name is empty, or names too many.
+        EncoderUnavailable: one that has a name needs what is not installed.
     """
-    names = _find_ready(settings) if wanted is None else [name.strip() for name in wanted.split(",")]
-    for name in names:
-        split(override(settings, {"embedder.encoder": name}).embedder)  # a wrong one is found before the work
+    if wanted is None:
+        names = _find_ready(settings)
+    else:
+        names = [name.strip() for name in wanted.split(",")]
+        for name in names:
+            _require_usable(override(settings, {"embedder.encoder": name}))
     return [*dict.fromkeys(name for name in names if name != RANDOM), RANDOM]
+
+
+def _require_usable(settings: Settings) -> None:
+    """Raise, before the work, where an encoder of the settings has a wrong name, or needs what is not installed."""
+    for part in split(settings.embedder):
+        install = find_missing_extra(BY_NAME[part.encoder]) if part.encoder in BY_NAME else ""
+        if install:
+            raise EncoderUnavailable(f"encoder {part.encoder!r} needs packages that are not here: {install}")
 
 
 def _find_ready(settings: Settings) -> list[str]:

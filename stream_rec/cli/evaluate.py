@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -27,6 +28,7 @@ from stream_rec.cli.results import print_results, warn
 from stream_rec.cli.rule_file import read_rules
 from stream_rec.config import Settings, override, redact
 from stream_rec.embedding.random_encoder import RandomEncoder
+from stream_rec.errors import StreamRecError
 from stream_rec.evaluation import scored_events
 from stream_rec.evaluation.against import Run, compare_runs, read_run, require_same
 from stream_rec.evaluation.contenders import CONTROL, ENGINE, EXPLORING, RULED
@@ -52,6 +54,7 @@ MACHINE = ("data_dir", "models_dir", "instance_id", "device", "dtype", "token_bu
 @click.option("--limit", type=click.IntRange(min=1), help="Take the first so many usable events. [default: all]")
 @critiques_option
 @click.option("--ignore-searches", is_flag=True, help="Tell no method what users searched for.")
+@click.option("--ignore-impressions", is_flag=True, help="Tell no method what users were shown.")
 @click.option("--warmup", default=WARMUP, type=click.FloatRange(0, 1, max_open=True), help="Share that only teaches.")
 @click.option("--list-size", type=click.IntRange(1, 1000), help="Length of a list. [default: setting ranking.n]")
 @click.option("--baselines", default="all", help="What to compare with: all, none, or names with commas between.")
@@ -84,6 +87,8 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
     earlier = options.against and read_run(options.against)
     if earlier:
         require_same(earlier.said["protocol"], options.protocol(settings))
+    if options.report_dir and find_spec("matplotlib") is None:
+        raise StreamRecError("--report draws with matplotlib, which is not here: pip install 'stream-rec[plots]'")
     for file in options.results:
         require_writable(file)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the methods' processes: each has one core, as a worker has
@@ -106,6 +111,7 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
             warmup=options.warmup,
             critiques=options.critiques,
             has_searches=not options.ignore_searches,
+            has_impressions=not options.ignore_impressions,
         )
         evaluation = Evaluation(experiment, items.items)
         if earlier:
@@ -137,6 +143,7 @@ class _Options:
     limit: int | None
     critiques: Mapping[str, str]
     ignore_searches: bool
+    ignore_impressions: bool
     warmup: float
     list_size: int | None
     baselines: str
@@ -214,6 +221,7 @@ def _sum_up(
         "limit": options.limit,
         **({"critiques": sorted(options.critiques)} if options.critiques else {}),
         **({"ignores_searches": True} if options.ignore_searches else {}),
+        **({"ignores_impressions": True} if options.ignore_impressions else {}),
         "warmup": options.warmup,
         "list_size": experiment.settings.n,
         "seed": experiment.settings.seed,

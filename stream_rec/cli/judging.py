@@ -42,6 +42,7 @@ def read_log(
     warmup: float = WARMUP,
     critiques: Mapping[str, str] = MappingProxyType({}),
     has_searches: bool = True,
+    has_impressions: bool = True,
 ) -> Experiment:
     """Read the events; ``folder`` takes what the methods share.
 
@@ -50,6 +51,7 @@ def read_log(
         limit: Take the first so many usable records.
         critiques: As of ``read_events``: query by word.
         has_searches: Whether methods are told of searches.
+        has_impressions: Whether they are told of impressions.
 
     Raises:
         FileProblem: there is no item or no event that can be used.
@@ -68,7 +70,13 @@ def read_log(
     progress.update(task, completed=100)
     return Experiment.of(
         log,
-        EvaluationSettings(n=settings.ranking.n, warmup=warmup, seed=settings.ranking.seed, has_searches=has_searches),
+        EvaluationSettings(
+            n=settings.ranking.n,
+            warmup=warmup,
+            seed=settings.ranking.seed,
+            has_searches=has_searches,
+            has_impressions=has_impressions,
+        ),
         is_listed=np.array([item.available for item in items]),
         vectors=vectors,
     )

@@ -25,11 +25,12 @@ from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.cli.progress import show_progress
 from stream_rec.client import EventProducer, InvalidEventError
 from stream_rec.config import Settings
+from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
+from stream_rec.events.source import TOPIC_OF_SOURCE
 from stream_rec.logs.content import find_content
-from stream_rec.logs.field_names import LOGGED_TOPICS
 from stream_rec.logs.fields import Record, split_record
 from stream_rec.logs.log import BadLine, EventLog, Log, read_events, read_items, usable
 from stream_rec.operations.permissions import require_permissions
@@ -99,7 +100,7 @@ def produce(
     events = partial(read_events, file, limits=limits, received_ms=_now_ms(), critiques=critiques)
     records = read_items(file, limits=limits) if is_items else events()
     settings = reach_broker(settings, os.environ)
-    require_permissions(settings.kafka, write=["items"] if is_items else LOGGED_TOPICS)
+    require_permissions(settings.kafka, write=["items"] if is_items else TOPIC_OF_SOURCE.values())
 
     is_paced = rate is not None or speed is not None
     span = paces.span(_times(events(), limit)) if speed is not None or (shift_to_now and not is_paced) else None
@@ -185,13 +186,15 @@ def _send(producer: EventProducer, record: Record | Item, *, shift_ms: int, is_l
     event = msgspec.structs.replace(event, timestamp_ms=_now_ms() if is_live else event.timestamp_ms + shift_ms)
     if isinstance(event, Search):
         producer.send_search(event)
+    elif isinstance(event, Impression):
+        producer.send_impression(event)
     else:
         producer.send_interaction(Kind(source), event)
     return source.topic
 
 
 def _times(events: EventLog, limit: int | None) -> Iterator[int]:
-    """Yield the times of the first ``limit`` events and searches."""
+    """Yield the times of the first ``limit`` records."""
     return (split_record(record)[1].timestamp_ms for record in islice(usable(events, lambda line: None), limit))
 
 

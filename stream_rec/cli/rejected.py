@@ -265,9 +265,9 @@ def _decide(
         origin = Origin(record.topic, record.partition, record.offset)
         return decider.check(origin, record.key, record.value) is None
 
-    items = [(one.origin, one.key) for one in dead_letters if one.origin.topic == decider.kafka.topic("items")]
+    compacted = [(one.origin, one.key) for one in dead_letters if decider.is_compacted(one.origin)]
     with closing(SourceRecordReader(decider.kafka)) as source_records:
-        superseded = source_records.find_replaced(items, is_good) if repairs is None else set()
+        superseded = source_records.find_replaced(compacted, is_good) if repairs is None else set()
         with _progress("checking", len(dead_letters)) as advance:
             for dead_letter in dead_letters:
                 stop_if(interrupted)

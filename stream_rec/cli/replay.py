@@ -6,6 +6,7 @@ import itertools
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +22,8 @@ from stream_rec.cli.interrupt import end_on_interrupt, exit_on_signal
 from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, override
-from stream_rec.errors import FileProblem
+from stream_rec.errors import FileProblem, SettingsError
+from stream_rec.events.impression import Impression
 from stream_rec.events.search import Search
 from stream_rec.logs.fields import Record
 from stream_rec.logs.log import EventLog, read_events, usable
@@ -36,6 +38,9 @@ SHOWN = 50
 @click.option("--items", "items_file", required=True, type=click.Path(path_type=Path), help="Items: JSON lines or CSV.")
 @click.option("--events", "events_file", required=True, type=click.Path(path_type=Path), help="Events, as a log.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the lists go; - is standard output.")
+@click.option(
+    "--surfaces", type=click.Path(path_type=Path), help="Where surfaces with `push = true` go, one line a list."
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Events to take. [default: all]")
 @critiques_option
 @click.option("--seed", type=int, help="Of every random choice. [default: setting ranking.seed]")
@@ -44,7 +49,7 @@ SHOWN = 50
 @click.pass_obj
 @end_on_interrupt("the lists so far are written, and what was embedded is kept for the next run")
 def replay(settings: Settings, /, **flags: Any) -> None:
-    """Run a log through the same core without a broker, event by event, one list for each event or search.
+    """Run a log through the same core without a broker, one list for each event, search or impression.
 
     The same input, settings and seed give the same bytes. Lines that cannot be used are counted by reason on stderr
     and make the exit code 1.
@@ -65,7 +70,7 @@ def replay(settings: Settings, /, **flags: Any) -> None:
             pipeline.catalog.put_item(item)
             if item.item_id in items.embeddings:
                 pipeline.catalog.put_embedding(item.item_id, items.embeddings[item.item_id])
-        with _open(options.out) as sink:
+        with _open(options.out) as sink, _open_beside(options.surfaces, settings) as beside:
             log = read_events(
                 options.events_file,
                 limits=settings.limits,
@@ -75,11 +80,18 @@ def replay(settings: Settings, /, **flags: Any) -> None:
             events = itertools.islice(usable(log, skipped.lines_of(options.events_file)), options.limit)
             for record in _show(events, log, options.limit, progress):
                 if isinstance(record, Search):
-                    made = pipeline.list_for_search(record, pipeline.search(record))
+                    user = pipeline.search(record)
+                    made = pipeline.list_for_search(record, user)
+                elif isinstance(record, Impression):
+                    user = pipeline.impress(record)
+                    made = pipeline.list_for_impression(record, user)
                 else:
                     kind, event = record
-                    made = pipeline.list_for(kind, event, pipeline.learn(kind, event))
+                    user = pipeline.learn(kind, event)
+                    made = pipeline.list_for(kind, event, user)
                 sink.write(msgspec.json.encode(made) + b"\n")
+                if beside is not None:
+                    beside.write(msgspec.json.encode(pipeline.surfaces_beside(made, user)) + b"\n")
     name_unused(options.critiques, log.n_critiques)
     sys.exit(skipped.report())
 
@@ -91,6 +103,7 @@ class _Options:
     items_file: Path
     events_file: Path
     out: Path
+    surfaces: Path | None
     limit: int | None
     critiques: Mapping[str, str]
     seed: int | None
@@ -109,6 +122,14 @@ def _show(events: Iterable[Record], log: EventLog, limit: int | None, progress: 
             rate = n / (time.monotonic() - began)
             progress.update(task, completed=n if limit else log.bytes_read, done=f"{n:,} ({rate:,.0f}/s)")
     progress.update(task, total=max(1, n), completed=max(1, n), done=f"{n:,}")
+
+
+def _open_beside(out: Path | None, settings: Settings) -> AbstractContextManager[IO[bytes] | None]:
+    if out is None:
+        return nullcontext()
+    if not settings.surfaces.pushed:
+        raise SettingsError("--surfaces: no surface has push = true: see docs/guides/surfaces.md")
+    return _open(out)
 
 
 def _open(out: Path) -> IO[bytes]:

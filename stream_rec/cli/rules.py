@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from stream_rec.broker.find import reach_broker
-from stream_rec.catalog.rules import holds, is_about
+from stream_rec.catalog.rules import MOST, MOST_FLOORS, Rules, holds, is_about
 from stream_rec.cli.group import Commands
 from stream_rec.cli.rule_file import read_rules
 from stream_rec.client import EventProducer
@@ -61,7 +61,7 @@ def end(settings: Settings, rule_id: str) -> None:
     """Take the rule RULE_ID out of force."""
     kafka = reach_broker(settings, os.environ).kafka
     require_permissions(kafka, read=["rules"], write=["rules"])
-    if rule_id not in _read_rules(settings, kafka):
+    if _read_rules(settings, kafka).find(rule_id) is None:
         raise click.BadParameter(
             f"there is no rule {rule_id!r}; `stream-rec rules list` names them", param_hint="RULE_ID"
         )
@@ -77,15 +77,20 @@ def list_(settings: Settings, as_json: bool) -> None:
     """Print all rules, whether they hold now or not."""
     kafka = reach_broker(settings, os.environ).kafka
     require_permissions(kafka, read=["rules"])
-    found = sorted(_read_rules(settings, kafka).values(), key=lambda rule: rule.rule_id)
+    read = _read_rules(settings, kafka)
+    found = read.every
     if as_json:
         for rule in found:
             click.echo(msgspec.json.encode(rule))
         return
     now_ms = time.time_ns() // 1_000_000
+    left_out = set(read.left_out)
     for rule in found:
-        click.echo(describe(rule, now_ms))
+        waits = "  waits until others have ended" if rule.rule_id in left_out else ""
+        click.echo(f"{describe(rule, now_ms)}{waits}")
     click.echo(f"{len(found)} {'rule' if len(found) == 1 else 'rules'}")
+    if left_out:
+        click.echo(f"{len(left_out)} wait: {MOST} are obeyed, {MOST_FLOORS} floors and exposes among them", err=True)
 
 
 @rules.command()
@@ -97,15 +102,13 @@ def explain(settings: Settings, item_id: str) -> None:
         raise click.BadParameter(rejection.detail, param_hint="ITEM_ID")
     kafka = reach_broker(settings, os.environ).kafka
     require_permissions(kafka, read=["rules", "items"])
-    found = _read_rules(settings, kafka)
+    obeyed = list(_read_rules(settings, kafka))
     item = _find_item(settings, kafka, item_id)
     if item is None:
         click.echo(f"{item_id}: there is no such item, so it is in no list")
         sys.exit(1)
     now_ms = time.time_ns() // 1_000_000
-    about = [
-        rule for rule in sorted(found.values(), key=lambda rule: rule.rule_id) if is_about(rule.target, item_id, item)
-    ]
+    about = [rule for rule in obeyed if is_about(rule.target, item_id, item)]
     for rule in about:
         click.echo(describe(rule, now_ms))
     banned = [rule.rule_id for rule in about if rule.action == "ban" and rule.scope is None and holds(rule, now_ms)]
@@ -114,7 +117,7 @@ def explain(settings: Settings, item_id: str) -> None:
     elif banned:
         click.echo(f"{item_id}: in no list, by {', '.join(banned)}")
     else:
-        click.echo(f"{item_id}: {len(about)} of {len(found)} rules are about it; it may be in lists")
+        click.echo(f"{item_id}: {len(about)} of {len(obeyed)} rules are about it; it may be in lists")
 
 
 def describe(rule: Rule, now_ms: int) -> str:
@@ -182,20 +185,18 @@ def describe_scope(scope: Scope) -> str:
     return " ".join(parts)
 
 
-def _read_rules(settings: Settings, kafka: KafkaSettings) -> dict[str, Rule]:
-    """Return the rules on the topic by id, as a worker sees them."""
-    found: dict[str, Rule] = {}
+def _read_rules(settings: Settings, kafka: KafkaSettings) -> Rules:
+    """Return the rules on the topic, as a worker sees them."""
+    found = Rules(lambda target: ())
     with closing(TopicReader(kafka, "rules")) as reader:
         for record in reader.read_to_end(READ_S):
             place = Place(record.partition, reader.n_partitions[record.topic])
-            if record.value is None:
-                rule_id = validate.id_in_key(record.key, limits=settings.limits, place=place)
-                if not isinstance(rule_id, Rejection):
-                    found.pop(rule_id, None)
-                continue
-            rule = validate.rule(record.key, record.value, limits=settings.limits, place=place)
-            if not isinstance(rule, Rejection):
-                found[rule.rule_id] = rule
+            read = validate.rule_record(record.key, record.value, limits=settings.limits, place=place)
+            match read:
+                case rule_id, None:
+                    found.delete(rule_id)
+                case _, Rule() as rule:
+                    found.put(rule, record.timestamp)
     return found
 
 
@@ -208,9 +209,9 @@ def _find_item(settings: Settings, kafka: KafkaSettings, item_id: str) -> Item |
             for record in reader.poll(0.2):
                 if record.key != item_id.encode():
                     continue
-                item = None if record.value is None else validate.item(record.key, record.value, limits=settings.limits)
-                if not isinstance(item, Rejection):
-                    newest = item
+                read = validate.item_record(record.key, record.value, limits=settings.limits)
+                if not isinstance(read, Rejection):
+                    _, newest = read
     return newest
 
 

@@ -41,6 +41,7 @@ def serve(settings: Settings, host: str | None, port: int | None, ranks: bool | 
         import uvicorn
 
         from stream_rec.serving.app import build_app
+        from stream_rec.serving.connection import Connection
     except ImportError as error:
         raise SettingsError(f"{error.name} is missing; install the extra: pip install 'stream-rec[serve]'") from error
     from stream_rec.broker.find import reach_broker
@@ -66,6 +67,7 @@ def serve(settings: Settings, host: str | None, port: int | None, ranks: bool | 
                 ssl_keyfile=chosen.tls_key or None,
                 limit_concurrency=CONNECTIONS * chosen.concurrency,
                 timeout_graceful_shutdown=int(chosen.ack_timeout_s) + 1,
+                http=Connection,
                 log_config=None,
                 access_log=False,
                 server_header=False,

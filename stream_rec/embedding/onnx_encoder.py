@@ -22,6 +22,7 @@ import onnxruntime
 import tokenizers
 from numpy.typing import NDArray
 
+from stream_rec.embedding.chunks import Read, join, read_in_chunks
 from stream_rec.embedding.model_files import TOKENIZER, WEIGHTS, WEIGHTS_PATHS, find_files, find_weights
 from stream_rec.embedding.onnx_models import OnnxModel, Reading, name_revision, read_as
 from stream_rec.embedding.pooling import find_pooling, read_json
@@ -73,19 +74,23 @@ class OnnxEncoder:
 
     def encode_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return (n, d) unit rows; a row of NaN where the model gave no finite vector."""
-        return self._encode([self._reading.passage_prefix + text for text in texts])
+        return self._encode(texts, self._reading.passage_prefix)
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """As ``encode_passages``, with the prefix of queries."""
-        return self._encode([self._reading.query_prefix + text for text in texts])
+        return self._encode(texts, self._reading.query_prefix)
 
-    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
-        token_ids = [one.ids for one in self._tokenizer.encode_batch_fast(texts)]
-        rows = np.empty((len(texts), self.dimensions), np.float32)
-        for row, vector in zip(rows, self._threads.map(self._vector, token_ids)):
+    def _encode(self, texts: Sequence[str], prefix: str) -> NDArray[np.float32]:
+        chunks = read_in_chunks(texts, prefix, self._tokenize, self._reading.max_chunks)
+        rows = np.empty((len(chunks.token_ids), self.dimensions), np.float32)
+        for row, vector in zip(rows, self._threads.map(self._vector, chunks.token_ids)):
             row[:] = vector
-        self.tokens_encoded += sum(map(len, token_ids))
-        return rows
+        self.tokens_encoded += sum(map(len, chunks.token_ids))
+        return join(rows, chunks, len(texts))
+
+    def _tokenize(self, texts: list[str]) -> list[Read]:
+        encoded = self._tokenizer.encode_batch(texts)
+        return [Read(one.ids, max(end for _, end in one.offsets) if one.overflowing else None) for one in encoded]
 
     def _vector(self, token_ids: list[int]) -> NDArray[np.float32]:
         """Return one text's unit vector, (d,), NaN where it has no direction."""
@@ -127,6 +132,7 @@ def load_folder(folder: Path, settings: EmbedderSettings) -> OnnxEncoder:
     reading = Reading(
         pooling=find_pooling(folder) if settings.pooling == AUTO else settings.pooling,
         max_tokens=min(settings.max_tokens, _most_tokens(folder, settings.max_tokens)),
+        max_chunks=settings.max_chunks,
         passage_prefix=choose(settings.passage_prefix, ""),
         query_prefix=choose(settings.query_prefix, ""),
     )

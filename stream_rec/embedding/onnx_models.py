@@ -64,6 +64,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     pooling: str
     max_tokens: int
+    max_chunks: int
     passage_prefix: str
     query_prefix: str
 
@@ -137,6 +138,7 @@ def read_as(model: OnnxModel, settings: EmbedderSettings) -> Reading:
     return Reading(
         pooling=choose(settings.pooling, model.pooling),
         max_tokens=min(settings.max_tokens, model.most_tokens),
+        max_chunks=settings.max_chunks,
         passage_prefix=choose(settings.passage_prefix, model.passage_prefix),
         query_prefix=choose(settings.query_prefix, model.query_prefix),
     )
@@ -150,4 +152,5 @@ def name_identity(model: OnnxModel, settings: EmbedderSettings) -> str:
 def name_revision(reading: Reading, revision: str) -> str:
     """Return the weights' revision with all else that the vectors of passages depend on."""
     prefix = reading.passage_prefix and hashlib.blake2b(reading.passage_prefix.encode(), digest_size=4).hexdigest()
-    return "-".join(filter(None, (revision, reading.pooling, str(reading.max_tokens), prefix)))
+    length = f"{reading.max_tokens}x{reading.max_chunks}" if reading.max_chunks > 1 else str(reading.max_tokens)
+    return "-".join(filter(None, (revision, reading.pooling, length, prefix)))

@@ -15,9 +15,9 @@ class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The embedding process, `[embedder]`."""
 
     encoder: str = "e5-small+hashing"
-    """`e5-small`, `bge-small` or `minilm-int8` (fetched once), `hashing` (no model), `minilm` (torch), the folder of an
-    ONNX model, or the name or folder of any transformers model (torch). Or two of them, joined with "+": each item has
-    a vector of both. `random` is a control: its vectors say nothing."""
+    """`e5-small`, `bge-small` or `minilm-int8` (fetched once), `use-multilingual` (16 languages), `hashing` (no model),
+    `minilm` (torch), the folder of an ONNX model, or the name or folder of any transformers model (torch). Or two of
+    them, joined with "+": each item has a vector of both. `random` is a control: its vectors say nothing."""
     revision: str = ""
     """Of the model, part of the encoder's identity: change it and every item is embedded again. This and all below hold
     for each encoder that `encoder` names and that knows of it."""
@@ -32,7 +32,10 @@ class EmbedderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     query_prefix: str = AUTO
     """Put before every query. auto: as with passage_prefix; an instruction for `bge-small`."""
     max_tokens: Annotated[int, Meta(ge=8)] = 256
-    """Longer texts are cut."""
+    """That a model reads at once."""
+    max_chunks: Annotated[int, Meta(ge=1, le=64)] = 4
+    """A longer text is read in so many chunks of max_tokens at most, and its vector is the mean of theirs; what is
+    beyond is cut. It costs as much as its chunks. `hashing` reads as far, at once."""
     token_budget: Annotated[int, Meta(ge=8)] = 2048
     """Most tokens, padding included, in one forward pass of torch. A third faster than 8192 on a CPU; a GPU wants
     more."""

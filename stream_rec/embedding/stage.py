@@ -125,11 +125,11 @@ def embed(
 def _read(record: ItemRecord, limits: InputLimits) -> tuple[str, str | None] | Rejection:
     """Return (item id, text), the text None for a deletion."""
     key, value, place = record
-    if value is None:
-        item_id = validate.id_in_key(key, limits=limits, place=place)
-        return item_id if isinstance(item_id, Rejection) else (item_id, None)
-    item = validate.item(key, value, limits=limits, place=place)
-    return item if isinstance(item, Rejection) else (item.item_id, canonical_text(item))
+    read = validate.item_record(key, value, limits=limits, place=place)
+    if isinstance(read, Rejection):
+        return read
+    item_id, item = read
+    return item_id, None if item is None else canonical_text(item)
 
 
 Outcomes: TypeAlias = dict[str, NDArray[np.float32] | str]

@@ -22,6 +22,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.embedding.batching import token_batches
+from stream_rec.embedding.chunks import Chunks, Read, join, read_in_chunks
+from stream_rec.embedding.onnx_models import Reading, name_revision
 from stream_rec.embedding.pooling import find_pooling
 from stream_rec.embedding.settings import AUTO, EmbedderSettings, choose
 from stream_rec.errors import EncoderUnavailable
@@ -41,10 +43,9 @@ DIGESTED = ["*.safetensors", "*.model", "config.json", "merges.txt", "tokenizer*
 class Prepared(Struct, frozen=True):
     """Texts as tokens."""
 
-    token_ids: list[list[int]]
-    """Of each text, in the order of the texts."""
+    chunks: Chunks
     batches: list[NDArray[np.int64]]
-    """Indices of texts that go through the model together."""
+    """Indices of chunks that go through the model together."""
 
 
 class TorchEncoder:
@@ -58,22 +59,23 @@ class TorchEncoder:
         """
         self.device = _device(settings.device)
         self._dtype = _dtype(settings.dtype, self.device)
-        self._pooling = find_pooling(folder) if settings.pooling == AUTO else settings.pooling
         self._tokenizer, self._model = _load(folder, self._dtype, self.device)
         pad_ids = (self._tokenizer.pad_token_id, self._tokenizer.eos_token_id, 0)
         self._pad_id = next(i for i in pad_ids if i is not None)
-        self._max_tokens = _max_tokens(settings.max_tokens, self._tokenizer, self._model)
         self._token_budget = settings.token_budget
-        self._passage_prefix = choose(settings.passage_prefix, "")
-        self._query_prefix = choose(settings.query_prefix, "")
+        self._reading = Reading(
+            pooling=find_pooling(folder) if settings.pooling == AUTO else settings.pooling,
+            max_tokens=_max_tokens(settings.max_tokens, self._tokenizer, self._model),
+            max_chunks=settings.max_chunks if self._tokenizer.is_fast else 1,  # others do not say where they cut
+            passage_prefix=choose(settings.passage_prefix, ""),
+            query_prefix=choose(settings.query_prefix, ""),
+        )
         self.tokens_encoded = 0
         self.name = name
-        prefix = self._passage_prefix and hashlib.blake2b(self._passage_prefix.encode(), digest_size=4).hexdigest()
-        parts = (settings.revision or _digest(folder), self._pooling, str(self._max_tokens), prefix)
-        self.revision = "-".join(filter(None, parts))
+        self.revision = name_revision(self._reading, settings.revision or _digest(folder))
         self.identity = f"{self.name}@{self.revision}"
         try:
-            self.dimensions = self.forward(self.prepare([""]).token_ids).shape[1]
+            self.dimensions = self.forward(self.prepare([""]).chunks.token_ids).shape[1]
         except (RuntimeError, TypeError, ValueError, AttributeError) as error:
             raise EncoderUnavailable(f"the model in {folder} cannot encode a text: {error}") from error
 
@@ -83,26 +85,33 @@ class TorchEncoder:
         Raises:
             EncoderUnavailable: the device has no memory left, not even for a single text.
         """
-        return self._encode([self._passage_prefix + text for text in texts])
+        return self._encode(texts, self._reading.passage_prefix)
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """As ``encode_passages``, with the prefix of queries."""
-        return self._encode([self._query_prefix + text for text in texts])
+        return self._encode(texts, self._reading.query_prefix)
 
-    def prepare(self, texts: Sequence[str]) -> Prepared:
-        """Return the texts as tokens, cut to the most tokens, and the batches in which they fit the token budget."""
-        if not texts:
-            return Prepared([], [])
-        token_ids = self._tokenizer(
-            list(texts),
+    def prepare(self, texts: Sequence[str], prefix: str = "") -> Prepared:
+        """Return the texts as tokens, in chunks of the most tokens, and the batches that fit the token budget."""
+        chunks = read_in_chunks(texts, prefix, self._tokenize, self._reading.max_chunks) if texts else Chunks([], [])
+        return Prepared(chunks, token_batches([len(ids) for ids in chunks.token_ids], self._token_budget))
+
+    def _tokenize(self, texts: list[str]) -> list[Read]:
+        has_ends = self._reading.max_chunks > 1
+        read = self._tokenizer(
+            texts,
             truncation=True,
-            max_length=self._max_tokens,
+            max_length=self._reading.max_tokens,
             padding=False,
             return_attention_mask=False,
             return_token_type_ids=False,
-        )["input_ids"]
-        token_ids = [ids or [self._pad_id] for ids in token_ids]  # "" has no token where a model adds none
-        return Prepared(token_ids, token_batches([len(ids) for ids in token_ids], self._token_budget))
+            return_offsets_mapping=has_ends,
+        )
+        token_ids = [ids or [self._pad_id] for ids in read["input_ids"]]  # "" has no token where a model adds none
+        if not has_ends:
+            return [Read(ids, None) for ids in token_ids]
+        ends = [max(end for _, end in one.offsets) if one.overflowing else None for one in read.encodings]
+        return [Read(ids, end) for ids, end in zip(token_ids, ends)]
 
     def forward(self, token_ids: list[list[int]]) -> torch.Tensor:
         """Return (b, d) float32 unit rows on the device. A batch that does not fit in memory is halved until it does.
@@ -130,20 +139,21 @@ class TorchEncoder:
         return torch.cat([self.forward(token_ids[:half]), self.forward(token_ids[half:])])
 
     def finish(self, rows: list[torch.Tensor], batches: list[NDArray[np.int64]]) -> NDArray[np.float32]:
-        """Return the rows of all batches on the host, in the order of the texts."""
+        """Return the rows of all batches on the host, in the order of the chunks."""
         vectors = torch.cat(rows).cpu().numpy()
         vectors[~np.isfinite(vectors).all(axis=1)] = np.nan
         restored = np.empty_like(vectors)
         restored[np.concatenate(batches)] = vectors
         return restored
 
-    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
-        prepared = self.prepare(texts)
+    def _encode(self, texts: Sequence[str], prefix: str) -> NDArray[np.float32]:
+        prepared = self.prepare(texts, prefix)
         if not prepared.batches:
             return np.empty((0, self.dimensions), np.float32)
-        rows = [self.forward([prepared.token_ids[i] for i in batch]) for batch in prepared.batches]
-        self.tokens_encoded += sum(map(len, prepared.token_ids))
-        return self.finish(rows, prepared.batches)
+        token_ids = prepared.chunks.token_ids
+        rows = [self.forward([token_ids[i] for i in batch]) for batch in prepared.batches]
+        self.tokens_encoded += sum(map(len, token_ids))
+        return join(self.finish(rows, prepared.batches), prepared.chunks, len(texts))
 
     @torch.inference_mode()
     def _pass(self, token_ids: list[list[int]]) -> torch.Tensor:
@@ -156,7 +166,7 @@ class TorchEncoder:
         input_ids = torch.from_numpy(padded).to(self.device)
         attention_mask = torch.from_numpy(mask).to(self.device)
         hidden = self._model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        vectors = pool(hidden, attention_mask, self._pooling)
+        vectors = pool(hidden, attention_mask, self._reading.pooling)
         unit: torch.Tensor = vectors / vectors.norm(
             dim=1, keepdim=True
         )  # a zero vector becomes NaN: no direction either

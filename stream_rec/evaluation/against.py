@@ -22,8 +22,8 @@ SAME = {
     "digest": "the log, or which of its items are listed",
 }
 """Keys of the protocol that both evaluations must agree in, and what makes them differ."""
-OF_SEARCHES = ("critiques", "ignores_searches")
-"""Keys of the protocol, where they are used: what is known of searches may differ, as settings may."""
+OF_UNSCORED = {"searches": ("critiques", "ignores_searches"), "impressions": ("ignores_impressions",)}
+"""Keys of the protocol, where they are used: what is known of what is not scored may differ, as settings may."""
 COSTS = {"list_ms": "per list", "learn_ms": "per event learned"}
 """Mean milliseconds that are compared."""
 HEAD = ("measure", "part", "events", "before", "after", "change", "95 % of the change")
@@ -89,8 +89,7 @@ def compare_runs(before: Run, after: Run) -> dict[str, Any]:
     protocol = after.said["protocol"]
     was, now = before.events, after.events
     parts = {name: mask for name, mask in now.parts.items() if name in was.parts}
-    known = ({key: run.said["protocol"].get(key) for key in OF_SEARCHES} for run in (before, after))
-    searches = _find_differing(*({"searches": one} for one in known))
+    told = _find_differing(*map(_find_known, (before, after)))
     judged = {"n": protocol["list_size"], "seed": protocol["seed"]}
     costs = {
         key: {"base": before.said["results"][ENGINE]["cost"][key]["mean"],
@@ -100,7 +99,7 @@ def compare_runs(before: Run, after: Run) -> dict[str, Any]:
     return {
         "file": before.file.name,
         "encoder": {"base": before.said["protocol"]["encoder"], "value": protocol["encoder"]},
-        "settings": searches | _find_differing(before.said["settings"], after.said["settings"]),
+        "settings": told | _find_differing(before.said["settings"], after.said["settings"]),
         "parts": compare(was.results, now.results, now.users, parts, **judged),
         "cost": costs,
     }
@@ -131,6 +130,11 @@ def describe_differences(against: Mapping[str, Any]) -> str:
     changed = {"encoder": against["encoder"], **against["settings"]}
     parts = [f"{name}: {of['base']} → {of['value']}" for name, of in changed.items() if of["base"] != of["value"]]
     return "; ".join(parts) or "the same settings and encoder"
+
+
+def _find_known(run: Run) -> dict[str, dict[str, Any]]:
+    """Return what was known of what is not scored, in sections as settings are."""
+    return {section: {key: run.said["protocol"].get(key) for key in keys} for section, keys in OF_UNSCORED.items()}
 
 
 def _find_differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

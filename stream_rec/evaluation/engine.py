@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stream_rec.config import Settings
 from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.evaluation.method import Group, World
+from stream_rec.events.impression import Impression
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
@@ -63,6 +64,12 @@ class Engine:
         if user >= 0:
             self._id_of_user[user] = search.user_id
         self._pipeline.search(search)
+
+    def take_impression(self, user: int, impression: Impression) -> None:
+        """Take it to its user's state, and let the head learn, as it would come from its topic."""
+        if user >= 0:
+            self._id_of_user[user] = impression.user_id
+        self._pipeline.impress(impression)
 
     def take_context(self, context: Mapping[str, Any]) -> None:
         """Take the context of the next request."""

@@ -31,6 +31,7 @@ from stream_rec.evaluation.slices import (
 )
 from stream_rec.evaluation.trials import Failed, Finished
 from stream_rec.events.item import Item
+from stream_rec.events.source import Source
 
 EVERYTHING = "all"
 """The part that all scored events are."""
@@ -117,7 +118,11 @@ class Evaluation:
         log, plan, is_listed = self._log, self._plan, self._world.is_listed
         return {
             "n_events": len(log),
-            **({"n_searches": len(log.searches)} if len(log.searches) else {}),
+            **{
+                name: n
+                for name, source in {"n_searches": Source.SEARCH, "n_impressions": Source.IMPRESSION}.items()
+                if (n := log.unscored.count(source))
+            },
             "n_users": log.n_users,
             "n_items_listed": int(is_listed.sum()),
             "n_items_with_events": len(np.unique(log.items)),

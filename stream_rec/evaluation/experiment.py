@@ -29,6 +29,8 @@ class EvaluationSettings(Struct, frozen=True):
     """Of every random choice."""
     has_searches: bool = True
     """Whether methods are told of what users searched for."""
+    has_impressions: bool = True
+    """Whether they are told of what users were shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.evaluation.unscored import AnyUnscored, Unscored
+from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import LoggedEvent
 from stream_rec.events.search import Search
 
@@ -47,10 +49,11 @@ class Group:
     """(e,) ``Kind`` of each event."""
     events: list[LoggedEvent]
     """The same as they stand in the log."""
-    searches: Sequence[Search] = ()
-    """What users, this one or others, searched for since the group before: known before this group is."""
-    searchers: Sequence[int] = ()
-    """The user of each search; -1 for one who has no events."""
+    before: Sequence[AnyUnscored] = ()
+    """What users, this one or others, searched for and were shown since the group before: known before the list for
+    this group is made."""
+    shown: Sequence[Unscored[Impression]] = ()
+    """What this user was shown last, which the list stands in place of: known once it is made (``held_back.py``)."""
 
 
 class Method(Protocol):
@@ -70,6 +73,14 @@ class TakesSearches(Protocol):
 
     def take_search(self, user: int, search: Search) -> None:
         """Take what a user searched for, before the list for the group that comes next; -1 has no events."""
+
+
+@runtime_checkable
+class TakesImpressions(Protocol):
+    """A method that impressions mean something to. Others are not told of them."""
+
+    def take_impression(self, user: int, impression: Impression) -> None:
+        """Take what a user was shown, before the group that comes next is learned; -1 has no events."""
 
 
 @runtime_checkable

@@ -2,7 +2,8 @@
 
 For every group of events after the warm-up (``schedule.py``) a list is made of what was known before the group, each of
 its events is scored against that list, and then the group teaches. What users searched for is known before the list
-for the next group is made; it is not scored. So is the context of the request (country, device, ...), which is taken
+for the next group is made; it is not scored. Nor is what they were shown: that is known too, but for what the list
+stands in place of (``held_back.py``). Known is also the context of the request (country, device, ...), which is taken
 from the first event of the group.
 
 Source:
@@ -13,16 +14,19 @@ Source:
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.evaluation.experiment import Experiment
-from stream_rec.evaluation.method import Group, Method, TakesContexts, TakesSearches
+from stream_rec.evaluation.experiment import EvaluationSettings, Experiment
+from stream_rec.evaluation.method import Group, Method, TakesContexts, TakesImpressions, TakesSearches
 from stream_rec.evaluation.schedule import read_groups
+from stream_rec.evaluation.unscored import AnyUnscored
+from stream_rec.events.search import Search
+from stream_rec.events.source import Source
 
 Clock = Callable[[], int]
 """Nanoseconds from some moment on: ``time.perf_counter_ns``, which only the command line may read."""
@@ -37,7 +41,7 @@ class Trial:
     list_ns: NDArray[np.int64]
     """(scored groups,): how long each list took."""
     learn_ns: NDArray[np.int64]
-    """(scored groups,): how long each group took to be learned, and the searches before it to be taken."""
+    """(scored groups,): how long each group took to be learned, and what is not scored before it to be taken."""
     warm_up_ns: NDArray[np.int64]
     """(warm groups,): the same. With the last a baseline chooses its settings."""
 
@@ -63,17 +67,16 @@ def judge(
     """
     plan, is_listed, n = experiment.plan, experiment.world.is_listed, experiment.settings.n
     ranks, list_ns, learn_ns, warm_up_ns = array("H"), array("q"), array("q"), array("q")
-    told = method if experiment.settings.has_searches and isinstance(method, TakesSearches) else None
+    tell = _Telling(method, experiment.settings)
     requested = method if isinstance(method, TakesContexts) else None
     n_events = 0
-    for number, group in enumerate(read_groups(experiment.log, plan, has_searches=told is not None)):
+    for number, group in enumerate(read_groups(experiment.log, plan, unscored=tell.sources)):
         is_scored = number >= plan.n_warm_groups
-        searched_ns = 0
-        if told and group.searches:
+        told_ns = 0
+        if group.before:
             began = clock()
-            for user, search in zip(group.searchers, group.searches):
-                told.take_search(user, search)
-            searched_ns = clock() - began
+            tell(group.before)
+            told_ns = clock() - began
         if is_scored:
             began = clock()
             if requested:
@@ -86,11 +89,32 @@ def judge(
             lists.write(array("i", shown + [-1] * (n - len(shown))).tobytes())
             observe(group)
         began = clock()
+        tell(group.shown)
         method.learn(group)
-        (learn_ns if is_scored else warm_up_ns).append(searched_ns + clock() - began)
+        (learn_ns if is_scored else warm_up_ns).append(told_ns + clock() - began)
         n_events += len(group.items)
         on_progress(n_events)
     return Trial(np.array(ranks), np.array(list_ns), np.array(learn_ns), np.array(warm_up_ns))
+
+
+class _Telling:
+    """Tells a method of what is not scored, as far as that means something to it and it shall be told."""
+
+    def __init__(self, method: Method, settings: EvaluationSettings) -> None:
+        self._searched = method if settings.has_searches and isinstance(method, TakesSearches) else None
+        self._shown = method if settings.has_impressions and isinstance(method, TakesImpressions) else None
+        takes = {Source.SEARCH: self._searched, Source.IMPRESSION: self._shown}
+        self.sources = [source for source, who in takes.items() if who is not None]
+
+    def __call__(self, records: Sequence[AnyUnscored]) -> None:
+        """Tell of some records, of ``sources`` alone."""
+        for user, record in records:
+            if isinstance(record, Search):
+                assert self._searched is not None
+                self._searched.take_search(user, record)
+            else:
+                assert self._shown is not None
+                self._shown.take_impression(user, record)
 
 
 def _check_list(made: NDArray[np.int64], n: int, is_listed: NDArray[np.bool_]) -> list[int]:

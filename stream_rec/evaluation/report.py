@@ -296,7 +296,8 @@ def _show_protocol(protocol: Mapping[str, Any]) -> str:
         f"{protocol['n_items_with_events']:,} with events, {protocol['n_items_without_text']:,} without text",
         "events": f"{protocol['events']}: {protocol['n_events']:,}"
         + (f" (the first {protocol['limit']:,} usable)" if protocol["limit"] else ""),
-        **_count_searches(protocol),
+        **_count_unscored(protocol, "searches"),
+        **_count_unscored(protocol, "impressions"),
         "time of the log": f"{_format_day(protocol['first_ms'])} to {_format_day(protocol['last_ms'])}",
         "only teaching": f"{protocol['n_warm_events']:,} events: every group that begins in the first "
         f"{protocol['warmup']:.0%}",
@@ -314,12 +315,12 @@ def _show_protocol(protocol: Mapping[str, Any]) -> str:
     return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items()) + "</dl>"
 
 
-def _count_searches(protocol: Mapping[str, Any]) -> dict[str, str]:
-    """Return the fact of how many searches there are, where there are any."""
-    if not protocol.get("n_searches"):
+def _count_unscored(protocol: Mapping[str, Any], what: str) -> dict[str, str]:
+    """Return the fact of how many searches or impressions there are, where there are any."""
+    if not protocol.get(f"n_{what}"):
         return {}
-    ignored = " (no method was told of them)" if protocol.get("ignores_searches") else ""
-    return {"searches": f"{protocol['n_searches']:,}{ignored}"}
+    ignored = " (no method was told of them)" if protocol.get(f"ignores_{what}") else ""
+    return {what: f"{protocol[f'n_{what}']:,}{ignored}"}
 
 
 def _show_settings(settings: Mapping[str, Mapping[str, Any]]) -> str:

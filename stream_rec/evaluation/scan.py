@@ -4,7 +4,7 @@ The first pass numbers users and items and keeps 17 bytes an event; the arrays l
 several processes share them. The second pass reads the log again. Where events are out of order, they are copied to one
 file in the folder, from which the second pass takes them in order.
 
-Searches are kept apart (``searches.py``).
+Searches and impressions are kept apart (``unscored.py``).
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.errors import FileProblem
-from stream_rec.evaluation.searches import LoggedSearches, SearchScan
 from stream_rec.evaluation.spool import SpoolWriter, read_spool
+from stream_rec.evaluation.unscored import UnscoredRecords, UnscoredScan
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.search import Search
+from stream_rec.events.source import Source
 from stream_rec.events.validate import InputLimits
 from stream_rec.logs.log import BadLine, EventLog, read_events, usable
 
@@ -76,7 +78,7 @@ class ScannedLog:
         """(n,) int64, int32, int32 and int8. Users are numbered in the order of their first event."""
         self.n_critiques: Mapping[str, int] = facts.n_critiques
         """How often each critique was read, of those that there are."""
-        self.searches = LoggedSearches(folder)
+        self.unscored = UnscoredRecords(folder)
         self._facts = facts
 
     def __len__(self) -> int:
@@ -127,11 +129,12 @@ def scan(
     number_of_item = {item_id: number for number, item_id in enumerate(item_ids)}
     number_of_user: dict[str, int] = {}
     times_ms, users, items, kinds = array("q"), array("i"), array("i"), array("b")
-    searches = SearchScan(folder)
+    unscored = UnscoredScan(folder)
     log = file.open()
     for record in islice(usable(log, on_bad), file.limit):
         if not isinstance(record, LoggedEvent):  # asking for a struct takes five times as long
-            searches.take(record, n_before=len(times_ms))
+            source = Source.SEARCH if isinstance(record, Search) else Source.IMPRESSION
+            unscored.take(source, record, n_before=len(times_ms))
             continue
         kind, event = record
         times_ms.append(event.timestamp_ms)
@@ -154,7 +157,7 @@ def scan(
     for name, values in zip(ARRAYS, columns):
         np.save(folder / f"{name}.npy", values)
     by_old = list(number_of_user)
-    searches.save(times, {by_old[old]: number for number, old in enumerate(user_order)})
+    unscored.save(times, {by_old[old]: number for number, old in enumerate(user_order)})
     names = list(number_of_item)
     facts = _Facts(
         file=file,

@@ -7,7 +7,7 @@ A group that begins within the first ``warmup`` share of the events only teaches
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,8 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.errors import FileProblem
+from stream_rec.evaluation.held_back import HeldBack
 from stream_rec.evaluation.method import Group
 from stream_rec.evaluation.scan import ScannedLog
+from stream_rec.evaluation.unscored import AnyUnscored, Unscored
+from stream_rec.events.impression import Impression
+from stream_rec.events.source import Source
 
 SAMPLE = 5000
 """Most lists that are looked at closely: their similarity and calibration, and what they would be otherwise."""
@@ -77,28 +81,43 @@ def schedule(log: ScannedLog, warmup: float) -> Schedule:
     return Schedule(np.append(starts, len(log)), n_warm_groups)
 
 
-def read_groups(log: ScannedLog, plan: Schedule, *, has_searches: bool = True) -> Iterator[Group]:
+UNSCORED = (Source.SEARCH, Source.IMPRESSION)
+
+
+def read_groups(log: ScannedLog, plan: Schedule, *, unscored: Collection[Source] = UNSCORED) -> Iterator[Group]:
     """Yield the groups of a log in order.
 
     A search that stands in the middle of a group comes with the next one. Those after the last are left out.
 
     Args:
-        has_searches: Whether the groups come with the searches before them.
+        unscored: Of which sources the groups come with what is not scored.
     """
     events = log.events()
-    searches = iter(log.searches if has_searches else ())
-    ends = np.searchsorted(log.searches.indices, plan.bounds[:-1], side="right").tolist() if has_searches else []
-    first = 0
-    for number, (start, end) in enumerate(zip(plan.bounds[:-1].tolist(), plan.bounds[1:].tolist())):
-        last = ends[number] if ends else 0
-        users = log.searches.users[first:last].tolist()
-        first = last
+    records = log.unscored.read(unscored)
+    waiting = next(records, None)
+    held = HeldBack()
+    for start, end in zip(plan.bounds[:-1].tolist(), plan.bounds[1:].tolist()):
+        before: list[AnyUnscored] = []
+        while waiting is not None and waiting[0] <= start:
+            before += _tell(waiting[1], held)
+            waiting = next(records, None)
+        now_ms = int(log.times_ms[start])
+        before += held.free_old(now_ms)
+        group = list(islice(events, end - start))
         yield Group(
             user=int(log.users[start]),
-            now_ms=int(log.times_ms[start]),
+            now_ms=now_ms,
             items=log.items[start:end].astype(np.int64),
             kinds=log.kinds[start:end],
-            events=list(islice(events, end - start)),
-            searches=list(islice(searches, len(users))),
-            searchers=users,
+            events=group,
+            before=before,
+            shown=held.free(group[0].event.user_id) if group else [],
         )
+
+
+def _tell(unscored: AnyUnscored, held: HeldBack) -> list[AnyUnscored]:
+    """Return what is known once a search or impression has come."""
+    user, record = unscored
+    if isinstance(record, Impression):
+        return [*held.take(Unscored(user, record))]
+    return [*held.free(record.user_id), Unscored(user, record)]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stream_rec.evaluation.scan import ScannedLog
 from stream_rec.evaluation.schedule import Schedule
 from stream_rec.events.interaction import Kind
+from stream_rec.events.source import Source
 
 Masks = dict[str, NDArray[np.bool_]]
 """Which of the scored events are in a part, by the part's name."""
@@ -112,11 +113,12 @@ def split_by_search(log: ScannedLog, plan: Schedule) -> Masks:
     Newest is by time, then as the log stands. Users who did nothing before are in the other part. Where a log has no
     searches there is neither.
     """
-    if not len(log.searches):
+    is_search = log.unscored.sources == Source.SEARCH
+    if not is_search.any():
         return {}
     scored = plan.bounds[plan.n_warm_groups : -1]
     users = log.users[scored]
-    searched = _find_newest(log.searches.users, log.searches.indices, users, scored + 1)
+    searched = _find_newest(log.unscored.users[is_search], log.unscored.indices[is_search], users, scored + 1)
     happened = _find_newest(log.users, np.arange(len(log)), users, scored)
     # A search at an event's index comes before that event, so what is newer has the higher index.
     is_after = np.repeat(searched > happened, np.diff(plan.bounds[plan.n_warm_groups :]))

@@ -27,7 +27,7 @@ EventTime = Annotated[int, Meta(ge=0, le=2**53)]
 Offset = Annotated[int, Meta(ge=0, le=2**62)]
 KindNumber = Annotated[int, Meta(ge=0, le=2)]
 """A ``Kind``, as stored."""
-SourceNumber = Annotated[int, Meta(ge=0, le=4)]
+SourceNumber = Annotated[int, Meta(ge=0, le=5)]
 """A ``Source``, as stored."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -40,6 +41,15 @@ class Impression(Struct, frozen=True, omit_defaults=True):
     items: Annotated[list[ShownItem], Meta(min_length=1, max_length=MOST_ITEMS)]
     timestamp_ms: TimestampMs
     surface: Surface = ""
+
+
+def place(items: Iterable[str | ShownItem]) -> list[ShownItem]:
+    """Return items with their positions: an id alone stands at its place, counted from 1.
+
+    >>> [shown.position for shown in place(["i-42", ShownItem("i-9", 7), "i-3"])]
+    [1, 7, 3]
+    """
+    return [ShownItem(item, place) if isinstance(item, str) else item for place, item in enumerate(items, start=1)]
 
 
 def find_fault(impression: Impression) -> str | None:

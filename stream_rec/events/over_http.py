@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from stream_rec.events.impression import MOST_ITEMS, ListId, ShownItem, Surface
 from stream_rec.events.interaction import Context, Id, TimestampMs
+from stream_rec.events.profile import MOST_INTERESTS, BirthYear, Interest, Language
 from stream_rec.events.search import Query
 from stream_rec.events.slate import SlateItem
 from stream_rec.names import InteractionType
@@ -75,6 +76,19 @@ def find_fault(event: Event) -> str | None:
     if strange := [name for name in strange if getattr(event, name) not in (None, [], {}, "")]:
         return f"{article} {event.event_type} has no {' and no '.join(f'`{name}`' for name in strange)}"
     return None
+
+
+class UserProfile(Struct, frozen=True, kw_only=True):
+    """What a user has said of themselves, or an app knows of them. What it does not say is not known."""
+
+    interests: Annotated[list[Interest], Meta(max_length=MOST_INTERESTS)] = []
+    """What the user says to like. Lists of a new user follow them until the user has done something."""
+    language: Language = ""
+    """That the user reads."""
+    birth_year: BirthYear | None = None
+    """For rules with a `min_age`, where a request has no `age`; and the decade, for what others of it come to."""
+    timestamp_ms: TimestampMs | None = None
+    """When it was said; now, where nothing is said."""
 
 
 class Accepted(Struct, frozen=True):

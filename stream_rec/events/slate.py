@@ -24,8 +24,8 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     kind: Annotated[
         str,
         Meta(
-            description="similar | successors | neighbours | category | trending | fresh | repeat | asked | explore | "
-            "catalog; a reader takes kinds that it does not know for `catalog`, which says nothing"
+            description="similar | successors | neighbours | category | trending | fresh | repeat | asked | interest | "
+            "explore | catalog; a reader takes kinds that it does not know for `catalog`, which says nothing"
         ),
     ]
     item_id: str | None = None
@@ -38,6 +38,7 @@ class Reason(Struct, frozen=True, omit_defaults=True):
         int | None, Meta(description="of `repeat`: how many events of `event_kind`, or of any kind if that is null")
     ] = None
     last_ms: Annotated[int | None, Meta(description="of `repeat`: time of the newest event with the item")] = None
+    interest: Annotated[str | None, Meta(description="of `interest`: which of those in the user's profile")] = None
     rule: str | None = None
     """`rule_id` of the owner's rule by which the item is in the list or stands where it does; null for most."""
 

@@ -8,15 +8,17 @@ import msgspec
 from msgspec import Struct
 
 from stream_rec.events import impression as impressions
+from stream_rec.events import profile as profiles
 from stream_rec.events.forget import Forget
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
 from stream_rec.events.partition import Place, partition_of
+from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule, find_fault
 from stream_rec.events.search import LONGEST_QUERY, Search
 from stream_rec.events.slate import DEFAULT_LIST
-from stream_rec.events.source import Source, UserEvent
+from stream_rec.events.source import Event, Source, UserEvent
 
 T = TypeVar("T")
 
@@ -45,7 +47,7 @@ class Rejection(Struct, frozen=True):
 
     ``reason`` is one of: ``too_large``, ``empty``, ``not_json``, ``wrong_type``, ``bad_id``, ``bad_timestamp``,
     ``key_mismatch``, ``wrong_partition``, ``unknown_event_type``, ``encoding_failed``, ``bad_rule``,
-    ``bad_query``, ``bad_impression``.
+    ``bad_query``, ``bad_impression``, ``bad_profile``.
     """
 
     reason: str
@@ -94,6 +96,29 @@ def impression(
     )
 
 
+def profile(
+    key: bytes | None, value: bytes | None, *, received_ms: int, limits: InputLimits, place: Place | None = None
+) -> Profile | Rejection:
+    """Return the profile in one record, or why it is none; arguments as of ``interaction``.
+
+    A null value is a profile that says nothing.
+    """
+    if value is None:
+        user_id = id_in_key(key, limits=limits, place=place)
+        if isinstance(user_id, Rejection):
+            return user_id
+        return check_user_id(user_id, limits) or Profile(user_id, received_ms)
+    record = _decode(_PROFILE, value, limits)
+    if isinstance(record, Rejection):
+        return record
+    fault = profiles.find_fault(record, received_ms)
+    return (
+        _check_user(record, key, place, received_ms=received_ms, limits=limits)
+        or (Rejection("bad_profile", fault) if fault else None)
+        or record
+    )
+
+
 def event(
     source: Source,
     key: bytes | None,
@@ -104,6 +129,8 @@ def event(
     place: Place | None = None,
 ) -> UserEvent | Rejection:
     """Return what a record of the topic of ``source`` says of a user, or why it is none; as ``interaction``."""
+    if source == Source.PROFILE:
+        return profile(key, value, received_ms=received_ms, limits=limits, place=place)
     if source == Source.IMPRESSION:
         return impression(key, value, received_ms=received_ms, limits=limits, place=place)
     if source == Source.SEARCH:
@@ -162,6 +189,24 @@ def rule(key: bytes | None, value: bytes, *, limits: InputLimits, place: Place |
         or (Rejection("bad_rule", fault) if fault else None)
         or record
     )
+
+
+def item_record(
+    key: bytes | None, value: bytes | None, *, limits: InputLimits, place: Place | None = None
+) -> tuple[str, Item | None] | Rejection:
+    """Return the id in one record of ``items`` and the item, None where it is deleted; or why it is neither."""
+    if value is None:
+        return _with_id(key, id_in_key(key, limits=limits, place=place))
+    return _with_id(key, item(key, value, limits=limits, place=place))
+
+
+def rule_record(
+    key: bytes | None, value: bytes | None, *, limits: InputLimits, place: Place | None = None
+) -> tuple[str, Rule | None] | Rejection:
+    """Return the id in one record of ``rules`` and the rule, None where it is ended; or why it is neither."""
+    if value is None:
+        return _with_id(key, id_in_key(key, limits=limits, place=place))
+    return _with_id(key, rule(key, value, limits=limits, place=place))
 
 
 def id_in_key(key: bytes | None, *, limits: InputLimits, place: Place | None = None) -> str | Rejection:
@@ -232,12 +277,25 @@ def _check_interaction(
 
 
 def _check_sent(
-    event: UserEvent, key: bytes | None, place: Place | None, *, received_ms: int, limits: InputLimits
+    event: Event,
+    key: bytes | None,
+    place: Place | None,
+    *,
+    received_ms: int,
+    limits: InputLimits,
 ) -> Rejection | None:
     """Return why an event cannot be what this user did or saw then, or cannot stand there, or None."""
+    return check_id("event_id", event.event_id, limits) or _check_user(
+        event, key, place, received_ms=received_ms, limits=limits
+    )
+
+
+def _check_user(
+    event: UserEvent, key: bytes | None, place: Place | None, *, received_ms: int, limits: InputLimits
+) -> Rejection | None:
+    """Return why this cannot come of this user then, or cannot stand there, or None."""
     return (
-        check_id("event_id", event.event_id, limits)
-        or check_user_id(event.user_id, limits)
+        check_user_id(event.user_id, limits)
         or _check_key("user_id", key, event.user_id)
         or check_place(key, place)
         or check_timestamp(event.timestamp_ms, received_ms=received_ms, limits=limits)
@@ -271,6 +329,13 @@ def _check_key(name: str, key: bytes | None, value: str) -> Rejection | None:
     return Rejection("key_mismatch", f"the record's key must be the {name} {value[:64]!r}, came {came}")
 
 
+def _with_id(key: bytes | None, checked: T | str | Rejection) -> tuple[str, T | None] | Rejection:
+    """Return what was found under an id, which its key is."""
+    if isinstance(checked, Rejection):
+        return checked
+    return (checked, None) if isinstance(checked, str) else ((key or b"").decode(), checked)
+
+
 def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, limits: InputLimits) -> T | Rejection:
     if value is None:
         return Rejection("empty", "the value is null")
@@ -279,20 +344,22 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, limits: Input
     try:
         return decoder.decode(value)
     except msgspec.ValidationError as error:
-        return _rejection_of(str(error))
+        return name_complaint(str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Rejection("not_json", str(error))
 
 
-def _rejection_of(message: str) -> Rejection:
-    """Name a msgspec complaint by the field that it is about."""
+def name_complaint(message: str) -> Rejection:
+    """Return a complaint of msgspec's by the field that it is about."""
     if "`$.timestamp_ms`" in message and ">=" in message:
         return Rejection("bad_timestamp", message)
     if "`$.query`" in message and "length" in message:
         return Rejection("bad_query", message)
+    if any(f"`$.{field}" in message for field in ("interests", "language", "birth_year")) and _says_bound(message):
+        return Rejection("bad_profile", message)
     if "`$.items" in message and ".item_id`" in message and "length" in message:
         return Rejection("bad_id", message)
-    if "`$.items" in message and any(bound in message for bound in ("length", "<", ">")):
+    if "`$.items" in message and _says_bound(message):
         return Rejection("bad_impression", message)
     if any(
         f"`$.{field}`" in message and "length" in message for field in ("event_id", "user_id", "item_id", "rule_id")
@@ -301,9 +368,15 @@ def _rejection_of(message: str) -> Rejection:
     return Rejection("wrong_type", message)
 
 
+def _says_bound(message: str) -> bool:
+    """Return whether a complaint is about how large or long something is, or how it is written; not about its type."""
+    return any(bound in message for bound in ("length", "<", ">", "matching regex"))
+
+
 _INTERACTION = msgspec.json.Decoder(Interaction)
 _SEARCH = msgspec.json.Decoder(Search)
 _IMPRESSION = msgspec.json.Decoder(Impression)
 _ITEM = msgspec.json.Decoder(Item)
+_PROFILE = msgspec.json.Decoder(Profile)
 _RULE = msgspec.json.Decoder(Rule)
 _FORGET = msgspec.json.Decoder(Forget)

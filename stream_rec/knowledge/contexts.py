@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -43,6 +44,17 @@ def numbers_of(context: Mapping[str, Any], keys: str) -> tuple[int, ...]:
     while numbers and not numbers[-1]:
         numbers.pop()
     return tuple(numbers)
+
+
+def fill_in(numbers: Sequence[int], others: Sequence[int]) -> Sequence[int]:
+    """Return ``numbers``, and those of ``others`` for keys of which they say nothing.
+
+    >>> fill_in((5, 0), (6, 7, 8))
+    (5, 7, 8)
+    """
+    if not others:
+        return numbers
+    return tuple(one or other for one, other in zip_longest(numbers, others, fillvalue=0))
 
 
 def key_of(number: int) -> int:

@@ -72,6 +72,11 @@ def _read_list(cell: str) -> list[str]:
     return [part for part in map(str.strip, cell.split(LIST_SEPARATOR)) if part]
 
 
+def _read_shown(cell: str) -> Any:
+    """Return the items of an impression: ids in the order shown, or JSON."""
+    return _read_object(cell) if cell.startswith("[") else _read_list(cell)
+
+
 def _read_truth(cell: str) -> bool | str:
     return _TRUTHS.get(cell.strip().lower(), cell)
 
@@ -87,6 +92,6 @@ _IS_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASC
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "timestamp": read_number, "timestamp_ms": _read_whole, "value": read_number, "context": _read_object,
-    "tags": _read_list, "attributes": _read_object, "relations": _read_object,
+    "items": _read_shown, "tags": _read_list, "attributes": _read_object, "relations": _read_object,
     "vectors": _read_object, "available": _read_truth, "boost": read_number,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from stream_rec.events.item import Item
-from stream_rec.events.source import SOURCE_OF_LABEL, Source
+from stream_rec.events.source import EVENT_SOURCES, Source
 
 NAMED_FIELDS = 12
 """Fields of a line that an error names."""
@@ -22,12 +22,11 @@ Needs = tuple[tuple[str, ...], ...]
 """Groups of names, of each of which one is needed."""
 EVENT_NEEDS: Needs = (("event_type",), ("user_id",), ("item_id",), ("timestamp", "timestamp_ms"))
 SEARCH_NEEDS: Needs = (("event_type",), ("user_id",), ("query",), ("timestamp", "timestamp_ms"))
+IMPRESSION_NEEDS: Needs = (("event_type",), ("user_id",), ("items",), ("timestamp", "timestamp_ms"))
 ITEM_NEEDS: Needs = (("item_id",),)
-SEARCH = Source.SEARCH.label
-LABELS = tuple(source.label for source in Source if source != Source.IMPRESSION)
+SEARCH, IMPRESSION = Source.SEARCH.label, Source.IMPRESSION.label
+LABELS = tuple(source.label for source in EVENT_SOURCES)
 """What ``event_type`` may be."""
-LOGGED_TOPICS = tuple(SOURCE_OF_LABEL[label].topic for label in LABELS)
-"""Topics of what lines of a log can be."""
 
 
 class EventFields(Struct):
@@ -38,6 +37,10 @@ class EventFields(Struct):
     item_id: str | None = None
     query: Any = None
     """A text where the event is a search; others may have a field of this name that is something else."""
+    items: Any = None
+    """What was shown, where the event is an impression; as ``query``, and so are the next two."""
+    list_id: Any = None
+    surface: Any = None
     event_id: str | None = None
     timestamp: float | int | str | None = None
     timestamp_ms: int | None = None
@@ -48,7 +51,7 @@ class EventFields(Struct):
 
 
 def find_needs(names: Collection[str], label: object = None) -> Needs:
-    """Return what an event with these fields needs, or a table with these columns: a search needs no item.
+    """Return what an event with these fields needs, or a table with these columns: not all of them need an item.
 
     Args:
         label: Its ``event_type``, where there is one.
@@ -57,8 +60,19 @@ def find_needs(names: Collection[str], label: object = None) -> Needs:
         >>> find_needs(["query", "user_id"]) == find_needs(["item_id"], "search") == SEARCH_NEEDS
         True
     """
-    is_search = "query" in names and "item_id" not in names if label is None else label == SEARCH
-    return SEARCH_NEEDS if is_search else EVENT_NEEDS
+    if label is None and "item_id" not in names:
+        label = SEARCH if "query" in names else IMPRESSION if "items" in names else None
+    return _NEEDS.get(label, EVENT_NEEDS) if isinstance(label, str) else EVENT_NEEDS
+
+
+def needs_no_item(label: str) -> bool:
+    """Return whether an ``event_type`` is one without ``item_id``, or none that may mean such a one.
+
+    Example:
+        >>> needs_no_item("search"), needs_no_item("searched"), needs_no_item("view"), needs_no_item("mute")
+        (True, True, False, False)
+    """
+    return (label if label in LABELS else find_near_label(label)) in _NEEDS
 
 
 def name_missing(names: Sequence[str], needs: Iterable[tuple[str, ...]]) -> str:
@@ -136,6 +150,8 @@ def _bare(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+_NEEDS: dict[str | None, Needs] = {SEARCH: SEARCH_NEEDS, IMPRESSION: IMPRESSION_NEEDS}
+"""By ``event_type``, of those that need no item."""
 _KNOWN = {*EventFields.__struct_fields__, *Item.__struct_fields__}
 """Names of fields: each means itself."""
 _ALSO = {
@@ -148,10 +164,12 @@ _ALSO = {
     "timestamp_ms": {"tsms", "timems", "millis", "milliseconds"},
     "query": {"q", "search", "searchquery", "querytext", "querystring", "searchtext", "searchterm", "searchterms",
               "searchstring", "searchphrase", "phrase", "keyword", "keywords", "term", "terms", "text"},
+    "items": {"itemids", "shown", "shownitems", "slate", "impressions", "products", "productids"},
 }  # fmt: skip
 """Names that other logs have, as ``_bare`` gives them."""
 _LABEL_ALSO = {
     **dict.fromkeys(("buy", "bought", "order", "ordered", "sale", "transaction", "checkout"), "purchase"),
-    **dict.fromkeys(("pageview", "visit", "detail", "impression", "see"), "view"),
+    **dict.fromkeys(("pageview", "visit", "detail", "see"), "view"),
+    **dict.fromkeys(("shown", "exposure", "exposed", "displayed"), "impression"),
     **dict.fromkeys(("query", "searchquery", "sitesearch", "searchsubmitted", "find", "lookup"), "search"),
 }

@@ -10,14 +10,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+from msgspec import Struct
 
+from stream_rec.events import validate
+from stream_rec.events.impression import Impression, ShownItem, place
 from stream_rec.events.interaction import KIND_OF_LABEL, Interaction, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
-from stream_rec.events.source import Source
+from stream_rec.events.source import Event, Source
 from stream_rec.events.validate import InputLimits, Rejection, check_id, check_query, check_timestamp, check_user_id
 from stream_rec.logs.cells import read_number
 from stream_rec.logs.field_names import (
+    IMPRESSION,
+    IMPRESSION_NEEDS,
     ITEM_NEEDS,
     LABELS,
     SEARCH,
@@ -28,6 +33,7 @@ from stream_rec.logs.field_names import (
     find_near_label,
     find_needs,
     name_missing,
+    needs_no_item,
     show,
 )
 
@@ -37,24 +43,34 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 MILLISECONDS_FROM = 100_000_000_000
 """Seconds from here on are later than the year 5000: they must be milliseconds."""
-Record = LoggedEvent | Search
-"""What a user did, as a log of events has it."""
+Record = LoggedEvent | Search | Impression
+"""What a user did or was shown, as a log of events has it."""
 
 
-def split_record(record: Record) -> tuple[Source, Interaction | Search]:
+def split_record(record: Record) -> tuple[Source, Event]:
     """Return where a record belongs, and what stands there."""
+    if isinstance(record, Impression):
+        return Source.IMPRESSION, record
     return (Source.SEARCH, record) if isinstance(record, Search) else (Source(record.kind), record.event)
 
 
+class _Shown(Struct):
+    """What an impression has of its own."""
+
+    items: list[str | ShownItem]
+    list_id: str
+    surface: str
+
+
 class SourcedRecord(NamedTuple):
-    """What a user did, and what the line says of where that led."""
+    """What a user did or was shown, and what the line says of where that led."""
 
     record: Record
     source_type: object
 
 
 def read_event_line(line: bytes, default_id: str, received_ms: int, limits: InputLimits) -> SourcedRecord | Rejection:
-    """Return the event or search in one JSON object, or what is wrong with it.
+    """Return the event, search or impression in one JSON object, or what is wrong with it.
 
     Example:
         >>> line = b'{"event_type": "view", "user_id": "ann", "item_id": "tea", "timestamp": 1000}'
@@ -81,7 +97,7 @@ def read_item_line(line: bytes, limits: InputLimits) -> Item | Rejection:
 def read_event_row(
     row: Mapping[str, Any], default_id: str, received_ms: int, limits: InputLimits
 ) -> SourcedRecord | Rejection:
-    """Return the event or search in one row of a table, as ``make_row_reader`` gives it, or what is wrong with it."""
+    """Return the same of one row of a table, as ``make_row_reader`` gives it, or what is wrong with it."""
     fields = _convert(row, EventFields, _reject_event)
     if isinstance(fields, Rejection):
         return fields
@@ -98,25 +114,21 @@ def read_item_row(row: Mapping[str, Any], limits: InputLimits) -> Item | Rejecti
 
 def _find_lacking(fields: EventFields) -> Rejection | None:
     """Return what an event lacks that some other might do without, or None."""
-    is_search = fields.event_type == SEARCH
-    if is_search and not isinstance(fields.query, str):
+    if fields.event_type == SEARCH and not isinstance(fields.query, str):
         return Rejection("missing_field", "missing: query")
-    if not is_search and fields.item_id is None and not _is_nearly_search(fields.event_type):
+    if fields.event_type == IMPRESSION and not isinstance(fields.items, list):
+        return Rejection("missing_field", "missing: items")
+    if fields.item_id is None and not needs_no_item(fields.event_type):
         return Rejection("missing_field", "missing: item_id")
     if fields.timestamp is None and fields.timestamp_ms is None:
         return _NO_TIME
     return None
 
 
-def _is_nearly_search(label: str) -> bool:
-    """Return whether an event type that is none may mean a search: then it is that word which is wrong."""
-    return label not in LABELS and find_near_label(label) == SEARCH
-
-
 def _make_event(
     fields: EventFields, default_id: str, received_ms: int, limits: InputLimits
 ) -> SourcedRecord | Rejection:
-    """Return the event or search that these fields are; ``_find_lacking`` has found that none is missing."""
+    """Return the event, search or impression that these fields are; ``_find_lacking`` has found none missing."""
     if fields.event_type not in LABELS:
         return Rejection("unknown_event_type", explain_unknown_label(fields.event_type))
     timestamp_ms = fields.timestamp_ms if fields.timestamp_ms is not None else _read_time(fields.timestamp)
@@ -131,6 +143,8 @@ def _make_event(
     )
     if rejection:
         return rejection
+    if fields.event_type == IMPRESSION:
+        return _make_impression(fields, event_id, timestamp_ms, received_ms, limits)
     user_id, item_id, context = fields.user_id, fields.item_id, fields.context
     kind = KIND_OF_LABEL.get(fields.event_type)
     if kind is None or item_id is None:
@@ -138,6 +152,22 @@ def _make_event(
         return check_query(fields.query) or SourcedRecord(search, fields.source_type)
     event = Interaction(event_id, user_id, item_id, timestamp_ms, fields.value, context)
     return SourcedRecord(LoggedEvent(kind, event), fields.source_type)
+
+
+def _make_impression(
+    fields: EventFields, event_id: str, timestamp_ms: int, received_ms: int, limits: InputLimits
+) -> SourcedRecord | Rejection:
+    """Return the impression that these fields are, checked as its topic checks it."""
+    said = {"items": fields.items, "list_id": fields.list_id or "", "surface": fields.surface or ""}
+    try:
+        shown = msgspec.convert(said, _Shown)
+    except msgspec.ValidationError as error:
+        return validate.name_complaint(str(error))
+    items = place(shown.items)
+    impression = Impression(event_id, fields.user_id, shown.list_id, items, timestamp_ms, shown.surface)
+    key, value = fields.user_id.encode(), msgspec.json.encode(impression)
+    checked = validate.impression(key, value, received_ms=received_ms, limits=limits)
+    return checked if isinstance(checked, Rejection) else SourcedRecord(checked, None)
 
 
 def _read_time(timestamp: float | str | None) -> int | Rejection:
@@ -200,10 +230,11 @@ def _reject_event(fields: Any) -> Rejection | None:
     if not isinstance(fields, Mapping):
         return _no_object(fields)
     label = fields.get("event_type")
-    if isinstance(label, str) and _is_nearly_search(label):
-        label = SEARCH
+    if isinstance(label, str) and label not in LABELS and needs_no_item(label):  # it is that word which is wrong
+        label = find_near_label(label)
     needs = find_needs([name for name, value in fields.items() if value is not None], label)
-    return _reject(fields, _SEARCH_TYPES if needs is SEARCH_NEEDS else _EVENT_TYPES, needs)
+    types = {SEARCH_NEEDS: _SEARCH_TYPES, IMPRESSION_NEEDS: _IMPRESSION_TYPES}.get(needs, _EVENT_TYPES)
+    return _reject(fields, types, needs)
 
 
 def _reject_item(fields: Any) -> Rejection | None:
@@ -235,8 +266,10 @@ def _reject(fields: Mapping[str, Any], types: Mapping[str, Any], needs: Needs) -
 
 _EXPECTED = {
     **dict.fromkeys(
-        ("user_id", "item_id", "query", "event_id", "title", "description", "category"), "a text, in quotes"
+        ("user_id", "item_id", "query", "list_id", "surface", "event_id", "title", "description", "category"),
+        "a text, in quotes",
     ),
+    "items": "a list of item ids, or of objects with item_id and position",
     "event_type": f"one of: {', '.join(LABELS)}",
     "timestamp": "seconds since 1970, or an ISO 8601 date and time such as 2024-05-01T12:00:00Z",
     "timestamp_ms": "whole milliseconds since 1970",
@@ -251,6 +284,7 @@ _EXPECTED = {
 }
 _EVENT_TYPES = {field.name: field.type for field in msgspec.structs.fields(EventFields)}
 _SEARCH_TYPES = _EVENT_TYPES | {"query": str}
+_IMPRESSION_TYPES = _EVENT_TYPES | {"items": list[Any], "list_id": str | None, "surface": str | None}
 _ITEM_TYPES = {field.name: field.type for field in msgspec.structs.fields(Item)} | {"item_id": str}
 _NO_TIME = Rejection("missing_field", "missing: timestamp or timestamp_ms")
 _EVENT = msgspec.json.Decoder(EventFields)

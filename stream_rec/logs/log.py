@@ -151,7 +151,7 @@ class Log(Generic[T]):
 
 
 class EventLog(Log[Record]):
-    """What users did, as one file has it: events, and searches among them."""
+    """What users did and were shown, as one file has it: events, and searches and impressions among them."""
 
     def __init__(self, path: Path, limits: InputLimits, received_ms: int, critiques: Critiques) -> None:
         """Open a file, as ``read_events`` does."""
@@ -179,7 +179,7 @@ class EventLog(Log[Record]):
 
 
 def read_events(path: Path, *, limits: InputLimits, received_ms: int, critiques: Critiques = ()) -> EventLog:
-    """Return the events and searches of a log; iterate to read them.
+    """Return the events, searches and impressions of a log; iterate to read them.
 
     A line without ``event_id`` gets one from the file's name and the line's number, so that the same file read twice
     has the same events. Fields that an event does not have are left out.

@@ -22,11 +22,8 @@ from stream_rec.client.connect import BOOTSTRAP_TIMEOUT_MS, connect, idempotent_
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, DeliveryFailed
 from stream_rec.events import validate
-from stream_rec.events.interaction import Interaction
-from stream_rec.events.search import Search
-from stream_rec.events.source import TOPIC_OF_SOURCE, Source
+from stream_rec.events.source import EVENT_SOURCES, SOURCE_OF_TOPIC, Event, Source
 from stream_rec.events.validate import Rejection
-from stream_rec.logs.field_names import LOGGED_TOPICS
 from stream_rec.logs.fields import Record, split_record
 from stream_rec.operations.answers import Answers
 from stream_rec.operations.existing_events import ExistingEvents
@@ -45,7 +42,7 @@ DELIVERY_TIMEOUT_MS = 60_000
 
 
 class Fate(Enum):
-    """What became of one event or search of the log."""
+    """What became of one record of the log."""
 
     SENT = "sent"
     EXISTING = "existing"
@@ -77,9 +74,9 @@ class Backfill:
         self._group = kafka.topic(settings.worker.app_id)
         require_permissions(
             kafka,
-            describe=["item-signals"],
-            read=[*TOPIC_OF_SOURCE.values(), "forget", "recommendations"],
-            write=LOGGED_TOPICS,
+            describe=[*SOURCE_OF_TOPIC, "item-signals"],
+            read=[*(source.topic for source in EVENT_SOURCES), "forget", "recommendations"],
+            write=[source.topic for source in EVENT_SOURCES],
             group=self._group if most_behind > 0 else None,
         )
         self._headers = [(HEADER, name.encode("utf-8", "replace"))]
@@ -115,14 +112,14 @@ class Backfill:
         return self.throttle.is_waiting or (self._answers.n_users > 0 and time.monotonic() - self._sent_s > 1.0)
 
     def check(self, record: Record) -> Rejection | None:
-        """Return why the pipeline would reject an event or search as a record of its topic, or None."""
+        """Return why the pipeline would reject it as a record of its topic, or None."""
         source, event = split_record(record)
         value, received_ms = msgspec.json.encode(event), time.time_ns() // 1_000_000
         checked = validate.event(source, _key(event), value, received_ms=received_ms, limits=self._limits)
         return checked if isinstance(checked, Rejection) else None
 
     def take(self, record: Record, wait: Callable[[float], bool]) -> None:
-        """Take the log's next event or search; it is sent with some others, when there is room for them.
+        """Take the log's next record; it is sent with some others, when there is room for them.
 
         Args:
             wait: Waits so many seconds; returns True to give up waiting, and sending.
@@ -188,7 +185,7 @@ class Backfill:
 
     def _ask(self) -> None:
         """Ask the broker how far the workers are."""
-        topics = [self._kafka.topic(name) for name in (*TOPIC_OF_SOURCE.values(), "item-signals")]
+        topics = [self._kafka.topic(name) for name in (*SOURCE_OF_TOPIC, "item-signals")]
         try:
             n_open = open_by_partition(self._client, self._group, topics, self._kafka.partitions)
             if self._answers.n_users:
@@ -228,5 +225,5 @@ class Backfill:
         self.sent[source.topic] += 1
 
 
-def _key(event: Interaction | Search) -> bytes:
+def _key(event: Event) -> bytes:
     return event.user_id.encode()

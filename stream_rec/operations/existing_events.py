@@ -11,7 +11,8 @@ from kafka.consumer.fetcher import ConsumerRecord
 from stream_rec.client.reader import TopicReader
 from stream_rec.events import validate
 from stream_rec.events.partition import Place
-from stream_rec.events.source import SOURCE_OF_TOPIC, Source, UserEvent
+from stream_rec.events.profile import Profile
+from stream_rec.events.source import EVENT_SOURCES, Event, Source
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.digests import Digests, digest_of
@@ -33,7 +34,7 @@ class ExistingEvents:
         self._readers: list[tuple[TopicReader, Callable[[ConsumerRecord], None]]] = []
         with ExitStack() as opened:
             takes: dict[str, Callable[[int, ConsumerRecord], None]] = {
-                **{topic: partial(self._take, source) for topic, source in SOURCE_OF_TOPIC.items()},
+                **{source.topic: partial(self._take, source) for source in EVENT_SOURCES},
                 "forget": self._take_erasure_request,
             }
             for topic, take in takes.items():
@@ -69,15 +70,15 @@ class ExistingEvents:
                 if is_waiting:
                     break  # so that a caller can show how far it is
 
-    def has(self, event: UserEvent) -> bool:
+    def has(self, event: Event) -> bool:
         """Return whether an event stands on a topic."""
         return digest_of(event.user_id, event.event_id) in self._known
 
-    def add(self, event: UserEvent) -> None:
+    def add(self, event: Event) -> None:
         """Take in an event that stands on a topic, or is being sent there."""
         self._known.add(digest_of(event.user_id, event.event_id))
 
-    def is_forgotten(self, event: UserEvent) -> bool:
+    def is_forgotten(self, event: Event) -> bool:
         """Return whether an event is from before its user asked for erasure."""
         return event.timestamp_ms <= self._forgotten.get(digest_of(event.user_id), -1)
 
@@ -90,7 +91,7 @@ class ExistingEvents:
         event = validate.event(
             source, record.key, record.value, received_ms=record.timestamp, limits=self._limits, place=place
         )
-        if not isinstance(event, Rejection):
+        if not isinstance(event, Rejection | Profile):
             self.add(event)
 
     def _take_erasure_request(self, n_partitions: int, record: ConsumerRecord) -> None:

@@ -34,7 +34,7 @@ class Skipped(Struct, frozen=True):
     """A rejected record that is not sent, and why.
 
     ``rejection.reason`` is one of those of ``events/validate.py``, or ``gone``: it is not on its topic any more,
-    ``superseded``: a newer record of the same item is, ``rejected_again``: it was itself sent again,
+    ``superseded``: a newer record of the same item or profile is, ``rejected_again``: it was itself sent again,
     ``not_replayable``: it is on no topic that apps write and workers read.
     """
 
@@ -112,10 +112,8 @@ class ReplayDecider:
             checked = validate.forget(key, value, limits=self.limits)
         elif (source := self._source_of(origin)) is not None:
             checked = validate.event(source, key, value, received_ms=self.now_ms, limits=self.limits)
-        elif value is None:
-            checked = validate.id_in_key(key, limits=self.limits)
         else:
-            checked = validate.item(key, value, limits=self.limits)
+            checked = validate.item_record(key, value, limits=self.limits)
         return checked if isinstance(checked, Rejection) else None
 
     def decide(self, dead_letter: DeadLetter, source: ConsumerRecord | None, *, is_superseded: bool) -> ReplayDecision:
@@ -123,7 +121,7 @@ class ReplayDecider:
 
         Args:
             source: None: it is not on its topic any more.
-            is_superseded: Whether a newer record of the same item stands behind it.
+            is_superseded: Whether a newer record of the same item or profile stands behind it.
         """
         if source is None:
             return Skipped(dead_letter, Rejection("gone", "not on its topic any more: retention or compaction took it"))
@@ -131,7 +129,7 @@ class ReplayDecider:
             return Skipped(dead_letter, problem)
         if is_superseded:
             return Skipped(
-                dead_letter, Rejection("superseded", "a newer record of this item came since; this one would undo it")
+                dead_letter, Rejection("superseded", "a newer record with this key came since; this one would undo it")
             )
         first = dict(source.headers).get(REPLAY_OF)
         if first and not self.sends_rejected_again:  # else every run would send one more
@@ -152,8 +150,12 @@ class ReplayDecider:
             return Skipped(dead_letter, problem)
         return Resend(dead_letter, key or b"", value, _headers(dead_letter, []))
 
+    def is_compacted(self, origin: Origin) -> bool:
+        """Return whether the newest record of each key is all that counts on the topic of ``origin``."""
+        return origin.topic in (self.kafka.topic("items"), self.kafka.topic(Source.PROFILE.topic))
+
     def _source_of(self, origin: Origin) -> Source | None:
-        """Return the source of what users did whose topic this is, None for another topic."""
+        """Return the source of what users did, saw or said whose topic this is, None for another topic."""
         return next((s for topic, s in SOURCE_OF_TOPIC.items() if origin.topic == self.kafka.topic(topic)), None)
 
     def _is_item(self, origin: Origin) -> bool:

@@ -1,4 +1,4 @@
-"""The records that were rejected, read where they stand, and whether an item has been replaced since."""
+"""The records that were rejected, read where they stand, and whether newer ones have replaced them since."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class SourceRecordReader:
         return found[0] if found and found[0].offset == origin.offset else None
 
     def find_replaced(
-        self, items: Iterable[tuple[Origin, bytes | None]], is_good: Callable[[ConsumerRecord], bool]
+        self, records: Iterable[tuple[Origin, bytes | None]], is_good: Callable[[ConsumerRecord], bool]
     ) -> set[Origin]:
-        """Return those of some records of ``items`` after which a good record with the same key stands.
+        """Return those of some records of compacted topics after which a good record with the same key stands.
 
         After it in its partition, or, where that is not the one of its key, from its time on in the one that is. Reads
         the partitions from the first of these records to the end. A record without a key is replaced by none.
@@ -69,7 +69,7 @@ class SourceRecordReader:
             BrokerUnavailable, TopicMismatch, UnreadableRecords: as of ``find``.
         """
         by_partition: dict[tuple[str, int], list[tuple[Origin, bytes, int]]] = defaultdict(list)
-        for origin, key in items:
+        for origin, key in records:
             if key is None:
                 continue
             by_partition[origin.topic, origin.partition].append((origin, key, origin.offset + 1))

@@ -28,7 +28,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from stream_rec.ranking import asked, contexts, linear_head, mixture, shown
+from stream_rec.ranking import asked, contexts, interests, linear_head, mixture, shown
 from stream_rec.ranking.features import Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.linear_head import LinearHead, Step
@@ -49,6 +49,8 @@ class Head(Protocol):
     def of_shown(self) -> LinearHead: ...
     @property
     def of_context(self) -> LinearHead: ...
+    @property
+    def of_interests(self) -> LinearHead: ...
     def score(self, inputs: Inputs) -> Scored: ...
     def score_fresh(self, inputs: Inputs) -> Scored: ...
     def contributions(self, scored: Scored, indices: NDArray[np.int64]) -> NDArray[np.float32]: ...
@@ -62,6 +64,7 @@ class Head(Protocol):
     def n_outcomes(self) -> int: ...
     def put_shown(self, of_shown: LinearHead) -> Self: ...
     def put_context(self, of_context: LinearHead) -> Self: ...
+    def put_interests(self, of_interests: LinearHead) -> Self: ...
     def decay(self, factor: float) -> Self: ...
 
 
@@ -78,6 +81,8 @@ class MixtureHead(Struct, frozen=True):
     """What impressions say of an item: see ``shown.py``."""
     of_context: LinearHead = contexts.COLD
     """What the context of a request says of an item: see ``contexts.py``."""
+    of_interests: LinearHead = interests.COLD
+    """What speaks for an item that fits what the user says to like: see ``interests.py``."""
     n_choices: int = 0
     """Groups of choices learned from: an order of many lines is one."""
     n_outcomes: int = 0
@@ -141,6 +146,10 @@ class MixtureHead(Struct, frozen=True):
         """Return the head with another expert for contexts."""
         return msgspec.structs.replace(self, of_context=of_context)
 
+    def put_interests(self, of_interests: LinearHead) -> MixtureHead:
+        """Return the head with another expert for interests."""
+        return msgspec.structs.replace(self, of_interests=of_interests)
+
     def decay(self, factor: float) -> MixtureHead:
         """Return the head that learns faster, for when choices have changed: see ``drift``.
 
@@ -154,6 +163,7 @@ class MixtureHead(Struct, frozen=True):
             of_asked=linear_head.decay(self.of_asked, factor),
             of_shown=linear_head.decay(self.of_shown, factor),
             of_context=linear_head.decay(self.of_context, factor),
+            of_interests=linear_head.decay(self.of_interests, factor),
         )
 
 

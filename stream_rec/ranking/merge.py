@@ -39,9 +39,9 @@ from stream_rec.ranking.mixture import Mixture
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.ranking.policy import HeadConfig
 
-VERSION = 4
-"""Count up, too, where ``NAMES`` or ``FIRST_WEIGHTS`` of ``asked`` or ``shown`` change: 1 had no expert for answers, 2
-none for impressions, 3 none for contexts."""
+VERSION = 5
+"""Count up, too, where ``NAMES`` or ``FIRST_WEIGHTS`` of ``asked``, ``shown`` or ``interests`` change: 1 had no expert
+for answers, 2 none for impressions, 3 none for contexts, 4 none for interests."""
 MEMORY = 100.0
 """Choices that a weight rests on, once there were many. Of 20, 100 and 500 the best compromise of two logs."""
 LARGEST = 1e9
@@ -307,12 +307,12 @@ def _flat(head: MixtureHead) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def _alone(head: MixtureHead) -> tuple[LinearHead, ...]:
     """Return the experts that stand outside the mixtures, the first that was known first."""
-    return head.of_asked, head.of_shown, head.of_context
+    return head.of_asked, head.of_shown, head.of_context, head.of_interests
 
 
 def _of_shown(head: MixtureHead) -> slice:
     """Return where the weights of the expert for impressions stand in one row with all others."""
-    end = -head.of_context.weights.size
+    end = -head.of_context.weights.size - head.of_interests.weights.size
     return slice(end - head.of_shown.weights.size, end)
 
 
@@ -342,13 +342,14 @@ def _head(
     parts, of_squares, sums = _cut(weights, shaped), _cut(squares, shaped), total.sums
     n_all, records, counts = len(like.of_all.record), sums[:-N_COUNTS].tolist(), tuple(sums[-N_COUNTS:].tolist())
     n = len(_weights(like.of_all))
-    of_asked, of_shown, of_context = map(LinearHead, parts[-len(alone) :], of_squares[-len(alone) :])
+    of_asked, of_shown, of_context, of_interests = map(LinearHead, parts[-len(alone) :], of_squares[-len(alone) :])
     return MixtureHead(
         of_all=_mixture(parts[:n], of_squares[:n], records[:n_all]),
         of_fresh=_mixture(parts[n : 2 * n], of_squares[n : 2 * n], records[n_all:]),
         of_asked=of_asked,
         of_shown=of_shown,
         of_context=of_context,
+        of_interests=of_interests,
         fresh_choices=FreshChoices(counts[: len(NOTHING)], counts[len(NOTHING) :]),
         n_choices=total.n_choices,
         n_outcomes=total.n_outcomes,

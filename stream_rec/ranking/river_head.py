@@ -25,7 +25,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.errors import SettingsError
-from stream_rec.ranking import asked, contexts, shown
+from stream_rec.ranking import asked, contexts, interests, shown
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
@@ -59,6 +59,7 @@ class RiverHead(Struct, frozen=True, eq=False):
     of_shown: LinearHead = shown.COLD
     n_outcomes: int = 0
     of_context: LinearHead = contexts.COLD
+    of_interests: LinearHead = interests.COLD
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
@@ -107,6 +108,10 @@ class RiverHead(Struct, frozen=True, eq=False):
         """Return the head with another expert for contexts, which is our own."""
         return msgspec.structs.replace(self, of_context=of_context)
 
+    def put_interests(self, of_interests: LinearHead) -> RiverHead:
+        """Return the head with another expert for interests, which is our own."""
+        return msgspec.structs.replace(self, of_interests=of_interests)
+
     def decay(self, factor: float) -> RiverHead:
         """Return this head: how River's models forget is theirs."""
         return self
@@ -139,7 +144,9 @@ def _classifier(name: str) -> Classifier:
     try:
         made: Classifier = getattr(importlib.import_module(module), factory)()
     except ModuleNotFoundError as error:
-        remedy = "pip install river" if (error.name or "").partition(".")[0] == "river" else "put it on PYTHONPATH"
+        missing = (error.name or "").partition(".")[0]
+        is_theirs = missing == module.partition(".")[0] != "river"
+        remedy = "put it on PYTHONPATH" if is_theirs else f"pip install {missing}"
         raise SettingsError(f"{where}: there is no module {error.name!r} here: {remedy}") from error
     except (AttributeError, ValueError, TypeError) as error:
         raise SettingsError(f"{where}: expected module:factory, callable without arguments: {error}") from error

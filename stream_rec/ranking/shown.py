@@ -70,9 +70,10 @@ def compute_inputs(
     inputs = begin_inputs(log_p)
     inputs[:, _APPEAL] = impressions.appeal(rows)
     at, is_here = find_sorted(rows, shown.rows)
+    at, times = at[is_here], shown.times[is_here]
     ages_ms = np.maximum(now_ms - shown.last_ms[is_here], 0.0)
     for column, fade_ms in enumerate(FADE_MS, start=_TIRED):
-        np.add.at(inputs[:, column], at[is_here], shown.times[is_here] * np.exp(-ages_ms / fade_ms))
+        inputs[:, column] = np.bincount(at, times * np.exp(-ages_ms / fade_ms), len(rows))
     tired = inputs[:, _TIRED : _TIRED + len(FADE_MS)]
     inputs[:, _SHOWN] = np.minimum(tired[:, -1], LARGEST) / LARGEST
     np.log1p(tired, out=tired)

@@ -8,6 +8,7 @@ where nothing is true.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -19,15 +20,17 @@ from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import Reason, SlateItem
 from stream_rec.events.source import Source
 from stream_rec.kernel import kernel
-from stream_rec.ranking import asked
+from stream_rec.ranking import asked, interests
 from stream_rec.ranking.asked import AskedInputs
 from stream_rec.ranking.features import GROUPS, INPUT_GROUP, NAMES
 from stream_rec.ranking.head import Head
+from stream_rec.ranking.interests import InterestInputs
+from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.mixture import Scored
 from stream_rec.reranking.explore import Explored
 from stream_rec.retrieval.candidates import Candidates
+from stream_rec.user.entries import SearchEntry
 from stream_rec.user.history import History
-from stream_rec.user.state import SearchEntry
 
 RECENT = 12
 """Recent items among which the evidence is looked for."""
@@ -138,15 +141,49 @@ def explain_answers(
     parts = asked.contributions(head.of_asked, answers, shown.indices).round(4).tolist()
     is_answer = asked.is_answer(answers, shown.indices, LEAST_SIMILARITY)
     reason = Reason("asked", search.item_id, search.event_id, Source.SEARCH.label)
-    explained = []
-    for item, part, may_say, is_exploring in zip(items, parts, is_answer, shown.is_exploring):
-        if part > 0:
-            item = msgspec.structs.replace(item, sources={**item.sources, "asked": part})
-        is_most = part > 0 and part >= max(item.sources.values())
-        if may_say and not is_exploring and (is_most or item.reason.kind == "catalog"):
-            item = msgspec.structs.replace(item, reason=reason)
-        explained.append(item)
-    return explained
+    return [
+        _explain(item, "asked", part, reason if says and not is_exploring else None)
+        for item, part, says, is_exploring in zip(items, parts, is_answer, shown.is_exploring)
+    ]
+
+
+def explain_interests(
+    items: list[SlateItem],
+    texts: Sequence[str],
+    fits: InterestInputs,
+    head: LinearHead,
+    history: int,
+    shown: Explored,
+) -> list[SlateItem]:
+    """Return the list's items with what the user says to like has to do with them, as ``explain_answers`` does.
+
+    Args:
+        texts: The interests.
+        head: The expert for them.
+    """
+    if not items:
+        return items
+    parts = interests.contributions(head, fits, history, shown.indices).round(4).tolist()
+    may_say = interests.fits(fits, shown.indices, LEAST_SIMILARITY).tolist()
+    reasons = [Reason("interest", interest=texts[best]) for best in fits.best[shown.indices].tolist()]
+    return [
+        _explain(item, "interest", part, reason if says and not is_exploring else None)
+        for item, part, reason, says, is_exploring in zip(items, parts, reasons, may_say, shown.is_exploring)
+    ]
+
+
+def _explain(item: SlateItem, kind: str, part: float, reason: Reason | None) -> SlateItem:
+    """Return an item with one more part of its score, and with its reason, where nothing says more.
+
+    Args:
+        reason: None where it cannot be given.
+    """
+    if part > 0:
+        item = msgspec.structs.replace(item, sources={**item.sources, kind: part})
+    is_most = part > 0 and part >= max(item.sources.values())
+    if reason is not None and (is_most or item.reason.kind == "catalog"):
+        item = msgspec.structs.replace(item, reason=reason)
+    return item
 
 
 def _reason(kind: str, item_id: str, position: int, history: History, own: tuple[list[int], int] | None) -> Reason:

@@ -22,12 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.rules import Active
-from stream_rec.events.rule import Rule
+from stream_rec.catalog.rules import Active, Ordered, unpack
 from stream_rec.events.slate import SlateItem
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.reranking.explore import Explored
-from stream_rec.retrieval.ruled import MOST_PINNED, Exclusions, find_pinned
+from stream_rec.retrieval.ruled import Exclusions, find_pinned
 
 MOST_BOOST = math.log(1e6)
 """Of all boosts of an item together: beyond it probabilities would be nothing or infinite."""
@@ -40,13 +39,14 @@ class Pin(NamedTuple):
     candidate: int
 
 
-class Limit(NamedTuple):
-    """A cap or a floor."""
+class Limits(NamedTuple):
+    """Caps, or floors, those that are about some candidate."""
 
-    n: int
-    is_counted: list[bool]
-    """(k,) which candidates it is about."""
-    rule_id: str
+    n: NDArray[np.int64]
+    """(r,)"""
+    is_counted: NDArray[np.bool_]
+    """(r, k) which candidates each is about."""
+    rule_ids: list[str]
 
 
 class Orders(NamedTuple):
@@ -58,10 +58,10 @@ class Orders(NamedTuple):
     """(k,) added to the logarithm of how likely each is."""
     pins: list[Pin]
     """By slot, no slot twice."""
-    caps: list[Limit]
-    floors: list[Limit]
-    exposed: list[Limit]
-    """Floors of this one list, by which what was shown too little catches up."""
+    caps: Limits
+    floors: Limits
+    """Those behind ``n_floors`` are of this one list: by them what was shown too little catches up."""
+    n_floors: int
     placed_by: dict[int, str]
     """Of each candidate that is where it is by a rule, that rule's id: its pin, its floor, or its strongest boost."""
 
@@ -72,32 +72,29 @@ def read_orders(
     """Return what the rules say of the candidates ``rows``, (k,) ascending, for a list of ``n`` items."""
     about = catalog.rules_about(rows)
     is_allowed = ~exclusions.excludes(rows)
-    by_strength = sorted(
-        zip(active.of("boost"), active.columns("boost").tolist()),
-        key=lambda each: (-abs(math.log(each[0].factor or 1.0)), each[0].rule_id),
+    boosts = active.of("boost")
+    is_boosted = unpack(about, boosts.columns)
+    boost = np.clip(catalog.log_boosts(rows) + is_boosted @ boosts.amounts, -MOST_BOOST, MOST_BOOST)
+    are_boosted = np.flatnonzero(is_boosted.any(axis=1))
+    strongest = is_boosted[are_boosted].argmax(axis=1) if len(are_boosted) else are_boosted
+    placed_by = {index: boosts.rules[number].rule_id for index, number in zip(are_boosted.tolist(), strongest.tolist())}
+    is_candidate = np.zeros(len(catalog), dtype=bool)
+    is_candidate[rows] = True  # of a pool not every item of a pin is one
+    pins = []
+    for pinned in find_pinned(active, exclusions, catalog, is_candidate, n):
+        index = int(np.searchsorted(rows, pinned.row))
+        pins.append(Pin(min(pinned.slot, n) - 1, index))
+        is_allowed[index] = False
+        placed_by[index] = pinned.rule_id
+    floors, exposes = active.of("floor"), active.of("expose")
+    catching_up = exposes._replace(amounts=_floors_of_exposes(exposes, catalog, exposures, n))
+    caps, floored, exposed = (_read_limits(each, about) for each in (active.of("cap"), floors, catching_up))
+    needing = Limits(
+        np.concatenate((floored.n, exposed.n)),
+        np.concatenate((floored.is_counted, exposed.is_counted)),
+        [*floored.rule_ids, *exposed.rule_ids],
     )
-    is_boosted = about[:, [column for _, column in by_strength]] > 0
-    boosts = np.array([math.log(rule.factor or 1.0) for rule, _ in by_strength])
-    boost = np.clip(catalog.log_boosts(rows) + is_boosted @ boosts, -MOST_BOOST, MOST_BOOST)
-    placed_by = {
-        int(index): by_strength[int(is_boosted[index].argmax())][0].rule_id
-        for index in np.flatnonzero(is_boosted.any(axis=1))
-    }
-    caps = _read_limits(active.of("cap"), about[:, active.columns("cap")])
-    pins: list[Pin] = []
-    for rule in active.of("pin"):
-        for row in find_pinned(rule, exclusions, catalog)[:MOST_PINNED].tolist() if len(pins) < n else ():
-            index = int(np.searchsorted(rows, row))
-            is_candidate = index < len(rows) and rows[index] == row  # of a pool it may be none
-            if is_candidate and is_allowed[index] and _has_room(index, [pin.candidate for pin in pins], caps):
-                pins.append(Pin(min((rule.slot or 1) - 1, n - 1), index))
-                is_allowed[index] = False
-                placed_by[index] = rule.rule_id
-                break
-    pins = _without_clashes(pins, n)
-    floors = _read_limits(active.of("floor"), about[:, active.columns("floor")])
-    exposed = _read_limits(_floors_of_exposes(active, catalog, exposures, n), about[:, active.columns("expose")])
-    return Orders(is_allowed, boost, pins, caps, floors, exposed, placed_by)
+    return Orders(is_allowed, boost, _without_clashes(pins, n), caps, needing, len(floored.n), placed_by)
 
 
 def _without_clashes(pins: list[Pin], n: int) -> list[Pin]:
@@ -117,27 +114,27 @@ def _without_clashes(pins: list[Pin], n: int) -> list[Pin]:
     return [Pin(slot, candidate) for slot, candidate in sorted(by_slot.items())]
 
 
-def _floors_of_exposes(active: Active, catalog: Catalog, exposures: Exposures, n: int) -> list[Rule]:
-    """Return each `expose` as a floor of this list: of 0 where its items have had their share of late."""
-    floors = []
-    for rule in active.of("expose"):
-        share = rule.share or 0.0
-        is_behind = exposures.share(catalog.rules.members(rule.rule_id)) < share
-        floors.append(msgspec.structs.replace(rule, count=math.ceil(n * share) if is_behind else 0))
-    return floors
+def _floors_of_exposes(exposes: Ordered, catalog: Catalog, exposures: Exposures, n: int) -> NDArray[np.float64]:
+    """Return of each `expose` its floor in this list, (r,): 0 where its items have had their share of late."""
+    return np.array(
+        [
+            math.ceil(n * share) if exposures.share(catalog.rules.members(rule.rule_id)) < share else 0.0
+            for rule, share in zip(exposes.rules, exposes.amounts.tolist())
+        ]
+    )
 
 
-def _read_limits(rules: Iterable[Rule], about: NDArray[np.uint8]) -> list[Limit]:
+def _read_limits(limits: Ordered, about: NDArray[np.uint8]) -> Limits:
     """Return those caps or floors that are about some candidate.
 
     Args:
-        about: (k, r) whether each of them is about each candidate.
+        about: (k, columns / 8) which rules are about each candidate.
     """
-    return [
-        Limit(rule.count or 0, (is_about > 0).tolist(), rule.rule_id)
-        for rule, is_about in zip(rules, np.ascontiguousarray(about.T))
-        if is_about.any()
-    ]
+    met = np.bitwise_or.reduce(about, axis=0)[None]
+    met_by = np.flatnonzero(unpack(met, limits.columns)[0])
+    is_counted = np.ascontiguousarray(unpack(about, limits.columns[met_by]).T)
+    rule_ids = [limits.rules[index].rule_id for index in met_by.tolist()]
+    return Limits(limits.amounts[met_by].astype(np.int64), is_counted, rule_ids)
 
 
 def limit(
@@ -157,29 +154,34 @@ def limit(
         n: Most items, pins aside.
         at_risk: How many of the ranked ones exploration may displace.
     """
-    draft = _Draft(orders, best.tolist(), n)
+    draft = _Draft(orders, best, n)
     draft.keep_caps(ranked.tolist(), kept_back.tolist())
-    for floor in orders.floors:
-        draft.reach(floor, orders.floors)
-    needing = [*orders.floors, *orders.exposed]
-    for floor in orders.exposed:
-        draft.reach(floor, needing)
-    front, back = draft.keep_back(at_risk, needing)
+    draft.reach_floors()
+    front, back = draft.keep_back(at_risk)
     return np.array(front, dtype=np.int64), np.array(back, dtype=np.int64)
 
 
 class _Draft:
     """A list of candidates, by index, on its way to what caps and floors ask for."""
 
-    def __init__(self, orders: Orders, best: list[int], n: int) -> None:
+    def __init__(self, orders: Orders, best: NDArray[np.int64], n: int) -> None:
         self._orders = orders
         self._best = best
         self._n = n
-        self._pinned = [pin.candidate for pin in orders.pins]
         self._front: list[int] = []
         """Those that exploration may displace, from the end."""
         self._back: list[int] = []
         """Those behind them, that it may not."""
+        self._capped = np.zeros(len(orders.caps.n), dtype=np.int64)
+        """(caps,) how many of the list each counts."""
+        self._n_full = orders.caps.is_counted[orders.caps.n <= 0].sum(axis=0)
+        """(k,) how many caps that are full count each candidate."""
+        self._floored = np.zeros(len(orders.floors.n), dtype=np.int64)
+        """(floors,) how many of the list each counts."""
+        self._is_shown = np.zeros(len(orders.is_allowed), dtype=bool)
+        """(k,) whether each is in the list, pinned ones too."""
+        for pin in orders.pins:
+            self._count(pin.candidate, 1)
 
     def keep_caps(self, ranked: list[int], kept_back: list[int]) -> None:
         """Take in what the caps have room for, and the best of the others in place of the rest."""
@@ -187,71 +189,89 @@ class _Draft:
             self._take_in(index, self._front)
         for index in kept_back:
             self._take_in(index, self._back)
-        for index in self._best:
+        for index in self._best.tolist() if not self._is_full else ():
+            self._take_in(index, self._front)
             if self._is_full:
                 return
-            self._take_in(index, self._front)
 
-    def reach(self, floor: Limit, needing: list[Limit]) -> None:
-        """Put the best items of a floor behind the others until there are enough, as far as there is room.
+    def reach_floors(self) -> None:
+        """Put the best items of each floor behind the others until there are enough, as far as there is room.
 
-        Args:
-            needing: The floors whose items do not make way.
+        What was shown too little catches up after them, so the floors of this one list make way for all others.
         """
-        for index in self._best:
-            if _count(floor, self._all) >= floor.n:
-                return
-            if not floor.is_counted[index] or not self._may_come(index):
+        n_floors, floors = self._orders.n_floors, self._orders.floors
+        for number, rule_id in enumerate(floors.rule_ids):
+            if self._floored[number] >= floors.n[number]:
                 continue
-            if self._is_full and not self._make_way(needing):
-                return
-            self._back.append(index)
-            self._orders.placed_by[index] = floor.rule_id
+            needing = n_floors if number < n_floors else len(floors.n)
+            for index in self._best[floors.is_counted[number, self._best]].tolist():
+                if self._floored[number] >= floors.n[number]:
+                    break
+                if not self._may_come(index):
+                    continue
+                if self._is_full and not self._make_way(needing):
+                    break
+                self._put(index, self._back)
+                self._orders.placed_by[index] = rule_id
 
-    def keep_back(self, at_risk: int, needing: list[Limit]) -> tuple[list[int], list[int]]:
+    def keep_back(self, at_risk: int) -> tuple[list[int], list[int]]:
         """Return both parts, with those of the last ``at_risk`` that a floor may not lose kept back too."""
-        tight = [floor for floor in needing if _count(floor, self._all) - at_risk < floor.n]
+        floors = self._orders.floors
+        is_needed = np.logical_or.reduce(floors.is_counted[self._floored - at_risk < floors.n], axis=0)
         needed: list[int] = []
         front: list[int] = []
         for index in reversed(self._front):  # whoever is kept back puts the one before at risk
-            if len(front) < at_risk and any(floor.is_counted[index] for floor in tight):
+            if len(front) < at_risk and is_needed[index]:
                 needed.insert(0, index)
             else:
                 front.insert(0, index)
         return front, [*needed, *self._back]
 
     @property
-    def _all(self) -> list[int]:
-        return [*self._pinned, *self._front, *self._back]
-
-    @property
     def _is_full(self) -> bool:
         return len(self._front) + len(self._back) >= self._n
 
     def _may_come(self, index: int) -> bool:
-        shown = self._all
-        return index not in shown and _has_room(index, shown, self._orders.caps)
+        return not self._is_shown[index] and not self._n_full[index]
 
     def _take_in(self, index: int, part: list[int]) -> None:
         if self._may_come(index):
-            part.append(index)
+            self._put(index, part)
 
-    def _make_way(self, needing: list[Limit]) -> bool:
-        """Take out the last item that no floor needs; return whether there is one."""
-        shown = self._all
+    def _put(self, index: int, part: list[int]) -> None:
+        part.append(index)
+        self._count(index, 1)
+
+    def _make_way(self, n_needing: int) -> bool:
+        """Take out the last item that none of the first floors needs; return whether there is one."""
+        floors = self._orders.floors
+        is_tight = self._floored[:n_needing] <= floors.n[:n_needing]
+        is_needed = np.logical_or.reduce(floors.is_counted[:n_needing][is_tight], axis=0)
         for part in (self._front, self._back):
             for index in reversed(part):
-                if all(not floor.is_counted[index] or _count(floor, shown) > floor.n for floor in needing):
+                if not is_needed[index]:
                     part.remove(index)
+                    self._count(index, -1)
                     return True
         return False
+
+    def _count(self, index: int, step: int) -> None:
+        """Count an item that comes, or for a ``step`` of -1 goes."""
+        caps, floors = self._orders.caps, self._orders.floors
+        self._is_shown[index] = step > 0
+        if len(floors.n):
+            self._floored += step * floors.is_counted[:, index]
+        if len(caps.n):
+            was_full = self._capped >= caps.n
+            self._capped += step * caps.is_counted[:, index]
+            turned = was_full != (self._capped >= caps.n)
+            if turned.any():
+                self._n_full += step * caps.is_counted[turned].sum(axis=0)
 
 
 def find_explorable(arms: NDArray[np.int64], orders: Orders) -> NDArray[np.int64]:
     """Return those of the candidates ``arms`` that no cap counts."""
-    return np.array(
-        [arm for arm in arms.tolist() if not any(cap.is_counted[arm] for cap in orders.caps)], dtype=np.int64
-    )
+    return arms[~orders.caps.is_counted[:, arms].any(axis=0)]
 
 
 def put_pins(explored: Explored, pins: list[Pin]) -> Explored:
@@ -276,12 +296,3 @@ def name_rules(items: list[SlateItem], indices: Iterable[int], orders: Orders) -
         else replace(item, reason=replace(item.reason, rule=rule_id))
         for item, index in zip(items, indices)
     ]
-
-
-def _count(limit: Limit, indices: list[int]) -> int:
-    return sum(limit.is_counted[index] for index in indices)
-
-
-def _has_room(index: int, others: list[int], caps: list[Limit]) -> bool:
-    """Return whether a candidate may stand beside ``others``."""
-    return all(not cap.is_counted[index] or _count(cap, others) < cap.n for cap in caps)

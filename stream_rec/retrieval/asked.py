@@ -14,8 +14,8 @@ from stream_rec.knowledge import queries
 from stream_rec.retrieval.fresh import find_nearest_in_each
 from stream_rec.retrieval.pool import Pool
 from stream_rec.user.answers import REACH_MS
+from stream_rec.user.entries import SearchEntry
 from stream_rec.user.history import History
-from stream_rec.user.state import SearchEntry
 
 EncodeQuery = Callable[[str], tuple[SpaceVector | None, ...]]
 """From a query to its vector in each space, by position as of ``ItemEmbedding.vectors``."""

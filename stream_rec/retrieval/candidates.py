@@ -15,6 +15,7 @@ from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
 from stream_rec.retrieval.asked import Asked
 from stream_rec.retrieval.fresh import find_nearest, find_nearest_in_each, find_newcomers
+from stream_rec.retrieval.interests import Interests
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
 from stream_rec.retrieval.pool import Pool, Take, find_popular
 from stream_rec.retrieval.repeat import find_repeats
@@ -35,9 +36,9 @@ from stream_rec.retrieval.similar import add_similar
 from stream_rec.retrieval.successors import add_successors
 from stream_rec.user.history import History
 
-SOURCES = ("successors", "neighbours", "similar", "trending", "repeat", "fresh", "rules", "asked")
+SOURCES = ("successors", "neighbours", "similar", "trending", "repeat", "fresh", "rules", "asked", "interest")
 """Bit ``1 << index`` of ``Candidates.sources`` stands for a source."""
-SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES, ASKED = range(len(SOURCES))
+SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES, ASKED, INTEREST = range(len(SOURCES))
 BEST = (
     (LAST, 40, SUCCESSORS),
     (RECENT, 40, SUCCESSORS),
@@ -110,6 +111,7 @@ def retrieve(
     rules: Active = NONE,
     exclusions: Exclusions | None = None,
     asked: Asked | None = None,
+    interests: Interests | None = None,
     contexts: Sequence[int] = (),
     pool: Pool | None = None,
 ) -> Candidates:
@@ -117,7 +119,7 @@ def retrieve(
 
     Args:
         rules: Those of the time, and ``exclusions``: what they keep from the user; None without rules.
-        asked: What the user asks for now.
+        asked: What the user asks for now, and ``interests``: what a new user says to like.
         contexts: ``ContextNumbers`` of the request.
         own_slot: The user's own in ``catalog.knowledge.neighbour_index``, -1 where there is none.
         pool: What may be proposed; None for all that is listed.
@@ -144,8 +146,10 @@ def retrieve(
         _choose_of_pool(scratch, history, catalog, taste, last, pool, now_ms)
     if asked is not None:
         scratch.choose(asked.rows, ASKED, is_listed)
+    if interests is not None and (pool is None or pool.take not in (Take.RELATED, Take.ANSWERS)):
+        scratch.choose(interests.rows, INTEREST, is_listed)
     if exclusions is not None:
-        demanded = find_demanded(rules, exclusions, scratch.chosen[: scratch.n_chosen], catalog)
+        demanded = find_demanded(rules, exclusions, scratch.chosen[: scratch.n_chosen], catalog, is_listed)
         scratch.choose(demanded, RULES, is_listed)
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
     user = bpr.fold_in(history, catalog.factors)

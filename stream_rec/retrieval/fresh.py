@@ -48,6 +48,22 @@ def find_nearest_in_each(
     return _nearest(pool, spaces.vectors(), spaces.leading(), alone[0], alone[-1], (n, n_last), ROUGHLY)
 
 
+def find_nearest_to(
+    wanted: NDArray[np.float32], pool: NDArray[np.int64], catalog: Catalog, n: int
+) -> NDArray[np.int64]:
+    """Return the ``n`` rows of ``pool``, (p,), whose text is nearest to each of ``wanted``, (w, spaces, c), two at a
+    time; nothing for one that has no vector."""
+    wanted = wanted[wanted.any(axis=(1, 2))]
+    if not len(pool) or not len(wanted) or not catalog.spaces.n_items:
+        return _NO_ROWS
+    spaces = catalog.spaces
+    found = [
+        _nearest(pool, spaces.vectors(), spaces.leading(), pair[0], pair[-1], (n, n * (len(pair) - 1)), ROUGHLY)
+        for pair in (wanted[start : start + 2] for start in range(0, len(wanted), 2))
+    ]
+    return np.concatenate(found)
+
+
 def find_newcomers(catalog: Catalog) -> NDArray[np.int64]:
     """Return the rows of the items whose first event came last, the newest last."""
     return np.array(catalog.knowledge.newcomers[-NEWCOMERS:], dtype=np.int64)

@@ -29,15 +29,22 @@ def keep_in_scope(
     if not active.has_scopes:
         return active
 
+    found: dict[Segment, bool] = {}
+
+    def is_user_in(segment: Segment) -> bool:
+        if segment not in found:
+            found[segment] = is_in_segment(segment, history, catalog, now_ms)
+        return found[segment]
+
     def holds(rule: Rule) -> bool:
         scope = rule.scope
         return scope is None or (
             (not scope.surfaces or surface in scope.surfaces)
             and (scope.arm is None or is_in_arm(scope.arm, user_id))
-            and (scope.segment is None or is_in_segment(scope.segment, history, catalog, now_ms))
+            and (scope.segment is None or is_user_in(scope.segment))
         )
 
-    return active.keep(holds)
+    return catalog.rules.keep(active, holds)
 
 
 def is_in_arm(arm: Arm, user_id: str) -> bool:

@@ -7,7 +7,7 @@
 5. Ack the batch.
 
 Any failure raises, the process ends, and the next one starts at the last committed offset: steps 2 to 4 happen again.
-So what is sent twice must mean the same as once; that is the core's part (``user/advance.py``, ``knowledge/state.py``).
+So what is sent twice must mean the same as once; that is the core's part (``user/signals.py``, ``knowledge/state.py``).
 
 Why not Faust's own ways (``take``, ``table[key] = value``, ``topic.send``): each loses data:
 docs/concepts/architecture.md.

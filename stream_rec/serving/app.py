@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -50,7 +50,7 @@ from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.events.source import SOURCE_OF_LABEL, SOURCE_OF_TOPIC, Source, UserEvent
 from stream_rec.retrieval.had import WHATEVER, HistoryFilter
 from stream_rec.serving.contract import contract_of
-from stream_rec.serving.gate import OPEN, Gate, secret_of
+from stream_rec.serving.gate import OPEN, Gate, decode_ids, secret_of
 from stream_rec.serving.keys import ApiKeys, Scope
 from stream_rec.serving.lists import Lists
 from stream_rec.serving.on_the_spot import OnTheSpot
@@ -63,6 +63,7 @@ from stream_rec.serving.problems import (
     refuse_unknown,
     unprocessable,
 )
+from stream_rec.serving.profiles import profile_routes
 from stream_rec.serving.questions import (
     FILTERED_BY_USER,
     About,
@@ -76,15 +77,19 @@ from stream_rec.serving.questions import (
     N,
     SurfaceName,
     read_context,
+    read_excluded,
     read_surface,
     want,
     want_surface,
 )
-from stream_rec.serving.ranked import ranked_routes, recommend
+from stream_rec.serving.ranked import Guard, ranked_routes, recommend
 from stream_rec.serving.writer import Record, Writer
 from stream_rec.surface_settings import BUILT_IN, HOME
 
 N_LISTS = Gauge("stream_rec_lists", "Users who have a list of their own")
+
+BUCKETS_S: list[str | float] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0]
+"""Of how long requests take: a list that is read out takes a tenth of a millisecond."""
 
 FAULTY = {Source.SEARCH: "bad_query", Source.IMPRESSION: "bad_impression"}
 """What a wrong event is called where it lacks a field, or has one too many; others are of a `wrong_type`."""
@@ -104,8 +109,9 @@ def build_app(
     serve, limits = settings.serve, settings.limits
     N_LISTS.set_function(lambda: len(lists))
 
-    def needs(scope: Scope) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
-        def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    def needs(scope: Scope) -> Guard:
+        async def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+            # not async, it would go to a thread and back for each request, past the one that ranks
             if keys is None:
                 return
             key = keys.find(secret_of(connection.headers.get("authorization", "")))
@@ -166,7 +172,7 @@ def build_app(
             own = lists.own(user_id)
             is_default = own is None or not own.items
             slate = lists.own(DEFAULT_LIST) if is_default else own
-            return _recommendations(user_id, slate, is_default, n or MOST_SLOTS, exclude or (), lists)
+            return _recommendations(user_id, slate, is_default, n or MOST_SLOTS, read_excluded(exclude), lists)
         asked = want(n or chosen.n or settings.ranking.n, wanted, exclude, cursor, age, history, min_score)
         question = want_surface(asked, surface, chosen, item_ids)
         return await recommend(replica, user_id, question, read_context(contexts))
@@ -174,7 +180,7 @@ def build_app(
     @get("/v1/popular", guards=[needs("read")], responses=problems_of(*READING), summary="The list for everybody else")
     async def get_popular(n: N = 200, exclude: Excluded = None) -> Recommendations:
         """Return the default list."""
-        return _recommendations(DEFAULT_LIST, lists.own(DEFAULT_LIST), True, n, exclude or (), lists)
+        return _recommendations(DEFAULT_LIST, lists.own(DEFAULT_LIST), True, n, read_excluded(exclude), lists)
 
     @post("/v1/events", **accepting("write"), summary="What users did")
     async def post_events(data: JSONBody[Event | list[Event]]) -> Accepted:
@@ -253,16 +259,21 @@ def build_app(
             await writer.stop()
 
     prometheus = PrometheusConfig(
-        app_name="stream_rec", prefix="stream_rec", group_path=True, exclude=[f"^{path}$" for path in OPEN]
+        app_name="stream_rec",
+        prefix="stream_rec",
+        group_path=True,
+        exclude=[f"^{path}$" for path in OPEN],
+        buckets=BUCKETS_S,
     )
     app = Litestar(
         [
             *(get_recommendations, get_popular, post_events, delete_user, put_item, delete_item, put_rule, delete_rule),
+            *profile_routes(replica, write, limits, reading=needs("read"), writing=accepting("write")),
             *ranked_routes(replica, limits, needs("read")),
             *(get_contract, get_health, get_readiness, PrometheusController),
         ],
         lifespan=[writing],
-        middleware=[prometheus.middleware],
+        middleware=[prometheus.middleware, decode_ids],
         cors_config=CORSConfig(allow_origins=list(serve.cors_origins)) if serve.cors_origins else None,
         openapi_config=OpenAPIConfig(
             title="stream-rec",
@@ -283,7 +294,7 @@ def build_app(
 
 
 def _recommendations(
-    user_id: str, slate: Slate | None, is_default: bool, n: int, exclude: Sequence[str], lists: Lists
+    user_id: str, slate: Slate | None, is_default: bool, n: int, exclude: Set[str], lists: Lists
 ) -> Recommendations:
     if slate is None:
         why = lists.find_why_not_ready() or "no worker has published a list yet: does one run, and are there items?"

@@ -19,6 +19,7 @@ from stream_rec.events.over_http import (
     Recommendations,
     Shown,
     State,
+    UserProfile,
 )
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.scope import Arm, Scope, Segment
@@ -29,7 +30,7 @@ DESCRIBED = {
     struct.__name__: struct
     for struct in (
         *(Event, Shown, Accepted, ErasureAccepted, Item, Rule, Target, Scope, Segment, Arm, State, Problem),
-        *(Recommendations, SlateItem, Reason, RankRequest, Filters, Ranking, Found),
+        *(UserProfile, Recommendations, SlateItem, Reason, RankRequest, Filters, Ranking, Found),
     )
 }
 """What goes over HTTP, by the name that it has in the document."""

@@ -1,23 +1,27 @@
 """What a request must be before the app sees it: ids that mean what they say, a page that may ask, and not too many.
 
+Its body has to come in time: one that is under way takes the place of another.
+
 Addresses are compared as they were sent, because what is decoded first may be another address: `/v1/users/ann%2F` is no
-user `ann`.
+user `ann`, but a user `ann/`. So the app finds its handler by the encoded address, and ids are decoded for the handler.
 """
 
 from __future__ import annotations
 
+import asyncio
 import http
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 import msgspec
 
 from stream_rec.serve_settings import ServeSettings
 from stream_rec.serving.keys import ApiKeys
+from stream_rec.serving.problems import problem
 
 Message = MutableMapping[str, Any]
 App = Callable[..., Awaitable[None]]
@@ -28,6 +32,10 @@ LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 """Hosts by which this machine calls itself."""
 JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 PROBLEM = b"application/problem+json"
+BODY_S = 10.0
+"""How long a body may take to arrive."""
+IN_ADDRESS = "/%!$&'()*+,;=:@~"
+"""What stands in an encoded address as it is."""
 
 
 class Gate:
@@ -49,21 +57,24 @@ class Gate:
         if scope["type"] != "http" or scope["path"] in OPEN:
             await self._app(scope, receive, send)
             return
-        refusal = self._find_refusal(scope)
+        path = _encoded_path(scope)
+        refusal = self._find_refusal(scope, path)
         if refusal is not None:
             await _answer(send, *refusal)
             return
+        scope = {**scope, "path": path}
         self._n_under_way += 1
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, _in_time(receive), send)
         finally:
             self._n_under_way -= 1
 
-    def _find_refusal(self, scope: Message) -> tuple[int, str] | None:
+    def _find_refusal(self, scope: Message, path: str) -> tuple[int, str] | None:
         """Return the status and the words of what is wrong with a request, or None."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         return (
-            _find_fault_in_path(scope.get("raw_path") or scope["path"].encode())
+            _find_fault_in_path(path)
+            or _find_fault_in_query(scope["query_string"])
             or self._find_foreign_page(headers)
             or _find_fault_in_type(scope["method"], headers)
             or self._find_excess(scope, headers)
@@ -101,15 +112,60 @@ def secret_of(authorization: str) -> str:
     return secret.strip() if kind.lower() == "bearer" else ""
 
 
-def _find_fault_in_path(raw_path: bytes) -> tuple[int, str] | None:
-    path = raw_path.partition(b"?")[0]
-    if b"%2f" in path.lower() or b"//" in path or (len(path) > 1 and path.endswith(b"/")):
-        return 404, "no address has an empty part, and an id with a slash cannot be asked for"
+def decode_ids(app: App) -> App:
+    """Return the app, a middleware of Litestar's, behind which ids in addresses are decoded."""
+
+    async def decoded(scope: Message, *rest: Any) -> None:
+        ids = {name: unquote(value) for name, value in scope["path_params"].items()}
+        await app({**scope, "path_params": ids} if ids else scope, *rest)
+
+    return decoded
+
+
+def _encoded_path(scope: Message) -> str:
+    """Return the path as it was sent; whatever is no ASCII is encoded in it."""
+    raw: bytes | None = scope.get("raw_path")
+    return quote(scope["path"]) if raw is None else quote(raw.partition(b"?")[0], IN_ADDRESS)
+
+
+def _find_fault_in_path(path: str) -> tuple[int, str] | None:
+    if "//" in path or (len(path) > 1 and path.endswith("/")):
+        return 404, "no address has an empty part; a slash in an id is written as %2F"
     try:
         unquote_to_bytes(path).decode()
     except UnicodeDecodeError:
         return 400, "the address is not UTF-8, percent-encoded"
-    return (404, "no such address") if path.startswith(b"/v1/openapi/") else None
+    return (404, "no such address") if path.startswith("/v1/openapi/") else None
+
+
+def _find_fault_in_query(query: bytes) -> tuple[int, str] | None:
+    """Return that what is no UTF-8 means nothing: decoded it would be another id."""
+    try:
+        unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        return 400, "the query of the address is not UTF-8, percent-encoded"
+    return None
+
+
+def _in_time(receive: Callable[[], Awaitable[Message]]) -> Callable[[], Awaitable[Message]]:
+    """Return what receives a request whose body has to come in time."""
+    until_s = asyncio.get_running_loop().time() + BODY_S
+    is_whole = False
+
+    async def receive_in_time() -> Message:
+        nonlocal is_whole
+        if is_whole:  # what comes then is that the client leaves
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until_s):
+                message = await receive()
+        except TimeoutError as error:
+            said = f"the body has not come within {BODY_S:g} s; send it again"
+            raise problem(408, said, headers={"Connection": "close"}) from error
+        is_whole = not message.get("more_body", False)
+        return message
+
+    return receive_in_time
 
 
 def _find_fault_in_type(method: str, headers: dict[str, str]) -> tuple[int, str] | None:
@@ -119,9 +175,10 @@ def _find_fault_in_type(method: str, headers: dict[str, str]) -> tuple[int, str]
 
 
 async def _answer(send: Callable[[Message], Awaitable[None]], status: int, detail: str) -> None:
-    problem = {"status": status, "type": "about:blank", "title": http.HTTPStatus(status).phrase, "detail": detail}
-    headers: Iterable[tuple[bytes, bytes]] = [(b"content-type", PROBLEM)]
+    said = {"status": status, "type": "about:blank", "title": http.HTTPStatus(status).phrase, "detail": detail}
+    body = msgspec.json.encode(said)
+    headers = [(b"content-type", PROBLEM), (b"content-length", str(len(body)).encode())]
     if status in (429, 503):
         headers = [*headers, (b"retry-after", b"1")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": msgspec.json.encode(problem)})
+    await send({"type": "http.response.body", "body": body})

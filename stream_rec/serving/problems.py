@@ -91,6 +91,7 @@ PROBLEMS = ProblemDetailsConfig(
         BrokerUnavailable: _problem_of_waiting,
         StreamRecError: lambda error: problem(503, str(error)),
         RecursionError: lambda error: problem(400, "the body is nested too deep"),
+        UnicodeDecodeError: lambda error: problem(400, f"the body is not UTF-8: {error}"),
         Exception: _problem_of_ours,
     }
 )

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
 import msgspec
 from litestar.di import Provide
-from litestar.params import FromPath, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
-from stream_rec.catalog.facets import EVERYTHING, Bounds, Filter, Pairs, number_of
+from stream_rec.catalog.facets import EVERYTHING, PRICE, Filter, Pairs, bounds_of, number_of
 from stream_rec.events import validate
-from stream_rec.events.interaction import KIND_OF_LABEL
 from stream_rec.events.over_http import Filters, Texts
 from stream_rec.events.validate import InputLimits
-from stream_rec.knowledge.popularity import HOUR_MS
 from stream_rec.names import InteractionType
-from stream_rec.retrieval.had import WHATEVER, HistoryFilter
+from stream_rec.retrieval.had import WHATEVER, HistoryFilter, history_of
+from stream_rec.retrieval.surface import filter_of, history_filter_of
 from stream_rec.serving import cursor as cursors
 from stream_rec.serving.problems import accept, unprocessable
 from stream_rec.serving.wanted import Wanted
@@ -26,12 +25,8 @@ from stream_rec.surface_settings import BUILT_IN, MOST_ABOUT, Surface, SurfaceSe
 MOST_VALUES: Final = 20
 """Values of one kind that a filter may name."""
 MOST_EXCLUDED: Final = 1_000
-PRICE: Final = "price"
-"""The attribute that has names of its own for its bounds."""
-DAY_MS: Final = 24 * HOUR_MS
 
-IdInPath: TypeAlias = FromPath[str]
-"""1 to 256 bytes of UTF-8, percent-encoded; without a slash, which ends a part of an address."""
+IdInPath = Annotated[str, PathParameter(description="1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F")]
 N = Annotated[int, QueryParameter(ge=1, le=200, description="most items")]
 MaybeN = Annotated[int | None, QueryParameter(ge=1, le=200, description="most items; as long as a list on its topic")]
 Excluded = Annotated[list[str] | None, QueryParameter(description="ids of items to leave out; may be repeated")]
@@ -107,7 +102,7 @@ def read_filter(
     Raises:
         ProblemDetailsException: 422, a value cannot be meant so.
     """
-    return filter_of(
+    return read_filters(
         Filters(
             category=categories or (),
             not_category=not_categories or (),
@@ -124,7 +119,7 @@ def read_filter(
     )
 
 
-def filter_of(filters: Filters) -> Filter:
+def read_filters(filters: Filters) -> Filter:
     """Return which items are wanted, of what a request says.
 
     Raises:
@@ -138,6 +133,8 @@ def filter_of(filters: Filters) -> Filter:
             raise unprocessable("too_large", f"{len(values)} values of `{name}`; {MOST_VALUES} at most")
         return values
 
+    if not all(math.isfinite(price) for price in (filters.price_min, filters.price_max) if price is not None):
+        raise unprocessable("bad_filter", "a price is a number")
     least = _numbers("attribute_min", texts("attribute_min")) + _if_any(PRICE, filters.price_min)
     most = _numbers("attribute_max", texts("attribute_max")) + _if_any(PRICE, filters.price_max)
     for name, bound in least:
@@ -154,7 +151,7 @@ def filter_of(filters: Filters) -> Filter:
         not_tags=texts("not_tag"),
         attributes=_split("attribute", texts("attribute"), "bad_filter"),
         not_attributes=_split("not_attribute", texts("not_attribute"), "bad_filter"),
-        bounds=(*(Bounds(*each) for each in least), *(Bounds(name, most=number) for name, number in most)),
+        bounds=bounds_of(least, most),
     )
 
 
@@ -172,18 +169,6 @@ def read_history(
     if within_days is not None and not had and not not_had:
         raise unprocessable("bad_filter", "`within_days` says how long ago `had` or `not_had` was: say which")
     return history_of(had or (), not_had or (), within_days, not_shown_hours)
-
-
-def history_of(
-    had: Iterable[str], not_had: Iterable[str], within_days: float | None, not_shown_hours: float | None
-) -> HistoryFilter:
-    """Return the same of words and units that people use."""
-    return HistoryFilter(
-        tuple(KIND_OF_LABEL[label] for label in had),
-        tuple(KIND_OF_LABEL[label] for label in not_had),
-        None if within_days is None else within_days * DAY_MS,
-        None if not_shown_hours is None else not_shown_hours * HOUR_MS,
-    )
 
 
 def read_context(contexts: list[str] | None) -> dict[str, str] | None:
@@ -217,6 +202,17 @@ def _if_any(name: str, bound: float | None) -> list[tuple[str, float]]:
     return [] if bound is None else [(name, bound)]
 
 
+def read_excluded(exclude: list[str] | None) -> frozenset[str]:
+    """Return the ids of items to leave out.
+
+    Raises:
+        ProblemDetailsException: 422, there are too many.
+    """
+    if len(exclude or ()) > MOST_EXCLUDED:
+        raise unprocessable("too_large", f"{len(exclude or ())} ids to leave out; {MOST_EXCLUDED} at most")
+    return frozenset(exclude or ())
+
+
 FILTERED = {"wanted": Provide(read_filter, sync_to_thread=False)}
 """Dependencies of an address that knows filters."""
 FILTERED_BY_USER = {**FILTERED, "history": Provide(read_history, sync_to_thread=False)}
@@ -244,25 +240,12 @@ def read_surface(settings: SurfaceSettings, name: str, item_ids: list[str] | Non
 
 def want_surface(wanted: Wanted, name: str, surface: Surface, item_ids: list[str] | None) -> Wanted:
     """Return what a list of a surface may be made of, of what is wanted at all."""
-    of_surface = Filter(
-        categories=surface.categories,
-        not_categories=surface.not_categories,
-        tags=surface.tags,
-        any_tags=surface.any_tags,
-        not_tags=surface.not_tags,
-        attributes=tuple(surface.attributes.items()),
-        not_attributes=tuple(surface.not_attributes.items()),
-        bounds=(
-            *(Bounds(*each) for each in (*surface.attribute_min.items(), *_if_any(PRICE, surface.price_min))),
-            *(Bounds(of, most=to) for of, to in (*surface.attribute_max.items(), *_if_any(PRICE, surface.price_max))),
-        ),
-    )
     return msgspec.structs.replace(
         wanted,
         surface=name,
         base=surface.base,
-        of_surface=of_surface,
-        history_of_surface=history_of(surface.had, surface.not_had, surface.within_days, surface.not_shown_hours),
+        of_surface=filter_of(surface),
+        history_of_surface=history_filter_of(surface),
         min_score=max(wanted.min_score, surface.min_score),
         about=tuple(dict.fromkeys(item_ids or ())),
     )
@@ -282,10 +265,8 @@ def want(
     Raises:
         ProblemDetailsException: 422, a value cannot be meant so.
     """
-    if len(exclude or ()) > MOST_EXCLUDED:
-        raise unprocessable("too_large", f"{len(exclude or ())} ids to leave out; {MOST_EXCLUDED} at most")
     try:
         shown = () if cursor is None else tuple(cursors.decode(cursor).tolist())
     except ValueError as error:
         raise unprocessable("bad_cursor", f"this is no `next_cursor` of ours: {error}") from error
-    return Wanted(n, filter, history, min_score, frozenset(exclude or ()), shown, age=age)
+    return Wanted(n, filter, history, min_score, read_excluded(exclude), shown, age=age)

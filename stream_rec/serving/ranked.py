@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from litestar import get, post
@@ -20,7 +20,7 @@ from stream_rec.events.slate import SlateItem
 from stream_rec.events.validate import InputLimits
 from stream_rec.retrieval.had import HistoryFilter
 from stream_rec.serving.on_the_spot import OnTheSpot
-from stream_rec.serving.problems import READING, accept, problem, problems_of, unprocessable
+from stream_rec.serving.problems import READING, accept, problem, problems_of
 from stream_rec.serving.questions import (
     FILTERED,
     FILTERED_BY_USER,
@@ -29,13 +29,13 @@ from stream_rec.serving.questions import (
     IdInPath,
     MinScore,
     N,
-    filter_of,
+    read_filters,
     read_history,
     want,
 )
 from stream_rec.serving.wanted import Wanted
 
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 Query = Annotated[str, QueryParameter(description="what is asked for")]
 MaybeUser = Annotated[str | None, QueryParameter(description="for whom; without it for nobody in particular")]
 MaybeItem = Annotated[str | None, QueryParameter(description="like this item, but ...")]
@@ -61,7 +61,7 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
         """Return the given items as a user would choose among them."""
         accept(validate.check_user_id(data.user_id, limits))
         item_ids = list(dict.fromkeys(data.item_ids))
-        filter = EVERYTHING if data.filters is None else filter_of(data.filters)
+        filter = EVERYTHING if data.filters is None else read_filters(data.filters)
         history = read_history(data.had, data.not_had, data.within_days, data.not_shown_hours)
         question = want(data.n, filter, age=data.age, history=history, min_score=data.min_score)
         return await require(replica).ask(
@@ -112,8 +112,7 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
         """
         if user_id is not None:
             accept(validate.check_user_id(user_id, limits))
-        if not q.strip():
-            raise unprocessable("bad_query", "q is blank")
+        accept(validate.check_query(q))
         question = want(n, wanted, exclude, age=age, history=history, min_score=min_score)
         items = await require(replica).ask("search", lambda ranker: ranker.search(q, item_id, user_id, question))
         return _found(items, item_id)

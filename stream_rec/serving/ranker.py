@@ -9,38 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.catalog.facets import EVERYTHING
 from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Kind
 from stream_rec.events.over_http import Ranking
 from stream_rec.events.slate import Slate, SlateItem
-from stream_rec.events.source import Source
 from stream_rec.knowledge import contexts
 from stream_rec.ranking.asked import is_answer
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import Ranked, aim, aim_at_fresh, keep, slate
+from stream_rec.recommend import Ranked, keep, slate
 from stream_rec.recommender import Recommender
 from stream_rec.reranking.explain import LEAST_SIMILARITY
-from stream_rec.retrieval.had import WHATEVER, keep_wanted
 from stream_rec.retrieval.pool import Pool, Take
 from stream_rec.retrieval.scratch import TEXT
-from stream_rec.retrieval.surface import find_offer
+from stream_rec.retrieval.surface import find_wanted
 from stream_rec.serving.cursor import sign_of
 from stream_rec.serving.wanted import Wanted
-from stream_rec.surface_settings import Base
-from stream_rec.user.state import COLD, Entry, SearchEntry, UserState
+from stream_rec.surface_lists import config_of, now_of, plain_config, rank_surface, seen_of
+from stream_rec.user.entries import Entry, ProfileEntry, SearchEntry
+from stream_rec.user.state import COLD, UserState
 
 NOBODY = ""
 """No user's id."""
-VARIED: tuple[Base, ...] = ("home", "discover")
-"""Lists of many kinds of items; the others have an order of their own."""
 
 
 class Ranker:
@@ -63,8 +58,7 @@ class Ranker:
         self._catalog = recommender.catalog
         self._state_of = state_of
         self._context_keys = context_keys
-        self._varied = msgspec.structs.replace(ranking, explore_share=0.0, tail_every=0)
-        self._plain = msgspec.structs.replace(self._varied, diversity=0.0, fresh_worth=0.0)
+        self._ranking = ranking
         self._signs = np.zeros(0, dtype=np.uint32)
 
     def recommend(
@@ -85,14 +79,13 @@ class Ranker:
         ranked = self._rank_surface(user_id, state, wanted, rows, now_ms, self._number(context))
         if wanted.shown:
             ranked = replace(ranked, rules=_without_pins(ranked.rules))
-        is_varied = wanted.base in VARIED
-        ranking = msgspec.structs.replace(self._varied if is_varied else self._plain, n=wanted.n)
+        config = config_of(wanted.base, self._ranking, wanted.n)
         return slate(
             user_id,
-            _without_nobodys(self._recommender.items(ranked, user_id, ranking, wanted.min_score)),
+            _without_nobodys(self._recommender.items(ranked, user_id, config, wanted.min_score)),
             policy=self._recommender.policy,
             generated_at_ms=generated_at_ms,
-            seen=_seen(state),
+            seen=seen_of(state),
         )
 
     def rank(
@@ -108,7 +101,7 @@ class Ranker:
         found = {item_id: catalog.find(item_id) for item_id in item_ids}
         unknown = [i for i, row in found.items() if row is None or catalog.item(row) is None]
         rows = np.array([row for i, row in found.items() if row is not None and catalog.item(row)], dtype=np.int64)
-        is_wanted = self._pool(wanted, Take.ALL, state).is_in[rows]
+        is_wanted = self._pool(wanted, Take.ALL, state, now_ms).is_in[rows]
         is_in = np.zeros(len(catalog), dtype=bool)
         is_in[rows[is_wanted]] = True
         pool, numbers = Pool(is_in, Take.ALL), self._number(context)
@@ -122,12 +115,10 @@ class Ranker:
             user_id,
             not state.is_cold,
             self._recommender.policy,
-            self._recommender.items(
-                ranked, user_id, msgspec.structs.replace(self._plain, n=wanted.n), wanted.min_score
-            ),
+            self._recommender.items(ranked, user_id, plain_config(self._ranking, wanted.n), wanted.min_score),
             unknown,
             [catalog.item_ids[row] for row in rows[is_out].tolist()],
-            _seen(state),
+            seen_of(state),
         )
 
     def find_similar(self, item_id: str, wanted: Wanted) -> list[SlateItem] | None:
@@ -139,7 +130,7 @@ class Ranker:
         if row is None:
             return None
         wanted = msgspec.structs.replace(wanted, surface="similar")
-        pool = self._pool(wanted, Take.RELATED, COLD, without=(row,))
+        pool = self._pool(wanted, Take.RELATED, COLD, self._catalog.now_ms, without=(row,))
         return self._list(self._rank_related(row, wanted, pool), wanted, item_id)
 
     def search(self, query: str, item_id: str | None, user_id: str | None, wanted: Wanted) -> list[SlateItem] | None:
@@ -157,7 +148,7 @@ class Ranker:
             state = _with_view(state, item_id, now_ms)
         state = _with_search(state, query, item_id, now_ms)
         take = Take.ANSWERS if row is None else Take.RELATED
-        pool = self._pool(wanted, take, state, without=() if row is None else (row,))
+        pool = self._pool(wanted, take, state, now_ms, without=() if row is None else (row,))
         ranked = self._recommender.rank(
             user_id or NOBODY, state, now_ms=now_ms, pool=pool, surface="search", age=wanted.age
         )
@@ -166,15 +157,17 @@ class Ranker:
             ranked = keep(ranked, is_answer(ranked.answers, every, LEAST_SIMILARITY))
         return self._list(ranked, wanted, item_id)
 
+    def find_profile(self, user_id: str) -> ProfileEntry | None:
+        """Return what a user has said of themselves, None where that is nothing."""
+        return self._state_of(user_id).profile
+
     def _number(self, context: Mapping[str, Any] | None) -> tuple[int, ...] | None:
         return None if context is None else contexts.numbers_of(context, self._context_keys)
 
     def _look_up(self, user_id: str) -> tuple[UserState, int]:
         """Return a user's state, and the time; the catalog has seen it."""
         state = self._state_of(user_id)
-        newest = [event.timestamp_ms for event in state.recent_events[-1:]]
-        newest += [search.timestamp_ms for search in state.recent_searches[-1:]]
-        now_ms = self._catalog.knowledge.now_ms(max(newest, default=0))
+        now_ms = now_of(state, self._catalog)
         self._catalog.see_time(now_ms)
         return state, now_ms
 
@@ -183,15 +176,11 @@ class Ranker:
         row = self._catalog.find(item_id)
         return row if row is not None and self._catalog.item(row) is not None else None
 
-    def _pool(self, wanted: Wanted, take: Take, user: UserState, *, without: Sequence[int] = ()) -> Pool:
+    def _pool(self, wanted: Wanted, take: Take, user: UserState, now_ms: int, *, without: Sequence[int] = ()) -> Pool:
         """Return the pool of what is wanted for a user, less these rows."""
-        catalog, now_ms = self._catalog, self._catalog.now_ms
-        is_in = catalog.facets.find(wanted.filter, catalog.is_listed)
-        if wanted.of_surface != EVERYTHING:
-            is_in = catalog.facets.find(wanted.of_surface, is_in)
-        for history in (wanted.history, wanted.history_of_surface):
-            if history != WHATEVER:
-                is_in = keep_wanted(is_in, history, user, catalog, now_ms)
+        catalog = self._catalog
+        is_in = find_wanted(wanted.filter, wanted.history, catalog.is_listed, user, catalog, now_ms)
+        is_in = find_wanted(wanted.of_surface, wanted.history_of_surface, is_in, user, catalog, now_ms)
         excluded = [row for item_id in wanted.exclude if (row := catalog.find(item_id)) is not None]
         is_in[[*excluded, *without]] = False
         if wanted.shown:
@@ -212,28 +201,27 @@ class Ranker:
         Args:
             numbers: Of the request's context; None for that of the user's newest event or search.
         """
-        rank = partial(
-            self._recommender.rank,
-            user_id,
-            now_ms=now_ms,
-            surface=wanted.surface,
-            age=wanted.age,
-            contexts=numbers,
-        )
-        if wanted.is_whole:
-            return rank(state)
+        is_in = None
         if wanted.base == "similar":
-            pool = self._pool(wanted, Take.RELATED, state, without=about)
+            pool = self._pool(wanted, Take.RELATED, state, now_ms, without=about)
             related = self._rank_related(about[0], wanted, pool)
             is_in = np.zeros(len(self._catalog), dtype=bool)
             is_in[related.candidates.rows[related.best]] = True
-            return rank(_with_view(state, wanted.about[0], now_ms), pool=Pool(is_in, Take.ALL))
-        is_in = self._pool(wanted, Take.PROPOSED, state, without=about).is_in
-        offer = find_offer(wanted.base, is_in, state, about, self._catalog, now_ms)
-        ranked = rank(state, pool=offer.pool)
-        if offer.worths is not None:
-            return aim(ranked, offer.worths)
-        return aim_at_fresh(ranked) if wanted.base == "new" else ranked
+            state = _with_view(state, wanted.about[0], now_ms)
+        elif not wanted.is_whole:
+            is_in = self._pool(wanted, Take.PROPOSED, state, now_ms, without=about).is_in
+        return rank_surface(
+            self._recommender,
+            user_id,
+            state,
+            wanted.base,
+            is_in,
+            surface=wanted.surface,
+            now_ms=now_ms,
+            about=about,
+            age=wanted.age,
+            contexts=numbers,
+        )
 
     def _rank_related(self, row: int, wanted: Wanted, pool: Pool) -> Ranked:
         """Return what somebody of whom only a view of an item is known would choose of what is related to it."""
@@ -263,7 +251,7 @@ class Ranker:
 
     def _list(self, ranked: Ranked, wanted: Wanted, item_id: str | None) -> list[SlateItem]:
         """Return the best."""
-        ranking = msgspec.structs.replace(self._plain, n=wanted.n)
+        ranking = plain_config(self._ranking, wanted.n)
         items = self._recommender.items(ranked, item_id or NOBODY, ranking, wanted.min_score)
         return _without_nobodys(items)
 
@@ -282,10 +270,6 @@ def _without_pins(rules: Active) -> Active:
     """Return the rules of a page behind the first: slots are counted from the beginning of a list."""
     by_action = {action: of_action for action, of_action in rules.by_action.items() if action != "pin"}
     return rules._replace(by_action=by_action)
-
-
-def _seen(state: UserState) -> dict[str, int]:
-    return {Source(source).topic: offset for source, offset in sorted(state.offsets.items())}
 
 
 def _with_view(state: UserState, item_id: str, now_ms: int) -> UserState:

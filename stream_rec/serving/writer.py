@@ -45,7 +45,8 @@ class Writer:
             TopicMismatch: a topic has another number of partitions than the settings say: records would go astray.
         """
         # Not idempotent: that would try a batch again for ever, and write it long after its request was answered 503.
-        # A record that is written twice does no harm: events have ids, and of an item or rule the newest counts.
+        # A record that is written twice does no harm: events have ids, and of an item, a rule or a profile the newest
+        # counts.
         producer = aiokafka.AIOKafkaProducer(
             **self._kafka.client_options(),
             acks="all",

@@ -22,8 +22,8 @@ from msgspec import Meta, Struct
 
 from stream_rec.errors import FileProblem, NewerVersion
 
-VERSION = 2
-"""2: with rules."""
+VERSION = 3
+"""2: with rules. 3: with pushed surfaces."""
 FORMAT = "stream-rec snapshot"
 MANIFEST = "manifest.json"
 MOST_BYTES = 1 << 27

@@ -1,7 +1,7 @@
 """What a snapshot consists of, and each kind of record without its bookkeeping: it fits any cluster then.
 
 What a list or a state says of offsets means something on one cluster only. On another they begin anew, and what stands
-there must not be taken for known: so no offset leaves a cluster. What is released is dropped (``user/advance.py``).
+there must not be taken for known: so no offset leaves a cluster. What is released is dropped (``user/signals.py``).
 """
 
 from __future__ import annotations
@@ -13,22 +13,25 @@ import msgspec
 
 from stream_rec.events import validate
 from stream_rec.events.slate import DEFAULT_LIST, Slate
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.knowledge import state as item_state
 from stream_rec.recommend import slate
+from stream_rec.surface_lists import record_of
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.state import AnyEntry, EntryT, UserState
+from stream_rec.user.entries import AnyEntry, EntryT
+from stream_rec.user.state import UserState
 
 USERS, ITEM_STATES = "user-state", "item-state"
 """Sections that are tables of the worker; the others have the names of their topics."""
 ITEMS, RULES, EMBEDDINGS = "items", "rules", "item-embeddings"
-HEADS, LISTS = "head-weights", "recommendations"
+HEADS, LISTS, SURFACES = "head-weights", "recommendations", "surfaces"
 KNOWLEDGE = "item-knowledge"
 """A topic that no section is needed for: it says what item states say."""
-SECTIONS = (ITEMS, RULES, EMBEDDINGS, HEADS, ITEM_STATES, LISTS, USERS)
+SECTIONS = (ITEMS, RULES, EMBEDDINGS, HEADS, ITEM_STATES, LISTS, SURFACES, USERS)
 """In the order in which they are written, and read."""
-SINCE_FIRST = tuple(section for section in SECTIONS if section != RULES)
+SINCE_FIRST = tuple(section for section in SECTIONS if section not in (RULES, SURFACES))
 """Those that files of every version have."""
 BEFORE = 2**61
 """Offsets of recent events from another cluster begin here: where none of this one's will ever be."""
@@ -44,6 +47,7 @@ def portable(section: str, limits: InputLimits) -> Portable:
         RULES: lambda key, value: _good_rule(key, value, limits),
         ITEM_STATES: lambda _, value: item_state.encode(item_state.strip_bookkeeping(item_state.decode(value))),
         LISTS: _list,
+        SURFACES: _surfaces,
         USERS: _of_user,
     }.get(section, lambda _, value: value)
 
@@ -131,4 +135,18 @@ def _list(key: bytes, value: bytes) -> bytes | None:
     return msgspec.json.encode(after)
 
 
+def _surfaces(key: bytes, value: bytes) -> bytes | None:
+    """Return a user's pushed surfaces as ``_list`` does the list."""
+    if key == DEFAULT_LIST.encode():
+        return None
+    try:
+        before = _SURFACES.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    lists = [(each.surface, each.items) for each in before.surfaces]
+    after = record_of(before.user_id, lists, policy=before.policy, generated_at_ms=before.generated_at_ms)
+    return msgspec.json.encode(after)
+
+
 _SLATE = msgspec.json.Decoder(Slate)
+_SURFACES = msgspec.json.Decoder(Surfaces)

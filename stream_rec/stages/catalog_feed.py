@@ -8,7 +8,6 @@ from collections.abc import Callable
 from aiokafka import ConsumerRecord
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.rules import MOST, MOST_FLOORS
 from stream_rec.config import Settings
 from stream_rec.embedding import item_embedding
 from stream_rec.embedding.item_embedding import MalformedEmbedding
@@ -21,8 +20,6 @@ from stream_rec.runtime.mirror import Mirror
 from stream_rec.runtime.topic_follower import TopicFollower
 
 log = logging.getLogger(__name__)
-
-TOO_MANY = f"there are {MOST} rules already, or {MOST_FLOORS} floors and exposes among them: end one first"
 
 
 def catalog_feed(
@@ -60,16 +57,14 @@ def catalog_feed(
 
 def take_item(catalog: Catalog, record: ConsumerRecord, limits: InputLimits, place: Place) -> None:
     """Take one record of ``items``. A bad one is left to the embedder to report; the item stays as it was."""
-    if record.value is None:
-        item_id = validate.id_in_key(record.key, limits=limits, place=place)
-        if not isinstance(item_id, Rejection):
+    read = validate.item_record(record.key, record.value, limits=limits, place=place)
+    match read:
+        case Rejection(reason, detail):
+            _warn("ignored_item", record, f"{reason}: {detail}")
+        case item_id, None:
             catalog.delete_item(item_id)
-        return
-    item = validate.item(record.key, record.value, limits=limits, place=place)
-    if isinstance(item, Rejection):
-        _warn("ignored_item", record, f"{item.reason}: {item.detail}")
-    else:
-        catalog.put_item(item)
+        case _, item:
+            catalog.put_item(item)
 
 
 def take_embedding(catalog: Catalog, record: ConsumerRecord, limits: InputLimits) -> None:
@@ -99,19 +94,15 @@ def take_knowledge(catalog: Catalog, record: ConsumerRecord, limits: InputLimits
 
 
 def take_rule(catalog: Catalog, record: ConsumerRecord, limits: InputLimits, place: Place) -> None:
-    """Take one record of ``rules``. A bad one is left to the rule check to report; the rule stays as it was."""
-    if record.value is None:
-        rule_id = validate.id_in_key(record.key, limits=limits, place=place)
-        if not isinstance(rule_id, Rejection):
+    """Take one record of ``rules``. A bad one is left to the rule check, which puts the rule again as it was."""
+    read = validate.rule_record(record.key, record.value, limits=limits, place=place)
+    match read:
+        case Rejection(reason, detail):
+            _warn("ignored_rule", record, f"{reason}: {detail}")
+        case rule_id, None:
             catalog.delete_rule(rule_id)
-        return
-    rule = validate.rule(record.key, record.value, limits=limits, place=place)
-    if isinstance(rule, Rejection):
-        _warn("ignored_rule", record, f"{rule.reason}: {rule.detail}")
-    elif not catalog.rules.has_room_for(rule):
-        _warn("ignored_rule", record, TOO_MANY)
-    else:
-        catalog.put_rule(rule)
+        case _, rule:
+            catalog.put_rule(rule, record.timestamp)
 
 
 def _warn(event: str, record: ConsumerRecord, why: str) -> None:

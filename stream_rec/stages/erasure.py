@@ -1,9 +1,9 @@
-"""Erasure requests, carried out: the user's state, list and traces with items go, a receipt comes.
+"""Erasure requests, carried out: the user's state, lists and traces with items go, a receipt comes.
 
 In this order, each step acknowledged before the next, so that after a crash the request is carried out again as it was:
-what takes the user out of items' recent visits, and the list's tombstone; the state's tombstone, with the marker of
-``user/forgotten.py`` in its place; those of the archive of what came from the user; the receipt. Markers that have done
-their work are dropped with some later batch.
+what takes the user out of items' recent visits, and the tombstones of list, surfaces and profile; the tombstone of the
+state, with the marker of ``user/forgotten.py`` in its place; those of the archive of what came from the user; the
+receipt. Markers that have done their work are dropped with some later batch.
 """
 
 from __future__ import annotations
@@ -150,9 +150,9 @@ class Erasure:
                 )
                 for item_id in item_ids
             ]
-            await batch.commit(
-                sends=[*signal_messages(erasing, kafka), Send(kafka.topic("recommendations"), key, None)]
-            )
+            topics = ("recommendations", "surfaces", Source.PROFILE.topic)
+            tombstones = [Send(kafka.topic(topic), key, None) for topic in topics]
+            await batch.commit(sends=[*signal_messages(erasing, kafka), *tombstones])
             marker = State(partition, forgotten.key_of(key), forgotten.encode(request.marker))
             await batch.commit(states=[State(partition, key, None), marker])
         # What a state that is still there has archived is of a new generation; a crash may have left what is behind it.

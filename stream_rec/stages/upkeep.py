@@ -6,6 +6,8 @@ One step after the other, each of some milliseconds, so that live events are ser
 2. Send these lists without it. That is a tenth of the work of making them anew; they are short then, which is outdated.
 3. Else, as far as the budget reaches, make outdated lists anew, those of the newest active users first.
 
+Surfaces that are pushed are kept so as lists are; what is said here of a list goes for a user's record of them.
+
 A list is only sent in place of the newest one that its user has: the lists of a batch of events are sent, and known
 here, before the next step (``Published.begin``), and partitions move only when all that was sent is acknowledged.
 """
@@ -17,22 +19,28 @@ import logging
 import math
 import time
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 import faust
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from faust.types import TP
 from mode import Service
 
 from stream_rec.catalog.world import World
 from stream_rec.config import Settings
+from stream_rec.events.slate import AsOf, Slate
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.recommender import Recommender
 from stream_rec.runtime.clients import new_reader
 from stream_rec.runtime.clock import named_clock
 from stream_rec.runtime.table import Table
-from stream_rec.stages.published import Published, PublishedList, PublishedPartition
+from stream_rec.stages.published import LISTS, SURFACES, Published, PublishedList, PublishedPartition, shown_in
+from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.user import state as user_state
+from stream_rec.user.state import UserState
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +69,19 @@ CHOOSE_S = 1.0
 SUMMARY_S = 10.0
 
 
+class Remake(Protocol):
+    """What makes a list anew."""
+
+    def __call__(
+        self, user_id: str, user: UserState, as_of: AsOf, *, generated_at_ms: int | None = None
+    ) -> Slate | Surfaces: ...
+
+
 class Replacing(NamedTuple):
     """A list that takes the place of a user's newest one."""
 
-    of: int
-    """The partition's number."""
+    of: TP
+    """Its topic, and the partition's number."""
     partition: PublishedPartition
     number: int
     version: int
@@ -85,6 +101,7 @@ class Upkeep(Service):
         users: Table,
         published: Published,
         recommender: Recommender,
+        pushed: PushedSurfaces,
         settings: Settings,
     ) -> None:
         super().__init__()
@@ -92,16 +109,16 @@ class Upkeep(Service):
         self._producer = producer
         self._users = users
         self._published = published
-        self._recommender = recommender
+        self._pushed = pushed
+        self._remake: dict[str, Remake] = {LISTS.topic: recommender.remake, SURFACES.topic: pushed.make}
         self._catalog = recommender.catalog
         self._settings = settings
-        self._topic = settings.kafka.topic("recommendations")
         self._share = settings.worker.refresh_share
         self._is_resting = True
         """While partitions move."""
         self._stepping = asyncio.Lock()
         self._was_listed = np.zeros(0, dtype=bool)
-        self._outdated: deque[tuple[int, PublishedPartition, int, int]] = deque()
+        self._outdated: deque[tuple[TP, PublishedPartition, int, int]] = deque()
         self._n_outdated = 0
         self._chosen_at = self._waiting_since = self._stepped_at = self._refresh_at = 0.0
         self._n_republished = self._n_refreshed = 0
@@ -170,7 +187,9 @@ class Upkeep(Service):
             if not replacing:
                 replacing = self._made_anew()
             futures = [
-                await self._producer.send(self._topic, one.value, key=one.key, headers=one.headers, partition=each.of)
+                await self._producer.send(
+                    each.of.topic, one.value, key=one.key, headers=one.headers, partition=each.of.partition
+                )
                 for each in replacing
                 for one in [each.published]
             ]
@@ -244,57 +263,61 @@ class Upkeep(Service):
             return []
         began, until = time.thread_time(), now + SLICE_S
         world = self._catalog.world()
-        self._choose_outdated(world)
+        worlds = {LISTS.topic: world, SURFACES.topic: self._pushed.world(world)}
+        self._choose_outdated(worlds)
         made = []
         while self._outdated and time.monotonic() < until:
-            if (one := self._refreshed(*self._outdated.popleft(), world)) is not None:
+            if (one := self._refreshed(*self._outdated.popleft(), worlds)) is not None:
                 made.append(one)
         self._refresh_at = time.monotonic() + (time.thread_time() - began) / self._share
         return made
 
-    def _choose_outdated(self, world: World) -> None:
+    def _choose_outdated(self, worlds: Mapping[str, World]) -> None:
         if self._outdated or time.monotonic() - self._chosen_at < CHOOSE_S:
             return
         chosen, self._n_outdated = [], 0
         for of, partition in self._published.partitions.items():
             if partition.is_loaded:
-                numbers, n_outdated = partition.shown.find_outdated(world, REFRESH_AT_ONCE)
+                numbers, n_outdated = partition.shown.find_outdated(worlds[partition.form.topic], REFRESH_AT_ONCE)
                 self._n_outdated += n_outdated
                 chosen += [(of, partition, number, partition.shown.version(number)) for number in map(int, numbers)]
         self._outdated.extend(chosen)
         self._chosen_at = time.monotonic()
 
     def _refreshed(
-        self, of: int, partition: PublishedPartition, number: int, version: int, world: World
+        self, of: TP, partition: PublishedPartition, number: int, version: int, worlds: Mapping[str, World]
     ) -> Replacing | None:
         """Return a list made anew; None where it has become unnecessary, or would be the same."""
-        key = partition.shown.key(number)
+        key, world = partition.shown.key(number), worlds[partition.form.topic]
         is_current = self._published.partitions.get(of) is partition and partition.shown.version(number) == version
         if not is_current or self._published.is_in_hand(key):
             return None
-        slate, stored = partition.slate(number), self._users.read(of, key)
-        if slate is None:
+        before, stored = partition.made(number), self._users.read(of.partition, key)
+        if before is None:
             return None
-        if stored is None or slate.as_of is None:
+        if partition.form is SURFACES and not self._pushed:  # they are no longer declared
+            gone = PublishedList(SURFACES, key, None, partition.shown.rows(number)[:0], 0, world)
+            return Replacing(of, partition, number, version, gone)
+        if stored is None or before.as_of is None:
             partition.shown.set_world(number, world)  # nothing is known that another could be made from
             return None
-        user = user_state.decode(stored)
-        made = self._recommender.remake(slate.user_id, user, slate.as_of, generated_at_ms=_now_ms())
+        user, remake = user_state.decode(stored), self._remake[partition.form.topic]
+        made = remake(before.user_id, user, before.as_of, generated_at_ms=_now_ms())
         self._n_outdated -= 1
-        has_seen_less = any(made.seen.get(topic, -1) < offset for topic, offset in slate.seen.items())
-        if has_seen_less or [item.item_id for item in made.items] == [item.item_id for item in slate.items]:
+        has_seen_less = any(made.seen.get(topic, -1) < offset for topic, offset in before.seen.items())
+        if has_seen_less or shown_in(made) == shown_in(before):
             partition.shown.set_world(number, world)
             return None
         return Replacing(of, partition, number, version, PublishedList.of(key, made, world, self._catalog))
 
-    async def _load(self, partitions: dict[int, PublishedPartition]) -> None:
-        """Read what is in the topic of some partitions, from the beginning.
+    async def _load(self, partitions: dict[TP, PublishedPartition]) -> None:
+        """Read what is in some partitions of the topics, from the beginning.
 
         Raises:
             KafkaError: the broker is away.
         """
         began, n_records = time.monotonic(), 0
-        sources = {TopicPartition(self._topic, number): partition for number, partition in partitions.items()}
+        sources = {TopicPartition(*of): partition for of, partition in partitions.items()}
         self._reader.assign(list(sources))
         ends = await self._reader.end_offsets(list(sources))
         await self._reader.seek_to_beginning(*sources)
@@ -303,7 +326,7 @@ class Upkeep(Service):
             fetched = await self._reader.getmany(timeout_ms=POLL_MS, max_records=READ_AT_ONCE)
             busy_since = time.monotonic()
             for source, records in fetched.items():
-                if source in sources and self._published.partitions.get(source.partition) is sources[source]:
+                if source in sources and self._published.partitions.get(TP(*source)) is sources[source]:
                     for record in records:
                         sources[source].read(record)
                 n_records += len(records)
@@ -312,13 +335,13 @@ class Upkeep(Service):
                 await self._reader.end_offsets(list(sources))  # raises where the broker does not answer
             for source in list(sources):
                 is_read = is_quiet or await self._reader.position(source) >= ends[source]
-                if is_read or self._published.partitions.get(source.partition) is not sources[source]:
+                if is_read or self._published.partitions.get(TP(*source)) is not sources[source]:
                     sources.pop(source).loaded()
                     self._reader.pause(source)
             await asyncio.sleep(time.monotonic() - busy_since)
         log.info(
             "read_lists partitions=%s records=%d took_ms=%d",
-            ",".join(map(str, sorted(partitions))),
+            ",".join(map(str, sorted({of.partition for of in partitions}))),
             n_records,
             (time.monotonic() - began) * 1000,
         )

@@ -29,9 +29,12 @@ from stream_rec.stages.erasure import Erasure, Markers
 from stream_rec.stages.published import Published, PublishedList
 from stream_rec.stages.reject import reject
 from stream_rec.stages.signal_routing import signal_messages
+from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.impressions import put_features
 from stream_rec.user.seen import Chunk
 
 log = logging.getLogger(__name__)
@@ -50,6 +53,7 @@ class UserStage:
         erasure: Erasure,
         published: Published,
         recommender: Recommender,
+        pushed: PushedSurfaces,
         settings: Settings,
     ) -> None:
         kafka = settings.kafka
@@ -57,6 +61,7 @@ class UserStage:
         self._erasure = erasure
         self._published = published
         self._recommender = recommender
+        self._pushed = pushed
         self._settings = settings
         self._source_of = {kafka.topic(topic): source for topic, source in SOURCE_OF_TOPIC.items()}
         self._sent_up_to: dict[TP, int] = {}
@@ -111,20 +116,24 @@ class UserStage:
         rejected = len(sends)
         every = math.ceil(len(messages) / self._settings.worker.learn_events)
         world = recommender.catalog.world()
-        states, taught, lists = markers.over(self._erasure.committed, self._erasure.requests_committed), [], []
+        states, taught = markers.over(self._erasure.committed, self._erasure.requests_committed), []
+        lists: list[tuple[int, PublishedList]] = []
+        beside: list[tuple[int, PublishedList]] = []
         n_duplicates = 0
         for number, ((partition, key), arrived) in enumerate(arrivals.items()):
             stored = batch.read(partition, key)
             before = user_state.decode(stored) if stored is not None else user_state.COLD
             archive = partial(_chunk, batch, partition, key)
             after = advance(before, arrived, self._settings.user, self._acknowledged(partition), archive)
+            if after.state == user_state.COLD:  # a profile was taken back that nobody had, as after an erasure
+                continue
             last = arrived[-1]
             user_id = last.event.user_id
             is_turn = number % every == 0  # by place in the batch: over time each user's turn comes
             user = after.state
             if after.showing is not None and is_turn:  # before anybody learns what was chosen of it
                 features = recommender.read_features(user_id, after.showing)
-                user = user_state.put_features(user, {after.showing.impression.event_id: features})
+                user = put_features(user, {after.showing.impression.event_id: features})
             if after.training_events and is_turn:
                 chosen, contexts = after.training_events, after.choosing_contexts
                 if recommender.learn(user_id, after.choosing, chosen, contexts):
@@ -140,15 +149,23 @@ class UserStage:
             now_ms = time.time_ns() // 1_000_000
             made = recommender.recommend(user_id, user, last.as_of, generated_at_ms=now_ms)
             lists.append((partition, PublishedList.of(key, made, world, recommender.catalog)))
+            if self._pushed:
+                surfaces = self._pushed.make(user_id, user, last.as_of, generated_at_ms=now_ms)
+                of_surfaces = PublishedList.of(key, surfaces, self._pushed.world(world), recommender.catalog)
+                beside.append((partition, of_surfaces))
         learned = recommender.head.n_choices - n_choices
         self._summary.count(
-            events=len(messages), lists=len(lists), rejected=rejected, duplicates=n_duplicates, learned=learned
+            events=len(messages),
+            lists=len(lists),
+            surfaces=len(beside),
+            rejected=rejected,
+            duplicates=n_duplicates,
+            learned=learned,
         )
         sends += signal_messages(taught, self._settings.kafka)
-        topic = self._settings.kafka.topic("recommendations")
-        sends += [Send(topic, each.key, each.value, headers=each.headers) for _, each in lists]
+        sends += [self._published.send(each) for _, each in [*lists, *beside]]
         await batch.commit(states=states, sends=sends)
-        for partition, published in lists:
+        for partition, published in [*lists, *beside]:
             self._published.took(partition, published)
 
     def _validated(self, source: Source, message: Message) -> UserEvent | Rejection:

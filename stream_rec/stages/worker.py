@@ -35,6 +35,7 @@ from stream_rec.stages.required_topics import require_topics
 from stream_rec.stages.rule_check import RuleCheck
 from stream_rec.stages.upkeep import Upkeep
 from stream_rec.stages.user_stage import UserStage
+from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 
@@ -65,8 +66,11 @@ def run(settings: Settings) -> None:
             session_timeout_s=worker.session_timeout_s,
             commit_interval_s=worker.commit_interval_s,
         )
-        catalog, head = Catalog(), SharedHead.cold(settings.head, settings.ranking.seed)
+        surfaces = settings.surfaces.pushed
+        catalog = Catalog()
+        head = SharedHead.cold(settings.head, settings.ranking.seed)
         recommender = Recommender(catalog, head, settings.ranking, settings.head, open_query_encoder(settings))
+        pushed = PushedSurfaces(recommender, surfaces, settings.ranking)
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
             warm_up.compile_kernels()  # here, where the watchdog is watching
@@ -76,10 +80,11 @@ def run(settings: Settings) -> None:
             items = Table("item-state", worker.app_id, directory, producer, settings.kafka, versions=of_items)
             offsets_after = OffsetsAfter(settings.kafka, SOURCE_OF_TOPIC)
             published = Published(directory, catalog, settings)
-            upkeep = Upkeep(app, producer, users, published, recommender, settings)
+            upkeep = Upkeep(app, producer, users, published, recommender, pushed, settings)
             user_topics = (*SOURCE_OF_TOPIC, "forget")
             follow_assignment(app, settings.kafka, {users: user_topics, items: ("item-signals",), upkeep: user_topics})
-            UserStage(app, producer, users, Erasure(app, offsets_after, settings), published, recommender, settings)
+            erasure = Erasure(app, offsets_after, settings)
+            UserStage(app, producer, users, erasure, published, recommender, pushed, settings)
             ItemStage(app, producer, items, settings)
             RuleCheck(app, producer, catalog.rules, settings)
             expiry = Expiry(app, users, settings)
@@ -91,7 +96,7 @@ def run(settings: Settings) -> None:
 
             mirror_of = partial(mirror, directory, topic_ids)
             feed = catalog_feed(catalog, take_learned, settings, mirror_of)
-            default_list = DefaultList(app, producer, recommender, settings)
+            default_list = DefaultList(app, producer, recommender, pushed, settings)
             return [users, items, expiry, offsets_after, feed, heads, factors, default_list, upkeep]
 
         process.run(app, lease, settings.kafka, directory, services, ready_timeout_s=worker.ready_timeout_s)

@@ -202,6 +202,10 @@ class HeadContract(LearnerContract):
         """In a new head, which ranks as the one of before."""
         self._require_expert_kept("shown")
 
+    def test_the_expert_for_interests_is_kept(self) -> None:
+        """It comes with what new users say to like."""
+        self._require_expert_kept("interests")
+
     def test_the_expert_for_contexts_is_kept(self) -> None:
         """In a new head, which ranks as the one of before."""
         self._require_expert_kept("context")

@@ -27,7 +27,7 @@ import msgspec
 from kafka import KafkaAdminClient
 from kafka.consumer.fetcher import ConsumerRecord
 
-from stream_rec.client import EventProducer, RecommendationsView
+from stream_rec.client import EventProducer, RecommendationsView, SurfacesView
 from stream_rec.client.connect import connect
 from stream_rec.client.reader import TopicReader
 from stream_rec.config import Settings, as_toml
@@ -166,6 +166,10 @@ class RunningPipeline:
     def view(self) -> RecommendationsView:
         """Return a view of the pipeline's lists."""
         return RecommendationsView(self.settings.kafka)
+
+    def surfaces_view(self) -> SurfacesView:
+        """Return a view of the surfaces that the pipeline pushes."""
+        return SurfacesView(self.settings.kafka)
 
     def wait_until_settled(self, timeout_s: float = 120.0) -> None:
         """Return when every event is taken, and everything that it caused.

@@ -43,11 +43,11 @@ ROLES = {WORKER: {"worker", "user stage", "item stage", "rule check", "catalog"}
 """What ``written_by`` and ``read_by`` call our own programs. The rest is ``apps``."""
 APPS = "apps"
 REJECTED, ITEMS, RECOMMENDATIONS, FORGET, RECEIPTS = "rejected", "items", "recommendations", "forget", "receipts"
-RULES = "rules"
+RULES, SURFACES = "rules", "surfaces"
 EVENTS_OF_USERS = tuple(TOPIC_OF_SOURCE.values())
 """What `backfill` sends. Their rejected records, and those of items, can be sent again."""
 SIGNALS = "item-signals"
-IN_SNAPSHOT = (ITEMS, RULES, "item-embeddings", "head-weights", RECOMMENDATIONS)
+IN_SNAPSHOT = (ITEMS, RULES, "item-embeddings", "head-weights", RECOMMENDATIONS, SURFACES)
 """What a snapshot is taken of, and written to, besides both changelogs."""
 RANKED_FROM = (ITEMS, "item-embeddings", "item-knowledge", "head-weights", RULES)
 """What `stream-rec serve` with `serve.ranks` reads, besides users' states."""
@@ -86,7 +86,8 @@ def grants(settings: Settings) -> list[Grant]:
         Grant(EMBEDDER, ("Read",), groups=_full_names(settings, "embedder-"), is_prefix=True),
         Grant(EVENTS, ("Write",), _full(settings, (topic for topic in of_apps if topic.name not in (ITEMS, RULES)))),
         Grant(CATALOG, ("Write",), _full_names(settings, ITEMS)),
-        Grant(LISTS, ("Read",), _full_names(settings, RECOMMENDATIONS, ITEMS)),  # items: what is gone is not shown
+        # The view reads items, too: what is gone is not shown.
+        Grant(LISTS, ("Read",), _full_names(settings, RECOMMENDATIONS, SURFACES, ITEMS)),
         Grant(LISTS, ("Describe",), groups=workers),  # to say that no worker is ready where there is no list
         Grant(HTTP, ("Read",), _full_names(settings, RECOMMENDATIONS, ITEMS)),
         Grant(HTTP, ("Write",), over_http),

@@ -61,7 +61,7 @@ def _channel(topic: TopicDefinition) -> dict[str, Any]:
 
 def _operations(topic: TopicDefinition) -> list[tuple[str, dict[str, Any]]]:
     """Return what stream-rec does with the topic; nothing for one that nothing reads yet."""
-    if topic.written_by == ("apps",):
+    if "apps" in topic.written_by:
         action, others = "receive", topic.read_by
     else:
         action, others = "send", topic.written_by

@@ -15,6 +15,20 @@ class Example(Struct, frozen=True):
 
 
 _VIEW = {"event_id": "v-81", "user_id": "u-7", "item_id": "i-42", "timestamp_ms": 1767225600000}
+_AS_OF = {
+    "topic": "views",
+    "partition": 2,
+    "offset": 4711,
+    "event_id": "e-90210",
+    "timestamp_ms": 1767225600000,
+}
+_TRENDING = {
+    "item_id": "i-77",
+    "score": 0.5,
+    "propensity": 1.0,
+    "sources": {"trending": 0.5},
+    "reason": {"kind": "trending"},
+}
 
 EXAMPLES = {
     "views": Example("u-7", _VIEW | {"value": 34.5, "context": {"device": "phone", "session": "s-3"}}),
@@ -39,6 +53,16 @@ EXAMPLES = {
             "query": "cheaper, with a hood",
             "timestamp_ms": 1767225600000,
             "item_id": "i-42",
+        },
+    ),
+    "profiles": Example(
+        "u-7",
+        {
+            "user_id": "u-7",
+            "timestamp_ms": 1767225600000,
+            "interests": ["hiking with kids", "rain gear"],
+            "language": "de",
+            "birth_year": 1988,
         },
     ),
     "forget": Example("u-7", {"user_id": "u-7", "timestamp_ms": 1767225600000, "request_id": "3f2a"}),
@@ -75,13 +99,7 @@ EXAMPLES = {
             "list_id": "3fb0c1d2",
             "user_id": "u-7",
             "generated_at_ms": 1767225600012,
-            "as_of": {
-                "topic": "views",
-                "partition": 2,
-                "offset": 4711,
-                "event_id": "e-90210",
-                "timestamp_ms": 1767225600000,
-            },
+            "as_of": _AS_OF,
             "seen": {"views": 4711, "clicks": 310},
             "policy": "default",
             "items": [
@@ -92,13 +110,21 @@ EXAMPLES = {
                     "sources": {"similar": 0.75, "trending": 0.5},
                     "reason": {"kind": "similar", "item_id": "i-42", "event_id": "v-81", "event_kind": "view"},
                 },
-                {
-                    "item_id": "i-77",
-                    "score": 0.5,
-                    "propensity": 1.0,
-                    "sources": {"trending": 0.5},
-                    "reason": {"kind": "trending"},
-                },
+                _TRENDING,
+            ],
+        },
+    ),
+    "surfaces": Example(
+        "u-7",
+        {
+            "user_id": "u-7",
+            "generated_at_ms": 1767225600012,
+            "as_of": _AS_OF,
+            "seen": {"views": 4711, "clicks": 310},
+            "policy": "default",
+            "surfaces": [
+                {"surface": "popular", "list_id": "91c02b7e", "items": [_TRENDING]},
+                {"surface": "again", "list_id": "0c4d11aa", "items": []},
             ],
         },
     ),

@@ -15,20 +15,24 @@ from stream_rec.events.forget import Forget
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.receipt import Receipt
 from stream_rec.events.rejected import Rejected
 from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
+from stream_rec.events.surfaces import Surfaces
 
 MESSAGES: dict[str, type[Struct]] = {
     "interaction.json": Interaction,
     "impression.json": Impression,
     "search.json": Search,
+    "profile.json": Profile,
     "forget.json": Forget,
     "item.json": Item,
     "rule.json": Rule,
     "slate.json": Slate,
+    "surfaces.json": Surfaces,
     "rejected.json": Rejected,
     "receipt.json": Receipt,
 }

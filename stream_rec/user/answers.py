@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import TypeVar
 
-from stream_rec.user.state import Entry, ImpressionEntry, SearchEntry, UserState
+from stream_rec.user.entries import Entry, ImpressionEntry, SearchEntry
+from stream_rec.user.state import UserState
 
 REACH_MS = 1_800_000
 """Half an hour: the pause that ends a session."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from stream_rec.user.answers import REACH_MS
-from stream_rec.user.state import TEACHES_NOBODY, Entry, ImpressionEntry
+from stream_rec.user.entries import TEACHES_NOBODY, Entry, ImpressionEntry
 
 Change = tuple[int, int]
 """Slot, and by how much more often it led to a choice."""

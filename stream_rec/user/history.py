@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from stream_rec.events.interaction import Kind
 from stream_rec.knowledge.slots import SLOTS, usual_examination
 from stream_rec.user.answers import count_answers
-from stream_rec.user.state import (
+from stream_rec.user.entries import (
     SHOWN_PERIOD_MS,
     TEACHES_NOBODY,
     Entry,
     ImpressionEntry,
     SearchEntry,
     ShownCount,
-    UserState,
     WeeklyCount,
 )
+from stream_rec.user.state import UserState
 
 SESSION_BREAK_MS = 1_800_000
 """A pause that ends a session: half an hour, as web analytics have it."""
@@ -84,6 +84,11 @@ class History:
     contexts: Sequence[int] = ()
     """``ContextNumbers`` of the newest event or search."""
     shown: Shown = NOTHING_SHOWN
+    of_profile: Sequence[int] = ()
+    """``ContextNumbers`` of the user's profile."""
+    interests: Sequence[str] = ()
+    """What the user says to like."""
+    birth_year: int | None = None
 
     @property
     def n_repeats(self) -> int:
@@ -138,6 +143,7 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
     newest = state.newest
     row = find(newest.item_id) if newest else None
     times = list(map(_TIMESTAMP_MS, state.recent_events))
+    profile = state.profile
     return History(
         recent=list(recent.values()),
         recent_rows=np.array(list(recent), dtype=np.int64),
@@ -158,6 +164,9 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
         n_answers=count_answers(state) if state.recent_searches else 0,
         contexts=_find_contexts(state),
         shown=_find_shown(state, find, last_ms) if state.shown_counts else NOTHING_SHOWN,
+        of_profile=profile.contexts if profile else (),
+        interests=profile.interests if profile else (),
+        birth_year=profile.birth_year if profile else None,
     )
 
 

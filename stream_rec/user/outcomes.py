@@ -12,8 +12,11 @@ from msgspec import Struct
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction
 from stream_rec.user.answers import REACH_MS, find_answerable
+from stream_rec.user.bounds import UserConfig
 from stream_rec.user.conversions import find_shown
-from stream_rec.user.state import ImpressionEntry, UserConfig, UserState, put_features
+from stream_rec.user.entries import ImpressionEntry
+from stream_rec.user.impressions import put_features
+from stream_rec.user.state import UserState
 
 
 class Outcome(Struct, frozen=True):
@@ -52,8 +55,10 @@ def end_impressions(
     return ended, [Outcome(impression, _find_chosen(before, impression)) for impression in known]
 
 
-def find_showing(before: UserState, after: UserState) -> Showing | None:
+def find_showing(before: UserState, after: UserState, config: UserConfig) -> Showing | None:
     """Return the impression that one fold has made the newest of all that the user did and saw; None if it did not.
+
+    Nor is there one where the user has seen enough of them in its week: one user does not teach everybody for ever.
 
     What is known of its items later than that would know what was chosen: an event of its very moment may be a choice
     from it. A search of that moment is what it was shown for.
@@ -61,6 +66,9 @@ def find_showing(before: UserState, after: UserState) -> Showing | None:
     entry = after.recent_impressions[-1]
     newest_ms = before.newest.timestamp_ms if before.newest else -1
     searched_ms = before.recent_searches[-1].timestamp_ms if before.recent_searches else -1
+    _, n_in_week = after.newest_week_shown
+    if n_in_week > config.weekly_impressions:
+        return None
     if entry.arrival != before.arrivals or entry.timestamp_ms <= newest_ms or entry.timestamp_ms < searched_ms:
         return None
     return Showing(before, entry)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from stream_rec.user.state import Entry
+from stream_rec.user.entries import Entry
 
 WINDOW = 12
 """Places; 12 did best for co-visits on the three logs (window 12, last and recent items)."""

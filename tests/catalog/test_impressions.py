@@ -117,6 +117,22 @@ def test_slots_are_estimated_again_as_more_comes_and_not_for_each_record():
     assert impressions.examination[1] > first[1]
 
 
+def test_appeal_is_that_of_the_present_counts():
+    """Whoever asked before, and for what: of a row that changed since, of others after a new estimate."""
+    rng = np.random.default_rng(1)
+    asked, others = Impressions(), Impressions()
+    for _ in range(200):
+        row, shown = int(rng.integers(30)), rng.poisson(9, N_SLOTS)
+        chosen = rng.binomial(shown, 0.2)
+        for impressions in (asked, others):
+            impressions.put(row, shown.tolist(), chosen.tolist())
+        asked.appeal(rng.integers(0, 40, 9))
+        assert asked.examination.tolist() == others.examination.tolist()  # both are estimated at the same moments
+
+    assert asked.appeal(np.arange(40)).tolist() == others.appeal(np.arange(40)).tolist()
+    assert len(set(asked.appeal(np.arange(30)).tolist())) > 20
+
+
 @pytest.mark.parametrize("n", [2**53, MOST + 1])
 def test_more_than_an_array_holds_counts_as_much_as_it_does(n):
     """And is not counted again with each record."""

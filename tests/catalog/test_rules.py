@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stream_rec.catalog import rules as module
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.rules import NONE, Rules, is_about
+from stream_rec.catalog.rules import NONE, Rules, is_about, unpack
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
 from tests.catalog.stock import stocked, taught
@@ -48,7 +48,7 @@ def test_an_item_is_meant_if_it_has_all_that_is_said(target, matches):
 
     assert is_about(target, "i", ITEM) == matches
     assert catalog.rules.find_about("i", ITEM) == (["r"] if matches else [])
-    assert catalog.rules_about(np.array([0]))[0, 0] == matches
+    assert unpack(catalog.rules_about(np.array([0])), np.array([0]))[0, 0] == matches
     assert catalog.find_members(target).tolist() == ([0] if matches else [])
 
 
@@ -60,12 +60,12 @@ def test_an_item_without_a_record_has_its_id_alone():
 
 def test_rules_hold_from_their_start_until_their_end():
     """The end itself is after it; each set has a number of its own."""
-    rules = Rules()
-    rules.put(ban(Target(tag="x"), "a", starts_ms=10, ends_ms=20), ())
-    rules.put(ban(Target(tag="y"), "b", ends_ms=15), ())
+    rules = Rules(lambda target: ())
+    rules.put(ban(Target(tag="x"), "a", starts_ms=10, ends_ms=20))
+    rules.put(ban(Target(tag="y"), "b", ends_ms=15))
     holding = {now_ms: rules.active(now_ms) for now_ms in (20, 19, 15, 14, 10, 9, 0)}
 
-    assert {now_ms: [rule.rule_id for rule in active.of("ban")] for now_ms, active in holding.items()} == {
+    assert {now_ms: [rule.rule_id for rule in active.of("ban").rules] for now_ms, active in holding.items()} == {
         **{20: [], 19: ["a"], 15: ["a"], 14: ["a", "b"], 10: ["a", "b"], 9: ["b"], 0: ["b"]}
     }
     assert holding[20] == NONE
@@ -118,31 +118,88 @@ def test_bans_go_with_the_events_time():
     assert catalog.is_listed[0]
 
 
-def test_there_is_a_bound(monkeypatch):
-    """What is there already may change."""
+def test_beyond_the_bound_rules_wait(monkeypatch):
+    """What was put last, of the kind that yields first; it is obeyed when another has ended."""
     monkeypatch.setattr(module, "MOST", 3)
-    monkeypatch.setattr(module, "MOST_FLOORS", 1)
-    rules = Rules()
-    floor = Rule("f", "floor", "ann", "a test", Target(tag="x"), count=1)
-    rules.put(floor, [4])
-    rules.put(ban(Target(tag="x"), "a"), ())
-    assert rules.has_room_for(ban(Target(tag="x"), "b"))
-    assert not rules.has_room_for(msgspec.structs.replace(floor, rule_id="g"))
-    assert not rules.has_room_for(msgspec.structs.replace(floor, rule_id="a"))
+    rules = Rules(lambda target: ())
+    boost = Rule("b", "boost", "ann", "a test", Target(tag="x"), factor=2.0, ends_ms=9)
+    for put_ms, rule_id in enumerate("zyx"):
+        assert rules.find_ousted(ban(Target(tag="x"), rule_id)) == []
+        rules.put(ban(Target(tag="x"), rule_id), put_ms)
+    assert rules.find_ousted(ban(Target(tag="x"), "a")) == ["a"]
+    rules.put(ban(Target(tag="x"), "a"), 4)
+    assert (list("xyz"), ["a"]) == ([rule.rule_id for rule in rules], rules.left_out)
 
-    rules.put(ban(Target(tag="x"), "b"), ())
-    assert not rules.has_room_for(ban(Target(tag="x"), "c"))
-    assert rules.has_room_for(ban(Target(tag="y"), "b"))
-    assert rules.has_room_for(floor)
-    assert (len(rules), [rule.rule_id for rule in rules], rules.members("f").tolist()) == (3, ["a", "b", "f"], [4])
+    rules.put(ban(Target(tag="y"), "y"), 5)  # it is the newest now
+    assert (list("axz"), ["y"]) == ([rule.rule_id for rule in rules], rules.left_out)
+    rules.delete("x")
+    assert (list("ayz"), []) == ([rule.rule_id for rule in rules], rules.left_out)
+    rules.delete("a")
+    rules.put(boost)
+    assert rules.find_ousted(ban(Target(tag="x"), "c")) == ["b"]
+    rules.put(ban(Target(tag="x"), "c"), 6)
+    assert (list("cyz"), ["b"]) == ([rule.rule_id for rule in rules], rules.left_out)
+    assert rules.find("b") == boost and rules.find("none") is None
+
+
+def test_of_floors_there_are_fewer(monkeypatch):
+    """A floor that finds room later knows its items then."""
+    monkeypatch.setattr(module, "MOST_FLOORS", 1)
+    catalog = stocked("a", "b")
+    floor = Rule("f", "floor", "ann", "a test", Target(item_ids=["a"]), count=1)
+    catalog.put_rule(floor, 1)
+    catalog.put_rule(msgspec.structs.replace(floor, rule_id="g", target=Target(item_ids=["b", "c"])), 2)
+    catalog.put_rule(ban(Target(tag="x"), "h"), 3)
+    assert catalog.rules.left_out == ["g"] and catalog.rules.find_about("b", Item("b")) == []
+
+    catalog.put_item(Item("c"))
+    catalog.delete_rule("f")
+    assert catalog.rules.left_out == [] and catalog.rules.members("g").tolist() == [1, 2]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    order=st.permutations([(action, n) for n in range(4) for action in ("ban", "floor", "expose", "boost")]),
+    changes=st.lists(st.integers(0, 15), max_size=6),
+)
+def test_which_rules_are_left_out_depends_on_the_rules_alone(order, changes):
+    """Not on the order in which they are read, nor on what was there before."""
+    fields = {
+        "ban": {},
+        "floor": {"count": 1},
+        "expose": {"share": 0.1},
+        "boost": {"factor": 2.0, "ends_ms": 9},
+    }
+    made = [Rule(f"{action}-{n}", action, "ann", "a test", Target(tag="x"), **fields[action]) for action, n in order]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MOST", 6)
+        patch.setattr(module, "MOST_FLOORS", 3)
+        lived, fresh = Rules(lambda target: ()), Rules(lambda target: ())
+        newest = {rule.rule_id: (rule, int(rule.rule_id[-1])) for rule in made}
+        for rule, put_ms in newest.values():
+            lived.put(rule, put_ms)
+        for put_ms, number in enumerate(changes, start=10):
+            rule = made[number]
+            if rule.rule_id in newest and put_ms % 2:
+                lived.delete(rule.rule_id)
+                del newest[rule.rule_id]
+            else:
+                lived.put(rule, put_ms)
+                newest[rule.rule_id] = rule, put_ms
+        for rule, put_ms in sorted(newest.values(), key=lambda each: each[0].rule_id):
+            fresh.put(rule, put_ms)
+
+        assert list(lived) == list(fresh) and lived.left_out == fresh.left_out
+        n_floors = sum(rule_id.startswith(("floor", "expose")) for rule_id in newest)
+        assert len(lived) == min(6, len(newest) - n_floors + min(3, n_floors))
 
 
 def test_an_ended_rule_leaves_nothing():
     """In none of the indices; its column goes to the next one."""
-    rules = Rules()
-    names = ("_rules", "_columns", "_waiting", "_members", "_member_rows")
+    rules = Rules(lambda target: [1])
+    names = ("_all", "_order", "_rules", "_columns", "_targets", "_waiting", "_members", "_member_rows", "_pinned_rows")
     for target in (Target(item_ids=["a", "b"]), Target(tag="x"), Target(attributes={"a": "b"}), Target(category="c")):
-        rules.put(Rule("r", "floor", "ann", "a test", target, count=1), [1])
+        rules.put(Rule("r", "floor", "ann", "a test", target, count=1))
         assert rules.members("r").tolist() == [1]
         rules.compare(int(rules.find_unknown(np.array([1]))[0]), "a", Item("a", tags=["x"], category="c"))
     rules.delete("r")
@@ -169,8 +226,8 @@ def test_which_rules_are_about_an_item_is_known_whatever_came_before(changes):
             catalog.delete_rule(rule_id)
             targets.pop(rule_id, None)
         active = catalog.rules.active(0)
-        about = catalog.rules_about(np.arange(4))[:, active.columns("cap")]
-        assert [rule.rule_id for rule in active.of("cap")] == sorted(targets)
+        about = unpack(catalog.rules_about(np.arange(4)), active.of("cap").columns)
+        assert [rule.rule_id for rule in active.of("cap").rules] == sorted(targets)
         for row, found in enumerate(about):
             expected = [targets[rule_id] in catalog.item(row).tags for rule_id in sorted(targets)]
             assert found.astype(bool).tolist() == expected
@@ -224,7 +281,7 @@ def test_what_is_banned_is_known_whatever_came_before(changes):
             case _:
                 now_ms = max(now_ms, change)
                 catalog.see_time(change)
-        bans = catalog.rules.active(now_ms).of("ban")
+        bans = catalog.rules.active(now_ms).of("ban").rules
         items = [(item_id, catalog.item(row)) for row, item_id in enumerate(catalog.item_ids)]
         assert catalog.is_listed.tolist() == [
             item is not None and item.available and not any(is_about(rule.target, item_id, item) for rule in bans)

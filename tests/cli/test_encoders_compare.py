@@ -15,7 +15,7 @@ from stream_rec.cli.compare_encoders import _choose
 from stream_rec.config import Settings
 from stream_rec.embedding.known_encoders import KNOWN_ENCODERS
 from stream_rec.embedding.settings import EmbedderSettings
-from stream_rec.errors import FileProblem, SettingsError
+from stream_rec.errors import EncoderUnavailable, FileProblem, SettingsError
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "entree_chicago"
 FILES = ("--items", str(EXAMPLES / "items.jsonl.gz"), "--events", str(EXAMPLES / "events.jsonl.gz"))
@@ -87,6 +87,14 @@ def test_a_name_that_can_be_none_is_found_before_the_work(tmp_path, names):
     result = run(tmp_path, "--encoders", names)
 
     assert isinstance(result.exception, SettingsError)
+
+
+def test_packages_that_are_missing_are_found_before_the_work(monkeypatch):
+    """Not after the encoders before have embedded all texts."""
+    monkeypatch.setattr("stream_rec.embedding.known_encoders.find_spec", lambda package: None)
+
+    with pytest.raises(EncoderUnavailable, match=r"'minilm' needs .*stream-rec\[torch\]"):
+        _choose("hashing,hashing+minilm", Settings())
 
 
 def test_a_place_that_cannot_be_written_is_found_first(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stream_rec.cli import cli
-from stream_rec.errors import FileProblem
+from stream_rec.errors import FileProblem, StreamRecError
 from stream_rec.evaluation.baselines import BASELINES
 from stream_rec.events.item import Item
 from tests.evaluation.logs import Popular, broken, first_items, many_rows, search_line, write_events, write_items
@@ -48,6 +48,15 @@ def without_cost(told: dict) -> dict:
     """Return it less the times and the memory."""
     results = {name: {k: v for k, v in one.items() if k != "cost"} for name, one in told["results"].items()}
     return {**told, "results": results}
+
+
+def test_a_page_that_cannot_be_drawn_is_refused_before_the_work(log, tmp_path, monkeypatch):
+    """What is to be installed is said before hours have passed."""
+    monkeypatch.setattr("stream_rec.cli.evaluate.find_spec", lambda package: None)
+
+    result = run(*log, "--report", tmp_path / "report")
+
+    assert isinstance(result.exception, StreamRecError) and "stream-rec[plots]" in str(result.exception)
 
 
 @pytest.mark.slow

@@ -230,6 +230,32 @@ def test_an_item_that_was_replaced_since_stays_as_it_is(bootstrap: str):
 
 
 @pytest.mark.kafka
+def test_a_profile_that_was_replaced_or_taken_back_since_stays_so(bootstrap: str):
+    """As an item does; one of which nothing newer is there is sent, and one that is taken back is so again."""
+    kafka = fresh_topics(bootstrap)
+
+    def profile(user_id: str, interest: str) -> bytes:
+        said = {"user_id": user_id, "timestamp_ms": NOW_MS, "interests": [interest]}
+        return json.dumps(said).encode()
+
+    for user_id in ("ann", "bob", "cat", "dan"):
+        reject(kafka, "profiles", "too_large", profile(user_id, "old"), key=user_id.encode())
+    back = reject(kafka, "profiles", "wrong_partition", None, key=b"dan")
+    producer = connect(KafkaProducer, kafka)
+    newer = {b"ann": profile("ann", "new"), b"bob": None, b"cat": b'{"user_id":"cat"}'}
+    for key, value in newer.items():
+        producer.send(kafka.topic("profiles"), key=key, value=value).get(10)
+    producer.close()
+    result = run("replay", "--topic", "profiles", "--yes", kafka=kafka)
+
+    assert result.exit_code == 0, result.output
+    assert "2 records can be sent again; 3 not (3 superseded)" in result.stdout
+    assert f"{path_of(back)} sent again as" in result.stdout
+    sent = [record for record in records(kafka, "profiles") if dict(record.headers).get("replay-of")]
+    assert sorted((record.key, record.value) for record in sent) == [(b"cat", profile("cat", "old")), (b"dan", None)]
+
+
+@pytest.mark.kafka
 def test_a_limit_is_said(bootstrap: str):
     """The oldest go first; what is left is counted and makes exit code 1."""
     kafka = fresh_topics(bootstrap)

@@ -46,8 +46,8 @@ def test_a_damaged_file_is_refused_before_any_broker_is_asked(tmp_path: Path):
     assert_refused(run(NO_KAFKA, "import", file), FileProblem, "get the whole file again", code=2)
     assert_refused(run(NO_KAFKA, "import", tmp_path / "none"), FileProblem, "give a file that exists", code=2)
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("manifest.json", '{"format": "stream-rec snapshot", "version": 3}')
-    assert_refused(run(NO_KAFKA, "import", file), NewerVersion, "has version 3, this program reads up to 2", code=2)
+        archive.writestr("manifest.json", '{"format": "stream-rec snapshot", "version": 4}')
+    assert_refused(run(NO_KAFKA, "import", file), NewerVersion, "has version 4, this program reads up to 3", code=2)
 
 
 def test_the_exit_code_is_said(tmp_path: Path):

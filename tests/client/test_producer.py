@@ -18,6 +18,7 @@ from stream_rec.errors import DeliveryFailed, TopicMismatch
 from stream_rec.events.impression import ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.kafka_settings import KafkaSettings
 from tests.client import fresh_topics
 
@@ -109,6 +110,24 @@ def test_each_kind_goes_to_its_topic(kafka: FakeKafka):
     ]  # fmt: skip
 
 
+def test_a_profile_is_put_and_taken_back(kafka: FakeKafka):
+    """Keyed with its user; one interest is one, not its letters; what is not said is left out."""
+    events = EventProducer(KafkaSettings(topic_prefix="shop-"))
+    events.profile("usér", interests=["tea", "long hikes"], language="pt-BR", birth_year=1985, timestamp_ms=5)
+    events.profile("u", interests="science fiction")
+    events.send_profile(Profile("u", 6))
+    events.delete_profile("u")
+
+    keys = ["usér".encode(), b"u", b"u", b"u"]
+    assert [(topic, key) for topic, key, _ in kafka.records] == [("shop-profiles", key) for key in keys]
+    full, one, empty = (json.loads(value) for _, _, value in kafka.records[:3])
+    said = {"interests": ["tea", "long hikes"], "language": "pt-BR", "birth_year": 1985}
+    assert full == {"user_id": "usér", "timestamp_ms": 5, **said}
+    assert abs(one.pop("timestamp_ms") - now_ms()) < 10_000
+    assert one == {"user_id": "u", "interests": ["science fiction"]}
+    assert empty == {"user_id": "u", "timestamp_ms": 6} and kafka.records[3][2] is None
+
+
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -135,6 +154,14 @@ def now_ms() -> int:
         (lambda p: p.search("u", "x" * 2001), "bad_query: .*query"),
         (lambda p: p.search("*", "x"), "bad_id"),
         (lambda p: p.search("u", "x", timestamp_ms=-1), "bad_timestamp: .*timestamp_ms"),
+        (lambda p: p.profile("*"), "bad_id: .*default list"),
+        (lambda p: p.profile("u", interests=["tea", " "]), "bad_profile: an interest is blank"),
+        (lambda p: p.profile("u", interests=["x"] * 17), "bad_profile: .*interests"),
+        (lambda p: p.profile("u", language="English"), "bad_profile: .*language"),
+        (lambda p: p.profile("u", birth_year=85), "bad_profile: .*birth_year"),
+        (lambda p: p.profile("u", timestamp_ms=-1), "bad_timestamp"),
+        (lambda p: p.delete_profile("*"), "bad_id: .*default list"),
+        (lambda p: p.delete_profile(""), "bad_id"),
         (lambda p: p.forget(""), "user_id"),
         (lambda p: p.forget("*"), "bad_id"),
         (lambda p: p.impression("u", "l", [""]), "bad_id: .*item_id"),

@@ -9,12 +9,13 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from stream_rec.client import RecommendationsView, view
+from stream_rec.client import RecommendationsView, SurfacesView, view
 from stream_rec.client.connect import connect
 from stream_rec.errors import BrokerUnavailable, TopicMismatch
 from stream_rec.events.item import Item
 from stream_rec.events.partition import partition_of
 from stream_rec.events.slate import Reason, Slate, SlateItem
+from stream_rec.events.surfaces import PushedSurface, Surfaces
 from stream_rec.kafka_settings import KafkaSettings
 from tests.client import fresh_topics
 
@@ -109,6 +110,42 @@ def test_a_view_of_some_users_keeps_no_others(topic: FakeReader):
     assert lists.for_user("u") == slate("u", "a")
     with pytest.raises(ValueError, match="'v' is not among"):
         lists.for_user("v")
+
+
+def surfaces(user_id: str, **of_surface: str) -> SimpleNamespace:
+    """Return a record of surfaces: by name, the letters that are ids of its items."""
+    lists = [PushedSurface(name, name, slate(user_id, *item_ids).items) for name, item_ids in of_surface.items()]
+    value = msgspec.json.encode(Surfaces(user_id, 1, None, {}, "test", lists)) if lists else None
+    return SimpleNamespace(topic="surfaces", key=user_id.encode(), value=value)
+
+
+def test_surfaces_are_found_by_user_and_name(topic: FakeReader):
+    """The user's own though one is empty, else those of users without; none that is not pushed; as lists are."""
+    view = SurfacesView("x", follow=False)
+    assert view.for_user("u", "new") is None
+    topic.incoming = [surfaces("*", new="ab", again=""), surfaces("u", new="c", again=""), surfaces("v", new="d")]
+    view.poll(0)
+
+    assert view.for_user("u", "new") == msgspec.structs.replace(slate("u", "c"), list_id="new")
+    assert view.for_user("u", "again").items == [] and view.for_user("u", "trending") is None
+    assert [item.item_id for item in view.for_user("w", "new").items] == ["a", "b"]
+    assert len(view) == 2 and view.own("w") is None
+    topic.incoming = [surfaces("v"), SimpleNamespace(topic="surfaces", key=b"u", value=b"{}")]
+    assert view.poll(0) == {"v": None}
+    assert view.undecodable == 1 and [item.item_id for item in view.for_user("u", "new").items] == ["c"]
+
+
+def test_what_is_gone_is_left_out_of_every_surface(topic: FakeReader):
+    """At once, as of lists; a record that shows nothing of it is given as it is."""
+    view = SurfacesView("x", follow=False)
+    topic.incoming = [surfaces("u", new="abc", again="b", popular="d"), item("b", available=False)]
+    view.poll(0)
+
+    shown = [(each.surface, [item.item_id for item in each.items]) for each in view.own("u").surfaces]
+    assert shown == [("new", ["a", "c"]), ("again", []), ("popular", ["d"])]
+    topic.incoming = [item("b")]
+    view.poll(0)
+    assert view.own("u") == msgspec.json.decode(surfaces("u", new="abc", again="b", popular="d").value, type=Surfaces)
 
 
 def test_what_is_gone_is_left_out_at_once(topic: FakeReader):

@@ -35,9 +35,9 @@ from stream_rec.runtime.changelog import Claim
 from stream_rec.runtime.database import Meta
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
+from stream_rec.user.entries import Entry, ImpressionEntry, ProfileEntry, SearchEntry, ShownCount, WeeklyCount
 from stream_rec.user.forgotten import Forgotten
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import Entry, ImpressionEntry, SearchEntry, ShownCount, WeeklyCount
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 T = 1_700_000_000_000
@@ -60,8 +60,9 @@ SMALL = MixtureHead(
     of_asked=LinearHead(small(1, 1), small(1, 1)),
     of_shown=LinearHead(small(1, 1), small(1, 1)),
     of_context=LinearHead(small(1, 1), small(1, 1)),
+    of_interests=LinearHead(small(1, 1), small(1, 1)),
 )
-"""A head of 16 weights: how many features there are is no matter of the format."""
+"""A head of 17 weights: how many features there are is no matter of the format."""
 FINGERPRINT = bytes(range(16))
 
 
@@ -88,6 +89,7 @@ LEFT = bytes.fromhex("1b5d5e51f54f0f04fed135082f0eff78")
         (6, True, 10, (1100, T + 9 * DAY_MS + 77)),
         (7, True, 10, (1100, T + 9 * DAY_MS + 77)),
         (8, True, 10, (1100, T + 9 * DAY_MS + 77)),
+        (9, True, 10, (1100, T + 9 * DAY_MS + 77)),
     ],
 )
 def test_user_states(version: int, knows_again: bool, most_alike: int, archived: tuple[int, int]):
@@ -96,15 +98,22 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
     Version 1 did not say whether an item had come before; until version 2 all that were alike taught others; until
     version 3 no digests were kept, so those of entries that are not released are all that can be known; until version
     4 nobody asked which were a user's first of their kind; until version 5 there were no searches, until version 6 no
-    impressions, and until version 7 nothing of contexts.
+    impressions, until version 7 nothing of contexts, and until version 8 no profiles.
     """
     state = user_state.decode(read(f"user-state-{version}"))
 
     in_contexts = (0, 2**56 - 1) if version >= 8 else ()
+    at_home = (0, 0, 3) if version >= 9 else ()
     assert state.version == user_state.VERSION
     assert state.recent_events == [
         Entry(T + 8 * DAY_MS, "e3", "i1", 2, 19.99, offset=2, arrival=2, again=knows_again, is_first=version >= 5),
-        Entry(T + 8 * DAY_MS + 5, "e4", "é", 0, None, offset=11, arrival=3, contexts=in_contexts),
+        Entry(
+            *(T + 8 * DAY_MS + 5, "e4", "é", 0, None),
+            offset=11,
+            arrival=3,
+            contexts=in_contexts,
+            of_profile=at_home,
+        ),
         Entry(T + 9 * DAY_MS, "f0", "i3", 0, None, offset=12, arrival=4),
         *(
             Entry(T + 9 * DAY_MS + n, f"f{n}", "i3", 0, None, 12 + n, 4 + n, knows_again, teaches=n < most_alike)
@@ -121,8 +130,9 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
     assert (state.first_week, state.counts, state.first_ms) == (-1, (16, 1, 1), T)
     searched = {3: 8} if version >= 6 else {}
     shown = {4: 31} if version >= 7 else {}
+    declared = {5: 2} if version >= 9 else {}
     assert (state.offsets, state.arrivals, state.released) == (
-        {0: 25, 1: 4, 2: 2} | searched | shown,
+        {0: 25, 1: 4, 2: 2} | searched | shown | declared,
         18 + 2 * len(searched) + 2 * len(shown),
         {},
     )
@@ -140,6 +150,7 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
         ShownCount(19684, "i3", 11, 700, T + 9 * DAY_MS),
         ShownCount(19684, "é", 1, 71, T + 9 * DAY_MS),
     ]
+    assert state.newest_week_shown == ((2812, 1) if version >= 9 else (-1, 0))
     assert (state.shown_counts, state.first_shown_period, state.uncounted_shown) == (
         (counted, 19674, (19684, 3)) if shown else ([], -1, (-1, 0))
     )
@@ -148,13 +159,18 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
         Entry(T + 1000, "e2", "i2", 1, 2.5, 4, 1, is_first=version >= 5),
     ]
     assert (state.recent_ids, (state.n_archived, state.received_ms)) == (LEFT, archived)
+    profile = ProfileEntry(T + DAY_MS, ["Jazz", "für Kinder"], "de-AT", 1988, (0, 0, 3))
+    assert state.profile == (profile if version >= 9 else None)
 
 
 def test_all_versions_of_a_user_state_hold_the_same_facts():
-    """The files are of the same events, so all say the same, but for the searches, impressions and contexts of the
-    last."""
-    states = [user_state.decode(read(f"user-state-{version}")) for version in (1, 2, 3, 4, 5, 6, 7, 8)]
-    nothing = {"recent_searches": [], "recent_impressions": [], "shown_counts": [], "first_shown_period": -1}
+    """The files are of the same events, so all say the same, but for the searches, impressions, contexts and profile of
+    the last."""
+    states = [user_state.decode(read(f"user-state-{version}")) for version in range(1, 10)]
+    nothing = {
+        **{"recent_searches": [], "recent_impressions": [], "shown_counts": [], "first_shown_period": -1},
+        "profile": None,
+    }
 
     def without(state: user_state.UserState) -> user_state.UserState:
         events = [msgspec.structs.replace(entry, contexts=()) for entry in state.recent_events]
@@ -255,45 +271,28 @@ def test_an_embedding(version: int, identities: tuple[str, ...]):
 
 
 @pytest.mark.parametrize(
-    ("name", "of_asked", "of_shown", "of_context"),
+    ("name", "alone"),
     [
-        ("1-mixtures", (0, 0), (0, 0), (0, 0)),
-        ("2", (-0.5, 4), (0, 0), (0, 0)),
-        ("3", (-0.5, 4), (0.75, 5), (0, 0)),
-        ("4", (-0.5, 4), (0.75, 5), (-1.5, 6)),
+        ("1-mixtures", [(0, 0), (0, 0), (0, 0), (0, 0)]),
+        ("2", [(-0.5, 4), (0, 0), (0, 0), (0, 0)]),
+        ("3", [(-0.5, 4), (0.75, 5), (0, 0), (0, 0)]),
+        ("4", [(-0.5, 4), (0.75, 5), (-1.5, 6), (0, 0)]),
+        ("5", [(-0.5, 4), (0.75, 5), (-1.5, 6), (2.5, 7)]),
     ],
 )
-def test_a_contribution(
-    name: str, of_asked: tuple[float, float], of_shown: tuple[float, float], of_context: tuple[float, float]
-):
-    """16 weights, and the sums beside them: five records, which are of either sign, and eight counts.
+def test_a_contribution(name: str, alone: list[tuple[float, float]]):
+    """17 weights, and the sums beside them: five records, which are of either sign, and eight counts.
 
-    Version 1 had no expert for what was asked, which has one of the weights, version 2 none for what was shown, and
-    version 3 none for contexts.
+    Version 1 had no expert for what was asked, which has one of the weights, version 2 none for what was shown, version
+    3 none for contexts, and version 4 none for interests.
     """
     contribution = read_contribution(read(f"contribution-{name}"))
 
-    assert contribution.n_outcomes == (40 if name in {"3", "4"} else 0)
-    assert contribution.shift.tolist() == [
-        0.5,
-        -0.25,
-        0,
-        1,
-        2,
-        -3,
-        0.125,
-        7,
-        8,
-        9,
-        10,
-        11,
-        -12,
-        of_asked[0],
-        of_shown[0],
-        of_context[0],
-    ]
+    assert contribution.n_outcomes == (0 if name in {"1-mixtures", "2"} else 40)
+    of_mixtures = [0.5, -0.25, 0, 1, 2, -3, 0.125, 7, 8, 9, 10, 11, -12]
+    assert contribution.shift.tolist() == [*of_mixtures, *(shift for shift, _ in alone)]
     assert contribution.squares.tolist() == pytest.approx(
-        [1e-6, 0.5, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, of_asked[1], of_shown[1], of_context[1]]
+        [1e-6, 0.5, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, *(square for _, square in alone)]
     )
     assert contribution.sums.tolist() == [-1.5, -2.5, -3.5, -0.25, -0.5, 0, 1, 2, 3, 4, 5, 6, 7]
     assert contribution.n_choices == 321

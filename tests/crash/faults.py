@@ -220,7 +220,7 @@ def corrupt_state(rig: Rig, rng: random.Random) -> None:
 
 def refused_size(rig: Rig, rng: random.Random) -> None:
     """Records of two of our topics are too large for the broker: a produce request fails for good."""
-    written = ("recommendations", "item-signals", "item-knowledge", "item-embeddings", "head-weights")
+    written = ("recommendations", "surfaces", "item-signals", "item-knowledge", "item-embeddings", "head-weights")
     changelogs = ("stream-rec-user-state-changelog", "stream-rec-item-state-changelog")
     for name in rng.sample([*written, *changelogs], 2):
         with rig.topic_config([rig.settings.kafka.topic(name)], "max.message.bytes", "100", USUAL_BYTES):

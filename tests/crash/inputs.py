@@ -18,12 +18,12 @@ from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import TOPIC_OF_KIND, Interaction, Kind, LoggedEvent
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.search import Search
-from stream_rec.events.source import SOURCE_OF_TOPIC
+from stream_rec.events.source import EVENT_SOURCES, SOURCE_OF_TOPIC
 from stream_rec.topics import admin as topics
 from tests.crash.foreign import CODECS, TIMEOUT_S, ForeignProducer
 from tests.crash.load import N_ITEMS, Record
 from tests.crash.rig import Rig
-from tests.kafka.malformed import bad_events, bad_impressions, bad_items, bad_rules, bad_searches
+from tests.kafka.malformed import bad_events, bad_impressions, bad_items, bad_profiles, bad_rules, bad_searches
 
 SHARE_OF_POISON = 100
 """Good events for each bad one."""
@@ -36,8 +36,8 @@ OPEN_MS = 5_000
 
 
 def malformed_input(rig: Rig, rng: random.Random) -> None:
-    """Every malformed event on every topic of interactions, and every malformed search, impression, item and rule, one
-    in a hundred."""
+    """Every malformed event on every topic of interactions, and every malformed search, impression, profile, item and
+    rule, one in a hundred."""
     limit = rig.settings.limits.record_bytes
     rig.strike()
     bad = [
@@ -47,6 +47,7 @@ def malformed_input(rig: Rig, rng: random.Random) -> None:
     ]
     bad += [Record("searches", key, value) for _, key, value in bad_searches(record_bytes=limit)]
     bad += [Record("impressions", key, value) for _, key, value in bad_impressions(record_bytes=limit)]
+    bad += [Record("profiles", key, value) for _, key, value in bad_profiles(record_bytes=limit)]
     bad += [Record("items", key, value) for _, key, value in bad_items(record_bytes=limit)]
     bad += [Record("rules", key, value) for _, key, value in bad_rules(record_bytes=limit)]
     rng.shuffle(bad)
@@ -69,7 +70,7 @@ def tombstones(rig: Rig, rng: random.Random) -> None:
     """A null value on every topic there is, ours included, on a key that nothing else uses."""
     prefix = rig.settings.kafka.topic_prefix
     rig.strike()
-    of_events = {*SOURCE_OF_TOPIC, "forget", "item-signals"}
+    of_events = {*(source.topic for source in EVENT_SOURCES), "forget", "item-signals"}
     for topic in topics.all_topics(rig.settings):
         name = topic.name.removeprefix(prefix)
         rig.load.put_raw(Record(name, b"nobody", None), is_rejectable=name in of_events)

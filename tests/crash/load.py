@@ -15,15 +15,17 @@ from stream_rec.client.connect import connect
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.kafka_settings import KafkaSettings
-from tests.kafka.logs import Logged, catalog_of, put, with_impressions, with_searches, zipf_log
+from tests.kafka.logs import Logged, catalog_of, put, with_impressions, with_profiles, with_searches, zipf_log
 
 N_ITEMS = 150
 EVENTS_A_USER = 50
 SHARE_OF_SEARCHES = 0.25
 """For each event."""
 SHARE_OF_IMPRESSIONS = 0.3
+SHARE_OF_PROFILES = 0.04
 DELIVERY_TIMEOUT_S = 600.0
 """Longer than any outage here: the load itself loses nothing, and does not change its order."""
 PROBE_MS = 1_700_000_000_000
@@ -41,22 +43,26 @@ class Record(NamedTuple):
 def steady_log(seed: int, n_events: int) -> list[Logged]:
     """Return a log whose users have some 50 events each and none a few hundred: none fills 1,024 recent events.
 
-    A sixth of them are searches, of which nobody fills 256, and a fifth impressions, of which nobody fills 64.
+    A sixth are searches, of which nobody fills 256, a fifth impressions, of which nobody fills 64, and one in 25
+    is a profile.
     """
     n_users = max(20, n_events // EVENTS_A_USER)
     events = zipf_log(n_events=n_events, n_users=n_users, n_items=N_ITEMS, seed=seed, evenness=n_users / 10)
     searched = with_searches(events, seed=seed, share=SHARE_OF_SEARCHES)
-    return with_impressions(searched, seed=seed, share=SHARE_OF_IMPRESSIONS, n_items=N_ITEMS)[:n_events]
+    shown = with_impressions(searched, seed=seed, share=SHARE_OF_IMPRESSIONS, n_items=N_ITEMS)
+    return with_profiles(shown, seed=seed, share=SHARE_OF_PROFILES)[:n_events]
 
 
 def probes(n_users: int = 50) -> list[Logged]:
-    """Return an event, a search or an impression each of users of all partitions, to see whether they get lists."""
-    viewers, searchers, looking = (
-        [f"{name}-{number}" for number in range(n_users)] for name in ("probe", "searching-probe", "looking-probe")
+    """Return an event, a search, an impression or a profile each of users of all partitions: do they get lists?"""
+    viewers, searchers, looking, declaring = (
+        [f"{name}-{number}" for number in range(n_users)]
+        for name in ("probe", "searching-probe", "looking-probe", "declaring-probe")
     )
     views = [LoggedEvent(Kind.VIEW, Interaction(user, user, "item-0", PROBE_MS)) for user in viewers]
     searches = [Search(user, user, "item-0", PROBE_MS) for user in searchers]
-    return [*views, *searches, *(Impression(user, user, "", [ShownItem("item-0", 1)], PROBE_MS) for user in looking)]
+    impressions = [Impression(user, user, "", [ShownItem("item-0", 1)], PROBE_MS) for user in looking]
+    return [*views, *searches, *impressions, *(Profile(user, PROBE_MS, ["item-0"]) for user in declaring)]
 
 
 class Load(threading.Thread):
@@ -72,7 +78,7 @@ class Load(threading.Thread):
         """Connect; ``start`` begins to send.
 
         Args:
-            rate: Events, searches and impressions a second.
+            rate: Events, searches, impressions and profiles a second.
             on_delivered: As of ``EventProducer``.
         """
         super().__init__(name="load", daemon=True)

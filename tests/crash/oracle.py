@@ -16,6 +16,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import LoggedEvent
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from tests.kafka.logs import Logged
 
@@ -82,14 +83,20 @@ def shown_by_item(sent: Iterable[Logged]) -> Counter[str]:
     return counts
 
 
+def profiles_by_user(sent: Iterable[Logged]) -> Counter[tuple[str, tuple[str, ...], str, int | None]]:
+    """Return user, interests, language and year of birth of each user's last profile. Nobody here takes one back."""
+    last = {line.user_id: line for line in sent if isinstance(line, Profile)}
+    return Counter((user, tuple(each.interests), each.language, each.birth_year) for user, each in last.items())
+
+
 def shown_though_gone(
-    items: Iterable[ConsumerRecord], rules: Iterable[ConsumerRecord], recommendations: Iterable[ConsumerRecord]
+    items: Iterable[ConsumerRecord], rules: Iterable[ConsumerRecord], lists: Iterable[ConsumerRecord]
 ) -> dict[str, list[str]]:
-    """Return by user what the newest list shows though it is sold out, deleted or banned; users without any are left
-    out.
+    """Return by user what the newest list, or surfaces, show though it is sold out, deleted or banned; users without
+    any are left out.
 
     Args:
-        items, rules, recommendations: All records of the topics, of each partition in order.
+        items, rules, lists: All records of the topics, of each partition in order.
     """
     gone = {
         record.key: record.value is None or json.loads(record.value).get("available") is False
@@ -99,9 +106,15 @@ def shown_though_gone(
     in_force = {record.key: record.value for record in rules}
     bans = [json.loads(in_force[key]) for key in (b"banned", b"spared") if in_force.get(key) is not None]
     gone |= {item_id.encode(): True for ban in bans for item_id in ban["target"]["item_ids"]}
-    newest = {record.key.decode(): record.value for record in recommendations}
+    newest = {record.key.decode(): record.value for record in lists}
     shown = {
-        user_id: [item["item_id"] for item in json.loads(value)["items"] if gone.get(item["item_id"].encode())]
+        user_id: [
+            item["item_id"]
+            for made in (json.loads(value),)
+            for each in made.get("surfaces", [made])
+            for item in each["items"]
+            if gone.get(item["item_id"].encode())
+        ]
         for user_id, value in newest.items()
         if value is not None
     }

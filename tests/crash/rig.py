@@ -28,7 +28,7 @@ from tests.crash.load import Load
 from tests.crash.supervisor import SupervisedPipeline, Supervisor
 from tests.kafka.logs import Logged
 from tests.kafka.outcome import open_records
-from tests.kafka.settings import quick_settings
+from tests.kafka.settings import quick_settings, with_pushed
 
 SESSION_TIMEOUT_S = 6.0
 DISK_BYTES = 2 << 30
@@ -215,17 +215,19 @@ class Rig:
                     raise  # else it has been written to in between
 
     def __enter__(self) -> Rig:
-        settings = quick_settings(
+        quick = quick_settings(
             user={
                 "recent_events": 1024,
                 "recent_searches": 256,
                 "recent_impressions": 64,
                 "weekly_counts": 4096,
                 "shown_counts": 4096,
+                "context_keys": "country,device,hour,surface",  # what profiles say depends on the order between topics
             },
             embedder={"encoder": "random+hashing"},
             worker={"session_timeout_s": SESSION_TIMEOUT_S, "default_list_interval_s": 1.0, "ready_timeout_s": 90.0},
         )
+        settings = with_pushed(quick)
         with ExitStack() as stack:
             self._disks = _small_disks(self._directory / "worker", stack)
             pipeline = SupervisedPipeline(self.broker.through_wire, settings, workers=2, directory=self._directory)

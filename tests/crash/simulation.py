@@ -16,6 +16,7 @@ import pytest
 
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
 from stream_rec.knowledge import state as item_state
@@ -24,16 +25,18 @@ from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.state import UNSEEN, ItemState, KnowledgeConfig
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import Arrival, advance
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import COLD, UserConfig, UserState
+from stream_rec.user.state import COLD, UserState
 from tests.user import shown
 from tests.user.asked import Taught, taught_by_arrival
 from tests.user.histories import folded
 from tests.user.shown import events_of, others_of
 
 Topics = dict[Source, list]
-"""By topic, what stands in it: interactions, searches or impressions."""
+"""By topic, what stands in it: interactions, searches, impressions or profiles."""
 USER = UserConfig(
     recent_events=16,
     recent_searches=3,
@@ -223,9 +226,10 @@ def world(
     n_items: int,
     n_searches: int = 0,
     n_impressions: int = 0,
+    n_profiles: int = 0,
     step_ms: int = HOUR_MS,
 ) -> Topics:
-    """Return events of some users by topic, searches and impressions: mostly in order, some late, many at one time.
+    """Return what some users did, saw and said by topic: mostly in order, some late, many at one time.
 
     Args:
         step_ms: From every second event to the next; searches and impressions stand between them and at their times.
@@ -243,7 +247,18 @@ def world(
         sources[Source.SEARCH] = _searches(rng, n_events // 2, users, n_items, n_searches, step_ms)
     if n_impressions:
         sources[Source.IMPRESSION] = _impressions(rng, n_events // 2, users, n_items, n_impressions, step_ms)
+    if n_profiles:
+        sources[Source.PROFILE] = _profiles(rng, users, n_profiles)
     return sources
+
+
+def _profiles(rng: random.Random, users: list[str], n_profiles: int) -> list[Profile]:
+    """Return profiles, some of which take the one of before back."""
+    texts = [[], [], ["jazz"], ["jazz", "chess"]]
+    return [
+        Profile(rng.choice(users), number, rng.choice(texts), rng.choice(["", "de", "fr"]))
+        for number in range(n_profiles)
+    ]
 
 
 def _impressions(
@@ -341,13 +356,19 @@ def contexts(items: dict[str, ItemState]) -> dict[tuple[str, int], tuple[int, fl
 def contexts_by_arrival(
     applied: dict[str, list[Arrival]], config: UserConfig = USER
 ) -> dict[tuple[str, int], tuple[int, float]]:
-    """Return the same of the events that teach, each counted once for what it says and once for each key."""
+    """Return the same of the events that teach, each counted once for what it says and once for each key.
+
+    Where it says no language it counts for that of its user's profile as it stood then.
+    """
     found: dict[tuple[str, int], list[int]] = defaultdict(list)
     for arrived in applied.values():
         teaching = shown.teaching_events(arrived, config.weekly_training_events)
-        for one in events_of(arrived):
-            if one.event.event_id in teaching:
-                for number in filter(None, numbers_of(one.event.context, config.context_keys)):
+        at_home = {}
+        for one in arrived:
+            if one.source == Source.PROFILE:
+                at_home = {"language": one.event.language} if one.event.language else {}
+            elif one.source < Source.SEARCH and one.event.event_id in teaching:
+                for number in filter(None, numbers_of(at_home | one.event.context, config.context_keys)):
                     found[one.event.item_id, number].append(one.event.timestamp_ms)
                     found[one.event.item_id, key_of(number)].append(one.event.timestamp_ms)
     return {

@@ -100,6 +100,8 @@ def test_the_newest_list_and_the_newest_item_decide_what_is_shown_though_gone():
     ]
 
     assert oracle.shown_though_gone(items, [], lists) == {"ann": ["a", "b"]}
+    surfaces = [record("ann", {"surfaces": [{"items": []}, {"items": [{"item_id": "c"}, {"item_id": "b"}]}]})]
+    assert oracle.shown_though_gone(items, [], surfaces) == {"ann": ["b"]}
     bans = [
         record("banned", {"rule_id": "banned", "target": {"item_ids": ["a"]}}),
         record("banned", {"rule_id": "banned", "target": {"item_ids": ["c"]}}),

@@ -14,7 +14,7 @@ from stream_rec.events.interaction import Kind
 from stream_rec.events.source import Source
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.state import UNSEEN
-from stream_rec.user.advance import Arrival
+from stream_rec.user.arrival import Arrival
 from stream_rec.user.state import facts
 from tests.crash.simulation import (
     FEW_TRAINING_EVENTS,
@@ -58,6 +58,7 @@ def everything(seed: int, *, n_items: int) -> Topics:
         n_items=n_items,
         n_searches=60,
         n_impressions=60,
+        n_profiles=30,
     )
 
 
@@ -70,7 +71,7 @@ def test_every_event_counts_once_whatever_dies_when(seed):
     """Facts, counts, popularity, visits: as without a crash. Pairs, repeats, answers and slots: each once, in the order
     in which events, searches and impressions reached the state.
 
-    Five topics in any interleaving, few users with far more of each than are kept, large batches.
+    Six topics in any interleaving, few users with far more of each than are kept, large batches.
     """
     sources = everything(seed, n_items=12)
     broker, users, items = both_stages(sources, seed, crash_rate=0.12)

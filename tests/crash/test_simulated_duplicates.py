@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
-from stream_rec.events.source import Source
+from stream_rec.events.source import EVENT_SOURCES, Source
 from stream_rec.user import seen
-from stream_rec.user.advance import Arrival
+from stream_rec.user.arrival import Arrival
 from stream_rec.user.state import facts
 from tests.crash.simulation import (
     HOUR_MS,
@@ -106,12 +106,12 @@ def test_every_id_counts_once_by_a_count_that_knows_only_ids(seed, small_archive
     """
     rng = random.Random(seed)
     users = ["u1", "u2"]
-    topics: Topics = {source: [] for source in Source}
+    topics: Topics = {source: [] for source in EVENT_SOURCES}
     for number in range(120):
         old = number < 40 or rng.random() < 0.5  # an id that may have come before, long ago or just now
         event_id = f"e{rng.randint(0, number) if old else number}"
         at = 1000 * HOUR_MS + rng.choice([number, rng.randint(-40 * 24 * 7, 120)]) * HOUR_MS
-        source, user_id = rng.choice(list(Source)), rng.choice(users)
+        source, user_id = rng.choice(EVENT_SOURCES), rng.choice(users)
         item_id = f"i{rng.randint(0, 8)}"
         if source == Source.SEARCH:
             topics[source].append(Search(event_id, user_id, rng.choice(["red", "pot"]), max(0, at)))

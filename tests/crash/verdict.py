@@ -69,6 +69,7 @@ def judge(rig: Rig) -> Verdict:
         (_in_countries(items), oracle.count_by_country(load.log)),
         (_searches(users), oracle.searches_by_user(load.log)),
         (_impressions(users), oracle.impressions_by_user(load.log)),
+        (_profiles(users), oracle.profiles_by_user(load.log)),
         (_shown(items), oracle.shown_by_item(load.log)),
     ]
     return Verdict(
@@ -82,11 +83,14 @@ def judge(rig: Rig) -> Verdict:
 
 
 def _assert_nothing_gone_is_shown(running: RunningPipeline) -> None:
-    """Assert that no newest list shows what is sold out, deleted or banned, within the time that a worker may take."""
+    """Assert that no newest list, or surfaces, show what is sold out, deleted or banned, within the time that a worker
+    may take.
+    """
     deadline = time.monotonic() + GONE_S
-    topics = ("items", "rules", "recommendations")
-    while shown := oracle.shown_though_gone(*(outcome.read(running, topic) for topic in topics)):
-        assert time.monotonic() < deadline, f"{len(shown)} lists show what is gone: {dict(list(shown.items())[:3])}"
+    for lists in ("recommendations", "surfaces"):
+        topics = ("items", "rules", lists)
+        while shown := oracle.shown_though_gone(*(outcome.read(running, topic) for topic in topics)):
+            assert time.monotonic() < deadline, f"{len(shown)} {lists} show what is gone: {[*shown.items()][:3]}"
 
 
 def _counts(states: Mapping[str, UserState | ItemState]) -> Counter[tuple[str, int]]:
@@ -108,6 +112,12 @@ def _impressions(users: Mapping[str, UserState]) -> Counter[tuple[str, str, tupl
         for user, state in users.items()
         for shown in state.recent_impressions
     )
+
+
+def _profiles(users: Mapping[str, UserState]) -> Counter[tuple[str, tuple[str, ...], str, int | None]]:
+    """Return user, interests, language and year of birth of each profile."""
+    known = {user: state.profile for user, state in users.items() if state.profile}
+    return Counter((user, tuple(each.interests), each.language, each.birth_year) for user, each in known.items())
 
 
 def _in_countries(items: Mapping[str, ItemState]) -> Counter[tuple[str, str]]:

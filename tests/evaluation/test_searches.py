@@ -19,6 +19,7 @@ from stream_rec.evaluation.schedule import read_groups, schedule
 from stream_rec.evaluation.slices import split_by_search
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
+from stream_rec.events.source import Source
 from tests.evaluation.logs import LIMITS, NOW_MS, SearchSpy, Spy, experiment_on, scanned, search_line
 from tests.evaluation.test_prequential import engine
 
@@ -64,8 +65,8 @@ def test_searches_change_nothing_else(scan_rows, things):
     rows = [[(e.kind, e.event.item_id, e.event.timestamp_ms) for e in log.events()] for log in (with_them, without)]
     assert rows[0] == rows[1]
     names = [{file.name for file in log.folder.iterdir()} for log in (with_them, without)]
-    assert {name for name in names[0] if "search" not in name} == names[1]
-    assert len(with_them.searches) == sum(is_search for is_search, _, _ in things)
+    assert {name for name in names[0] if "unscored" not in name} == names[1]
+    assert with_them.unscored.count(Source.SEARCH) == sum(is_search for is_search, _, _ in things)
     for name in names[1] - {"log.msgpack", "events.spool", "bounds.npy"}:
         assert (with_them.folder / name).read_bytes() == (without.folder / name).read_bytes()
 
@@ -88,16 +89,13 @@ def test_each_search_comes_right_before_the_group_that_it_is_known_for(scan_rows
             next_group = group_of[number] + 1
     made = list(read_groups(log, plan))
 
-    assert [[search.query for search in group.searches] for group in made] == groups[:-1]
+    assert [[search.query for _, search in group.before] for group in made] == groups[:-1]
     for group in made:
-        assert len(group.searches) == len(group.searchers)
-        for user, search in zip(group.searchers, group.searches):
+        for user, search in group.before:
             has_events = any(not is_search and who == search.user_id for is_search, who, _ in things)
             assert (user >= 0) == has_events
     by_number = {g.user: g.events[0].event.user_id for g in made}
-    assert all(
-        by_number[user] == search.user_id for g in made for user, search in zip(g.searchers, g.searches) if user >= 0
-    )
+    assert all(by_number[user] == search.user_id for group in made for user, search in group.before if user >= 0)
 
 
 @settings(deadline=None, max_examples=80)
@@ -189,8 +187,7 @@ def test_critiques_count_to_the_limit(tmp_path):
     log = scan(log_file, tmp_path / "folder", item_ids=["a"], on_bad=print)
 
     assert (len(log), len(list(log.events())), list(log.n_critiques)) == (2, 2, ["nicer"])
-    assert list(log.searches) == [Search("log-1-asked", "u", "nicer", 1000, "a")]
-    assert log.searches.indices.tolist() == [1]
+    assert list(log.unscored.read([Source.SEARCH])) == [(1, (0, Search("log-1-asked", "u", "nicer", 1000, "a")))]
 
 
 def test_a_log_of_many_searches_is_counted(tmp_path):

@@ -27,6 +27,7 @@ from tests.fuzz.valid import (
     valid_knowledge,
     valid_meta,
     valid_note,
+    valid_profile,
     valid_receipt,
     valid_search,
     valid_shift,
@@ -64,6 +65,7 @@ DECODERS = (
     Decoder("interaction", records.keyed(records.json_bytes(valid_interaction), "user_id"), records.take_interaction),
     Decoder("search", records.keyed(records.json_bytes(valid_search), "user_id"), records.take_search),
     Decoder("impression", records.keyed(records.json_bytes(valid_impression), "user_id"), records.take_impression),
+    Decoder("profile", records.keyed(records.json_bytes(valid_profile), "user_id"), records.take_profile),
     Decoder(
         "erasure", records.keyed(records.json_bytes(valid_erasure_request), "user_id"), records.take_erasure_request
     ),

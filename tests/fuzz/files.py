@@ -17,14 +17,14 @@ from stream_rec.config import Settings, as_toml, load
 from stream_rec.errors import FileProblem, SettingsError
 from stream_rec.events import validate
 from stream_rec.events.item import Item
-from stream_rec.events.search import Search
 from stream_rec.logs.content import find_content
+from stream_rec.logs.fields import split_record
 from stream_rec.logs.log import BadLine, read_events, read_items
 from stream_rec.replay import vector_cache as cache
 from stream_rec.topics import definition
 from tests.fuzz.damage import TEXTS, damaged_bytes, odd
 from tests.fuzz.records import json_bytes
-from tests.fuzz.valid import LIMITS, NOW_MS, valid_interaction, valid_item
+from tests.fuzz.valid import LIMITS, NOW_MS, valid_impression, valid_interaction, valid_item
 from tests.fuzz.world import World
 
 _TOKENS = (
@@ -83,10 +83,13 @@ def take_topic(world: World, data: bytes) -> bool:
 
 def valid_line(random: Random) -> dict[str, Any]:
     time = {"timestamp": random.choice((1.7e9, 1_700_000_000, "2023-01-02T03:04:05Z", "0001-01-01T00:00:00+23:59"))}
-    kind = random.choice(("view", "click", "purchase", "search"))
-    line = valid_interaction(random) | {"event_type": kind} | ({"query": "blue cup"} if kind == "search" else {})
+    kind = random.choice(("view", "click", "purchase", "search", "impression"))
+    own = {"search": {"query": "blue cup"}, "impression": {"items": ["i1", {"item_id": "i2", "position": 7}]}}
+    line = valid_interaction(random) | {"event_type": kind} | own.get(kind, {})
+    if kind == "impression" and random.random() < 0.8:
+        line |= valid_impression(random)
     if random.random() < 0.7:
-        del line["timestamp_ms"]
+        line.pop("timestamp_ms", None)
     return line | time
 
 
@@ -128,6 +131,8 @@ _EVENT_COLUMNS = (
     "user_id",
     "item_id",
     "query",
+    "items",
+    "list_id",
     "timestamp",
     "timestamp_ms",
     "value",
@@ -136,7 +141,8 @@ _EVENT_COLUMNS = (
 )
 _ITEM_COLUMNS = ("item_id", "title", "tags", "available", "attributes.a", "attributes", "relations.r", "vectors")
 _CELLS = {
-    "event_type": ("view", "click", "purchase", "search"),
+    "event_type": ("view", "click", "purchase", "search", "impression"),
+    "items": ("", "i1|i2", "i1|i1", '"[""i1"", {""item_id"": ""i2"", ""position"": 0}]"', "[", "[]"),
     "query": ("", "blue cup", " "),
     "timestamp": ("1.7e9", "1700000000", "2023-01-02T03:04:05Z", ""),
     "timestamp_ms": ("1700000000000", ""),
@@ -161,11 +167,10 @@ def take_log(world: World, data: bytes) -> bool:
     usable = [record for record in records if not isinstance(record, BadLine)]
     for record in usable:
         if not isinstance(record, Item):
-            event = record if isinstance(record, Search) else record.event
-            check = validate.search if isinstance(record, Search) else validate.interaction
+            source, event = split_record(record)
             key, value = event.user_id.encode(), msgspec.json.encode(event)
-            again = check(key, value, received_ms=NOW_MS, limits=msgspec.structs.replace(LIMITS, record_bytes=10**7))
-            assert again == event
+            limits = msgspec.structs.replace(LIMITS, record_bytes=10**7)
+            assert validate.event(source, key, value, received_ms=NOW_MS, limits=limits) == event
     return bool(usable)
 
 

@@ -30,8 +30,11 @@ from stream_rec.stages.factor_exchange import FactorExchange, is_shift
 from stream_rec.stages.head_exchange import HeadExchange
 from stream_rec.user import forgotten
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import LONGEST_FEATURES, UserConfig
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.entries import LONGEST_FEATURES
+from stream_rec.user.impressions import put_features
 from tests.fuzz.damage import TEXTS, damaged, damaged_bytes
 from tests.fuzz.valid import (
     LIMITS,
@@ -132,7 +135,7 @@ def take_impression(world: World, record: tuple[bytes | None, bytes]) -> bool:
     state = first.state
     if first.showing is not None:
         features = world.recommender.read_features("u", first.showing)
-        state = user_state.put_features(state, {impression.event_id: features})
+        state = put_features(state, {impression.event_id: features})
         assert len(features) <= LONGEST_FEATURES
     view = Interaction("new", "u", impression.items[0].item_id, impression.timestamp_ms)
     later = Interaction("later", "u", "i3", impression.timestamp_ms + 10**7)
@@ -144,6 +147,23 @@ def take_impression(world: World, record: tuple[bytes | None, bytes]) -> bool:
     for outcome in after.outcomes:
         world.recommender.learn_outcome(outcome)
     world.serve(after.state)
+    return True
+
+
+def take_profile(world: World, record: tuple[bytes | None, bytes]) -> bool:
+    """Follow it, of a user of whom something is known and of one of whom nothing else is."""
+    key, value = record
+    profile = validate.profile(key, value, received_ms=NOW_MS, limits=LIMITS)
+    if isinstance(profile, Rejection):
+        msgspec.json.encode(profile)
+        return False
+    view = Interaction("new", "u", "i3", NOW_MS)
+    arrived = [Arrival(profile, Source.PROFILE, 0, 10**6), Arrival(view, Source.VIEW, 0, 10**6)]
+    for before, came in ((world.user, arrived), (user_state.COLD, arrived[:1])):
+        after = advance(before, came, UserConfig(), {})
+        assert user_state.decode(user_state.encode(after.state)) == after.state
+        assert signals.decode(signals.encode(after.signals)) == after.signals
+        world.serve(after.state)
     return True
 
 

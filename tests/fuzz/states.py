@@ -23,8 +23,10 @@ from stream_rec.runtime.changelog import MOST_CLAIMS, OWNER_BYTES, OWNER_HEADER,
 from stream_rec.stages.erasure import Markers
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import UserConfig
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.impressions import put_features
 from tests.fuzz.damage import damaged, damaged_bytes, packed
 from tests.fuzz.valid import ITEMS, LIMITS, NOW_MS, valid_knowledge
 from tests.fuzz.world import World
@@ -97,7 +99,7 @@ def take_user(world: World, data: bytes) -> bool:
             world.recommender.learn_outcome(outcome)
         if after.showing is not None:
             features = world.recommender.read_features("u", after.showing)
-            user_state.decode(user_state.encode(user_state.put_features(after.state, {"n7": features})))
+            user_state.decode(user_state.encode(put_features(after.state, {"n7": features})))
     world.serve(state)
     world.serve(after.state)
     return True

@@ -26,6 +26,7 @@ from stream_rec.ranking.merge import MalformedContribution
 from stream_rec.replay import vector_cache
 from stream_rec.topics import definition
 from stream_rec.user import state as user_state
+from stream_rec.user.entries import Entry, ProfileEntry, WeeklyCount
 from tests.catalog.stock import taught
 from tests.fuzz.valid import COLD, OF
 
@@ -43,7 +44,7 @@ def test_text_that_is_no_utf_8_is_refused(decode):
     """A worker took the UnicodeDecodeError for a fault of its own, and ended."""
     whole = {
         user_state.decode: user_state.encode(
-            user_state.UserState(weekly_counts=[user_state.WeeklyCount(1, "item", (1, 0, 0), 1)])
+            user_state.UserState(weekly_counts=[WeeklyCount(1, "item", (1, 0, 0), 1)])
         ),
         item_state.decode: item_state.encode(item_state.ItemState(predecessors={"item": 1})),
         signals.decode: signals.encode([signals.Signal("item", 0, 0, 0)]),
@@ -91,7 +92,7 @@ def test_what_no_item_can_have_is_refused(changed: dict[str, Any]):
         item_state.decode(item_state.encode(msgspec.structs.replace(state, **changed)))
 
 
-ENTRY = user_state.Entry(A_MINUTE, "e", "a", 0, None, 0, 0)
+ENTRY = Entry(A_MINUTE, "e", "a", 0, None, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +103,14 @@ ENTRY = user_state.Entry(A_MINUTE, "e", "a", 0, None, 0, 0)
         {"recent_events": [msgspec.structs.replace(ENTRY, timestamp_ms=-(2**62))]},
         {"recent_events": [msgspec.structs.replace(ENTRY, item_id="a" * 257)]},
         {"pending": [msgspec.structs.replace(ENTRY, offset=2**64 - 1)]},
-        {"weekly_counts": [user_state.WeeklyCount(0, "a", (-1, 0, 0), 0)]},
-        {"offsets": {5: 1}},
+        {"weekly_counts": [WeeklyCount(0, "a", (-1, 0, 0), 0)]},
+        {"offsets": {6: 1}},
         {"released": {0: -1}},
         {"arrivals": 2**64 - 1},
         {"first_ms": -1},
+        {"profile": ProfileEntry(0, ["x"] * 17)},
+        {"profile": ProfileEntry(0, [], "no language")},
+        {"profile": ProfileEntry(0, [], "", 88)},
     ],
     ids=str,
 )

@@ -12,6 +12,7 @@ from stream_rec.catalog import factors
 from stream_rec.embedding import item_embedding
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import state as item_state
@@ -26,9 +27,14 @@ from stream_rec.ranking.policy import HeadConfig
 from stream_rec.runtime import database
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
+from stream_rec.user.bounds import UserConfig
 from stream_rec.user.forgotten import Forgotten
+from stream_rec.user.impressions import fold_impression, put_features
+from stream_rec.user.interactions import fold
+from stream_rec.user.profiles import fold_profile
+from stream_rec.user.searches import fold_search
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import UserConfig, UserState
+from stream_rec.user.state import UserState
 from tests.catalog.stock import taught
 from tests.fuzz.damage import TEXTS, nested
 
@@ -52,7 +58,10 @@ def valid_user(random: Random) -> UserState:
             about = random.choice((None, item_id))
             at_ms = NOW_MS - random.choice((0, 1000, random.randrange(10**9)))
             search = Search(f"e{number}", "u", random.choice(QUERIES), at_ms, about)
-            state = user_state.fold_search(state, search, number, config)
+            state = fold_search(state, search, number, config)
+            continue
+        if random.random() < 0.1:
+            state = fold_profile(state, valid_declared(random), number, config)
             continue
         if random.random() < 0.3:
             item_ids = random.sample(ITEMS, random.choice((1, 2, 12)))
@@ -61,14 +70,31 @@ def valid_user(random: Random) -> UserState:
             ]
             at_ms = NOW_MS - random.choice((0, 1000, random.randrange(10**9)))
             impression = Impression(f"e{number}", "u", "", in_slots, at_ms)
-            state = user_state.fold_impression(state, impression, number, config)
+            state = fold_impression(state, impression, number, config)
             if random.random() < 0.5:
-                state = user_state.put_features(state, {impression.event_id: valid_features(random, len(item_ids))})
+                state = put_features(state, {impression.event_id: valid_features(random, len(item_ids))})
             continue
         at_ms, value = NOW_MS - random.randrange(10**9), random.choice((None, 2.5))
         event = Interaction(f"e{number}", "u", item_id, at_ms, value, valid_context(random))
-        state = user_state.fold(state, event, kind, number, config)
+        state = fold(state, event, kind, number, config)
     return state
+
+
+def valid_declared(random: Random) -> Profile:
+    """Return a profile; one in four takes the profile back."""
+    if random.random() < 0.25:
+        return Profile("u", NOW_MS)
+    return Profile("u", NOW_MS, random.sample(QUERIES, 2)[:1], random.choice(("", "de")), random.choice((None, 1988)))
+
+
+def valid_profile(random: Random) -> dict[str, Any]:
+    return {
+        "user_id": "u",
+        "timestamp_ms": NOW_MS,
+        "interests": random.sample(["jazz", "thing i3", "größer", "自転車"], random.randrange(4)),
+        "language": random.choice(("", "de", "pt-BR")),
+        "birth_year": random.choice((None, 1988, 2020)),
+    }
 
 
 def valid_context(random: Random) -> dict[str, Any]:
@@ -77,7 +103,7 @@ def valid_context(random: Random) -> dict[str, Any]:
 
 def valid_contexts(random: Random) -> tuple[int, ...]:
     """Return the numbers of one, as they stand in states and signals."""
-    return numbers_of_context(valid_context(random), user_state.UserConfig().context_keys)
+    return numbers_of_context(valid_context(random), UserConfig().context_keys)
 
 
 def valid_features(random: Random, n_items: int) -> bytes:

@@ -22,7 +22,7 @@ from stream_rec.ranking.policy import RankingConfig
 from stream_rec.recommend import teach
 from stream_rec.recommender import Recommender
 from stream_rec.retrieval.candidates import Workspace
-from stream_rec.user.advance import Arrival
+from stream_rec.user.arrival import Arrival
 from stream_rec.user.state import UserState
 from tests.fuzz.valid import COLD, HEAD, ITEMS, NOW_MS, valid_embedding, valid_knowledge, valid_user
 

@@ -21,6 +21,7 @@ pytest.importorskip("litestar")
 import uvicorn
 
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.interop import N_EVENTS, N_ITEMS, N_USERS
@@ -84,16 +85,18 @@ def test_typescript_holds_an_app_to_the_contract() -> None:
 @pytest.mark.usefixtures("compiled")
 def test_the_typescript_client_asks_every_operation() -> None:
     """Of a service without a broker; what it sends is on its topic, as it was sent."""
-    service = Service(replica=AtHand(Shop().ranker()))
+    shop = Shop()
+    shop.declare(Profile("said", 5, ["blue kettles", "hiking"], "pt-BR", 1985))
+    service = Service(replica=AtHand(shop.ranker()))
     with listening(service) as url:
         said = node("--test", "test/client.test.mjs", "test/service.test.mjs", STREAM_REC_URL=url)
 
     assert "# fail 0" in said and "# skipped 0" in said
     assert [record.topic for record in service.writer.records] == [
         *("views", "clicks", "purchases", "searches", "impressions"),
-        *("items", "items", "rules", "rules", "forget"),
+        *("items", "items", "rules", "rules", "forget", "profiles", "profiles"),
     ]
-    assert service.writer.records[5].key == "ä b?%2F&c".encode()
+    assert service.writer.records[5].key == "ä b?/%2F&c".encode()
 
 
 @pytest.mark.usefixtures("compiled")

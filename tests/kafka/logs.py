@@ -10,8 +10,10 @@ from stream_rec.client import EventProducer
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source, UserEvent
+from stream_rec.logs.fields import Record, split_record
 
 ALL_KINDS = (Kind.VIEW, Kind.CLICK, Kind.PURCHASE)
 MINUTE_MS = 60_000
@@ -20,8 +22,8 @@ COUNTRIES = ("FR", "JP", "BR")
 """Each user's is one; `session`, which events say too, is not declared."""
 QUERIES = ("cheaper", "in blue", "for two", "ein Geschenk", "quieter")
 
-Logged = LoggedEvent | Search | Impression
-"""One line of a log."""
+Logged = Record | Profile
+"""One line of a log, or a profile."""
 
 
 def zipf_log(
@@ -98,20 +100,34 @@ def with_searches(log: Sequence[LoggedEvent], *, seed: int, share: float = 0.3) 
     return [line for _, _, line in sorted(lines, key=lambda line: line[:2])]
 
 
+def with_profiles(log: Sequence[Logged], *, seed: int, share: float = 0.05) -> list[Logged]:
+    """Return a log, in the order of time, in which users say something of themselves before some of their events."""
+    rng = np.random.default_rng(seed)
+    lines: list[Logged] = []
+    for number, line in enumerate(log):
+        if rng.random() < share:
+            _, event = sent_as(line)
+            interests = [f"group-{group}" for group in rng.choice(10, int(rng.integers(0, 3)), replace=False).tolist()]
+            language, birth_year = str(rng.choice(["", "de", "fr"])), int(rng.integers(1940, 2010))
+            lines.append(Profile(event.user_id, event.timestamp_ms, [*interests, f"no {number}"], language, birth_year))
+        lines.append(line)
+    return lines
+
+
 def sent_as(line: Logged) -> tuple[Source, UserEvent]:
     """Return of which source a line is, and what is sent there."""
-    if isinstance(line, Impression):
-        return Source.IMPRESSION, line
-    return (Source.SEARCH, line) if isinstance(line, Search) else (Source(line.kind), line.event)
+    return (Source.PROFILE, line) if isinstance(line, Profile) else split_record(line)
 
 
 def put(producer: EventProducer, log: Iterable[Logged]) -> None:
-    """Send events, searches and impressions."""
+    """Send events, searches, impressions and profiles."""
     for line in log:
         if isinstance(line, Search):
             producer.send_search(line)
         elif isinstance(line, Impression):
             producer.send_impression(line)
+        elif isinstance(line, Profile):
+            producer.send_profile(line)
         else:
             producer.send_interaction(line.kind, line.event)
 

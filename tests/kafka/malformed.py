@@ -151,6 +151,44 @@ def bad_impressions(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes
     ]
 
 
+def bad_profiles(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | None]]:
+    """Return (reason, key, value) of inputs that are no profiles; ``record_bytes`` as of ``bad_events``.
+
+    The broker takes none without a key: it compacts.
+    """
+
+    def profile(**changed: object) -> bytes:
+        return event(**{"event_id": ..., "item_id": ..., "interests": ["tea"], **changed})
+
+    now_ms = time.time_ns() // 1_000_000
+    return [
+        ("not_json", ANN, b"tea"),
+        ("not_json", ANN, b""),
+        ("not_json", ANN, profile().replace(b"tea", b"\xff")),
+        ("wrong_type", ANN, b"null"),
+        ("wrong_type", ANN, profile(interests="tea")),
+        ("wrong_type", ANN, profile(interests=[7])),
+        ("wrong_type", ANN, profile(language=7)),
+        ("wrong_type", ANN, profile(birth_year="1988")),
+        ("wrong_type", ANN, profile(user_id=...)),
+        ("wrong_type", ANN, profile(timestamp_ms=...)),
+        ("bad_profile", ANN, profile(interests=[" "])),
+        ("bad_profile", ANN, profile(interests=["x" * 101])),
+        ("bad_profile", ANN, profile(interests=["x"] * 17)),
+        ("bad_profile", ANN, profile(language="none of them")),
+        ("bad_profile", ANN, profile(birth_year=88)),
+        ("bad_profile", ANN, profile(birth_year=2999)),
+        ("bad_id", b"", profile(user_id="")),
+        ("bad_id", b"*", profile(user_id="*")),
+        ("bad_id", b"x" * 257, None),
+        ("bad_id", b"\xff", None),
+        ("bad_timestamp", ANN, profile(timestamp_ms=-1)),
+        ("bad_timestamp", ANN, profile(timestamp_ms=now_ms // 1000)),
+        ("too_large", ANN, profile(note="x" * record_bytes)),
+        ("key_mismatch", b"bob", profile()),
+    ]
+
+
 def bad_items(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | None]]:
     """Return (reason, key, value) of inputs that are no items. The broker takes none without a key: it compacts."""
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -20,10 +21,12 @@ from stream_rec.embedding.encoder import build
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.events.impression import Impression
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.rejected import Rejected
 from stream_rec.events.search import Search
 from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.events.source import SOURCE_OF_TOPIC
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.knowledge import fading
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.fading import Fading
@@ -35,7 +38,9 @@ from stream_rec.user import state as user_state
 from stream_rec.user.state import UserState
 from tests.kafka.logs import Logged, sent_as
 
+T = TypeVar("T", Slate, Surfaces)
 _SLATE = msgspec.json.Decoder(Slate)
+_SURFACES = msgspec.json.Decoder(Surfaces)
 
 
 def replayed(settings: Settings, log: Iterable[Logged]) -> Pipeline:
@@ -46,6 +51,8 @@ def replayed(settings: Settings, log: Iterable[Logged]) -> Pipeline:
             pipeline.search(line)
         elif isinstance(line, Impression):
             pipeline.impress(line)
+        elif isinstance(line, Profile):
+            pipeline.declare(line)
         else:
             pipeline.fold(line.kind, line.event)
     return pipeline
@@ -145,25 +152,37 @@ def assert_same_sums(found: Mapping[int, Fading], expected: Mapping[int, Fading]
 
 
 def assert_all_in_lists(running: RunningPipeline, log: Iterable[Logged]) -> None:
-    """Assert that each user's last list has seen the last events of that user, and that no list went back."""
+    """Assert that each user's last list has seen the last events of that user, and that no list went back.
+
+    Of pushed surfaces the same, and that what each user has last of both was made on one event.
+    """
     sent = {msgspec.json.encode(event) for _, event in map(sent_as, log)}
     last: dict[str, dict[str, int]] = defaultdict(dict)
     for topic in SOURCE_OF_TOPIC:
         for record in read(running, topic):
             if record.value in sent:  # not one of those that were rejected
                 last[record.key.decode()][topic] = record.offset
-    seen: dict[str, dict[str, int]] = {}
-    for record in read(running, "recommendations"):
-        if record.value is None:
+    newest = _newest_of_users(running, "recommendations", _SLATE)
+    assert {user_id: slate.seen for user_id, slate in newest.items()} == last
+    if pushed := running.settings.surfaces.pushed:
+        surfaces = _newest_of_users(running, "surfaces", _SURFACES)
+        assert {user_id: made.seen for user_id, made in surfaces.items()} == last
+        assert {user_id: made.as_of for user_id, made in surfaces.items()} == {u: s.as_of for u, s in newest.items()}
+        assert {tuple(each.surface for each in made.surfaces) for made in surfaces.values()} == {tuple(pushed)}
+
+
+def _newest_of_users(running: RunningPipeline, topic: str, decoder: msgspec.json.Decoder[T]) -> dict[str, T]:
+    """Return what each user has last on a topic; assert that nothing went back there."""
+    newest: dict[str, T] = {}
+    for record in read(running, topic):
+        if record.value is None or record.key == DEFAULT_LIST.encode():
             continue
-        slate = _SLATE.decode(record.value)
-        if slate.user_id == DEFAULT_LIST:
-            continue
-        earlier = seen.get(slate.user_id, {})
-        gone_back = {topic: offset for topic, offset in earlier.items() if slate.seen.get(topic, -1) < offset}
-        assert not gone_back, f"list {slate.list_id} of {slate.user_id} has seen less than the one before it"
-        seen[slate.user_id] = slate.seen
-    assert seen == last
+        made = decoder.decode(record.value)
+        earlier = newest[made.user_id].seen if made.user_id in newest else {}
+        gone_back = {source: offset for source, offset in earlier.items() if made.seen.get(source, -1) < offset}
+        assert not gone_back, f"{topic}@{record.offset} of {made.user_id} has seen less than the one before it"
+        newest[made.user_id] = made
+    return newest
 
 
 def lists_delivered_again(running: RunningPipeline) -> tuple[int, int]:

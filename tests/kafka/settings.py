@@ -5,7 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from stream_rec.config import Settings
+from stream_rec.surface_settings import Surface, SurfaceSettings
 
+PUSHED = SurfaceSettings(
+    declared={
+        "discover": Surface(base="discover", n=12, push=True),
+        "popular": Surface(base="trending", n=5, push=True),
+        "again": Surface(base="buy_again", n=8, push=True),
+    }
+)
+"""Surfaces that workers publish; for ``with_pushed``."""
 UNCUT = 10_000
 """Predecessors and queries kept of an item: more than any log here has, so that no sum is cut."""
 
@@ -23,3 +32,8 @@ def quick_settings(**sections: dict[str, object]) -> Settings:
         changed = msgspec.structs.replace(getattr(settings, section), **values)
         settings = msgspec.structs.replace(settings, **{section: changed})
     return settings
+
+
+def with_pushed(settings: Settings) -> Settings:
+    """Return settings by which workers publish surfaces, too."""
+    return msgspec.structs.replace(settings, surfaces=PUSHED)

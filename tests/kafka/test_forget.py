@@ -20,7 +20,7 @@ from stream_rec.topics.definition import all_topics
 from tests.disk import holding
 from tests.kafka.logs import catalog_of, send, zipf_log
 from tests.kafka.outcome import read, wait_until
-from tests.kafka.settings import quick_settings
+from tests.kafka.settings import quick_settings, with_pushed
 
 pytestmark = pytest.mark.kafka
 
@@ -29,6 +29,8 @@ PRIVATE = "unspeakable-affliction"
 """What both have searched for."""
 SHOWN = "unseen-list-4713"
 """Where the first was shown something."""
+DECLARED = "unusual-pastime-4714"
+"""What both say to like."""
 AT_ONCE = {
     "segment.ms": "100",
     "min.compaction.lag.ms": "0",
@@ -64,7 +66,10 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
     """Within ten seconds the receipts; then the directories of worker and broker are searched for ids and queries."""
     bootstrap, kafka = broker_directory
     log = zipf_log(n_events=300, n_users=20, n_items=15, seed=3)
-    with RunningPipeline(bootstrap, quick_settings(), embedder=False) as running, running.producer() as producer:
+    with (
+        RunningPipeline(bootstrap, with_pushed(quick_settings()), embedder=False) as running,
+        running.producer() as producer,
+    ):
         for item in catalog_of(log):
             producer.item(item)
         send(producer, log)
@@ -77,13 +82,16 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
                 producer.search(user, f"{PRIVATE} {number}", item_id=about, timestamp_ms=now_ms - n + number)
         for number in range(20):  # most have left the recent ones
             producer.impression(GONE, SHOWN, [f"item-{n}" for n in range(number % 15 + 1)], surface=SHOWN)
+        for user in (GONE, ONLY_SEARCHED):
+            producer.profile(user, interests=[DECLARED])
         producer.click(GONE, "item-2")
         producer.flush()
         running.wait_until_settled()
         assert running.user_states()[GONE].n_archived
         assert running.user_states()[GONE].recent_impressions and running.user_states()[GONE].shown_counts
         assert running.user_states()[ONLY_SEARCHED].recent_searches[-1].query == f"{PRIVATE} 39"
-        assert {GONE, ONLY_SEARCHED} <= running.read_compacted("recommendations").keys()
+        for topic in ("recommendations", "surfaces", "profiles"):
+            assert {GONE, ONLY_SEARCHED} <= running.read_compacted(topic).keys()
         assert holding(running.directory, PRIVATE.encode())  # it can be found where it is
 
         began = time.monotonic()
@@ -91,7 +99,8 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
         producer.flush()
         wait_until(lambda: request_ids <= {record.key for record in read(running, "receipts")}, 10.0)
         assert not {GONE, ONLY_SEARCHED} & running.user_states().keys()
-        assert not {GONE, ONLY_SEARCHED} & running.read_compacted("recommendations").keys()
+        for topic in ("recommendations", "surfaces", "profiles"):
+            assert not {GONE, ONLY_SEARCHED} & running.read_compacted(topic).keys()
         assert time.monotonic() - began < 10.0
 
         compact(running)
@@ -105,9 +114,10 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
                 producer.click(f"user-{user}", f"item-{item}")
                 producer.search(f"user-{user}", "a cup")
                 producer.impression(f"user-{user}", "a list", [f"item-{item}"])
+                producer.profile(f"user-{user}", interests=["a cup"])
             producer.forget(f"nobody-{next(more)}")
             producer.flush()
-            texts = [text.encode() for text in (GONE, ONLY_SEARCHED, PRIVATE, SHOWN)]
+            texts = [text.encode() for text in (GONE, ONLY_SEARCHED, PRIVATE, SHOWN, DECLARED)]
             return [file for folder in (kafka, running.directory) for text in texts for file in holding(folder, text)]
 
         wait_until(lambda: not left(), 90.0)
@@ -117,6 +127,7 @@ def test_nothing_of_a_forgotten_user_is_left_on_any_disk(broker_directory: tuple
         producer.flush()
         wait_until(lambda: GONE in running.user_states())
         assert running.user_states()[GONE].counts == (0, 1, 0)
+        assert running.user_states()[GONE].profile is None
         with running.view() as view:
             wait_until(lambda: view.own(GONE))
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
+import msgspec
 import pytest
 from click.testing import CliRunner
+from kafka import KafkaProducer
 
 from stream_rec.cli import cli
 from stream_rec.client import RecommendationsView
+from stream_rec.client.reader import TopicReader
 from stream_rec.events.item import Item
+from stream_rec.events.partition import partition_of
+from stream_rec.events.rejected import Rejected
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.slate import DEFAULT_LIST
 from stream_rec.testing.pipeline import RunningPipeline
@@ -104,3 +110,31 @@ def test_the_owner_puts_lists_explains_and_ends_rules_by_hand(bootstrap: str, tm
         assert run("end", "r9").exit_code == 2
         assert run("end", "r1").output == "rule r1 has ended\n"
         assert run("explain", "teapot").output == "teapot: 0 of 0 rules are about it; it may be in lists\n"
+
+
+def test_a_rule_survives_a_bad_record_in_its_place(bootstrap: str) -> None:
+    """The last good one is put again, so that whoever starts later has it, too; what was wrong stands on `rejected`."""
+    with RunningPipeline(bootstrap, quick_settings()) as running:
+        with running.producer() as producer, running.view() as view:
+            for number in range(3):
+                producer.item(Item(f"i{number}", title=f"thing {number}"))
+                producer.view("ann", f"i{number}")
+            producer.rule(Rule("no-i0", "ban", "ann", "recalled", Target(item_ids=["i0"])))
+            producer.flush()
+            running.wait_until_settled()
+            wait_until(lambda: "i1" in ids(view, "ann") and "i0" not in ids(view, "ann"))
+
+        kafka = running.settings.kafka
+        sender = KafkaProducer(bootstrap_servers=bootstrap)
+        partition = partition_of(b"no-i0", kafka.partitions)
+        sender.send(kafka.topic("rules"), key=b"no-i0", value=b'{"rule_id": "no-i0"}', partition=partition).get(10)
+        sender.close()
+
+        def newest() -> bytes:
+            with closing(TopicReader(kafka, "rules")) as reader:
+                return [record.value for record in reader.read_to_end(30.0) if record.key == b"no-i0"][-1]
+
+        wait_until(lambda: b"recalled" in newest())
+        with closing(TopicReader(kafka, "rejected")) as reader:
+            said = [msgspec.json.decode(record.value, type=Rejected) for record in reader.read_to_end(30.0)]
+        assert [(each.reason, "is put again" in each.detail) for each in said] == [("wrong_type", True)]

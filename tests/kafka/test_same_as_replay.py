@@ -15,16 +15,17 @@ from stream_rec.events.interaction import Kind, LoggedEvent
 from stream_rec.events.search import Search
 from stream_rec.logs.log import read_events
 from stream_rec.testing.pipeline import RunningPipeline
-from tests.kafka.logs import ALL_KINDS, Logged, send, sent_as, with_impressions, with_searches, zipf_log
+from tests.kafka.logs import ALL_KINDS, Logged, send, sent_as, with_impressions, with_profiles, with_searches, zipf_log
 from tests.kafka.outcome import Count, assert_same_as_replay, replayed
-from tests.kafka.settings import quick_settings
+from tests.kafka.settings import quick_settings, with_pushed
 
 pytestmark = pytest.mark.kafka
 
 DATA = Path(__file__).parents[1] / "data"
 LATER_MS = 2_000_000_000_000
-ALL_RECENT = {"recent_events": 1024, "recent_searches": 256, "recent_impressions": 64}
-"""So many that none leaves them: then what answers what is the same in whatever order topics are read."""
+ALL_RECENT = {"recent_events": 1024, "recent_searches": 256, "recent_impressions": 64, "context_keys": "country"}
+"""So many that none leaves them: then what answers what is the same in whatever order topics are read. What profiles
+say of contexts is not."""
 
 
 def of_the_busiest(log: list[Logged], of: type = LoggedEvent) -> int:
@@ -40,17 +41,19 @@ def logs_of_tests() -> list[LoggedEvent]:
 
 
 def test_an_undisturbed_run(bootstrap: str) -> None:
-    """Real logs and a long one, on four topics that have no common order: all of it comes out as in the replay."""
+    """Real logs and a long one, on six topics that have no common order: all of it comes out as in the replay."""
     made = zipf_log(n_events=2500, n_users=150, n_items=80, seed=1)
     log = [*with_searches(logs_of_tests(), seed=6), *with_impressions(with_searches(made, seed=7), seed=10, share=0.1)]
+    log = with_profiles(log, seed=13)
     assert 64 < of_the_busiest(log) < 1024
     assert 16 < of_the_busiest(log, Search) < 256
     assert 16 < of_the_busiest(log, Impression) < 64
     expected = replayed(quick_settings(user=ALL_RECENT), log)
     assert sum(len(item.queries) for item in expected.items.values()) > 500
     assert sum(sum(item.chosen) for item in expected.items.values()) > 50
+    assert sum(user.profile is not None for user in expected.users.values()) > 50
 
-    with RunningPipeline(bootstrap, quick_settings(user=ALL_RECENT), embedder=False) as running:
+    with RunningPipeline(bootstrap, with_pushed(quick_settings(user=ALL_RECENT)), embedder=False) as running:
         with running.producer() as producer:
             send(producer, log)
         running.wait_until_settled()
@@ -94,7 +97,7 @@ def test_a_worker_killed_in_mid_stream(
     log = with_impressions(searched, seed=11, share=share_of_impressions)
     assert of_the_busiest(log) > 16 * 20
     rng = np.random.default_rng(3)
-    settings = quick_settings(user=bounds, worker={"batch_events": 20, "session_timeout_s": 6.0})
+    settings = with_pushed(quick_settings(user=bounds, worker={"batch_events": 20, "session_timeout_s": 6.0}))
 
     with RunningPipeline(bootstrap, settings, embedder=False) as running, Count(running, "recommendations") as lists:
         with running.producer() as producer:
@@ -113,7 +116,7 @@ def test_a_second_worker_that_comes_and_goes(bootstrap: str) -> None:
     log = with_searches(zipf_log(n_events=4000, n_users=150, n_items=80, seed=4), seed=9)
     log = with_impressions(log, seed=12, share=0.05)
     # Small batches, so that there is a backlog at each move: what is lost then is what was fetched and not yet taken.
-    settings = quick_settings(user=ALL_RECENT, worker={"batch_events": 4, "session_timeout_s": 6.0})
+    settings = with_pushed(quick_settings(user=ALL_RECENT, worker={"batch_events": 4, "session_timeout_s": 6.0}))
 
     with RunningPipeline(bootstrap, settings, embedder=False) as running, Count(running, "recommendations") as lists:
         with running.producer() as producer:

@@ -20,19 +20,32 @@ from tests.kafka.test_serve_ranking import ITEMS, ranking  # noqa: E402
 pytestmark = pytest.mark.kafka
 
 DAY_MS = 86_400_000
+DECLARED = {
+    "tea-shop": {"base": "home", "categories": ["tea"], "n": 20, "push": True},
+    "trending": {"base": "trending", "n": 30, "push": True},
+    "again": {"base": "buy_again", "n": 10, "push": True},
+}
 TEA = {item["item_id"] for item in ITEMS if item["category"] == "tea"}
 
 
 def test_surfaces_are_ranked_from_what_workers_know(bootstrap: str, tmp_path: Path) -> None:
     """From settings in a file, events and rules over HTTP, to lists; a rule for one list holds in no other."""
     settings = quick_settings(ranking={"explore_share": 0.0, "n": 20}, limits={"past_ms": 400 * DAY_MS})
-    settings = override(settings, {"surfaces.declared": {"tea-shop": {"base": "home", "categories": ["tea"], "n": 20}}})
-    with RunningPipeline(bootstrap, settings) as running, ranking(running.settings, tmp_path, "only") as client:
+    settings = override(settings, {"surfaces.declared": DECLARED})
+    with (
+        RunningPipeline(bootstrap, settings) as running,
+        ranking(running.settings, tmp_path, "only") as client,
+        running.surfaces_view() as surfaces,
+    ):
 
         def ids(query: str) -> list[str]:
             answer = client.get(f"/v1/users/ann/recommendations?{query}")
             assert answer.status_code == 200, answer.text
             return [item["item_id"] for item in answer.json()["items"]]
+
+        def on_topic(surface: str, user_id: str = "ann") -> list[str]:
+            made = surfaces.for_user(user_id, surface)
+            return [] if made is None else [item.item_id for item in made.items]
 
         for item in [*ITEMS, {"item_id": "unseen", "title": "never seen"}]:
             assert client.put(f"/v1/items/{item['item_id']}", json=item).status_code == 202
@@ -55,6 +68,12 @@ def test_surfaces_are_ranked_from_what_workers_know(bootstrap: str, tmp_path: Pa
         assert ids("surface=cart&item_id=red-cup&item_id=green-chair") == ["red-lamp"]
         assert "blue-cup" in ids("surface=similar&item_id=red-cup&n=50")
         assert set(ids("surface=tea-shop")) == TEA
+        with running.producer() as producer:
+            producer.view("ann", "red-cup")  # by now both are due again; what is on the topic is of the event before
+        wait_until(lambda: set(on_topic("again")) == {"red-cup", "red-lamp"})
+        assert set(on_topic("tea-shop")) == TEA and surfaces.for_user("ann", "discover") is None
+        wait_until(lambda: on_topic("trending", "nobody")[:1] == ["blue-cup"])
+        assert on_topic("again", "nobody") == []
         assert client.get("/v1/users/ann/recommendations?surface=nope").json()["reason"] == "bad_surface"
 
         rule = {
@@ -70,6 +89,10 @@ def test_surfaces_are_ranked_from_what_workers_know(bootstrap: str, tmp_path: Pa
         assert client.put("/v1/rules/r", json=rule).status_code == 202
         wait_until(lambda: "blue-cup" not in ids("surface=trending&n=50"))
         assert "blue-cup" in ids("surface=tea-shop")
+        wait_until(lambda: on_topic("trending") == ids("surface=trending"))  # made anew for another rule
+        assert "blue-cup" in on_topic("tea-shop") and "blue-cup" not in on_topic("trending")
+        assert client.delete("/v1/items/green-cup").status_code == 202
+        wait_until(lambda: b'"green-cup"' not in running.read_compacted("surfaces")["ann"])
         wrong = {**rule, "scope": {}}
         assert client.put("/v1/rules/r", json=wrong).json()["reason"] == "bad_rule"
 

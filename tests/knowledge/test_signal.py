@@ -29,7 +29,7 @@ def test_every_source_partition_has_a_number_of_its_own():
     numbers = {signal.source_number(kind, partition) for kind in Source for partition in range(100)}
     erasers = {Signal("a", 0, partition, 0, erases=True).source for partition in range(100)}
 
-    assert len(numbers | erasers) == 600
+    assert len(numbers | erasers) == 100 * (len(Source) + 1)
     assert Signal("a", Kind.PURCHASE, 5, 0).source == signal.source_number(Kind.PURCHASE, 5)
 
 
@@ -37,6 +37,7 @@ def test_the_numbers_of_sources_are_fixed():
     """They stand in stored states: views of partition 0 and purchases of partition 5."""
     assert signal.source_number(Kind.VIEW, 0) == 0
     assert signal.source_number(Source.IMPRESSION, 1) == 20
+    assert signal.source_number(Source.PROFILE, 1) == 21
     assert signal.source_number(Kind.PURCHASE, 5) == 82
 
 

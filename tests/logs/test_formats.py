@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
@@ -24,6 +25,7 @@ PAGE = (Path(__file__).parents[2] / "docs/reference/formats.md").read_text(encod
 LIMITS = InputLimits()
 NOW_MS = 1_800_000_000_000
 NOON_MS = 1_714_564_800_000
+SHOWN = [ShownItem("cup-3", 1), ShownItem("cup-4", 2)]
 
 
 def example(form: str, what: str) -> str:
@@ -44,6 +46,7 @@ def test_the_events_of_the_page_are_read(tmp_path, pack):
     """As JSON lines and as a table, plain and packed; the file's name does not matter."""
     for form in ("jsonl", "csv"):
         (tmp_path / f"{form}-log").write_bytes(pack(example(form, "events").encode()))
+    (tmp_path / "shown").write_bytes(pack(example("csv", "impressions").encode()))
     of_lines, of_table = read(tmp_path / "jsonl-log"), read(tmp_path / "csv-log")
 
     assert of_lines == [
@@ -54,6 +57,7 @@ def test_the_events_of_the_page_are_read(tmp_path, pack):
             Interaction("order-17", "ann", "teapot-1", NOON_MS + 60_000, 24.9, {"session_id": "s1", "device": "phone"}),
         ),
         Search("jsonl-log-4", "ann", "cups for it", NOON_MS + 70_000),
+        Impression("jsonl-log-5", "ann", "3fb0c1d2", SHOWN, NOON_MS + 80_000, "home"),
     ]
     assert of_table == [
         LoggedEvent(Kind.VIEW, Interaction("csv-log-2", "ann", "teapot-1", NOON_MS, None, {"device": "phone"})),
@@ -61,6 +65,7 @@ def test_the_events_of_the_page_are_read(tmp_path, pack):
             Kind.PURCHASE, Interaction("csv-log-3", "ann", "teapot-1", NOON_MS + 60_000, 24.9, {"device": "phone"})
         ),
     ]
+    assert read(tmp_path / "shown") == [Impression("shown-2", "ann", "", SHOWN, NOON_MS + 80_000, "home")]
 
 
 @pytest.mark.parametrize("pack", [lambda data: data, gzip.compress])

@@ -298,7 +298,7 @@ def test_all_that_has_a_wrong_type_is_named_at_once(log):
     [
         (
             {"event_type": "purchased"},
-            'event_type "purchased"; expected one of: view, click, purchase, search; did you mean \'purc',
+            'event_type "purchased"; expected one of: view, click, purchase, search, impression; did you mean \'purc',
         ),
         ({"event_type": "View"}, "did you mean 'view'?"),
         ({"event_type": "like"}, "expected one of: view, click, purchase"),

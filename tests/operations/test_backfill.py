@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
 from stream_rec.client import EventProducer
 from stream_rec.config import Settings
+from stream_rec.errors import NotAllowed
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+from stream_rec.events.source import SOURCE_OF_TOPIC
 from stream_rec.kafka_settings import KafkaSettings
+from stream_rec.operations import backfill as backfills
 from stream_rec.operations.backfill import SLICE, Backfill, Fate
 from tests.kafka.outcome import wait_until
 
@@ -73,3 +77,21 @@ def test_an_event_that_cannot_be_a_record(backfill: Backfill):
 
     assert backfill.check(large).reason == "too_large"
     assert backfill.check(event(1)) is None
+
+
+def test_it_asks_to_read_what_it_reads(kafka: KafkaSettings, backfill: Backfill, monkeypatch: pytest.MonkeyPatch):
+    """And no more: what users say of themselves is only waited for, as of all that workers read."""
+    asked: dict[str, Any] = {}
+
+    def refuse(_: KafkaSettings, **permissions: Any) -> None:
+        asked.update(permissions)
+        raise NotAllowed("nothing")
+
+    monkeypatch.setattr(backfills, "require_permissions", refuse)
+    with pytest.raises(NotAllowed):
+        Backfill(Settings(kafka=kafka), "log", most_behind=1)
+
+    read = {kafka.topic(name) for name in asked["read"]}
+    followed = {reader.topic for reader, _ in backfill.existing._readers}
+    assert read == followed | {kafka.topic("recommendations")}
+    assert {*SOURCE_OF_TOPIC} <= set(asked["describe"]) and kafka.topic("profiles") not in read

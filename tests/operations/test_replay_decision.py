@@ -34,6 +34,11 @@ def search(**changed: Any) -> bytes:
     return json.dumps({"event_id": "s", "user_id": "ann", "query": "tea", "timestamp_ms": NOW_MS, **changed}).encode()
 
 
+def profile(**changed: Any) -> bytes:
+    """Return a good profile of ann's, but for what is changed."""
+    return json.dumps({"user_id": "ann", "timestamp_ms": NOW_MS, "interests": ["tea"], **changed}).encode()
+
+
 def decide(
     path: str,
     source: Any,
@@ -84,6 +89,11 @@ def test_a_record_that_is_good_now_is_sent_unchanged():
         ("p-searches/0/1", record(search(query=" ")), "bad_query"),
         ("p-searches/0/1", record(search(), key=b"bob"), "key_mismatch"),
         ("p-searches/0/1", record(event()), "wrong_type"),
+        ("p-profiles/0/1", record(profile()), ""),
+        ("p-profiles/0/1", record(None), ""),
+        ("p-profiles/0/1", record(None, key=b"*"), "bad_id"),
+        ("p-profiles/0/1", record(profile(), key=b"bob"), "key_mismatch"),
+        ("p-profiles/0/1", record(profile(interests=[" "])), "bad_profile"),
         ("p-item-signals/0/1", record(b"", key=None), "not_replayable"),
         ("views/0/1", record(event()), "not_replayable"),
     ],
@@ -101,12 +111,23 @@ def test_the_limits_of_now_decide():
     assert why(decide("p-views/0/1", source, limits=InputLimits(record_bytes=2000))) == ""
 
 
-def test_an_item_that_was_replaced_since_is_not_brought_back():
+def test_an_item_or_profile_that_was_replaced_since_is_not_brought_back():
     """The old description would undo the new one; a repair is what its owner says now."""
     source = record(b'{"item_id":"i"}', key=b"i")
 
     assert why(decide("p-items/0/1", source, superseded=True)) == "superseded"
+    assert why(decide("p-profiles/0/1", record(profile()), superseded=True)) == "superseded"
+    assert why(decide("p-profiles/0/1", record(None), superseded=True)) == "superseded"
     assert why(decide_repair("p-items/0/1", b'{"item_id":"i"}')) == ""
+
+
+def test_of_compacted_topics_the_newest_record_counts():
+    """Of all others each record does, however many follow it."""
+    decider = ReplayDecider(KAFKA, InputLimits(), NOW_MS)
+    names = ("items", "profiles", "views", "searches", "impressions", "forget")
+
+    assert [name for name in names if decider.is_compacted(Origin(f"p-{name}", 0, 1))] == ["items", "profiles"]
+    assert not decider.is_compacted(Origin("items", 0, 1))
 
 
 def test_a_second_sending_that_was_rejected_too_is_not_sent_without_end():
@@ -125,11 +146,15 @@ def test_a_repair_is_keyed_with_its_id():
     asked = decide_repair("p-searches/0/1", search(item_id="i"), key=b"bob")
     item = decide_repair("p-items/0/1", b'{"item_id":"i","user_id":5}', key=b"j")
     deletion = decide_repair("p-items/0/1", None, key=b"j")
+    said = decide_repair("p-profiles/0/1", profile(), key=b"bob")
+    taken_back = decide_repair("p-profiles/0/1", None, key=b"bob")
 
     assert isinstance(found, Resend) and (found.key, found.value) == (b"ann", event())
     assert isinstance(asked, Resend) and (asked.key, asked.value) == (b"ann", search(item_id="i"))
     assert isinstance(item, Resend) and item.key == b"i"
     assert isinstance(deletion, Resend) and (deletion.key, deletion.value) == (b"j", None)
+    assert isinstance(said, Resend) and (said.key, said.value) == (b"ann", profile())
+    assert isinstance(taken_back, Resend) and (taken_back.key, taken_back.value) == (b"bob", None)
 
 
 @pytest.mark.parametrize(

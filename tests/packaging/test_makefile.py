@@ -29,7 +29,7 @@ def copy(tmp_path: Path) -> Path:
     for name in ("Makefile", "stream_rec/certificates.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("pyproject.toml", "constraints.txt"):
+    for name in ("pyproject.toml", "constraints.txt", "light.txt"):
         (tmp_path / name).touch()
     return tmp_path
 
@@ -77,6 +77,15 @@ def test_torch_is_installed_where_an_encoder_needs_it(copy: Path, encoder: str):
 
     assert (",torch," in make(copy, "-n", "setup", f"ENCODER={encoder}")) is needs_torch
     assert ",torch," not in make(copy, "-n", "demo")
+
+
+def test_what_a_light_environment_leaves_out_is_in_a_full_one(copy: Path):
+    """Each is something that a package asks for, so that the full one gets it."""
+    light, full = make(copy, "-n", "setup"), make(copy, "-n", ".venv/ready-full")
+    left_out = [line.split()[0] for line in (ROOT / "light.txt").read_text().splitlines() if line[0] != "#"]
+
+    assert "--excludes light.txt" in light and "--excludes" not in full
+    assert set(left_out) <= {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
 
 
 def test_help_names_every_target(copy: Path):

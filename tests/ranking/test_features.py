@@ -32,8 +32,9 @@ from stream_rec.ranking.features import (
     NAMES,
     N,
 )
+from stream_rec.user.bounds import UserConfig
 from stream_rec.user.history import SESSION_BREAK_MS
-from stream_rec.user.state import COLD, UserConfig, UserState
+from stream_rec.user.state import COLD, UserState
 from tests.catalog.stock import embedded, stocked, taught
 from tests.catalog.whitened import whitened
 from tests.ranking.worlds import features, seen

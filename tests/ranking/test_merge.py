@@ -417,8 +417,8 @@ def test_a_negative_sum_of_squares_is_refused():
 def test_a_newer_version_is_named():
     """The remedy is to update, not to look for a bug."""
     data = merge.encode(chooses(new(), 1).own(), OF)
-    with pytest.raises(StateVersionError, match="version 5"):
-        merge.decode(b"\5" + data[1:], COLD, OF)
+    with pytest.raises(StateVersionError, match=f"version {merge.VERSION + 1}"):
+        merge.decode(bytes([merge.VERSION + 1]) + data[1:], COLD, OF)
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,16 @@ def test_what_is_no_classifier_is_refused_at_start(river, message):
     assert f"[head] river = {river!r}" in str(raised.value)
 
 
+def test_without_what_river_needs_the_remedy_is_named(monkeypatch):
+    """A light environment has River without SciPy."""
+    for name in [name for name in sys.modules if name.startswith("river.")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ["scipy", *(name for name in sys.modules if name.startswith("scipy."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SettingsError, match=r"no module 'scipy.*pip install scipy"):
+        cold(LOGISTIC, 0)
+
+
 def test_without_river_the_remedy_is_named(monkeypatch):
     """Where a part of River cannot be imported."""
     monkeypatch.setitem(sys.modules, "river.linear_model", None)

@@ -16,8 +16,8 @@ from stream_rec.events.item import Item
 from stream_rec.events.search import Search
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking import contexts
+from stream_rec.user.bounds import UserConfig
 from stream_rec.user.history import read_history
-from stream_rec.user.state import UserConfig
 
 KIND = Kind.CLICK
 WITHOUT = Settings(user=UserConfig(context_keys=""))

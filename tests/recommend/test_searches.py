@@ -20,7 +20,9 @@ from stream_rec.recommend import rank, recommend, teach
 from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.answers import REACH_MS
-from stream_rec.user.state import COLD, UserConfig, UserState, fold_search
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.searches import fold_search
+from stream_rec.user.state import COLD, UserState
 from tests.catalog.stock import OLD, embedded, space_vector, taught
 from tests.recommend.lists import NOW_MS, POPULAR, crowd, listed, made, ranked_for, viewer
 from tests.user.histories import arrivals, folded, happened

@@ -15,7 +15,8 @@ from stream_rec.recommend import Ranked, rank
 from stream_rec.reranking.explain import explain
 from stream_rec.reranking.explore import Explored
 from stream_rec.retrieval.candidates import Workspace
-from stream_rec.user.state import COLD, UserConfig, UserState
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.state import COLD, UserState
 from tests.catalog.stock import embedded, stocked, taught
 from tests.ranking.heads import preferring
 from tests.user.histories import arrivals, folded, happened

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from stream_rec.retrieval.repeat import HALF_LIFE_MS, LATEST, MOST_FREQUENT, find_repeats
+from stream_rec.user.bounds import UserConfig
 from stream_rec.user.history import read_history
-from stream_rec.user.state import COLD, UserConfig
+from stream_rec.user.state import COLD
 from tests.user.histories import arrivals, folded, happened
 
 LARGE = UserConfig(recent_events=1024, weekly_counts=1024)

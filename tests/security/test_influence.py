@@ -22,6 +22,7 @@ from stream_rec.config import Settings
 from stream_rec.embedding.hashing import HashingEncoder
 from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.embedding.text import canonical_text
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.search import Search
 from stream_rec.logs.log import read_events, read_items
@@ -164,6 +165,22 @@ def test_one_user_who_clicks_on_everything_hardly_moves_the_head():
 
     assert after.recommender.head.n_choices - _honest().recommender.head.n_choices <= SETTINGS.user.weekly_choices
     assert with_fakes > 0.93 * quality
+
+
+def test_one_user_who_is_shown_everything_in_vain_hardly_moves_the_head():
+    """Of 1,000 impressions of a week 200 teach how lists are ranked, and what others find stays as good."""
+    after = deepcopy(_honest())
+    began_ms = log()[N_BEFORE - 1].event.timestamp_ms
+    item_ids = sorted(after.items)
+    for number in range(1_000):
+        items = [ShownItem(item_ids[(20 * number + n) % len(item_ids)], n + 1) for n in range(20)]
+        after.impress(Impression(f"fake {number}", "fake", "", items, began_ms + number * 3_000))
+    after.impress(Impression("last", "fake", "", items, began_ms + 4 * 3_600_000))
+    quality, _ = others(_honest())
+    with_fakes, _ = others(after)
+
+    assert 100 < after.recommender.head.n_outcomes <= SETTINGS.user.weekly_impressions
+    assert with_fakes > 0.9 * quality
 
 
 def asked_and_clicked(n: int, *, late: int = 0) -> Pipeline:

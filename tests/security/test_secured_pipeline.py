@@ -234,7 +234,8 @@ def test_an_unknown_authority_is_said_to_be_one(installation: Installation, tmp_
 @pytest.mark.parametrize("principal", [EVENTS, CATALOG, LISTS])
 def test_an_app_writes_nothing_that_is_not_its_own(installation: Installation, principal: str):
     """Neither lists nor what the stages tell each other; only its own topics take its records."""
-    allowed = {EVENTS: "views clicks purchases impressions searches forget", CATALOG: "items", LISTS: ""}[principal]
+    of_events = "views clicks purchases impressions searches profiles forget"
+    allowed = {EVENTS: of_events, CATALOG: "items", LISTS: ""}[principal]
     plain = {"enable_idempotence": False, "max_block_ms": ANSWER_S * 1000}
     producer = connect(KafkaProducer, installation.kafka(principal), **plain)
     taken = []
@@ -270,7 +271,7 @@ def test_an_app_reads_nothing_that_is_not_its_own(installation: Installation, pr
     finally:
         consumer.close(autocommit=False)
 
-    assert sorted(read) == (["items", "recommendations"] if principal == LISTS else [])
+    assert sorted(read) == (["items", "recommendations", "surfaces"] if principal == LISTS else [])
 
 
 def test_an_app_cannot_take_the_workers_place(installation: Installation):
@@ -347,10 +348,10 @@ def test_a_person_may_load_a_history(running: Installation, tmp_path: Path):
 
 FORGET, EXPORTED, IMPORTED = "user forget ann --yes", "snapshot export state.snapshot", f"snapshot import {SNAPSHOT}"
 BACKFILL = f"backfill --events {ROOT / 'tests' / 'data' / 'movietweetings-events.jsonl'}"
-OF_APPS = ["clicks", "forget", "impressions", "purchases", "searches", "views"]
+OF_APPS = ["clicks", "forget", "impressions", "profiles", "purchases", "searches", "views"]
 TOPICS = [topic.name for topic in all_topics(BASE)]
 TABLES = "stream-rec-item-state-changelog", "stream-rec-user-state-changelog"
-OF_SNAPSHOT = f"items, rules, item-embeddings, head-weights, {TABLES[0]}, recommendations, {TABLES[1]}"
+OF_SNAPSHOT = f"items, rules, item-embeddings, head-weights, {TABLES[0]}, recommendations, surfaces, {TABLES[1]}"
 GROUP = "see group stream-rec"
 
 

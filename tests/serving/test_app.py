@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -14,6 +16,7 @@ from stream_rec.errors import BrokerUnavailable
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.search import Search
 from stream_rec.events.slate import DEFAULT_LIST, Reason, Slate, SlateItem
@@ -106,15 +109,23 @@ def test_a_user_gets_their_own_list(service):
     assert [(item["item_id"], item["reason"]["kind"]) for item in found["items"]] == [("b", "trending")]
 
 
-@pytest.mark.parametrize("user_id", ["bob", "empty", "b%C3%A9a%20%3F"])
+@pytest.mark.parametrize("user_id", ["bob", "empty", "b%C3%A9a%20%3F", "a%2Fb", "%2F", "recommendations"])
 def test_who_has_no_list_gets_the_default_one(service, user_id):
-    """Also who has one in which nothing is left; an id may hold anything but a slash."""
+    """Also who has one in which nothing is left; an id may hold anything."""
     service.lists["empty"] = slate("empty")
     found = service.ask("GET", f"/v1/users/{user_id}/recommendations").json()
 
     assert (found["list_id"], found["is_default"]) == ("list-of-*", True)
     assert [item["item_id"] for item in found["items"]] == ["x", "y"]
     assert service.ask("GET", "/v1/popular?n=1").json()["items"][0]["item_id"] == "x"
+
+
+def test_so_many_items_may_be_left_out(service):
+    """Each is looked for in the list: more than that is refused, before it takes time."""
+    for address in ("/v1/users/ann/recommendations", "/v1/popular"):
+        assert service.ask("GET", f"{address}?{'exclude=a&' * 1000}").status_code == 200
+        answer = service.ask("GET", f"{address}?{'exclude=a&' * 1001}")
+        assert (answer.status_code, answer.json()["reason"]) == (422, "too_large")
 
 
 def test_without_any_list_the_answer_says_why(service):
@@ -242,6 +253,48 @@ def test_the_owner_changes_items_and_rules_and_forgets_users(service):
     assert service.ask("DELETE", "/v1/users/*").status_code == 422
 
 
+def test_a_profile_is_written_as_apps_write_it(service):
+    """Without a time it is of now; what is taken back is a null value."""
+    said = {"interests": ["tea", "long hikes"], "language": "pt-BR", "birth_year": 1985}
+    assert service.ask("PUT", "/v1/users/b%C3%A9a/profile", {**said, "timestamp_ms": 5}).json() == {"n_records": 1}
+    assert service.ask("PUT", "/v1/users/ann/profile", {"interests": ["tea"]}).status_code == 202
+    assert service.ask("DELETE", "/v1/users/ann/profile").status_code == 202
+
+    full, short, nothing = service.writer.records
+    assert (full.topic, full.key) == ("profiles", "béa".encode())
+    assert msgspec.json.decode(full.value, type=Profile) == Profile("béa", 5, said["interests"], "pt-BR", 1985)
+    assert abs(msgspec.json.decode(short.value, type=Profile).timestamp_ms - time.time() * 1000) < 60_000
+    assert nothing == Record("profiles", b"ann", None)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "body", "status", "words"),
+    [
+        ("ann", {"interests": ["tea", " "]}, 422, "an interest is blank"),
+        ("ann", {"birth_year": 9000}, 422, "birth_year is 9000"),
+        ("ann", {"timestamp_ms": 1_767_225_600}, 422, "looks like seconds"),
+        ("*", {"interests": ["tea"]}, 422, "default list"),
+        ("ann", {"interests": "tea"}, 400, "interests"),
+        ("ann", {"interests": ["x"] * 17}, 400, "interests"),
+        ("ann", {"interests": ["x" * 101]}, 400, "interests"),
+        ("ann", {"language": "English"}, 400, "language"),
+        ("ann", {"birth_year": 85}, 400, "birth_year"),
+        ("ann", {"user_id": "ann", "intrests": ["tea"]}, 400, "no such field: 'intrests', 'user_id'"),
+        ("ann", [{"interests": ["tea"]}], 400, "object"),
+    ],
+)
+def test_a_wrong_profile_is_refused(service, user_id, body, status, words):
+    """With what is wrong; nothing is written."""
+    answer = service.ask("PUT", f"/v1/users/{user_id}/profile", body)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
+    assert words in answer.json()["detail"]
+    if words.startswith(("an interest", "birth_year is")):
+        assert answer.json()["reason"] == "bad_profile"
+    assert service.ask("DELETE", "/v1/users/*/profile").status_code == 422
+    assert service.writer.records == []
+
+
 def test_a_key_may_do_what_its_scopes_say():
     """Without one nothing but health and metrics; what it may not is another answer than who it is not."""
     digest = hashlib.sha256(b"secret").hexdigest()
@@ -250,6 +303,9 @@ def test_a_key_may_do_what_its_scopes_say():
 
     assert service.ask("GET", list_of_ann, key="secret").status_code == 200
     assert service.ask("POST", "/v1/events", event(), key="secret").status_code == 202
+    for body in ({"method": "PUT", "body": {}}, {"method": "DELETE"}):
+        assert service.ask(**body, path="/v1/users/ann/profile", key="secret").status_code == 202
+    assert service.ask("GET", "/v1/users/ann/profile", key="secret").status_code == 501
     forbidden = service.ask("DELETE", "/v1/users/ann", key="secret")
     assert (forbidden.status_code, forbidden.json()["detail"]) == (403, "this key may not admin")
     for key in ("", "wrong", digest):
@@ -257,7 +313,7 @@ def test_a_key_may_do_what_its_scopes_say():
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
         assert refused.headers["content-type"] == PROBLEM
     assert [service.ask("GET", path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200] * 3
-    assert len(service.writer.records) == 1
+    assert len(service.writer.records) == 3
 
 
 def test_a_client_that_asks_too_often_has_to_wait():
@@ -280,9 +336,27 @@ def test_pages_of_other_origins_may_ask_where_that_is_said():
     assert (rebound.status_code, rebound.headers["content-type"]) == (403, PROBLEM)
 
 
-@pytest.mark.parametrize("path", ["ann%2F", "%2Fann", "a%2fb", "/ann", "ann/"])
+@pytest.mark.parametrize(
+    ("path", "id_"),
+    [
+        *[("ann%2F", "ann/"), ("%2Fann", "/ann"), ("a%2fb", "a/b"), ("%2F", "/"), ("a%252Fb", "a%2Fb"), ("a+b", "a+b")],
+        *[("..%2Fann", "../ann"), ("%E2%82%AC", "€"), ("a%3Fb", "a?b"), ("a;b=c", "a;b=c"), ("recommendations",) * 2],
+    ],
+)
+def test_an_id_may_hold_a_slash(service, path, id_):
+    """Encoded, and decoded once."""
+    service.lists[id_] = slate(id_, "a")
+    found = service.ask("GET", f"/v1/users/{path}/recommendations").json()
+    assert (found["user_id"], found["list_id"]) == (id_, f"list-of-{id_}")
+    for address in (f"/v1/users/{path}", f"/v1/items/{path}", f"/v1/rules/{path}"):
+        assert service.ask("DELETE", address).status_code == 202, address
+    assert service.ask("PUT", f"/v1/items/{path}", {"item_id": id_}).status_code == 202
+    assert [record.key for record in service.writer.records] == 4 * [id_.encode()]
+
+
+@pytest.mark.parametrize("path", ["/ann", "ann/", "a/b", "a%2Fb/"])
 def test_an_id_is_never_taken_for_another(service, path):
-    """A slash in it ends a part of an address, also where it is encoded."""
+    """A slash that is not encoded ends a part of an address."""
     for address in (f"/v1/users/{path}", f"/v1/items/{path}", f"/v1/rules/{path}"):
         answer = service.ask("DELETE", address)
         assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM), address
@@ -297,7 +371,7 @@ def test_a_body_is_json_and_not_too_deep(service):
         for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
             answer = client.post("/v1/events", content=json.dumps(event()), headers={"Content-Type": kind})
             assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
-        for body in ("[" * 100_000, '{"context":' * 2000):
+        for body in ("[" * 100_000, '{"context":' * 2000, b'{"event_id": "\xff"}'):
             answer = client.post("/v1/events", content=body, headers={"Content-Type": "application/json"})
             assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM), answer.text
     assert service.writer.records == []
@@ -341,7 +415,7 @@ def test_the_contract_describes_every_address(service):
     assert set(document["paths"]) == {
         *("/v1/users/{user_id}/recommendations", "/v1/popular", "/v1/events", "/v1/users/{user_id}"),
         *("/v1/items/{item_id}", "/v1/rules/{rule_id}", "/healthz", "/readyz", "/metrics"),
-        *("/v1/rank", "/v1/items/{item_id}/similar", "/v1/search"),
+        *("/v1/rank", "/v1/items/{item_id}/similar", "/v1/search", "/v1/users/{user_id}/profile"),
     }
     assert {"Event", "Item", "Rule", "Recommendations"} <= {
         name.split("_")[-1] for name in document["components"]["schemas"]
@@ -359,7 +433,7 @@ def test_the_contract_says_how_each_address_refuses(service):
         assert refusals.keys() >= {400, 401, 403, 422, 429, 503}, name
         assert {413, 415} <= refusals.keys() or name.startswith("get"), name
         schemas |= {json.dumps(answer["content"][PROBLEM]["schema"]) for answer in refusals.values()}
-    assert len(schemas) == 1 and len(operations) == 11
+    assert len(schemas) == 1 and len(operations) == 14
 
 
 def test_metrics_count_requests_by_address(service):
@@ -497,7 +571,11 @@ WRONGLY_ASKED = [
     ("GET", "/v1/users/*/recommendations?tag=a", None, 422, "default list"),
     ("GET", "/v1/items/nothing/similar", None, 404, "no item 'nothing'"),
     ("GET", "/v1/search", None, 400, "q"),
-    ("GET", "/v1/search?q=%20", None, 422, "q is blank"),
+    ("GET", "/v1/search?q=%20", None, 422, "query is blank"),
+    ("GET", f"/v1/search?q={'tea%20' * 501}", None, 422, "query has 2004 characters"),
+    ("GET", "/v1/search?q=%FF", None, 400, "not UTF-8"),
+    ("GET", "/v1/users/u1/recommendations?price_min=nan", None, 422, "a price is a number"),
+    ("GET", "/v1/users/u1/recommendations?price_max=inf", None, 422, "a price is a number"),
     ("GET", "/v1/search?q=tea&item_id=nothing", None, 404, "no item 'nothing'"),
     ("GET", "/v1/search?q=tea&price_max=cheap", None, 400, "price_max"),
     ("POST", "/v1/rank", {"user_id": "u1", "item_ids": []}, 400, "item_ids"),
@@ -514,6 +592,19 @@ def test_a_wrong_question_is_answered_with_what_is_wrong(ranking, method, path, 
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), answer.text
     assert words in json.dumps(answer.json())
+
+
+def test_no_question_goes_to_a_thread(ranking, monkeypatch):
+    """And back: where all cores are busy that takes longer than the answer."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a thread")
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "run_in_executor", refuse)
+    for address in ("/v1/users/ann/recommendations", "/v1/popular", "/v1/items/red-cup/similar", "/healthz", "/readyz"):
+        assert ranking.ask("GET", address).status_code == 200, address
+    assert ranking.ask("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["red-cup"]}).status_code == 200
+    assert ranking.ask("POST", "/v1/events", event()).status_code == 202
 
 
 def test_what_cannot_be_ranked_yet_is_told_how_far_it_is():
@@ -536,6 +627,7 @@ def test_without_ranking_its_addresses_say_so(service):
         ("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["a"]}),
         ("GET", "/v1/items/a/similar", None),
         ("GET", "/v1/search?q=tea", None),
+        ("GET", "/v1/users/ann/profile", None),
     ):
         answer = service.ask(method, path, body)
         assert (answer.status_code, answer.headers["content-type"]) == (501, PROBLEM)
@@ -629,3 +721,33 @@ def test_an_age_is_asked_for_on_the_spot(ranking):
             for age in ("", "&age=30")
         ]
         assert counts[0] == 0 < counts[1]
+
+
+def test_what_was_said_is_read_and_ranked_with():
+    """Given items, filtered lists and searches are all of the profile; a pure list is read out as before."""
+    shop = Shop()
+    service = Service(replica=AtHand(shop.ranker()))
+    body = {"user_id": "ann", "item_ids": ["red-lamp", "green-cup", "blue-chair"]}
+
+    def first(query: str) -> dict[str, Any]:
+        return service.ask("GET", f"/v1/users/ann/recommendations?{query}").json()["items"][0]
+
+    assert service.ask("GET", "/v1/users/ann/profile").status_code == 404
+    shop.declare(Profile("ann", 1_000, [" green cup ", "green cup"], "de", 1985))
+    said = service.ask("GET", "/v1/users/ann/profile").json()
+
+    assert said == {"interests": ["green cup"], "language": "de", "birth_year": 1985, "timestamp_ms": 1_000}
+    for item in (
+        first("on_the_spot=true"),
+        first("tag=green"),
+        first("surface=discover"),
+        service.ask("POST", "/v1/rank", body).json()["items"][0],
+    ):
+        assert item["item_id"] == "green-cup"
+        assert (item["reason"]["kind"], item["reason"]["interest"]) == ("interest", "green cup")
+    assert service.ask("GET", "/v1/search?q=green&user_id=ann").json()["items"][0]["item_id"] == "green-cup"
+    assert service.ask("GET", "/v1/users/ann/recommendations").json()["list_id"] == "list-of-ann"
+
+    shop.declare(Profile("ann", 2_000))
+    assert service.ask("GET", "/v1/users/ann/profile").status_code == 404
+    assert service.ask("GET", "/v1/users/*/profile").status_code == 422

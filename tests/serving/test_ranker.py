@@ -14,6 +14,7 @@ from stream_rec.config import override
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Reason, SlateItem
@@ -388,3 +389,51 @@ def test_no_filter_is_ever_broken(wanted: Wanted, user_id: str, at_surface: bool
             assert each.item_id not in shown and each.score >= wanted.min_score, where
     for each in ranker.find_similar("red-cup", wanted):
         assert is_wanted(shop.catalog.item(shop.catalog.find(each.item_id)), filter)
+
+
+YEAR_MS = 31_556_952_000
+REDS = {item.item_id for item in ITEMS if "red" in item.tags}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ranker, age: listed(ranker, "ann", n=50, age=age),
+        lambda ranker, age: listed(ranker, "ann", n=50, age=age, base="discover"),
+        lambda ranker, age: listed(ranker, "ann", n=50, age=age, base="similar", about=("blue-cup",)),
+        lambda ranker, age: [i.item_id for i in ranker.search("red", None, "ann", Wanted(50, age=age))],
+        lambda ranker, age: [i.item_id for i in ranker.search("red", "blue-cup", "ann", Wanted(50, age=age))],
+        lambda ranker, age: [i.item_id for i in ranker.rank("ann", list(REDS), Wanted(50, age=age)).items],
+    ],
+    ids=["list", "discover", "similar", "search", "like this", "rank"],
+)
+def test_a_profile_says_the_age_that_a_request_does_not(shop: Shop, ranker: Ranker, ask: Callable[..., list[str]]):
+    """However something is asked for; an age in the request is the one that counts."""
+    shop.catalog.put_rule(Rule("r", "exclude", "ann", "the law", Target(tag="red"), relation="underage", min_age=18))
+    now_ms = 50 * YEAR_MS
+    shop.see("u1", "blue-cup", at_ms=now_ms)
+    assert not REDS & set(ask(ranker, None))
+
+    shop.declare(Profile("ann", now_ms, birth_year=1985))
+    assert REDS & set(ask(ranker, None)) and not REDS & set(ask(ranker, 17))
+    shop.declare(Profile("ann", now_ms, birth_year=2010))
+    assert not REDS & set(ask(ranker, None)) and REDS & set(ask(ranker, 18))
+
+
+def test_interests_answer_no_search(shop: Shop, ranker: Ranker):
+    """What is like an item, or what answers, is found; what the user likes besides is not filled in."""
+    queries = [("white", "red-kettle"), ("kettle", None)]
+
+    def found() -> list[set[str]]:
+        return [{i.item_id for i in ranker.search(q, item_id, "ann", Wanted(50))} for q, item_id in queries]
+
+    kettles = [(f"kettle-{number}", f"red kettle {number}") for number in range(30)]  # more than an item has related
+    for item_id, title in (("odd", "zither"), ("odder", "zither strings"), *kettles):
+        shop.catalog.put_item(Item(item_id, title=title))
+        shop.embed(shop.catalog.item(shop.catalog.find(item_id)))
+    before = found()
+    shop.declare(Profile("ann", 1_000, ["zither"]))
+
+    assert found() == before
+    listed_first = listed(ranker, "ann", n=50)
+    assert max(map(listed_first.index, ("odd", "odder"))) < min(map(listed_first.index, ("kettle-26", "kettle-5")))

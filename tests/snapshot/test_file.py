@@ -152,9 +152,9 @@ def test_an_archive_without_manifest(tmp_path: Path):
 def test_a_newer_version_is_refused_whatever_else_it_says(tmp_path: Path):
     """Its other fields may mean anything; the message says what to do."""
     written(tmp_path / "s")
-    rewritten(tmp_path / "s", b'{"format": "stream-rec snapshot", "version": 3, "sections": 7}')
+    rewritten(tmp_path / "s", b'{"format": "stream-rec snapshot", "version": 4, "sections": 7}')
 
-    with pytest.raises(NewerVersion, match="has version 3, this program reads up to 2: update it"):
+    with pytest.raises(NewerVersion, match="has version 4, this program reads up to 3: update it"):
         read(tmp_path / "s")
 
 

@@ -1,4 +1,4 @@
-"""A snapshot of version 1 is read for good; one of version 2, with rules, is what a program of now writes."""
+"""Snapshots of versions 1 and 2 are read for good; one of version 3, with surfaces, is what a program of now writes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from stream_rec.errors import StateVersionError
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.slate import Slate
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.knowledge import state as item_state
 from stream_rec.snapshot.file import Snapshot, Source, Writer
 from stream_rec.snapshot.restore import check
@@ -26,13 +27,14 @@ from stream_rec.snapshot.sections import (
     RULES,
     SECTIONS,
     SINCE_FIRST,
+    SURFACES,
     USERS,
 )
 from stream_rec.user import state as user_state
 
 RULE = Rule("r1", "ban", author="ann", reason="recalled", target=Target(item_ids=["i1"]))
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
-FIRST, FILE = GOLDEN / "snapshot-1.bin", GOLDEN / "snapshot-2.bin"
+FIRST, SECOND, FILE = (GOLDEN / f"snapshot-{version}.bin" for version in (1, 2, 3))
 
 
 def records(file: Path = FILE) -> dict[str, dict[bytes, bytes]]:
@@ -52,6 +54,7 @@ def test_version_1():
         HEADS: [b"worker-1"],
         ITEM_STATES: [b"i1"],
         LISTS: ["é".encode()],
+        SURFACES: [],
         USERS: ["é".encode()],
     }
     assert msgspec.json.decode(found[ITEMS][b"i1"], type=Item) == Item("i1", title="Blue teapot")
@@ -81,10 +84,26 @@ def test_its_manifest():
 
 def test_version_2():
     """The same, and a rule."""
-    found = records()
+    found = records(SECOND)
 
     assert msgspec.json.decode(found.pop(RULES)[b"r1"], type=Rule) == RULE
     assert found.items() == {section: values for section, values in records(FIRST).items() if section != RULES}.items()
+
+
+def test_version_3():
+    """The same, and the pushed surfaces of a user."""
+    found = records()
+    (value,) = found.pop(SURFACES).values()
+    surfaces = msgspec.json.decode(value, type=Surfaces)
+
+    assert (surfaces.user_id, surfaces.seen, surfaces.as_of) == ("é", {}, None)
+    assert [(each.surface, [item.item_id for item in each.items]) for each in surfaces.surfaces] == [
+        ("garden", ["i1"]),
+        ("again", []),
+    ]
+    assert (
+        found.items() == {section: values for section, values in records(SECOND).items() if section != SURFACES}.items()
+    )
 
 
 def test_the_present_version_is_written_as_ever(tmp_path: Path):

@@ -9,15 +9,21 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.slate import AsOf, Slate
 from stream_rec.events.source import Source
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.events.validate import InputLimits
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.queries import numbers_of
 from stream_rec.knowledge.state import ItemState
-from stream_rec.snapshot.sections import BEFORE, ITEM_STATES, ITEMS, LISTS, USERS, detach, owner_of, portable
+from stream_rec.snapshot.sections import BEFORE, ITEM_STATES, ITEMS, LISTS, SURFACES, USERS, detach, owner_of, portable
+from stream_rec.surface_lists import record_of
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import COLD, UserConfig, UserState
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.impressions import put_features
+from stream_rec.user.interactions import fold
+from stream_rec.user.state import COLD, UserState
 
 CONFIG = UserConfig(recent_events=16)
 LIMITS = InputLimits()
@@ -74,7 +80,7 @@ def test_entries_of_one_moment_keep_their_order():
     alike = [arrival(number, 50 + at, timestamp_ms=7) for at, number in enumerate((1, 2, 0))]
     state = UserState()
     for one in alike:
-        state = user_state.fold(state, one.event, Kind(one.source), one.offset, CONFIG)
+        state = fold(state, one.event, Kind(one.source), one.offset, CONFIG)
 
     for again in (detach(state), detach(detach(state))):
         in_log = sorted(again.recent_events, key=lambda entry: entry.log_order)
@@ -142,7 +148,7 @@ def test_a_moved_state_has_its_impressions_without_offsets():
     """What was counted stays; those that had left have nothing to send again, and none waits for what is chosen."""
     config = UserConfig(recent_events=16, recent_impressions=2)
     came = [arrival(1, 101), *(impression(number, 700 + number) for number in (2, 3, 4)), arrival(5, 105)]
-    before = user_state.put_features(advance(COLD, came, config, {}).state, {"p3": b"xx", "p4": b"xx"})
+    before = put_features(advance(COLD, came, config, {}).state, {"p3": b"xx", "p4": b"xx"})
     after = detach(before)
 
     assert [entry.event_id for entry in before.pending_impressions] == ["p2"]
@@ -249,6 +255,18 @@ def test_the_default_list_is_left_to_the_first_worker():
 def test_a_list_that_cannot_be_read_is_left_out():
     """The user's next event makes a new one."""
     assert portable(LISTS, LIMITS)(b"ann", b'{"items": 7}') is None
+
+
+def test_moved_surfaces_have_seen_no_event():
+    """As lists; those of users without any, and what cannot be read, are left out."""
+    as_of = AsOf("clicks", 0, 9, "e", 5)
+    before = record_of("ann", [("a", []), ("b", [])], policy="p", generated_at_ms=7, as_of=as_of, seen={"clicks": 9})
+    move = portable(SURFACES, LIMITS)
+
+    after = msgspec.json.decode(move(b"ann", msgspec.json.encode(before)), type=Surfaces)
+    assert after == record_of("ann", [("a", []), ("b", [])], policy="p", generated_at_ms=7)
+    assert move(b"*", msgspec.json.encode(before)) is None
+    assert move(b"ann", b'{"surfaces": 7}') is None
 
 
 def test_an_item_that_was_rejected_is_left_out():

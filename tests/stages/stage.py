@@ -12,9 +12,11 @@ from stream_rec.config import Settings, WorkerSettings
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
 from stream_rec.events.source import SOURCE_OF_TOPIC, Source
+from stream_rec.events.surfaces import Surfaces
 from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as knowledge
 from stream_rec.ranking.head import MixtureHead
@@ -24,8 +26,9 @@ from stream_rec.recommender import Recommender
 from stream_rec.runtime.clients import new_app
 from stream_rec.runtime.lease import Lease
 from stream_rec.stages.erasure import Erasure
-from stream_rec.stages.published import Published
+from stream_rec.stages.published import Published, PublishedPartition
 from stream_rec.stages.user_stage import UserStage
+from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.user.state import COLD
 
 SETTINGS = Settings(
@@ -39,7 +42,7 @@ class Message(msgspec.Struct):
     """What the stage sees of a record."""
 
     key: bytes
-    value: bytes
+    value: bytes | None
     offset: int
     topic: str = "views"
     partition: int = 0
@@ -57,6 +60,7 @@ class Batch:
         self.messages = messages
         self._table = table
         self.lists: list[Slate] = []
+        self.surfaces: list[Surfaces] = []
         self.signals: list[signals.Signal] = []
         self.kept: list[tuple[bytes, bytes | None]] = []
         """What was written to the table, in this order."""
@@ -83,6 +87,8 @@ class Batch:
             self.sent.append((send.topic, send.key, send.value))
             if send.topic == "recommendations" and send.value is not None:
                 self.lists.append(msgspec.json.decode(send.value, type=Slate))
+            if send.topic == "surfaces" and send.value is not None:
+                self.surfaces.append(msgspec.json.decode(send.value, type=Surfaces))
             if send.topic == "item-signals":
                 self.signals += signals.decode(send.value)
 
@@ -92,7 +98,10 @@ class Stage:
 
     def __init__(self, directory: Path, settings: Settings = SETTINGS) -> None:
         head = SharedHead.cold(settings.head, settings.ranking.seed)
-        self.recommender = Recommender(Catalog(), head, settings.ranking, settings.head)
+        pushed = settings.surfaces.pushed
+        catalog = Catalog()
+        self.recommender = Recommender(catalog, head, settings.ranking, settings.head)
+        self.pushed = PushedSurfaces(self.recommender, pushed, settings.ranking)
         self.table: dict[bytes, bytes] = {}
         self._items: dict[str, knowledge.ItemState] = {}
         app = new_app("app", settings.kafka, instance_id="w1", lease=Lease(15.0))
@@ -107,7 +116,7 @@ class Stage:
         self.published = Published(directory, self.recommender.catalog, settings)
         self.published.own({0})
         erasure = Erasure(app, offsets_after, settings)
-        self.stage = UserStage(app, None, None, erasure, self.published, self.recommender, settings)
+        self.stage = UserStage(app, None, None, erasure, self.published, self.recommender, self.pushed, settings)
         for item_id in ITEMS:
             self.recommender.catalog.put_item(Item(item_id))
 
@@ -124,6 +133,10 @@ class Stage:
         """Return what is known of items as something to show a user of whom nothing is known, at 50 s."""
         ranked = self.recommender.rank(user_id, COLD, now_ms=50_000)
         return read_features(ranked, item_ids, self.recommender.catalog)
+
+    def lists_of(self, topic: str = "recommendations") -> PublishedPartition:
+        """Return what is kept of the lists on a topic."""
+        return self.published.partitions[TP(topic, 0)]
 
     @property
     def head(self) -> MixtureHead:
@@ -142,6 +155,11 @@ def message(number: int, user: str | None = None, *, offset: int | None = None) 
 def search(number: int, user: str, query: str, item_id: str | None = None) -> Message:
     asked = Search(f"s{number}", user, query, 1000 * number, item_id)
     return Message(user.encode(), msgspec.json.encode(asked), number, topic="searches")
+
+
+def profile(number: int, user: str, *interests: str) -> Message:
+    declared = Profile(user, 1000 * number, list(interests))
+    return Message(user.encode(), msgspec.json.encode(declared), number, topic="profiles")
 
 
 def impression(number: int, user: str, *item_ids: str) -> Message:

@@ -11,7 +11,7 @@ from stream_rec.events.source import Source
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
-from tests.stages.stage import Batch, Message, Stage, event, message, search
+from tests.stages.stage import Batch, Message, Stage, event, message, profile, search
 
 ANN = b"u1"
 
@@ -40,7 +40,7 @@ def test_state_list_and_traces_go_and_a_receipt_comes(run):
 
         assert list(stage.table) == [forgotten.key_of(ANN)]
         assert not any(ANN in key or ANN in value for key, value in stage.table.items())
-        assert ("recommendations", ANN, None) in batch.sent
+        assert {("recommendations", ANN, None), ("surfaces", ANN, None)} <= set(batch.sent)
         assert batch.purged == [0]
         (receipt,) = receipts(batch)
         assert (receipt.request_id, receipt.n_events, receipt.n_items) == ("r1", 5, n_items)
@@ -75,7 +75,7 @@ def test_what_was_asked_goes_too_and_what_was_on_its_way_stays_out(run):
         stage.begins = {Kind.VIEW: 1, Source.SEARCH: 3}
         batch = await stage.handle(of_ann(0), search(1, "u1", "another private matter"), request())
         assert list(stage.table) == [forgotten.key_of(ANN)]
-        assert ("recommendations", ANN, None) in batch.sent
+        assert {("recommendations", ANN, None), ("surfaces", ANN, None)} <= set(batch.sent)
         assert [receipt.n_events for receipt in receipts(batch)] == [1]
         assert not any(b"private" in value for value in [*stage.table.values(), *(v or b"" for _, _, v in batch.sent)])
         late = await stage.handle(search(2, "u1", "a late private matter"))
@@ -86,11 +86,30 @@ def test_what_was_asked_goes_too_and_what_was_on_its_way_stays_out(run):
     run(scenario)
 
 
+def test_the_profile_goes_too_from_its_topic_and_the_record_that_takes_it_brings_nobody_back(run):
+    """That record is read like any other; who has come back since keeps what they have."""
+
+    async def scenario(stage: Stage) -> None:
+        first = await stage.handle(profile(0, "u1", "a private pastime"))
+        assert [made.as_of.topic for made in first.lists] == ["profiles"]
+        stage.begins = {Source.PROFILE: 1}
+        batch = await stage.handle(request())
+        assert list(stage.table) == [forgotten.key_of(ANN)]
+        assert ("profiles", ANN, None) in batch.sent
+        assert not any(b"private" in value for value in stage.table.values())
+        own = await stage.handle(Message(ANN, None, 1, topic="profiles"))
+        assert list(stage.table) == [forgotten.key_of(ANN)] and not own.lists and not own.sent
+        late = await stage.handle(of_ann(0), Message(ANN, None, 2, topic="profiles"))
+        assert user_state.decode(stage.table[ANN]).counts == (1, 0, 0) and len(late.lists) == 1
+
+    run(scenario)
+
+
 def test_the_list_that_is_kept_goes_and_an_erasure_request_that_comes_again_spares_the_new_one(run):
     """Upkeep would bring it back."""
 
     async def scenario(stage: Stage) -> None:
-        shown = stage.published.partitions[0].shown
+        shown = stage.lists_of().shown
         await stage.handle(of_ann(0))
         assert shown.find(ANN) is not None
         stage.begins = {Kind.VIEW: 1}
@@ -114,7 +133,7 @@ def test_events_before_and_after_the_erasure_request_in_one_batch(run):
         assert user_state.decode(stage.table[ANN]).counts == (1, 0, 0)
         assert [slate.user_id for slate in batch.lists][-1] == "u1"
         topics = [topic for topic, key, value in batch.sent if key == ANN]
-        assert topics == ["recommendations", "recommendations", "recommendations"]
+        assert topics == ["recommendations", "recommendations", "surfaces", "profiles", "recommendations"]
 
     run(scenario)
 

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 from stream_rec.events.slate import DEFAULT_LIST
 from stream_rec.stages import published as published_lists
 from stream_rec.stages import upkeep as upkeeping
-from tests.stages.kept import Kept, Record
+from tests.stages.kept import PLACE, Kept, Record
 
 
 def test_what_is_read_from_the_topic_gives_way_to_what_is_live(keep):
@@ -19,8 +19,8 @@ def test_what_is_read_from_the_topic_gives_way_to_what_is_live(keep):
     async def scenario(kept: Kept) -> None:
         await kept.begin(is_loaded=False)
         of_ann = [
-            msgspec.structs.replace(kept.partition.slate(kept.partition.shown.find(b"u1")), user_id="ann", items=items)
-            for items in ([], kept.partition.slate(kept.partition.shown.find(b"u1")).items[:2])
+            msgspec.structs.replace(kept.partition.made(kept.partition.shown.find(b"u1")), user_id="ann", items=items)
+            for items in ([], kept.partition.made(kept.partition.shown.find(b"u1")).items[:2])
         ]
         before = kept.list_of("u1")
         for slate in of_ann:
@@ -45,7 +45,7 @@ def test_a_list_from_the_topic_is_not_replaced_before_all_was_read(keep):
 
     async def scenario(kept: Kept) -> None:
         await kept.begin(is_loaded=False)
-        slate = kept.partition.slate(kept.partition.shown.find(b"u1"))
+        slate = kept.partition.made(kept.partition.shown.find(b"u1"))
         gone = slate.items[0].item_id
         kept.stage.recommender.catalog.delete_item(gone)
         kept.partition.read(Record(b"ann", msgspec.json.encode(msgspec.structs.replace(slate, user_id="ann"))))
@@ -66,7 +66,7 @@ def test_a_list_that_is_too_large_is_not_kept(keep, monkeypatch):
     async def scenario(kept: Kept) -> None:
         kept.stage.published.own(set())
         kept.stage.published.own({0})
-        kept.partition = kept.stage.published.partitions[0]
+        kept.partition = kept.stage.lists_of()
         await kept.begin()
         assert len(kept.partition.shown) == 0
         assert kept.partition.n_unkept > 0
@@ -116,13 +116,13 @@ def test_lists_are_read_to_the_end(keep, monkeypatch, end: int):
 
     async def scenario(kept: Kept) -> None:
         await kept.begin(is_loaded=False)
-        slate = msgspec.structs.replace(kept.partition.slate(kept.partition.shown.find(b"u1")), user_id="ann")
+        slate = msgspec.structs.replace(kept.partition.made(kept.partition.shown.find(b"u1")), user_id="ann")
         reader = kept.upkeep._reader = Reader([Record(b"ann", msgspec.json.encode(slate))], end)
         reader.fails = 1
         with pytest.raises(KafkaConnectionError):
-            await kept.upkeep._load({0: kept.partition})
+            await kept.upkeep._load({PLACE: kept.partition})
         assert not kept.partition.is_loaded
-        await kept.upkeep._load({0: kept.partition})
+        await kept.upkeep._load({PLACE: kept.partition})
         assert kept.partition.is_loaded
         assert kept.partition.shown.find(b"ann") is not None
 
@@ -136,7 +136,7 @@ def test_a_partition_that_is_given_up_while_it_is_read_is_left(keep):
         await kept.begin(is_loaded=False)
         kept.upkeep._reader = Reader([Record(b"ann", b"{}")] * 3, 3)
         kept.stage.published.own(set())
-        await kept.upkeep._load({0: kept.partition})
+        await kept.upkeep._load({PLACE: kept.partition})
         assert kept.partition.n_unkept == 0
 
     keep(scenario)

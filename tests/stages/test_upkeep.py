@@ -42,7 +42,7 @@ def test_lists_are_sent_evenly(keep, monkeypatch):
 
     async def scenario(kept: Kept) -> None:
         await kept.begin()
-        slate = kept.partition.slate(kept.partition.shown.find(b"u1"))
+        slate = kept.partition.made(kept.partition.shown.find(b"u1"))
         for number in range(100):
             of_user = msgspec.structs.replace(slate, user_id=f"q{number}", items=slate.items[:1])
             kept.partition.put(
@@ -131,7 +131,7 @@ def test_a_list_acknowledged_late_is_not_taken_for_the_newest(keep):
             sent.acknowledged.set_result(None)
         await step
         number = kept.partition.shown.find(b"u1")
-        assert kept.partition.slate(number) == batch.lists[0]
+        assert kept.partition.made(number) == batch.lists[0]
 
     keep(scenario)
 
@@ -141,7 +141,7 @@ def test_a_user_who_is_forgotten_meanwhile_stays_forgotten(keep):
 
     async def scenario(kept: Kept) -> None:
         await kept.begin(is_loaded=False)
-        record = Record(b"u1", msgspec.json.encode(kept.partition.slate(kept.partition.shown.find(b"u1"))))
+        record = Record(b"u1", msgspec.json.encode(kept.partition.made(kept.partition.shown.find(b"u1"))))
         kept.producer.is_slow = True
         kept.stage.recommender.catalog.delete_item("i1")
         step = asyncio.create_task(kept.upkeep.step())

@@ -214,8 +214,12 @@ class Sent:
     def __init__(self) -> None:
         self.values: list[Slate] = []
 
-    async def send_and_wait(self, topic: str, value: bytes, *, key: bytes) -> None:
-        assert (topic, key) == ("recommendations", DEFAULT_LIST.encode())
+    async def send_and_wait(self, topic: str, value: bytes | None, *, key: bytes) -> None:
+        assert key == DEFAULT_LIST.encode()
+        if topic == "surfaces":
+            assert value is None  # none is declared
+            return
+        assert topic == "recommendations"
         self.values.append(msgspec.json.decode(value, type=Slate))
 
 
@@ -230,7 +234,7 @@ def test_the_default_list_changes_only_with_the_world(run, tmp_path):
         app = new_app("app", SETTINGS.kafka, instance_id="w1", lease=Lease(15.0))
         catalog, head = stage.recommender.catalog, LocalHead(stage.head)
         recommender = Recommender(catalog, head, explorer.ranking, explorer.head)
-        default_list = DefaultList(app, sent, recommender, explorer)
+        default_list = DefaultList(app, sent, recommender, stage.pushed, explorer)
         for number in range(10):
             await stage.handle(message(number))
         for _ in range(5):
@@ -252,7 +256,7 @@ def test_the_default_list_is_sent_again_every_so_often(run, monkeypatch):
     async def scenario(stage: Stage) -> None:
         sent = Sent()
         app = new_app("app", SETTINGS.kafka, instance_id="w1", lease=Lease(15.0))
-        default_list = DefaultList(app, sent, stage.recommender, SETTINGS)
+        default_list = DefaultList(app, sent, stage.recommender, stage.pushed, SETTINGS)
         for number in range(10):
             await stage.handle(message(number))
         for _ in range(3):

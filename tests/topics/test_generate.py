@@ -155,8 +155,8 @@ def test_the_asyncapi_document_shows_what_apps_may_use():
     assert set(document["channels"]) == set(TOPICS)
     assert set(document["operations"]) == {
         *("receive-views", "receive-clicks", "receive-purchases", "receive-items", "receive-forget"),
-        *("receive-rules", "receive-searches", "receive-impressions"),
-        *("send-recommendations", "send-rejected", "send-receipts"),
+        *("receive-rules", "receive-searches", "receive-impressions", "receive-profiles"),
+        *("send-recommendations", "send-surfaces", "send-rejected", "send-receipts"),
     }
 
 

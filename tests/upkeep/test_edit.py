@@ -7,7 +7,8 @@ import pytest
 
 from stream_rec.events.slate import AsOf, Reason, Slate, SlateItem
 from stream_rec.recommend import slate
-from stream_rec.upkeep.edit import remove_items
+from stream_rec.surface_lists import record_of
+from stream_rec.upkeep.edit import remove_from_surfaces, remove_items
 
 REASON = Reason("similar", "x", None, "click")
 AS_OF = AsOf("views", 1, 17, "e17", 1000)
@@ -32,8 +33,22 @@ def test_it_is_the_list_that_would_have_been_made_of_the_others(is_kept: list[bo
     assert wanted.list_id != before.list_id
 
 
-def test_what_is_no_list_is_refused():
+@pytest.mark.parametrize("is_kept", [[True, False, True], [False, True, True], [False, False, False]])
+def test_surfaces_are_those_that_would_have_been_made_of_the_others(is_kept: list[bool]):
+    """To the byte, the id of each list too; one that has nothing left stays, and is empty."""
+    items = listed("a", 'quotes " and \\ 😀', "c").items
+    about = {"policy": "p", "as_of": AS_OF, "seen": {"views": 17}}
+    before = record_of("ann", [("one", items[:2]), ("none", []), ("two", items[2:])], generated_at_ms=1, **about)
+    left = [[item for item, stays in zip(items, is_kept) if stays and item in part] for part in (items[:2], items[2:])]
+    wanted = record_of("ann", [("one", left[0]), ("none", []), ("two", left[1])], generated_at_ms=2, **about)
+
+    assert remove_from_surfaces(msgspec.json.encode(before), is_kept, generated_at_ms=2) == msgspec.json.encode(wanted)
+    assert wanted.surfaces[0].list_id != before.surfaces[0].list_id
+
+
+@pytest.mark.parametrize("remove", [remove_items, remove_from_surfaces])
+def test_what_is_no_list_is_refused(remove):
     """It was read from the topic, where anything may stand."""
     for data in (b"", b"{}", b"[]", b"{"):
         with pytest.raises(msgspec.MsgspecError):
-            remove_items(data, [], generated_at_ms=1)
+            remove(data, [], generated_at_ms=1)

@@ -13,9 +13,12 @@ from stream_rec.events.search import Search
 from stream_rec.events.source import Source
 from stream_rec.knowledge.queries import numbers_of
 from stream_rec.knowledge.signal import Signal
-from stream_rec.user.advance import Advance, Arrival, advance
+from stream_rec.user.advance import Advance, advance
 from stream_rec.user.answers import Answer
-from stream_rec.user.state import COLD, Entry, SearchEntry, UserConfig, UserState, decode, encode
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.entries import Entry, SearchEntry
+from stream_rec.user.state import COLD, UserState, decode, encode
 
 MINUTE_MS = 60_000
 WIDE = UserConfig(recent_events=64, recent_searches=64, weekly_training_events=1000)

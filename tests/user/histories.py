@@ -13,9 +13,14 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
 from stream_rec.knowledge.signal import Signal
-from stream_rec.user.advance import Arrival
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.entries import WEEK_MS
+from stream_rec.user.impressions import fold_impression
+from stream_rec.user.interactions import fold
 from stream_rec.user.pairs import WINDOW
-from stream_rec.user.state import WEEK_MS, UserConfig, UserState, fold, fold_impression, fold_search
+from stream_rec.user.searches import fold_search
+from stream_rec.user.state import UserState
 
 SMALL = UserConfig(recent_events=16, weekly_counts=16)
 ALL_ACKNOWLEDGED = dict.fromkeys(Source, 10**9)

@@ -14,8 +14,9 @@ from stream_rec.events.source import Source
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.slots import slot_of, usual_examination
 from stream_rec.user import seen
-from stream_rec.user.advance import Arrival
-from stream_rec.user.state import SHOWN_PERIOD_MS, WEEK_MS, UserConfig
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.entries import SHOWN_PERIOD_MS, WEEK_MS
 from tests.user import asked
 from tests.user.asked import TIMES_MS, came, logged
 
@@ -91,8 +92,8 @@ def events_of(arrived: Iterable[Arrival]) -> list[Arrival]:
 
 
 def others_of(arrived: Iterable[Arrival]) -> list[Arrival]:
-    """Return what is no impression: of it ``asked.py`` says what answers what."""
-    return [one for one in arrived if one.source != Source.IMPRESSION]
+    """Return what is no impression and no profile: of it ``asked.py`` says what answers what."""
+    return [one for one in arrived if one.source not in (Source.IMPRESSION, Source.PROFILE)]
 
 
 def shown_in(arrived: Iterable[Arrival]) -> list[tuple[Impression, ShownItem]]:
@@ -254,4 +255,4 @@ def without_zeros(total: Taught) -> Taught:
 
 def _without_searches(arrived: Iterable[Arrival]) -> list[Arrival]:
     """Return events and impressions."""
-    return [one for one in arrived if one.source != Source.SEARCH]
+    return [one for one in arrived if one.source not in (Source.SEARCH, Source.PROFILE)]

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from stream_rec.events.interaction import Kind
 from stream_rec.knowledge.visits import visitor_of
-from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import COLD, UserConfig, UserState, facts
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.state import COLD, UserState, facts
 from tests.user.histories import (
     ALL_ACKNOWLEDGED,
     SMALL,

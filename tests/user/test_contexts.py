@@ -10,8 +10,10 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source
 from stream_rec.knowledge.contexts import numbers_of, said
-from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import COLD, UserConfig, decode, encode, facts
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.state import COLD, decode, encode, facts
 
 CONFIG = UserConfig(recent_events=16, weekly_training_events=2, context_keys="country,hour")
 KEYS = CONFIG.context_keys

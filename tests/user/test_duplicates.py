@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.user import seen
-from stream_rec.user.advance import Advance, Arrival, advance
+from stream_rec.user.advance import Advance, advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.entries import WEEK_MS
 from stream_rec.user.seen import Chunk
-from stream_rec.user.state import COLD, WEEK_MS, UserConfig, UserState, decode, encode, facts
+from stream_rec.user.state import COLD, UserState, decode, encode, facts
 from tests.user.histories import ALL_ACKNOWLEDGED, SMALL, arrivals, happened
 
 HOUR_MS = 3_600_000

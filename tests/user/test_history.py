@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from stream_rec.events.interaction import Kind
 from stream_rec.user import state as user_state
+from stream_rec.user.entries import WEEK_MS
 from stream_rec.user.history import SESSION_BREAK_MS, read_history
-from stream_rec.user.state import COLD, WEEK_MS
+from stream_rec.user.state import COLD
 from tests.user.asked import came, logged
 from tests.user.histories import arrivals, event_sets, folded, happened
 from tests.user.shown import shown

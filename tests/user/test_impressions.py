@@ -14,21 +14,15 @@ from stream_rec.errors import StateVersionError
 from stream_rec.events.impression import MOST_ID_BYTES, Impression, ShownItem, find_fault
 from stream_rec.events.source import Source
 from stream_rec.knowledge.signal import NOT_SHOWN
+from stream_rec.user import impressions as folding
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import Arrival, advance
-from stream_rec.user.state import (
-    COLD,
-    SHOWN_PERIOD_MS,
-    TEACHES_NOBODY,
-    WEEK_MS,
-    ImpressionEntry,
-    UserConfig,
-    UserState,
-    facts,
-    fold_impression,
-    release,
-)
+from stream_rec.user.advance import advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.entries import SHOWN_PERIOD_MS, TEACHES_NOBODY, WEEK_MS, ImpressionEntry
+from stream_rec.user.impressions import fold_impression, put_features
+from stream_rec.user.state import COLD, UserState, facts, release
 from tests.user import asked as searches
 from tests.user.asked import MINUTE_MS, asked, came, in_batches, logged, one_by_one, out_of_step
 from tests.user.histories import ALL_ACKNOWLEDGED, folded
@@ -252,7 +246,7 @@ def test_signals_made_again_are_the_same_signals(arrived, data):
     for one in arrived:
         after = advance(state, [one], config, {})
         waiting = {each.event_id: data.draw(st.sampled_from([b"", b"xx"])) for each in after.state.recent_impressions}
-        state = user_state.decode(user_state.encode(user_state.put_features(after.state, waiting)))
+        state = user_state.decode(user_state.encode(put_features(after.state, waiting)))
         original[one.source, one.offset] = after.signals
     replayed = data.draw(st.permutations(arrived))[: data.draw(st.integers(0, len(arrived)))]
     again = advance(state, replayed, config, {})
@@ -364,7 +358,7 @@ def test_what_cannot_be_counted_teaches_so_often_in_all(arrived, data):
     config = msgspec.structs.replace(WIDE, shown_counts=bound, training_impressions=a_day)
     slots = teaching_slots(arrived, a_day, bound, uncounted)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(user_state, "MOST_UNCOUNTED_SHOWN", uncounted)
+        patch.setattr(folding, "MOST_UNCOUNTED_SHOWN", uncounted)
         state, made = in_batches(data, arrived, config, data.draw(st.sampled_from([{}, ALL_ACKNOWLEDGED])))
 
     assert what_signals_say(made) == what_is_shown(slots)
@@ -509,7 +503,7 @@ def test_a_state_survives_its_bytes_and_stays_as_it_was(arrived, data):
 
     advance(state, arrived, NARROW, data.draw(st.sampled_from([{}, ALL_ACKNOWLEDGED])))
     folded(arrived[half:], NARROW, state)
-    user_state.put_features(state, {one.event.event_id: b"xx" for one in arrived})
+    put_features(state, {one.event.event_id: b"xx" for one in arrived})
 
     assert user_state.encode(state) == before
 
@@ -524,7 +518,7 @@ def test_different_impressions_are_different_facts(other):
 
     assert facts(state) != facts(folded(logged([other])))
     assert facts(state) == facts(fold_impression(COLD, first[1], 77, WIDE))
-    assert facts(state) == facts(user_state.put_features(state, {"s": b"xx"}))
+    assert facts(state) == facts(put_features(state, {"s": b"xx"}))
 
 
 def test_what_was_counted_of_an_impression_stays_when_it_has_left():

@@ -8,9 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.events.source import Source
-from stream_rec.user.advance import Advance, Arrival, advance
+from stream_rec.user.advance import Advance, advance
+from stream_rec.user.arrival import Arrival
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.entries import WEEK_MS
+from stream_rec.user.impressions import put_features
 from stream_rec.user.outcomes import Outcome
-from stream_rec.user.state import COLD, UserConfig, UserState, decode, encode, put_features
+from stream_rec.user.state import COLD, UserState, decode, encode
 from tests.user.asked import MINUTE_MS, asked, came, in_batches, logged, out_of_step
 from tests.user.histories import ALL_ACKNOWLEDGED
 from tests.user.shown import NARROW, WIDE, events_of, impressions_of, logs, shown, what_is_converted
@@ -18,9 +22,11 @@ from tests.user.shown import NARROW, WIDE, events_of, impressions_of, logs, show
 HALF_AN_HOUR_MS = 30 * MINUTE_MS
 
 
-def served(arrived: list[Arrival], config: UserConfig = WIDE) -> tuple[UserState, list[Advance]]:
+def served(
+    arrived: list[Arrival], config: UserConfig = WIDE, state: UserState = COLD
+) -> tuple[UserState, list[Advance]]:
     """Return the state after all, and what each came to, where features are put as soon as they may be."""
-    state, made = COLD, list[Advance]()
+    made = list[Advance]()
     for one in arrived:
         after = advance(state, [one], config, {})
         made.append(after)
@@ -113,6 +119,30 @@ def test_a_duplicate_ends_nothing():
     assert of_last(FIRST, view, shown(9, "z", event_id="e")) == []
     assert of_last(FIRST, view, shown(9, "z", event_id="s1")) == []
     assert of_last(FIRST, view, came(10**9, "a", event_id="e"), shown(10**9, "z")) == [("s1", [True, False, False])]
+
+
+def test_one_user_teaches_with_a_few_impressions_of_a_week():
+    """Those that came first, whatever they show; duplicates and what is of earlier weeks take nobody's place."""
+    few = UserConfig(weekly_impressions=2)
+    week = [shown(WEEK_MS + n, f"i{n}", event_id=f"s{n}") for n in range(4)]
+    late, again = shown(5, "a", event_id="late"), week[0]
+    _, made = served(logged([week[0], late, again, *week[1:], shown(2 * WEEK_MS, "b", event_id="next")]), few)
+
+    assert [one.showing is not None for one in made] == [True, False, False, True, False, False, True]
+    assert told(made)[-1] == [("s0", [False]), ("s1", [False])]
+
+
+def test_what_was_counted_is_counted_once_whatever_crashes():
+    """A batch that is folded again from the state before it teaches the same; from the state after it, nothing."""
+    few = UserConfig(weekly_impressions=3)
+    arrived = logged([shown(n, f"i{n}", event_id=f"s{n}") for n in range(6)])
+    state, _ = served(arrived[:2], few)
+    one, other = (served(arrived[2:], few, state) for _ in range(2))
+    again = advance(decode(encode(one[0])), arrived, few, {})
+
+    assert [made.showing is not None for made in one[1]] == [True, False, False, False]
+    assert one == other
+    assert again.showing is None and again.state.newest_week_shown == one[0].newest_week_shown == (0, 6)
 
 
 def test_an_impression_without_features_has_no_outcome():

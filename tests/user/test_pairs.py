@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream_rec.user.entries import Entry
 from stream_rec.user.pairs import WINDOW, before_newest, changes
-from stream_rec.user.state import Entry
 from tests.user.histories import pairs_by_distance
 
 

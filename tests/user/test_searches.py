@@ -14,8 +14,11 @@ from stream_rec.knowledge.queries import numbers_of
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import advance
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.entries import LONGEST_TEXT
 from stream_rec.user.history import read_history
-from stream_rec.user.state import COLD, LONGEST_TEXT, UserConfig, UserState, facts, fold_search, release
+from stream_rec.user.searches import fold_search
+from stream_rec.user.state import COLD, UserState, facts, release
 from tests.user.asked import (
     MINUTE_MS,
     NARROW,

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from stream_rec.errors import StateVersionError
 from stream_rec.events.interaction import Kind
 from stream_rec.user import state as user_state
-from stream_rec.user.state import COLD, WEEK_MS, UserState, digest, facts, fold, is_applied, release
+from stream_rec.user.entries import WEEK_MS
+from stream_rec.user.interactions import fold
+from stream_rec.user.state import COLD, UserState, digest, facts, is_applied, release
 from tests.user.histories import ALL_ACKNOWLEDGED, SMALL, arrivals, event_sets, folded, happened
 
 

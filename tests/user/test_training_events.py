@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from stream_rec.events.interaction import Kind
 from stream_rec.user.advance import Advance, advance
-from stream_rec.user.state import COLD, UNCOUNTED, WEEK_MS, UserConfig, facts
+from stream_rec.user.bounds import UserConfig
+from stream_rec.user.entries import WEEK_MS
+from stream_rec.user.interactions import UNCOUNTED
+from stream_rec.user.state import COLD, facts
 from tests.user.histories import ALL_ACKNOWLEDGED, arrivals, event_sets, folded, happened
 
 TWO = UserConfig(recent_events=16, weekly_counts=1024, weekly_training_events=2)

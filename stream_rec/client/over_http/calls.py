@@ -27,6 +27,7 @@ from stream_rec.events.over_http import (
     Recommendations,
     State,
     Texts,
+    UserProfile,
 )
 from stream_rec.events.rule import Rule
 from stream_rec.names import InteractionType
@@ -234,6 +235,21 @@ def delete_rule(rule_id: str) -> Call[Accepted]:
     return Call("DELETE", "/v1/rules/{rule_id}", Accepted, {"rule_id": rule_id})
 
 
+def put_profile(user_id: str, profile: UserProfile) -> Call[Accepted]:
+    """Say what a user has said of themselves, in place of all that was said before."""
+    return Call("PUT", "/v1/users/{user_id}/profile", Accepted, {"user_id": user_id}, body=_json(profile))
+
+
+def get_profile(user_id: str) -> Call[UserProfile]:
+    """Ask what a user has said of themselves, as the service knows it, a moment after it was put."""
+    return Call("GET", "/v1/users/{user_id}/profile", UserProfile, {"user_id": user_id})
+
+
+def delete_profile(user_id: str) -> Call[Accepted]:
+    """Take a user's profile back; what else is known of the user stays."""
+    return Call("DELETE", "/v1/users/{user_id}/profile", Accepted, {"user_id": user_id})
+
+
 def delete_user(user_id: str) -> Call[ErasureAccepted]:
     """Have everything deleted that is known of a user.
 
@@ -290,10 +306,10 @@ def _text(value: object) -> str:
 
 
 def _require_addressable(name: str, id_: str) -> str:
-    if id_ in ("", ".", "..") or "/" in id_:
+    if id_ in ("", ".", ".."):
         raise ValueError(
-            f"{name}={id_[:100]!r} cannot stand in an address: give one that is not empty, '.' or '..', "
-            "and has no slash; over Kafka it would do"
+            f"{name}={id_[:100]!r} cannot stand in an address: give one that is not empty, '.' or '..'; "
+            "over Kafka it would do"
         )
     return id_
 

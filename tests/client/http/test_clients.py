@@ -28,7 +28,8 @@ from stream_rec.client.over_http.answers import retry_after_of
 from stream_rec.client.over_http.calls import get_health, get_popular, get_similar, in_batches
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.item import Item
-from stream_rec.events.over_http import Event, Recommendations, Shown, State
+from stream_rec.events.over_http import Event, Recommendations, Shown, State, UserProfile
+from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule, Target
 from stream_rec.serving.keys import ApiKey, ApiKeys
 from tests.serving.shop import AtHand, Shop
@@ -153,10 +154,10 @@ def test_a_batch_is_no_larger_than_it_may_be():
 
 
 def test_the_owner_changes_items_rules_and_users(asking):
-    """Ids hold anything but a slash."""
+    """Ids hold anything, a slash too."""
     service = Service()
     ask = asking(service)
-    item, rule = Item("ä b?%2F&c", title="Tea"), Rule("r1", "ban", "ann", "recalled", Target(item_ids=["a"]))
+    item, rule = Item("ä b?/%2F&c", title="Tea"), Rule("r1", "ban", "ann", "recalled", Target(item_ids=["a"]))
     ask("put_item", item)
     ask("delete_item", item.item_id)
     ask("put_rule", rule)
@@ -169,7 +170,26 @@ def test_the_owner_changes_items_rules_and_users(asking):
     assert msgspec.json.decode(forget.value)["request_id"] == request_id
 
 
-@pytest.mark.parametrize("item_id", ["", ".", "..", "a/b"])
+def test_a_profile_is_put_read_and_taken_back(asking):
+    """What was read can be put again as it is."""
+    shop = Shop()
+    service = Service(replica=AtHand(shop.ranker()))
+    ask = asking(service)
+    said = UserProfile(interests=["blue teapots"], language="de", birth_year=1985, timestamp_ms=5)
+    ask("put_profile", "ann b", said)
+    ask("delete_profile", "ann b")
+    put, deleted = service.writer.records
+    profile = msgspec.json.decode(put.value, type=Profile)
+    assert profile == Profile("ann b", 5, ["blue teapots"], "de", 1985)
+    assert put.key == deleted.key == b"ann b" and deleted.value is None
+
+    shop.declare(profile)
+    assert ask("get_profile", "ann b") == said
+    with pytest.raises(HttpProblem, match="404 Not Found: there is no profile of 'nobody'"):
+        ask("get_profile", "nobody")
+
+
+@pytest.mark.parametrize("item_id", ["", ".", ".."])
 def test_an_id_that_would_be_another_address_is_not_sent(asking, item_id):
     """A library may take `..` for the folder above."""
     with pytest.raises(ValueError, match="cannot stand in an address"):

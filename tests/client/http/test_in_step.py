@@ -15,7 +15,7 @@ from stream_rec.client.over_http import calls
 from stream_rec.client.over_http.calls import Call
 from stream_rec.events import over_http
 from stream_rec.events.item import Item
-from stream_rec.events.over_http import Event, Filters
+from stream_rec.events.over_http import Event, Filters, UserProfile
 from stream_rec.events.rule import Rule, Target
 from stream_rec.topics.definition import FOLDER
 
@@ -61,6 +61,7 @@ EACH: dict[str, Any] = {
     ),
     "events": [Event(event_type="click", event_id="e", user_id="ann", item_id="a")],
     "item": Item("a"),
+    "profile": UserProfile(interests=["tea"]),
     "rule": Rule("r", "ban", "ann", "recalled", Target(item_ids=["a"])),
 }
 """A value for each argument, none of which is left out of a request."""

@@ -10,6 +10,7 @@ import type {
   Ranking,
   Recommendations,
   State,
+  UserProfile,
 } from "./contract.ts";
 
 export type * from "./contract.ts";
@@ -214,6 +215,21 @@ export class StreamRecClient implements Api {
     return this.#ask("delete_rule", { ids: { rule_id: ruleId } }, options);
   }
 
+  /** Say what a user has said of themselves, in place of all that was said before. */
+  putProfile(userId: string, profile: Body<"put_profile">, options?: RequestOptions): Promise<Accepted> {
+    return this.#ask("put_profile", { ids: { user_id: userId }, body: JSON.stringify(profile) }, options);
+  }
+
+  /** What a user has said of themselves, as the service knows it, a moment after it was put. */
+  getProfile(userId: string, options?: RequestOptions): Promise<UserProfile> {
+    return this.#ask("get_profile", { ids: { user_id: userId } }, options);
+  }
+
+  /** Take a user's profile back; what else is known of the user stays. */
+  deleteProfile(userId: string, options?: RequestOptions): Promise<Accepted> {
+    return this.#ask("delete_profile", { ids: { user_id: userId } }, options);
+  }
+
   /** Have everything deleted that is known of a user. Asked again it is another erasure: the last one's id comes. */
   deleteUser(userId: string, options?: RequestOptions): Promise<ErasureAccepted> {
     return this.#ask("delete_user", { ids: { user_id: userId } }, options);
@@ -297,8 +313,8 @@ function read(answer: Answer, what: string, isProbe: boolean): unknown {
 function addressOf(path: string, ids: Record<string, string>, query: object): string {
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const id = ids[name] ?? "";
-    if (["", ".", ".."].includes(id) || id.includes("/")) {
-      throw new TypeError(`${name}=${JSON.stringify(id)} cannot stand in an address: it is empty, a dot, or has a slash`);
+    if (["", ".", ".."].includes(id)) {
+      throw new TypeError(`${name}=${JSON.stringify(id)} cannot stand in an address: it is empty, a dot or two`);
     }
     return encodeURIComponent(id);
   });

@@ -171,8 +171,8 @@ export interface Ranking {
  */
 export interface Reason {
   /**
-   * similar | successors | neighbours | category | trending | fresh | repeat | asked | explore | catalog; a
-   * reader takes kinds that it does not know for `catalog`, which says nothing
+   * similar | successors | neighbours | category | trending | fresh | repeat | asked | interest | explore |
+   * catalog; a reader takes kinds that it does not know for `catalog`, which says nothing
    */
   kind: string;
   /**
@@ -188,6 +188,8 @@ export interface Reason {
   times?: number | null;
   /** of `repeat`: time of the newest event with the item */
   last_ms?: number | null;
+  /** of `interest`: which of those in the user's profile */
+  interest?: string | null;
   /**
    * `rule_id` of the owner's rule by which the item is in the list or stands where it does; null for most.
    */
@@ -328,6 +330,20 @@ export interface Target {
   attributes?: Record<string, string>;
 }
 
+/** What a user has said of themselves, or an app knows of them. What it does not say is not known. */
+export interface UserProfile {
+  /** What the user says to like. Lists of a new user follow them until the user has done something. */
+  interests?: Array<string>;
+  /** That the user reads. a tag as of BCP 47, `de` or `pt-BR`; empty where it is not known */
+  language?: string;
+  /**
+   * For rules with a `min_age`, where a request has no `age`; and the decade, for what others of it come to.
+   */
+  birth_year?: number | null;
+  /** When it was said; now, where nothing is said. event time, milliseconds since 1970-01-01 UTC */
+  timestamp_ms?: number | null;
+}
+
 /** What each operation takes and answers. */
 export interface Operations {
   /**
@@ -337,6 +353,7 @@ export interface Operations {
    */
   get_recommendations: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       user_id: string;
     };
     query: {
@@ -417,6 +434,7 @@ export interface Operations {
   /** `DELETE /v1/users/{user_id}`: Forget a user. Have everything deleted that is known of a user. */
   delete_user: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       user_id: string;
     };
     query: Record<string, never>;
@@ -426,6 +444,7 @@ export interface Operations {
   /** `PUT /v1/items/{item_id}`: Put an item. Add an item to the catalog, or replace it. */
   put_item: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       item_id: string;
     };
     query: Record<string, never>;
@@ -435,6 +454,7 @@ export interface Operations {
   /** `DELETE /v1/items/{item_id}`: Delete an item. Take an item out of the catalog. */
   delete_item: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       item_id: string;
     };
     query: Record<string, never>;
@@ -444,6 +464,7 @@ export interface Operations {
   /** `PUT /v1/rules/{rule_id}`: Put a rule in force. Put a rule of the owner's in force, or replace it. */
   put_rule: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       rule_id: string;
     };
     query: Record<string, never>;
@@ -453,7 +474,47 @@ export interface Operations {
   /** `DELETE /v1/rules/{rule_id}`: End a rule. Take a rule out of force. */
   delete_rule: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       rule_id: string;
+    };
+    query: Record<string, never>;
+    body: undefined;
+    answer: Accepted;
+  };
+  /**
+   * `GET /v1/users/{user_id}/profile`: A user's profile. Return what a user has said of themselves, as lists
+   * that are ranked on the spot know it.
+   */
+  get_profile: {
+    ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
+      user_id: string;
+    };
+    query: Record<string, never>;
+    body: undefined;
+    answer: UserProfile;
+  };
+  /**
+   * `PUT /v1/users/{user_id}/profile`: Put a user's profile. Take what a user has said of themselves, in
+   * place of all that was said before.
+   */
+  put_profile: {
+    ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
+      user_id: string;
+    };
+    query: Record<string, never>;
+    body: UserProfile;
+    answer: Accepted;
+  };
+  /**
+   * `DELETE /v1/users/{user_id}/profile`: Take a user's profile back. Have it known no more; what the user
+   * did stays.
+   */
+  delete_profile: {
+    ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
+      user_id: string;
     };
     query: Record<string, never>;
     body: undefined;
@@ -472,6 +533,7 @@ export interface Operations {
    */
   get_similar: {
     ids: {
+      /** 1 to 256 bytes of UTF-8, percent-encoded, a slash as %2F */
       item_id: string;
     };
     query: {
@@ -593,6 +655,9 @@ export const OPERATIONS = {
   delete_item: ["DELETE", "/v1/items/{item_id}"],
   put_rule: ["PUT", "/v1/rules/{rule_id}"],
   delete_rule: ["DELETE", "/v1/rules/{rule_id}"],
+  get_profile: ["GET", "/v1/users/{user_id}/profile"],
+  put_profile: ["PUT", "/v1/users/{user_id}/profile"],
+  delete_profile: ["DELETE", "/v1/users/{user_id}/profile"],
   post_rank: ["POST", "/v1/rank"],
   get_similar: ["GET", "/v1/items/{item_id}/similar"],
   get_search: ["GET", "/v1/search"],

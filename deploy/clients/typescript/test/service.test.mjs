@@ -35,11 +35,20 @@ test("events of each kind are taken", only, async () => {
 });
 
 test("the owner changes items, rules and users", only, async () => {
-  await client.putItem({ item_id: "ä b?%2F&c", title: "Tea" });
-  await client.deleteItem("ä b?%2F&c");
+  await client.putItem({ item_id: "ä b?/%2F&c", title: "Tea" });
+  await client.deleteItem("ä b?/%2F&c");
   await client.putRule({ rule_id: "r", action: "ban", author: "ann", reason: "recalled", target: { item_ids: ["a"] } });
   await client.deleteRule("r");
   assert.match((await client.deleteUser("bob")).request_id, /^\w{32}$/);
+});
+
+test("what a user says of themselves is put, asked for and taken back", only, async () => {
+  const profile = { interests: ["blue kettles", "hiking"], language: "pt-BR", birth_year: 1985, timestamp_ms: 5 };
+  assert.equal((await client.putProfile("zoë", profile)).n_records, 1);
+  await client.deleteProfile("zoë");
+  assert.deepEqual(await client.getProfile("said"), profile);
+  await assert.rejects(client.getProfile("nobody"), { status: 404, detail: "there is no profile of 'nobody'" });
+  await assert.rejects(client.putProfile("ann", { interests: [" "] }), { status: 422, reason: "bad_profile" });
 });
 
 test("what is ranked on the spot is asked for", only, async () => {

@@ -8,6 +8,8 @@ const seen: Event = { event_type: "impression", event_id: "e", user_id: "ann", l
 const made: Recommendations = await service.getRecommendations("ann", { n: 5, tag: ["red"], price_max: 20 });
 await service.postEvents([seen, { event_type: "search", event_id: "s", user_id: "ann", query: "tea" }]);
 await service.putRule({ rule_id: "r", action: "ban", author: "ann", reason: "recalled", target: { item_ids: ["a"] } });
+await service.putProfile("ann", { interests: ["tea"], language: "de", birth_year: 1985 });
+(await service.getProfile("ann")).interests satisfies string[] | undefined;
 for await (const page of service.getPages("ann", { category: ["tea"] })) page.items[0]?.reason.kind satisfies string | undefined;
 (await service.postRank({ user_id: "ann", item_ids: ["a"] })).left_out satisfies string[];
 
@@ -19,5 +21,7 @@ await service.postEvents({ event_type: "click", user_id: "ann", item_id: "a" });
 await service.getSimilar("a", { colour: "red" });
 // @ts-expect-error: `q` is needed
 await service.getSearch({ n: 5 });
+// @ts-expect-error: an interest is in words
+await service.putProfile("ann", { interests: [5] });
 // @ts-expect-error: no such field
 made.item_ids;

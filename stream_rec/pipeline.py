@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.facets import Facets
 from stream_rec.config import Settings
 from stream_rec.embedding.query_encoder import QueryEncoder
 from stream_rec.events.impression import Impression
@@ -26,7 +25,7 @@ from stream_rec.knowledge.state import ItemState
 from stream_rec.ranking import river_head
 from stream_rec.recommend import Ranked
 from stream_rec.recommender import LocalHead, Recommender
-from stream_rec.surface_lists import PushedSurfaces, need_facets
+from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.user.advance import Advance, advance
 from stream_rec.user.arrival import Arrival
 from stream_rec.user.impressions import put_features
@@ -67,7 +66,7 @@ class Pipeline:
         cold = LocalHead(river_head.cold(settings.head, settings.ranking.seed))
         encode = QueryEncoder(settings.embedder, with_torch=True, in_background=False) if encodes_queries else None
         surfaces = settings.surfaces.pushed
-        catalog = Catalog(Facets() if need_facets(surfaces) else None)
+        catalog = Catalog()
         self.recommender = Recommender(catalog, cold, settings.ranking, settings.head, encode)
         self._pushed = PushedSurfaces(self.recommender, surfaces, settings.ranking)
         self._last_offset: dict[int, int] = {}

@@ -22,6 +22,7 @@ from stream_rec.catalog.arrays import find_sorted
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.promotion import Promotion
 from stream_rec.events.slate import AsOf, Slate, SlateItem
 from stream_rec.knowledge.contexts import fill_in
 from stream_rec.knowledge.visits import visitor_of
@@ -40,10 +41,10 @@ from stream_rec.ranking.linear_head import Step
 from stream_rec.ranking.mixture import Scored, log_softmax
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.reranking.diversify import diversify
-from stream_rec.reranking.explain import explain, explain_answers, explain_interests
+from stream_rec.reranking.explain import explain, explain_answers, explain_interests, score_of
 from stream_rec.reranking.explore import Arms, Explored, explore, keep_all
 from stream_rec.reranking.fresh_slots import Fresh, fill_fresh_slots
-from stream_rec.reranking.promotions import Promotion, promote
+from stream_rec.reranking.promotions import promote
 from stream_rec.reranking.rules import Orders, find_explorable, limit, name_rules, put_pins, read_orders
 from stream_rec.retrieval.asked import Asked, EncodeQuery, find_asked
 from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
@@ -251,6 +252,21 @@ def aim_at_fresh(ranked: Ranked) -> Ranked:
     return replace(ranked, scored=replace(ranked.scored, log_p=log_p), best=ranked.fresh_best)
 
 
+def keep(ranked: Ranked, is_kept: NDArray[np.bool_]) -> Ranked:
+    """Return a ranking from which a list is made of some candidates alone.
+
+    Args:
+        is_kept: (k,) bool by candidate.
+    """
+    is_kept_fresh = is_kept[ranked.fresh_best]
+    return replace(
+        ranked,
+        best=ranked.best[is_kept[ranked.best]],
+        fresh_best=ranked.fresh_best[is_kept_fresh],
+        fresh_likely=ranked.fresh_likely[is_kept_fresh],
+    )
+
+
 def recommend(
     ranked: Ranked,
     catalog: Catalog,
@@ -258,12 +274,14 @@ def recommend(
     config: RankingConfig,
     exposures: Exposures,
     request: str,
+    min_score: float = 0.0,
     promotions: Sequence[Promotion] = (),
 ) -> list[SlateItem]:
     """Return the list, at most ``config.n`` items, best first.
 
     Args:
         request: Names this list: what is drawn depends on it and on ``config.seed``, see ``draw``.
+        min_score: Of each item, at least; what a rule pins with less is left out, too.
         promotions: What who asks for it wants in which slots.
     """
     orders, rows = None, ranked.candidates.rows
@@ -274,6 +292,12 @@ def recommend(
         orders = promote(orders, promotions, ranked.best, index_of, len(rows), config.n)
     if orders is not None:
         ranked = _obey(ranked, orders)
+    if min_score > 0.0:
+        is_kept = score_of(ranked.scored.log_p) >= min_score
+        ranked = keep(ranked, is_kept)
+        if orders is not None:
+            orders = orders._replace(pins=[pin for pin in orders.pins if is_kept[pin.candidate]])
+    if orders is not None:
         config = msgspec.structs.replace(config, n=config.n - len(orders.pins))
     shown = _fill_slots(ranked, catalog, config, exposures, request, orders)
     if orders is not None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.promotion import Promotion
 from stream_rec.events.slate import DEFAULT_LIST, AsOf, Slate, SlateItem
 from stream_rec.events.source import Source
 from stream_rec.ranking.drift import FACTOR, DriftWatch
@@ -32,7 +33,6 @@ from stream_rec.recommend import (
     recommend,
     slate,
 )
-from stream_rec.reranking.promotions import Promotion
 from stream_rec.retrieval.asked import EncodeQuery
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.retrieval.pool import Pool
@@ -228,6 +228,7 @@ class Recommender:
         ranked: Ranked,
         request: str,
         ranking: RankingConfig | None = None,
+        min_score: float = 0.0,
         promotions: Sequence[Promotion] = (),
     ) -> list[SlateItem]:
         """Return the items of a list made of a ranking, best first. Reads only.
@@ -235,10 +236,11 @@ class Recommender:
         Args:
             request: Names the list: what is drawn depends on it.
             ranking: Other settings than the recommender's own.
+            min_score: Of each item, at least.
             promotions: What who asks for it wants in which slots.
         """
         ranking = ranking or self._ranking
-        return recommend(ranked, self.catalog, self.head, ranking, self._exposures, request, promotions)
+        return recommend(ranked, self.catalog, self.head, ranking, self._exposures, request, min_score, promotions)
 
     def count_shown(self, rows: NDArray[np.int64]) -> None:
         """Count a list as shown.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.facets import EVERYTHING, Filter, filter_of
+from stream_rec.catalog.facets import EVERYTHING, Filter
 from stream_rec.catalog.world import World
 from stream_rec.events.slate import AsOf, SlateItem
 from stream_rec.events.source import Source
@@ -24,7 +24,8 @@ from stream_rec.events.surfaces import PushedSurface, Surfaces
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.recommend import Ranked, aim, aim_at_fresh, slate
 from stream_rec.recommender import Recommender
-from stream_rec.retrieval.surface import find_offer
+from stream_rec.retrieval.had import WHATEVER, HistoryFilter
+from stream_rec.retrieval.surface import filter_of, find_offer, find_wanted, history_filter_of
 from stream_rec.surface_settings import HOME, Base, Surface
 from stream_rec.user.state import UserState
 
@@ -125,17 +126,14 @@ class _Pushed:
     name: str
     base: Base
     filter: Filter
+    history: HistoryFilter
+    min_score: float
     config: RankingConfig
 
     @property
     def is_whole(self) -> bool:
         """Whether it is the main list, and nothing is left out."""
-        return self.base == HOME and self.filter == EVERYTHING
-
-
-def need_facets(pushed: Mapping[str, Surface]) -> bool:
-    """Return whether some of these are filtered, so that the catalog must have facets."""
-    return any(filter_of(surface) != EVERYTHING for surface in pushed.values())
+        return self.base == HOME and self.filter == EVERYTHING and self.history == WHATEVER
 
 
 class PushedSurfaces:
@@ -145,13 +143,19 @@ class PushedSurfaces:
         """Say of what.
 
         Args:
-            recommender: Its catalog has facets where ``need_facets``.
             pushed: Those of the settings, by name.
             ranking: As the recommender has it.
         """
         self._recommender = recommender
         self._pushed = [
-            _Pushed(name, surface.base, filter_of(surface), config_of(surface.base, ranking, surface.n or ranking.n))
+            _Pushed(
+                name,
+                surface.base,
+                filter_of(surface),
+                history_filter_of(surface),
+                surface.min_score,
+                config_of(surface.base, ranking, surface.n or ranking.n),
+            )
             for name, surface in pushed.items()
         ]
         self._digest = msgspec.json.encode(pushed)
@@ -180,9 +184,11 @@ class PushedSurfaces:
         now_ms = now_of(user, catalog)
         lists = []
         for each in self._pushed:
-            is_in = None if each.is_whole else self._find(each.filter)
+            is_in = None
+            if not each.is_whole:
+                is_in = find_wanted(each.filter, each.history, catalog.is_listed, user, catalog, now_ms)
             ranked = rank_surface(recommender, user_id, user, each.base, is_in, surface=each.name, now_ms=now_ms)
-            lists.append((each.name, recommender.items(ranked, user_id, each.config)))
+            lists.append((each.name, recommender.items(ranked, user_id, each.config, each.min_score)))
         return record_of(
             user_id,
             lists,
@@ -191,11 +197,3 @@ class PushedSurfaces:
             as_of=as_of,
             seen=seen_of(user),
         )
-
-    def _find(self, wanted: Filter) -> NDArray[np.bool_]:
-        """Return what is wanted of all that is listed, (n,) by row."""
-        catalog = self._recommender.catalog
-        if wanted == EVERYTHING:
-            return catalog.is_listed
-        assert catalog.facets is not None
-        return catalog.facets.find(wanted, catalog.is_listed)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from stream_rec.names import Name
+from stream_rec.names import InteractionType, Name
 
 Base = Literal["home", "discover", "buy_again", "new", "trending", "similar", "with", "cart"]
 HOME: Base = "home"
@@ -31,13 +31,34 @@ class Surface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """Its length, where a request names none; without it that of the main list."""
     categories: Texts = ()
     """Any of these."""
+    not_categories: Texts = ()
+    """None of these."""
     tags: Texts = ()
     """All of these."""
+    any_tags: Texts = ()
+    """Any of these."""
+    not_tags: Texts = ()
+    """None of these."""
     attributes: Annotated[dict[Text, Text], Meta(max_length=20)] = {}
     """Each of these, compared as text."""
+    not_attributes: Annotated[dict[Text, Text], Meta(max_length=20)] = {}
+    """None of these."""
+    attribute_min: Annotated[dict[Text, float], Meta(max_length=20)] = {}
+    attribute_max: Annotated[dict[Text, float], Meta(max_length=20)] = {}
+    """Bounds on attributes that are numbers, themselves within."""
     price_min: float | None = None
     price_max: float | None = None
-    """Bounds on the attribute `price`, themselves within."""
+    """The same of the attribute `price`."""
+    had: tuple[InteractionType, ...] = ()
+    """Of what the user has an event of any of these types."""
+    not_had: tuple[InteractionType, ...] = ()
+    """Of what the user has none of these."""
+    within_days: Annotated[float, Meta(gt=0, le=36_600)] | None = None
+    """Of `had` and `not_had`: how long ago at most; without it, ever."""
+    not_shown_hours: Annotated[float, Meta(gt=0, le=8_784)] | None = None
+    """Of what the user was not shown for so long, as impressions say."""
+    min_score: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Of each item, at least."""
     push: bool = False
     """Whether workers make it with each list of a user and publish it on the topic `surfaces`; then `n` must be said,
     30 at most, and it can be about no item."""
@@ -50,6 +71,11 @@ class Surface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         if self.push and (self.n is None or self.n > MOST_PUSHED_ITEMS):
             came = "none" if self.n is None else self.n
             raise ValueError(f"push = true: say its length, n = 1 to {MOST_PUSHED_ITEMS}; came {came}")
+        for name, bound in self.attribute_min.items():
+            if (most := self.attribute_max.get(name, bound)) < bound:
+                raise ValueError(f"attribute_min of {name}={bound:g} is above attribute_max={most:g}")
+        if self.within_days is not None and not self.had and not self.not_had:
+            raise ValueError("within_days says how long ago `had` or `not_had` was: say which")
         if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
             raise ValueError(f"price_min={self.price_min:g} is above price_max={self.price_max:g}")
 
@@ -78,7 +104,7 @@ BUILT_IN: dict[str, Surface] = {base: Surface(base=base) for base in Base.__args
 def find_surface(name: str, settings: SurfaceSettings) -> Surface | None:
     """Return what is called so, the owner's own first; None where nothing is.
 
-    >>> find_surface("new", SurfaceSettings())
-    Surface(base='new', n=None, categories=(), tags=(), attributes={}, price_min=None, price_max=None, push=False)
+    >>> find_surface("new", SurfaceSettings()) == Surface(base="new")
+    True
     """
     return settings.declared.get(name) or BUILT_IN.get(name)

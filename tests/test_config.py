@@ -226,6 +226,12 @@ n = 6
         ("[surfaces.declared.'a b']\nbase = 'new'", "matching regex"),
         ("[surfaces.declared.x]\nbase = 'new'\nlength = 3", "length"),
         ("[surfaces.declared.x]\nbase = 'new'\nprice_min = 3\nprice_max = 2", "price_min=3 is above price_max=2"),
+        (
+            "[surfaces.declared.x]\nbase = 'new'\nattribute_min = {size = 3}\nattribute_max = {size = 2}",
+            "attribute_min of size=3 is above attribute_max=2",
+        ),
+        ("[surfaces.declared.x]\nbase = 'new'\nwithin_days = 2", "say which"),
+        ("[surfaces.declared.x]\nbase = 'new'\nhad = ['like']", "Invalid enum value 'like'"),
         ("\n".join(f"[surfaces.declared.x{n}]\nbase = 'new'" for n in range(51)), "length <= 50"),
     ):
         with pytest.raises(SettingsError, match=words):

@@ -9,6 +9,7 @@ import pytest
 
 from stream_rec.config import Settings, override
 from stream_rec.errors import SettingsError
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
@@ -28,7 +29,12 @@ from tests.serving.shop import ITEMS, SETTINGS, Shop
 PUSHABLE = [base for base in get_args(Base) if base not in MOST_ABOUT]
 WEEK_MS = 7 * 86_400_000
 AS_OF = AsOf("views", 0, 7, "e7", 5 * WEEK_MS)
-FILTERED = {"tags": ("red",), "price_max": 40.0}
+FILTERED = {
+    "all": {},
+    "items": {"tags": ("red",), "price_max": 40.0},
+    "not": {"not_categories": ("home",), "not_had": ("click",), "not_shown_hours": 1.0},
+    "had": {"had": ("view", "purchase"), "within_days": 28.0, "attribute_min": {"price": 1}, "min_score": 1e-3},
+}
 
 
 @pytest.fixture
@@ -43,6 +49,7 @@ def shop() -> Shop:
         shop.catalog.put_item(item)
         shop.embed(item)
     shop.search(Search("s1", "u2", "a white lamp", 5 * WEEK_MS + 1))
+    shop.impress(Impression("i1", "u1", "l", [ShownItem("red-cup", 1), ShownItem("new-0", 2)], 5 * WEEK_MS + 2))
     return shop
 
 
@@ -50,7 +57,7 @@ def pushed_by(shop: Shop, surfaces: dict[str, Surface]) -> PushedSurfaces:
     return PushedSurfaces(shop.recommender, surfaces, SETTINGS.ranking)
 
 
-@pytest.mark.parametrize("of_surface", [{}, FILTERED], ids=["all", "filtered"])
+@pytest.mark.parametrize("of_surface", FILTERED.values(), ids=FILTERED)
 @pytest.mark.parametrize("base", PUSHABLE)
 def test_a_pushed_surface_is_the_one_ranked_on_the_spot(shop: Shop, base: Base, of_surface: dict):
     """The same items with the same scores and reasons, for everybody, under rules that hold in it alone."""
@@ -58,7 +65,9 @@ def test_a_pushed_surface_is_the_one_ranked_on_the_spot(shop: Shop, base: Base, 
     everybody, ranker = Arm("all", (0, 100)), shop.ranker()
     pushed = pushed_by(shop, {"mine": surface})
     plain = pushed.make("u1", shop.users["u1"], AS_OF).find("mine").items
-    target = Target(item_ids=[plain[0].item_id])
+    banned = plain[0].item_id if plain else "red-cup"  # of what the user had nothing is new
+    assert plain or (surface.had and base in ("discover", "new"))
+    target = Target(item_ids=[banned])
     rules = [Rule("b", "ban", "ann", "no", target, scope=Scope(surfaces=["mine"], arm=everybody))]
     for put in (None, *rules):
         if put is not None:
@@ -68,9 +77,23 @@ def test_a_pushed_surface_is_the_one_ranked_on_the_spot(shop: Shop, base: Base, 
             asked = ranker.recommend(user_id, want_surface(Wanted(9), "mine", surface, None), generated_at_ms=0)
             assert made.items == asked.items
             assert (made.policy, made.seen) == (asked.policy, asked.seen)
-    assert plain[0].item_id not in [
-        item.item_id for item in pushed.make("u1", shop.users["u1"], AS_OF).find("mine").items
-    ]
+    assert banned not in [item.item_id for item in pushed.make("u1", shop.users["u1"], AS_OF).find("mine").items]
+
+
+@pytest.mark.parametrize("base", PUSHABLE)
+def test_a_pushed_surface_obeys_its_filters(shop: Shop, base: Base):
+    """By what items are, by what the user did with them and was shown, and by score."""
+    user, items = shop.users["u1"], {item.item_id: item for item in ITEMS}
+    clicked = {count.item_id for count in user.weekly_counts if count.counts[Kind.CLICK]}
+    lately = {count.item_id for count in user.weekly_counts if count.last_ms >= shop.catalog.now_ms - 4 * WEEK_MS}
+    surfaces = {name: Surface(base=base, n=30, push=True, **of_surface) for name, of_surface in FILTERED.items()}
+    made = pushed_by(shop, surfaces).make("u1", user, AS_OF)
+    found = {name: {item.item_id: item.score for item in made.find(name).items} for name in surfaces}
+
+    assert not {"red-cup"} & found["not"].keys() and not clicked & found["not"].keys()
+    assert all(items[each].category != "home" for each in found["not"].keys() & items.keys())
+    assert found["had"].keys() <= lately and all(score >= 1e-3 for score in found["had"].values())
+    assert found["not"] != found["all"] != found["had"]
 
 
 def test_main_lists_are_the_same_to_the_byte_with_and_without(shop: Shop):

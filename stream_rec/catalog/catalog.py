@@ -18,6 +18,7 @@ from stream_rec.catalog.facets import Facets
 from stream_rec.catalog.factors import Factors
 from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
+from stream_rec.catalog.repeats import CategoryRepeats
 from stream_rec.catalog.rules import Rules, is_about
 from stream_rec.catalog.spaces import Spaces
 from stream_rec.catalog.word_index import WordIndex
@@ -49,24 +50,25 @@ class Catalog:
     [1]
     """
 
-    def __init__(self, facets: Facets | None = None) -> None:
-        """Begin empty.
-
-        Args:
-            facets: Empty; kept up to date with the items, for who filters them.
-        """
+    def __init__(self) -> None:
+        """Begin empty."""
         self.item_ids: list[str] = []
         self._row_of: dict[str, int] = {}
         self._items: dict[int, Item] = {}
         self._is_listed = np.zeros(0, dtype=bool)
+        self._is_available = np.zeros(0, dtype=bool)
+        """(>= n,) by row: the item record exists and says so."""
+        self._n_bans = np.zeros(0, dtype=np.int16)
+        """(>= n,) by row: how many of ``_bans`` the item is of; 0 without a record."""
         self._log_boosts = np.zeros(0)
         self._n_boosted = 0
         self.spaces = Spaces()
         self.knowledge = Knowledge()
         self.fresh = Fresh()
         self.categories = CategoryIndex()
+        self.repeats = CategoryRepeats()
         self.words = WordIndex()
-        self.facets = facets
+        self.facets = Facets()
         self.factors = Factors()
         self.rules = Rules(lambda target: self.find_members(target).tolist())
         self.now_ms = 0
@@ -119,26 +121,28 @@ class Catalog:
     def put_item(self, item: Item) -> None:
         """Take a new or changed item record."""
         row = self._row(item.item_id)
-        if self.facets is not None:
-            self.facets.put(row, self._items.get(row), item)
+        self.facets.put(row, self._items.get(row), item)
         self._items[row] = item
         self._boost(row, math.log(item.boost))
         self.categories.put(row, item)
         self.words.put(row, item)
+        self._see_repeats(row)
         self.rules.see_item(row, item.item_id, item)
-        self._list_unless_banned(row)
+        self._is_available[row] = item.available
+        self._n_bans[row] = len(self._bans.keys() & self.rules.find_about(item.item_id, item)) if self._bans else 0
+        self._list(row)
 
     def delete_item(self, item_id: str) -> None:
         """Take an item off every list. What was learned of it stays, should it come back."""
         row = self.find(item_id)
         if row is not None:
             before = self._items.pop(row, None)
-            if self.facets is not None:
-                self.facets.put(row, before, None)
+            self.facets.put(row, before, None)
             self.words.delete(row)
             self._boost(row, 0.0)
             self.rules.see_item(row, item_id, None)
-            self._list(row, False)
+            self._is_available[row], self._n_bans[row] = False, 0
+            self._list(row)
 
     def put_embedding(self, item_id: str, embedding: ItemEmbedding) -> None:
         """Take an item's vectors.
@@ -160,6 +164,7 @@ class Catalog:
         row = self._row(item_id)
         self.knowledge.put(row, state, self._rows, is_listed=bool(self._is_listed[row]))
         self._see_whether_fresh(row)
+        self._see_repeats(row)
         self.see_time(self.knowledge.newest_ms)
 
     def see_time(self, now_ms: int) -> None:
@@ -189,12 +194,12 @@ class Catalog:
 
     def find_members(self, target: Target) -> NDArray[np.int64]:
         """Return the rows of the items that a rule is about, (m,), ascending: those that have a record."""
-        rows = (self.find(item_id) for item_id in target.item_ids) if target.item_ids else iter(self._items)
-        members = {
-            row
-            for row in rows
-            if row is not None and row in self._items and is_about(target, self.item_ids[row], self._items[row])
-        }
+        if target == Target():
+            return np.array(sorted(self._items), dtype=np.int64)
+        if not target.item_ids:
+            return self.facets.find_rows(target)
+        rows = {row for item_id in target.item_ids if (row := self.find(item_id)) is not None and row in self._items}
+        members = [row for row in rows if is_about(target, self.item_ids[row], self._items[row])]
         return np.array(sorted(members), dtype=np.int64)
 
     def put_shift(self, worker: str, item_id: str, shift: NDArray[np.float32]) -> None:
@@ -216,30 +221,44 @@ class Catalog:
     def _see_whether_fresh(self, row: int) -> None:
         self.fresh.set(row, is_listed=bool(self._is_listed[row]), n_events=self.knowledge.n_events_of(row))
 
+    def _see_repeats(self, row: int) -> None:
+        n_events, n_repeats = self.knowledge.n_events_of(row), int(self.knowledge.repeats[row])
+        [category] = self.categories.first_of(np.array([row])).tolist()
+        self.repeats.put(row, category, n_events=n_events, n_repeats=n_repeats)
+
     def _obey_bans(self) -> None:
         """Take off every list what is banned by now, and let back what no longer is."""
         before = self._bans
         bans = self.rules.active(self.now_ms).of("ban").rules
         self._bans = {rule.rule_id: rule for rule in bans if rule.scope is None}
-        changed = [rule for rule_id, rule in before.items() if self._bans.get(rule_id) != rule]
-        changed += [rule for rule_id, rule in self._bans.items() if before.get(rule_id) != rule]
-        for row in {int(row) for rule in changed for row in self.find_members(rule.target)}:
-            self._list_unless_banned(row)
-
-    def _list_unless_banned(self, row: int) -> None:
-        item = self._items[row]
-        is_banned = bool(self._bans) and not self._bans.keys().isdisjoint(self.rules.find_about(item.item_id, item))
-        self._list(row, item.available and not is_banned)
+        ended = [rule for rule_id, rule in before.items() if self._bans.get(rule_id) != rule]
+        begun = [rule for rule_id, rule in self._bans.items() if before.get(rule_id) != rule]
+        for rule, change in (*((rule, -1) for rule in ended), *((rule, 1) for rule in begun)):
+            rows = self.find_members(rule.target)
+            self._n_bans[rows] += change
+            self._list_all(rows)
 
     def _boost(self, row: int, log_boost: float) -> None:
         self._n_boosted += (log_boost != 0.0) - int(self._log_boosts[row] != 0.0)
         self._log_boosts[row] = log_boost
 
-    def _list(self, row: int, is_listed: bool) -> None:
+    def _list(self, row: int) -> None:
+        """Let an item into lists, or take it off, as is said of it by now."""
+        is_listed = bool(self._is_available[row]) and not self._n_bans[row]
         if self._is_listed[row] != is_listed:
             self._is_listed[row] = is_listed
             self.knowledge.forget_trending()
             self._see_whether_fresh(row)
+
+    def _list_all(self, rows: NDArray[np.int64]) -> None:
+        """Do so with many items, (k,), at once."""
+        is_listed = self._is_available[rows] & (self._n_bans[rows] == 0)
+        has_changed = is_listed != self._is_listed[rows]
+        if has_changed.any():
+            rows, is_listed = rows[has_changed], is_listed[has_changed]
+            self._is_listed[rows] = is_listed
+            self.knowledge.forget_trending()
+            self.fresh.set_all(rows, is_listed, self.knowledge.counts[rows].sum(axis=1))
 
     def _rows(self, item_ids: Collection[str]) -> list[int]:
         try:
@@ -255,6 +274,8 @@ class Catalog:
             self.rules.see_row(item_id)
             if row >= len(self._is_listed):
                 self._is_listed = grow(self._is_listed, row + 1)
+                self._is_available = grow(self._is_available, row + 1)
+                self._n_bans = grow(self._n_bans, row + 1)
                 self._log_boosts = grow(self._log_boosts, row + 1)
             self.factors.add(row, item_id)
             self.spaces.ensure_capacity(row + 1)

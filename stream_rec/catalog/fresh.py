@@ -52,6 +52,16 @@ class Pool:
             if self._array is not None:  # a tenth of the time of making it anew
                 self._array = self._array[self._array != row]
 
+    def set_all(self, rows: NDArray[np.int64], is_in: NDArray[np.bool_]) -> None:
+        """Set of each of some rows, (k,), whether it is here, (k,)."""
+        has_changed = is_in != self.is_in[rows]
+        self.is_in[rows] = is_in
+        self._rows.update(dict.fromkeys(rows[has_changed & is_in].tolist()))
+        for row in rows[has_changed & ~is_in].tolist():
+            del self._rows[row]
+        if has_changed.any():
+            self._array = None
+
     def rows(self) -> NDArray[np.int64]:
         """Return (p,) int64 rows, at most ``POOL``, the last of them."""
         if self._array is None:
@@ -87,6 +97,14 @@ class Fresh:
             self._rising = None
         self.unseen.set(row, is_listed and n_events == 0)
         self.seen.set(row, has_few_events)
+
+    def set_all(self, rows: NDArray[np.int64], is_listed: NDArray[np.bool_], n_events: NDArray[np.int64]) -> None:
+        """Set the same of some items, (k,) each: as ``set`` does of one after the other, in less time."""
+        has_few_events = is_listed & (n_events > 0) & (n_events < EVENTS)
+        if has_few_events.any() or self.seen.is_in[rows].any():
+            self._rising = None
+        self.unseen.set_all(rows, is_listed & (n_events == 0))
+        self.seen.set_all(rows, has_few_events)
 
     def rising(self, levels: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the rows that are most popular among those with few events, at one half-life after the other.

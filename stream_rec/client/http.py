@@ -22,8 +22,8 @@ import httpx
 
 from stream_rec.client.over_http import calls
 from stream_rec.client.over_http.answers import HttpProblem, NoAnswer, Outcome, RequestFailed, Retries, read
-from stream_rec.client.over_http.calls import EVERYTHING, Call, Filters, Texts, in_batches
-from stream_rec.events.over_http import Event, Recommendations
+from stream_rec.client.over_http.calls import EVERYTHING, Call, in_batches
+from stream_rec.events.over_http import Event, Filters, Recommendations, Texts
 
 __all__ = ["AsyncHttpClient", "Filters", "HttpClient", "HttpProblem", "NoAnswer", "RequestFailed", "Retries"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -9,10 +10,14 @@ from msgspec import Meta, Struct
 from stream_rec.events.impression import MOST_ITEMS, ListId, ShownItem, Surface
 from stream_rec.events.interaction import Context, Id, TimestampMs
 from stream_rec.events.profile import MOST_INTERESTS, BirthYear, Interest, Language
+from stream_rec.events.promotion import MOST_PROMOTIONS, Promotion
 from stream_rec.events.search import Query
 from stream_rec.events.slate import SlateItem
+from stream_rec.names import InteractionType
 
 EventType = Literal["view", "click", "purchase", "search", "impression"]
+Texts = str | Sequence[str]
+"""One text, or several."""
 
 
 class Shown(ShownItem, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -117,7 +122,33 @@ class Recommendations(Struct, frozen=True):
     """Of a list that was ranked on the spot: what the next page is asked for with; null where there is none."""
 
 
-class RankRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Filters(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which items are wanted; all by default. What is said several times holds together."""
+
+    category: Texts = ()
+    """Any of these."""
+    not_category: Texts = ()
+    """None of these."""
+    tag: Texts = ()
+    """All of these."""
+    any_tag: Texts = ()
+    """Any of these."""
+    not_tag: Texts = ()
+    """None of these."""
+    attribute: Texts = ()
+    """``name:value``, compared as text, as in rules: each name, and of one name any of its values."""
+    not_attribute: Texts = ()
+    """``name:value``, none of these."""
+    attribute_min: Texts = ()
+    """``name:number``, bound on an attribute, itself within; an item without such a number is not wanted."""
+    attribute_max: Texts = ()
+    """The same from above."""
+    price_min: float | None = None
+    """Bound on the attribute ``price``, itself within."""
+    price_max: float | None = None
+
+
+class RankRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Items that the app has chosen, to be ranked for a user."""
 
     user_id: Id
@@ -127,6 +158,22 @@ class RankRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Most items of the answer."""
     age: Annotated[int, Meta(ge=0, le=150)] | None = None
     """The user's, for rules that ask for it: without it what they keep from the underage is left out."""
+    filters: Filters | None = None
+    """Which of them are wanted."""
+    had: list[InteractionType] = []
+    """Those of which the user has an event of any of these types."""
+    not_had: list[InteractionType] = []
+    """Those of which the user has none of these."""
+    within_days: Annotated[float, Meta(gt=0, le=36_600)] | None = None
+    """Of `had` and `not_had`: how long ago at most; without it, ever."""
+    not_shown_hours: Annotated[float, Meta(gt=0, le=8_784)] | None = None
+    """Those that the user was not shown for so long, as impressions say."""
+    min_score: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Of each item, at least."""
+    diversity: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """From 0, the likeliest items first, to 1, the most varied."""
+    promotions: Annotated[list[Promotion], Meta(max_length=MOST_PROMOTIONS)] = []
+    """What stands in which slots whatever the ranking says, the owner's rules aside. Reasons say by which."""
     context: Context | None = None
     """Where the list will stand: `country`, `device` and what else `user.context_keys` declares; that of the user's
     newest event, where nothing is said."""
@@ -144,7 +191,7 @@ class Ranking(Struct, frozen=True):
     unknown: list[str]
     """Those of which there is no record on `items`."""
     left_out: list[str]
-    """Those that are not to be shown: not available, or the owner's rules keep them from this user."""
+    """Those that are not to be shown: not available, not wanted, or the owner's rules keep them from this user."""
     seen: dict[str, int]
     """As of a list on `recommendations`: last offset of the user's events that was applied, by topic."""
 

@@ -11,7 +11,7 @@ from stream_rec.events.interaction import Id
 from stream_rec.events.scope import Scope
 
 Action = Literal["ban", "exclude", "cap", "pin", "floor", "expose", "boost"]
-Relation = Literal["seen", "bought", "underage"]
+Relation = Literal["seen", "bought", "shown", "underage"]
 Name = Annotated[str, Meta(max_length=1000)]
 Value = Annotated[str, Meta(min_length=1, max_length=1000)]
 RuleTime = Annotated[int, Meta(ge=0, le=2**53, description="milliseconds since 1970-01-01 UTC, by the events' clock")]
@@ -58,8 +58,8 @@ class Rule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     share: Annotated[float, Meta(gt=0, le=0.5)] | None = None
     """Of `expose`. Each worker sees to it for the lists that it makes, over some hundreds of them."""
     relation: Relation | None = None
-    """Of `exclude`: `bought`, or `seen`, which is any event, as far as the user's weekly counts reach; `underage`: of
-    all items of the target, who is not known to be `min_age` or older."""
+    """Of `exclude`: `bought`, or `seen`, which is any event, as far as the user's weekly counts reach; `shown`, as the
+    app's impressions say; `underage`: of all items of the target, who is not known to be `min_age` or older."""
     min_age: Annotated[int, Meta(ge=1, le=150)] | None = None
     """Of `exclude` with `underage`: years."""
     within_days: Annotated[float, Meta(gt=0, le=36_600)] | None = None

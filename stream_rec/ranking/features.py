@@ -51,6 +51,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "own",
         "own_due",
         "own_repeat_rate",
+        "own_category_repeat_rate",
     ),
 }
 """Features by what they tell; the names of the groups are the kinds of ``Reason``."""
@@ -132,6 +133,7 @@ def compute_inputs(candidates: Candidates, history: History, catalog: Catalog, n
         history.own_first_ms,
         history.own_last_ms,
         history.recent_rows,
+        catalog.repeats.rates(catalog.categories.first_of(candidates.rows)),
         float(now_ms),
     )
     _scale(items)
@@ -182,9 +184,18 @@ _FOLLOWS_LAST, _FOLLOWS_RECENT, _PRECEDES_LAST, _FOLLOWS_RECENT_COSINE, _FOLLOWS
 )
 _SKNN, _STAN, _STAN_AFTER, _AFFINITY = map(NAMES.index, GROUPS["neighbours"])
 _TEXT = NAMES.index(GROUPS["similar"][0])
-_OWN_COUNT, _OWN_1D, _OWN_14D, _OWN_60D, _OWN_PLACE, _OWN_ORDER, _OWN, _OWN_DUE, _OWN_REPEAT_RATE = map(
-    NAMES.index, GROUPS["repeat"]
-)
+(
+    _OWN_COUNT,
+    _OWN_1D,
+    _OWN_14D,
+    _OWN_60D,
+    _OWN_PLACE,
+    _OWN_ORDER,
+    _OWN,
+    _OWN_DUE,
+    _OWN_REPEAT_RATE,
+    _OWN_CATEGORY_REPEAT_RATE,
+) = map(NAMES.index, GROUPS["repeat"])
 # Columns of ``Inputs.items``; those of popularity are the half-lives', from 0 on.
 
 TINY = 1e-20
@@ -299,6 +310,7 @@ def _of_own(
     own_first_ms: NDArray[np.float64],
     own_last_ms: NDArray[np.float64],
     recent_rows: NDArray[np.int64],
+    category_rates: NDArray[np.float64],
     now_ms: float,
 ) -> None:
     """Write what the user did with the item before: how often, how long ago, and whether it is due again.
@@ -307,6 +319,7 @@ def _of_own(
         items: (k, INPUTS) changed in place; the column of repeats is there already.
         rows: (k,) of the candidates, ascending.
         own_rows: (o,) to ``recent_rows``, (r,), as of ``History``.
+        category_rates: (k,) how often items of each candidate's category are repeated.
     """
     latest = np.argsort(-own_last_ms)
     n_later = 0  # different times of later items: orders ago, or events
@@ -328,6 +341,7 @@ def _of_own(
             gap = (own_last_ms[k] - own_first_ms[k]) / (own_counts[k] - 1) + 1000.0
             items[index, _OWN_DUE] = np.exp(-abs(age - gap) / gap)
         items[index, _OWN_REPEAT_RATE] = items[index, _REPEAT_RATE]
+        items[index, _OWN_CATEGORY_REPEAT_RATE] = category_rates[index]
     for k in range(len(recent_rows)):
         index = np.searchsorted(rows, recent_rows[k])
         if index < len(rows) and rows[index] == recent_rows[k]:

@@ -74,6 +74,12 @@ _WITHOUT_EVIDENCE = {_NAMES.index(kind): Reason(kind) for kind in ("explore", "t
 _LABELS = tuple(kind.label for kind in Kind)
 
 
+def score_of(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the scores that lists show, as of the log-probabilities."""
+    score: NDArray[np.float64] = np.exp(log_p).round(7)
+    return score
+
+
 def explain(
     history: History, candidates: Candidates, scored: Scored, head: Head, catalog: Catalog, shown: Explored
 ) -> list[SlateItem]:
@@ -113,7 +119,7 @@ def explain(
         )
         for item_id, score, propensity, item_parts, kind, position in zip(
             item_ids,
-            np.exp(scored.log_p[indices]).round(7).tolist(),
+            score_of(scored.log_p[indices]).tolist(),
             shown.propensities.round(6).tolist(),
             parts.round(4).tolist(),
             kinds.tolist(),

@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import Active, Excludes, unpack
 from stream_rec.events.interaction import Kind
-from stream_rec.events.rule import MOST_SLOTS
-from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
+from stream_rec.events.rule import MOST_SLOTS, Relation
+from stream_rec.knowledge.popularity import HALF_LIVES_MS
+from stream_rec.retrieval.had import DAY_MS, SHOWN, Had
 from stream_rec.user.history import History
 
-DAY_MS = 24 * HOUR_MS
+RELATIONS: dict[Relation | None, tuple[int, ...]] = {
+    "seen": tuple(Kind),
+    "bought": (Kind.PURCHASE,),
+    "shown": (SHOWN,),
+}
+"""As ``Had`` knows them; ``underage`` is none to an item."""
 LIST = MOST_SLOTS
 """Items of a list of which an `expose` demands its share: there must be so many to choose from."""
 MOST_PINNED = 10
@@ -40,18 +46,26 @@ class Exclusions:
         self._mask = catalog.rules.mask(active.of("ban").columns)
         """Bits of the rules that exclude all that they are about."""
         rows: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
-        had = _Had(history, catalog) if any(excludes.min_age is None for excludes in active.excludes) else None
+        asked = {relation for excludes in active.excludes for relation in RELATIONS.get(excludes.relation, ())}
+        had = Had(
+            catalog,
+            history.weekly_counts if not asked.isdisjoint(Kind) else (),
+            history.shown_counts if SHOWN in asked else (),
+        )
+        bits = catalog.rules_about(had.rows)
         for excludes in active.excludes:
             mask = catalog.rules.mask(excludes.columns)
             if excludes.min_age is not None:
                 if age is None or age < excludes.min_age:
                     self._mask |= mask
-            elif had is not None:
-                about = had.bits[had.find(excludes, now_ms)]
-                if excludes.whole_target:
-                    self._mask |= mask & np.bitwise_or.reduce(about, axis=0)
-                else:
-                    rows.append(had.rows[had.find(excludes, now_ms)][_are_excluded(about, excludes, mask)])
+                continue
+            since_ms = 0 if excludes.within_days is None else now_ms - excludes.within_days * DAY_MS
+            has_relation = had.has(RELATIONS[excludes.relation], since_ms)
+            about = bits[has_relation]
+            if excludes.whole_target:
+                self._mask |= mask & np.bitwise_or.reduce(about, axis=0)
+            else:
+                rows.append(had.rows[has_relation][_are_excluded(about, excludes, mask)])
         self._excludes_all_of_some = bool(self._mask.any())
         self._rows = np.concatenate(rows)
         """What is excluded besides."""
@@ -62,30 +76,6 @@ class Exclusions:
         if self._excludes_all_of_some:
             is_excluded |= _any(self._catalog.rules_about(rows) & self._mask)
         return is_excluded
-
-
-class _Had:
-    """What a user had, as far as the weekly counts reach."""
-
-    def __init__(self, history: History, catalog: Catalog) -> None:
-        found = [
-            (row, count.counts[Kind.PURCHASE] > 0, sum(count.counts) > 0, count.last_ms)
-            for count in history.weekly_counts
-            if (row := catalog.find(count.item_id)) is not None
-        ]
-        self.rows = np.array([row for row, *_ in found], dtype=np.int64)
-        """(h,)"""
-        self.bits = catalog.rules_about(self.rows)
-        """(h, columns / 8) which rules are about each."""
-        self._was_bought = np.array([was_bought for _, was_bought, _, _ in found], dtype=bool)
-        self._was_seen = np.array([was_seen for _, _, was_seen, _ in found], dtype=bool)
-        self._last_ms = np.array([last_ms for *_, last_ms in found], dtype=np.int64)
-
-    def find(self, excludes: Excludes, now_ms: int) -> NDArray[np.bool_]:
-        """Return to which of them the user has the relation, (h,)."""
-        since_ms = 0 if excludes.within_days is None else now_ms - excludes.within_days * DAY_MS
-        has_relation = self._was_bought if excludes.relation == "bought" else self._was_seen
-        return has_relation & (self._last_ms >= since_ms)
 
 
 def _are_excluded(about: NDArray[np.uint8], excludes: Excludes, mask: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """What a surface offers: which items may be in its list, and by what they are ordered where that is not the head.
 
-A surface narrows what may be shown to a pool; the one ``Recommender`` ranks it, by the owner's rules.
+A surface narrows what may be shown to a pool; the one ``Recommender`` ranks it, by the owner's rules. What its settings
+say of items is read here, for lists that are ranked on the spot and for those that are pushed.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.facets import PRICE, Filter, bounds_of
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.due import compute_due
+from stream_rec.retrieval.had import WHATEVER, Had, HistoryFilter, history_of, keep_wanted
 from stream_rec.retrieval.pool import Pool, Take
 from stream_rec.retrieval.together import compute_together
-from stream_rec.surface_settings import Base
+from stream_rec.surface_settings import Base, Surface
 from stream_rec.user.state import UserState
 
 MOST = 800
@@ -33,6 +36,40 @@ class Offer(NamedTuple):
     """(n,) by row, 0 or more: what they are ordered by; None where it is how likely the user chooses each."""
 
 
+def filter_of(surface: Surface) -> Filter:
+    """Return which items a surface may hold at all."""
+    return Filter(
+        categories=surface.categories,
+        not_categories=surface.not_categories,
+        tags=surface.tags,
+        any_tags=surface.any_tags,
+        not_tags=surface.not_tags,
+        attributes=tuple(surface.attributes.items()),
+        not_attributes=tuple(surface.not_attributes.items()),
+        bounds=bounds_of(
+            [*surface.attribute_min.items(), (PRICE, surface.price_min)],
+            [*surface.attribute_max.items(), (PRICE, surface.price_max)],
+        ),
+    )
+
+
+def history_filter_of(surface: Surface) -> HistoryFilter:
+    """Return which of them, by what the user did with them and saw of them."""
+    return history_of(surface.had, surface.not_had, surface.within_days, surface.not_shown_hours)
+
+
+def find_wanted(
+    wanted: Filter, history: HistoryFilter, is_in: NDArray[np.bool_], user: UserState, catalog: Catalog, now_ms: int
+) -> NDArray[np.bool_]:
+    """Return which items are wanted for a user, (n,) by row, an array of its own.
+
+    Args:
+        is_in: (n,) by row, of these.
+    """
+    is_wanted = catalog.facets.find(wanted, is_in)
+    return is_wanted if history == WHATEVER else keep_wanted(is_wanted, history, user, catalog, now_ms)
+
+
 def find_offer(
     base: Base, is_in: NDArray[np.bool_], user: UserState, about: Sequence[int], catalog: Catalog, now_ms: int
 ) -> Offer:
@@ -45,7 +82,8 @@ def find_offer(
     match base:
         case "discover":
             is_in = is_in.copy()
-            is_in[find_had(user, catalog)] = False
+            is_in[Had(catalog, user.weekly_counts).rows] = False
+            is_in[[row for each in user.recent_events if (row := catalog.find(each.item_id)) is not None]] = False
             return Offer(Pool(is_in))
         case "new":
             fresh = catalog.fresh
@@ -60,12 +98,6 @@ def find_offer(
             return Offer(Pool(is_in, Take.ALL))
         case _:
             return Offer(Pool(is_in))
-
-
-def find_had(user: UserState, catalog: Catalog) -> list[int]:
-    """Return the rows of all that a user came to, as far as what is kept of them reaches."""
-    item_ids = {count.item_id for count in user.weekly_counts} | {entry.item_id for entry in user.recent_events}
-    return [row for item_id in item_ids if (row := catalog.find(item_id)) is not None]
 
 
 def _order(is_in: NDArray[np.bool_], worths: NDArray[np.float64]) -> Offer:

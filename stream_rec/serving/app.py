@@ -48,6 +48,7 @@ from stream_rec.events.rule import MOST_SLOTS, Rule
 from stream_rec.events.search import Search
 from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.events.source import SOURCE_OF_LABEL, SOURCE_OF_TOPIC, Source, UserEvent
+from stream_rec.retrieval.had import WHATEVER, HistoryFilter
 from stream_rec.serving.contract import contract_of
 from stream_rec.serving.gate import OPEN, Gate, decode_ids, secret_of
 from stream_rec.serving.keys import ApiKeys, Scope
@@ -64,14 +65,16 @@ from stream_rec.serving.problems import (
 )
 from stream_rec.serving.profiles import profile_routes
 from stream_rec.serving.questions import (
-    FILTERED,
+    FILTERED_BY_USER,
     About,
     Age,
     Contexts,
     Cursor,
     Excluded,
     IdInPath,
+    MaybeDiversity,
     MaybeN,
+    MinScore,
     N,
     SurfaceName,
     read_context,
@@ -139,13 +142,14 @@ def build_app(
     @get(
         "/v1/users/{user_id:str}/recommendations",
         guards=[needs("read")],
-        dependencies=FILTERED,
+        dependencies=FILTERED_BY_USER,
         responses=problems_of(*READING, 501),
         summary="A user's list",
     )
     async def get_recommendations(
         user_id: IdInPath,
         wanted: NamedDependency[Filter],
+        history: NamedDependency[HistoryFilter],
         n: MaybeN = None,
         exclude: Excluded = None,
         cursor: Cursor = None,
@@ -154,21 +158,25 @@ def build_app(
         surface: SurfaceName = HOME,
         item_ids: About = None,
         age: Age = None,
+        min_score: MinScore = 0.0,
+        diversity: MaybeDiversity = None,
     ) -> Recommendations:
         """Return the user's own list, or the default list where they have none of their own, less what is gone.
 
-        With a filter, a cursor, a context, an age or another surface than `home` it is ranked on the spot, of what is
-        wanted.
+        With a filter, a cursor, a context, an age, a least score, a diversity or another surface than `home` it is
+        ranked on the spot, of what is wanted.
         """
         accept(validate.check_user_id(user_id, limits))
         chosen = read_surface(settings.surfaces, surface, item_ids, limits)
         is_ranked = on_the_spot or cursor is not None or age is not None or contexts is not None
-        if chosen == BUILT_IN[HOME] and wanted == EVERYTHING and not is_ranked:
+        is_ranked = is_ranked or diversity is not None
+        is_filtered = wanted != EVERYTHING or history != WHATEVER or min_score > 0
+        if chosen == BUILT_IN[HOME] and not is_filtered and not is_ranked:
             own = lists.own(user_id)
             is_default = own is None or not own.items
             slate = lists.own(DEFAULT_LIST) if is_default else own
             return _recommendations(user_id, slate, is_default, n or MOST_SLOTS, read_excluded(exclude), lists)
-        asked = want(n or chosen.n or settings.ranking.n, wanted, exclude, cursor, age)
+        asked = want(n or chosen.n or settings.ranking.n, wanted, exclude, cursor, age, history, min_score, diversity)
         question = want_surface(asked, surface, chosen, item_ids)
         return await recommend(replica, user_id, question, read_context(contexts))
 

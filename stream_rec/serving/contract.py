@@ -11,6 +11,7 @@ from stream_rec.events.over_http import (
     Accepted,
     ErasureAccepted,
     Event,
+    Filters,
     Found,
     Problem,
     Ranking,
@@ -29,7 +30,7 @@ DESCRIBED = {
     struct.__name__: struct
     for struct in (
         *(Event, Shown, Accepted, ErasureAccepted, Item, Rule, Target, Scope, Segment, Arm, State, Problem),
-        *(UserProfile, Recommendations, SlateItem, Reason, RankRequest, Ranking, Found),
+        *(UserProfile, Recommendations, SlateItem, Reason, RankRequest, Filters, Ranking, Found),
     )
 }
 """What goes over HTTP, by the name that it has in the document."""

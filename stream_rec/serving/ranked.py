@@ -13,14 +13,27 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
-from stream_rec.catalog.facets import Filter
+from stream_rec.catalog.facets import EVERYTHING, Filter
 from stream_rec.events import validate
 from stream_rec.events.over_http import Found, Ranking, RankRequest, Recommendations
+from stream_rec.events.promotion import find_fault
 from stream_rec.events.slate import SlateItem
 from stream_rec.events.validate import InputLimits
+from stream_rec.retrieval.had import HistoryFilter
 from stream_rec.serving.on_the_spot import OnTheSpot
-from stream_rec.serving.problems import READING, accept, problem, problems_of
-from stream_rec.serving.questions import FILTERED, Age, Excluded, IdInPath, N, want
+from stream_rec.serving.problems import READING, accept, problem, problems_of, unprocessable
+from stream_rec.serving.questions import (
+    FILTERED,
+    FILTERED_BY_USER,
+    Age,
+    Excluded,
+    IdInPath,
+    MinScore,
+    N,
+    read_filters,
+    read_history,
+    want,
+)
 from stream_rec.serving.wanted import Wanted
 
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
@@ -49,8 +62,15 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
         """Return the given items as a user would choose among them."""
         accept(validate.check_user_id(data.user_id, limits))
         item_ids = list(dict.fromkeys(data.item_ids))
+        filter = EVERYTHING if data.filters is None else read_filters(data.filters)
+        history = read_history(data.had, data.not_had, data.within_days, data.not_shown_hours)
+        if fault := find_fault(data.promotions, item_ids):
+            raise unprocessable("bad_promotion", fault)
+        question = want(
+            data.n, filter, age=data.age, history=history, min_score=data.min_score, diversity=data.diversity
+        )
         return await require(replica).ask(
-            "rank", lambda ranker: ranker.rank(data.user_id, item_ids, data.n, data.age, data.context)
+            "rank", lambda ranker: ranker.rank(data.user_id, item_ids, question, data.context, data.promotions)
         )
 
     @get(
@@ -61,28 +81,35 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
         summary="What is like an item",
     )
     async def get_similar(
-        item_id: IdInPath, wanted: NamedDependency[Filter], n: N = 20, exclude: Excluded = None, age: Age = None
+        item_id: IdInPath,
+        wanted: NamedDependency[Filter],
+        n: N = 20,
+        exclude: Excluded = None,
+        age: Age = None,
+        min_score: MinScore = 0.0,
     ) -> Found:
         """Return items of a similar text, and those that users came to with it."""
-        question = want(n, wanted, exclude, age=age)
+        question = want(n, wanted, exclude, age=age, min_score=min_score)
         items = await require(replica).ask("similar", lambda ranker: ranker.find_similar(item_id, question))
         return _found(items, item_id)
 
     @get(
         "/v1/search",
         guards=[guard],
-        dependencies=FILTERED,
+        dependencies=FILTERED_BY_USER,
         responses=problems_of(*READING, 404, 501),
         summary="What answers a query",
     )
     async def get_search(
         q: Query,
         wanted: NamedDependency[Filter],
+        history: NamedDependency[HistoryFilter],
         user_id: MaybeUser = None,
         item_id: MaybeItem = None,
         n: N = 20,
         exclude: Excluded = None,
         age: Age = None,
+        min_score: MinScore = 0.0,
     ) -> Found:
         """Return items by words, by meaning, and by what others chose after such a query.
 
@@ -91,7 +118,7 @@ def ranked_routes(replica: OnTheSpot | None, limits: InputLimits, guard: Guard) 
         if user_id is not None:
             accept(validate.check_user_id(user_id, limits))
         accept(validate.check_query(q))
-        question = want(n, wanted, exclude, age=age)
+        question = want(n, wanted, exclude, age=age, history=history, min_score=min_score)
         items = await require(replica).ask("search", lambda ranker: ranker.search(q, item_id, user_id, question))
         return _found(items, item_id)
 

@@ -15,19 +15,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.catalog.facets import EVERYTHING
 from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Kind
 from stream_rec.events.over_http import Ranking
+from stream_rec.events.promotion import Promotion
 from stream_rec.events.slate import Slate, SlateItem
 from stream_rec.knowledge import contexts
 from stream_rec.ranking.asked import is_answer
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import Ranked, slate
+from stream_rec.recommend import Ranked, keep, slate
 from stream_rec.recommender import Recommender
 from stream_rec.reranking.explain import LEAST_SIMILARITY
 from stream_rec.retrieval.pool import Pool, Take
 from stream_rec.retrieval.scratch import TEXT
+from stream_rec.retrieval.surface import find_wanted
 from stream_rec.serving.cursor import sign_of
 from stream_rec.serving.wanted import Wanted
 from stream_rec.surface_lists import config_of, now_of, plain_config, rank_surface, seen_of
@@ -39,7 +40,7 @@ NOBODY = ""
 
 
 class Ranker:
-    """Ranks for users whose states it can look up. One thread's own, as the recommender is; its catalog has facets."""
+    """Ranks for users whose states it can look up. One thread's own, as the recommender is."""
 
     def __init__(
         self,
@@ -79,10 +80,10 @@ class Ranker:
         ranked = self._rank_surface(user_id, state, wanted, rows, now_ms, self._number(context))
         if wanted.shown:
             ranked = replace(ranked, rules=_without_pins(ranked.rules))
-        config = config_of(wanted.base, self._ranking, wanted.n)
+        config = _vary(config_of(wanted.base, self._ranking, wanted.n), wanted)
         return slate(
             user_id,
-            _without_nobodys(self._recommender.items(ranked, user_id, config)),
+            _without_nobodys(self._recommender.items(ranked, user_id, config, wanted.min_score)),
             policy=self._recommender.policy,
             generated_at_ms=generated_at_ms,
             seen=seen_of(state),
@@ -92,35 +93,37 @@ class Ranker:
         self,
         user_id: str,
         item_ids: Sequence[str],
-        n: int,
-        age: int | None = None,
+        wanted: Wanted,
         context: Mapping[str, Any] | None = None,
+        promotions: Sequence[Promotion] = (),
     ) -> Ranking:
-        """Return the best ``n`` of some items for a user, and which of them cannot be ranked.
+        """Return the best of some items for a user, and which of them cannot be ranked.
 
         Args:
             context: As of ``recommend``.
+            promotions: What is to stand in which slots.
         """
         state, now_ms = self._look_up(user_id)
         catalog = self._catalog
         found = {item_id: catalog.find(item_id) for item_id in item_ids}
         unknown = [i for i, row in found.items() if row is None or catalog.item(row) is None]
         rows = np.array([row for i, row in found.items() if row is not None and catalog.item(row)], dtype=np.int64)
-        is_listed = catalog.is_listed[rows] if len(rows) else np.zeros(0, dtype=bool)
+        is_wanted = self._pool(wanted, Take.ALL, state, now_ms).is_in[rows]
         is_in = np.zeros(len(catalog), dtype=bool)
-        is_in[rows[is_listed]] = True
+        is_in[rows[is_wanted]] = True
         pool, numbers = Pool(is_in, Take.ALL), self._number(context)
         ranked = self._recommender.rank(
-            user_id, state, now_ms=now_ms, pool=pool, surface="rank", age=age, contexts=numbers
+            user_id, state, now_ms=now_ms, pool=pool, surface="rank", age=wanted.age, contexts=numbers
         )
-        is_out = ~is_listed
+        config = _vary(plain_config(self._ranking, wanted.n), wanted)
+        is_out = ~is_wanted
         if ranked.exclusions is not None:
             is_out |= ranked.exclusions.excludes(rows)
         return Ranking(
             user_id,
             not state.is_cold,
             self._recommender.policy,
-            self._recommender.items(ranked, user_id, plain_config(self._ranking, n)),
+            self._recommender.items(ranked, user_id, config, wanted.min_score, promotions),
             unknown,
             [catalog.item_ids[row] for row in rows[is_out].tolist()],
             seen_of(state),
@@ -135,7 +138,8 @@ class Ranker:
         if row is None:
             return None
         wanted = msgspec.structs.replace(wanted, surface="similar")
-        return self._list(self._rank_related(row, wanted), wanted.n, item_id)
+        pool = self._pool(wanted, Take.RELATED, COLD, self._catalog.now_ms, without=(row,))
+        return self._list(self._rank_related(row, wanted, pool), wanted, item_id)
 
     def search(self, query: str, item_id: str | None, user_id: str | None, wanted: Wanted) -> list[SlateItem] | None:
         """Return what answers a query, as the next list of a user who has just asked it; None without the item.
@@ -151,14 +155,15 @@ class Ranker:
         if item_id is not None and (state.newest is None or state.newest.item_id != item_id):
             state = _with_view(state, item_id, now_ms)
         state = _with_search(state, query, item_id, now_ms)
-        pool = self._pool(wanted, Take.ANSWERS if row is None else Take.RELATED, without=() if row is None else (row,))
+        take = Take.ANSWERS if row is None else Take.RELATED
+        pool = self._pool(wanted, take, state, now_ms, without=() if row is None else (row,))
         ranked = self._recommender.rank(
             user_id or NOBODY, state, now_ms=now_ms, pool=pool, surface="search", age=wanted.age
         )
         if row is None and ranked.answers is not None:
             every = np.arange(len(ranked.candidates))
-            ranked = _keep(ranked, is_answer(ranked.answers, every, LEAST_SIMILARITY))
-        return self._list(ranked, wanted.n, item_id)
+            ranked = keep(ranked, is_answer(ranked.answers, every, LEAST_SIMILARITY))
+        return self._list(ranked, wanted, item_id)
 
     def find_profile(self, user_id: str) -> ProfileEntry | None:
         """Return what a user has said of themselves, None where that is nothing."""
@@ -179,13 +184,11 @@ class Ranker:
         row = self._catalog.find(item_id)
         return row if row is not None and self._catalog.item(row) is not None else None
 
-    def _pool(self, wanted: Wanted, take: Take, *, without: Sequence[int] = ()) -> Pool:
-        """Return the pool of what is wanted, less these rows."""
+    def _pool(self, wanted: Wanted, take: Take, user: UserState, now_ms: int, *, without: Sequence[int] = ()) -> Pool:
+        """Return the pool of what is wanted for a user, less these rows."""
         catalog = self._catalog
-        assert catalog.facets is not None
-        is_in = catalog.facets.find(wanted.filter, catalog.is_listed)
-        if wanted.of_surface != EVERYTHING:
-            is_in = catalog.facets.find(wanted.of_surface, is_in)
+        is_in = find_wanted(wanted.filter, wanted.history, catalog.is_listed, user, catalog, now_ms)
+        is_in = find_wanted(wanted.of_surface, wanted.history_of_surface, is_in, user, catalog, now_ms)
         excluded = [row for item_id in wanted.exclude if (row := catalog.find(item_id)) is not None]
         is_in[[*excluded, *without]] = False
         if wanted.shown:
@@ -208,12 +211,13 @@ class Ranker:
         """
         is_in = None
         if wanted.base == "similar":
-            related = self._rank_related(about[0], wanted)
+            pool = self._pool(wanted, Take.RELATED, state, now_ms, without=about)
+            related = self._rank_related(about[0], wanted, pool)
             is_in = np.zeros(len(self._catalog), dtype=bool)
             is_in[related.candidates.rows[related.best]] = True
             state = _with_view(state, wanted.about[0], now_ms)
         elif not wanted.is_whole:
-            is_in = self._pool(wanted, Take.PROPOSED, without=about).is_in
+            is_in = self._pool(wanted, Take.PROPOSED, state, now_ms, without=about).is_in
         return rank_surface(
             self._recommender,
             user_id,
@@ -227,15 +231,14 @@ class Ranker:
             contexts=numbers,
         )
 
-    def _rank_related(self, row: int, wanted: Wanted) -> Ranked:
+    def _rank_related(self, row: int, wanted: Wanted, pool: Pool) -> Ranked:
         """Return what somebody of whom only a view of an item is known would choose of what is related to it."""
         now_ms = self._catalog.knowledge.now_ms(0)
         viewer = _with_view(COLD, self._catalog.item_ids[row], now_ms)
-        pool = self._pool(wanted, Take.RELATED, without=(row,))
         ranked = self._recommender.rank(
             NOBODY, viewer, now_ms=now_ms, pool=pool, surface=wanted.surface, age=wanted.age
         )
-        return _keep(ranked, self._is_related(ranked))
+        return keep(ranked, self._is_related(ranked))
 
     def _is_related(self, ranked: Ranked) -> NDArray[np.bool_]:
         """Return of each candidate whether something leads to it from the user's last item, (k,)."""
@@ -254,9 +257,10 @@ class Ranker:
             self._signs = np.concatenate((self._signs, new))
         return self._signs
 
-    def _list(self, ranked: Ranked, n: int, item_id: str | None) -> list[SlateItem]:
+    def _list(self, ranked: Ranked, wanted: Wanted, item_id: str | None) -> list[SlateItem]:
         """Return the best."""
-        items = self._recommender.items(ranked, item_id or NOBODY, plain_config(self._ranking, n))
+        ranking = plain_config(self._ranking, wanted.n)
+        items = self._recommender.items(ranked, item_id or NOBODY, ranking, wanted.min_score)
         return _without_nobodys(items)
 
 
@@ -270,9 +274,9 @@ def _without_nobodys(items: list[SlateItem]) -> list[SlateItem]:
     ]
 
 
-def _keep(ranked: Ranked, is_kept: NDArray[np.bool_]) -> Ranked:
-    """Return a ranking from which a list is made of these candidates alone."""
-    return replace(ranked, best=ranked.best[is_kept[ranked.best]])
+def _vary(config: RankingConfig, wanted: Wanted) -> RankingConfig:
+    """Return the settings of a list with the diversity that is wanted."""
+    return config if wanted.diversity is None else msgspec.structs.replace(config, diversity=wanted.diversity)
 
 
 def _without_pins(rules: Active) -> Active:

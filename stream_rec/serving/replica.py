@@ -24,7 +24,6 @@ from mode import Service
 from prometheus_client import Histogram
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.facets import Facets
 from stream_rec.config import Settings
 from stream_rec.events.partition import partition_of
 from stream_rec.ranking.merge import SharedHead
@@ -149,7 +148,7 @@ class Replica:
         self._say = lambda: "ranking on the spot begins: compiling, half a minute at a first start"
         await asyncio.sleep(0)
         warm_up.compile_kernels()
-        catalog, head = Catalog(Facets()), SharedHead.cold(settings.head, settings.ranking.seed)
+        catalog, head = Catalog(), SharedHead.cold(settings.head, settings.ranking.seed)
         feed = self._feed(catalog, head)
         users = TableReplica(TABLE, settings.worker.app_id, self._directory, settings.kafka)
         async with AsyncExitStack() as stack:

@@ -8,7 +8,6 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 from mode import Service
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.facets import Facets
 from stream_rec.config import Settings
 from stream_rec.embedding.query_encoder import QueryEncoder
 from stream_rec.events.source import SOURCE_OF_TOPIC
@@ -36,7 +35,7 @@ from stream_rec.stages.required_topics import require_topics
 from stream_rec.stages.rule_check import RuleCheck
 from stream_rec.stages.upkeep import Upkeep
 from stream_rec.stages.user_stage import UserStage
-from stream_rec.surface_lists import PushedSurfaces, need_facets
+from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 
@@ -68,7 +67,7 @@ def run(settings: Settings) -> None:
             commit_interval_s=worker.commit_interval_s,
         )
         surfaces = settings.surfaces.pushed
-        catalog = Catalog(Facets() if need_facets(surfaces) else None)
+        catalog = Catalog()
         head = SharedHead.cold(settings.head, settings.ranking.seed)
         recommender = Recommender(catalog, head, settings.ranking, settings.head, open_query_encoder(settings))
         pushed = PushedSurfaces(recommender, surfaces, settings.ranking)

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from stream_rec.events.interaction import Kind
 from stream_rec.knowledge.slots import SLOTS, usual_examination
 from stream_rec.user.answers import count_answers
-from stream_rec.user.entries import SHOWN_PERIOD_MS, TEACHES_NOBODY, Entry, ImpressionEntry, SearchEntry, WeeklyCount
+from stream_rec.user.entries import (
+    SHOWN_PERIOD_MS,
+    TEACHES_NOBODY,
+    Entry,
+    ImpressionEntry,
+    SearchEntry,
+    ShownCount,
+    WeeklyCount,
+)
 from stream_rec.user.state import UserState
 
 SESSION_BREAK_MS = 1_800_000
@@ -67,6 +75,8 @@ class History:
     """How many events share a time, on average over the recent events: the lines of an order, or 1."""
     weekly_counts: Sequence[WeeklyCount] = ()
     """The user's, as it stands in the state: for what few lists ask."""
+    shown_counts: Sequence[ShownCount] = ()
+    """The same of what the user was shown."""
     search: SearchEntry | None = None
     """The user's newest search."""
     n_answers: int = 0
@@ -149,6 +159,7 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
         session_length=_session_length(times),
         group_size=len(times) / max(1, len(set(times))),
         weekly_counts=state.weekly_counts,
+        shown_counts=state.shown_counts,
         search=state.recent_searches[-1] if state.recent_searches else None,
         n_answers=count_answers(state) if state.recent_searches else 0,
         contexts=_find_contexts(state),

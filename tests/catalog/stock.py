@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.facets import Filter, number_of
+from stream_rec.catalog.rules import text_of
 from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.events.item import Item
 from stream_rec.knowledge import popularity, visits
@@ -103,3 +105,20 @@ def contents(catalog: Catalog) -> list:
         [array[: len(catalog)].tolist() for array in (catalog.factors.vectors, catalog.factors.own)],
         (list(catalog.factors.changed), catalog.factors.pool.tolist(), catalog.factors.n_choices),
     ]
+
+
+def is_wanted(item: Item, wanted: Filter) -> bool:
+    """Return whether a filter wants an item, said plainly."""
+    texts = {name: text_of(value) for name, value in item.attributes.items()}
+    names = {name for name, _ in wanted.attributes}
+    return (
+        item.available
+        and (not wanted.categories or item.category in wanted.categories)
+        and item.category not in wanted.not_categories
+        and set(wanted.tags) <= set(item.tags)
+        and (not wanted.any_tags or not set(wanted.any_tags).isdisjoint(item.tags))
+        and set(wanted.not_tags).isdisjoint(item.tags)
+        and all((name, texts.get(name)) in wanted.attributes for name in names)
+        and all((name, texts.get(name)) not in wanted.not_attributes for name in texts)
+        and all(each.least <= number_of(texts.get(each.attribute)) <= each.most for each in wanted.bounds)
+    )

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from stream_rec.catalog import fresh
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.fresh import EVENTS, HALF_LIVES, RISING, Pool
+from stream_rec.catalog.fresh import EVENTS, HALF_LIVES, RISING, Fresh, Pool
 from stream_rec.events.item import Item
+from stream_rec.knowledge.popularity import HALF_LIVES_MS
 from tests.catalog.stock import stocked, taught
 
 DAY_MS = 24 * 3_600_000
@@ -116,3 +117,21 @@ def test_what_was_never_seen_does_not_rise():
     assert catalog.fresh.rising(catalog.knowledge.levels).tolist() == [2, 1, 2, 1]
     catalog.delete_item("c")
     assert catalog.fresh.rising(catalog.knowledge.levels).tolist() == [1, 1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(changes=st.lists(st.lists(st.tuples(st.booleans(), st.integers(0, 7)), min_size=3, max_size=3), max_size=6))
+def test_many_are_set_as_one_after_the_other(changes):
+    """All pools are the same, and what is rising."""
+    one, all_ = Fresh(), Fresh()
+    levels = np.arange(3.0)[:, None] * np.ones(len(HALF_LIVES_MS))
+    for each in (one, all_):
+        each.ensure_capacity(3)
+    for change in changes:
+        for row, (is_listed, n_events) in enumerate(change):
+            one.set(row, is_listed=is_listed, n_events=n_events)
+        all_.set_all(np.arange(3), *map(np.array, zip(*change)))
+        for pool, other in ((one.unseen, all_.unseen), (one.seen, all_.seen)):
+            assert pool.rows().tolist() == other.rows().tolist()
+            assert pool.is_in[:3].tolist() == other.is_in[:3].tolist()
+        assert one.rising(levels).tolist() == all_.rising(levels).tolist()

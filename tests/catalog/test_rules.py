@@ -231,3 +231,66 @@ def test_which_rules_are_about_an_item_is_known_whatever_came_before(changes):
         for row, found in enumerate(about):
             expected = [targets[rule_id] in catalog.item(row).tags for rule_id in sorted(targets)]
             assert found.astype(bool).tolist() == expected
+
+
+BANS = [
+    *(Target(tag=tag) for tag in "xy"),
+    Target(category="c"),
+    Target(category="c", tag="x"),
+    Target(attributes={"k": "1"}),
+    Target(attributes={"k": "1"}, tag="y"),
+    Target(item_ids=["i0", "i1", "never"]),
+]
+ban_changes = st.one_of(
+    st.builds(
+        Item,
+        st.sampled_from(["i0", "i1", "i2"]),
+        category=st.sampled_from(["", "c"]),
+        tags=st.lists(st.sampled_from("xy"), max_size=2),
+        attributes=st.dictionaries(st.just("k"), st.sampled_from([1, "1", 2])),
+        available=st.booleans(),
+    ),
+    st.sampled_from(["i0", "i1", "i2"]),
+    st.builds(
+        ban,
+        st.sampled_from(BANS),
+        st.sampled_from("pqr"),
+        starts_ms=st.sampled_from([0, 5]),
+        ends_ms=st.sampled_from([None, 8]),
+    ),
+    st.sampled_from("pqr").map(lambda rule_id: (rule_id,)),
+    st.integers(1, 9),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(changes=st.lists(ban_changes, max_size=25))
+def test_what_is_banned_is_known_whatever_came_before(changes):
+    """Against asking each ban about each item: items and rules that change and go, and time."""
+    catalog, now_ms = Catalog(), 0
+    for change in changes:
+        match change:
+            case Item():
+                catalog.put_item(change)
+            case str():
+                catalog.delete_item(change)
+            case Rule():
+                catalog.put_rule(change)
+            case (rule_id,):
+                catalog.delete_rule(rule_id)
+            case _:
+                now_ms = max(now_ms, change)
+                catalog.see_time(change)
+        bans = catalog.rules.active(now_ms).of("ban").rules
+        items = [(item_id, catalog.item(row)) for row, item_id in enumerate(catalog.item_ids)]
+        assert catalog.is_listed.tolist() == [
+            item is not None and item.available and not any(is_about(rule.target, item_id, item) for rule in bans)
+            for item_id, item in items
+        ]
+        unseen = catalog.fresh.unseen
+        assert sorted(unseen.rows().tolist()) == np.flatnonzero(catalog.is_listed).tolist()
+        assert np.flatnonzero(unseen.is_in).tolist() == sorted(unseen.rows().tolist())
+        for target in BANS:
+            assert catalog.find_members(target).tolist() == [
+                row for row, each in enumerate(items) if each[1] is not None and is_about(target, *each)
+            ]

@@ -126,7 +126,7 @@ def test_a_decayed_head_learns_a_new_taste_faster():
 def test_each_expert_decays():
     """Those for all items and those for fresh ones; ten times the step is a hundredth of the squares."""
     head, _ = taught(cold(CONFIG, 0), 1.0, range(50))
-    head = head.learn_fresh(head.score_fresh(drawn(seed=1)), np.array([0]), CONFIG)
+    head = head.learn_fresh(head.score_fresh(drawn(seed=2)), np.array([0]), CONFIG)
     decayed = head.decay(0.01)
 
     for before, after in ((head.of_all, decayed.of_all), (head.of_fresh, decayed.of_fresh)):

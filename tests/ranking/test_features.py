@@ -264,6 +264,25 @@ def test_own_repeat_rate_is_the_items_where_the_user_had_it():
     assert (found["a"]["own_repeat_rate"], found["b"]["own_repeat_rate"]) == (1, 0)
 
 
+def test_own_category_repeat_rate_is_the_categorys_where_the_user_had_the_item():
+    """Of four items that the user had, one is of a category where half is repeated, two of another, one of none."""
+    catalog = Catalog()
+    for item_id, category, n_events, repeats in (
+        *(("milk", "food", 1, 0), ("tea", "food", 79, 40), ("lamp", "home", 80, 0), ("rug", "home", 80, 0)),
+        ("odd", "", 1, 0),
+    ):
+        catalog.put_item(Item(item_id, category=category))
+        catalog.put_knowledge(item_id, taught(*[NOW_MS] * n_events, repeats=repeats))
+    found = features(viewer((5, "milk"), (4, "lamp"), (3, "rug"), (2, "odd")), catalog, NOW_MS)
+    usual = 20 * 40 / 241
+
+    assert found["milk"]["own_category_repeat_rate"] == pytest.approx(1)
+    assert found["tea"]["own_category_repeat_rate"] == 0
+    for item_id, rate in (("lamp", usual / 180), ("rug", usual / 180), ("odd", 0.0)):
+        of_milk = (40 + usual) / 100
+        assert found[item_id]["own_category_repeat_rate"] == pytest.approx(rate / of_milk, rel=1e-5)
+
+
 def scaled(*rows: list[float]) -> np.ndarray:
     """Return the inputs after scaling: the first features as given, the rest 0."""
     items = np.zeros((len(rows), INPUTS), dtype=np.float32)

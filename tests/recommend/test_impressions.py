@@ -9,6 +9,7 @@ from stream_rec.config import Settings, override
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking import shown
@@ -59,6 +60,20 @@ class Shop:
 @pytest.fixture
 def shop() -> Shop:
     return Shop()
+
+
+def test_a_rule_may_keep_from_the_user_what_was_shown(shop: Shop):
+    """To those who were, for as long as it says; what they came to since is no exception."""
+    rule = Rule("r", "exclude", "ann", "fresh lists", relation="shown", within_days=0.5)
+    shop.pipeline.catalog.put_rule(rule)
+    shown = shop.list_of("ann", 5)
+    shop.show("ann", *shown)
+    shop.did("view", "ann", shown[0])
+
+    assert not set(shown) & set(shop.list_of("ann", 30)) and set(shown) <= set(shop.list_of("bob", 10))
+    shop.now_ms += DAY_MS // 2
+    shop.did("view", "bob", ITEMS[-1])
+    assert set(shown[1:]) <= set(shop.list_of("ann", 30))
 
 
 def test_who_was_shown_nothing_is_ranked_as_ever(shop: Shop):

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.events.promotion import Promotion, find_fault
 from stream_rec.events.rule import Target
 from stream_rec.events.slate import SlateItem
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.recommend import recommend
-from stream_rec.reranking.promotions import Promotion, find_fault
 from stream_rec.user.state import COLD, UserState
 from tests.recommend.lists import ITEMS, PLAIN, POPULAR, SHARED, catalogs, configs, crowd, heads, ranked_for
 from tests.recommend.test_rules import allowed, events, history, matches, rule, rule_sets, ruled
@@ -25,7 +25,7 @@ def promoting(
     catalog: Catalog, *promotions: Promotion, config: RankingConfig = FIVE, user: UserState = COLD, head=POPULAR
 ) -> list[SlateItem]:
     ranked = ranked_for(user, catalog, head, workspace=SHARED)
-    return recommend(ranked, catalog, head, config, Exposures(), "1", promotions)
+    return recommend(ranked, catalog, head, config, Exposures(), "1", promotions=promotions)
 
 
 def ids(items: list[SlateItem]) -> list[str]:

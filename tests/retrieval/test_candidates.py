@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from stream_rec.retrieval.asked import find_asked
 from stream_rec.retrieval.candidates import (
     ASKED,
     FRESH,
+    INTEREST,
     MOST_TRENDING,
     NEIGHBOURS,
     REPEAT,
@@ -31,6 +34,7 @@ from stream_rec.retrieval.candidates import (
     compute_tastes,
     retrieve,
 )
+from stream_rec.retrieval.interests import find_interests
 from stream_rec.retrieval.ruled import Exclusions
 from stream_rec.retrieval.scratch import AFTER, COLUMNS, LAST, RECENT, STAN, TEXT, WIDE
 from stream_rec.user.bounds import UserConfig
@@ -46,13 +50,18 @@ FIVE = range(NOW_MS, NOW_MS + 5)
 
 
 def found(
-    catalog: Catalog, *item_ids: str, user_id: str = "me", workspace: Workspace | None = None, query: str = ""
+    catalog: Catalog,
+    *item_ids: str,
+    user_id: str = "me",
+    workspace: Workspace | None = None,
+    query: str = "",
+    interests: tuple[str, ...] = (),
 ) -> Candidates:
     """Return the candidates of a user with these items, the last one newest, who searched for something."""
     user = folded(arrivals([happened(NOW_MS + at, item_id) for at, item_id in enumerate(item_ids)]))
     if query:
         user = fold_search(user, Search("q", user_id, query, NOW_MS), 0, UserConfig())
-    history = read_history(user, catalog.find, recent_items=30)
+    history = replace(read_history(user, catalog.find, recent_items=30), interests=interests)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
     rules = catalog.rules.active(NOW_MS)
     exclusions = Exclusions(rules, history, catalog, NOW_MS) if rules.number else None
@@ -60,6 +69,7 @@ def found(
         *(history, catalog, workspace or Workspace()),
         **{"own_slot": own_slot, "now_ms": NOW_MS, "rules": rules, "exclusions": exclusions},
         asked=find_asked(history, catalog, None, event_ms=NOW_MS, now_ms=NOW_MS),
+        interests=find_interests(history, catalog, None),
     )
 
 
@@ -82,7 +92,7 @@ def one_of_each() -> Catalog:
     catalog.put_knowledge("off", taught(*FIVE, predecessors={"a": 4}, users={"v": NOW_MS + 5}))
     catalog.put_embedding("off", embedded([1, 1]))
     catalog.put_item(Item("off", available=False))
-    for item in (Item("pinned"), Item("asked", title="Blue kettle"), Item("chosen")):
+    for item in (Item("pinned"), Item("asked", title="Blue kettle"), Item("chosen"), Item("liked", title="Zither")):
         catalog.put_item(item)
         catalog.put_knowledge(item.item_id, taught(*FIVE))
     after_kettles = {number: (8, 8.0, NOW_MS) for number in numbers_of("kettle", None)}
@@ -98,7 +108,7 @@ def one_of_each() -> Catalog:
 def test_every_source_proposes_its_own():
     """And each candidate says which ones did; what is not listed is proposed by none."""
     catalog = one_of_each()
-    sources = by_source(found(catalog, "a", query="KETTLE"), catalog)
+    sources = by_source(found(catalog, "a", query="KETTLE", interests=("zither",)), catalog)
 
     assert sources["successor"] == {"successors"}
     assert sources["neighbour"] == {"neighbours"}
@@ -109,8 +119,9 @@ def test_every_source_proposes_its_own():
     assert sources["p39"] == {"fresh"}  # a newcomer
     assert sources["pinned"] == {"rules"}
     assert sources["asked"] == {"asked"} == sources["chosen"]
+    assert sources["liked"] == {"interest"}
     assert "off" not in sources
-    numbers = SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES, ASKED
+    numbers = SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES, ASKED, INTEREST
     assert [SOURCES[n] for n in numbers] == list(SOURCES)
 
 

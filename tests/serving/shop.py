@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.facets import Facets
 from stream_rec.config import Settings, override
-from stream_rec.embedding.hashing import HashingEncoder
+from stream_rec.embedding.encoder import build_one
 from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.embedding.text import canonical_text
 from stream_rec.events.interaction import Interaction, Kind
@@ -41,7 +40,7 @@ class Shop(Pipeline):
 
     def __init__(self) -> None:
         super().__init__(SETTINGS, encodes_queries=True)
-        catalog = Catalog(Facets())
+        catalog = Catalog()
         self.recommender = Recommender(
             catalog, self.recommender._head, SETTINGS.ranking, SETTINGS.head, self.recommender._encode_query
         )
@@ -55,7 +54,7 @@ class Shop(Pipeline):
 
     def embed(self, item: Item) -> None:
         """Take an item's vector, as the embedder would make it."""
-        encoder = HashingEncoder()
+        encoder = build_one(SETTINGS.embedder)
         vector = encoder.encode_passages([canonical_text(item)])[0]
         self.catalog.put_embedding(item.item_id, ItemEmbedding(b"\0" * 16, (SpaceVector(encoder.identity, vector),)))
 

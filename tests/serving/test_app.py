@@ -26,7 +26,7 @@ testing = pytest.importorskip("litestar.testing")
 from stream_rec.serving.app import build_app  # noqa: E402
 from stream_rec.serving.keys import ApiKey, ApiKeys  # noqa: E402
 from stream_rec.serving.writer import Record  # noqa: E402
-from tests.serving.shop import AtHand, Shop  # noqa: E402
+from tests.serving.shop import COLOURS, ITEMS, THINGS, AtHand, Shop  # noqa: E402
 
 PROBLEM = "application/problem+json"
 
@@ -508,9 +508,63 @@ def test_similar_items_and_answers_are_found(ranking):
     assert ranking.writer.records == []
 
 
+TEA, LATE = THINGS[:3], COLOURS[2:]
+VIEWED_BY_U1 = [("green", "lamp"), ("green", "teapot"), ("red", "lamp")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_wanted"),
+    [
+        (
+            "not_category=home&not_tag=red&not_tag=blue",
+            lambda colour, thing: thing in TEA and colour in LATE,
+        ),
+        ("any_tag=red&any_tag=blue&category=tea", lambda colour, thing: thing in TEA and colour not in LATE),
+        ("attribute=brand:Acme&attribute=brand:Bolt&not_attribute=price:3", lambda *item: item != ("red", "lamp")),
+        ("attribute_min=price:20&attribute_max=price:25", lambda colour, _: colour == "green"),
+        ("had=click&not_had=purchase&not_had=view", lambda *item: False),
+        ("had=view&not_had=click&not_shown_hours=1", lambda *item: item in VIEWED_BY_U1),
+    ],
+)
+def test_a_list_is_filtered(ranking, asked, is_wanted):
+    """By what is not wanted, too, by any of several, by numbers, and by what the user had."""
+    found = ranking.ask("GET", f"/v1/users/u1/recommendations?n=50&{asked}").json()
+    wanted = {item.item_id for item in ITEMS if is_wanted(*item.item_id.split("-"))}
+
+    assert found["is_on_the_spot"]
+    assert {item["item_id"] for item in found["items"]} == wanted
+
+
+def test_given_items_are_filtered(ranking):
+    """What is not wanted is left out, by name; one text stands for a list of one."""
+    item_ids = ["red-cup", "blue-cup", "blue-lamp", "white-kettle"]
+    body = {"user_id": "u1", "item_ids": item_ids, "filters": {"category": "tea", "not_tag": ["red"]}}
+    found = ranking.ask("POST", "/v1/rank", body | {"not_had": ["view", "click", "purchase"]}).json()
+
+    assert ([item["item_id"] for item in found["items"]], found["unknown"]) == (["white-kettle"], [])
+    assert sorted(found["left_out"]) == ["blue-cup", "blue-lamp", "red-cup"]
+    few = ranking.ask("POST", "/v1/rank", {"user_id": "u1", "item_ids": item_ids, "min_score": 0.9}).json()
+    assert all(item["score"] >= 0.9 for item in few["items"]) and few["left_out"] == []
+
+
 WRONGLY_ASKED = [
     ("GET", "/v1/users/u1/recommendations?price_min=9&price_max=3", None, 422, "price_min=9 is above price_max=3"),
     ("GET", "/v1/users/u1/recommendations?attribute=brand", None, 422, "write it as name:value"),
+    ("GET", "/v1/users/u1/recommendations?attribute_min=size:big", None, 422, "size:big is no bound"),
+    ("GET", "/v1/users/u1/recommendations?attribute_max=size:nan", None, 422, "write it as name:number"),
+    (
+        *("GET", "/v1/users/u1/recommendations?attribute_min=size:3&attribute_max=size:2", None, 422),
+        "attribute_min=size:3 is above attribute_max=size:2",
+    ),
+    ("GET", "/v1/users/u1/recommendations?not_tag=a" + "&not_tag=b" * 20, None, 422, "21 values of `not_tag`"),
+    ("GET", "/v1/users/u1/recommendations?had=like", None, 400, "had"),
+    ("GET", "/v1/users/u1/recommendations?within_days=3", None, 422, "say which"),
+    ("GET", "/v1/users/u1/recommendations?not_had=view&within_days=0", None, 400, "within_days"),
+    ("GET", "/v1/users/u1/recommendations?not_shown_hours=-1", None, 400, "not_shown_hours"),
+    ("GET", "/v1/users/u1/recommendations?min_score=2", None, 400, "min_score"),
+    ("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["a"], "filters": {"colour": "red"}}, 400, "colour"),
+    ("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["a"], "filters": {"attribute": "red"}}, 422, "name:value"),
+    ("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["a"], "within_days": 3}, 422, "say which"),
     ("GET", "/v1/users/u1/recommendations?cursor=xyz", None, 422, "next_cursor"),
     ("GET", "/v1/users/u1/recommendations?tag=a" + "&tag=b" * 20, None, 422, "21 values of `tag`; 20 at most"),
     ("GET", "/v1/users/u1/recommendations?n=0&tag=a", None, 400, "n"),
@@ -583,13 +637,42 @@ def test_without_ranking_its_addresses_say_so(service):
 def test_a_surface_is_ranked_on_the_spot():
     """By its name, with as many items as it has; what is about items is asked for with theirs."""
     ranking = Service(replica=AtHand(Shop().ranker()), surfaces={"garden": {"base": "discover", "n": 2}})
-    discover = ranking.ask("GET", "/v1/users/u1/recommendations?surface=discover").json()
+    discover = ranking.ask("GET", "/v1/users/u1/recommendations?surface=discover&n=2").json()
     garden = ranking.ask("GET", "/v1/users/u1/recommendations?surface=garden").json()
     cart = "/v1/users/u1/recommendations?surface=cart&item_id=red-cup&item_id=blue-cup&n=3"
 
-    assert discover["is_on_the_spot"] and garden["items"] == discover["items"][:2]
+    assert discover["is_on_the_spot"] and garden["items"] == discover["items"]
     assert len(ranking.ask("GET", cart).json()["items"]) == 3
     assert ranking.ask("GET", "/v1/users/ann/recommendations?surface=home").json()["list_id"] == "list-of-ann"
+
+
+def test_a_surface_has_filters_of_its_own():
+    """They hold together with those of the request."""
+    green = {
+        "base": "home",
+        "not_tags": ["red"],
+        "any_tags": ["green", "white"],
+        "not_attributes": {"price": "35"},
+        "attribute_min": {"price": 20},
+        "not_had": ["view"],
+        "not_shown_hours": 1,
+    }
+    ranking = Service(
+        replica=AtHand(Shop().ranker()), surfaces={"green": green, "sure": {"base": "home", "min_score": 1}}
+    )
+
+    def ids(query: str) -> set[str]:
+        found = ranking.ask("GET", f"/v1/users/u1/recommendations?n=50&{query}").json()
+        return {item["item_id"] for item in found["items"]}
+
+    expected = {f"{colour}-{thing}" for colour in LATE for thing in THINGS} - {
+        "white-hose",
+        "green-lamp",
+        "green-teapot",
+    }
+    assert ids("surface=green") == expected
+    assert ids("surface=green&not_category=home") == {each for each in expected if each.split("-")[1] in TEA}
+    assert ids("surface=green&had=view") == set() == ids("surface=sure")
 
 
 @pytest.mark.parametrize(
@@ -644,25 +727,25 @@ def test_what_was_said_is_read_and_ranked_with():
     """Given items, filtered lists and searches are all of the profile; a pure list is read out as before."""
     shop = Shop()
     service = Service(replica=AtHand(shop.ranker()))
-    body = {"user_id": "ann", "item_ids": ["red-cup", "green-lamp", "blue-chair"]}
+    body = {"user_id": "ann", "item_ids": ["red-lamp", "green-cup", "blue-chair"]}
 
     def first(query: str) -> dict[str, Any]:
         return service.ask("GET", f"/v1/users/ann/recommendations?{query}").json()["items"][0]
 
     assert service.ask("GET", "/v1/users/ann/profile").status_code == 404
-    shop.declare(Profile("ann", 1_000, [" green lamp ", "green lamp"], "de", 1985))
+    shop.declare(Profile("ann", 1_000, [" green cup ", "green cup"], "de", 1985))
     said = service.ask("GET", "/v1/users/ann/profile").json()
 
-    assert said == {"interests": ["green lamp"], "language": "de", "birth_year": 1985, "timestamp_ms": 1_000}
+    assert said == {"interests": ["green cup"], "language": "de", "birth_year": 1985, "timestamp_ms": 1_000}
     for item in (
         first("on_the_spot=true"),
         first("tag=green"),
         first("surface=discover"),
         service.ask("POST", "/v1/rank", body).json()["items"][0],
     ):
-        assert item["item_id"] == "green-lamp"
-        assert (item["reason"]["kind"], item["reason"]["interest"]) == ("interest", "green lamp")
-    assert service.ask("GET", "/v1/search?q=green&user_id=ann").json()["items"][0]["item_id"] == "green-lamp"
+        assert item["item_id"] == "green-cup"
+        assert (item["reason"]["kind"], item["reason"]["interest"]) == ("interest", "green cup")
+    assert service.ask("GET", "/v1/search?q=green&user_id=ann").json()["items"][0]["item_id"] == "green-cup"
     assert service.ask("GET", "/v1/users/ann/recommendations").json()["list_id"] == "list-of-ann"
 
     shop.declare(Profile("ann", 2_000))

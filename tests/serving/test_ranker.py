@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_rec.catalog.facets import Filter
+from stream_rec.catalog.facets import Bounds, Filter
+from stream_rec.config import override
+from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
 from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.search import Search
-from stream_rec.events.slate import Reason
+from stream_rec.events.slate import Reason, SlateItem
+from stream_rec.retrieval.had import WHATEVER, HistoryFilter
 from stream_rec.serving import cursor as cursors
 from stream_rec.serving.ranker import Ranker
 from stream_rec.serving.wanted import Wanted
-from tests.serving.shop import ITEMS, Shop
+from stream_rec.user.state import COLD
+from tests.catalog.stock import is_wanted
+from tests.serving import shop as shops
+from tests.serving.shop import COLOURS, ITEMS, Shop
 
 TEA = Filter(categories=("tea",))
 
@@ -62,7 +69,7 @@ def test_of_nobody_it_is_the_default_list(shop: Shop, ranker: Ranker):
     [
         (TEA, lambda item: item.category == "tea"),
         (Filter(tags=("red",)), lambda item: "red" in item.tags),
-        (Filter(price_min=12, price_max=21), lambda item: 12 <= item.attributes["price"] <= 21),
+        (Filter(bounds=(Bounds("price", 12, 21),)), lambda item: 12 <= item.attributes["price"] <= 21),
         (
             Filter(attributes=(("brand", "Acme"),), categories=("home",)),
             lambda item: item.attributes["brand"] == "Acme" and item.category == "home",
@@ -111,24 +118,24 @@ def test_given_items_are_ranked_and_none_is_lost(shop: Shop, ranker: Ranker):
     shop.catalog.put_rule(Rule("r", "exclude", "ann", "has it", Target(item_ids=["red-cup"]), relation="seen"))
     shop.see("u1", "red-cup", at_ms=500_000)
     given = ["blue-lamp", "nothing", "off", "red-cup", "green-hose", "white-chair"]
-    found = ranker.rank("u1", given, 1000)
+    found = ranker.rank("u1", given, Wanted(1000))
 
     assert {item.item_id for item in found.items} == {"blue-lamp", "green-hose", "white-chair"}
     assert (found.unknown, sorted(found.left_out)) == (["nothing"], ["off", "red-cup"])
     scores = [item.score for item in found.items]
     assert scores == sorted(scores, reverse=True) and all(item.reason.kind for item in found.items)
     assert found.is_known and found.seen == {"views": shop.users["u1"].offsets[0], **found.seen}
-    assert [item.item_id for item in ranker.rank("u1", given, 2).items] == [i.item_id for i in found.items[:2]]
-    assert not ranker.rank("nobody", given, 5).is_known
-    assert ranker.rank("u1", ["nothing"], 5).items == ranker.rank("u1", ["off"], 5).items == []
+    assert [item.item_id for item in ranker.rank("u1", given, Wanted(2)).items] == [i.item_id for i in found.items[:2]]
+    assert not ranker.rank("nobody", given, Wanted(5)).is_known
+    assert ranker.rank("u1", ["nothing"], Wanted(5)).items == ranker.rank("u1", ["off"], Wanted(5)).items == []
 
 
 def test_given_items_stand_as_in_the_list_of_all(ranker: Ranker):
     """The order is the head's, over the same features: of all items it is that of a list that is not varied."""
     everything = [item.item_id for item in ITEMS]
 
-    assert [i.item_id for i in ranker.rank("nobody", everything, 1000).items] == [
-        i.item_id for i in ranker.rank("nobody", everything[::-1], 1000).items
+    assert [i.item_id for i in ranker.rank("nobody", everything, Wanted(1000)).items] == [
+        i.item_id for i in ranker.rank("nobody", everything[::-1], Wanted(1000)).items
     ]
 
 
@@ -146,14 +153,14 @@ def test_the_context_of_a_request_counts(shop: Shop, ranker: Ranker):
     for country, other in (("FR", "JP"), ("JP", "FR")):
         context = {"country": country, "note": "y"}
         for user_id in ("u1", "nobody"):
-            ranking = ranker.rank(user_id, list(TAKEN.values()), 2, context=context)
+            ranking = ranker.rank(user_id, list(TAKEN.values()), Wanted(2), context=context)
             assert [item.item_id for item in ranking.items] == [TAKEN[country], TAKEN[other]]
         made = ranker.recommend("nobody", Wanted(20), generated_at_ms=0, context=context).items
         scores = {item.item_id: item.score for item in made}
         assert scores[TAKEN[country]] > scores.get(TAKEN[other], 0.0)
-    own = ranker.rank("u1", list(TAKEN.values()), 2)
-    assert own == ranker.rank("u1", list(TAKEN.values()), 2, context={"country": "JP"})
-    assert own != ranker.rank("u1", list(TAKEN.values()), 2, context={})
+    own = ranker.rank("u1", list(TAKEN.values()), Wanted(2))
+    assert own == ranker.rank("u1", list(TAKEN.values()), Wanted(2), context={"country": "JP"})
+    assert own != ranker.rank("u1", list(TAKEN.values()), Wanted(2), context={})
 
 
 @pytest.mark.parametrize("filter", [Filter(), TEA])
@@ -168,7 +175,7 @@ def test_rules_hold_on_the_spot(shop: Shop, ranker: Ranker, filter: Filter):
     assert ("white-hose" in found) == (filter != TEA)
     assert "red-cup" not in {i.item_id for i in ranker.search("red cup", None, None, Wanted(50))}
     assert "red-cup" not in {i.item_id for i in ranker.find_similar("red-kettle", Wanted(50))}
-    assert ranker.rank("u1", ["red-cup"], 1).left_out == ["red-cup"]
+    assert ranker.rank("u1", ["red-cup"], Wanted(1)).left_out == ["red-cup"]
 
 
 def test_similar_items_share_words_or_users(ranker: Ranker):
@@ -227,11 +234,20 @@ def test_what_others_chose_after_a_query_is_found(shop: Shop, ranker: Ranker):
     assert ranker.search("something for grandma", None, None, Wanted(3))[0].item_id == "white-lamp"
 
 
-def test_like_this_but(ranker: Ranker):
-    """A search about an item finds what is like it, too, and never the item."""
+@pytest.mark.parametrize("seed", range(3))
+def test_like_this_but(monkeypatch, seed: int):
+    """A search about an item finds what is like it, too, and never the item, however the head began.
+
+    Some have come to kettles: where a whole catalog's choices say that nobody does, a head may take that for the rule.
+    """
+    monkeypatch.setattr(shops, "SETTINGS", override(shops.SETTINGS, {"ranking.seed": seed}))
+    shop = Shop()
+    for number in range(8):
+        shop.see(f"v{number}", f"{COLOURS[number % 4]}-kettle", at_ms=500_000 + number)
+    ranker = shop.ranker()
     found = [item.item_id for item in ranker.search("white", "red-kettle", None, Wanted(8))]
 
-    assert "red-kettle" not in found and "white-kettle" in found
+    assert "red-kettle" not in found and "white-kettle" in found[:4]
     assert ranker.search("white", "nothing", None, Wanted(8)) is None
 
 
@@ -254,6 +270,127 @@ def test_a_cursor_ends_somewhere():
     assert len(cursors.encode(range(cursors.MOST - 1))) < 5_400
 
 
+HOUR_MS = 3_600_000
+
+
+def test_what_the_user_had_is_wanted_or_not(shop: Shop, ranker: Ranker):
+    """By kind of event and by how long ago; of who has nothing nothing is wanted, and nothing left out."""
+    shop.see("u1", "white-hose", at_ms=500_000, kind=Kind.PURCHASE)
+    counts = shop.users["u1"].weekly_counts
+    had = {kind: {count.item_id for count in counts if count.counts[kind]} for kind in Kind}
+    everything = {item.item_id for item in ITEMS}
+
+    def kept(user_id: str = "u1", **said: object) -> set[str]:
+        return set(listed(ranker, user_id, 50, history=HistoryFilter(**said)))
+
+    assert kept(had=(Kind.PURCHASE,)) == had[Kind.PURCHASE] > {"white-hose"}
+    assert kept(had=(Kind.VIEW, Kind.CLICK)) == had[Kind.VIEW] | had[Kind.CLICK]
+    assert kept(not_had=(Kind.PURCHASE,)) == everything - had[Kind.PURCHASE] != everything
+    assert kept(had=(Kind.VIEW,), not_had=(Kind.CLICK,)) == had[Kind.VIEW] - had[Kind.CLICK]
+    assert kept(had=(Kind.PURCHASE,), within_ms=1_000) == {"white-hose"}
+    assert kept(not_had=tuple(Kind), within_ms=1_000) == everything - {"white-hose"}
+    assert (kept("nobody", had=(Kind.VIEW,)), kept("nobody", not_had=(Kind.VIEW,))) == (set(), everything)
+
+
+def test_what_was_shown_lately_is_not_shown_again(shop: Shop, ranker: Ranker):
+    """As impressions say, until it is long enough ago."""
+    shown = [ShownItem("white-hose", 1), ShownItem("red-cup", 2)]
+    shop.impress(Impression("i1", "u1", "l", shown, 500_000))
+    everything = {item.item_id for item in ITEMS}
+
+    def kept(hours: float) -> set[str]:
+        return set(listed(ranker, n=50, history=HistoryFilter(not_shown_ms=hours * HOUR_MS)))
+
+    assert kept(1) == everything - {"white-hose", "red-cup"}
+    shop.see("u2", "blue-cup", at_ms=500_000 + HOUR_MS + 1)
+    assert kept(1) == everything
+    assert kept(2) == everything - {"white-hose", "red-cup"}
+
+
+def test_a_least_score_ends_a_list(shop: Shop, ranker: Ranker):
+    """It keeps what is shown with so much, and leaves out what a rule pins with less; boosts count."""
+    shop.catalog.put_rule(Rule("p", "pin", "ann", "ad", Target(item_ids=["white-hose"]), slot=1))
+    shop.catalog.put_rule(Rule("b", "boost", "ann", "ad", Target(tag="blue"), factor=50.0, ends_ms=2**53))
+    asked: dict[str, Callable[[Wanted], list[SlateItem]]] = {
+        "list": lambda wanted: ranker.recommend("u1", wanted, generated_at_ms=0).items,
+        "rank": lambda wanted: ranker.rank("u1", [item.item_id for item in ITEMS], wanted).items,
+        "similar": lambda wanted: ranker.find_similar("red-cup", wanted) or [],
+        "search": lambda wanted: ranker.search("cup", None, "u1", wanted) or [],
+    }
+    for ask in asked.values():
+        everything = {item.item_id: item.score for item in ask(Wanted(50))}
+        least = sorted(everything.values())[len(everything) // 2]
+        found = ask(Wanted(50, min_score=least))
+        assert {item.item_id for item in found} == {each for each, score in everything.items() if score >= least}
+        assert 0 < len(found) < len(everything)
+        few = ask(Wanted(4, min_score=least))
+        assert {item.item_id for item in few} <= {item.item_id for item in found} and len(few) == min(4, len(found))
+
+
+said = st.lists(st.sampled_from(["tea", "home", "red", "blue"]), max_size=2).map(tuple)
+texts = st.one_of(st.just(()), st.just(()), st.just(()), said)
+pairs = st.lists(st.tuples(st.just("brand"), st.sampled_from(["Acme", "Bolt"])), max_size=2).map(tuple)
+asked_for = st.builds(
+    Wanted,
+    st.just(50),
+    st.builds(
+        Filter,
+        texts,
+        texts,
+        texts,
+        texts,
+        texts,
+        pairs,
+        pairs,
+        st.lists(st.builds(Bounds, st.just("price"), st.integers(0, 30), st.integers(0, 40)), max_size=1).map(tuple),
+    ),
+    st.builds(
+        HistoryFilter,
+        st.lists(st.sampled_from(Kind), max_size=1).map(tuple),
+        st.lists(st.sampled_from(Kind), max_size=2).map(tuple),
+        st.sampled_from([None, 1_000.0, 1e9]),
+        st.sampled_from([None, HOUR_MS]),
+    ),
+    st.sampled_from([0.0, 0.01, 0.3]),
+    base=st.sampled_from(["home", "discover", "buy_again", "trending"]),
+)
+SEEN_SHOP = Shop()
+SEEN_SHOP.impress(Impression("i1", "u1", "l", [ShownItem("red-cup", 1)], 400_000))
+
+
+@settings(max_examples=100, deadline=None)
+@given(wanted=asked_for, user_id=st.sampled_from(["u1", "u2", "nobody"]), at_surface=st.booleans())
+def test_no_filter_is_ever_broken(wanted: Wanted, user_id: str, at_surface: bool):
+    """Of a request or of a surface, in lists, rankings, answers and similar items."""
+    shop, filter, history = SEEN_SHOP, wanted.filter, wanted.history
+    if at_surface:
+        wanted = msgspec.structs.replace(
+            wanted, filter=Filter(), history=WHATEVER, of_surface=filter, history_of_surface=history
+        )
+    ranker, user, now_ms = shop.ranker(), shop.users.get(user_id, COLD), shop.catalog.now_ms
+    every = [item.item_id for item in ITEMS]
+    found = {
+        "list": ranker.recommend(user_id, wanted, generated_at_ms=0).items,
+        "rank": ranker.rank(user_id, every, wanted).items,
+        "search": ranker.search("red cup", None, user_id, wanted),
+    }
+    since_ms = 0 if history.within_ms is None else now_ms - history.within_ms
+    kinds = {item_id: set() for item_id in every}
+    for count in user.weekly_counts:
+        if count.last_ms >= since_ms:
+            kinds[count.item_id] |= {kind for kind in Kind if count.counts[kind]}
+    shown = {"red-cup"} if user_id == "u1" and history.not_shown_ms is not None else set()
+    for where, items in found.items():
+        for each in items:
+            item = shop.catalog.item(shop.catalog.find(each.item_id))
+            assert is_wanted(item, filter), where
+            assert not history.had or kinds[each.item_id] & set(history.had), where
+            assert not kinds[each.item_id] & set(history.not_had), where
+            assert each.item_id not in shown and each.score >= wanted.min_score, where
+    for each in ranker.find_similar("red-cup", wanted):
+        assert is_wanted(shop.catalog.item(shop.catalog.find(each.item_id)), filter)
+
+
 YEAR_MS = 31_556_952_000
 REDS = {item.item_id for item in ITEMS if "red" in item.tags}
 
@@ -266,7 +403,7 @@ REDS = {item.item_id for item in ITEMS if "red" in item.tags}
         lambda ranker, age: listed(ranker, "ann", n=50, age=age, base="similar", about=("blue-cup",)),
         lambda ranker, age: [i.item_id for i in ranker.search("red", None, "ann", Wanted(50, age=age))],
         lambda ranker, age: [i.item_id for i in ranker.search("red", "blue-cup", "ann", Wanted(50, age=age))],
-        lambda ranker, age: [i.item_id for i in ranker.rank("ann", list(REDS), 50, age=age).items],
+        lambda ranker, age: [i.item_id for i in ranker.rank("ann", list(REDS), Wanted(50, age=age)).items],
     ],
     ids=["list", "discover", "similar", "search", "like this", "rank"],
 )

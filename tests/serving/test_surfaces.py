@@ -234,11 +234,11 @@ def test_age_is_asked_wherever_items_are_ranked(shop: Shop, ranker: Ranker):
     def has(age: int | None) -> list[bool]:
         wanted = Wanted(50, age=age)
         found = (
-            ranker.rank("u1", ["red-kettle"], 5, age).items,
+            ranker.rank("u1", ["red-kettle"], Wanted(5, age=age)).items,
             ranker.find_similar("red-cup", wanted),
             ranker.search("kettle", None, "u1", wanted),
         )
         return ["red-kettle" in {item.item_id for item in items} for items in found]
 
     assert (has(18), has(17), has(None)) == ([True] * 3, [False] * 3, [False] * 3)
-    assert ranker.rank("u1", ["red-kettle"], 5).left_out == ["red-kettle"]
+    assert ranker.rank("u1", ["red-kettle"], Wanted(5)).left_out == ["red-kettle"]

@@ -8,7 +8,6 @@ import msgspec
 from faust.types import TP
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.catalog.facets import Facets
 from stream_rec.config import Settings, WorkerSettings
 from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind
@@ -29,7 +28,7 @@ from stream_rec.runtime.lease import Lease
 from stream_rec.stages.erasure import Erasure
 from stream_rec.stages.published import Published, PublishedPartition
 from stream_rec.stages.user_stage import UserStage
-from stream_rec.surface_lists import PushedSurfaces, need_facets
+from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.user.state import COLD
 
 SETTINGS = Settings(
@@ -100,7 +99,7 @@ class Stage:
     def __init__(self, directory: Path, settings: Settings = SETTINGS) -> None:
         head = SharedHead.cold(settings.head, settings.ranking.seed)
         pushed = settings.surfaces.pushed
-        catalog = Catalog(Facets() if need_facets(pushed) else None)
+        catalog = Catalog()
         self.recommender = Recommender(catalog, head, settings.ranking, settings.head)
         self.pushed = PushedSurfaces(self.recommender, pushed, settings.ranking)
         self.table: dict[bytes, bytes] = {}

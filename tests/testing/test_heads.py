@@ -11,7 +11,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stream_rec.ranking import asked, contexts, shown
+from stream_rec.ranking import asked, contexts, interests, shown
 from stream_rec.ranking.features import INPUTS, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.head import HeadConfig
@@ -30,6 +30,7 @@ class Softmax(Struct, frozen=True):
     of_asked: LinearHead = asked.COLD
     of_shown: LinearHead = shown.COLD
     of_context: LinearHead = contexts.COLD
+    of_interests: LinearHead = interests.COLD
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities."""
@@ -67,6 +68,10 @@ class Softmax(Struct, frozen=True):
     def put_context(self, of_context: LinearHead) -> Softmax:
         """Keep the expert."""
         return replace(self, of_context=of_context)
+
+    def put_interests(self, of_interests: LinearHead) -> Softmax:
+        """Keep the expert."""
+        return replace(self, of_interests=of_interests)
 
     def decay(self, factor: float) -> Softmax:
         """Keep all: steps never become shorter."""
@@ -227,6 +232,13 @@ class OutOfContext(Softmax):
         return self
 
 
+class Uninterested(Softmax):
+    """Drops the expert for interests that it is given."""
+
+    def put_interests(self, of_interests):
+        return self
+
+
 class Unasked(Softmax):
     """Drops the expert for searches that it is given."""
 
@@ -265,6 +277,7 @@ NUMBERS = itertools.count()
         (Uncounting, "test_counts_of_fresh_choices_are_kept", "must keep the counts"),
         (Unasked, "test_the_expert_for_searches_is_kept", "must keep the expert"),
         (Unshown, "test_the_expert_for_impressions_is_kept", "must keep the expert"),
+        (Uninterested, "test_the_expert_for_interests_is_kept", "must keep the expert"),
         (OutOfContext, "test_the_expert_for_contexts_is_kept", "must keep the expert"),
         (Stale, "test_fresh_choices_become_likelier_among_fresh_items", "a fresh item that was chosen"),
         (Forgetful, "test_decay_keeps_what_is_known", "must keep the number of choices"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -20,18 +20,21 @@ from stream_rec.events.over_http import (
     Accepted,
     ErasureAccepted,
     Event,
+    Filters,
     Found,
     Ranking,
     RankRequest,
     Recommendations,
     State,
+    Texts,
     UserProfile,
 )
 from stream_rec.events.rule import Rule
+from stream_rec.names import InteractionType
 
 T = TypeVar("T")
-Texts = str | Sequence[str]
-"""One text, or several."""
+Types = InteractionType | Sequence[InteractionType]
+"""One type of interaction, or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +67,6 @@ class Call(Generic[T]):
         return f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
-    """Which items are wanted; all by default. Each filter makes a list be ranked on the spot."""
-
-    category: Texts = ()
-    """Any of these."""
-    tag: Texts = ()
-    """All of these."""
-    attribute: Texts = ()
-    """``name:value``, all of these; compared as text, as in rules."""
-    price_min: float | None = None
-    """Bound on the attribute ``price``, itself within."""
-    price_max: float | None = None
-
-
 EVERYTHING = Filters()
 
 
@@ -94,6 +82,11 @@ def get_recommendations(
     item_id: Texts = (),
     age: int | None = None,
     context: Texts = (),
+    had: Types = (),
+    not_had: Types = (),
+    within_days: float | None = None,
+    not_shown_hours: float | None = None,
+    min_score: float | None = None,
 ) -> Call[Recommendations]:
     """Ask for a user's list, or the default one where they have none.
 
@@ -106,6 +99,10 @@ def get_recommendations(
         item_id: What it is about, where a surface is about items.
         age: The user's, in years: what is not for them is left out.
         context: Where the list will stand, ``name:value`` each.
+        had: Items of which the user has an event of any of these types; ``not_had``: of none of these.
+        within_days: Of both, how long ago at most; ever, where nothing is said.
+        not_shown_hours: Items that the user was not shown for so long, as impressions say.
+        min_score: Of each item, at least.
     """
     query = {
         "n": n,
@@ -117,6 +114,11 @@ def get_recommendations(
         "item_id": item_id,
         "age": age,
         "context": context,
+        "had": had,
+        "not_had": not_had,
+        "within_days": within_days,
+        "not_shown_hours": not_shown_hours,
+        "min_score": min_score,
     }
     return Call("GET", "/v1/users/{user_id}/recommendations", Recommendations, {"user_id": user_id}, query)
 
@@ -143,9 +145,31 @@ def post_rank(
     n: int = 1000,
     age: int | None = None,
     context: Context | None = None,
+    filters: Filters | None = None,
+    had: Types = (),
+    not_had: Types = (),
+    within_days: float | None = None,
+    not_shown_hours: float | None = None,
+    min_score: float = 0.0,
 ) -> Call[Ranking]:
-    """Have items of the app's ranked for a user; the best ``n`` come back."""
-    request = RankRequest(user_id=user_id, item_ids=list(item_ids), n=n, age=age, context=context)
+    """Have items of the app's ranked for a user; the best ``n`` come back.
+
+    Args:
+        had: As of ``get_recommendations``, and what follows it.
+    """
+    request = RankRequest(
+        user_id=user_id,
+        item_ids=list(item_ids),
+        n=n,
+        age=age,
+        context=context,
+        filters=filters,
+        had=_types(had),
+        not_had=_types(not_had),
+        within_days=within_days,
+        not_shown_hours=not_shown_hours,
+        min_score=min_score,
+    )
     return Call("POST", "/v1/rank", Ranking, body=_json(request))
 
 
@@ -156,9 +180,10 @@ def get_similar(
     exclude: Texts = (),
     filters: Filters = EVERYTHING,
     age: int | None = None,
+    min_score: float | None = None,
 ) -> Call[Found]:
     """Ask what is like an item."""
-    query = {"n": n, "exclude": exclude, **_query_of(filters), "age": age}
+    query = {"n": n, "exclude": exclude, **_query_of(filters), "age": age, "min_score": min_score}
     return Call("GET", "/v1/items/{item_id}/similar", Found, {"item_id": item_id}, query)
 
 
@@ -171,15 +196,22 @@ def get_search(
     exclude: Texts = (),
     filters: Filters = EVERYTHING,
     age: int | None = None,
+    had: Types = (),
+    not_had: Types = (),
+    within_days: float | None = None,
+    not_shown_hours: float | None = None,
+    min_score: float | None = None,
 ) -> Call[Found]:
     """Ask what answers a query. Nothing learns from it: send the search as an event for that.
 
     Args:
         user_id: For whom; without it for nobody in particular.
         item_id: Like this item, but as the query says.
+        had: As of ``get_recommendations``, and what follows it.
     """
-    about = {"q": q, "user_id": user_id, "item_id": item_id}
-    query = {**about, "n": n, "exclude": exclude, **_query_of(filters), "age": age}
+    about = {"q": q, "user_id": user_id, "item_id": item_id, "n": n, "exclude": exclude, "age": age}
+    of_user = {"had": had, "not_had": not_had, "within_days": within_days, "not_shown_hours": not_shown_hours}
+    query = {**about, **_query_of(filters), **of_user, "min_score": min_score}
     return Call("GET", "/v1/search", Found, query=query)
 
 
@@ -255,7 +287,11 @@ def in_batches(events: Iterable[Event], most_events: int, body_bytes: int) -> It
 
 
 def _query_of(filters: Filters) -> dict[str, object]:
-    return {each.name: getattr(filters, each.name) for each in fields(filters)}
+    return msgspec.structs.asdict(filters)
+
+
+def _types(types: Types) -> list[InteractionType]:
+    return [types] if isinstance(types, str) else list(types)
 
 
 def _listed(value: object) -> Sequence[object]:

@@ -12,10 +12,10 @@ pytest.importorskip("httpx")
 
 from stream_rec.client.http import Operation, Operations
 from stream_rec.client.over_http import calls
-from stream_rec.client.over_http.calls import Call, Filters
+from stream_rec.client.over_http.calls import Call
 from stream_rec.events import over_http
 from stream_rec.events.item import Item
-from stream_rec.events.over_http import Event, UserProfile
+from stream_rec.events.over_http import Event, Filters, UserProfile
 from stream_rec.events.rule import Rule, Target
 from stream_rec.topics.definition import FOLDER
 
@@ -41,7 +41,24 @@ EACH: dict[str, Any] = {
     "surface": "discover",
     "age": 30,
     "context": ["country:de"],
-    "filters": Filters(category="tea", tag=["red"], attribute=["brand:Acme"], price_min=1.0, price_max=2.0),
+    "had": ["view", "click"],
+    "not_had": "purchase",
+    "within_days": 7.0,
+    "not_shown_hours": 12.0,
+    "min_score": 0.1,
+    "filters": Filters(
+        category="tea",
+        not_category="home",
+        tag=["red"],
+        any_tag=["red", "blue"],
+        not_tag="old",
+        attribute=["brand:Acme"],
+        not_attribute="colour:grey",
+        attribute_min="size:3",
+        attribute_max="size:5",
+        price_min=1.0,
+        price_max=2.0,
+    ),
     "events": [Event(event_type="click", event_id="e", user_id="ann", item_id="a")],
     "item": Item("a"),
     "profile": UserProfile(interests=["tea"]),

@@ -55,6 +55,31 @@ export interface Event {
   surface?: string;
 }
 
+/** Which items are wanted; all by default. What is said several times holds together. */
+export interface Filters {
+  /** Any of these. */
+  category?: string | Array<string>;
+  /** None of these. */
+  not_category?: string | Array<string>;
+  /** All of these. */
+  tag?: string | Array<string>;
+  /** Any of these. */
+  any_tag?: string | Array<string>;
+  /** None of these. */
+  not_tag?: string | Array<string>;
+  /** `name:value`, compared as text, as in rules: each name, and of one name any of its values. */
+  attribute?: string | Array<string>;
+  /** `name:value`, none of these. */
+  not_attribute?: string | Array<string>;
+  /** `name:number`, bound on an attribute, itself within; an item without such a number is not wanted. */
+  attribute_min?: string | Array<string>;
+  /** The same from above. */
+  attribute_max?: string | Array<string>;
+  /** Bound on the attribute `price`, itself within. */
+  price_min?: number | null;
+  price_max?: number | null;
+}
+
 /** Items that were searched for, best first. */
 export interface Found {
   items: Array<SlateItem>;
@@ -102,6 +127,18 @@ export interface RankRequest {
   n?: number;
   /** The user's, for rules that ask for it: without it what they keep from the underage is left out. */
   age?: number | null;
+  /** Which of them are wanted. */
+  filters?: Filters | null;
+  /** Those of which the user has an event of any of these types. */
+  had?: Array<"view" | "click" | "purchase">;
+  /** Those of which the user has none of these. */
+  not_had?: Array<"view" | "click" | "purchase">;
+  /** Of `had` and `not_had`: how long ago at most; without it, ever. */
+  within_days?: number | null;
+  /** Those that the user was not shown for so long, as impressions say. */
+  not_shown_hours?: number | null;
+  /** Of each item, at least. */
+  min_score?: number;
   /**
    * Where the list will stand: `country`, `device` and what else `user.context_keys` declares; that of the
    * user's newest event, where nothing is said. anything the app knows: session, device, order, ...
@@ -119,7 +156,9 @@ export interface Ranking {
   items: Array<SlateItem>;
   /** Those of which there is no record on `items`. */
   unknown: Array<string>;
-  /** Those that are not to be shown: not available, or the owner's rules keep them from this user. */
+  /**
+   * Those that are not to be shown: not available, not wanted, or the owner's rules keep them from this user.
+   */
   left_out: Array<string>;
   /** As of a list on `recommendations`: last offset of the user's events that was applied, by topic. */
   seen: Record<string, number>;
@@ -199,10 +238,11 @@ export interface Rule {
   /** Of `expose`. Each worker sees to it for the lists that it makes, over some hundreds of them. */
   share?: number | null;
   /**
-   * Of `exclude`: `bought`, or `seen`, which is any event, as far as the user's weekly counts reach;
-   * `underage`: of all items of the target, who is not known to be `min_age` or older.
+   * Of `exclude`: `bought`, or `seen`, which is any event, as far as the user's weekly counts reach; `shown`,
+   * as the app's impressions say; `underage`: of all items of the target, who is not known to be `min_age` or
+   * older.
    */
-  relation?: "seen" | "bought" | "underage" | null;
+  relation?: "seen" | "bought" | "shown" | "underage" | null;
   /** Of `exclude` with `underage`: years. */
   min_age?: number | null;
   /** Of `exclude`: how long ago at most; without it, ever. */
@@ -308,8 +348,8 @@ export interface UserProfile {
 export interface Operations {
   /**
    * `GET /v1/users/{user_id}/recommendations`: A user's list. Return the user's own list, or the default list
-   * where they have none of their own, less what is gone. With a filter, a cursor, a context, an age or
-   * another surface than `home` it is ranked on the spot, of what is wanted.
+   * where they have none of their own, less what is gone. With a filter, a cursor, a context, an age, a least
+   * score or another surface than `home` it is ranked on the spot, of what is wanted.
    */
   get_recommendations: {
     ids: {
@@ -319,14 +359,34 @@ export interface Operations {
     query: {
       /** any of these */
       category?: Array<string> | null;
+      /** none of these */
+      not_category?: Array<string> | null;
       /** all of these */
       tag?: Array<string> | null;
-      /** name:value, all of these; compared as text, as in rules */
+      /** any of these */
+      any_tag?: Array<string> | null;
+      /** none of these */
+      not_tag?: Array<string> | null;
+      /** name:value, compared as text, as in rules: each name, and of one name any of its values */
       attribute?: Array<string> | null;
+      /** name:value, none of these */
+      not_attribute?: Array<string> | null;
+      /** name:number, bound on an attribute, itself within; an item without such a number is not wanted */
+      attribute_min?: Array<string> | null;
+      /** the same from above */
+      attribute_max?: Array<string> | null;
       /** bound on the attribute `price`, itself within */
       price_min?: number | null;
       /** bound on the attribute `price`, itself within */
       price_max?: number | null;
+      /** items of which the user has an event of any of these types; may be repeated */
+      had?: Array<"view" | "click" | "purchase"> | null;
+      /** items of which the user has none of these */
+      not_had?: Array<"view" | "click" | "purchase"> | null;
+      /** of `had` and `not_had`: how long ago at most; without it, ever */
+      within_days?: number | null;
+      /** items that the user was not shown for so long, as impressions say */
+      not_shown_hours?: number | null;
       /** most items; as long as a list on its topic */
       n?: number | null;
       /** ids of items to leave out; may be repeated */
@@ -343,6 +403,8 @@ export interface Operations {
       item_id?: Array<string> | null;
       /** the user's, in years; not known without it, see rules */
       age?: number | null;
+      /** of each item, at least */
+      min_score?: number;
     };
     body: undefined;
     answer: Recommendations;
@@ -477,10 +539,22 @@ export interface Operations {
     query: {
       /** any of these */
       category?: Array<string> | null;
+      /** none of these */
+      not_category?: Array<string> | null;
       /** all of these */
       tag?: Array<string> | null;
-      /** name:value, all of these; compared as text, as in rules */
+      /** any of these */
+      any_tag?: Array<string> | null;
+      /** none of these */
+      not_tag?: Array<string> | null;
+      /** name:value, compared as text, as in rules: each name, and of one name any of its values */
       attribute?: Array<string> | null;
+      /** name:value, none of these */
+      not_attribute?: Array<string> | null;
+      /** name:number, bound on an attribute, itself within; an item without such a number is not wanted */
+      attribute_min?: Array<string> | null;
+      /** the same from above */
+      attribute_max?: Array<string> | null;
       /** bound on the attribute `price`, itself within */
       price_min?: number | null;
       /** bound on the attribute `price`, itself within */
@@ -491,6 +565,8 @@ export interface Operations {
       exclude?: Array<string> | null;
       /** the user's, in years; not known without it, see rules */
       age?: number | null;
+      /** of each item, at least */
+      min_score?: number;
     };
     body: undefined;
     answer: Found;
@@ -506,14 +582,34 @@ export interface Operations {
       q: string;
       /** any of these */
       category?: Array<string> | null;
+      /** none of these */
+      not_category?: Array<string> | null;
       /** all of these */
       tag?: Array<string> | null;
-      /** name:value, all of these; compared as text, as in rules */
+      /** any of these */
+      any_tag?: Array<string> | null;
+      /** none of these */
+      not_tag?: Array<string> | null;
+      /** name:value, compared as text, as in rules: each name, and of one name any of its values */
       attribute?: Array<string> | null;
+      /** name:value, none of these */
+      not_attribute?: Array<string> | null;
+      /** name:number, bound on an attribute, itself within; an item without such a number is not wanted */
+      attribute_min?: Array<string> | null;
+      /** the same from above */
+      attribute_max?: Array<string> | null;
       /** bound on the attribute `price`, itself within */
       price_min?: number | null;
       /** bound on the attribute `price`, itself within */
       price_max?: number | null;
+      /** items of which the user has an event of any of these types; may be repeated */
+      had?: Array<"view" | "click" | "purchase"> | null;
+      /** items of which the user has none of these */
+      not_had?: Array<"view" | "click" | "purchase"> | null;
+      /** of `had` and `not_had`: how long ago at most; without it, ever */
+      within_days?: number | null;
+      /** items that the user was not shown for so long, as impressions say */
+      not_shown_hours?: number | null;
       /** for whom; without it for nobody in particular */
       user_id?: string | null;
       /** like this item, but ... */
@@ -524,6 +620,8 @@ export interface Operations {
       exclude?: Array<string> | null;
       /** the user's, in years; not known without it, see rules */
       age?: number | null;
+      /** of each item, at least */
+      min_score?: number;
     };
     body: undefined;
     answer: Found;

@@ -21,6 +21,7 @@ from stream_rec.events.over_http import (
     State,
     UserProfile,
 )
+from stream_rec.events.promotion import Promotion
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.scope import Arm, Scope, Segment
 from stream_rec.events.slate import Reason, SlateItem
@@ -30,7 +31,7 @@ DESCRIBED = {
     struct.__name__: struct
     for struct in (
         *(Event, Shown, Accepted, ErasureAccepted, Item, Rule, Target, Scope, Segment, Arm, State, Problem),
-        *(UserProfile, Recommendations, SlateItem, Reason, RankRequest, Filters, Ranking, Found),
+        *(UserProfile, Recommendations, SlateItem, Reason, RankRequest, Promotion, Filters, Ranking, Found),
     )
 }
 """What goes over HTTP, by the name that it has in the document."""

@@ -485,6 +485,32 @@ def test_given_items_are_ranked_for_a_user(ranking):
     assert found["items"][0]["score"] >= found["items"][1]["score"] and found["items"][0]["reason"]["kind"]
 
 
+def test_what_is_promoted_stands_in_its_slot(ranking):
+    """The best of it, and the reason says by which promotion."""
+    every = {"user_id": "u1", "item_ids": ["red-cup", "blue-lamp", "green-hose", "white-kettle"]}
+    plain = [item["item_id"] for item in ranking.ask("POST", "/v1/rank", every).json()["items"]]
+    promotions = [{"label": "sale", "item_ids": plain[2:], "slots": [1]}]
+    found = ranking.ask("POST", "/v1/rank", {**every, "promotions": promotions}).json()["items"]
+
+    assert [item["item_id"] for item in found] == [plain[2], plain[0], plain[1], plain[3]]
+    assert [item["reason"].get("promotion") for item in found] == ["sale", None, None, None]
+
+
+def test_a_list_is_as_varied_as_is_asked_for(ranking):
+    """At 0 by likelihood alone, at 1 of other colours and things next to each other; so are given items."""
+
+    def first(query: str) -> list[str]:
+        items = ranking.ask("GET", f"/v1/users/u1/recommendations?n=12&{query}").json()["items"]
+        return [item["item_id"] for item in items]
+
+    assert ranking.ask("GET", "/v1/users/u1/recommendations?diversity=0.2").json()["is_on_the_spot"]
+    assert first("diversity=0") != first("diversity=1")
+    body = {"user_id": "u1", "item_ids": [*first("diversity=0"), *first("diversity=1")], "n": 8}
+    ranked, varied = (ranking.ask("POST", "/v1/rank", {**body, "diversity": each}).json()["items"] for each in (0, 1))
+    assert ranked == ranking.ask("POST", "/v1/rank", body).json()["items"] != varied
+    assert [i["score"] for i in ranked] == sorted((i["score"] for i in ranked), reverse=True)
+
+
 def test_a_list_is_asked_for_with_a_context(ranking):
     """It is ranked on the spot then; what is no context is refused."""
     found = ranking.ask("GET", "/v1/users/ann/recommendations?context=country:FR&context=hour:7").json()
@@ -582,6 +608,18 @@ WRONGLY_ASKED = [
     ("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["a"] * 1001}, 400, "item_ids"),
     ("POST", "/v1/rank", {"user_id": "*", "item_ids": ["a"]}, 422, "default list"),
     ("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["a"], "now_ms": 5}, 400, "now_ms"),
+    ("GET", "/v1/users/u1/recommendations?diversity=1.1", None, 400, "diversity"),
+    ("POST", "/v1/rank", {"user_id": "u1", "item_ids": ["a"], "promotions": [{"label": "x"}]}, 400, "promotions"),
+    (
+        *("POST", "/v1/rank"),
+        {"user_id": "u1", "item_ids": ["a"], "promotions": [{"label": "x", "item_ids": ["b"], "slots": [1]}]},
+        *(422, "not among `item_ids`"),
+    ),
+    (
+        *("POST", "/v1/rank"),
+        {"user_id": "u1", "item_ids": ["a"], "promotions": [{"label": "x", "item_ids": ["a"], "slots": [1, 1]}]},
+        *(422, "slot 1 is promised twice"),
+    ),
 ]
 
 

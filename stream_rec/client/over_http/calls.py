@@ -29,6 +29,7 @@ from stream_rec.events.over_http import (
     Texts,
     UserProfile,
 )
+from stream_rec.events.promotion import Promotion
 from stream_rec.events.rule import Rule
 from stream_rec.names import InteractionType
 
@@ -87,6 +88,7 @@ def get_recommendations(
     within_days: float | None = None,
     not_shown_hours: float | None = None,
     min_score: float | None = None,
+    diversity: float | None = None,
 ) -> Call[Recommendations]:
     """Ask for a user's list, or the default one where they have none.
 
@@ -103,6 +105,7 @@ def get_recommendations(
         within_days: Of both, how long ago at most; ever, where nothing is said.
         not_shown_hours: Items that the user was not shown for so long, as impressions say.
         min_score: Of each item, at least.
+        diversity: From 0, the likeliest items, to 1, the most varied; as ever, where nothing is said.
     """
     query = {
         "n": n,
@@ -119,6 +122,7 @@ def get_recommendations(
         "within_days": within_days,
         "not_shown_hours": not_shown_hours,
         "min_score": min_score,
+        "diversity": diversity,
     }
     return Call("GET", "/v1/users/{user_id}/recommendations", Recommendations, {"user_id": user_id}, query)
 
@@ -151,11 +155,14 @@ def post_rank(
     within_days: float | None = None,
     not_shown_hours: float | None = None,
     min_score: float = 0.0,
+    diversity: float = 0.0,
+    promotions: Sequence[Promotion] = (),
 ) -> Call[Ranking]:
     """Have items of the app's ranked for a user; the best ``n`` come back.
 
     Args:
         had: As of ``get_recommendations``, and what follows it.
+        promotions: What stands in which slots, whatever the ranking says.
     """
     request = RankRequest(
         user_id=user_id,
@@ -169,6 +176,8 @@ def post_rank(
         within_days=within_days,
         not_shown_hours=not_shown_hours,
         min_score=min_score,
+        diversity=diversity,
+        promotions=list(promotions),
     )
     return Call("POST", "/v1/rank", Ranking, body=_json(request))
 

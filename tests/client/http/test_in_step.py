@@ -16,6 +16,7 @@ from stream_rec.client.over_http.calls import Call
 from stream_rec.events import over_http
 from stream_rec.events.item import Item
 from stream_rec.events.over_http import Event, Filters, UserProfile
+from stream_rec.events.promotion import Promotion
 from stream_rec.events.rule import Rule, Target
 from stream_rec.topics.definition import FOLDER
 
@@ -46,6 +47,8 @@ EACH: dict[str, Any] = {
     "within_days": 7.0,
     "not_shown_hours": 12.0,
     "min_score": 0.1,
+    "diversity": 0.4,
+    "promotions": [Promotion("sale", ["a"], [1])],
     "filters": Filters(
         category="tea",
         not_category="home",

@@ -117,6 +117,16 @@ export interface Problem {
   reason?: string;
 }
 
+/** Some of the items, and the slots that the best of them take. */
+export interface Promotion {
+  /** says which promotion an item is shown by */
+  label: string;
+  /** Among the items to be ranked; what is promoted twice takes the slot of the first. */
+  item_ids: Array<string>;
+  /** Counted from 1. What has fewer items than slots takes the first of them. */
+  slots: Array<number>;
+}
+
 /** Items that the app has chosen, to be ranked for a user. */
 export interface RankRequest {
   /** 1 to 256 bytes of UTF-8 */
@@ -139,6 +149,10 @@ export interface RankRequest {
   not_shown_hours?: number | null;
   /** Of each item, at least. */
   min_score?: number;
+  /** From 0, the likeliest items first, to 1, the most varied. */
+  diversity?: number;
+  /** What stands in which slots whatever the ranking says, the owner's rules aside. Reasons say by which. */
+  promotions?: Array<Promotion>;
   /**
    * Where the list will stand: `country`, `device` and what else `user.context_keys` declares; that of the
    * user's newest event, where nothing is said. anything the app knows: session, device, order, ...
@@ -194,6 +208,11 @@ export interface Reason {
    * `rule_id` of the owner's rule by which the item is in the list or stands where it does; null for most.
    */
   rule?: string | null;
+  /**
+   * Label of the promotion in a request to rank by which the item stands where it does; on topics always
+   * null.
+   */
+  promotion?: string | null;
 }
 
 /** A user's list, best item first. */
@@ -349,7 +368,7 @@ export interface Operations {
   /**
    * `GET /v1/users/{user_id}/recommendations`: A user's list. Return the user's own list, or the default list
    * where they have none of their own, less what is gone. With a filter, a cursor, a context, an age, a least
-   * score or another surface than `home` it is ranked on the spot, of what is wanted.
+   * score, a diversity or another surface than `home` it is ranked on the spot, of what is wanted.
    */
   get_recommendations: {
     ids: {
@@ -405,6 +424,8 @@ export interface Operations {
       age?: number | null;
       /** of each item, at least */
       min_score?: number;
+      /** from 0, the likeliest items, to 1, the most varied; as ever without it */
+      diversity?: number | null;
     };
     body: undefined;
     answer: Recommendations;

@@ -143,7 +143,7 @@ class Pipeline:
         return self._pushed.make(made.user_id, user, made.as_of)
 
     def _list_for(self, arrival: Arrival, user: UserState) -> Slate:
-        return self.recommender.recommend(arrival.event.user_id, user, arrival.as_of)
+        return self.recommender.recommend(arrival.event.user_id, user, arrival.as_of(user))
 
     def _advance(self, events: Sequence[tuple[int, UserEvent]]) -> Advance:
         """Take what one user did to the user's state alone.

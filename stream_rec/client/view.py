@@ -276,8 +276,10 @@ class SurfacesView(_View[Surfaces]):
 
         None where there is neither, as for a surface that is not pushed. Raises as ``own`` does.
         """
-        of_user = self.own(user_id) or self.own(DEFAULT_LIST)
-        return None if of_user is None else of_user.find(surface)
+        for made in (self.own(user_id), self.own(DEFAULT_LIST)):
+            if made is not None and (found := made.find(surface)) is not None:
+                return found
+        return None
 
     def _without(self, made: Surfaces) -> Surfaces:
         left = [self._left(each.items) for each in made.surfaces]

@@ -157,7 +157,8 @@ class RankRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
     n: Annotated[int, Meta(ge=1, le=1000)] = 1000
     """Most items of the answer."""
     age: Annotated[int, Meta(ge=0, le=150)] | None = None
-    """The user's, for rules that ask for it: without it what they keep from the underage is left out."""
+    """The user's, for rules that ask for it; that of the profile without it. Where neither says it, what they keep from
+    the underage is left out."""
     filters: Filters | None = None
     """Which of them are wanted."""
     had: list[InteractionType] = []

@@ -20,7 +20,7 @@ class Promotion(Struct, frozen=True, forbid_unknown_fields=True):
     item_ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
     """Among the items to be ranked; what is promoted twice takes the slot of the first."""
     slots: Annotated[list[Annotated[int, Meta(ge=1, le=MOST_SLOT)]], Meta(min_length=1, max_length=MOST_SLOT)]
-    """Counted from 1. What has fewer items than slots takes the first of them."""
+    """Counted from 1; behind the list's end there are none. Fewer items than slots take the first of them."""
 
 
 def find_fault(promotions: Sequence[Promotion], item_ids: Sequence[str]) -> str | None:

@@ -101,13 +101,13 @@ def profile(
 ) -> Profile | Rejection:
     """Return the profile in one record, or why it is none; arguments as of ``interaction``.
 
-    A null value is a profile that says nothing.
+    A null value is a profile that says nothing, of no time.
     """
     if value is None:
         user_id = id_in_key(key, limits=limits, place=place)
         if isinstance(user_id, Rejection):
             return user_id
-        return check_user_id(user_id, limits) or Profile(user_id, received_ms)
+        return check_user_id(user_id, limits) or Profile(user_id, timestamp_ms=0)
     record = _decode(_PROFILE, value, limits)
     if isinstance(record, Rejection):
         return record

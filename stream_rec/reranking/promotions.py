@@ -38,7 +38,7 @@ def promote(
     caps = orders.caps
     room = caps.n - caps.is_counted[:, [pin.candidate for pin in pins]].sum(axis=1)
     for promotion in promotions:
-        slots = sorted(promotion.slots)
+        slots = sorted(slot for slot in promotion.slots if slot <= n)
         wanted = [index_of[item_id] for item_id in promotion.item_ids if item_id in index_of]
         for index in sorted(dict.fromkeys(wanted), key=lambda index: rank_of.get(index, len(rank_of))):
             is_capped = caps.is_counted[:, index]
@@ -49,5 +49,5 @@ def promote(
             room -= is_capped
             is_allowed[index] = False
             promoted_by[index] = promotion.label
-            pins.append(Pin(min(slots.pop(0), n) - 1, index))
+            pins.append(Pin(slots.pop(0) - 1, index))
     return orders._replace(is_allowed=is_allowed, pins=place_pins(pins, n), promoted_by=promoted_by)

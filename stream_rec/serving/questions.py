@@ -36,7 +36,7 @@ About = Annotated[
 ]
 Age = Annotated[
     int | None,
-    QueryParameter(ge=0, le=150, description="the user's, in years; not known without it, see rules"),
+    QueryParameter(ge=0, le=150, description="the user's, in years; without it what the profile says, see rules"),
 ]
 Categories = Annotated[list[str] | None, QueryParameter(name="category", description="any of these")]
 NotCategories = Annotated[list[str] | None, QueryParameter(name="not_category", description="none of these")]

@@ -73,7 +73,11 @@ class DefaultList(Service):
     async def _send_changed(self, topic: str, made: Slate | Surfaces) -> None:
         shown, last, now = shown_in(made), self._last.get(topic), time.monotonic()
         nothing: list[tuple[str, list[str]]] = [(surface, []) for surface, _ in shown]
-        if shown != (nothing if last is None else last.shown):
+        if topic == SURFACES.topic and last is None:  # those of other settings may be there
+            is_news = True
+        else:
+            is_news = shown != (nothing if last is None else last.shown)
+        if is_news:
             await self._send(topic, _Sent(shown, msgspec.json.encode(made), now))
         elif last is not None and now - last.at >= AGAIN_S:
             await self._send(topic, last._replace(at=now))

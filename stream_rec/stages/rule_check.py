@@ -7,6 +7,7 @@ ban with it. So the check puts that one again, and all processes have the same r
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import faust
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 BATCH_RULES = 100
 BATCH_WAIT_S = 0.02
+REMEMBERED = 10_000
+"""Rules of a partition that were read here last: ten times as many as are obeyed."""
 
 
 class RuleCheck:
@@ -41,6 +44,7 @@ class RuleCheck:
         """
         self._rules = rules
         self._settings = settings
+        self._read = LatestRules()
 
         @app.agent(raw_topic(app, settings.kafka.topic("rules")), name="rule-check")
         async def rule_check(stream: faust.StreamT[bytes]) -> None:
@@ -50,24 +54,55 @@ class RuleCheck:
 
     async def handle(self, batch: Batch) -> None:
         """Take one batch: check, commit."""
-        await batch.commit(sends=check(batch.messages, self._rules, self._settings))
+        await batch.commit(sends=check(batch.messages, self._rules, self._read, self._settings))
 
 
-def check(messages: Sequence[Message], rules: Rules, settings: Settings) -> list[Send]:
+class LatestRules:
+    """The rules that were read here last, so long as each partition is read on and no other worker had it meanwhile.
+
+    The catalog's own reader may be behind: what it knows of a rule then is what that was before.
+    """
+
+    def __init__(self) -> None:
+        self._next: dict[int, int] = {}
+        self._found: dict[int, OrderedDict[bytes | None, Rule | None]] = {}
+
+    def see(self, message: Message) -> None:
+        """Note that a record is read; forget those of its partition if there is a gap before it."""
+        if self._next.get(message.partition) != message.offset:
+            self._found[message.partition] = OrderedDict()
+        self._next[message.partition] = message.offset + 1
+
+    def put(self, message: Message, rule: Rule | None) -> None:
+        """Note what a record that is right says: the rule, or that it is over."""
+        found = self._found[message.partition]
+        found[message.key] = rule
+        found.move_to_end(message.key)
+        if len(found) > REMEMBERED:
+            found.popitem(last=False)
+
+    def find(self, message: Message, rule_id: str, rules: Rules) -> Rule | None:
+        """Return the rule with the key of a record as it was before that, None where there was none."""
+        found = self._found[message.partition]
+        return found[message.key] if message.key in found else rules.find(rule_id)
+
+
+def check(messages: Sequence[Message], rules: Rules, latest: LatestRules, settings: Settings) -> list[Send]:
     """Return what is to be said of some records of ``rules``, and the rules that are to be put again.
 
     Args:
         rules: All that are known, before or after these records.
+        latest: Those that were read here before these records; these are put there.
     """
     sends = []
     newest = {(message.partition, message.key): message for message in messages}
-    found: dict[tuple[int, bytes | None], Rule | None] = {}
     for message in messages:
+        latest.see(message)
         place, where = Place(message.partition, settings.kafka.partitions), (message.partition, message.key)
         read = validate.rule_record(message.key, message.value, limits=settings.limits, place=place)
         if not isinstance(read, Rejection):
             _, rule = read
-            found[where] = rule
+            latest.put(message, rule)
             ousted = [] if rule is None else rules.find_ousted(rule)
             if ousted:
                 sends.append(reject(message, Rejection("bad_rule", _say_too_many(ousted)), settings.kafka))
@@ -75,7 +110,7 @@ def check(messages: Sequence[Message], rules: Rules, settings: Settings) -> list
         rule_id = validate.id_in_key(message.key, limits=settings.limits, place=place)
         last = None
         if not isinstance(rule_id, Rejection) and newest[where] is message:
-            last = found[where] if where in found else rules.find(rule_id)
+            last = latest.find(message, rule_id, rules)
         if last is not None:
             log.error("rule_put_again rule=%s at=%s[%d]@%d", rule_id, message.topic, message.partition, message.offset)
             read = Rejection(read.reason, f"{read.detail}; the last good record of {rule_id} is put again")

@@ -147,10 +147,11 @@ class UserStage:
             n_duplicates += after.n_duplicates
             taught += after.signals
             now_ms = time.time_ns() // 1_000_000
-            made = recommender.recommend(user_id, user, last.as_of, generated_at_ms=now_ms)
+            as_of = last.as_of(user)
+            made = recommender.recommend(user_id, user, as_of, generated_at_ms=now_ms)
             lists.append((partition, PublishedList.of(key, made, world, recommender.catalog)))
             if self._pushed:
-                surfaces = self._pushed.make(user_id, user, last.as_of, generated_at_ms=now_ms)
+                surfaces = self._pushed.make(user_id, user, as_of, generated_at_ms=now_ms)
                 of_surfaces = PublishedList.of(key, surfaces, self._pushed.world(world), recommender.catalog)
                 beside.append((partition, of_surfaces))
         learned = recommender.head.n_choices - n_choices

@@ -7,6 +7,8 @@ from msgspec import Struct
 from stream_rec.events.profile import Profile
 from stream_rec.events.slate import AsOf
 from stream_rec.events.source import Source, UserEvent
+from stream_rec.user.entries import Entry, SearchEntry
+from stream_rec.user.state import UserState
 
 
 class Arrival(Struct, frozen=True):
@@ -19,10 +21,18 @@ class Arrival(Struct, frozen=True):
     received_ms: int = 0
     """The broker's time of its record; without a broker there is none."""
 
-    @property
-    def as_of(self) -> AsOf:
-        """What a list that goes out on it says that it was made on."""
-        topic = self.source.topic
-        place = f"{topic}/{self.partition}/{self.offset}"
-        event_id = place if isinstance(self.event, Profile) else self.event.event_id  # a profile has none
-        return AsOf(topic, self.partition, self.offset, event_id, self.event.timestamp_ms)
+    def as_of(self, user: UserState) -> AsOf:
+        """Return what a list that goes out on it says that it was made on.
+
+        When a profile was said may be long ago, and is no time at which the user did anything: its list is of the time
+        of the newest event or search, where there is one. It has no id: its place is one.
+
+        Args:
+            user: After it.
+        """
+        topic, event = self.source.topic, self.event
+        if not isinstance(event, Profile):
+            return AsOf(topic, self.partition, self.offset, event.event_id, event.timestamp_ms)
+        newest: list[Entry | SearchEntry] = [*user.recent_events[-1:], *user.recent_searches[-1:]]
+        time_ms = max((entry.timestamp_ms for entry in newest), default=event.timestamp_ms)
+        return AsOf(topic, self.partition, self.offset, f"{topic}/{self.partition}/{self.offset}", time_ms)

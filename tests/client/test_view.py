@@ -129,6 +129,7 @@ def test_surfaces_are_found_by_user_and_name(topic: FakeReader):
     assert view.for_user("u", "new") == msgspec.structs.replace(slate("u", "c"), list_id="new")
     assert view.for_user("u", "again").items == [] and view.for_user("u", "trending") is None
     assert [item.item_id for item in view.for_user("w", "new").items] == ["a", "b"]
+    assert [item.item_id for item in view.for_user("v", "again").items] == []  # v's record is of before it was pushed
     assert len(view) == 2 and view.own("w") is None
     topic.incoming = [surfaces("v"), SimpleNamespace(topic="surfaces", key=b"u", value=b"{}")]
     assert view.poll(0) == {"v": None}

@@ -102,8 +102,8 @@ def test_whose_it_is_says_the_key():
 
 
 def test_nothing_takes_the_profile_back():
-    """At the broker's time; under a key that is none it is rejected."""
-    assert checked(None) == Profile("u1", NOW_MS) and checked(None).is_empty
+    """At no time; under a key that is none it is rejected."""
+    assert checked(None) == Profile("u1", 0) and checked(None).is_empty
     assert [checked(None, key).reason for key in (None, b"", b"\xff", b"*", b"x" * 257)] == ["bad_id"] * 5
     place = Place(0, 2)
     keys = [f"u{number}".encode() for number in range(20)]

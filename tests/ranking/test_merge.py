@@ -445,13 +445,13 @@ def test_the_fingerprint_names_the_features(monkeypatch):
 
 @pytest.mark.slow
 def test_four_workers_are_nearly_as_good_as_one():
-    """Four partitions of a real log learned in parallel reach within 2 % of the NDCG of one worker that learned it all.
+    """Four partitions of a real log learned in parallel reach within 2.5 % of the NDCG of one worker that learned all.
 
-    Each exchanges every 12 events of the stream. Never to exchange costs more than 2 %.
+    Each exchanges every 12 events of the stream. Never to exchange costs more: 5 %.
     """
     items, log = read(EXAMPLE, 3000)
     groups = {"one": Workers(), "four": Workers(4, every=12), "strangers": Workers(4)}
     found = ndcg(items, log, groups, warmup=300)
 
-    assert found["four"] > 0.98 * found["one"]
-    assert found["strangers"] < 0.98 * found["one"]
+    assert found["four"] > 0.975 * found["one"]
+    assert found["strangers"] < 0.97 * found["one"]

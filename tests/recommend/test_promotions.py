@@ -42,9 +42,10 @@ def test_the_best_of_a_promotion_take_its_slots():
 
 
 def test_what_is_promoted_though_it_leads_anyhow_goes_down_to_its_slot():
-    """A slot is a place, not a rank that is at least had; in a list that is too short it is the last."""
+    """A slot is a place, not a rank that is at least had; behind the end of the list there is none."""
     assert ids(promoting(crowd(), Promotion("a", ["p0"], [3]))) == ["p1", "p2", "p0", "p3", "p4"]
-    assert ids(promoting(crowd(), Promotion("a", ["p9"], [400])))[-1] == "p9"
+    beyond = promoting(crowd(), Promotion("a", ["p9", "p8", "p7"], [400, 5, 6]))
+    assert ids(beyond) == ["p0", "p1", "p2", "p3", "p7"] and beyond[4].reason.promotion == "a"
 
 
 def test_the_first_promotion_has_the_item():

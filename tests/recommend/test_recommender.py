@@ -23,7 +23,8 @@ def test_an_answer_says_what_it_was_made_on_and_counts_its_items():
     recommender = Recommender(crowd(), LocalHead(POPULAR), ranking, learning)
     catalog, exposures = recommender.catalog, recommender._exposures
     last = arrivals([happened(NOW_MS - 7, "p1", Kind.CLICK)])[0]
-    sent = recommender.recommend("u", folded([last]), last.as_of)
+    user = folded([last])
+    sent = recommender.recommend("u", user, last.as_of(user))
 
     assert (sent.user_id, sent.policy, sent.generated_at_ms) == ("u", policy_name(ranking, learning), NOW_MS)
     assert sent.as_of == AsOf("clicks", 0, 0, last.event.event_id, NOW_MS - 7)

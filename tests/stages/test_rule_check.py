@@ -9,7 +9,8 @@ from stream_rec.catalog import rules as module
 from stream_rec.catalog.rules import Rules
 from stream_rec.events.rejected import Rejected
 from stream_rec.events.rule import Rule, Target
-from stream_rec.stages.rule_check import check
+from stream_rec.stages import rule_check
+from stream_rec.stages.rule_check import LatestRules, check
 from tests.stages.stage import SETTINGS, Message
 
 BAN = Rule("r", "ban", "ann", "recalled", Target(tag="x"))
@@ -27,9 +28,9 @@ def known(*rules: Rule) -> Rules:
     return found
 
 
-def checked(rules: Rules, *messages: Message) -> tuple[list[Rule], list[Rejected]]:
+def checked(rules: Rules, *messages: Message, latest: LatestRules | None = None) -> tuple[list[Rule], list[Rejected]]:
     """Return what was put again, and what was said."""
-    sends = check(messages, rules, SETTINGS)
+    sends = check(messages, rules, latest or LatestRules(), SETTINGS)
     assert all(send.key == b"r" for send in sends if send.topic == "rules")
     return (
         [msgspec.json.decode(send.value, type=Rule) for send in sends if send.topic == "rules"],
@@ -75,10 +76,42 @@ def test_what_comes_with_a_bad_record_counts(messages, expected):
     assert [rule.reason for rule in put_again] == expected
 
 
+NEWER = msgspec.structs.replace(BAN, reason="newer")
+
+
+@pytest.mark.parametrize(("value", "expected"), [(msgspec.json.encode(NEWER), [NEWER]), (None, [])])
+def test_what_was_read_here_counts_though_the_catalog_is_behind(value, expected):
+    """Its own reader may still know the rule of before; a rule that is over does not come back."""
+    latest, behind = LatestRules(), known(BAN)
+    assert checked(behind, message(value, 7), latest=latest) == ([], [])
+
+    assert checked(behind, message(BAD, 8), latest=latest)[0] == expected
+    assert checked(behind, message(BAD, 9), latest=latest)[0] == expected
+
+
+def test_where_others_have_read_meanwhile_the_catalog_counts():
+    """A gap before a record says so: the partition may have been another worker's."""
+    latest = LatestRules()
+    checked(known(), message(msgspec.json.encode(BAN), 7), latest=latest)
+
+    assert checked(known(NEWER), message(BAD, 20), latest=latest)[0] == [NEWER]
+
+
+def test_what_is_remembered_of_rules_is_bounded(monkeypatch):
+    """The oldest is forgotten, and asked of the catalog again."""
+    monkeypatch.setattr(rule_check, "REMEMBERED", 2)
+    latest = LatestRules()
+    for offset, key in enumerate("abc"):
+        rule = msgspec.structs.replace(BAN, rule_id=key)
+        check([message(msgspec.json.encode(rule), offset, key.encode())], known(), latest, SETTINGS)
+
+    assert list(latest._found[0]) == [b"b", b"c"]
+
+
 def test_a_bad_record_in_a_partition_of_another_key_displaces_nothing():
     """The good one is not there."""
     settings = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=64))
-    sends = check([message(BAD, partition=partition) for partition in range(64)], known(BAN), settings)
+    sends = check([message(BAD, partition=partition) for partition in range(64)], known(BAN), LatestRules(), settings)
 
     assert sum(send.topic == "rules" for send in sends) == 1
     assert sum(send.topic == "rejected" for send in sends) == 64

@@ -271,6 +271,22 @@ class Topics:
         self.sent.append((topic, value))
 
 
+def test_empty_default_surfaces_are_sent_too(tmp_path: Path):
+    """Once: those of other settings may be there, and a surface without items is pushed all the same."""
+    declared = {"again": {"base": "buy_again", "n": 5, "push": True}}
+
+    async def scenario(stage: Stage) -> None:
+        topics = Topics()
+        app = new_app("app", SETTINGS.kafka, instance_id="w1", lease=Lease(15.0))
+        default_list = DefaultList(app, topics, stage.recommender, stage.pushed, declaring(declared))
+        for _ in range(3):
+            await default_list._send_if_due()
+        (value,) = (value for topic, value in topics.sent if topic == "surfaces")
+        assert ids(msgspec.json.decode(value, type=Surfaces)) == {"again": []}
+
+    run(tmp_path, scenario, declared)
+
+
 @pytest.mark.parametrize("declared", [DECLARED, {}], ids=["some", "none"])
 def test_users_without_a_record_have_default_ones(tmp_path: Path, declared: dict):
     """Sent when they change; without any declared those of other settings are deleted, once."""

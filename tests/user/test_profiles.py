@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
+from stream_rec.events.slate import AsOf
 from stream_rec.events.source import Source
 from stream_rec.knowledge.contexts import numbers_of, said
 from stream_rec.user.advance import advance
@@ -137,6 +138,17 @@ def test_it_makes_no_room_and_takes_none():
         state = advance(state, [came(offset)], CONFIG, {}).state
     after = advance(state, [declared(0, "jazz")], CONFIG, {}, {}.get)
     assert after.state.profile.interests == ["jazz"] and after.chunks == {}
+
+
+def test_a_list_is_as_of_what_the_user_did_last():
+    """Whenever the profile was said; of who did nothing, as of then."""
+    said = declared(1_000_000_000, "jazz")
+    state = advance(COLD, [came(7), said], CONFIG, {}).state
+    assert said.as_of(state) == AsOf("profiles", 0, 1_000_000_000, "profiles/0/1000000000", 7_000)
+
+    search = Arrival(Search("q", "ann", "pot", 9_500), Source.SEARCH, 0, 0)
+    assert declared(0, "jazz").as_of(advance(state, [search], CONFIG, {}).state).timestamp_ms == 9_500
+    assert said.as_of(advance(COLD, [said], CONFIG, {}).state).timestamp_ms == 1_000_000_000_000
 
 
 def test_what_a_list_is_made_of():

@@ -123,7 +123,7 @@ export interface Promotion {
   label: string;
   /** Among the items to be ranked; what is promoted twice takes the slot of the first. */
   item_ids: Array<string>;
-  /** Counted from 1. What has fewer items than slots takes the first of them. */
+  /** Counted from 1; behind the list's end there are none. Fewer items than slots take the first of them. */
   slots: Array<number>;
 }
 
@@ -135,7 +135,10 @@ export interface RankRequest {
   item_ids: Array<string>;
   /** Most items of the answer. */
   n?: number;
-  /** The user's, for rules that ask for it: without it what they keep from the underage is left out. */
+  /**
+   * The user's, for rules that ask for it; that of the profile without it. Where neither says it, what they
+   * keep from the underage is left out.
+   */
   age?: number | null;
   /** Which of them are wanted. */
   filters?: Filters | null;
@@ -420,7 +423,7 @@ export interface Operations {
       surface?: string;
       /** items that the list is about; may be repeated */
       item_id?: Array<string> | null;
-      /** the user's, in years; not known without it, see rules */
+      /** the user's, in years; without it what the profile says, see rules */
       age?: number | null;
       /** of each item, at least */
       min_score?: number;
@@ -584,7 +587,7 @@ export interface Operations {
       n?: number;
       /** ids of items to leave out; may be repeated */
       exclude?: Array<string> | null;
-      /** the user's, in years; not known without it, see rules */
+      /** the user's, in years; without it what the profile says, see rules */
       age?: number | null;
       /** of each item, at least */
       min_score?: number;
@@ -639,7 +642,7 @@ export interface Operations {
       n?: number;
       /** ids of items to leave out; may be repeated */
       exclude?: Array<string> | null;
-      /** the user's, in years; not known without it, see rules */
+      /** the user's, in years; without it what the profile says, see rules */
       age?: number | null;
       /** of each item, at least */
       min_score?: number;

@@ -54,7 +54,7 @@ class World:
         head = self.shared.head
         ranked = self.recommender.rank("u", user, now_ms=NOW_MS)
         assert np.isfinite(ranked.scored.log_p).all(), "a score is not finite"
-        slate = self.recommender.recommend("u", user, last.as_of)
+        slate = self.recommender.recommend("u", user, last.as_of(user))
         numbers = [n for item in slate.items for n in (item.score, item.propensity, *item.sources.values())]
         assert all(map(math.isfinite, numbers)), "the list holds what is no number"
         assert msgspec.json.decode(msgspec.json.encode(slate), type=Slate) == slate

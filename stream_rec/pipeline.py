@@ -65,10 +65,8 @@ class Pipeline:
         self.items: dict[str, ItemState] = {}
         cold = LocalHead(river_head.cold(settings.head, settings.ranking.seed))
         encode = QueryEncoder(settings.embedder, with_torch=True, in_background=False) if encodes_queries else None
-        surfaces = settings.surfaces.pushed
-        catalog = Catalog()
-        self.recommender = Recommender(catalog, cold, settings.ranking, settings.head, encode)
-        self._pushed = PushedSurfaces(self.recommender, surfaces, settings.ranking)
+        self.recommender = Recommender(Catalog(), cold, settings.ranking, settings.head, encode)
+        self._pushed = PushedSurfaces(self.recommender, settings.surfaces.pushed, settings.ranking)
         self._last_offset: dict[int, int] = {}
 
     @property
@@ -124,25 +122,26 @@ class Pipeline:
 
     def list_for(self, kind: Kind, event: Interaction, user: UserState) -> Slate:
         """Return the list that goes out on ``event``, which ``user`` has learned."""
-        return self._list_for(Arrival(event, Source(kind), 0, user.offsets[kind]), user)
+        return self._list_for(Source(kind), event, user)
 
     def list_for_search(self, search: Search, user: UserState) -> Slate:
         """Return the list that goes out on ``search``, which ``user`` has learned."""
-        return self._list_for(Arrival(search, Source.SEARCH, 0, user.offsets[Source.SEARCH]), user)
+        return self._list_for(Source.SEARCH, search, user)
 
     def list_for_impression(self, impression: Impression, user: UserState) -> Slate:
         """Return the list that goes out on ``impression``, which ``user`` has learned."""
-        return self._list_for(Arrival(impression, Source.IMPRESSION, 0, user.offsets[Source.IMPRESSION]), user)
+        return self._list_for(Source.IMPRESSION, impression, user)
 
     def list_for_profile(self, profile: Profile, user: UserState) -> Slate:
         """Return the list that goes out on ``profile``, which ``user`` has learned."""
-        return self._list_for(Arrival(profile, Source.PROFILE, 0, user.offsets[Source.PROFILE]), user)
+        return self._list_for(Source.PROFILE, profile, user)
 
     def surfaces_beside(self, made: Slate, user: UserState) -> Surfaces:
         """Return the pushed surfaces that go out with a list, which ``user`` was given just now."""
         return self._pushed.make(made.user_id, user, made.as_of)
 
-    def _list_for(self, arrival: Arrival, user: UserState) -> Slate:
+    def _list_for(self, source: Source, event: UserEvent, user: UserState) -> Slate:
+        arrival = Arrival(event, source, 0, user.offsets[source])
         return self.recommender.recommend(arrival.event.user_id, user, arrival.as_of(user))
 
     def _advance(self, events: Sequence[tuple[int, UserEvent]]) -> Advance:

@@ -28,7 +28,7 @@ from stream_rec.knowledge.contexts import fill_in
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.ranking import asked as asked_expert
 from stream_rec.ranking import contexts as context_expert
-from stream_rec.ranking import fresh_choices
+from stream_rec.ranking import fresh_choices, linear_head
 from stream_rec.ranking import interests as interest_expert
 from stream_rec.ranking import shown as shown_expert
 from stream_rec.ranking.asked import AskedInputs
@@ -187,12 +187,12 @@ def rank(
     contextual_log_p = interested_log_p = answered_log_p = None
     lifts = context_expert.compute_inputs(contexts, candidates.rows, catalog, now_ms)
     if lifts is not None:
-        added = context_expert.adjust(head.of_context, lifts, scored.inputs.history)
+        added = linear_head.adjust(head.of_context, lifts, scored.inputs.history)
         log_p = contextual_log_p = log_softmax(log_p + added)
         fresh_log_p = log_softmax(fresh_log_p + added[fresh])
     if interests is not None:
         fits = interest_expert.compute_inputs(interests, candidates.rows, catalog)
-        added = interest_expert.adjust(head.of_interests, fits, scored.inputs.history)
+        added = linear_head.adjust(head.of_interests, fits.items, scored.inputs.history)
         log_p = interested_log_p = log_softmax(log_p + added)
         fresh_log_p = log_softmax(fresh_log_p + added[fresh])
     if asked is not None:
@@ -328,45 +328,25 @@ def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: He
     is_candidate &= weights > 0
     if not is_candidate.any():
         return head
-    head = head.learn(ranked.scored, indices[is_candidate], weights[is_candidate], config)
-    if ranked.lifts is not None and ranked.contextual_log_p is not None:
-        of_context = context_expert.learn(
-            head.of_context,
-            ranked.lifts,
-            ranked.scored.inputs.history,
-            ranked.contextual_log_p,
-            indices[is_candidate],
-            weights[is_candidate],
-            config.rate,
-        )
+    indices, weights = indices[is_candidate], weights[is_candidate]
+    step, part = Step(config.rate), ranked.scored.inputs.history
+    head = head.learn(ranked.scored, indices, weights, config)
+    if ranked.lifts is not None and (log_p := ranked.contextual_log_p) is not None:
+        of_context = linear_head.learn_choices(head.of_context, ranked.lifts, part, log_p, indices, weights, step)
         head = head.put_context(of_context)
-    if ranked.fits is not None and ranked.interested_log_p is not None:
-        of_interests = interest_expert.learn(
-            head.of_interests,
-            ranked.fits,
-            ranked.scored.inputs.history,
-            ranked.interested_log_p,
-            indices[is_candidate],
-            weights[is_candidate],
-            config.rate,
+    if ranked.fits is not None and (log_p := ranked.interested_log_p) is not None:
+        of_interests = linear_head.learn_choices(
+            head.of_interests, ranked.fits.items, part, log_p, indices, weights, step
         )
         head = head.put_interests(of_interests)
-    if ranked.answers is not None and ranked.answered_log_p is not None:
-        of_asked = asked_expert.learn(
-            head.of_asked,
-            ranked.answers,
-            ranked.answered_log_p,
-            indices[is_candidate],
-            weights[is_candidate],
-            config.rate,
-        )
+    if ranked.answers is not None and (log_p := ranked.answered_log_p) is not None:
+        of_asked = asked_expert.learn(head.of_asked, ranked.answers, log_p, indices, weights, config.rate)
         head = head.put_asked(of_asked)
-    of_fresh = np.searchsorted(ranked.fresh, indices[is_candidate])
-    is_fresh = np.append(ranked.fresh, -1)[of_fresh] == indices[is_candidate]
+    of_fresh = np.searchsorted(ranked.fresh, indices)
+    is_fresh = np.append(ranked.fresh, -1)[of_fresh] == indices
     if is_fresh.any():
         head = head.learn_fresh(ranked.fresh_scored, of_fresh[is_fresh], config)
-    n_chosen, n_fresh = int(is_candidate.sum()), int(is_fresh.sum())
-    counted = fresh_choices.count(head.fresh_choices, ranked.scored.inputs.history, n_chosen, n_fresh)
+    counted = fresh_choices.count(head.fresh_choices, part, len(indices), int(is_fresh.sum()))
     return head.count_fresh(counted)
 
 

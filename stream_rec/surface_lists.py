@@ -51,9 +51,8 @@ def plain_config(ranking: RankingConfig, n: int) -> RankingConfig:
 
 def now_of(user: UserState, catalog: Catalog) -> int:
     """Return the time of a user's surfaces: that of the newest event known, of all users."""
-    newest = [event.timestamp_ms for event in user.recent_events[-1:]]
-    newest += [search.timestamp_ms for search in user.recent_searches[-1:]]
-    return catalog.knowledge.now_ms(max(newest, default=0))
+    newest = user.newest_said
+    return catalog.knowledge.now_ms(newest.timestamp_ms if newest else 0)
 
 
 def seen_of(user: UserState) -> dict[str, int]:

@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 from stream_rec.catalog.arrays import find_sorted
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.embedding.item_embedding import MAX_SPACES
-from stream_rec.ranking import linear_head
+from stream_rec.ranking import linear_head, query_match
 from stream_rec.ranking.linear_head import LinearHead, Step
 from stream_rec.ranking.mixture import log_softmax
+from stream_rec.ranking.query_match import match_query
 from stream_rec.retrieval.asked import Asked
 
 NAMES = (
-    *("log_p", "chosen", "log_chosen", "chosen_of_item", "log_chosen_of_item", "words"),
-    *(f"text{space}" for space in range(1, MAX_SPACES + 1)),
+    *("log_p", "chosen", "log_chosen", "chosen_of_item", "log_chosen_of_item"),
+    *query_match.NAMES,
 )
 PARTS = (1, 3)
 """Answers from which on other weights count."""
@@ -76,11 +77,7 @@ def compute_inputs(asked: Asked, rows: NDArray[np.int64], log_p: NDArray[np.floa
             share = np.where(is_found, shares[at], 0.0)
             items[:, _CHOSEN + 2 * number] = share
             items[:, _CHOSEN + 2 * number + 1] = np.log1p(1000.0 * share) / np.log(1001.0)
-    words = catalog.words.score(asked.search.query, rows)
-    items[:, _WORDS] = words / max(words.max(initial=0.0), 1e-9)
-    vectors = catalog.spaces.vectors()
-    for space in np.flatnonzero(asked.vectors.any(axis=1)):
-        items[:, _TEXT + space] = np.maximum(vectors[rows, space] @ asked.vectors[space], 0.0)
+    items[:, _WORDS:] = match_query(asked.search.query, asked.vectors, rows, catalog)
     return AskedInputs(items, bisect_right(PARTS, asked.n_answers))
 
 

@@ -19,7 +19,6 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.knowledge.contexts import MOST_KEYS
 from stream_rec.ranking import linear_head
 from stream_rec.ranking.features import HISTORY
-from stream_rec.ranking.linear_head import LinearHead, Step
 
 COLD = linear_head.cold(MOST_KEYS, len(HISTORY) + 1)
 """The expert that has learned nothing: it adds nothing."""
@@ -42,31 +41,3 @@ def compute_inputs(
     for slot, number in found:
         inputs[:, slot] = known.lift(number, rows, now_ms)
     return inputs
-
-
-def adjust(head: LinearHead, inputs: NDArray[np.float32], history: int) -> NDArray[np.float64]:
-    """Return what is to be added to each candidate's log-probability, (k,).
-
-    Args:
-        history: Which of the weights by length of history, as of ``Inputs.history``.
-    """
-    return linear_head.score(head, inputs, history).astype(np.float64)
-
-
-def learn(
-    head: LinearHead,
-    inputs: NDArray[np.float32],
-    history: int,
-    log_p: NDArray[np.float64],
-    chosen: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    rate: float,
-) -> LinearHead:
-    """Return the expert after choices.
-
-    Args:
-        log_p: (k,) with what it added.
-        chosen: (c,) indices of candidates, c at least 1, and ``weights``: (c,) how much each counts, above 0.
-        rate: AdaGrad's step size.
-    """
-    return linear_head.learn_choices(head, inputs, history, log_p, chosen, weights, Step(rate))

@@ -15,13 +15,12 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.ranking import linear_head
 from stream_rec.ranking.features import HISTORY
-from stream_rec.ranking.linear_head import LinearHead, Step
+from stream_rec.ranking.linear_head import LinearHead
+from stream_rec.ranking.query_match import NAMES, match_query
 from stream_rec.retrieval.interests import Interests
 
-NAMES = ("words", *(f"text{space}" for space in range(1, MAX_SPACES + 1)))
 _WORDS, _TEXT = 0, slice(1, None)
 FIRST_WEIGHTS = np.zeros((len(HISTORY) + 1, len(NAMES)))
 """Before anything is learned, by length of history: the best of what was tried on two logs."""
@@ -56,42 +55,9 @@ def compute_inputs(interests: Interests, rows: NDArray[np.int64], catalog: Catal
     Args:
         rows: (k,) of the catalog.
     """
-    fits = np.zeros((len(interests.texts), len(rows), len(NAMES)), dtype=np.float32)
-    vectors = catalog.spaces.vectors()[rows]
-    for fit, text, wanted in zip(fits, interests.texts, interests.vectors):
-        words = catalog.words.score(text, rows)
-        fit[:, _WORDS] = words / max(words.max(initial=0.0), 1e-9)
-        for space in np.flatnonzero(wanted.any(axis=1)):
-            fit[:, 1 + space] = np.maximum(vectors[:, space] @ wanted[space], 0.0)
+    each = zip(interests.texts, interests.vectors)
+    fits = np.array([match_query(text, vectors, rows, catalog) for text, vectors in each])
     return InterestInputs(fits.max(axis=0), fits.sum(axis=2).argmax(axis=0))
-
-
-def adjust(head: LinearHead, inputs: InterestInputs, history: int) -> NDArray[np.float64]:
-    """Return what is to be added to each candidate's log-probability, (k,).
-
-    Args:
-        history: Which of the weights by length of history, as of ``Inputs.history``.
-    """
-    return linear_head.score(head, inputs.items, history).astype(np.float64)
-
-
-def learn(
-    head: LinearHead,
-    inputs: InterestInputs,
-    history: int,
-    log_p: NDArray[np.float64],
-    chosen: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    rate: float,
-) -> LinearHead:
-    """Return the expert after choices.
-
-    Args:
-        log_p: (k,) with what it added.
-        chosen: (c,) indices of candidates, c at least 1, and ``weights``: (c,) how much each counts, above 0.
-        rate: AdaGrad's step size.
-    """
-    return linear_head.learn_choices(head, inputs.items, history, log_p, chosen, weights, Step(rate))
 
 
 def contributions(

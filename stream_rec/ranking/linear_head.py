@@ -45,6 +45,11 @@ def score(head: LinearHead, items: NDArray[np.float32], history: int) -> NDArray
     return scores
 
 
+def adjust(head: LinearHead, items: NDArray[np.float32], history: int) -> NDArray[np.float64]:
+    """Return what an expert on top of another score adds to each log-probability, (k,); arguments as of ``score``."""
+    return score(head, items, history).astype(np.float64)
+
+
 def add_weights(head: LinearHead, history: int) -> NDArray[np.float32]:
     """Return (f,) float32 the weights for one length of history."""
     weights: NDArray[np.float64] = head.weights[0] + head.weights[1 + history]

@@ -7,7 +7,6 @@ from msgspec import Struct
 from stream_rec.events.profile import Profile
 from stream_rec.events.slate import AsOf
 from stream_rec.events.source import Source, UserEvent
-from stream_rec.user.entries import Entry, SearchEntry
 from stream_rec.user.state import UserState
 
 
@@ -33,6 +32,5 @@ class Arrival(Struct, frozen=True):
         topic, event = self.source.topic, self.event
         if not isinstance(event, Profile):
             return AsOf(topic, self.partition, self.offset, event.event_id, event.timestamp_ms)
-        newest: list[Entry | SearchEntry] = [*user.recent_events[-1:], *user.recent_searches[-1:]]
-        time_ms = max((entry.timestamp_ms for entry in newest), default=event.timestamp_ms)
+        time_ms = (user.newest_said or event).timestamp_ms
         return AsOf(topic, self.partition, self.offset, f"{topic}/{self.partition}/{self.offset}", time_ms)

@@ -172,8 +172,8 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
 
 def _find_contexts(state: UserState) -> tuple[int, ...]:
     """Return what was said of where the user is by the newest event or search."""
-    newest: list[Entry | SearchEntry] = [*state.recent_events[-1:], *state.recent_searches[-1:]]
-    return max(newest, key=_TIMESTAMP_MS).contexts if newest else ()
+    newest = state.newest_said
+    return newest.contexts if newest else ()
 
 
 def _find_shown(state: UserState, find: Callable[[str], int | None], last_ms: Mapping[int, int]) -> Shown:

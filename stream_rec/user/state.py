@@ -92,6 +92,12 @@ class UserState(Struct, frozen=True, array_like=True):
         return self.recent_events[-1] if self.recent_events else None
 
     @property
+    def newest_said(self) -> Entry | SearchEntry | None:
+        """The newest event or search in event time."""
+        newest: list[Entry | SearchEntry] = [*self.recent_events[-1:], *self.recent_searches[-1:]]
+        return max(newest, key=_TIMESTAMP_MS, default=None)
+
+    @property
     def is_cold(self) -> bool:
         """Whether nothing is known of this user."""
         return not self.recent_events and not self.recent_searches and not self.recent_impressions and not self.profile
@@ -194,6 +200,7 @@ def _is_possible(impression: ImpressionEntry) -> bool:
     return n > 0 and n == len(impression.slots) == len(set(impression.item_ids))
 
 
+_TIMESTAMP_MS = attrgetter("timestamp_ms")
 _WEEK = attrgetter("week")
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(UserState)

@@ -30,7 +30,7 @@ from stream_rec.stages.factor_exchange import FactorExchange, is_shift
 from stream_rec.stages.head_exchange import HeadExchange
 from stream_rec.user import forgotten
 from stream_rec.user import state as user_state
-from stream_rec.user.advance import advance
+from stream_rec.user.advance import Advance, advance
 from stream_rec.user.arrival import Arrival
 from stream_rec.user.bounds import UserConfig
 from stream_rec.user.entries import LONGEST_FEATURES
@@ -95,6 +95,12 @@ def _odd_key(random: Random) -> bytes | None:
     return random.choice((None, b"", b"\xff", text, text + b"/i1", b"worker-1/" + text, random.randbytes(9), b"w2"))
 
 
+def _assert_read_back(after: Advance) -> None:
+    """Assert that what a batch leads to can be written and read again."""
+    assert user_state.decode(user_state.encode(after.state)) == after.state
+    assert signals.decode(signals.encode(after.signals)) == after.signals
+
+
 def take_interaction(world: World, record: tuple[bytes | None, bytes]) -> bool:
     key, value = record
     event = validate.interaction(key, value, received_ms=NOW_MS, limits=LIMITS)
@@ -102,8 +108,7 @@ def take_interaction(world: World, record: tuple[bytes | None, bytes]) -> bool:
         msgspec.json.encode(event)
         return False
     after = advance(world.user, [Arrival(event, Kind.VIEW, 0, 10**6)], UserConfig(), {})
-    assert user_state.decode(user_state.encode(after.state)) == after.state
-    assert signals.decode(signals.encode(after.signals)) == after.signals
+    _assert_read_back(after)
     world.serve(after.state)
     return True
 
@@ -118,8 +123,7 @@ def take_search(world: World, record: tuple[bytes | None, bytes]) -> bool:
     after = advance(
         world.user, [Arrival(search, Source.SEARCH, 0, 10**6), Arrival(view, Source.VIEW, 0, 10**6)], UserConfig(), {}
     )
-    assert user_state.decode(user_state.encode(after.state)) == after.state
-    assert signals.decode(signals.encode(after.signals)) == after.signals
+    _assert_read_back(after)
     world.serve(after.state)
     return True
 
@@ -142,8 +146,7 @@ def take_impression(world: World, record: tuple[bytes | None, bytes]) -> bool:
     arrived = [Arrival(view, Source.VIEW, 0, 10**6), Arrival(later, Source.VIEW, 0, 10**6 + 1)]
     after = advance(state, arrived, UserConfig(), {})
     for each in (first, after):
-        assert user_state.decode(user_state.encode(each.state)) == each.state
-        assert signals.decode(signals.encode(each.signals)) == each.signals
+        _assert_read_back(each)
     for outcome in after.outcomes:
         world.recommender.learn_outcome(outcome)
     world.serve(after.state)
@@ -161,8 +164,7 @@ def take_profile(world: World, record: tuple[bytes | None, bytes]) -> bool:
     arrived = [Arrival(profile, Source.PROFILE, 0, 10**6), Arrival(view, Source.VIEW, 0, 10**6)]
     for before, came in ((world.user, arrived), (user_state.COLD, arrived[:1])):
         after = advance(before, came, UserConfig(), {})
-        assert user_state.decode(user_state.encode(after.state)) == after.state
-        assert signals.decode(signals.encode(after.signals)) == after.signals
+        _assert_read_back(after)
         world.serve(after.state)
     return True
 

@@ -15,7 +15,8 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
 from stream_rec.pipeline import Pipeline
-from stream_rec.ranking import contexts
+from stream_rec.ranking import contexts, linear_head
+from stream_rec.ranking.linear_head import Step
 from stream_rec.user.bounds import UserConfig
 from stream_rec.user.history import read_history
 
@@ -115,9 +116,9 @@ def test_the_expert_learns_from_what_was_chosen():
     inputs = np.zeros((4, contexts.MOST_KEYS), np.float32)
     inputs[2, 1] = 1.5
     even = np.log(np.full(4, 0.25))
-    assert contexts.adjust(contexts.COLD, inputs, 0).tolist() == [0.0] * 4
+    assert linear_head.adjust(contexts.COLD, inputs, 0).tolist() == [0.0] * 4
 
-    head = contexts.learn(contexts.COLD, inputs, 0, even, np.array([2]), np.ones(1), 0.05)
+    head = linear_head.learn_choices(contexts.COLD, inputs, 0, even, np.array([2]), np.ones(1), Step(0.05))
 
-    assert contexts.adjust(head, inputs, 0)[2] > 0 and contexts.adjust(head, inputs, 3)[2] > 0
+    assert linear_head.adjust(head, inputs, 0)[2] > 0 and linear_head.adjust(head, inputs, 3)[2] > 0
     assert np.flatnonzero(head.weights[0]).tolist() == [1] and not contexts.COLD.weights.any()

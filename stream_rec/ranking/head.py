@@ -29,7 +29,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.ranking import asked, contexts, interests, linear_head, mixture, shown
-from stream_rec.ranking.features import Inputs, average
+from stream_rec.ranking.features import Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.linear_head import LinearHead, Step
 from stream_rec.ranking.mixture import Mixture, Rates, Scored
@@ -174,6 +174,13 @@ def cold(config: HeadConfig, seed: int) -> MixtureHead:
         of_all=mixture.cold(config.hidden, range(first, first + config.networks)),
         of_fresh=mixture.cold(config.hidden, range(first + config.networks, first + config.networks + 1)),
     )
+
+
+def average(items: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the average candidate, (f,): as a product, which takes a third of the time of ``mean``."""
+    ones: NDArray[np.float32] = np.ones(len(items), dtype=items.dtype)
+    mean: NDArray[np.float32] = ones @ items / np.float32(len(items))
+    return mean
 
 
 def _rates(config: HeadConfig, *, forgetting: float) -> Rates:

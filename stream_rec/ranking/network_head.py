@@ -1,11 +1,9 @@
 """The network head: networks side by side, each a softmax over the candidates from one hidden layer.
 
-    hidden_i = leaky_relu((x_i - mean x) A + c B)      score_i = hidden_i . v      p = softmax(score)
+    hidden_i = leaky_relu(x_i A + c B)      score_i = hidden_i . v      p = softmax(score)
 
-They find what no weight alone can say, such as that repeats count for users who repeat. A candidate is seen as it
-differs from the average one of its list: what all have in common would move all units alike, and says nothing. Each
-starts from small random weights (seeded) and learns online like the linear head, by its own errors; what each is worth,
-``mixture.py`` decides.
+They find what no weight alone can say, such as that repeats count for users who repeat. Each starts from small random
+weights (seeded) and learns online like the linear head, by its own errors; what each is worth, ``mixture.py`` decides.
 """
 
 from __future__ import annotations
@@ -16,11 +14,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from stream_rec.kernel import kernel
-from stream_rec.ranking.features import average
 from stream_rec.ranking.linear_head import Step
 
-READING = 2
-"""Count up where the same weights would give other scores: heads of before do not fit. 1 did not take the mean away."""
 LEAK = 0.05
 EPSILON = 1e-6
 
@@ -73,8 +68,7 @@ def score(
         context: (c,) float32 inputs of the user.
     """
     hidden: NDArray[np.float32] = items @ head.of_items
-    of_list: NDArray[np.float32] = context @ head.of_context - average(items) @ head.of_items
-    return _activate(hidden, of_list, head.output), hidden
+    return _activate(hidden, context @ head.of_context, head.output), hidden
 
 
 def learn(
@@ -93,8 +87,7 @@ def learn(
     """
     back, together, slopes = _back(errors.astype(np.float32, copy=False), hidden, head.output)
     size, kept = np.float32(step.rate), np.float32(1.0 / step.forgetting)
-    gradient = items.T @ back - average(items)[:, None] * together
-    of_items, squares_of_items = _step(head.of_items, head.squares_of_items, gradient, size, kept)
+    of_items, squares_of_items = _step(head.of_items, head.squares_of_items, items.T @ back, size, kept)
     of_context, squares_of_context = _step(
         head.of_context, head.squares_of_context, context[:, None] * together, size, kept
     )
@@ -122,12 +115,12 @@ def decay(head: NetworkHead, factor: float) -> NetworkHead:
 
 @kernel(fastmath=True)
 def _activate(
-    hidden: NDArray[np.float32], of_list: NDArray[np.float32], output: NDArray[np.float32]
+    hidden: NDArray[np.float32], of_context: NDArray[np.float32], output: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Make of sums over the items' inputs the hidden layers, in place; return (n, k) the scores.
 
     Args:
-        hidden: (k, n * h), and ``of_list``: (n * h,) sums over what is the same for all of them.
+        hidden: (k, n * h), and ``of_context``: (n * h,) sums over the user's inputs.
         output: (n, h) weights.
     """
     n, h = output.shape
@@ -136,7 +129,7 @@ def _activate(
         for network in range(n):
             score, begin = np.float32(0.0), network * h
             for unit in range(h):
-                signal = hidden[index, begin + unit] + of_list[begin + unit]
+                signal = hidden[index, begin + unit] + of_context[begin + unit]
                 hidden[index, begin + unit] = max(signal, np.float32(LEAK) * signal)
                 score += hidden[index, begin + unit] * output[network, unit]
             scores[network, index] = score

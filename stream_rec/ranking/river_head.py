@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from stream_rec.errors import SettingsError
 from stream_rec.ranking import asked, contexts, interests, shown
 from stream_rec.ranking import head as heads
-from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs, average
+from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
-from stream_rec.ranking.head import Head
+from stream_rec.ranking.head import Head, average
 from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.mixture import Scored, log_softmax
 from stream_rec.ranking.policy import HeadConfig

@@ -165,18 +165,6 @@ def test_successors_by_share_and_by_what_their_popularity_would_give():
     assert found["b"]["follows_recent_cosine"] == pytest.approx(b / max(b, c), rel=1e-5)
 
 
-def test_what_came_next_is_by_how_many_of_those_who_came_to_the_last_item():
-    """Two of a's visitors went on to b, one to c, which had been what b's came to next as well."""
-    catalog = stocked("a", "b", "c")
-    catalog.put_knowledge("a", taught(NOW_MS, users={"v": 0, "w": 0, "x": 0}))
-    catalog.put_knowledge("b", taught(NOW_MS, users={"v": 1, "w": 1}))
-    catalog.put_knowledge("c", taught(NOW_MS, users={"v": 2, "x": 2}))
-    found = features(viewer((5, "a")), catalog, NOW_MS)
-
-    assert (found["b"]["came_next"], found["c"]["came_next"]) == (1, pytest.approx(1 / 2))
-    assert features(COLD, catalog, NOW_MS)["b"]["came_next"] == 0
-
-
 def test_text_is_the_cosine_with_the_last_item_and_with_the_taste():
     """Of whitened vectors, each space by itself; opposite directions stay below 0. What has no second one has 0."""
     catalog = stocked("a", "b", "c")

@@ -8,7 +8,7 @@ import pytest
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.retrieval.neighbours import DECAY, DISTANCE, NEIGHBOURS, VISIT_HALF_LIFE_MS, Meeting, add_neighbours
-from stream_rec.retrieval.scratch import AFTER, NEXT, STAN, Scratch
+from stream_rec.retrieval.scratch import AFTER, STAN, Scratch
 from tests.catalog.stock import stocked, taught
 from tests.retrieval.columns import column, rows_of, scratch_for
 
@@ -48,30 +48,6 @@ def test_what_users_alike_came_to_counts_by_likeness_age_and_distance():
 
     assert column(scratch, catalog, STAN) == pytest.approx({"a": v, "c": v * ONE_PLACE, "b": w, "d": w * ONE_PLACE})
     assert column(scratch, catalog, AFTER) == pytest.approx({"c": v * ONE_PLACE})
-
-
-def test_what_came_next_is_what_came_at_the_very_next_moment_after_the_last_item():
-    """v went from a to c at once, w to c and d together, x to c only after d; y came to nothing after a; nor counts b.
-
-    I went on to e myself.
-    """
-    catalog = visited(
-        a={"me": 0, "v": 0, "w": 5, "x": 0, "y": 9},
-        b={"x": 0, "z": 0, "y": 1},
-        c={"v": 1, "w": 7, "x": 3, "z": 1},
-        d={"v": 8, "w": 7, "x": 2},
-        e={"me": 1, "w": 8},
-    )
-
-    assert column(found(catalog, "a", "b"), catalog, NEXT) == pytest.approx({"c": 1.5, "d": 1.5})
-
-
-def test_what_came_next_is_not_known_of_who_came_too_long_ago():
-    """Of a visitor the newest 64 items are kept: a is not among v's any more."""
-    later = {f"x{number}": {"v": number + 1} for number in range(64)}
-    catalog = visited(a={"v": 0}, **later)
-
-    assert column(found(catalog, "a"), catalog, NEXT) == {}
 
 
 def test_a_user_alike_in_two_items_is_met_at_the_newer_one():

@@ -169,9 +169,13 @@ def run(arguments: argparse.Namespace, log: str, arms: Sequence[PartialArm]) -> 
     visits = plan_visits(users, arguments.lists, seed=arguments.seed)
     arrivals = plan_arrivals(new_ids, visits)
     n_events = Counter(event.item_id for _, event in events[: arguments.warm])
-    is_familiar = np.array([n_events[item_id] >= EVENTS for item_id in item_ids])
-    kept = find_share_kept(users.likely, is_familiar, settings.ranking.n) if is_familiar.any() else 0.0
-    say(f"{log}: {describe(users)}; best lists without what is fresh after the warm-up: {kept:.3f} of the best")
+    counts = np.array([n_events[item_id] for item_id in item_ids])
+    without_fresh, without_unseen = (
+        find_share_kept(users.likely, counts >= least, settings.ranking.n) for least in (EVENTS, 1)
+    )
+    say(f"{log}: {describe(users)}")
+    said = f"{without_fresh:.3f} of the best, without what is unseen: {without_unseen:.3f}"
+    say(f"{log}: best lists without what is fresh after the warm-up: {said}")
     listed = [item for item in embedded.items if item.item_id not in is_new]
     new_items = [item for item in embedded.items if item.item_id in is_new]
     lists: dict[str, ShownLists] = {}
@@ -199,7 +203,8 @@ def run(arguments: argparse.Namespace, log: str, arms: Sequence[PartialArm]) -> 
         "seed": arguments.seed,
         "fatigue": arguments.fatigue,
         "arrivals": arguments.arrivals,
-        "best_without_fresh": kept,
+        "best_without_fresh": without_fresh,
+        "best_without_unseen": without_unseen,
         "days": float((visits.times_ms[-1] - visits.times_ms[0]) / 86_400_000),
         "arms": {name: measure_click_through(one, len(item_ids)) for name, one in lists.items()},
         "base": base,

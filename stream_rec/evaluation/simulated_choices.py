@@ -130,7 +130,7 @@ def find_examination(n: int, position_bias: float) -> Numbers:
     >>> find_examination(3, 1.0).round(3).tolist()
     [1.0, 0.5, 0.333]
     """
-    examination: Numbers = np.arange(1, n + 1) ** -max(0.0, position_bias)
+    examination: Numbers = np.arange(1.0, n + 1.0) ** np.float64(-max(0.0, position_bias))
     return examination
 
 

@@ -215,8 +215,10 @@ def find_share_kept(likely: NDArray[np.floating], is_kept: NDArray[np.bool_], n:
     0.75
 
     Args:
-        likely: (u, i), and ``is_kept``: (i,), some of them.
+        likely: (u, i), and ``is_kept``: (i,); 0 where none is.
     """
+    if not is_kept.any():
+        return 0.0
     of_all, of_kept = (-np.partition(-each, min(n, each.shape[1]) - 1)[:, :n] for each in (likely, likely[:, is_kept]))
     return float(of_kept.sum() / max(of_all.sum(), 1e-9))
 

@@ -98,9 +98,9 @@ class Core:
         """Take a choice."""
         return self._pipeline.learn(kind, event)
 
-    def list_item(self, item_id: str) -> object:
+    def list_item(self, item_id: str) -> None:
         """Take an item that is new."""
-        return _put(self._pipeline, self._new_items[item_id], self._embeddings)
+        _put(self._pipeline, self._new_items[item_id], self._embeddings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,4 +222,5 @@ def _make_click(user_id: str, list_id: str, item_id: str, now_ms: int, slot: int
     return Interaction(f"{list_id}-{slot}", user_id, item_id, timestamp_ms=now_ms + SLOT_MS * (slot + 1))
 
 
-NO_LOOK = Look(0, *np.zeros((3, 0), bool), np.zeros(0))
+NO_SLOTS = np.zeros(0, bool)
+NO_LOOK = Look(0, NO_SLOTS, NO_SLOTS, NO_SLOTS, np.zeros(0))

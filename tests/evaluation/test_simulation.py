@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from stream_rec.config import Settings, override
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.errors import FileProblem
 from stream_rec.evaluation.click_through import compare_click_through, compare_expected, measure_click_through
 from stream_rec.evaluation.simulated_arrivals import NO_ARRIVALS, Arrivals, plan_arrivals, split_items
@@ -454,16 +455,17 @@ def test_who_hears_without_learning_is_as_the_deaf(world, monkeypatch):
     assert deaf.is_chosen.any()
 
 
-def test_the_core_shows_what_has_come_and_nothing_before(world):
-    """The items that users want most come after 75 of 150 visits, and are in lists from then on."""
-    users, visits, _ = world
-    events = [one for one in many_events()[:300] if int(one.event.item_id[1:]) >= 4]
-    pipeline = warm_up(FIVE, ITEMS[4:], {}, events)
-    arrivals = Arrivals(IDS[:4], np.repeat(visits.times_ms[75], 4))
-    lists = meet(Core(pipeline, ITEMS[:4]), users, visits, arrivals=arrivals, hears=True)
+def test_the_core_lists_what_comes_with_its_embedding():
+    """Not before it comes, and nothing else."""
+    vector = SpaceVector("words", np.full(4, 0.5, np.float32))
+    pipeline = Pipeline(FIVE)
+    core = Core(pipeline, ITEMS[:2], {"i0": ItemEmbedding(bytes(16), (vector,))})
+    before = pipeline.catalog.n_listed
+    core.list_item("i0")
 
-    assert lists.items[:75].min() >= 4
-    assert set(lists.items[75:].ravel().tolist()) >= {0, 1, 2, 3}
+    assert before == 0
+    assert pipeline.catalog.item_ids == ["i0"] and pipeline.catalog.n_listed == 1
+    assert pipeline.catalog.spaces.n_items == 1
 
 
 def test_arms_have_their_own_settings_and_histories(world):

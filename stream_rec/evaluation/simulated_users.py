@@ -211,7 +211,7 @@ def find_share_kept(likely: NDArray[np.floating], is_kept: NDArray[np.bool_], n:
     What is to be won by finding out about the others is at most the rest, less what the finding costs.
 
     >>> likely = np.array([[0.4, 0.2, 0.1], [0.1, 0.2, 0.4]])
-    >>> find_share_kept(likely, np.array([True, True, False]), n=1)
+    >>> round(find_share_kept(likely, np.array([True, True, False]), n=1), 3)
     0.75
 
     Args:

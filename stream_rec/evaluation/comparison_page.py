@@ -54,12 +54,14 @@ def tell_change(compared: Mapping[str, Any]) -> str:
         f"before, and {round(1000 * rates['value'])} after."
     )
     if not compared["against"]:
-        return f"{told} The two did not judge the same events alike, so this may be the log and not the change."
+        return f"{told} They cannot be compared event for event, so this may be chance, or the log."
     parts = compared["against"]["parts"]
     change = parts["all"]["hit_rate"]
     if change["difference"] is None:
         return f"{told} Of a single user nothing can be said of others."
-    if not is_certain(change):
+    if change["difference"]["low"] == change["difference"]["high"] == 0:
+        told += " Nothing has changed."
+    elif not is_certain(change):
         told += " That is no more than chance among these users may make."
     else:
         told += " That is more than chance among these users makes."

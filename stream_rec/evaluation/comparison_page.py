@@ -13,7 +13,7 @@ from stream_rec.evaluation.contenders import ENGINE
 from stream_rec.evaluation.page import render_document, render_head, render_row, render_rows, start_section
 from stream_rec.evaluation.side_by_side import PART_METRICS, find_change
 from stream_rec.evaluation.tables import mark_ours, render_cell, render_changes
-from stream_rec.evaluation.verdict import PARTS
+from stream_rec.evaluation.verdict import MOST_NAMED, PARTS
 
 NAMES = ("before", "after")
 
@@ -21,7 +21,9 @@ NAMES = ("before", "after")
 def render_comparison(compared: Mapping[str, Any]) -> str:
     """Return the HTML of what ``side_by_side.compare_files`` gives."""
     before, after = compared["files"]["base"], compared["files"]["value"]
-    head = f'<h1>What has changed?</h1><div class="plain"><p class="lead">{escape(tell_change(compared))}</p></div>'
+    lead, *rest = map(escape, tell_change(compared))
+    plain = "".join(f"<p>{sentence}</p>" for sentence in rest)
+    head = f'<h1>What has changed?</h1><div class="plain"><p class="lead">{lead}</p>{plain}</div>'
     head += f'<p class="note">Before: {escape(before)}. After: {escape(after)}.</p>'
     parts = []
     if compared["unpaired"]:
@@ -46,33 +48,40 @@ def render_comparison(compared: Mapping[str, Any]) -> str:
     return render_document(f"What has changed? {before}, {after}", head, parts)
 
 
-def tell_change(compared: Mapping[str, Any]) -> str:
-    """Return what has become of the hit rate in plain words, and whether more than chance is in it."""
+def tell_change(compared: Mapping[str, Any]) -> list[str]:
+    """Return what has become of the hit rate in plain words, whether more than chance is in it, and for whom."""
     rates = compared["methods"][ENGINE]["hit_rate"]
-    told = (
+    told = [
         f"Of 1,000 things that users did next, {round(1000 * rates['base'])} stood in the list of {compared['n']} "
         f"before, and {round(1000 * rates['value'])} after."
-    )
+    ]
     if not compared["against"]:
-        return f"{told} They cannot be compared event for event, so this may be chance, or the log."
+        return [*told, "They cannot be compared event for event, so a difference may be chance, or the log."]
     parts = compared["against"]["parts"]
-    change = parts["all"]["hit_rate"]
-    if change["difference"] is None:
-        return f"{told} Of a single user nothing can be said of others."
-    if change["difference"]["low"] == change["difference"]["high"] == 0:
-        told += " Nothing has changed."
-    elif not is_certain(change):
-        told += " That is no more than chance among these users may make."
+    difference = parts["all"]["hit_rate"]["difference"]
+    if difference is None:
+        return [*told, "Of a single user nothing can be said of others."]
+    if difference["low"] == difference["high"] == 0:
+        told.append("Nothing has changed.")
+    elif is_certain(parts["all"]["hit_rate"]):
+        told.append("That is more than chance among these users makes.")
     else:
-        told += " That is more than chance among these users makes."
-    worse = [PARTS.get(name, name) for name, part in parts.items() if name != "all" and _has_fallen(part["ndcg"])]
-    if worse:
-        told += f" NDCG has fallen beyond chance for: {', '.join(worse)}."
+        told.append("That is no more than chance among these users may make.")
+    for word, sign in (("risen", 1), ("fallen", -1)):
+        if names := _find_moved(parts, sign):
+            more = f", and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            told.append(f"NDCG has {word} beyond chance for: {', '.join(names[:MOST_NAMED])}{more}.")
     return told
 
 
-def _has_fallen(change: Mapping[str, Any]) -> bool:
-    return is_certain(change) and change["value"] < change["base"]
+def _find_moved(parts: Mapping[str, Any], sign: int) -> list[str]:
+    """Return the parts whose NDCG has moved up (1) or down (-1) beyond chance; those that halves are, left out."""
+    return [
+        PARTS.get(name, name)
+        for name, part in parts.items()
+        if name != "all" and not name.startswith("half=") and is_certain(part["ndcg"])
+        if sign * (part["ndcg"]["value"] - part["ndcg"]["base"]) > 0
+    ]
 
 
 def _show_differences(differences: Mapping[str, Any]) -> str:

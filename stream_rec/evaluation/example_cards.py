@@ -33,10 +33,10 @@ def render_examples(examples: Sequence[Example], titles: Mapping[str, str | None
     lack = f" The log has none there for: {', '.join(missing)}." if missing else ""
     return [
         start_section("Some users from near"),
-        '<p class="note">Real users of the log, who were not picked for how it went: from the middle of the scored '
-        "events on, the first one who had done nothing before, the first with 20 events or more, and the first two "
-        "with 5 or more, one whose next choice was in the list and one whose was not; nobody twice, and only choices "
-        f"that may be recommended.{lack} The list after is made right after the event was learned.</p>",
+        '<p class="note">Real users of the log, taken by a rule and not by hand. From the middle of the scored events '
+        "on: the first who had done nothing before, the first with 20 events or more, and of those with 5 or more the "
+        "first whose next choice was in the list, and the first whose was not. Nobody stands here twice, and only "
+        f"choices that may be recommended count.{lack} The list after is made right after the event was learned.</p>",
         *(_render_one(example, titles) for example in examples),
     ]
 

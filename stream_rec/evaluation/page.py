@@ -85,7 +85,7 @@ dd { margin: 0; font-variant-numeric: tabular-nums }
   h1 { font-size: 25px } h2 { font-size: 19.5px; margin-top: 40px } .plain { padding: 14px 16px 4px }
   .plain .lead { font-size: 17.5px } .key { grid-template-columns: 1fr 1fr } .key li { padding: 11px 13px }
   .key b { font-size: 20px } dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: 10px }
-  .example { padding: 14px } th.text, td.text { min-width: 12em }
+  .example { padding: 14px } th.text, td.text { min-width: 7em }
   .plot svg.narrow-only { display: block } .plot svg.wide-only { display: none } }
 @media print {
   body { font-size: 10.5pt } nav { display: none } main, header { max-width: none; padding: 0 } h2 { margin-top: 26px }

@@ -350,7 +350,8 @@ def plot_run_changes(parts: Mapping[str, Any]) -> str:
         axes = figure.subplots()
         draw_changes(axes, names, [parts[part] for part in shown])
         if is_narrow:
-            axes.xaxis.set_major_locator(FixedLocator([-100, -10, 0, 10, 100, 1000]))
+            axes.xaxis.set_major_locator(FixedLocator([-100, -10, -5, 0, 5, 10, 100, 1000]))
+            axes.set_xlabel("change, %, with 95 % confidence")
 
     told = "; ".join(f"{name} {describe(parts[part]['ndcg'])[0] or 'unknown'}" for name, part in zip(names, shown))
     height = 1.2 + 0.42 * len(shown)

@@ -219,7 +219,7 @@ def test_users_from_near_are_shown_with_the_rule(tmp_path):
     found, more = hostile_page(tmp_path)
     text = render_page(found, **more | {"titles": {"a": "Teapot", "i0": "Cup"}})
 
-    assert "Some users from near" in text and "nobody twice" in text
+    assert "Some users from near" in text and "Nobody stands here twice" in text
     assert "Then viewed <b>Teapot</b>: not in the list of 10." in text
     assert "similar to Teapot, which you viewed" in text and "5 more" in text
     assert "None" not in text.partition("Some users")[2].partition("<h2")[0]

@@ -43,7 +43,7 @@ def test_another_log_or_cut_is_said_and_has_no_intervals(tmp_path, key, value, w
     assert found["against"] is None and words in found["unpaired"][0]
     assert found["parts"]["all"]["ndcg"]["base"] > 0
     assert "Not event for event" in text and words[:20] in text and "Figures by part" in text
-    assert "cannot be compared event for event" in tell_change(found)
+    assert "cannot be compared event for event" in tell_change(found)[1]
 
 
 def test_without_the_file_beside_it_there_are_no_intervals(tmp_path):
@@ -103,18 +103,22 @@ def test_two_runs_alike_have_changed_nothing(tmp_path):
     """And the page says so."""
     found = compare_files(write_run(tmp_path / "a"), write_run(tmp_path / "b"))
 
-    assert tell_change(found).endswith("Nothing has changed.")
+    assert tell_change(found)[1:] == ["Nothing has changed."]
     assert "Nothing: the same log, settings and encoder." in render_comparison(found)
 
 
-def test_parts_that_fell_are_named():
-    """Beyond chance alone."""
+def test_parts_that_rose_and_fell_are_named():
+    """Beyond chance alone, and no halves."""
     change = {"base": 0.5, "value": 0.4, "difference": {"mean": -0.1, "low": -0.2, "high": -0.05}, "relative": None}
     level = change | {"difference": {"mean": -0.1, "low": -0.2, "high": 0.05}}
-    parts = {"all": {"hit_rate": change}, "user=0": {"ndcg": change}, "item<5": {"ndcg": level}}
+    risen = change | {"base": 0.3, "difference": {"mean": 0.1, "low": 0.05, "high": 0.2}}
+    parts = {"all": {"hit_rate": change}, "half=first": {"ndcg": change}, "user=0": {"ndcg": change}}
+    parts |= {"item<5": {"ndcg": level}, "pair=seen": {"ndcg": risen}}
     rates = {"hit_rate": {"base": 0.5, "value": 0.4}}
     told = tell_change({"methods": {"stream_rec": rates}, "n": 20, "against": {"parts": parts}})
 
-    assert told.endswith(
-        "more than chance among these users makes. NDCG has fallen beyond chance for: users without history."
-    )
+    assert told[1:] == [
+        "That is more than chance among these users makes.",
+        "NDCG has risen beyond chance for: things that the user had chosen before.",
+        "NDCG has fallen beyond chance for: users without history.",
+    ]

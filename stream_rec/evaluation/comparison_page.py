@@ -10,10 +10,10 @@ from typing import Any
 from stream_rec.evaluation import plots
 from stream_rec.evaluation.changes import is_certain
 from stream_rec.evaluation.contenders import ENGINE
+from stream_rec.evaluation.judgement import MOST_NAMED, PARTS
 from stream_rec.evaluation.page import render_document, render_head, render_row, render_rows, start_section
 from stream_rec.evaluation.side_by_side import PART_METRICS, find_change
 from stream_rec.evaluation.tables import mark_ours, render_cell, render_changes
-from stream_rec.evaluation.verdict import MOST_NAMED, PARTS
 
 NAMES = ("before", "after")
 
@@ -68,13 +68,13 @@ def tell_change(compared: Mapping[str, Any]) -> list[str]:
     else:
         told.append("That is no more than chance among these users may make.")
     for word, sign in (("risen", 1), ("fallen", -1)):
-        if names := _find_moved(parts, sign):
+        if names := _find_shifted(parts, sign):
             more = f", and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
             told.append(f"NDCG has {word} beyond chance for: {', '.join(names[:MOST_NAMED])}{more}.")
     return told
 
 
-def _find_moved(parts: Mapping[str, Any], sign: int) -> list[str]:
+def _find_shifted(parts: Mapping[str, Any], sign: int) -> list[str]:
     """Return the parts whose NDCG has moved up (1) or down (-1) beyond chance; those that halves are, left out."""
     return [
         PARTS.get(name, name)

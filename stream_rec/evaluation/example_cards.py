@@ -72,7 +72,7 @@ def _tell_done(done: Sequence[Deed], before: Sequence[Place], titles: Mapping[st
     return f"Then {'; '.join(told)}."
 
 
-def _render_list(places: Sequence[Place], done: set[str], old: set[str], titles: Mapping[str, str | None]) -> str:
+def _render_list(slate: Sequence[Place], done: set[str], old: set[str], titles: Mapping[str, str | None]) -> str:
     """Return the items of a list with their reasons; those further down unfold, but for what the user chose."""
 
     def render(number: int, place: Place) -> str:
@@ -85,7 +85,7 @@ def _render_list(places: Sequence[Place], done: set[str], old: set[str], titles:
             f"<small>{escape(why(place.reason, titles.get))}</small></span></li>"
         )
 
-    numbered = list(enumerate(places, 1))
+    numbered = list(enumerate(slate, 1))
     first = [one for one in numbered if one[0] <= SHOWN or one[1].item_id in done]
     rest = [one for one in numbered if one not in first]
     if not first:

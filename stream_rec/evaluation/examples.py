@@ -106,7 +106,7 @@ class ExampleTaker:
         self._missing.remove(kind)
         self._users.add(group.user)
         self._open = Example(
-            kind, n_earlier, self._look_back(group.user), _list_deeds(group), _list_places(slate), after=[]
+            kind, n_earlier, self._look_back(group.user), _list_deeds(group), _list_items(slate), after=[]
         )
 
     def observe_learned(self, group: Group) -> None:
@@ -114,7 +114,7 @@ class ExampleTaker:
         if self._open is None:
             return
         slate = self._engine.peek(group.user, group.now_ms, self._n, group.events[-1].event.context)
-        self._taken.append(msgspec.structs.replace(self._open, after=_list_places(slate)))
+        self._taken.append(msgspec.structs.replace(self._open, after=_list_items(slate)))
         self._open = None
 
     def collect(self) -> NDArray[np.uint8]:
@@ -153,5 +153,5 @@ def _list_deeds(group: Group) -> list[Deed]:
     return [Deed(Kind(kind).label, event.item_id, event.timestamp_ms) for kind, event in group.events]
 
 
-def _list_places(slate: Sequence[SlateItem]) -> list[Place]:
+def _list_items(slate: Sequence[SlateItem]) -> list[Place]:
     return [Place(item.item_id, item.reason) for item in slate]

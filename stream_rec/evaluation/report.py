@@ -17,6 +17,7 @@ from stream_rec.evaluation.contenders import CONTROL, ENGINE, is_baseline
 from stream_rec.evaluation.evaluation import EVERYTHING
 from stream_rec.evaluation.example_cards import render_examples
 from stream_rec.evaluation.examples import Example
+from stream_rec.evaluation.judgement import judge, name_outcome, tell_figures
 from stream_rec.evaluation.losses import Loss, find_losses
 from stream_rec.evaluation.page import render_document, render_head, render_row, render_rows, start_section
 from stream_rec.evaluation.tables import (
@@ -29,7 +30,6 @@ from stream_rec.evaluation.tables import (
     render_slice_table,
     render_table,
 )
-from stream_rec.evaluation.verdict import judge, name_outcome, tell_figures
 
 OUTCOMES = {
     "better": "better than the best simple method",
@@ -76,10 +76,10 @@ def _introduce(said: Mapping[str, Any], losses: Sequence[Loss]) -> str:
     protocol = said["protocol"]
     plain = tell_figures(said)
     outcome = name_outcome(said["comparison"])
-    verdicts = "".join(f"<p>{escape(sentence)}</p>" for sentence in judge(said, losses))
+    sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in judge(said, losses))
     badge = f'<span class="badge {outcome}">{OUTCOMES[outcome]}</span>' if said["comparison"] else ""
     return (
-        (f'<div class="plain"><p class="lead">{escape(plain)}</p>{badge}{verdicts}</div>' if plain else "")
+        (f'<div class="plain"><p class="lead">{escape(plain)}</p>{badge}{sentences}</div>' if plain else "")
         + f'<p class="note">{escape(protocol["events"])}: {protocol["n_scored_events"]:,} of {protocol["n_events"]:,} '
         f"events by {protocol['n_users']:,} users, {protocol['n_items_listed']:,} items. Before each event a list of "
         f"{protocol['list_size']} was made of what was known until then; then the event was looked up in it, and only "

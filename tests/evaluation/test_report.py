@@ -233,6 +233,6 @@ def test_what_a_user_chose_is_shown_wherever_it_stands(tmp_path):
     one = example("found", 20)
     moved = msgspec.structs.replace(one, after=[*one.after[1:], one.after[0]])
     text = render_page(found, **more | {"examples": [moved]})
-    shown = text.partition("The list after")[2].partition("<details")[0]
+    shown = text.partition("<h4>The list after</h4>")[2].partition("<details")[0]
 
     assert '<li value="20" class=chosen>' in shown and '<li value="6">' not in shown

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stream_rec.evaluation.bootstrap import Interval
+from stream_rec.evaluation.judgement import judge, name_outcome, tell_figures
 from stream_rec.evaluation.losses import Loss
-from stream_rec.evaluation.verdict import judge, name_outcome, tell_figures
 
 
 def said(ours=0.333, others=(("ease", 0.291), ("stan", 0.2)), ndcg=(0.02, 0.01, 0.03)):
@@ -66,7 +66,7 @@ def test_without_an_engine_or_a_baseline():
         ((0.02,), "unknown", "of a single user nothing can be said of others"),
     ],
 )
-def test_the_verdict_is_by_the_interval(ndcg, outcome, words):
+def test_the_judgement_is_by_the_interval(ndcg, outcome, words):
     """Ahead is not better."""
     assert name_outcome(said(ndcg=ndcg)["comparison"]) == outcome
     assert words in judge(said(ndcg=ndcg), [])[0]

@@ -36,7 +36,7 @@ def compare(before: Path, after: Path, json_file: Path | None, report_dir: Path 
     """
     page = report_dir and report_dir / "index.html"
     if page and find_spec("matplotlib") is None:
-        raise StreamRecError("--report draws with matplotlib, which is not here: pip install 'stream-rec[plots]'")
+        raise StreamRecError("--report draws with matplotlib, which is not here: pip install 'stream-rec[report]'")
     compared = compare_files(before, after)
     for file in filter(None, (json_file, page)):
         require_writable(file)

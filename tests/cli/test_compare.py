@@ -49,4 +49,4 @@ def test_what_cannot_be_done_is_said(tmp_path, monkeypatch):
     assert isinstance(run(before, tmp_path / "no.json").exception, FileProblem)
     monkeypatch.setattr("stream_rec.cli.compare.find_spec", lambda package: None)
     refused = run(before, before, "--report", tmp_path).exception
-    assert isinstance(refused, StreamRecError) and "stream-rec[plots]" in str(refused)
+    assert isinstance(refused, StreamRecError) and "stream-rec[report]" in str(refused)

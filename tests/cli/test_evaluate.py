@@ -57,7 +57,7 @@ def test_a_page_that_cannot_be_drawn_is_refused_before_the_work(log, tmp_path, m
 
     result = run(*log, "--report", tmp_path / "report")
 
-    assert isinstance(result.exception, StreamRecError) and "stream-rec[plots]" in str(result.exception)
+    assert isinstance(result.exception, StreamRecError) and "stream-rec[report]" in str(result.exception)
 
 
 def test_mlflow_that_is_not_there_is_said_before_the_work(log, tmp_path, monkeypatch):

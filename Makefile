@@ -13,7 +13,7 @@ RATE ?= 500
 FAULTS ?= all
 CRASH_ARGS ?= --json crash-runs.jsonl --logs crash-logs
 BIN := .venv/bin
-UNIT := not kafka and not model and not interop and not container and not gpu and not slow
+UNIT := not kafka and not model and not interop and not browser and not container and not gpu and not slow
 
 # pip and uv bring lists of authorities of their own; that of a company's proxy is on the system's alone.
 export UV_SYSTEM_CERTS ?= true
@@ -43,7 +43,7 @@ setup: $(READY)  ## make .venv with what `make demo` needs; `make test` and `mak
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,multilingual,http,serve,torch,bench,report,parquet,docs,test]' || $(INSTALL_FAILED)
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,multilingual,http,serve,torch,bench,report,parquet,mlflow,docs,test]' || $(INSTALL_FAILED)
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
 

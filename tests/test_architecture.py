@@ -39,6 +39,7 @@ LAYERS = (
     ("ranking",),
     ("reranking",),
     ("config",),
+    ("config_sentences",),
     ("recommend",),
     ("recommender",),
     ("surface_lists",),

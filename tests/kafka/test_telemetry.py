@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import time
 import urllib.error
@@ -97,7 +99,8 @@ def test_metrics_and_status_say_what_a_log_was(bootstrap: str) -> None:
     assert taken == sent
     assert seen["stream_rec_event_to_list_seconds_count"] == len(log) + 1
     assert seen["stream_rec_rejected_total{not_json}"] == last.rejected["not_json"] == 1
-    assert seen["stream_rec_judged_choices_total{lists}"] == seen["stream_rec_judged_choices_total{popularity}"] > 500
+    judged = seen["stream_rec_judged_choices_total{lists}"]
+    assert judged == seen["stream_rec_judged_choices_total{popularity}"] >= seen["stream_rec_learned_total"] > 100
     assert seen["stream_rec_hits_total{lists}"] > 0 and seen["stream_rec_dcg_total{own_items}"] > 0
     assert seen["stream_rec_ready"] == 1 and seen["process_cpu_seconds_total"] > 0
     assert (last.state, last.lists, sum(last.event_to_list)) == (
@@ -112,24 +115,26 @@ def test_metrics_and_status_say_what_a_log_was(bootstrap: str) -> None:
     assert last.partitions == list(range(settings.kafka.partitions))
 
 
-def test_a_worker_whose_broker_goes_away_says_so_and_goes_on(tmp_path: Path) -> None:
+def test_a_worker_whose_broker_does_not_answer_says_so_and_goes_on(tmp_path: Path) -> None:
     """Not ready while nobody confirms it, alive all the while; then ready, and its status is written again."""
     broker = BrokerSettings(
         data_dir=str(tmp_path), port=0, preferred_port=0, controller_port=0, start_timeout_s=2 * TIMEOUT_S
     )
     port = free_port()
     settings = quick_settings(
-        telemetry={"port": port, "status_interval_s": 0.2}, worker={"session_timeout_s": 30.0}, kafka={"partitions": 1}
+        telemetry={"port": port, "status_interval_s": 0.2}, worker={"session_timeout_s": 20.0}, kafka={"partitions": 1}
     )
     try:
-        bootstrap = start_broker(Settings(broker=broker), {}).bootstrap
-        with RunningPipeline(bootstrap, settings, embedder=False) as running:
+        started = start_broker(Settings(broker=broker), {})
+        with RunningPipeline(started.bootstrap, settings, embedder=False) as running:
             wait_for(lambda: "worker/worker-1" in statuses(running))
-            stop_broker(broker)
-            wait_for(lambda: ask(port, "/readyz")[0] == 503)
-            code, why = ask(port, "/readyz")
-            assert ask(port, "/healthz") == (200, '{"status":"ok"}')
-            start_broker(Settings(broker=broker), {})
+            try:
+                os.kill(started.pid, signal.SIGSTOP)
+                wait_for(lambda: ask(port, "/readyz")[0] == 503)
+                code, why = ask(port, "/readyz")
+                health = ask(port, "/healthz")
+            finally:
+                os.kill(started.pid, signal.SIGCONT)
             wait_for(lambda: ask(port, "/readyz")[0] == 200)
             before_ms = statuses(running)["worker/worker-1"].written_ms
             wait_for(lambda: statuses(running)["worker/worker-1"].written_ms > before_ms)
@@ -137,6 +142,7 @@ def test_a_worker_whose_broker_goes_away_says_so_and_goes_on(tmp_path: Path) -> 
     finally:
         stop_broker(broker)
     assert code == 503 and "no broker has confirmed" in json.loads(why)["why"]
+    assert health == (200, '{"status":"ok"}')
 
 
 def test_a_port_that_is_taken_ends_a_worker_before_anything_starts(bootstrap: str, tmp_path: Path) -> None:
@@ -151,12 +157,13 @@ def test_a_port_that_is_taken_ends_a_worker_before_anything_starts(bootstrap: st
 
 
 def test_an_embedder_says_what_it_has_embedded(bootstrap: str) -> None:
-    """And with what; a tombstone of an item is no item."""
+    """And with what."""
     with RunningPipeline(bootstrap, quick_settings(telemetry={"status_interval_s": 0.2}), workers=0) as running:
         with running.producer() as producer:
             for item in catalog_of(zipf_log(n_events=50, n_users=4, n_items=5, seed=3)):
                 producer.item(item)
-        wait_for(lambda: statuses(running).get("embedder/embedder-1", Status).embedded_items)
+        wait_for(lambda: "embedder/embedder-1" in statuses(running))
+        wait_for(lambda: statuses(running)["embedder/embedder-1"].embedded_items > 0)
         said = statuses(running)["embedder/embedder-1"]
 
     assert said.encoder.startswith("hashing") and said.device == "cpu"

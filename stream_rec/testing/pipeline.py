@@ -113,6 +113,7 @@ class RunningPipeline:
 
         Args:
             settings: Kafka's address and prefix are put in; the default encoder is `hashing`, which needs no model.
+                With a ``telemetry.port``, the first process has that, and each other one the next.
             directory: For state and logs; a temporary one where none is given.
         """
         base = settings or _with(Settings(), embedder={"encoder": "hashing"})
@@ -229,8 +230,10 @@ class RunningPipeline:
             reader.close()
 
     def _start(self, role: str, name: str, wait: bool) -> Child:
+        port, names = self.settings.telemetry.port, list(dict.fromkeys([*self.children, name]))
         settings = _with(
             self.settings,
+            telemetry={"port": port and port + names.index(name)},
             worker={"data_dir": str(self.directory / "worker")},
             embedder={"data_dir": str(self.directory / "embedder")},
         )

@@ -230,10 +230,8 @@ class RunningPipeline:
             reader.close()
 
     def _start(self, role: str, name: str, wait: bool) -> Child:
-        port, names = self.settings.telemetry.port, list(dict.fromkeys([*self.children, name]))
         settings = _with(
             self.settings,
-            telemetry={"port": port and port + names.index(name)},
             worker={"data_dir": str(self.directory / "worker")},
             embedder={"data_dir": str(self.directory / "embedder")},
         )
@@ -244,6 +242,9 @@ class RunningPipeline:
         directory = self.directory / role / name
         (directory / "ready").unlink(missing_ok=True)
         environ = {k: v for k, v in os.environ.items() if not k.startswith("STREAM_REC_")}
+        if port := self.settings.telemetry.port:  # all read one file
+            number = list(dict.fromkeys([*self.children, name])).index(name)
+            environ["STREAM_REC_TELEMETRY_PORT"] = str(port + number)
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "stream_rec", "--config", str(file), role, "--instance-id", name],

@@ -23,7 +23,7 @@ from stream_rec.live_quality import OWN_MS, POPULARITY_MS, find_positions, fresh
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.telemetry.counts import Tally
+from stream_rec.telemetry.counts import JudgedSums
 from tests.evaluation.logs import experiment_on, scanned
 
 DAY_S = 86_400
@@ -64,7 +64,7 @@ def test_sums_are_those_of_an_evaluation(tmp_path):
     pipeline = Pipeline(settings)
     for item in items:
         pipeline.catalog.put_item(item)
-    tallies = {name: Tally() for name in methods}
+    sums_of = {name: JudgedSums() for name in methods}
     for number, group in enumerate(read_groups(log, experiment.plan)):
         user_id = group.events[0].event.user_id
         ranked = pipeline.rank(user_id, group.now_ms, group.events[0].event.context)
@@ -72,14 +72,14 @@ def test_sums_are_those_of_an_evaluation(tmp_path):
             for name, positions in (
                 find_positions(ranked, group.items.tolist(), pipeline.catalog, group.now_ms)._asdict().items()
             ):
-                tallies[name].add(positions)
+                sums_of[name].add(positions)
         pipeline.take(ranked, group.events)
 
-    for name, tally in tallies.items():
-        assert tally.n == len(ranks[name])
-        assert tally.hits == metrics.hit_rate(ranks[name], JUDGED_ITEMS).sum()
-        assert tally.dcg == pytest.approx(metrics.ndcg(ranks[name], JUDGED_ITEMS).sum())
-    hits = {name: tally.hits for name, tally in tallies.items()}
+    for name, sums in sums_of.items():
+        assert sums.n == len(ranks[name])
+        assert sums.hits == metrics.hit_rate(ranks[name], JUDGED_ITEMS).sum()
+        assert sums.dcg == pytest.approx(metrics.ndcg(ranks[name], JUDGED_ITEMS).sum())
+    hits = {name: sums.hits for name, sums in sums_of.items()}
     assert len(set(hits.values())) == 3 and min(hits.values()) > 50
 
 

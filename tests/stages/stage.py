@@ -26,9 +26,11 @@ from stream_rec.recommender import Recommender
 from stream_rec.runtime.clients import new_app
 from stream_rec.runtime.lease import Lease
 from stream_rec.stages.erasure import Erasure
+from stream_rec.stages.live_judge import LiveJudge
 from stream_rec.stages.published import Published, PublishedPartition
 from stream_rec.stages.user_stage import UserStage
 from stream_rec.surface_lists import PushedSurfaces
+from stream_rec.telemetry.counts import Counts
 from stream_rec.user.state import COLD
 
 SETTINGS = Settings(
@@ -47,6 +49,7 @@ class Message(msgspec.Struct):
     topic: str = "views"
     partition: int = 0
     timestamp: float = 2_000_000_000.0
+    headers: tuple[tuple[str, bytes], ...] = ()
 
     @property
     def tp(self) -> TP:
@@ -65,6 +68,8 @@ class Batch:
         self.kept: list[tuple[bytes, bytes | None]] = []
         """What was written to the table, in this order."""
         self.sent: list[tuple[str, bytes | None, bytes | None]] = []
+        self.headers: dict[tuple[str, bytes | None], list[tuple[str, bytes]]] = {}
+        """By topic and key, of what was sent last."""
         self.purged: list[int] = []
 
     def read(self, partition: int, key: bytes) -> bytes | None:
@@ -85,6 +90,7 @@ class Batch:
                 self._table[state.key] = state.value
         for send in sends:
             self.sent.append((send.topic, send.key, send.value))
+            self.headers[send.topic, send.key] = list(send.headers or ())
             if send.topic == "recommendations" and send.value is not None:
                 self.lists.append(msgspec.json.decode(send.value, type=Slate))
             if send.topic == "surfaces" and send.value is not None:
@@ -115,8 +121,11 @@ class Stage:
 
         self.published = Published(directory, self.recommender.catalog, settings)
         self.published.own({0})
-        erasure = Erasure(app, offsets_after, settings)
-        self.stage = UserStage(app, None, None, erasure, self.published, self.recommender, self.pushed, settings)
+        self.counts = Counts()
+        judge = LiveJudge(self.counts, 100)
+        erasure = Erasure(app, offsets_after, settings, self.counts)
+        beside = self.published, self.recommender, self.pushed
+        self.stage = UserStage(app, None, None, erasure, *beside, settings, self.counts, judge)
         for item_id in ITEMS:
             self.recommender.catalog.put_item(Item(item_id))
 

@@ -94,9 +94,7 @@ def read_recording(path: Path, *, limits: InputLimits) -> Log[Recorded]:
         FileProblem: there is no such file, or it is no recording.
     """
     if not is_recording(path, limits=limits):
-        raise FileProblem(
-            f"{path} is no recording: `recorded` was expected in each line, as `stream-rec record` writes"
-        )
+        raise FileProblem(f"{path} is no recording, as `stream-rec record` writes it: its lines have no `recorded`")
     wide = _widen(limits)
     return Log(path, Fields((), lambda names: (), lambda _, line: _read_line(line, wide), _refuse_row), wide)
 

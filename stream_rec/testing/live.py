@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, NoReturn
 
@@ -229,6 +229,18 @@ class LivePipeline:
             RuntimeError: it took longer; the message says which topic is behind.
         """
         self.running.wait_until_settled(timeout)
+
+    def wait_until(self, fact: Callable[[], object], timeout: float = TIMEOUT_S) -> None:
+        """Return when something is true of an app that follows lists by itself; it is asked again and again.
+
+        Raises:
+            NoList: it was not in time.
+        """
+        deadline = time.monotonic() + timeout
+        while not fact():
+            if time.monotonic() > deadline:
+                raise NoList(f"it did not become true within {timeout:g} s")
+            time.sleep(0.01)
 
     def position(self, user: str, event_id: str) -> Position | None:
         """Return where an event stands, None while it has not come."""

@@ -104,7 +104,7 @@ class LivePipeline:
         self.recommendations = Recommendations(self)
         self._offsets: dict[tuple[str, bytes], int] = {}
         self._delivered = threading.Lock()
-        self._producer = EventProducer(running.settings.kafka, linger_ms=0, on_delivered=self._note)
+        self._producer = EventProducer(running.settings.kafka, linger_ms=0, on_delivered=self._keep_offset)
         self._items: set[str] = set()
         self._rules: set[str] = set()
 
@@ -338,7 +338,7 @@ class LivePipeline:
     def _partition(self, key: bytes) -> int:
         return partition_of(key, self.settings.kafka.partitions)
 
-    def _note(self, topic: str, key: bytes, offset: int) -> None:
+    def _keep_offset(self, topic: str, key: bytes, offset: int) -> None:
         with self._delivered:
             self._offsets[topic, key] = offset
 

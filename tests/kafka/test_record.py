@@ -27,7 +27,7 @@ from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
 from stream_rec.events.source import SOURCE_OF_TOPIC
 from stream_rec.kafka_settings import KafkaSettings
-from stream_rec.logs.recording import read_recording
+from stream_rec.logs.recording import Recorded, read_recording
 from stream_rec.replay.recorded import place_entries
 from stream_rec.testing.live import open_topics
 from stream_rec.testing.replaying import replay_log, replay_on_broker, without_clock
@@ -287,3 +287,25 @@ def test_a_replay_of_several_partitions(bootstrap: str, tmp_path: Path) -> None:
         assert (made.user_id, made.as_of, made.seen) == (other.user_id, other.as_of, other.seen)
         assert [(item.item_id, item.reason) for item in made.items] == [(i.item_id, i.reason) for i in other.items]
         assert [item.score for item in made.items] == pytest.approx([i.score for i in other.items], abs=1e-5)
+
+
+def test_a_recording_is_produced_again(kafka: KafkaSettings, bootstrap: str, tmp_path: Path) -> None:
+    """To topics of another prefix: all of it, with what deletes, to the same partitions."""
+    assert run(kafka, tmp_path / "all.jsonl").exit_code == 0
+    other = settings_of(bootstrap, "again-")
+    topics.create(other)
+
+    words = ["produce", str(tmp_path / "all.jsonl"), "--bootstrap", bootstrap, "--topic-prefix", "again-"]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.output
+    assert "delivered 11 records" in result.output
+    assert run(other.kafka, tmp_path / "again.jsonl").exit_code == 0
+
+    first, second = (
+        list(read_recording(tmp_path / name, limits=other.limits)) for name in ("all.jsonl", "again.jsonl")
+    )
+    assert sorted(map(fact_of, first)) == sorted(map(fact_of, second))
+
+
+def fact_of(record: Recorded) -> tuple[str, int, str, str]:
+    return record.place.topic, record.place.partition, record.key, str(record.value)

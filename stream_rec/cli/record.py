@@ -15,6 +15,7 @@ import click
 from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_rec.broker.find import reach_broker
+from stream_rec.cli.answer import answer
 from stream_rec.cli.files import SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.cli.parameters import Moment
@@ -60,6 +61,7 @@ def record(
     begin: Bound,
     end: Bound,
     partitions: tuple[int, ...],
+    as_json: bool,
 ) -> None:
     """Write what stands on the source topics to OUT, in the order in which it came: for `replay`, `produce`, tests.
 
@@ -69,6 +71,8 @@ def record(
     there; 1: some records were rejected, and are counted by reason; 130: stopped with Ctrl-C, after what had been read
     was written.
     """
+    if as_json and str(out) == "-":
+        raise click.UsageError("--json and the recording cannot both go to standard output: name a file")
     selections = select(topics, begin, end, partitions)
     if len(selections) > 1 and (isinstance(begin, Offset) or isinstance(end, Offset)):
         raise click.UsageError("each topic counts its own offsets: give one --topic with them, or times")
@@ -101,15 +105,27 @@ def record(
                 progress.update(task, completed=recorder.n_passed, records=recorder.n_recorded.total())
             if interrupted.is_set():
                 break
-    _summarize(recorder, is_interrupted=interrupted.is_set())
+    _summarize(recorder, skipped, out, is_interrupted=interrupted.is_set(), as_json=as_json)
     code = skipped.report()
     sys.exit(EXIT_CODE if interrupted.is_set() else code)
 
 
-def _summarize(recorder: Recorder, *, is_interrupted: bool) -> None:
+def _summarize(recorder: Recorder, skipped: SkippedLines, out: Path, *, is_interrupted: bool, as_json: bool) -> None:
     per_topic = ", ".join(f"{n:,} of {topic}" for topic, n in sorted(recorder.n_recorded.items()))
     said = "stopped by Ctrl-C; recorded" if is_interrupted else "recorded"
-    click.echo(f"{said} {recorder.n_recorded.total():,} records{': ' if per_topic else ''}{per_topic}", err=True)
+    said = f"{said} {recorder.n_recorded.total():,} records{': ' if per_topic else ''}{per_topic}"
+    if str(out) == "-":
+        click.echo(said, err=True)
+    else:
+        answer(
+            as_json,
+            said,
+            recorded=recorder.n_recorded,
+            skipped=skipped.by_reason,
+            forgotten=recorder.n_forgotten,
+            without_record=recorder.n_without_record,
+            is_interrupted=is_interrupted,
+        )
     if recorder.n_forgotten:
         click.echo(f"left out {recorder.n_forgotten:,} records of users who asked to be forgotten", err=True)
     if recorder.n_without_record:

@@ -20,7 +20,6 @@ from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.logs.recording import ITEMS, RULES, SOURCE_TOPICS, Recorded, RecordPlace, check_record
 from stream_rec.operations.arrival_order import Bound, OrderedReader, Selection
-from stream_rec.operations.digests import digest_of
 
 
 class _Timed(Struct):
@@ -93,7 +92,7 @@ class Recorder:
             read = check_record(place, record.key, record.value, self._limits)
             if isinstance(read, Rejection):
                 on_rejected(place, read)
-            elif topic in SOURCE_OF_TOPIC and record.timestamp <= self._forgotten_ms.get(digest_of(read.key), -1):
+            elif topic in SOURCE_OF_TOPIC and record.timestamp <= self._forgotten_ms.get(read.key, -1):
                 self.n_forgotten += 1
             else:
                 self.n_recorded[topic] += 1
@@ -114,13 +113,13 @@ class Recorder:
             return 0, number
 
 
-def _find_forgotten(kafka: KafkaSettings, limits: InputLimits) -> dict[int, int]:
-    """Return, by digest of the user, when the last erasure request came."""
-    forgotten: dict[int, int] = {}
+def _find_forgotten(kafka: KafkaSettings, limits: InputLimits) -> dict[str, int]:
+    """Return, by user, when the last erasure request came."""
+    forgotten: dict[str, int] = {}
     with closing(TopicReader(kafka, "forget")) as reader:
         while not reader.is_ready:
             for record in reader.poll(0.2):
                 request = validate.forget(record.key, record.value, limits=limits)
                 if not isinstance(request, Rejection):
-                    forgotten[digest_of(request.user_id)] = record.timestamp
+                    forgotten[request.user_id] = record.timestamp
     return forgotten

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +77,7 @@ def stream_rec_settings(pytestconfig: pytest.Config) -> Settings:
 @pytest.fixture(scope="session")
 def stream_rec_shared(kafka_broker: str, stream_rec_settings: Settings) -> Iterator[tuple[RunningPipeline, Watch]]:
     """The pipeline that all tests of the session share: started once, with topics of its own."""
+    _require_worker()
     from stream_rec.testing.live import load_query_encoder, open_pipeline
 
     with open_pipeline(kafka_broker, stream_rec_settings) as shared:
@@ -99,6 +102,7 @@ def stream_rec_new_pipeline(
     kafka_broker: str, stream_rec_settings: Settings
 ) -> Callable[..., AbstractContextManager[LivePipeline]]:
     """What starts a pipeline that knows nothing yet, with other settings if need be; a context, which takes seconds."""
+    _require_worker()
     from stream_rec.testing.live import LivePipeline, load_query_encoder, open_pipeline
 
     @contextmanager
@@ -117,9 +121,17 @@ def stream_rec_new_pipeline(
 @pytest.fixture(scope="session")
 def replay_log(stream_rec_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., object]:
     """``stream_rec.testing.replaying.replay_log`` with the settings of the pipeline under test."""
-    from functools import partial
-
+    _require_worker()
     from stream_rec.testing.replaying import replay_log as replay
 
     cache: Path = tmp_path_factory.mktemp("stream-rec-embeddings")
     return partial(replay, settings=stream_rec_settings, cache=cache)
+
+
+def _require_worker() -> None:
+    """Fail, and say what to install, where only the client is installed."""
+    try:
+        import_module("stream_rec.testing.replaying")
+    except ModuleNotFoundError as error:
+        missing = f"the pipeline under test needs {error.name}, which is not installed"
+        pytest.fail(f"{missing}: pip install 'stream-rec[worker,broker]'", pytrace=False)

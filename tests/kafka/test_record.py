@@ -120,7 +120,7 @@ def test_a_range_of_offsets_of_one_topic(kafka: KafkaSettings, tmp_path: Path) -
     assert json.loads(line)["recorded"]["offset"] == last.offset
     before = run(kafka, tmp_path / "x", "--topic", "items", "--partition", last.partition, "--to", last.offset)
     n_before = sum(place.partition == last.partition and place.offset < last.offset for place in places)
-    assert f"recorded {n_before} records" in before.stderr
+    assert f"recorded {n_before} records" in before.stdout
 
 
 def test_a_range_of_time_comes_with_the_catalog(kafka: KafkaSettings, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_what_the_pipeline_rejects_is_counted(bootstrap: str, tmp_path: Path) ->
     result = run(settings.kafka, tmp_path / "out.jsonl")
 
     assert result.exit_code == 1
-    assert "skipped views[0]@0: not_json" in result.stderr and "recorded 1 records: 1 of views" in result.stderr
+    assert "skipped views[0]@0: not_json" in result.stderr and "recorded 1 records: 1 of views" in result.stdout
 
 
 def test_a_long_topic_is_read_in_order_and_in_bounds(bootstrap: str, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ class BoundParam(click.ParamType):
 @click.option(
     "--partition", "partitions", multiple=True, type=click.IntRange(min=0), help="Only this; may be repeated."
 )
+@json_option
 @click.pass_obj
 def record(
     settings: Settings,

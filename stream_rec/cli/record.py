@@ -16,6 +16,7 @@ from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColu
 
 from stream_rec.broker.find import reach_broker
 from stream_rec.cli.answer import answer
+from stream_rec.cli.answer import answer, json_option
 from stream_rec.cli.files import SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.cli.parameters import Moment
@@ -45,14 +46,12 @@ class BoundParam(click.ParamType):
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--topic", "topics", multiple=True, type=click.Choice(SOURCE_TOPICS), help="Only this; may be repeated.")
+@click.option("--topic", "topics", multiple=True, type=click.Choice(SOURCE_TOPICS), help="Only it; may be repeated.")
+@click.option("--from", "begin", type=BoundParam(), help="First offset of one topic, or first time. [default: all]")
 @click.option(
-    "--from", "begin", type=BoundParam(), help="First offset of one topic, or time of arrival. [default: all]"
+    "--to", "end", type=BoundParam(), help="First one that is not recorded. [default: what comes from now on]"
 )
-@click.option("--to", "end", type=BoundParam(), help="Where it ends: this one is not recorded. [default: now]")
-@click.option(
-    "--partition", "partitions", multiple=True, type=click.IntRange(min=0), help="Only this; may be repeated."
-)
+@click.option("--partition", "partitions", multiple=True, type=click.IntRange(min=0), help="Only it; may be repeated.")
 @json_option
 @click.pass_obj
 def record(

@@ -15,7 +15,6 @@ import click
 from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_rec.broker.find import reach_broker
-from stream_rec.cli.answer import answer
 from stream_rec.cli.answer import answer, json_option
 from stream_rec.cli.files import SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag

@@ -35,10 +35,10 @@ def test_a_product_that_was_opened_leads_to_what_is_like_it(shop, stream_rec_pip
 
 
 def test_what_others_buy_together_is_recommended(shop, stream_rec_pipeline):
-    """Once what they did is known: `settle` waits for it."""
+    """Once what they did is known: `wait_until_settled` waits for it."""
     for person in ("bob", "eve", "joe"):
         shop.check_out(stream_rec_pipeline.id(person), [stream_rec_pipeline.id(name) for name in ("hose", "cup")])
-    stream_rec_pipeline.settle()
+    stream_rec_pipeline.wait_until_settled()
 
     made = stream_rec_pipeline.recommendations.of("ann", after=stream_rec_pipeline.view("ann", "hose"))
     cup = next(item for item in made.items if item.item_id == "cup")

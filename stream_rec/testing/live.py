@@ -222,7 +222,7 @@ class LivePipeline:
         """Start a worker, where the pipeline has none yet; return when it is ready."""
         self.running.start_worker()
 
-    def settle(self, timeout: float = 60.0) -> None:
+    def wait_until_settled(self, timeout: float = 60.0) -> None:
         """Return when what all events teach about items is known: so that the next list has learned from them.
 
         Raises:

@@ -76,7 +76,7 @@ def replay_on_broker(bootstrap: str, recording: Path, settings: Settings) -> lis
             sent = pipeline.send(record)
             if is_of_user:
                 lists.append(pipeline.recommendations.of(record.key, after=sent))
-                pipeline.settle()
+                pipeline.wait_until_settled()
         return lists
 
 

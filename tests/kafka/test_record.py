@@ -239,7 +239,7 @@ def recorded_run(bootstrap: str, partitions: int, recording: Path) -> tuple[Sett
             sent = pipeline.send(record)
             if record.place.topic in SOURCE_OF_TOPIC:
                 lists.append(pipeline.recommendations.of(record.key, after=sent))
-                pipeline.settle()
+                pipeline.wait_until_settled()
         result = run(pipeline.settings.kafka, recording)
         assert result.exit_code == 0, result.output
     assert {type(record.value) for record in read_recording(recording, limits=settings.limits)} == {

@@ -34,9 +34,7 @@ class Consumer:
         for record in records:
             self.records.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
         self.first, self.at_once = first, at_once
-        self.paused: set[TopicPartition] = set()
         self.positions: dict[TopicPartition, int] = {}
-        self.most_ahead = 0
         self.is_silent = False
 
     def partitions_for_topic(self, topic: str) -> set[int]:
@@ -58,18 +56,12 @@ class Consumer:
     def seek(self, tp, offset) -> None:
         self.positions[tp] = offset
 
-    def pause(self, *partitions) -> None:
-        self.paused |= set(partitions)
-
-    def resume(self, *partitions) -> None:
-        self.paused -= set(partitions)
-
     def position(self, tp, timeout_ms) -> int:
         return self.positions[tp]
 
     def poll(self, timeout_ms):
         polled = {}
-        for tp in self.positions.keys() - self.paused:
+        for tp in self.positions:
             taken = [] if self.is_silent else [r for r in self.records[tp] if r.offset >= self.positions[tp]]
             taken = taken[: self.at_once]
             if taken:

@@ -30,8 +30,8 @@ def main() -> None:
     _build(arguments.out)
     for cpu in arguments.cpu or CPUS:
         _compile(cpu)
-    for lock in BUILT.rglob("*.lock"):
-        lock.unlink()
+    for left in (*BUILT.rglob("*.lock"), *BUILT.rglob("*.tmp.*")):  # the second: of a helper that was ended
+        left.unlink()
     _build(arguments.out, "--skip-build")
 
 

@@ -1,6 +1,7 @@
 """Kernels are compiled at their first use, which takes tens of seconds on a new machine: here it is done beforehand.
 
-``stream-rec compile`` does nothing else. What was compiled is in numba's cache: in ``__pycache__`` beside each
+``stream-rec compile`` does nothing else. Where there are two cores, a second process compiles too, beginning with the
+last, until both meet. What was compiled is in numba's cache: in ``__pycache__`` beside each
 kernel, else in the user's cache directory, or in ``NUMBA_CACHE_DIR``. Where it is one of these two, what lies beside
 the kernels (from a wheel, or from ``compile`` in an image) is copied there: numba looks in one place only.
 """
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from select import select
+from subprocess import DEVNULL, PIPE, Popen
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +29,7 @@ from stream_rec.embedding.item_embedding import MAX_SPACES, ItemEmbedding, Space
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
+from stream_rec.kernel_signatures import find_signatures
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.policy import RankingConfig
@@ -83,6 +87,23 @@ def run_kernels() -> None:
         one.list_for_search(asked, one.search(asked))
 
 
+def compile_from_the_end() -> None:
+    """Compile every kernel that is not in numba's cache, the last first, and print the name of each."""
+    with np.errstate(all="ignore"):
+        signatures = find_signatures(run_kernels.__wrapped__)
+    for kernel, types in reversed(signatures):
+        kernel.compile(types)
+        print(kernel.py_func.__name__, flush=True)
+
+
+def start_helper() -> Popen[bytes] | None:
+    """Start a process that compiles from the end, unless there is one core alone."""
+    if (os.cpu_count() or 1) < 2:
+        return None
+    command = [sys.executable, "-c", "from stream_rec import kernels; kernels.compile_from_the_end()"]
+    return Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)  # what it fails at is compiled here
+
+
 def copy_compiled() -> None:
     """Copy what is compiled beside the kernels to where numba looks, if that is elsewhere and has none, or older.
 
@@ -135,6 +156,7 @@ class _Compiling(numba_event.Listener):
         self._tell = tell
         self._has_asked = False
         self._lock: int | None = None
+        self._helper: Popen[bytes] | None = None
         self._number = 0
         self._of = len(dispatchers())
 
@@ -144,6 +166,9 @@ class _Compiling(numba_event.Listener):
 
     def __exit__(self, *_: object) -> None:
         numba_event.unregister("numba:compile", self)  # type: ignore[no-untyped-call]  # as above
+        if self._helper is not None:
+            self._helper.kill()
+            self._helper.communicate()
         if self._lock is not None:
             os.close(self._lock)
 
@@ -154,9 +179,16 @@ class _Compiling(numba_event.Listener):
             return  # numba's own, which some kernels are made of
         if not self._has_asked:
             self._wait_for_lock()  # of what another has compiled meanwhile this one kernel is compiled again
-        self._number += 1
+        self._number += 1 + self._count_of_helper()
         self._of = max(self._of, self._number)  # one of several types is compiled for each
         self._tell(Step(self._number, self._of, kernel.__name__))
+
+    def _count_of_helper(self) -> int:
+        """Return how many kernels the helper has compiled since this was asked last."""
+        if self._helper is None or self._helper.stdout is None:
+            return 0
+        said = os.read(self._helper.stdout.fileno(), 2**16) if select([self._helper.stdout], [], [], 0)[0] else b""
+        return said.count(b"\n")
 
     def on_end(self, event: numba_event.Event) -> None:
         """Hear that it is done."""
@@ -170,3 +202,5 @@ class _Compiling(numba_event.Listener):
             except BlockingIOError:
                 self._tell(Step(0, self._of, "another process compiles"))
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
+                return
+        self._helper = start_helper()

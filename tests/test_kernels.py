@@ -88,6 +88,7 @@ spec.loader.exec_module(module)
 from stream_rec import kernels
 
 kernels.run_kernels = lambda: (module.outer(3), module.outer(3.0))
+kernels.start_helper = lambda: None
 kernels.dispatchers = lambda: {"inner": module.inner, "outer": module.outer}
 kernels.compile_kernels(lambda step: print(*step, flush=True))
 print("done in", kernels.cache_path())

@@ -128,11 +128,12 @@ def fetch(coordinates: list[str], version: str, *, with_what_they_need: bool = F
 
 def name(coordinates: list[str]) -> list[Artifact]:
     """Return the artifacts of ``coordinates``, and none besides; nothing is fetched."""
-    import jgo
     from jgo.config import GlobalSettings
+    from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext
 
-    context = MavenContext(repo_cache=GlobalSettings.load().repo_cache, remote_repos={"central": jgo.MAVEN_CENTRAL_URL})
+    repository = GlobalSettings.load().repo_cache
+    context = MavenContext(repo_cache=repository, remote_repos={"central": MAVEN_CENTRAL_URL})
     parts = [one.split(":") for one in coordinates]
     return [context.project(group, artifact).at_version(version).artifact() for group, artifact, version in parts]
 

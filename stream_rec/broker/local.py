@@ -127,6 +127,14 @@ def stop_local(state: BrokerState, timeout_s: float = STOP_TIMEOUT_S) -> None:
             process.wait(timeout_s)
 
 
+def kill_local(state: BrokerState) -> None:
+    """End the Java process at once, whatever becomes of its data, and return when it is gone."""
+    if (process := live_process(state)) is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+            process.wait(STOP_TIMEOUT_S)
+
+
 def server_properties(data_dir: Path, ports: Ports) -> str:
     """Return Kafka's settings: one node that is broker and controller, on this machine only, with short waits."""
     return f"""\

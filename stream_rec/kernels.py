@@ -87,10 +87,10 @@ def run_kernels() -> None:
         one.list_for_search(asked, one.search(asked))
 
 
-def compile_from_the_end() -> None:
-    """Compile every kernel that is not in numba's cache, the last first, and print the name of each."""
-    with np.errstate(all="ignore"):
-        signatures = find_signatures(run_kernels.__wrapped__)
+def compile_from_the_end(run: Callable[[], None] = run_kernels.__wrapped__) -> None:
+    """Compile every kernel that ``run`` calls and numba's cache lacks, the last first, and print the name of each."""
+    with np.errstate(all="ignore"):  # numba divides by 0 without a word
+        signatures = find_signatures(run)
     for kernel, types in reversed(signatures):
         kernel.compile(types)
         print(kernel.py_func.__name__, flush=True)

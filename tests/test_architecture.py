@@ -19,6 +19,7 @@ LAYERS = (
             "names",
             "words",
             "kernel",
+            "kernel_signatures",
             "kafka_settings",
             "serve_settings",
             "surface_settings",

@@ -48,7 +48,7 @@ INSTALL = $(UV) pip install --python $(BIN)/python -c constraints.txt
 	@rm -f .venv/ready-*
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
 	@$(MAKE) --no-print-directory $(BIN)/python $(UV)
-	@$(INSTALL) -e '.[broker,embed,multilingual,http,serve,torch,bench,plots,docs,test]' pip uv || $(INSTALL_FAILED)
+	@$(INSTALL) -e '.[broker,compile,embed,multilingual,http,serve,torch,bench,plots,docs,test]' pip uv || $(INSTALL_FAILED)
 	@rm -rf .uv
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
@@ -57,7 +57,7 @@ INSTALL = $(UV) pip install --python $(BIN)/python -c constraints.txt
 	@rm -f .venv/ready-*
 	@echo "installing stream-rec without torch"
 	@$(MAKE) --no-print-directory $(BIN)/python $(UV)
-	@$(INSTALL) --excludes light.txt -e '.[broker,embed]' || $(INSTALL_FAILED)
+	@$(INSTALL) --excludes light.txt -e '.[broker,compile,embed]' || $(INSTALL_FAILED)
 	@rm -rf .uv
 	@touch $@
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 from hypothesis import settings
 
-from stream_rec.cli.cpu import name_cpu
+from stream_rec.cpu import name_cpu
 from stream_rec.testing.broker import kafka_broker
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored, in the commands that tests start too

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.kernels import LOCK
+from stream_rec.kernel_compilation import LOCK
 
 DATA = Path(__file__).parent / "data"
 
@@ -85,13 +85,13 @@ module = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = module
 spec.loader.exec_module(module)
 
-from stream_rec import kernels
+from stream_rec import kernel_compilation, kernels
 
 kernels.run_kernels = lambda: (module.outer(3), module.outer(3.0))
-kernels.start_helper = lambda: print("a helper is started", flush=True)
-kernels.dispatchers = lambda: {"inner": module.inner, "outer": module.outer}
+kernel_compilation.start_helper = lambda: print("a helper is started", flush=True)
+kernel_compilation.dispatchers = lambda: {"inner": module.inner, "outer": module.outer}
 if sys.argv[2:] == ["helper"]:
-    kernels.compile_from_the_end(kernels.run_kernels)
+    kernel_compilation.compile_from_the_end(kernels.run_kernels)
 kernels.compile_kernels(lambda step: print(*step, flush=True))
 print("done in", kernels.cache_path())
 """

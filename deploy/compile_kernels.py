@@ -62,10 +62,8 @@ def _kind(of: types.Type) -> Kind:
     match of:
         case types.Array():
             return Array(str(of.dtype), of.ndim, of.layout != "C")
-        case types.Boolean() | types.Integer():
-            return Number(is_whole=True)
-        case types.Float():
-            return Number(is_whole=False)
+        case types.Boolean() | types.Integer() | types.Float():
+            return Number(str(of))
         case types.BaseTuple():
             return Tuple(tuple(map(_kind, of)))
     raise TypeError(f"no kernel may take a {of}: compiled_kernels.py knows no such kind")

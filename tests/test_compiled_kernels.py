@@ -33,10 +33,10 @@ def inner() -> str:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where one kernel is compiled for two layouts; what stands for the module says which was called."""
-    rows = Tuple((Array("int64", 1, False), Number(is_whole=True)))
+    rows = Tuple((Array("int64", 1, False), Number("int64")))
     variants = [
-        Compiled("in_rows", (Array("float32", 2, False), Number(is_whole=False), rows)),
-        Compiled("strided", (Array("float32", 2, True), Number(is_whole=False), rows)),
+        Compiled("in_rows", (Array("float32", 2, False), Number("float64"), rows)),
+        Compiled("strided", (Array("float32", 2, True), Number("float64"), rows)),
     ]
     name = f"{add_up.__module__}.{add_up.__qualname__}"
     (tmp_path / TABLE).write_bytes(msgspec.json.encode({name: variants}))

@@ -172,8 +172,8 @@ class _Demo:
         with pipeline.producer() as producer:
             for item in self._items.values():
                 producer.item(item)
-        worker = pipeline.start_worker(wait=False)
-        self._wait_for_kernels(compiler)  # where it can be seen; the worker waits for them too
+        self._wait_for_kernels(compiler)
+        worker = pipeline.start_worker(wait=False)  # not before: it gives up where it is not ready in time
         self._wait_for_embeddings(pipeline)
         with self._console.status("starting a worker"):
             worker.wait_until_ready()

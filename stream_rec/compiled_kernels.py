@@ -26,6 +26,8 @@ R = TypeVar("R")
 
 FOLDER = Path(__file__).parent / "compiled"
 TABLE = "kernels.json"
+USUAL_TYPES = {"bool": bool, "int64": int, "float64": float, "float32": np.float32, "uint64": np.uint64}
+"""As which numbers of a kind come to kernels; what comes otherwise is looked at more closely."""
 
 
 class Array(Struct, frozen=True, tag=True):
@@ -124,7 +126,7 @@ class _LastTuple:
 def _look(kind: Kind) -> Look:
     """Return how an argument of a kind mostly is."""
     if isinstance(kind, Number):
-        return type, {"b": bool, "i": int, "u": int, "f": float}[np.dtype(kind.dtype).kind]
+        return type, USUAL_TYPES.get(kind.dtype, object)
     if isinstance(kind, Tuple):
         return _LastTuple(_check(kind)), True
     if kind.strided:

@@ -19,7 +19,7 @@ DATA = ROOT / "tests/data"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(2400),  # every kernel is compiled, once
+    pytest.mark.timeout(900),  # every kernel is compiled, once
     pytest.mark.skipif("x86_64" not in sysconfig.get_platform(), reason="no other CPU comes compiled"),
 ]
 

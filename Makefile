@@ -13,7 +13,7 @@ RATE ?= 500
 FAULTS ?= all
 CRASH_ARGS ?= --json crash-runs.jsonl --logs crash-logs
 BIN := .venv/bin
-UNIT := not kafka and not model and not interop and not container and not gpu and not slow
+UNIT := not kafka and not model and not interop and not browser and not container and not gpu and not slow
 
 # pip and uv bring lists of authorities of their own; that of a company's proxy is on the system's alone.
 export UV_SYSTEM_CERTS ?= true
@@ -26,7 +26,7 @@ company's authority and all others that you trust, or add it to the system's"; e
 NO_VENV = { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test interop test-containers test-crash evaluate wheel audit lint docs clean
+.PHONY: help setup demo check test interop test-containers test-crash evaluate wheel audit sbom lint docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -48,7 +48,7 @@ INSTALL = $(UV) pip install --python $(BIN)/python -c constraints.txt
 	@rm -f .venv/ready-*
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
 	@$(MAKE) --no-print-directory $(BIN)/python $(UV)
-	@$(INSTALL) -e '.[broker,compile,embed,multilingual,http,serve,torch,bench,plots,docs,test]' pip uv || $(INSTALL_FAILED)
+	@$(INSTALL) -e '.[broker,compile,embed,multilingual,http,serve,torch,bench,report,parquet,mlflow,docs,test]' pip uv || $(INSTALL_FAILED)
 	@rm -rf .uv
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
@@ -102,6 +102,12 @@ wheel: $(READY)  ## dist/*.whl, with its kernels compiled: who installs it, with
 audit: .venv/ready-light  ## known vulnerabilities of the dependencies; says so where the service cannot be reached
 	@$(MAKE) --no-print-directory $(UV)
 	@$(BIN)/python deploy/security/audit.py --pip-audit "$(UV) tool run pip-audit" constraints.txt
+	@rm -rf .uv
+
+sbom: .venv/ready-light  ## what is in .venv, with versions and licences, as CycloneDX in sbom.json
+	@$(MAKE) --no-print-directory $(UV)
+	@$(UV) tool run --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml \
+	  --output-reproducible -o sbom.json .venv
 	@rm -rf .uv
 
 lint: .venv/ready-full  ## style and types

@@ -44,6 +44,7 @@ LAYERS = (
     ("ranking",),
     ("reranking",),
     ("config",),
+    ("config_sentences",),
     ("recommend",),
     ("recommender",),
     ("surface_lists",),

@@ -12,6 +12,7 @@ import click
 from stream_rec import __version__
 from stream_rec.cli.group import Program
 from stream_rec.cli.logs import set_up
+from stream_rec.cli.missing import explain_missing
 from stream_rec.config import load
 from stream_rec.cpu import name_cpu
 from stream_rec.errors import SettingsError, StreamRecError
@@ -32,9 +33,11 @@ COMMANDS = {
     "snapshot": "stream_rec.cli.snapshot:snapshot",
     "replay": "stream_rec.cli.replay:replay",
     "evaluate": "stream_rec.cli.evaluate:evaluate",
+    "compare": "stream_rec.cli.compare:compare",
     "compile": "stream_rec.cli.compile:compile_",
     "demo": "stream_rec.cli.demo:demo",
     "config": "stream_rec.cli.config:config",
+    "completion": "stream_rec.cli.completion:completion",
 }
 """Name of each command and where it lives."""
 
@@ -68,18 +71,26 @@ def main() -> None:
     try:
         cli(prog_name="stream-rec")
     except StreamRecError as error:
-        with suppress(OSError):  # nobody reads it
-            click.secho(f"error: {error}", fg="red", err=True)
+        _say(str(error))
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if (remedy := explain_missing(error.name or "")) is None:
+            raise
+        _say(remedy)
+        sys.exit(SettingsError.exit_code)
     except RuntimeError as error:
         if NO_CACHE not in str(error):
             raise
         remedy = "set NUMBA_CACHE_DIR to a directory that can be written"
-        with suppress(OSError):
-            click.secho(f"error: compiled kernels can be kept nowhere ({error}): {remedy}", fg="red", err=True)
+        _say(f"compiled kernels can be kept nowhere ({error}): {remedy}")
         sys.exit(SettingsError.exit_code)
     finally:
         _let_go_of_dead_pipes()
+
+
+def _say(error: str) -> None:
+    with suppress(OSError):  # nobody reads it
+        click.secho(f"error: {error}", fg="red", err=True)
 
 
 def _let_go_of_dead_pipes() -> None:

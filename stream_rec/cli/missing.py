@@ -22,7 +22,7 @@ def find_extra(module: str) -> str | None:
         module: Its dotted name, as an ImportError has it.
 
     Example:
-        >>> find_extra("numba.core")
+        >>> find_extra("rocksdict.core")
         'worker'
     """
     package = module.partition(".")[0]

@@ -7,7 +7,7 @@ A wheel brings them compiled (``compiled_kernels.py``). Elsewhere numba compiles
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from stream_rec import compiled_kernels
 from stream_rec.errors import KernelsUnavailable
@@ -25,8 +25,7 @@ def kernel(
         fastmath: Sums may be added up in any order, which is faster and rounds otherwise; no NaN, no infinity.
         error_model: ``numpy`` where a division by 0 gives infinity or NaN instead of an error, which is faster.
 
-    Raises:
-        KernelsUnavailable: the function is not compiled here, and numba is not installed.
+    A call raises ``KernelsUnavailable`` where the function is not compiled and numba is not installed.
     """
 
     def compile_lazily(function: Callable[P, R]) -> Callable[P, R]:
@@ -34,11 +33,20 @@ def kernel(
             return compiled_kernels.find(function)
         try:
             from stream_rec.kernel_cache import compile_at_first_use
-        except ImportError as error:
-            raise KernelsUnavailable(
-                f"kernels do not come compiled for this Python and machine, and numba is not here to do it ({error}): "
-                "pip install 'stream-rec[compile]', or install a wheel that `make wheel` made for them"
-            ) from error
+        except ModuleNotFoundError as error:
+            return _refuse(error)
         return compile_at_first_use(function, fastmath=fastmath, error_model=error_model)
 
     return compile_lazily
+
+
+def _refuse(missing: ModuleNotFoundError) -> Callable[..., Any]:
+    """Return what stands for a kernel without numba: modules can be imported, and a call says what to install."""
+
+    def refuse(*_: object) -> None:
+        raise KernelsUnavailable(
+            f"kernels do not come compiled for this Python and machine, and numba is not here to do it ({missing}): "
+            "pip install 'stream-rec[worker]' 'stream-rec[compile]', or a wheel that `make wheel` made for them"
+        )
+
+    return refuse

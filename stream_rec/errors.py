@@ -14,7 +14,6 @@
         DeliveryFailed              the broker did not acknowledge records
         UnreadableRecords           a compression codec's library is missing
         EncoderUnavailable          the text encoder does not load or work
-        KernelsUnavailable          kernels are not compiled, and numba is missing
         DimensionMismatch           a vector has another length than its space
         StateVersionError           stored bytes have a version that this program does not read
             NewerVersion            a newer program wrote them
@@ -97,10 +96,6 @@ class EncoderUnavailable(StreamRecError):
 
     Install the extra that the message names, give a model path, see that the device works, or use ``hashing``.
     """
-
-
-class KernelsUnavailable(StreamRecError):
-    """Kernels are not compiled here, and numba is missing: install the extra `compile`."""
 
 
 class DimensionMismatch(StreamRecError):

@@ -7,10 +7,9 @@ A wheel brings them compiled (``compiled_kernels.py``). Elsewhere numba compiles
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 from stream_rec import compiled_kernels
-from stream_rec.errors import KernelsUnavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,28 +24,15 @@ def kernel(
         fastmath: Sums may be added up in any order, which is faster and rounds otherwise; no NaN, no infinity.
         error_model: ``numpy`` where a division by 0 gives infinity or NaN instead of an error, which is faster.
 
-    A call raises ``KernelsUnavailable`` where the function is not compiled and numba is not installed.
+    Raises:
+        ModuleNotFoundError: the function is not compiled here, and numba is not installed.
     """
 
     def compile_lazily(function: Callable[P, R]) -> Callable[P, R]:
         if compiled_kernels.are_here():
             return compiled_kernels.find(function)
-        try:
-            from stream_rec.kernel_cache import compile_at_first_use
-        except ModuleNotFoundError as error:
-            return _refuse(error)
+        from stream_rec.kernel_cache import compile_at_first_use
+
         return compile_at_first_use(function, fastmath=fastmath, error_model=error_model)
 
     return compile_lazily
-
-
-def _refuse(missing: ModuleNotFoundError) -> Callable[..., Any]:
-    """Return what stands for a kernel without numba: modules can be imported, and a call says what to install."""
-
-    def refuse(*_: object) -> None:
-        raise KernelsUnavailable(
-            f"kernels do not come compiled for this Python and machine, and numba is not here to do it ({missing}): "
-            "pip install 'stream-rec[worker]' 'stream-rec[compile]', or a wheel that `make wheel` made for them"
-        )
-
-    return refuse

@@ -23,6 +23,7 @@ export PIP_CERT ?= $(CERTS)
 endif
 INSTALL_FAILED = { echo "nothing was installed; if certificates are named above: set SSL_CERT_FILE to a PEM file with your \
 company's authority and all others that you trust, or add it to the system's"; exit 2; }
+NO_VENV = { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test interop test-containers test-crash evaluate wheel audit sbom lint docs clean
@@ -38,28 +39,37 @@ setup: $(READY)  ## make .venv with what `make demo` needs; `make test` and `mak
 	@$(BIN)/stream-rec compile
 	@echo "ready: call .venv/bin/stream-rec, or stream-rec after \`. .venv/bin/activate\`"
 
+# uv is there while it installs, and gone when it has: with the pip that brings it 63 MB.
+UV := .uv/bin/uv
+INSTALL = $(UV) pip install --python $(BIN)/python -c constraints.txt
+
 # A full environment serves the light demo too. What is made half is made again.
 .venv/ready-full: pyproject.toml constraints.txt
 	@rm -f .venv/ready-*
-	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,multilingual,http,serve,otel,torch,bench,report,parquet,mlflow,docs,test]' || $(INSTALL_FAILED)
+	@$(MAKE) --no-print-directory $(BIN)/python $(UV)
+	@$(INSTALL) -e '.[broker,compile,embed,multilingual,http,serve,otel,torch,bench,report,parquet,mlflow,docs,test]' pip uv || $(INSTALL_FAILED)
+	@rm -rf .uv
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
 
 .venv/ready-light: pyproject.toml constraints.txt light.txt
 	@rm -f .venv/ready-*
-	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec without torch"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt --excludes light.txt -e '.[broker,embed]' || $(INSTALL_FAILED)
+	@$(MAKE) --no-print-directory $(BIN)/python $(UV)
+	@$(INSTALL) --excludes light.txt -e '.[broker,compile,embed]' || $(INSTALL_FAILED)
+	@rm -rf .uv
 	@touch $@
 
-.venv/bin/uv:
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.12 ..."; exit 2; }
 	@echo "making .venv with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv --clear .venv || { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv || $(INSTALL_FAILED)
+	@$(PYTHON) -m venv --without-pip --clear .venv || $(NO_VENV)
+
+$(UV):
+	@$(PYTHON) -m venv --clear .uv || $(NO_VENV)
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv || $(INSTALL_FAILED)
 
 demo: $(READY)  ## the whole pipeline on a real log (ENCODER=hashing: without a model; DEMO_ARGS="--json PATH")
 	@exec $(BIN)/stream-rec --log-level warning demo --encoder $(ENCODER) $(DEMO_ARGS)
@@ -84,15 +94,21 @@ evaluate: .venv/ready-full  ## the tables of docs/measurements.md: the engine ne
 	@exec $(BIN)/python benchmarks/evaluate.py --logs $(LOGS) --out evaluation --jobs $(JOBS)
 
 wheel: $(READY)  ## dist/*.whl, with its kernels compiled: who installs it, with this Python's version, compiles nothing
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt 'setuptools>=77' || $(INSTALL_FAILED)
+	@$(MAKE) --no-print-directory $(BIN)/python $(UV)
+	@$(INSTALL) --quiet 'setuptools>=77' || $(INSTALL_FAILED)
+	@rm -rf .uv
 	@exec $(BIN)/python deploy/wheel.py
 
 audit: .venv/ready-light  ## known vulnerabilities of the dependencies; says so where the service cannot be reached
-	@exec $(BIN)/python deploy/security/audit.py --pip-audit "$(BIN)/uv tool run pip-audit" constraints.txt
+	@$(MAKE) --no-print-directory $(UV)
+	@$(BIN)/python deploy/security/audit.py --pip-audit "$(UV) tool run pip-audit" constraints.txt
+	@rm -rf .uv
 
 sbom: .venv/ready-light  ## what is in .venv, with versions and licences, as CycloneDX in sbom.json
-	@$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml \
+	@$(MAKE) --no-print-directory $(UV)
+	@$(UV) tool run --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml \
 	  --output-reproducible -o sbom.json .venv
+	@rm -rf .uv
 
 lint: .venv/ready-full  ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -101,4 +117,4 @@ docs: .venv/ready-full  ## the documentation as a site in site/; a broken link f
 	@NO_MKDOCS_2_WARNING=1 exec $(BIN)/mkdocs build --strict --quiet
 
 clean:  ## remove .venv and what runs leave behind
-	@rm -rf .venv .stream-rec build dist site .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	@rm -rf .venv .uv .stream-rec build dist site .pytest_cache .hypothesis .ruff_cache .mypy_cache

@@ -1,8 +1,7 @@
-"""Build a wheel that brings its kernels compiled: whoever installs it compiles nothing, on any x86-64.
+"""Build a wheel that brings its kernels compiled: where it is installed nothing compiles, and no numba is needed.
 
-They are for the Python that runs this and for the numba that it has; to others they are as if they were not there.
-What is compiled is what setuptools has put into ``build/lib`` for the wheel, not the checkout: numba's cache goes by
-each file for itself, so a checkout's may be older than what another file says now.
+It is for the Python that runs this, and for Linux. What is compiled is what setuptools has put into ``build/lib`` for
+the wheel, not the checkout. A C compiler is needed here, and not where the wheel is installed.
 """
 
 from __future__ import annotations
@@ -12,12 +11,15 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tempfile
 from pathlib import Path
 
-from stream_rec.cli.cpu import CPUS
+from stream_rec.cpu import CPUS
 
 BUILD = "import sys; from setuptools.build_meta import *; build_wheel(sys.argv[1], {'--build-option': sys.argv[2:]})"
 BUILT = Path("build/lib")
+COMPILE = Path("deploy/compile_kernels.py")
 
 
 def main() -> None:
@@ -30,9 +32,11 @@ def main() -> None:
     _build(arguments.out)
     for cpu in arguments.cpu or CPUS:
         _compile(cpu)
-    for lock in BUILT.rglob("*.lock"):
-        lock.unlink()
-    _build(arguments.out, "--skip-build")
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    platform = sysconfig.get_platform().replace("-", "_")
+    for pure in arguments.out.glob("stream_rec-*-py3-none-any.whl"):
+        pure.unlink()
+    _build(arguments.out, "--skip-build", "--python-tag", tag, "--plat-name", platform)
 
 
 def _build(folder: Path, *options: str) -> None:
@@ -41,13 +45,14 @@ def _build(folder: Path, *options: str) -> None:
 
 
 def _compile(cpu: str) -> None:
-    """Compile what is built, into ``__pycache__`` beside each kernel."""
+    """Compile what is built, into ``stream_rec/compiled/``; numba's own cache stays out of the wheel."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     environ |= {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": ""}
     environ |= {"NUMBA_DISABLE_INTEL_SVML": "1"}  # a library that is not there where the wheel is installed
     environ |= {"PYTHONPATH": str(BUILT.absolute()), "PYTHONDONTWRITEBYTECODE": "1"}
     print(f"compiling for {cpu}", flush=True)
-    subprocess.run([sys.executable, "-m", "stream_rec", "compile"], env=environ, cwd=BUILT, check=True)
+    with tempfile.TemporaryDirectory() as cache:
+        subprocess.run([sys.executable, COMPILE.absolute()], env=environ | {"NUMBA_CACHE_DIR": cache}, check=True)
 
 
 if __name__ == "__main__":

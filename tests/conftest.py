@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from stream_rec.cli.cpu import name_cpu
+from stream_rec.cpu import name_cpu
 from stream_rec.testing.broker import kafka_broker
 
 if TYPE_CHECKING:

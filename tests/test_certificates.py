@@ -12,8 +12,7 @@ from shutil import which
 
 import pytest
 
-from stream_rec.broker import local
-from stream_rec.broker.local import LOGGING
+from stream_rec.broker.jars import LOGGING, fetch, kafka_jars
 from stream_rec.certificates import GIVEN, system_authorities
 from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable
@@ -33,7 +32,7 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     jgo = pytest.importorskip("jgo")
     if which("openssl") is None:
         pytest.skip("no openssl")
-    if not (have := local.kafka_jars(VERSION)):
+    if not (have := kafka_jars(VERSION)):
         pytest.skip("no jars")
     repository = next(jar for jar in have if jar.name.startswith("slf4j-simple")).parents[4]
     certificate = certificates(tmp_path)
@@ -56,7 +55,7 @@ def test_a_download_trusts_what_the_system_trusts(authority: Path, tmp_path: Pat
     """A company's proxy signs with an authority that only the system's list has."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
 
-    jars = local._fetch(LOGGING, VERSION)
+    jars = fetch([LOGGING], VERSION, with_what_they_need=True)
 
     assert {jar.name for jar in jars} == {"slf4j-simple-1.7.36.jar", "slf4j-api-1.7.36.jar"}
     assert all(jar.is_relative_to(tmp_path / "m2") for jar in jars)
@@ -68,7 +67,7 @@ def test_who_does_not_trust_it_is_told_what_to_set(authority: Path, monkeypatch:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
 
     with pytest.raises(BrokerUnavailable, match="SSL_CERT_FILE") as caught:
-        local._fetch(LOGGING, VERSION)
+        fetch([LOGGING], VERSION, with_what_they_need=True)
 
     assert "CERTIFICATE_VERIFY_FAILED" in str(caught.value)
     assert "kafka_version" not in str(caught.value)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.kernels import LOCK
+from stream_rec.kernel_compilation import LOCK
 
 DATA = Path(__file__).parent / "data"
 
@@ -85,10 +85,13 @@ module = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = module
 spec.loader.exec_module(module)
 
-from stream_rec import kernels
+from stream_rec import kernel_compilation, kernels
 
 kernels.run_kernels = lambda: (module.outer(3), module.outer(3.0))
-kernels.dispatchers = lambda: {"inner": module.inner, "outer": module.outer}
+kernel_compilation.start_helper = lambda: print("a helper is started", flush=True)
+kernel_compilation.dispatchers = lambda: {"inner": module.inner, "outer": module.outer}
+if sys.argv[2:] == ["helper"]:
+    kernel_compilation.compile_from_the_end(kernels.run_kernels)
 kernels.compile_kernels(lambda step: print(*step, flush=True))
 print("done in", kernels.cache_path())
 """
@@ -105,12 +108,12 @@ def outer(x):
 """
 
 
-def start(folder: Path, **environ: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str, **environ: str) -> subprocess.Popen[str]:
     """Start a process that compiles two kernels for two types each, unless they are in the cache."""
     file = folder / "two_kernels.py"
     if not file.exists():
         file.write_text(TWO_KERNELS)
-    command = [sys.executable, "-c", OF_OUR_OWN, str(file)]
+    command = [sys.executable, "-c", OF_OUR_OWN, str(file), *arguments]
     return subprocess.Popen(command, env=os.environ | environ, stdout=subprocess.PIPE, text=True)
 
 
@@ -121,7 +124,7 @@ def test_each_kernel_is_told_of_before_it_is_compiled_and_nothing_where_all_are(
     second, _ = start(tmp_path).communicate(timeout=120)
 
     steps = first.splitlines()
-    assert steps[:4] == ["1 2 outer", "2 2 inner", "3 3 outer", "4 4 inner"]
+    assert steps[:5] == ["a helper is started", "1 2 outer", "2 2 inner", "3 3 outer", "4 4 inner"]
     assert second.splitlines() == [f"done in {tmp_path / '__pycache__'}"]
 
 
@@ -136,7 +139,7 @@ def test_what_is_compiled_beside_the_kernels_is_used_elsewhere_unless_that_is_ne
     kept, _ = start(tmp_path, **elsewhere).communicate(timeout=120)
 
     assert copied.startswith(f"done in {tmp_path / 'elsewhere'}")
-    assert changed.splitlines()[0] == "1 2 outer"
+    assert changed.splitlines()[1] == "1 2 outer"
     assert kept == copied
 
 
@@ -153,3 +156,11 @@ def test_of_two_processes_one_compiles_and_the_other_waits_and_says_so(tmp_path)
 
     assert rest.splitlines()[0] == "1 2 outer"
     assert waiting.returncode == 0
+
+
+@pytest.mark.slow
+def test_a_helper_begins_with_the_last_and_what_it_has_compiled_is_loaded(tmp_path):
+    """So that two processes meet in the middle. The types are those that a run finds."""
+    said, _ = start(tmp_path, "helper").communicate(timeout=120)
+
+    assert said.splitlines() == ["outer", "outer", f"done in {tmp_path / '__pycache__'}"]

@@ -81,7 +81,7 @@ ALLOWED = {
     "evaluation.pictures.draw_bars": "of a picture",
     "evaluation.baselines.isgd.spread": "of random vectors, as its authors have it",
     "evaluation.baselines.stan.spread": "of scores, as its authors have it",
-    "kernels._copy_if_newer": "by the times of files",
+    "kernel_compilation._copy_if_newer": "by the times of files",
     "testing.pipeline.wait_until_settled": "nothing is on its way any more",
     "testing.live.wait_until_settled": "nothing is on its way any more",
     "words.split_words": "of a text",

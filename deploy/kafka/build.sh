@@ -29,7 +29,7 @@ cp "$here/Containerfile" "$here/entrypoint.sh" "$work/context/"
 "$python" - "$version" "$work/context/libs" <<'PYTHON'
 import shutil, sys
 
-from stream_rec.broker.local import kafka_jars
+from stream_rec.broker.jars import kafka_jars
 
 for jar in kafka_jars(sys.argv[1]):
     shutil.copy(jar, sys.argv[2])

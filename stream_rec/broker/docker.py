@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream_rec.broker.data_dir import HOST, BrokerState, choose_ports, forget_state, write_state
-from stream_rec.broker.local import NEEDS_EXTRA
+from stream_rec.broker.jars import NEEDS_EXTRA
 from stream_rec.client.reachable import answers
 from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from stream_rec.broker.data_dir import BrokerState, forget_state, is_running, read_state
 from stream_rec.broker.find import external_bootstrap
-from stream_rec.broker.local import await_answer, start_local, stop_local
+from stream_rec.broker.local import await_answer, kill_local, start_local, stop_local
 from stream_rec.client.reachable import answers, require_answering
 from stream_rec.config import BrokerSettings, Settings
 from stream_rec.errors import StreamRecError
@@ -70,8 +70,12 @@ def start_broker(settings: Settings, environ: Mapping[str, str], *, docker: bool
     return Started(bootstrap=state.bootstrap, kind=state.kind, is_new=True)
 
 
-def stop_broker(settings: BrokerSettings) -> BrokerState | None:
-    """Stop the broker that was started in ``data_dir`` and return what it was, or None; its data stays."""
+def stop_broker(settings: BrokerSettings, *, keeps_data: bool = True) -> BrokerState | None:
+    """Stop the broker that was started in ``data_dir`` and return what it was, or None; its data stays.
+
+    Args:
+        keeps_data: Give it time to write down what it has; without, a local one is killed.
+    """
     data_dir = _data_dir(settings)
     if not data_dir.exists():
         return None
@@ -84,8 +88,10 @@ def stop_broker(settings: BrokerSettings) -> BrokerState | None:
             from stream_rec.broker.docker import stop_docker
 
             stop_docker(state)
-        else:
+        elif keeps_data:
             stop_local(state)
+        else:
+            kill_local(state)
         forget_state(data_dir)
     return state if was_running else None
 

@@ -7,10 +7,8 @@ import contextlib
 import logging
 import os
 import subprocess
-import tempfile
 import time
 import uuid
-import zipfile
 from pathlib import Path
 
 import psutil
@@ -24,22 +22,14 @@ from stream_rec.broker.data_dir import (
     live_process,
     write_state,
 )
-from stream_rec.certificates import REMEDY, is_about_trust, trust_the_system
+from stream_rec.broker.jars import NEEDS_EXTRA, kafka_jars
 from stream_rec.client.reachable import answers
 from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable
-from stream_rec.file_lock import only_one
 from stream_rec.private_folder import make_private, shut_others_out
-
-LOGGING = "org.slf4j:slf4j-simple:1.7.36"
-"""Kafka's jars bring no logger of their own, and without one the log file stays empty; Kafka speaks slf4j 1.7."""
 
 STOP_TIMEOUT_S = 20.0
 """Kafka stops in 1 to 3 s; what needs longer hangs, and its log survives a kill."""
-
-NEEDS_EXTRA = (
-    "the extra `broker` is not installed: pip install 'stream-rec[broker]', or set KAFKA_BOOTSTRAP to a Kafka of yours"
-)
 
 logger = logging.getLogger(__name__)
 
@@ -137,6 +127,14 @@ def stop_local(state: BrokerState, timeout_s: float = STOP_TIMEOUT_S) -> None:
             process.wait(timeout_s)
 
 
+def kill_local(state: BrokerState) -> None:
+    """End the Java process at once, whatever becomes of its data, and return when it is gone."""
+    if (process := live_process(state)) is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+            process.wait(STOP_TIMEOUT_S)
+
+
 def server_properties(data_dir: Path, ports: Ports) -> str:
     """Return Kafka's settings: one node that is broker and controller, on this machine only, with short waits."""
     return f"""\
@@ -157,54 +155,6 @@ auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 log.cleaner.backoff.ms=1000
 """
-
-
-def kafka_jars(version: str) -> list[Path]:
-    """Return the jars that Kafka ``version`` runs on, fetched once (43 MB) into the local Maven repository.
-
-    Raises:
-        BrokerUnavailable: the extra is missing, or the jars cannot be fetched.
-    """
-    return _fetch(f"org.apache.kafka:kafka_2.13:{version}+{LOGGING}", version)
-
-
-def _fetch(coordinates: str, version: str) -> list[Path]:
-    """Return the jars of ``coordinates`` and of all that they need; raises what ``kafka_jars`` raises."""
-    try:
-        import jgo
-        from jgo.config import GlobalSettings
-    except ImportError as error:
-        raise BrokerUnavailable(NEEDS_EXTRA) from error
-    # jgo writes a jar in place: two at once, or one that was cut off, would leave half a jar
-    lock = _lock_folder(Path(GlobalSettings.load().repo_cache)) / f"stream-rec-jars-{os.getuid()}.lock"
-    with only_one(lock, waiting_for="kafka_jars"), trust_the_system():
-        logger.info("looking_for_kafka version=%s", version)  # the first time it takes 8 s
-        try:
-            artifacts = jgo.resolve(coordinates)
-            for path in (artifact.cached_path for artifact in artifacts):
-                if path is not None and path.exists() and not zipfile.is_zipfile(path):
-                    path.unlink()
-            missing = [one for one in artifacts if one.cached_path is None or not one.cached_path.exists()]
-            if missing:
-                logger.info("fetching_kafka version=%s jars=%d of=%d", version, len(missing), len(artifacts))
-            began = time.monotonic()
-            jars = [artifact.resolve() for artifact in artifacts]
-            if missing:
-                logger.info("fetched_kafka version=%s took_s=%.1f", version, time.monotonic() - began)
-        except Exception as error:  # jgo raises RuntimeError and what requests raises
-            check = f"{REMEDY}; or" if is_about_trust(error) else "check the network and [broker] kafka_version, or"
-            raise BrokerUnavailable(
-                f"the jars of Kafka {version} cannot be fetched ({error}): {check} set KAFKA_BOOTSTRAP to a Kafka of "
-                "yours"
-            ) from error
-    return jars
-
-
-def _lock_folder(repository: Path) -> Path:
-    """Return the Maven repository itself, or, where that is somebody else's, the folder of temporary files."""
-    with contextlib.suppress(OSError):
-        repository.mkdir(parents=True, exist_ok=True)
-    return repository if os.access(repository, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def _java() -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -45,7 +46,7 @@ BUNDLED = "of the bundled log"
 SHOWN_USERS = 3
 SHOWN_EVENTS = 4
 SHOWN_ITEMS = 5
-STEADY_SHARE = 0.1
+STEADY_SHARE = 0.05
 """Share of the log that is sent at a steady rate, to time events: a flood would time the queue."""
 STEADY_RATE = 100.0
 ANSWER_PATIENCE_S = 60.0
@@ -159,8 +160,9 @@ class _Demo:
 
     def run(self, stack: ExitStack) -> Measured:
         """Do all of it; what was started ends with ``stack``."""
+        named = external_bootstrap(self._settings, os.environ)
+        compiler = stack.enter_context(_compiling())
         with self._console.status("starting Kafka (the first time its jars are fetched, 43 MB)"):
-            named = external_bootstrap(self._settings, os.environ)
             bootstrap = stack.enter_context(kafka_broker(os.environ | {"KAFKA_BOOTSTRAP": named}))
         self._say("Kafka", f"answers at {bootstrap}")
         with self._console.status("creating topics, starting an embedder"):
@@ -170,10 +172,11 @@ class _Demo:
         with pipeline.producer() as producer:
             for item in self._items.values():
                 producer.item(item)
-        compile_with_progress()  # while items are embedded, and where it can be seen: the worker finds it done
+        self._wait_for_kernels(compiler)
+        worker = pipeline.start_worker(wait=False)  # not before: it gives up where it is not ready in time
         self._wait_for_embeddings(pipeline)
         with self._console.status("starting a worker"):
-            pipeline.start_worker()
+            worker.wait_until_ready()
         self._say("worker", "is ready")
         self._check()
         arrivals = stack.enter_context(Arrivals(pipeline.settings.kafka))
@@ -205,6 +208,20 @@ class _Demo:
         )
         self._summarize(measured)
         return measured
+
+    def _wait_for_kernels(self, compiler: subprocess.Popen[str]) -> None:
+        """Pass on what is said of a compilation; where it failed, fail here and say why."""
+        assert compiler.stderr is not None
+        with self._console.status("compiling, once") as status:
+            for line in compiler.stderr:
+                status.update(line.strip())
+                if not self._console.is_terminal:
+                    click.echo(line, nl=False, err=True)
+                self._check()
+        failed = compiler.wait() != 0
+        self._check()  # Ctrl-C ends the compiler too
+        if failed:
+            compile_with_progress()
 
     def _wait_for_embeddings(self, pipeline: RunningPipeline) -> None:
         """Watch the items' embeddings come."""
@@ -429,6 +446,20 @@ class _Demo:
     def _check(self) -> None:
         if self._is_interrupted():
             raise Interrupted
+
+
+@contextmanager
+def _compiling() -> Iterator[subprocess.Popen[str]]:
+    """Have the kernels compiled in a process of its own, beside what else is to be started; it ends with the block."""
+    command = [sys.executable, "-m", "stream_rec", "compile"]
+    compiler = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    with compiler:
+        try:
+            yield compiler
+        finally:
+            compiler.kill()
 
 
 def _lacks(item_id: str, slate: Slate) -> bool:

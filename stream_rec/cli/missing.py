@@ -22,7 +22,7 @@ def find_extra(module: str) -> str | None:
         module: Its dotted name, as an ImportError has it.
 
     Example:
-        >>> find_extra("numba.core")
+        >>> find_extra("rocksdict.core")
         'worker'
     """
     package = module.partition(".")[0]
@@ -38,5 +38,7 @@ def explain_missing(module: str) -> str | None:
     extra = find_extra(module)
     if extra is None:
         return None
+    if extra == "compile":  # who lacks it lacks the rest too, as often as not
+        extra = "worker,compile"
     package = module.partition(".")[0]
     return f"this command needs {package}, which is not installed: pip install '{DISTRIBUTION}[{extra}]'"

@@ -43,7 +43,7 @@ def kafka_broker(environ: Mapping[str, str] = os.environ, *, docker: bool = Fals
         try:
             yield start_broker(Settings(broker=broker), {}, docker=docker).bootstrap
         finally:
-            stop_broker(broker)
+            stop_broker(broker, keeps_data=False)
             if docker:
                 from stream_rec.broker.docker import remove_volume
 

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from stream_rec.broker.data_dir import Ports, read_state
-from stream_rec.broker.local import kafka_jars, server_properties, start_local
+from stream_rec.broker.local import server_properties, start_local
 from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable
 
@@ -32,29 +32,6 @@ def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkey
         start_local(BrokerSettings(), tmp_path / "data")
 
     assert not (tmp_path / "data").exists()
-
-
-@pytest.mark.kafka
-def test_half_a_jar_is_fetched_again():
-    """A download that was cut off does not break every later start."""
-    pytest.importorskip("jgo")
-    jar = next(jar for jar in kafka_jars(BrokerSettings().kafka_version) if jar.name.startswith("slf4j-simple"))
-    whole = jar.read_bytes()
-    jar.write_bytes(whole[:1000])
-    try:
-        kafka_jars(BrokerSettings().kafka_version)
-
-        assert jar.read_bytes() == whole
-    finally:
-        jar.write_bytes(whole)  # without network the cache stays as it was
-
-
-@pytest.mark.kafka
-def test_a_version_that_does_not_exist_is_named():
-    """A typing error in kafka_version is told apart from a missing network."""
-    pytest.importorskip("jgo")
-    with pytest.raises(BrokerUnavailable, match=r"jars of Kafka 0\.0\.0 cannot be fetched"):
-        kafka_jars("0.0.0")
 
 
 @pytest.mark.kafka

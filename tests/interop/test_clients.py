@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream_rec.broker.local import kafka_jars
+from stream_rec.broker.jars import kafka_jars
 from stream_rec.config import BrokerSettings
 from stream_rec.events.item import Item
 from stream_rec.events.slate import DEFAULT_LIST, Slate

@@ -1,4 +1,4 @@
-"""Who installs the wheel of `make wheel` compiles nothing at a first start."""
+"""Who installs the wheel of `make wheel` compiles nothing at a first start, and needs no numba."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from stream_rec.cli.cpu import name_cpu
+from stream_rec.cpu import name_cpu
 from tests.packaging.environment import AS_A_USER, ROOT, install
 
 DATA = ROOT / "tests/data"
@@ -24,52 +25,63 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def installed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new environment's folder, with nothing but the wheel in it."""
-    folder, cpu = tmp_path_factory.mktemp("environment"), dict[str, str]()
+def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel, for this CPU alone."""
+    folder, cpu = tmp_path_factory.mktemp("wheel"), dict[str, str]()
     name_cpu(cpu)
     build = [sys.executable, "deploy/wheel.py", "--out", folder, "--cpu", cpu["NUMBA_CPU_NAME"]]
     subprocess.run(build, cwd=source, env=AS_A_USER | {"PYTHONPATH": str(source)}, check=True)
-    (wheel,) = folder.glob("*.whl")
-    return install(wheel, folder / "venv")
+    return folder
 
 
-def start(installed: Path, folder: Path, **environ: str) -> str:
-    """Make the lists of three events, and return what numba says of its cache."""
+@pytest.fixture(scope="module")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment's folder, with nothing but the wheel in it."""
+    (wheel,) = built.glob("*.whl")
+    return install(wheel, tmp_path_factory.mktemp("environment"))
+
+
+def make_lists(python: Path | str, folder: Path, *, with_numba: bool, **environ: str) -> tuple[bytes, str]:
+    """Replay some events; return their lists, and what was said."""
     log = [*("--items", DATA / "entree_chicago-items.jsonl"), *("--events", DATA / "entree_chicago-events.jsonl")]
-    started = subprocess.run(
-        [installed / "bin/stream-rec", "replay", *log, "--limit", "3", "--encoder", "hashing", "--out", "lists"],
-        env=AS_A_USER | {"NUMBA_DEBUG_CACHE": "1"} | environ,
+    hide = "" if with_numba else "sys.modules['numba'] = None; "
+    code = f"import sys; {hide}from stream_rec.cli import main; main()"
+    folder.mkdir()
+    ended = subprocess.run(
+        [python, "-c", code, "replay", *log, "--encoder", "hashing", "--out", "lists"],
+        env=AS_A_USER | environ,
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert started.returncode == 0, started.stderr
-    assert len((folder / "lists").read_text().splitlines()) == 3
-    return started.stdout
+    assert ended.returncode == 0, ended.stderr
+    return (folder / "lists").read_bytes(), ended.stderr
 
 
-def test_a_first_start_loads_every_kernel_from_the_wheel(installed: Path, tmp_path: Path):
-    """And compiles none: numba would say that it saves it."""
-    said = start(installed, tmp_path)
+def test_a_start_needs_no_numba_and_compiles_nothing(installed: Path, tmp_path: Path):
+    """The lists are those that numba makes in a checkout, on one CPU."""
+    lists, said = make_lists(installed / "bin/python", tmp_path / "wheel", with_numba=False)
+    by_numba, _ = make_lists(sys.executable, tmp_path / "numba", with_numba=True, PYTHONPATH=str(ROOT))
 
-    assert "data saved" not in said
-    assert f"data loaded from '{installed}" in said
-
-
-def test_where_the_program_s_folder_cannot_be_written_too(installed: Path, tmp_path: Path):
-    """numba then looks in another folder, and there alone: root has installed what somebody else starts."""
-    locators = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserWideCacheLocator", "XDG_CACHE_HOME": str(tmp_path / "cache")}
-
-    said = start(installed, tmp_path, **locators)
-
-    assert "data saved" not in said
-    assert f"data loaded from '{tmp_path / 'cache'}" in said
+    assert "compiling" not in said
+    assert lists == by_numba
+    assert len(lists.splitlines()) == len((DATA / "entree_chicago-events.jsonl").read_text().splitlines())
 
 
-def test_the_wheel_asks_for_the_numba_that_it_was_compiled_with():
-    """Another numba compiles all again."""
-    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+def test_the_wheel_is_for_this_python_and_machine_and_brings_nothing_of_numba_s_cache(built: Path):
+    """Another Python would find no kernels in it."""
+    (wheel,) = built.glob("*.whl")
 
-    assert f"numba=={version('numba')}" in [need.split("#")[0].strip() for need in needed]
+    names = zipfile.ZipFile(wheel).namelist()
+    assert f"-cp{sys.version_info.major}{sys.version_info.minor}-none-linux_" in wheel.name
+    assert "stream_rec/compiled/kernels.json" in names
+    assert [name for name in names if name.endswith((".nbi", ".nbc", ".lock"))] == []
+
+
+def test_numba_is_asked_for_by_an_extra_alone():
+    """With it the light install would be 188 MB larger; who has no such wheel is told of the extra."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert [need for need in project["dependencies"] if need.startswith("numba")] == []
+    assert project["optional-dependencies"]["compile"] == [f"numba=={version('numba')}"]

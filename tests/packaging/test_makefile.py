@@ -88,6 +88,17 @@ def test_what_a_light_environment_leaves_out_is_in_a_full_one(copy: Path):
     assert set(left_out) <= {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
 
 
+@pytest.mark.parametrize("target", ["setup", ".venv/ready-full", "wheel", "audit"])
+def test_what_installs_is_gone_when_it_has(copy: Path, target: str):
+    """uv and the pip that brings it are 63 MB, in a folder of their own; in .venv is no pip but the tests'."""
+    lines = make(copy, "-n", target).splitlines()
+
+    (made,) = [number for number, line in enumerate(lines) if "python3 -m venv --clear .uv " in line][-1:]
+    assert "rm -rf .uv" in lines[made:]
+    assert [line for line in lines if ".venv/bin/uv" in line or ".venv/bin/python -m pip" in line] == []
+    assert any("-m venv --without-pip --clear .venv" in line for line in lines)
+
+
 def test_help_names_every_target(copy: Path):
     """No target is found by reading the Makefile alone."""
     (phony,) = re.findall(r"^\.PHONY: (.*)", (copy / "Makefile").read_text(), re.MULTILINE)

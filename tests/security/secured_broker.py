@@ -24,7 +24,8 @@ from kafka.admin import (
 )
 
 from stream_rec.broker.data_dir import HOST, Ports, choose_ports
-from stream_rec.broker.local import STOP_TIMEOUT_S, kafka_jars
+from stream_rec.broker.jars import kafka_jars
+from stream_rec.broker.local import STOP_TIMEOUT_S
 from stream_rec.client.connect import connect
 from stream_rec.client.reachable import require_answering
 from stream_rec.config import BrokerSettings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.cli.cpu import V3, name_cpu
+from stream_rec.cpu import V3, name_cpu
 
 
 def named(tmp_path: Path, cpuinfo: str, **environ: str) -> dict[str, str]:

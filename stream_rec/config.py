@@ -26,6 +26,7 @@ from stream_rec.names import Name
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.serve_settings import ServeSettings
 from stream_rec.surface_settings import SurfaceSettings
+from stream_rec.telemetry.settings import TelemetrySettings
 from stream_rec.user.bounds import UserConfig
 
 PREFIX = "STREAM_REC_"
@@ -104,6 +105,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     worker: WorkerSettings = WorkerSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     serve: ServeSettings = ServeSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     surfaces: SurfaceSettings = SurfaceSettings()
     limits: InputLimits = InputLimits()
     user: UserConfig = UserConfig()

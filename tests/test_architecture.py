@@ -30,6 +30,7 @@ LAYERS = (
     ),
     ("events",),
     ("runtime",),
+    ("telemetry",),
     ("explain",),
     ("knowledge",),
     ("user",),

@@ -1,0 +1,110 @@
+"""The product in containers, as `deploy/compose.yaml` has it: a project of its own, on free ports."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import httpx
+
+from tests.deploy.programs import ROOT, require, run
+from tests.kafka.outcome import wait_until
+
+COMPOSE = ROOT / "deploy/compose.yaml"
+PROGRAMS = ("worker-1", "worker-2", "embedder", "serve", "dashboard")
+
+
+class Stack:
+    """Containers that run, by the name of their service."""
+
+    def __init__(self, folder: Path, image: str, kafka_image: str) -> None:
+        self._name = f"stream-rec-{uuid.uuid4().hex[:8]}"
+        ports = free_ports(3)
+        self.serve, self.dashboard = (f"http://127.0.0.1:{port}" for port in ports[:2])
+        keys = folder / "keys.toml"
+        self.key = run("sh", ROOT / "deploy/new-key.sh", keys, "test", "read", "write", "admin").stdout.strip()
+        self._environ = {
+            "STREAM_REC_IMAGE": image,
+            "KAFKA_IMAGE": kafka_image,
+            "KEYS_FILE": str(keys),
+            "ENCODER": "hashing",
+            "SERVE_PORT": str(ports[0]),
+            "DASHBOARD_PORT": str(ports[1]),
+            "KAFKA_PORT": str(ports[2]),
+        }
+
+    def compose(self, *words: str) -> CompletedProcess[str]:
+        """Run podman-compose on the project."""
+        return run(require("podman-compose"), "--project-name", self._name, "--file", COMPOSE, *words, **self._environ)
+
+    def container(self, service: str) -> str:
+        """Return the name of a service's container."""
+        return f"{self._name}_{service}_1"
+
+    def inside(self, service: str, *words: str) -> CompletedProcess[str]:
+        """Run a command in a container."""
+        return run("podman", "exec", self.container(service), *words)
+
+    def log(self, service: str) -> str:
+        """Return what a container has said so far."""
+        said = run("podman", "logs", "--tail", "40", self.container(service))
+        return said.stdout + said.stderr
+
+    def is_healthy(self, service: str) -> bool:
+        """Ask a container's own health check."""
+        return run("podman", "healthcheck", "run", self.container(service)).returncode == 0
+
+    def left_behind(self) -> list[str]:
+        """Return what there still is of the project: containers, volumes and networks."""
+        named = ["--filter", f"name={self._name}", "--format"]
+        found = [
+            run("podman", "ps", "--all", *named, "{{.Names}}"),
+            run("podman", "volume", "ls", *named, "{{.Name}}"),
+            run("podman", "network", "ls", *named, "{{.Name}}"),
+        ]
+        return [line for one in found for line in one.stdout.splitlines()]
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[Stack]:
+    """Bring the product up, and take it down when the context ends, whatever has happened."""
+    stack = Stack(folder, os.environ["STREAM_REC_IMAGE"], os.environ["KAFKA_IMAGE"])
+    try:
+        up = stack.compose("up", "--detach")
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield stack
+    except BaseException:
+        for service in ("kafka", "topics", *PROGRAMS):
+            print(f"--- {service}\n{stack.log(service)}")
+        raise
+    finally:
+        down = stack.compose("down", "--volumes", "--timeout", "20")
+    assert down.returncode == 0, down.stdout + down.stderr
+    assert stack.left_behind() == []
+
+
+def wait_until_ready(address: str, timeout_s: float = 240.0) -> None:
+    """Return when a service says that it is ready."""
+    wait_until(lambda: answers(f"{address}/readyz"), timeout_s)
+
+
+def answers(address: str) -> bool:
+    """Return whether something answers 200 there."""
+    try:
+        return httpx.get(address, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def free_ports(n: int) -> list[int]:
+    """Return ports that nobody listens at just now."""
+    with ExitStack() as open_ones:
+        sockets = [open_ones.enter_context(socket.socket()) for _ in range(n)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]

@@ -21,6 +21,7 @@ LAYERS = (
             "kernel",
             "kafka_settings",
             "serve_settings",
+            "dashboard_settings",
             "surface_settings",
             "stop_signals",
             "private_folder",
@@ -31,6 +32,7 @@ LAYERS = (
     ("events",),
     ("runtime",),
     ("explain",),
+    ("describe_rule",),
     ("knowledge",),
     ("user",),
     ("embedding",),
@@ -51,6 +53,7 @@ LAYERS = (
     ("operations", "evaluation"),
     ("snapshot",),
     ("stages", "testing", "serving"),
+    ("dashboard",),
     ("cli",),
     ("__main__",),
 )
@@ -147,7 +150,7 @@ def test_the_runtime_knows_no_recommender():
     }
 
 
-@pytest.mark.parametrize("command", ["worker", "serve"])
+@pytest.mark.parametrize("command", ["worker", "serve", "dashboard"])
 def test_who_ranks_can_say_how_many_threads_numpy_may_have(command: str):
     """Whatever the command line imports for it comes without numpy, whose library reads that when it is loaded."""
     code = f"import sys; import stream_rec.cli.{command}; sys.exit('numpy' in sys.modules)"

@@ -27,6 +27,7 @@ from stream_rec.names import Name
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.serve_settings import ServeSettings
 from stream_rec.surface_settings import SurfaceSettings
+from stream_rec.telemetry.settings import TelemetrySettings
 from stream_rec.user.bounds import UserConfig
 
 PREFIX = "STREAM_REC_"
@@ -106,6 +107,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     embedder: EmbedderSettings = EmbedderSettings()
     serve: ServeSettings = ServeSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     surfaces: SurfaceSettings = SurfaceSettings()
     limits: InputLimits = InputLimits()
     user: UserConfig = UserConfig()

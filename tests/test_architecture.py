@@ -31,6 +31,7 @@ LAYERS = (
     ),
     ("events",),
     ("runtime",),
+    ("telemetry",),
     ("explain",),
     ("describe_rule",),
     ("knowledge",),

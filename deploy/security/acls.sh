@@ -17,15 +17,15 @@ allow --allow-principal User:stream-rec-admin --operation Create --operation Des
     --operation DescribeConfigs --topic clicks --topic forget --topic head-weights --topic impressions \
     --topic item-embeddings --topic item-knowledge --topic item-signals --topic items --topic profiles \
     --topic purchases --topic receipts --topic recommendations --topic rejected --topic rules --topic searches \
-    --topic surfaces --topic views --topic stream-rec-user-state-changelog \
+    --topic status --topic surfaces --topic views --topic stream-rec-user-state-changelog \
     --topic stream-rec-item-state-changelog
 
 # stream-rec-worker: runs `stream-rec worker`
 allow --allow-principal User:stream-rec-worker --operation Describe --operation DescribeConfigs --topic clicks \
     --topic forget --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
     --topic item-signals --topic items --topic profiles --topic purchases --topic receipts \
-    --topic recommendations --topic rejected --topic rules --topic searches --topic surfaces --topic views \
-    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+    --topic recommendations --topic rejected --topic rules --topic searches --topic status --topic surfaces \
+    --topic views --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Read --topic clicks --topic forget \
     --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
     --topic item-signals --topic items --topic profiles --topic purchases --topic recommendations --topic rules \
@@ -33,7 +33,7 @@ allow --allow-principal User:stream-rec-worker --operation Read --topic clicks -
     --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Write --topic head-weights --topic item-knowledge \
     --topic item-signals --topic profiles --topic receipts --topic recommendations --topic rejected \
-    --topic rules --topic surfaces --topic stream-rec-user-state-changelog \
+    --topic rules --topic status --topic surfaces --topic stream-rec-user-state-changelog \
     --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-worker --operation Read --group stream-rec
 
@@ -41,10 +41,12 @@ allow --allow-principal User:stream-rec-worker --operation Read --group stream-r
 allow --allow-principal User:stream-rec-embedder --operation Describe --operation DescribeConfigs \
     --topic clicks --topic forget --topic head-weights --topic impressions --topic item-embeddings \
     --topic item-knowledge --topic item-signals --topic items --topic profiles --topic purchases \
-    --topic receipts --topic recommendations --topic rejected --topic rules --topic searches --topic surfaces \
-    --topic views --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+    --topic receipts --topic recommendations --topic rejected --topic rules --topic searches --topic status \
+    --topic surfaces --topic views --topic stream-rec-user-state-changelog \
+    --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-embedder --operation Read --topic item-embeddings --topic items
-allow --allow-principal User:stream-rec-embedder --operation Write --topic item-embeddings --topic rejected
+allow --allow-principal User:stream-rec-embedder --operation Write --topic item-embeddings --topic rejected \
+    --topic status
 allow --allow-principal User:stream-rec-embedder --operation Read --resource-pattern-type prefixed \
     --group embedder-
 
@@ -76,7 +78,7 @@ allow --allow-principal User:stream-rec-http-ranking --operation Write --topic v
 # stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`
 allow --allow-principal User:stream-rec-operator --operation Read --topic views --topic clicks \
     --topic purchases --topic searches --topic impressions --topic profiles --topic items --topic rejected \
-    --topic forget --topic recommendations --topic receipts
+    --topic forget --topic recommendations --topic receipts --topic status
 allow --allow-principal User:stream-rec-operator --operation Write --topic views --topic clicks \
     --topic purchases --topic searches --topic impressions --topic profiles --topic items --topic rejected \
     --topic forget
@@ -96,8 +98,8 @@ allow --allow-principal User:stream-rec-export --operation Describe --group stre
 allow --allow-principal User:stream-rec-import --operation Describe --operation DescribeConfigs --topic clicks \
     --topic forget --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
     --topic item-signals --topic items --topic profiles --topic purchases --topic receipts \
-    --topic recommendations --topic rejected --topic rules --topic searches --topic surfaces --topic views \
-    --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+    --topic recommendations --topic rejected --topic rules --topic searches --topic status --topic surfaces \
+    --topic views --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
 allow --allow-principal User:stream-rec-import --operation Write --topic items --topic rules \
     --topic item-embeddings --topic head-weights --topic recommendations --topic surfaces \
     --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog --topic item-knowledge

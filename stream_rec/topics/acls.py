@@ -43,7 +43,7 @@ ROLES = {WORKER: {"worker", "user stage", "item stage", "rule check", "catalog"}
 """What ``written_by`` and ``read_by`` call our own programs. The rest is ``apps``."""
 APPS = "apps"
 REJECTED, ITEMS, RECOMMENDATIONS, FORGET, RECEIPTS = "rejected", "items", "recommendations", "forget", "receipts"
-RULES, SURFACES = "rules", "surfaces"
+RULES, SURFACES, STATUS = "rules", "surfaces", "status"
 EVENTS_OF_USERS = tuple(TOPIC_OF_SOURCE.values())
 """What `backfill` sends. Their rejected records, and those of items, can be sent again."""
 SIGNALS = "item-signals"
@@ -97,7 +97,7 @@ def grants(settings: Settings) -> list[Grant]:
         Grant(HTTP_RANKING, ("Write",), over_http),
         # `backfill` reads what is there already, and whose events may not come back. How far the workers are it knows
         # from lists, offsets and the group.
-        Grant(OPERATOR, ("Read",), _full_names(settings, *by_hand, RECOMMENDATIONS, RECEIPTS)),
+        Grant(OPERATOR, ("Read",), _full_names(settings, *by_hand, RECOMMENDATIONS, RECEIPTS, STATUS)),
         Grant(OPERATOR, ("Write",), _full_names(settings, *by_hand)),
         Grant(OPERATOR, ("Read", "Write"), _full_names(settings, RULES)),
         Grant(OPERATOR, ("Describe",), _full_names(settings, SIGNALS)),

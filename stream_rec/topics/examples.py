@@ -137,5 +137,27 @@ EXAMPLES = {
             "head": "b29wcw==",
         },
     ),
+    "status": Example(
+        "worker/worker-1",
+        {
+            "role": "worker",
+            "instance_id": "worker-1",
+            "version": "0.1.0",
+            "started_ms": 1767222000000,
+            "written_ms": 1767225600000,
+            "state": "ready",
+            "partitions": [0, 1, 2],
+            "taken": {"views": 4711, "clicks": 310},
+            "lag": {"views": 2, "clicks": 0},
+            "rejected": {"not_json": 1},
+            "lists": 4380,
+            "judged": {
+                "lists": {"n": 2400, "hits": 610, "dcg": 301.5},
+                "popularity": {"n": 2400, "hits": 212, "dcg": 98.25},
+            },
+            "items": 980,
+            "embedded": 980,
+        },
+    ),
 }
 """By topic, without prefix."""

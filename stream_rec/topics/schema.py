@@ -21,6 +21,7 @@ from stream_rec.events.rejected import Rejected
 from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
 from stream_rec.events.slate import Slate
+from stream_rec.events.status import Status
 from stream_rec.events.surfaces import Surfaces
 
 MESSAGES: dict[str, type[Struct]] = {
@@ -35,6 +36,7 @@ MESSAGES: dict[str, type[Struct]] = {
     "surfaces.json": Surfaces,
     "rejected.json": Rejected,
     "receipt.json": Receipt,
+    "status.json": Status,
 }
 """Schema file to the type it is made from."""
 

@@ -110,7 +110,7 @@ def test_wrong_topics_are_named_and_left_alone(settings: Settings):
         assert result.exit_code == 1, result.output
         assert f"{views}: partitions is 3, expected 2: set [kafka] partitions = 3" in result.stdout
         assert f"{items}: cleanup.policy is delete, expected compact: run kafka-configs.sh" in result.stdout
-        assert "2 of 19 topics are not as defined; nothing was altered" in result.stdout
+        assert "2 of 20 topics are not as defined; nothing was altered" in result.stdout
     assert {difference.topic for difference in compare(settings)} == {views, items}
     assert Difference(views, "partitions", "2", "3") in compare(settings)
     assert Difference(items, "cleanup.policy", "compact", "delete") in compare(settings)
@@ -126,7 +126,7 @@ def test_the_commands_say_what_they_did(settings: Settings):
     views = settings.kafka.topic("views")
     assert f"created: {views}\n" in first.stdout
     assert f"already there: {views}\n" in second.stdout
-    assert check.stdout == "all 19 topics are as defined\n"
+    assert check.stdout == "all 20 topics are as defined\n"
     assert json.loads(as_json.stdout) == {"ok": True, "topics": 19, "differences": []}
 
 

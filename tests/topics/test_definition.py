@@ -22,7 +22,7 @@ def test_the_topics_are_those_of_the_design():
     """Apps, stages and docs count on these names."""
     assert set(TOPICS) == {
         *("views", "clicks", "purchases", "impressions", "searches", "profiles", "forget", "items", "rules"),
-        *("recommendations", "surfaces", "receipts", "rejected"),
+        *("recommendations", "surfaces", "receipts", "rejected", "status"),
         *("item-embeddings", "item-signals", "item-knowledge", "head-weights"),
     }
     assert set(TOPIC_OF_KIND.values()) <= set(TOPICS)

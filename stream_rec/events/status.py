@@ -87,8 +87,10 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
     forgotten: Count = 0
     """Erasure requests carried out."""
     event_to_list: list[int] = []
-    """Lists by the time from the event's arrival at the broker to the list's: a count for each bucket of up to 1, 2, 5,
-    10, 20, 50, 100, 200, 500 ms, 1, 2, 5, 10, 60 s, and above."""
+    """Events by the time from their arrival at the broker until their list was there: a count for each bucket of up to
+    1, 2, 5, 10, 20, 50, 100, 200, 500 ms, 1, 2, 5, 10, 60 s, and above."""
+    event_to_list_ms: float = 0.0
+    """Sum of those times."""
     judged: dict[str, Judged] = {}
     """By method: `lists` (the head's ranking), `popularity` (decayed), `own_items` (filled up with popularity)."""
     items: Count = 0

@@ -26,6 +26,8 @@ MOST_LOSS = 10.0
 LEAST_CHOICES = 1000
 """Groups of choices from one reaction to the next, so that a noisy stream does not keep the steps long."""
 
+RECENT = 1000
+
 
 class DriftWatch:
     """Watches one stream of choices. What it has seen is statistics: a new one may take its place after a restart."""
@@ -38,6 +40,9 @@ class DriftWatch:
         """
         self._window = _adwin(delta)
         self._n_since = LEAST_CHOICES
+        self._n_losses = 0
+        self.recent_loss = 0.0
+        """Mean log-loss of the newest choices, in nats: of some ``RECENT`` of them, those of long ago fade."""
 
     def detect(self, rows: NDArray[np.int64], log_p: NDArray[np.float64], chosen_rows: NDArray[np.int64]) -> bool:
         """Take one group of choices; return whether, as of now, the head should learn faster.
@@ -57,6 +62,8 @@ class DriftWatch:
     def add_loss(self, loss: float) -> bool:
         """Take the log-loss of one group of choices; return whether losses have risen, and not noticed just before."""
         self._n_since += 1
+        self._n_losses = min(self._n_losses + 1, RECENT)
+        self.recent_loss += (min(loss, MOST_LOSS) - self.recent_loss) / self._n_losses
         before = _mean(self._window)
         has_changed = self._window.update(min(loss, MOST_LOSS) / MOST_LOSS)  # and then it has dropped what came before
         if not has_changed or _mean(self._window) <= before or self._n_since < LEAST_CHOICES:

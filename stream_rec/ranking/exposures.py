@@ -58,3 +58,28 @@ class Exposures:
     def of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the counts of some items."""
         return take(self._counts, rows)
+
+
+def coverage(shown: NDArray[np.int64]) -> float | None:
+    """Return the share of items shown at least once; None of no items.
+
+    Example:
+        >>> coverage(np.array([4, 0, 1, 0]))
+        0.5
+    """
+    return float(np.count_nonzero(shown) / len(shown)) if len(shown) else None
+
+
+def gini(shown: NDArray[np.int64]) -> float | None:
+    """Return how unequally exposure is spread: 0 where all items are shown equally often, (n - 1) / n for one only.
+
+    G = sum of (2 i - n - 1) x_i / (n sum of x), x ascending, i counted from 1. None where nothing was shown.
+
+    Example:
+        >>> gini(np.array([5, 5, 5, 5])), gini(np.array([0, 0, 0, 20]))
+        (0.0, 0.75)
+    """
+    total, n = shown.sum(), len(shown)
+    if not total:
+        return None
+    return float(((2 * np.arange(1, n + 1) - n - 1) * np.sort(shown)).sum() / (n * total))

@@ -167,6 +167,8 @@ class LosslessConsumer(driver.Consumer):
         """By source partition, when the last of those records came, by the broker's clock."""
         self._buffers: dict[str, StageBuffer] = {}
         """By topic."""
+        self.n_finished: dict[str, int] = {}
+        """By topic, how many records are finished since the process began."""
         self._room = asyncio.Event()
 
     def _new_consumer_thread(self) -> LeasingThread:
@@ -187,6 +189,8 @@ class LosslessConsumer(driver.Consumer):
     def finish(self, messages: Iterable[Message]) -> None:
         """Note that all effects of these records are acknowledged: now they may be committed."""
         for message in messages:
+            topic = message.tp.topic
+            self.n_finished[topic] = self.n_finished.get(topic, 0) + 1
             if message.offset + 1 > self._finished.get(message.tp, 0):
                 self._finished[message.tp] = message.offset + 1
                 self._finished_ms[message.tp] = 1000 * message.timestamp
@@ -197,7 +201,14 @@ class LosslessConsumer(driver.Consumer):
 
     def open_records(self) -> int:
         """Return how many records of this process's partitions are not finished, as far as the last fetches say."""
-        return sum(self._n_open(tp, self.highwater(tp) or 0) for tp in self.assignment())
+        return sum(self.open_by_topic().values())
+
+    def open_by_topic(self) -> dict[str, int]:
+        """Return the same by topic."""
+        n_open: dict[str, int] = {}
+        for tp in self.assignment():
+            n_open[tp.topic] = n_open.get(tp.topic, 0) + self._n_open(tp, self.highwater(tp) or 0)
+        return n_open
 
     def reached_ms(self, tp: TP) -> float | None:
         """Return a moment before which no record came that is not finished: now, where the last fetch left none open.

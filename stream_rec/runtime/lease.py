@@ -70,6 +70,11 @@ class Lease:
         """Note that the coordinator does not know this process any more."""
         self._renewed_at = -math.inf
 
+    @property
+    def unconfirmed_s(self) -> float:
+        """How long the coordinator has not confirmed this process; 0 before the first assignment."""
+        return 0.0 if self._renewed_at is None else max(0.0, self._clock() - self._renewed_at)
+
     def require(self) -> None:
         """Return while the lease lasts; else end the process, with what it still holds."""
         if self._renewed_at is None:

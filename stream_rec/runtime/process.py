@@ -17,6 +17,7 @@ from mode import Service
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.runtime.clients import new_producer
 from stream_rec.runtime.lease import Lease
+from stream_rec.runtime.readiness import Readiness
 from stream_rec.runtime.watchdog import Watchdog
 from stream_rec.stop_signals import end_at_once, handle_stop_signals
 
@@ -45,11 +46,20 @@ class ProducerService(Service):
 class Process(faust.Worker):
     """A Faust worker that keeps our logging, tells when it is ready, and cannot hang unseen."""
 
-    def __init__(self, app: faust.App, *services: Service, watchdog: Watchdog, directory: Path, **options: Any) -> None:
+    def __init__(
+        self,
+        app: faust.App,
+        *services: Service,
+        watchdog: Watchdog,
+        readiness: Readiness,
+        directory: Path,
+        **options: Any,
+    ) -> None:
         # quiet: it would print at Ctrl-C, into a pipe that may be dead by then, and never come to stopping
         super().__init__(app, *services, quiet=True, redirect_stdouts=False, loglevel="INFO", **options)
         self.spinner = None
         self._watchdog = watchdog
+        self._readiness = readiness
         self._ready_file = directory / READY_FILE
 
     def _setup_logging(self) -> None:
@@ -62,6 +72,7 @@ class Process(faust.Worker):
         """Say that the process is ready: it has its partitions and their state."""
         await super().on_startup_finished()
         self._watchdog.is_ready.set()
+        self._readiness.ready()
         self._ready_file.touch()
         log.info("ready instance=%s", self.app.conf.consumer_group_instance_id)
 
@@ -74,6 +85,7 @@ class Process(faust.Worker):
             end_at_once(number)
         elif not self.loop.is_closed():  # else it has ended by itself
             self._watchdog.stopping()  # the loop may be stuck
+            self._readiness.stopping()
             self._flag_as_shutdown_by_signal()
             self.loop.call_soon_threadsafe(self._schedule_shutdown, signal.Signals(number))
 
@@ -91,6 +103,7 @@ def run(
     services: Callable[[AIOKafkaProducer], list[Service]],
     *,
     ready_timeout_s: float,
+    readiness: Readiness | None = None,
 ) -> None:
     """Run an app until it is told to stop; ends with ``SystemExit``.
 
@@ -99,6 +112,7 @@ def run(
         directory: The instance's own.
         services: Makes what runs beside the app (and defines its agents), given the process's producer.
         ready_timeout_s: A process that is not ready after so long ends, for its supervisor to start it again.
+        readiness: Is told how far the process is.
     """
     ready_file = directory / READY_FILE
     ready_file.unlink(missing_ok=True)
@@ -110,7 +124,14 @@ def run(
         producer = new_producer(kafka, lease)  # belongs to the loop in which it is made
         return [ProducerService(producer), *services(producer)]
 
-    process = Process(app, *loop.run_until_complete(prepared()), watchdog=watchdog, directory=directory, loop=loop)
+    process = Process(
+        app,
+        *loop.run_until_complete(prepared()),
+        watchdog=watchdog,
+        readiness=readiness or Readiness(),
+        directory=directory,
+        loop=loop,
+    )
     try:
         process.execute_from_commandline()
     finally:

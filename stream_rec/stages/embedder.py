@@ -8,6 +8,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import faust
 from aiokafka import AIOKafkaProducer, ConsumerRecord
@@ -27,9 +28,13 @@ from stream_rec.runtime.clients import new_app, raw_topic
 from stream_rec.runtime.instance import held_directory
 from stream_rec.runtime.lease import Lease
 from stream_rec.runtime.mirror import mirror
+from stream_rec.runtime.readiness import Readiness
 from stream_rec.runtime.topic_follower import TopicFollower
 from stream_rec.stages.reject import reject
+from stream_rec.stages.reporter import Reporter, is_watched, open_probes
 from stream_rec.stages.required_topics import require_topics
+from stream_rec.stages.status import EmbedderStatus
+from stream_rec.telemetry.counts import Counts
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +94,12 @@ class EmbeddingStage:
         encoders: Sequence[Encoder],
         known: Known,
         settings: Settings,
+        counts: Counts,
     ) -> None:
         self._encoders = encoders
         self._known = known
         self._settings = settings
+        self._counts = counts
 
         @app.agent(raw_topic(app, settings.kafka.topic("items")), name="embedding-stage")
         async def embedding_stage(stream: faust.StreamT[bytes]) -> None:
@@ -113,8 +120,11 @@ class EmbeddingStage:
             Send(topic, item_id.encode(), item_embedding.encode(embedding)) for item_id, embedding in result.embeddings
         ]
         sends += [Send(topic, item_id.encode(), None) for item_id in result.tombstones]
-        sends += [reject(batch.messages[index], rejection, kafka) for index, rejection in result.rejections]
+        sends += [
+            reject(batch.messages[index], rejection, kafka, self._counts) for index, rejection in result.rejections
+        ]
         await batch.commit(sends=sends)
+        self._counts.embedded_items += len(result.embeddings)
         for item_id, embedding in result.embeddings:
             self._known.put(item_id, embedding)
         for item_id in result.tombstones:
@@ -149,12 +159,17 @@ def run(settings: Settings) -> None:
     Raises:
         StreamRecError: something that it needs is missing, taken or different; nothing was started.
     """
-    topic_ids = require_topics(settings)
-    with held_directory(settings.embedder.data_dir, settings.embedder.instance_id) as directory:
+    lease, readiness, counts = Lease(settings.worker.session_timeout_s), Readiness(), Counts()
+    status = EmbedderStatus(lease, readiness, counts, settings)
+    with ExitStack() as stack:
+        probes = stack.enter_context(open_probes(status, settings))
+        topic_ids = require_topics(settings)
+        directory = stack.enter_context(held_directory(settings.embedder.data_dir, settings.embedder.instance_id))
+        readiness.say("loads its encoders")
         encoders = build(settings.embedder)
         for encoder in encoders:
             log.info("encoder=%s dimensions=%d device=%s", encoder.identity, encoder.dimensions, encoder.device)
-        lease = Lease(settings.worker.session_timeout_s)
+        readiness.say("takes over its partitions")
         known = Known()
         identities = tuple(encoder.identity for encoder in encoders)
 
@@ -177,8 +192,19 @@ def run(settings: Settings) -> None:
         )
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
-            EmbeddingStage(app, producer, encoders, known, settings)
+            EmbeddingStage(app, producer, encoders, known, settings, counts)
             topics = [settings.kafka.topic("item-embeddings")]
-            return [TopicFollower(settings.kafka, topics, known.take, mirror(directory, topic_ids, topics))]
+            reporter = [Reporter(status, probes, settings)] if is_watched(settings) else []
+            return [*reporter, TopicFollower(settings.kafka, topics, known.take, mirror(directory, topic_ids, topics))]
 
-        process.run(app, lease, settings.kafka, directory, services, ready_timeout_s=settings.worker.ready_timeout_s)
+        status.watch(app)
+        status.watch_items(encoders, known)
+        process.run(
+            app,
+            lease,
+            settings.kafka,
+            directory,
+            services,
+            ready_timeout_s=settings.worker.ready_timeout_s,
+            readiness=readiness,
+        )

@@ -29,6 +29,7 @@ from stream_rec.runtime.changelog_topic import State
 from stream_rec.runtime.consumer import consumer_of
 from stream_rec.stages.reject import reject
 from stream_rec.stages.signal_routing import signal_messages
+from stream_rec.telemetry.counts import Counts
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 from stream_rec.user.forgotten import Forgotten
@@ -82,6 +83,7 @@ class Erasure:
         app: faust.App,
         offsets_after: Callable[[int, int], Awaitable[Mapping[str, int]]],
         settings: Settings,
+        counts: Counts,
     ) -> None:
         """Describe where things stand.
 
@@ -91,6 +93,7 @@ class Erasure:
         self._app = app
         self._offsets_after = offsets_after
         self._settings = settings
+        self._counts = counts
         self.topic = settings.kafka.topic("forget")
 
     async def requests(self, batch: Batch) -> tuple[list[ErasureRequest], list[Send]]:
@@ -103,7 +106,7 @@ class Erasure:
             place = Place(message.partition, self._settings.kafka.partitions)
             request = validate.forget(message.key, message.value, limits=self._settings.limits, place=place)
             if isinstance(request, Rejection):
-                rejections.append(reject(message, request, self._settings.kafka))
+                rejections.append(reject(message, request, self._settings.kafka, self._counts))
                 continue
             begins = await self._offsets_after(message.partition, round(message.timestamp * 1000))
             marker = Forgotten(

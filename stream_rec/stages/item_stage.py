@@ -24,13 +24,17 @@ from stream_rec.runtime.clients import raw_topic
 from stream_rec.runtime.newer_version import refuse_newer_version
 from stream_rec.runtime.table import Table
 from stream_rec.stages.reject import reject
+from stream_rec.telemetry.counts import Counts
 
 
 class ItemStage:
     """What one worker does with the signals about its items."""
 
-    def __init__(self, app: faust.App, producer: AIOKafkaProducer, table: Table, settings: Settings) -> None:
+    def __init__(
+        self, app: faust.App, producer: AIOKafkaProducer, table: Table, settings: Settings, counts: Counts
+    ) -> None:
         self._settings = settings
+        self._counts = counts
 
         @app.agent(raw_topic(app, settings.kafka.topic("item-signals")), name="item-stage")
         async def item_stage(stream: faust.StreamT[bytes]) -> None:
@@ -55,7 +59,7 @@ class ItemStage:
             except NewerVersion as error:
                 refuse_newer_version(Origin(message.topic, message.partition, message.offset), error)
             except StateVersionError as error:
-                sends.append(reject(message, Rejection("wrong_type", str(error)), self._settings.kafka))
+                sends.append(reject(message, Rejection("wrong_type", str(error)), self._settings.kafka, self._counts))
         topic = self._settings.kafka.topic("item-knowledge")
         states = []
         for (partition, key), taught in by_item.items():

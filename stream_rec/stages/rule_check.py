@@ -24,6 +24,7 @@ from stream_rec.events.validate import Rejection
 from stream_rec.runtime.batch import Batch, Send, exactly_once_effect
 from stream_rec.runtime.clients import raw_topic
 from stream_rec.stages.reject import reject
+from stream_rec.telemetry.counts import Counts
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,9 @@ REMEMBERED = 10_000
 class RuleCheck:
     """What one worker does with the rules of its partitions."""
 
-    def __init__(self, app: faust.App, producer: AIOKafkaProducer, rules: Rules, settings: Settings) -> None:
+    def __init__(
+        self, app: faust.App, producer: AIOKafkaProducer, rules: Rules, settings: Settings, counts: Counts
+    ) -> None:
         """Begin to read.
 
         Args:
@@ -44,6 +47,7 @@ class RuleCheck:
         """
         self._rules = rules
         self._settings = settings
+        self._counts = counts
         self._read = LatestRules()
 
         @app.agent(raw_topic(app, settings.kafka.topic("rules")), name="rule-check")
@@ -54,7 +58,7 @@ class RuleCheck:
 
     async def handle(self, batch: Batch) -> None:
         """Take one batch: check, commit."""
-        await batch.commit(sends=check(batch.messages, self._rules, self._read, self._settings))
+        await batch.commit(sends=check(batch.messages, self._rules, self._read, self._settings, self._counts))
 
 
 class LatestRules:
@@ -87,7 +91,9 @@ class LatestRules:
         return found[message.key] if message.key in found else rules.find(rule_id)
 
 
-def check(messages: Sequence[Message], rules: Rules, latest: LatestRules, settings: Settings) -> list[Send]:
+def check(
+    messages: Sequence[Message], rules: Rules, latest: LatestRules, settings: Settings, counts: Counts
+) -> list[Send]:
     """Return what is to be said of some records of ``rules``, and the rules that are to be put again.
 
     Args:
@@ -105,7 +111,7 @@ def check(messages: Sequence[Message], rules: Rules, latest: LatestRules, settin
             latest.put(message, rule)
             ousted = [] if rule is None else rules.find_ousted(rule)
             if ousted:
-                sends.append(reject(message, Rejection("bad_rule", _say_too_many(ousted)), settings.kafka))
+                sends.append(reject(message, Rejection("bad_rule", _say_too_many(ousted)), settings.kafka, counts))
             continue
         rule_id = validate.id_in_key(message.key, limits=settings.limits, place=place)
         last = None
@@ -115,7 +121,7 @@ def check(messages: Sequence[Message], rules: Rules, latest: LatestRules, settin
             log.error("rule_put_again rule=%s at=%s[%d]@%d", rule_id, message.topic, message.partition, message.offset)
             read = Rejection(read.reason, f"{read.detail}; the last good record of {rule_id} is put again")
             sends.append(Send(settings.kafka.topic("rules"), message.key, msgspec.json.encode(last)))
-        sends.append(reject(message, read, settings.kafka))
+        sends.append(reject(message, read, settings.kafka, counts))
     return sends
 
 

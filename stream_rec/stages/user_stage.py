@@ -26,10 +26,12 @@ from stream_rec.runtime.clients import raw_topic
 from stream_rec.runtime.consumer import consumer_of
 from stream_rec.runtime.table import Table
 from stream_rec.stages.erasure import Erasure, Markers
+from stream_rec.stages.live_judge import LiveJudge
 from stream_rec.stages.published import Published, PublishedList
 from stream_rec.stages.reject import reject
 from stream_rec.stages.signal_routing import signal_messages
 from stream_rec.surface_lists import PushedSurfaces
+from stream_rec.telemetry.counts import Counts
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import advance
@@ -55,6 +57,8 @@ class UserStage:
         recommender: Recommender,
         pushed: PushedSurfaces,
         settings: Settings,
+        counts: Counts,
+        judge: LiveJudge,
     ) -> None:
         kafka = settings.kafka
         self._app = app
@@ -63,6 +67,8 @@ class UserStage:
         self._recommender = recommender
         self._pushed = pushed
         self._settings = settings
+        self._counts = counts
+        self._judge = judge
         self._source_of = {kafka.topic(topic): source for topic, source in SOURCE_OF_TOPIC.items()}
         self._sent_up_to: dict[TP, int] = {}
         self._summary = Summary(lambda: consumer_of(app).open_records())
@@ -93,7 +99,8 @@ class UserStage:
         if late:
             await self._take(batch, late, [])
         self._published.end()
-        self._summary.took(batch.messages)
+        self._counts.took(self._summary.took(batch.messages))
+        self._counts.forgotten += len(requests)
         self._summary.count(forgotten=len(requests))
         for message in batch.messages:
             self._sent_up_to[TP(message.topic, message.partition)] = message.offset
@@ -107,7 +114,7 @@ class UserStage:
             source = self._source_of[message.topic]
             event = self._validated(source, message)
             if isinstance(event, Rejection):
-                sends.append(reject(message, event, self._settings.kafka))
+                sends.append(reject(message, event, self._settings.kafka, self._counts))
             elif not markers.has(source, message):
                 arrival = Arrival(event, source, message.partition, message.offset, _received_ms(message))
                 arrivals[message.partition, event.user_id.encode()].append(arrival)
@@ -136,7 +143,11 @@ class UserStage:
                 user = put_features(user, {after.showing.impression.event_id: features})
             if after.training_events and is_turn:
                 chosen, contexts = after.training_events, after.choosing_contexts
-                if recommender.learn(user_id, after.choosing, chosen, contexts):
+                now_ms = chosen[0].event.timestamp_ms
+                ranked = recommender.rank(user_id, after.choosing, now_ms=now_ms, contexts=contexts)
+                self._judge.judge(ranked, chosen, recommender.catalog)
+                if recommender.learn_from(ranked, chosen):
+                    self._counts.drifted(time.time_ns() // 1_000_000)
                     log.info("decayed_head choices=%d", recommender.head.n_choices)
             states += [State(partition, seen.key_of(key, n), seen.encode(chunk)) for n, chunk in after.chunks.items()]
             if is_turn:
@@ -155,6 +166,11 @@ class UserStage:
                 of_surfaces = PublishedList.of(key, surfaces, self._pushed.world(world), recommender.catalog)
                 beside.append((partition, of_surfaces))
         learned = recommender.head.n_choices - n_choices
+        counts = self._counts
+        counts.lists += len(lists)
+        counts.surfaces += len(beside)
+        counts.duplicates += n_duplicates
+        counts.learned += learned
         self._summary.count(
             events=len(messages),
             lists=len(lists),
@@ -209,10 +225,12 @@ class Summary:
         self._counts: dict[str, int] = defaultdict(int)
         self._ages_ms: list[float] = []
 
-    def took(self, messages: Iterable[Message]) -> None:
-        """Note that all that these records caused is acknowledged."""
+    def took(self, messages: Iterable[Message]) -> list[float]:
+        """Note that all that these records caused is acknowledged; return how long it took, in ms of each."""
         now_s = time.time()
-        self._ages_ms += [max(0.0, 1000 * (now_s - message.timestamp)) for message in messages]
+        ages_ms = [max(0.0, 1000 * (now_s - message.timestamp)) for message in messages]
+        self._ages_ms += ages_ms
+        return ages_ms
 
     def count(self, **counts: int) -> None:
         """Add to the counts, and log them if the interval is over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
@@ -21,6 +22,7 @@ from stream_rec.runtime.instance import held_directory
 from stream_rec.runtime.lease import Lease
 from stream_rec.runtime.mirror import mirror
 from stream_rec.runtime.offsets import OffsetsAfter
+from stream_rec.runtime.readiness import Readiness
 from stream_rec.runtime.table import Table
 from stream_rec.stages import warm_up
 from stream_rec.stages.catalog_feed import catalog_feed
@@ -30,12 +32,16 @@ from stream_rec.stages.expiry import Expiry
 from stream_rec.stages.factor_exchange import FactorExchange, is_shift
 from stream_rec.stages.head_exchange import HeadExchange
 from stream_rec.stages.item_stage import ItemStage
+from stream_rec.stages.live_judge import LiveJudge
 from stream_rec.stages.published import Published
+from stream_rec.stages.reporter import Reporter, is_watched, open_probes
 from stream_rec.stages.required_topics import require_topics
 from stream_rec.stages.rule_check import RuleCheck
+from stream_rec.stages.status import WorkerStatus
 from stream_rec.stages.upkeep import Upkeep
 from stream_rec.stages.user_stage import UserStage
 from stream_rec.surface_lists import PushedSurfaces
+from stream_rec.telemetry.counts import Counts
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 
@@ -55,9 +61,12 @@ def run(settings: Settings) -> None:
         StreamRecError: something that it needs is missing, taken or different; nothing was started.
     """
     worker = settings.worker
-    topic_ids = require_topics(settings)
-    with held_directory(worker.data_dir, worker.instance_id) as directory:
-        lease = Lease(settings.worker.session_timeout_s)
+    lease, readiness, counts = Lease(worker.session_timeout_s), Readiness(), Counts()
+    status = WorkerStatus(lease, readiness, counts, settings)
+    with ExitStack() as stack:
+        probes = stack.enter_context(open_probes(status, settings))
+        topic_ids = require_topics(settings)
+        directory = stack.enter_context(held_directory(worker.data_dir, worker.instance_id))
         app = new_app(
             worker.app_id,
             settings.kafka,
@@ -71,9 +80,13 @@ def run(settings: Settings) -> None:
         head = SharedHead.cold(settings.head, settings.ranking.seed)
         recommender = Recommender(catalog, head, settings.ranking, settings.head, open_query_encoder(settings))
         pushed = PushedSurfaces(recommender, surfaces, settings.ranking)
+        judge = LiveJudge(counts, settings.telemetry.judged_per_second if is_watched(settings) else 0)
+        status.watch(app)
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
+            readiness.say("compiles kernels")
             warm_up.compile_kernels()  # here, where the watchdog is watching
+            readiness.say("takes over its partitions")
             of_users = {forgotten.PREFIX: forgotten.VERSION, seen.PREFIX: seen.VERSION, b"": user_state.VERSION}
             users = Table("user-state", worker.app_id, directory, producer, settings.kafka, versions=of_users)
             of_items = {b"": item_state.VERSION}
@@ -83,10 +96,10 @@ def run(settings: Settings) -> None:
             upkeep = Upkeep(app, producer, users, published, recommender, pushed, settings)
             user_topics = (*SOURCE_OF_TOPIC, "forget")
             follow_assignment(app, settings.kafka, {users: user_topics, items: ("item-signals",), upkeep: user_topics})
-            erasure = Erasure(app, offsets_after, settings)
-            UserStage(app, producer, users, erasure, published, recommender, pushed, settings)
-            ItemStage(app, producer, items, settings)
-            RuleCheck(app, producer, catalog.rules, settings)
+            erasure = Erasure(app, offsets_after, settings, counts)
+            UserStage(app, producer, users, erasure, published, recommender, pushed, settings, counts, judge)
+            ItemStage(app, producer, items, settings, counts)
+            RuleCheck(app, producer, catalog.rules, settings, counts)
             expiry = Expiry(app, users, settings)
             heads = HeadExchange(producer, head, settings)
             factors = FactorExchange(producer, catalog, settings)
@@ -97,6 +110,16 @@ def run(settings: Settings) -> None:
             mirror_of = partial(mirror, directory, topic_ids)
             feed = catalog_feed(catalog, take_learned, settings, mirror_of)
             default_list = DefaultList(app, producer, recommender, pushed, settings)
-            return [users, items, expiry, offsets_after, feed, heads, factors, default_list, upkeep]
+            status.watch_lists(recommender, published, feed)
+            reporter = [Reporter(status, probes, settings)] if is_watched(settings) else []
+            return [*reporter, users, items, expiry, offsets_after, feed, heads, factors, default_list, upkeep]
 
-        process.run(app, lease, settings.kafka, directory, services, ready_timeout_s=worker.ready_timeout_s)
+        process.run(
+            app,
+            lease,
+            settings.kafka,
+            directory,
+            services,
+            ready_timeout_s=worker.ready_timeout_s,
+            readiness=readiness,
+        )

@@ -28,6 +28,7 @@ from stream_rec.stages import catalog_feed
 from stream_rec.stages.erasure import Erasure
 from stream_rec.stages.factor_exchange import FactorExchange, is_shift
 from stream_rec.stages.head_exchange import HeadExchange
+from stream_rec.telemetry.counts import Counts
 from stream_rec.user import forgotten
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import Advance, advance
@@ -180,7 +181,7 @@ async def _carried_out(batch: Batch, world: World) -> bool:
     async def offsets_after(*_: object) -> dict[str, int]:
         return dict.fromkeys(SOURCE_OF_TOPIC, 7)
 
-    erasure = Erasure(None, offsets_after, world.settings)
+    erasure = Erasure(None, offsets_after, world.settings, Counts())
     requests, rejections = await erasure.requests(batch)
     if rejections:
         assert [send.topic for send in rejections] == ["rejected"]

@@ -26,9 +26,11 @@ from stream_rec.recommender import Recommender
 from stream_rec.runtime.clients import new_app
 from stream_rec.runtime.lease import Lease
 from stream_rec.stages.erasure import Erasure
+from stream_rec.stages.live_judge import LiveJudge
 from stream_rec.stages.published import Published, PublishedPartition
 from stream_rec.stages.user_stage import UserStage
 from stream_rec.surface_lists import PushedSurfaces
+from stream_rec.telemetry.counts import Counts
 from stream_rec.user.state import COLD
 
 SETTINGS = Settings(
@@ -115,8 +117,11 @@ class Stage:
 
         self.published = Published(directory, self.recommender.catalog, settings)
         self.published.own({0})
-        erasure = Erasure(app, offsets_after, settings)
-        self.stage = UserStage(app, None, None, erasure, self.published, self.recommender, self.pushed, settings)
+        self.counts = Counts()
+        judge = LiveJudge(self.counts, 100)
+        erasure = Erasure(app, offsets_after, settings, self.counts)
+        beside = self.published, self.recommender, self.pushed
+        self.stage = UserStage(app, None, None, erasure, *beside, settings, self.counts, judge)
         for item_id in ITEMS:
             self.recommender.catalog.put_item(Item(item_id))
 

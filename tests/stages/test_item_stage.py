@@ -15,6 +15,7 @@ from stream_rec.knowledge.signal import Signal
 from stream_rec.runtime.clients import new_app
 from stream_rec.runtime.lease import Lease
 from stream_rec.stages.item_stage import ItemStage
+from stream_rec.telemetry.counts import Counts
 from tests.stages.stage import SETTINGS, Batch, Message
 
 GOOD = signals.encode([Signal("teapot", 0, 0, 3, 1_700_000_000_000)])
@@ -24,7 +25,7 @@ NEWER = msgspec.msgpack.encode([signals.VERSION + 1, {"all": "is"}, "new"])
 
 def taken(*values: bytes | None) -> Batch:
     app = new_app("app", SETTINGS.kafka, instance_id="w1", lease=Lease(15.0))
-    stage = ItemStage(app, SimpleNamespace(), None, SETTINGS)
+    stage = ItemStage(app, SimpleNamespace(), None, SETTINGS, Counts())
     batch = Batch([Message(None, value, at, topic="item-signals") for at, value in enumerate(values)], {})
     asyncio.run(stage.handle(batch))
     return batch

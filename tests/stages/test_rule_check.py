@@ -11,6 +11,7 @@ from stream_rec.events.rejected import Rejected
 from stream_rec.events.rule import Rule, Target
 from stream_rec.stages import rule_check
 from stream_rec.stages.rule_check import LatestRules, check
+from stream_rec.telemetry.counts import Counts
 from tests.stages.stage import SETTINGS, Message
 
 BAN = Rule("r", "ban", "ann", "recalled", Target(tag="x"))
@@ -30,7 +31,7 @@ def known(*rules: Rule) -> Rules:
 
 def checked(rules: Rules, *messages: Message, latest: LatestRules | None = None) -> tuple[list[Rule], list[Rejected]]:
     """Return what was put again, and what was said."""
-    sends = check(messages, rules, latest or LatestRules(), SETTINGS)
+    sends = check(messages, rules, latest or LatestRules(), SETTINGS, Counts())
     assert all(send.key == b"r" for send in sends if send.topic == "rules")
     return (
         [msgspec.json.decode(send.value, type=Rule) for send in sends if send.topic == "rules"],
@@ -103,7 +104,7 @@ def test_what_is_remembered_of_rules_is_bounded(monkeypatch):
     latest = LatestRules()
     for offset, key in enumerate("abc"):
         rule = msgspec.structs.replace(BAN, rule_id=key)
-        check([message(msgspec.json.encode(rule), offset, key.encode())], known(), latest, SETTINGS)
+        check([message(msgspec.json.encode(rule), offset, key.encode())], known(), latest, SETTINGS, Counts())
 
     assert list(latest._found[0]) == [b"b", b"c"]
 
@@ -111,7 +112,9 @@ def test_what_is_remembered_of_rules_is_bounded(monkeypatch):
 def test_a_bad_record_in_a_partition_of_another_key_displaces_nothing():
     """The good one is not there."""
     settings = msgspec.structs.replace(SETTINGS, kafka=msgspec.structs.replace(SETTINGS.kafka, partitions=64))
-    sends = check([message(BAD, partition=partition) for partition in range(64)], known(BAN), LatestRules(), settings)
+    sends = check(
+        [message(BAD, partition=partition) for partition in range(64)], known(BAN), LatestRules(), settings, Counts()
+    )
 
     assert sum(send.topic == "rules" for send in sends) == 1
     assert sum(send.topic == "rejected" for send in sends) == 64

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -13,7 +14,6 @@ from subprocess import CompletedProcess
 import httpx
 
 from tests.deploy.programs import ROOT, require, run
-from tests.kafka.outcome import wait_until
 
 COMPOSE = ROOT / "deploy/compose.yaml"
 PROGRAMS = ("worker-1", "worker-2", "embedder", "serve", "dashboard")
@@ -88,9 +88,17 @@ def running_stack(folder: Path) -> Iterator[Stack]:
     assert stack.left_behind() == []
 
 
-def wait_until_ready(address: str, timeout_s: float = 240.0) -> None:
-    """Return when a service says that it is ready."""
-    wait_until(lambda: answers(f"{address}/readyz"), timeout_s)
+def wait_until(fact: Callable[[], object], timeout_s: float = 300.0) -> None:
+    """Return when ``fact()`` is true. It is asked a few times a second: what it asks has enough to do as it is."""
+    deadline = time.monotonic() + timeout_s
+    while not fact():
+        assert time.monotonic() < deadline, f"it did not happen within {timeout_s:g} s"
+        time.sleep(0.25)
+
+
+def wait_until_ready(address: str) -> None:
+    """Return when a service says that it is ready: all of it starts at once, on a machine that may be busy."""
+    wait_until(lambda: answers(f"{address}/readyz"), timeout_s=600)
 
 
 def answers(address: str) -> bool:

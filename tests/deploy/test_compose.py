@@ -10,10 +10,9 @@ from stream_rec.client.http import HttpClient, HttpProblem
 from stream_rec.events.item import Item
 from stream_rec.events.over_http import Event
 from tests.deploy.programs import run
-from tests.deploy.stack import PROGRAMS, Stack, running_stack, wait_until_ready
-from tests.kafka.outcome import wait_until
+from tests.deploy.stack import PROGRAMS, Stack, running_stack, wait_until, wait_until_ready
 
-pytestmark = [pytest.mark.container, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.container, pytest.mark.timeout(1200)]
 
 USERS = [f"user-{number}" for number in range(12)]
 """Enough that each partition has some."""
@@ -40,7 +39,7 @@ def choose(service: HttpClient, item_id: str) -> None:
     service.post_events(
         [Event(event_type="click", event_id=f"{item_id}-{user}", user_id=user, item_id=item_id) for user in USERS]
     )
-    wait_until(lambda: all(list_of(service, user) not in ("", before[user]) for user in USERS), timeout_s=180)
+    wait_until(lambda: all(list_of(service, user) not in ("", before[user]) for user in USERS))
 
 
 def list_of(service: HttpClient, user: str) -> str:
@@ -69,7 +68,7 @@ def test_an_event_becomes_a_list(stack, service):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_each_process_lives_and_may_little(stack, name):
     """By its own health check; not as root, on a file system that it cannot write."""
-    wait_until(lambda: stack.is_healthy(name), timeout_s=120)
+    wait_until(lambda: stack.is_healthy(name))
 
     assert stack.inside(name, "id", "-u").stdout.strip() == "10001"
     assert stack.inside(name, "touch", "/opt/stream-rec/here").returncode != 0
@@ -100,5 +99,5 @@ def test_a_worker_is_killed_and_lists_go_on(stack, service):
     choose(service, "item-2")
 
     assert run("podman", "start", stack.container("worker-1")).returncode == 0
-    wait_until(lambda: stack.is_healthy("worker-1"), timeout_s=120)
+    wait_until(lambda: stack.is_healthy("worker-1"))
     choose(service, "item-3")

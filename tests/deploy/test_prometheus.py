@@ -18,11 +18,10 @@ from stream_rec.client.connect import connect
 from stream_rec.config import Settings, override
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.deploy.programs import ROOT, require
-from tests.deploy.stack import free_ports
+from tests.deploy.stack import free_ports, wait_until
 from tests.deploy.test_alerts import OBSERVABILITY, PROMTOOL
-from tests.kafka.outcome import wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
 
 class Prometheus:

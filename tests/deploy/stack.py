@@ -59,15 +59,18 @@ class Stack:
         """Ask a container's own health check."""
         return run("podman", "healthcheck", "run", self.container(service)).returncode == 0
 
-    def left_behind(self) -> list[str]:
-        """Return what there still is of the project: containers, volumes and networks."""
+    def volumes(self) -> set[str]:
+        """Return the volumes that its containers have, those without a name of ours too."""
+        containers = run("podman", "ps", "--all", "--quiet", "--filter", f"name={self._name}").stdout.split()
+        mounted = run("podman", "inspect", "--format", "{{range .Mounts}}{{.Name}} {{end}}", *containers)
+        return set(mounted.stdout.split())
+
+    def left_behind(self, volumes: set[str]) -> set[str]:
+        """Return what there still is of the project: containers, networks, and of these volumes."""
         named = ["--filter", f"name={self._name}", "--format"]
-        found = [
-            run("podman", "ps", "--all", *named, "{{.Names}}"),
-            run("podman", "volume", "ls", *named, "{{.Name}}"),
-            run("podman", "network", "ls", *named, "{{.Name}}"),
-        ]
-        return [line for one in found for line in one.stdout.splitlines()]
+        containers = run("podman", "ps", "--all", *named, "{{.Names}}").stdout.split()
+        networks = run("podman", "network", "ls", *named, "{{.Name}}").stdout.split()
+        return {*containers, *networks, *(volumes & set(run("podman", "volume", "ls", "--quiet").stdout.split()))}
 
 
 @contextmanager
@@ -83,9 +86,11 @@ def running_stack(folder: Path) -> Iterator[Stack]:
             print(f"--- {service}\n{stack.log(service)}")
         raise
     finally:
+        volumes = stack.volumes()
         down = stack.compose("down", "--volumes", "--timeout", "20")
     assert down.returncode == 0, down.stdout + down.stderr
-    assert stack.left_behind() == []
+    assert volumes
+    assert stack.left_behind(volumes) == set()
 
 
 def wait_until(fact: Callable[[], object], timeout_s: float = 300.0) -> None:

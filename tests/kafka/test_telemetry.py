@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import signal
 import socket
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import msgspec
@@ -16,8 +21,10 @@ import pytest
 from kafka import KafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
+from stream_rec.broker.data_dir import read_state
 from stream_rec.broker.lifecycle import start_broker, stop_broker
 from stream_rec.client.connect import connect
+from stream_rec.client.reader import TopicReader
 from stream_rec.config import BrokerSettings, Settings
 from stream_rec.events.status import Status
 from stream_rec.testing.pipeline import RunningPipeline
@@ -97,7 +104,8 @@ def test_metrics_and_status_say_what_a_log_was(bootstrap: str) -> None:
     assert taken == sent
     assert seen["stream_rec_event_to_list_seconds_count"] == len(log) + 1
     assert seen["stream_rec_rejected_total{not_json}"] == last.rejected["not_json"] == 1
-    assert seen["stream_rec_judged_choices_total{lists}"] == seen["stream_rec_judged_choices_total{popularity}"] > 500
+    judged = seen["stream_rec_judged_choices_total{lists}"]
+    assert judged == seen["stream_rec_judged_choices_total{popularity}"] >= seen["stream_rec_learned_total"] > 0
     assert seen["stream_rec_hits_total{lists}"] > 0 and seen["stream_rec_dcg_total{own_items}"] > 0
     assert seen["stream_rec_ready"] == 1 and seen["process_cpu_seconds_total"] > 0
     assert (last.state, last.lists, sum(last.event_to_list)) == (
@@ -112,24 +120,27 @@ def test_metrics_and_status_say_what_a_log_was(bootstrap: str) -> None:
     assert last.partitions == list(range(settings.kafka.partitions))
 
 
-def test_a_worker_whose_broker_goes_away_says_so_and_goes_on(tmp_path: Path) -> None:
+def test_a_worker_whose_broker_does_not_answer_says_so_and_goes_on(tmp_path: Path) -> None:
     """Not ready while nobody confirms it, alive all the while; then ready, and its status is written again."""
     broker = BrokerSettings(
         data_dir=str(tmp_path), port=0, preferred_port=0, controller_port=0, start_timeout_s=2 * TIMEOUT_S
     )
     port = free_port()
     settings = quick_settings(
-        telemetry={"port": port, "status_interval_s": 0.2}, worker={"session_timeout_s": 30.0}, kafka={"partitions": 1}
+        telemetry={"port": port, "status_interval_s": 0.2}, worker={"session_timeout_s": 20.0}, kafka={"partitions": 1}
     )
     try:
         bootstrap = start_broker(Settings(broker=broker), {}).bootstrap
+        pid = read_state(tmp_path).pid
         with RunningPipeline(bootstrap, settings, embedder=False) as running:
             wait_for(lambda: "worker/worker-1" in statuses(running))
-            stop_broker(broker)
-            wait_for(lambda: ask(port, "/readyz")[0] == 503)
-            code, why = ask(port, "/readyz")
-            assert ask(port, "/healthz") == (200, '{"status":"ok"}')
-            start_broker(Settings(broker=broker), {})
+            try:
+                os.kill(pid, signal.SIGSTOP)
+                wait_for(lambda: ask(port, "/readyz")[0] == 503)
+                code, why = ask(port, "/readyz")
+                health = ask(port, "/healthz")
+            finally:
+                os.kill(pid, signal.SIGCONT)
             wait_for(lambda: ask(port, "/readyz")[0] == 200)
             before_ms = statuses(running)["worker/worker-1"].written_ms
             wait_for(lambda: statuses(running)["worker/worker-1"].written_ms > before_ms)
@@ -137,6 +148,7 @@ def test_a_worker_whose_broker_goes_away_says_so_and_goes_on(tmp_path: Path) -> 
     finally:
         stop_broker(broker)
     assert code == 503 and "no broker has confirmed" in json.loads(why)["why"]
+    assert health == (200, '{"status":"ok"}')
 
 
 def test_a_port_that_is_taken_ends_a_worker_before_anything_starts(bootstrap: str, tmp_path: Path) -> None:
@@ -151,12 +163,78 @@ def test_a_port_that_is_taken_ends_a_worker_before_anything_starts(bootstrap: st
 
 
 def test_an_embedder_says_what_it_has_embedded(bootstrap: str) -> None:
-    """And with what; a tombstone of an item is no item."""
+    """And with what."""
     with RunningPipeline(bootstrap, quick_settings(telemetry={"status_interval_s": 0.2}), workers=0) as running:
         with running.producer() as producer:
             for item in catalog_of(zipf_log(n_events=50, n_users=4, n_items=5, seed=3)):
                 producer.item(item)
-        wait_for(lambda: statuses(running).get("embedder/embedder-1", Status).embedded_items)
+        wait_for(lambda: "embedder/embedder-1" in statuses(running))
+        wait_for(lambda: statuses(running)["embedder/embedder-1"].embedded_items > 0)
         said = statuses(running)["embedder/embedder-1"]
 
     assert said.encoder.startswith("hashing") and said.device == "cpu"
+
+
+class Collector:
+    """An OpenTelemetry collector that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+        self.spans: list = []
+        spans = self.spans
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                request = ExportTraceServiceRequest.FromString(body)
+                for resource in request.resource_spans:
+                    for scope in resource.scope_spans:
+                        spans.extend(scope.spans)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}/v1/traces"
+
+    def __enter__(self) -> Collector:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_a_trace_leads_from_an_app_through_the_worker_to_who_reads_the_list(bootstrap: str) -> None:
+    """The app's span is the parent, and the list's record goes on with the worker's; the last are sent at the end."""
+    trace = pytest.importorskip("opentelemetry.sdk.trace", reason="needs the extra `otel`")
+    tracer = trace.TracerProvider(shutdown_on_exit=False).get_tracer("app")
+
+    with Collector() as collector:
+        settings = quick_settings(telemetry={"otlp_endpoint": collector.endpoint, "trace_share": 0.0})
+        with RunningPipeline(bootstrap, settings, embedder=False) as running, running.producer() as producer:
+            with tracer.start_as_current_span("page") as page:
+                producer.view("ann", "teapot")
+            producer.flush()
+            producer.view("bob", "teapot")
+            producer.flush()
+            running.wait_until_settled()
+            reader = TopicReader(running.settings.kafka, "recommendations")
+            headers = {record.key: dict(record.headers) for record in reader.read_to_end(TIMEOUT_S)}
+            reader.close()
+            assert running.children["worker-1"].stop() == 0
+
+    (whole,) = (span for span in collector.spans if span.name == "event to list")
+    context = page.get_span_context()
+    assert int.from_bytes(whole.trace_id, "big") == context.trace_id
+    assert int.from_bytes(whole.parent_span_id, "big") == context.span_id
+    assert len(collector.spans) == 6
+    assert headers[b"ann"]["traceparent"].split(b"-")[2].decode() == whole.span_id.hex()
+    assert "traceparent" not in headers[b"bob"]

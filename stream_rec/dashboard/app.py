@@ -128,9 +128,14 @@ def build_app(
     files = read_pages()
     reading, writing = [require_scope(keys, "read")], [require_scope(keys, "admin")]
 
-    @get(["/", "/static/{name:path}"], include_in_schema=False, sync_to_thread=False)
-    def get_file(request: Request[Any, Any, Any], name: str = INDEX) -> Response[bytes]:
-        """Return a file of the page; anybody may have it, for it says nothing of the pipeline."""
+    @get("/", sync_to_thread=False)
+    def get_page(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """Return the page; anybody may have it, for it says nothing of the pipeline."""
+        return _answer_file(files[INDEX], request.headers.get("if-none-match", ""))
+
+    @get("/static/{name:path}", sync_to_thread=False)
+    def get_file(request: Request[Any, Any, Any], name: Annotated[str, PathParameter()]) -> Response[bytes]:
+        """Return another of its files."""
         return _answer_file(files.get(name.removeprefix("/")), request.headers.get("if-none-match", ""))
 
     @get("/dashboard/api/about", sync_to_thread=False)
@@ -189,7 +194,9 @@ def build_app(
         return page
 
     @get("/dashboard/api/search", guards=reading)
-    async def get_search(q: str, n: Annotated[int, QueryParameter(ge=1, le=MOST_FOUND)] = 20) -> Found:
+    async def get_search(
+        q: Annotated[str, QueryParameter()], n: Annotated[int, QueryParameter(ge=1, le=MOST_FOUND)] = 20
+    ) -> Found:
         """Return items by words and meaning, and the one whose id this is."""
         accept(validate.check_query(q))
 
@@ -257,7 +264,7 @@ def build_app(
 
     app = Litestar(
         [
-            *(get_file, get_about, get_live, get_users, get_user, post_what_if, get_item, get_search),
+            *(get_page, get_file, get_about, get_live, get_users, get_user, post_what_if, get_item, get_search),
             *(get_rules, post_check, put_rule, delete_rule, get_health, get_readiness),
         ],
         lifespan=[running],

@@ -1,7 +1,7 @@
 // Users: who they are, what they did, their list, what the last event changed, and what would change it.
 
 import { ask, askUntilReady, path } from "./api.js";
-import { apart, empty, field, fill, h, input, num, select, table, trouble } from "./dom.js";
+import { apart, columns, empty, field, fill, h, input, num, select, table, trouble } from "./dom.js";
 import { count, plural, when } from "./format.js";
 import { comparisonSentence, comparisonTable, itemLink, listTable, userHref } from "./parts.js";
 import { RuleForm } from "./rule-form.js";
@@ -72,7 +72,7 @@ export function showUser({ heading, body, signal, about }, userId) {
 function frame(shown, userId, signal, about) {
   const parts = { facts: h("p", { class: "facts-line" }), list: h("section", { class: "card" }),
     change: h("section", { class: "card" }), history: h("section", { class: "card" }) };
-  fill(shown, parts.facts, h("div", { class: "cards" }, parts.list, parts.change, whatIf(userId, signal, about), parts.history));
+  fill(shown, parts.facts, columns([parts.list, parts.history], [whatIf(userId, signal, about), parts.change]));
   return parts;
 }
 

@@ -12,7 +12,7 @@ import click
 from stream_rec import __version__
 from stream_rec.cli.cpu import name_cpu
 from stream_rec.cli.group import Program
-from stream_rec.cli.logs import set_up
+from stream_rec.cli.logs import set_up, write_as
 from stream_rec.config import load
 from stream_rec.errors import SettingsError, StreamRecError
 
@@ -61,6 +61,7 @@ def cli(ctx: click.Context, file: Path | None, bootstrap: str | None, topic_pref
     """Streaming recommendations on Kafka: events in, ranked lists out, within a second."""
     set_up(log_level)
     ctx.obj = load(file, environ=os.environ, flags={"kafka.bootstrap": bootstrap, "kafka.topic_prefix": topic_prefix})
+    write_as(ctx.obj.telemetry.log_format)
 
 
 def main() -> None:

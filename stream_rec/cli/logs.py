@@ -7,8 +7,9 @@ import sys
 import time
 
 from stream_rec.errors import StreamRecError
+from stream_rec.telemetry.json_log import JsonFormatter
 
-NOISY = ("kafka", "aiokafka", "faust", "mode")
+NOISY = ("kafka", "aiokafka", "faust", "mode", "opentelemetry")
 """Loggers of libraries: a broker that is away makes them write tens of thousands of lines."""
 LINES = 20
 INTERVAL_S = 10.0
@@ -45,6 +46,13 @@ class OneLine(logging.Filter):
         if record.exc_info and isinstance(record.exc_info[1], StreamRecError):
             record.exc_info = None
         return True
+
+
+def write_as(log_format: str) -> None:
+    """From now on, write the log as ``telemetry.log_format`` says."""
+    if log_format == "json":
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonFormatter())
 
 
 def set_up(level: str) -> None:

@@ -17,6 +17,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from msgspec import Struct
 
 from stream_rec.client.connect import connect, settings_of
+from stream_rec.client.tracing import current_trace
 from stream_rec.errors import DeliveryFailed, TopicMismatch
 from stream_rec.events import validate
 from stream_rec.events.forget import Forget
@@ -358,7 +359,7 @@ class EventProducer:
             self._sent += 1
         on_outcome = partial(self._on_outcome, topic, key, n_bytes)
         try:
-            future = self._producer.send(topic, key=key, value=value)
+            future = self._producer.send(topic, key=key, value=value, headers=current_trace())
         except KafkaError as error:
             on_outcome(error)
             self._raise_failures()

@@ -24,7 +24,7 @@ from stream_rec.runtime.topic_follower import TopicFollower
 from stream_rec.stages.published import LISTS, Published
 from stream_rec.telemetry.counts import Counts
 
-QUIET_SHARE = 2 / 3
+QUIET_SHARE = 1 / 2
 """Of the session timeout: who has not heard of the group for so long is not ready."""
 
 

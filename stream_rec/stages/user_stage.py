@@ -7,7 +7,7 @@ import math
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import faust
@@ -27,11 +27,12 @@ from stream_rec.runtime.consumer import consumer_of
 from stream_rec.runtime.table import Table
 from stream_rec.stages.erasure import Erasure, Markers
 from stream_rec.stages.live_judge import LiveJudge
-from stream_rec.stages.published import Published, PublishedList
+from stream_rec.stages.published import LISTS, Published, PublishedList
 from stream_rec.stages.reject import reject
 from stream_rec.stages.signal_routing import signal_messages
 from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.telemetry.counts import Counts
+from stream_rec.telemetry.traces import TRACEPARENT, Trace, Traces
 from stream_rec.user import seen
 from stream_rec.user import state as user_state
 from stream_rec.user.advance import advance
@@ -59,6 +60,7 @@ class UserStage:
         settings: Settings,
         counts: Counts,
         judge: LiveJudge,
+        traces: Traces | None = None,
     ) -> None:
         kafka = settings.kafka
         self._app = app
@@ -69,6 +71,7 @@ class UserStage:
         self._settings = settings
         self._counts = counts
         self._judge = judge
+        self._traces = traces
         self._source_of = {kafka.topic(topic): source for topic, source in SOURCE_OF_TOPIC.items()}
         self._sent_up_to: dict[TP, int] = {}
         self._summary = Summary(lambda: consumer_of(app).open_records())
@@ -108,16 +111,24 @@ class UserStage:
     async def _take(self, batch: Batch, messages: list[Message], sends: list[Send]) -> None:
         """Take events: validate, and for each user teach the head, fold and recommend; commit, and ``sends`` too."""
         arrivals: dict[tuple[int, bytes], list[Arrival]] = defaultdict(list)
+        traced: dict[bytes, list[Trace]] = {}
         sends = list(sends)
         markers = Markers(batch, {message.partition for message in messages})
         for message in messages:
             source = self._source_of[message.topic]
+            trace = self._begin_trace(source, message)
             event = self._validated(source, message)
+            if trace is not None:
+                trace.step("validate")
             if isinstance(event, Rejection):
+                if trace is not None:
+                    trace.end(rejected=event.reason)
                 sends.append(reject(message, event, self._settings.kafka, self._counts))
             elif not markers.has(source, message):
                 arrival = Arrival(event, source, message.partition, message.offset, _received_ms(message))
                 arrivals[message.partition, event.user_id.encode()].append(arrival)
+                if trace is not None:
+                    traced.setdefault(event.user_id.encode(), []).append(trace)
         recommender = self._recommender
         n_choices = recommender.head.n_choices
         rejected = len(sends)
@@ -128,12 +139,17 @@ class UserStage:
         beside: list[tuple[int, PublishedList]] = []
         n_duplicates = 0
         for number, ((partition, key), arrived) in enumerate(arrivals.items()):
+            traces = traced.get(key, ())
+            for trace in traces:
+                trace.resume()
             stored = batch.read(partition, key)
             before = user_state.decode(stored) if stored is not None else user_state.COLD
             archive = partial(_chunk, batch, partition, key)
             after = advance(before, arrived, self._settings.user, self._acknowledged(partition), archive)
             if after.state == user_state.COLD:  # a profile was taken back that nobody had, as after an erasure
                 continue
+            for trace in traces:
+                trace.step("advance")
             last = arrived[-1]
             user_id = last.event.user_id
             is_turn = number % every == 0  # by place in the batch: over time each user's turn comes
@@ -153,6 +169,9 @@ class UserStage:
             if is_turn:
                 for outcome in after.outcomes:
                     recommender.learn_outcome(outcome)
+            if after.training_events and is_turn:
+                for trace in traces:
+                    trace.step("learn")
             if after.is_changed:  # behind its chunks: see seen.py
                 states.append(State(partition, key, user_state.encode(user)))
             n_duplicates += after.n_duplicates
@@ -165,6 +184,8 @@ class UserStage:
                 surfaces = self._pushed.make(user_id, user, as_of, generated_at_ms=now_ms)
                 of_surfaces = PublishedList.of(key, surfaces, self._pushed.world(world), recommender.catalog)
                 beside.append((partition, of_surfaces))
+            for trace in traces:
+                trace.step("recommend")
         learned = recommender.head.n_choices - n_choices
         counts = self._counts
         counts.lists += len(lists)
@@ -181,9 +202,26 @@ class UserStage:
         )
         sends += signal_messages(taught, self._settings.kafka)
         sends += [self._published.send(each) for _, each in [*lists, *beside]]
+        if traced:
+            lists_topic = self._settings.kafka.topic(LISTS.topic)
+            sends = [_with_trace(send, traced) if send.topic == lists_topic else send for send in sends]
+        of_all = [trace for of_user in traced.values() for trace in of_user]
+        for trace in of_all:
+            trace.resume()
         await batch.commit(states=states, sends=sends)
+        for trace in of_all:
+            trace.step("commit")
+            trace.end()
         for partition, published in [*lists, *beside]:
             self._published.took(partition, published)
+
+    def _begin_trace(self, source: Source, message: Message) -> Trace | None:
+        if self._traces is None:
+            return None
+        headers = message.headers.items() if isinstance(message.headers, Mapping) else message.headers
+        return self._traces.begin(
+            headers, 1000 * message.timestamp, topic=source.topic, partition=message.partition, offset=message.offset
+        )
 
     def _validated(self, source: Source, message: Message) -> UserEvent | Rejection:
         return validate.event(
@@ -200,6 +238,13 @@ class UserStage:
         sources = {int(source): TP(topic, partition) for topic, source in self._source_of.items()}
         committed_up_to = consumer_of(self._app).committed_up_to
         return {source: max(self._sent_up_to.get(tp, -1), committed_up_to(tp)) for source, tp in sources.items()}
+
+
+def _with_trace(send: Send, traced: Mapping[bytes, Sequence[Trace]]) -> Send:
+    """Return the record of a list, with the trace of the newest event that it was made on."""
+    if not (traces := traced.get(send.key or b"")):
+        return send
+    return send._replace(headers=[*(send.headers or ()), (TRACEPARENT, traces[-1].traceparent)])
 
 
 def _received_ms(message: Message) -> int:

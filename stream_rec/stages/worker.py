@@ -42,6 +42,7 @@ from stream_rec.stages.upkeep import Upkeep
 from stream_rec.stages.user_stage import UserStage
 from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.telemetry.counts import Counts
+from stream_rec.telemetry.traces import open_traces
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
 
@@ -65,6 +66,9 @@ def run(settings: Settings) -> None:
     status = WorkerStatus(lease, readiness, counts, settings)
     with ExitStack() as stack:
         probes = stack.enter_context(open_probes(status, settings))
+        traces = open_traces(settings.telemetry, "worker", worker.instance_id)
+        if traces is not None:
+            stack.callback(traces.close)
         topic_ids = require_topics(settings)
         directory = stack.enter_context(held_directory(worker.data_dir, worker.instance_id))
         app = new_app(
@@ -97,7 +101,8 @@ def run(settings: Settings) -> None:
             user_topics = (*SOURCE_OF_TOPIC, "forget")
             follow_assignment(app, settings.kafka, {users: user_topics, items: ("item-signals",), upkeep: user_topics})
             erasure = Erasure(app, offsets_after, settings, counts)
-            UserStage(app, producer, users, erasure, published, recommender, pushed, settings, counts, judge)
+            listing = published, recommender, pushed
+            UserStage(app, producer, users, erasure, *listing, settings, counts, judge, traces)
             ItemStage(app, producer, items, settings, counts)
             RuleCheck(app, producer, catalog.rules, settings, counts)
             expiry = Expiry(app, users, settings)

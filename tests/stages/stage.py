@@ -49,6 +49,7 @@ class Message(msgspec.Struct):
     topic: str = "views"
     partition: int = 0
     timestamp: float = 2_000_000_000.0
+    headers: tuple[tuple[str, bytes], ...] = ()
 
     @property
     def tp(self) -> TP:
@@ -67,6 +68,8 @@ class Batch:
         self.kept: list[tuple[bytes, bytes | None]] = []
         """What was written to the table, in this order."""
         self.sent: list[tuple[str, bytes | None, bytes | None]] = []
+        self.headers: dict[tuple[str, bytes | None], list[tuple[str, bytes]]] = {}
+        """By topic and key, of what was sent last."""
         self.purged: list[int] = []
 
     def read(self, partition: int, key: bytes) -> bytes | None:
@@ -87,6 +90,7 @@ class Batch:
                 self._table[state.key] = state.value
         for send in sends:
             self.sent.append((send.topic, send.key, send.value))
+            self.headers[send.topic, send.key] = list(send.headers or ())
             if send.topic == "recommendations" and send.value is not None:
                 self.lists.append(msgspec.json.decode(send.value, type=Slate))
             if send.topic == "surfaces" and send.value is not None:

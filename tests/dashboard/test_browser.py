@@ -20,7 +20,7 @@ from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 pytestmark = [pytest.mark.kafka, pytest.mark.browser]
 
@@ -75,8 +75,15 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def watch(opened: Page) -> list[str]:
+    """Return what will be said on the console, less the browser's own word on answers that refuse."""
     said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+
+    def hear(message: ConsoleMessage) -> None:
+        is_refusal = message.text.startswith("Failed to load") and "/dashboard/api/" in message.location["url"]
+        if message.type in ("error", "warning") and not is_refusal:
+            said.append(message.text)
+
+    opened.on("console", hear)
     opened.on("pageerror", lambda error: said.append(str(error)))
     return said
 

@@ -41,8 +41,12 @@ def main() -> None:
     parser.add_argument(
         "--shown-every", type=int, default=0, help="before each so many events, show its user 20 items; 0: never"
     )
+    parser.add_argument(
+        "--telemetry", type=int, default=0, metavar="PORT", help="measure, judge and serve metrics there; 0: none of it"
+    )
     arguments = parser.parse_args()
-    settings = override(Settings(), {"embedder.encoder": arguments.encoder})
+    telemetry = {"telemetry.port": arguments.telemetry} if arguments.telemetry else {"telemetry.status_interval_s": 0.0}
+    settings = override(Settings(), {"embedder.encoder": arguments.encoder, **telemetry})
     items = [item for item in read_items(arguments.items, limits=settings.limits) if not isinstance(item, BadLine)]
     log = read_events(arguments.events, limits=settings.limits, received_ms=time.time_ns() // 1_000_000)
     events = [line for line in itertools.islice(log, arguments.limit) if isinstance(line, LoggedEvent)]
@@ -76,6 +80,7 @@ def main() -> None:
                 "items": len(items),
                 "lists": arrivals.n_lists,
                 "encoder": arguments.encoder,
+                "telemetry": bool(arguments.telemetry),
                 "embedding_s": round(embedding_s, 1),
                 "shown_every": arguments.shown_every,
                 "events_per_s": round(len(flood) / flood_s),

@@ -23,7 +23,7 @@ from litestar.params import JSONBody, QueryParameter
 from litestar.plugins.problem_details import ProblemDetailsPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.status_codes import HTTP_202_ACCEPTED
-from prometheus_client import Gauge
+from prometheus_client import Gauge, Info
 
 from stream_rec import __version__
 from stream_rec.catalog.facets import EVERYTHING, Filter
@@ -84,8 +84,11 @@ from stream_rec.serving.questions import (
 from stream_rec.serving.ranked import ranked_routes, recommend
 from stream_rec.serving.writer import Record, Writer
 from stream_rec.surface_settings import BUILT_IN, HOME
+from stream_rec.telemetry.metrics import METRICS
 
-N_LISTS = Gauge("stream_rec_lists", "Users who have a list of their own")
+N_USERS = Gauge("stream_rec_users", "Users who have a list of their own")
+IS_READY = Gauge("stream_rec_ready", METRICS["stream_rec_ready"])
+ABOUT = Info("stream_rec", METRICS["stream_rec_info"])
 
 BUCKETS_S: list[str | float] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0]
 """Of how long requests take: a list that is read out takes a tenth of a millisecond."""
@@ -106,7 +109,13 @@ def build_app(
         replica: What is ranked from on the spot; None: nothing is.
     """
     serve, limits = settings.serve, settings.limits
-    N_LISTS.set_function(lambda: len(lists))
+
+    def find_why_not_ready() -> str:
+        return lists.find_why_not_ready() or (replica.find_why_not_ready() if replica is not None else "")
+
+    N_USERS.set_function(lambda: len(lists))
+    IS_READY.set_function(lambda: float(not find_why_not_ready()))
+    ABOUT.info({"version": __version__, "role": "serve", "instance_id": serve.instance_id})
 
     def needs(scope: Scope) -> Guard:
         return require_scope(keys, scope)
@@ -236,7 +245,7 @@ def build_app(
     )
     def get_readiness() -> Response[State]:
         """Return 200 when all lists are there, and all that is ranked from, else 503 and why."""
-        why = lists.find_why_not_ready() or (replica.find_why_not_ready() if replica is not None else "")
+        why = find_why_not_ready()
         return Response(State("not ready", why) if why else State("ok"), status_code=503 if why else 200)
 
     @asynccontextmanager

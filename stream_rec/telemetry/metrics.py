@@ -121,7 +121,8 @@ class _OfStatus(Collector):
 def _histogram(status: Status) -> Metric:
     family = HistogramMetricFamily(*_named("event_to_list_seconds"))
     bounds = [*(str(bound / 1000) for bound in EVENT_TO_LIST_BOUNDS_MS), "+Inf"]
-    family.add_metric([], list(zip(bounds, accumulate(status.event_to_list))), status.event_to_list_ms / 1000)
+    counts = status.event_to_list or [0] * len(bounds)
+    family.add_metric([], list(zip(bounds, accumulate(counts), strict=True)), status.event_to_list_ms / 1000)
     return family
 
 

@@ -57,6 +57,7 @@ class Probes:
         self._exposition = Exposition()
         self._n_open = 0
         self._own = asyncio.new_event_loop()
+        self._over = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="probes", daemon=True)
         self._thread.start()
         log.info("probes host=%s port=%d", settings.host, self.port)
@@ -76,21 +77,22 @@ class Probes:
             self._status = status
 
     def close(self) -> None:
-        """Answer no more, and give the port back."""
-        self._own.call_soon_threadsafe(self._own.stop)
-        self._thread.join(REQUEST_S)
+        """Answer no more, and give the port back. Doing it again does nothing."""
+        if not self._own.is_closed():
+            self._own.call_soon_threadsafe(self._over.set)
+            self._thread.join(REQUEST_S)
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._own)
-        server = self._own.run_until_complete(asyncio.start_server(self._serve, sock=self._socket, limit=REQUEST_BYTES))
         try:
-            self._own.run_forever()
+            self._own.run_until_complete(self._answer_until_closed())
         finally:
-            server.close()
-            for task in asyncio.all_tasks(self._own):
-                task.cancel()
-            self._own.run_until_complete(asyncio.sleep(0))
             self._own.close()
+
+    async def _answer_until_closed(self) -> None:
+        async with await asyncio.start_server(self._serve, sock=self._socket, limit=REQUEST_BYTES):
+            await self._over.wait()
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._n_open += 1

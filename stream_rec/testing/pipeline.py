@@ -113,6 +113,7 @@ class RunningPipeline:
 
         Args:
             settings: Kafka's address and prefix are put in; the default encoder is `hashing`, which needs no model.
+                With a ``telemetry.port``, the first process has that, and each other one the next.
             directory: For state and logs; a temporary one where none is given.
         """
         base = settings or _with(Settings(), embedder={"encoder": "hashing"})
@@ -241,6 +242,9 @@ class RunningPipeline:
         directory = self.directory / role / name
         (directory / "ready").unlink(missing_ok=True)
         environ = {k: v for k, v in os.environ.items() if not k.startswith("STREAM_REC_")}
+        if port := self.settings.telemetry.port:  # all read one file
+            number = list(dict.fromkeys([*self.children, name])).index(name)
+            environ["STREAM_REC_TELEMETRY_PORT"] = str(port + number)
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "stream_rec", "--config", str(file), role, "--instance-id", name],

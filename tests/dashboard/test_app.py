@@ -210,7 +210,10 @@ def test_an_item_that_is_banned_says_by_what():
 def test_items_are_found_by_words_and_by_id(page: Page):
     """The query may be an id."""
     found = page.ask("GET", f"{API}/search?q=white%20hose").json()
-    assert "white-hose" in [listed["item"]["item_id"] for listed in found["items"][:3]] and found["item_id"] is None
+    answers = {answer["listed"]["item"]["item_id"]: answer for answer in found["answers"]}
+    assert "white-hose" in [*answers][:3] and found["item_id"] is None
+    assert answers["white-hose"]["words"] == 1.0 and answers["white-hose"]["meaning"] > 0.4
+    assert answers["white-cup"]["words"] < 1.0 and answers["white-cup"]["meaning"] < 0.4
     assert page.ask("GET", f"{API}/search?q=white-hose").json()["item_id"] == "white-hose"
     assert page.ask("GET", f"{API}/search?q=%20").status_code == 422
     assert page.ask("GET", f"{API}/search?q=a&n=51").status_code == 400

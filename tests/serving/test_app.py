@@ -442,7 +442,8 @@ def test_metrics_count_requests_by_address(service):
     text = service.ask("GET", "/metrics").text
 
     assert 'path="/v1/users/{user_id}/recommendations"' in text
-    assert "stream_rec_lists 2.0" in text and "ann" not in text.replace("stream_rec_lists", "")
+    assert "stream_rec_users 2.0" in text and "ann" not in text
+    assert "stream_rec_ready 1.0" in text and 'role="serve"' in text
 
 
 @pytest.fixture(scope="module")

@@ -114,8 +114,8 @@ export function whatIf(userId, signal, about) {
   const rule = new RuleForm({ named: false });
   const answer = h("div", { "aria-live": "polite" });
   const form = h("form", {}, h("div", { class: "fields" },
-    field("The user searches for", query), field("or", kind), field("the item (id)", item),
-    field("in the context", context, `key:value, several with commas. Keys: ${about.context_keys.split(",").join(", ")}`)),
+    field("Searches for", query), field("Item (id)", item, "With a search: like this item, but …"),
+    field("Does with the item", kind), field("In a context", context, `key:value, several with commas. Keys: ${about.context_keys.split(",").join(", ")}`)),
   h("details", {}, h("summary", {}, "with a rule, for this question alone"), rule.element),
   h("button", { class: "main" }, "See what would change"));
   form.addEventListener("submit", async (event) => {
@@ -136,7 +136,7 @@ export function whatIf(userId, signal, about) {
     }
   });
   return h("section", { class: "card" }, h("h2", {}, "What if"),
-    h("p", { class: "quiet" }, "Ranked on the spot, for this question alone. Nothing is kept of it, and nobody's list changes."), form, answer);
+    h("p", { class: "quiet" }, "Imagine what this user does next. It is ranked for this question alone: nothing is kept of it, and nobody's list changes."), form, answer);
 }
 
 function readContext(text) {

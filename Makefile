@@ -13,7 +13,7 @@ RATE ?= 500
 FAULTS ?= all
 CRASH_ARGS ?= --json crash-runs.jsonl --logs crash-logs
 BIN := .venv/bin
-UNIT := not kafka and not model and not interop and not container and not gpu and not slow
+UNIT := not kafka and not model and not interop and not browser and not container and not gpu and not slow
 
 # pip and uv bring lists of authorities of their own; that of a company's proxy is on the system's alone.
 export UV_SYSTEM_CERTS ?= true

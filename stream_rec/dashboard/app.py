@@ -18,11 +18,11 @@ from msgspec import Struct
 from stream_rec import __version__
 from stream_rec.config import Settings
 from stream_rec.dashboard.items import ItemPage, show_item
-from stream_rec.dashboard.listed import Listed, list_items
 from stream_rec.dashboard.live import Live, TooManyListeners
 from stream_rec.dashboard.pages import INDEX, PageFile, read_pages
 from stream_rec.dashboard.rule_log import RuleChange
 from stream_rec.dashboard.rule_states import Preview, RuleStates, list_rules, preview_rule
+from stream_rec.dashboard.search import Found, search_items
 from stream_rec.dashboard.shown_lists import Lists
 from stream_rec.dashboard.users import Imagined, User, WhatIf, imagine, show_user
 from stream_rec.events import validate
@@ -33,8 +33,6 @@ from stream_rec.serving.guard import require_scope
 from stream_rec.serving.keys import ApiKeys
 from stream_rec.serving.on_the_spot import OnTheSpot
 from stream_rec.serving.problems import PROBLEMS, accept, problem, refuse_unknown
-from stream_rec.serving.ranker import Ranker
-from stream_rec.serving.wanted import Wanted
 from stream_rec.serving.writer import Record
 
 POLICY = (
@@ -71,14 +69,6 @@ class Changes(Protocol):
 
     def newest(self, n: int) -> list[RuleChange]:
         """Return the newest, the last first."""
-
-
-class Found(Struct, frozen=True):
-    """Answers to a query, best first."""
-
-    items: list[Listed]
-    item_id: str | None
-    """The query, where it is the id of an item."""
 
 
 class FoundUsers(Struct, frozen=True):
@@ -128,9 +118,14 @@ def build_app(
     files = read_pages()
     reading, writing = [require_scope(keys, "read")], [require_scope(keys, "admin")]
 
-    @get(["/", "/static/{name:path}"], include_in_schema=False, sync_to_thread=False)
-    def get_file(request: Request[Any, Any, Any], name: str = INDEX) -> Response[bytes]:
-        """Return a file of the page; anybody may have it, for it says nothing of the pipeline."""
+    @get("/", sync_to_thread=False)
+    def get_page(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """Return the page; anybody may have it, for it says nothing of the pipeline."""
+        return _answer_file(files[INDEX], request.headers.get("if-none-match", ""))
+
+    @get("/static/{name:path}", sync_to_thread=False)
+    def get_file(request: Request[Any, Any, Any], name: Annotated[str, PathParameter()]) -> Response[bytes]:
+        """Return another of its files."""
         return _answer_file(files.get(name.removeprefix("/")), request.headers.get("if-none-match", ""))
 
     @get("/dashboard/api/about", sync_to_thread=False)
@@ -189,16 +184,12 @@ def build_app(
         return page
 
     @get("/dashboard/api/search", guards=reading)
-    async def get_search(q: str, n: Annotated[int, QueryParameter(ge=1, le=MOST_FOUND)] = 20) -> Found:
+    async def get_search(
+        q: Annotated[str, QueryParameter()], n: Annotated[int, QueryParameter(ge=1, le=MOST_FOUND)] = 20
+    ) -> Found:
         """Return items by words and meaning, and the one whose id this is."""
         accept(validate.check_query(q))
-
-        def search(ranker: Ranker) -> Found:
-            found = ranker.search(q, None, None, Wanted(n)) or []
-            is_id = ranker.catalog.find(q) is not None
-            return Found(list_items(ranker.catalog, found), q if is_id else None)
-
-        return await replica.ask("search", search)
+        return await replica.ask("search", lambda ranker: search_items(ranker, q, n))
 
     @get("/dashboard/api/rules", guards=reading)
     async def get_rules() -> RulesPage:
@@ -257,7 +248,7 @@ def build_app(
 
     app = Litestar(
         [
-            *(get_file, get_about, get_live, get_users, get_user, post_what_if, get_item, get_search),
+            *(get_page, get_file, get_about, get_live, get_users, get_user, post_what_if, get_item, get_search),
             *(get_rules, post_check, put_rule, delete_rule, get_health, get_readiness),
         ],
         lifespan=[running],

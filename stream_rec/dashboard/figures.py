@@ -377,10 +377,10 @@ def describe_feature(name: str) -> str:
     """Return what a feature of the head says of an item, in words.
 
     >>> describe_feature("log_popularity_24h"), describe_feature("own_order")
-    ('popular in the last 24 hours (small amounts)', 'how far back the user had it')
+    ('popular in the last 24 hours (logarithm)', 'how far back the user had it')
     """
     if name.startswith("log_"):
-        return f"{describe_feature(name.removeprefix('log_'))} (small amounts)"
+        return f"{describe_feature(name.removeprefix('log_'))} (logarithm)"
     if name.startswith("popularity_") and name.endswith("h"):
         return f"popular in the last {_hours(name.removeprefix('popularity_'))}"
     if name.startswith("first_choice_") and name.endswith("h"):

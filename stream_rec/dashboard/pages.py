@@ -10,13 +10,13 @@ from stream_rec.errors import FileProblem
 
 FOLDER = Path(__file__).parent / "static"
 TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
+    ".txt": "text/plain",
 }
-"""What is served, by how its name ends."""
+"""What is served, by how its name ends; texts are UTF-8."""
 INDEX = "index.html"
 
 

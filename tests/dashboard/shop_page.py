@@ -23,10 +23,8 @@ from tests.serving.shop import AtHand, Shop
 
 def record(topic: str, key: str, value: bytes | None, at_ms: int = 1_000) -> ConsumerRecord:
     """Return a record as a reader gives it."""
-    fields = dict.fromkeys(ConsumerRecord._fields)
-    return ConsumerRecord(
-        **{**fields, "topic": topic, "partition": 0, "offset": 0, "timestamp": at_ms, "key": key.encode(), "value": value}
-    )
+    fields = dict.fromkeys(ConsumerRecord._fields) | {"topic": topic, "partition": 0, "offset": 0}
+    return ConsumerRecord(**{**fields, "timestamp": at_ms, "key": key.encode(), "value": value})
 
 
 def slate_of(user_id: str, item_ids: Iterable[str], event_id: str = "e1", topic: str = "views") -> Slate:
@@ -60,9 +58,7 @@ class Page:
         self.settings = override(Settings(), {f"dashboard.{name}": value for name, value in flags.items()})
         self.rule_log = RuleLog("rules", self.settings.limits)
         self.live = Live(self.statuses, self.settings.dashboard.listeners)
-        self.app = build_app(
-            self.replica, self.lists, self.rule_log, self.live, self.writer, keys, self.settings
-        )
+        self.app = build_app(self.replica, self.lists, self.rule_log, self.live, self.writer, keys, self.settings)
         self.client = TestClient(self.app, base_url="http://127.0.0.1:8090", raise_server_exceptions=False)
 
     def publish(self, slate: Slate) -> None:

@@ -11,8 +11,8 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 
 // series: [{ label, colour: "--line-1", dash, of: point => number | null }]
 export class Chart {
-  constructor({ title, text, series, format, note }) {
-    Object.assign(this, { title, text, series, format });
+  constructor({ title, series, format, tick = format, note }) {
+    Object.assign(this, { title, series, format, tick });
     this.values = series.map(() => h("b", { class: "num" }, "–"));
     const keys = series.map((each, index) =>
       h("li", {}, h("i", { class: `key ${each.dash ? "dashed" : ""} ${each.className}`, "aria-hidden": "true" }),
@@ -41,7 +41,8 @@ export class Chart {
     const now = this.points.at(-1)?.at_ms ?? Date.now();
     const times = this.points.map((point) => point.at_ms / 1000);
     const lines = this.series.map((each) => this.points.map((point) => each.of(point)));
-    this.range = [now / 1000 - 600, now / 1000];
+    const first = this.points[0]?.at_ms ?? now;
+    this.range = [Math.max(now - 600_000, Math.min(first, now - 60_000)) / 1000, now / 1000];
     return [times, ...lines];
   }
 
@@ -61,9 +62,10 @@ export class Chart {
       scales: { x: { time: true, range: () => this.range },
         y: { range: (_, least, most) => [0, most > 0 ? most * 1.15 : 1] } },
       axes: [
-        { ...axis, grid: { show: false }, space: 80,
-          values: (_, ticks) => ticks.map((tick) => clockTime(tick * 1000).slice(0, 5)) },
-        { ...axis, size: 52, space: 36, values: (_, ticks) => ticks.map((tick) => this.format(tick)) },
+        { ...axis, grid: { show: false }, size: 28, space: 64, incrs: [15, 30, 60, 120, 300],
+          values: (_, ticks, __, ___, step) =>
+            ticks.map((tick) => clockTime(tick * 1000).slice(0, step < 60 ? 8 : 5)) },
+        { ...axis, size: 52, space: 36, values: (_, ticks) => ticks.map((each) => this.tick(each)) },
       ],
       series: [{}, ...this.series.map((each) => ({
         stroke: colour(each.colour), width: 1.5, dash: each.dash, points: { show: false }, spanGaps: false }))],

@@ -56,3 +56,6 @@ export const select = (values, props = {}) =>
 
 export const trouble = (text) => h("p", { class: "trouble", role: "alert" }, text);
 export const empty = (...text) => h("p", { class: "empty" }, text);
+
+export const columns = (...sides) =>
+  h("div", { class: "cards" }, sides.map((side) => h("div", { class: "column" }, side)));

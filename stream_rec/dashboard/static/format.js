@@ -8,6 +8,7 @@ const clock = new Intl.DateTimeFormat("sv", { timeStyle: "medium" });
 export const NONE = "–";
 export const count = (n) => (n === null || n === undefined ? NONE : whole.format(n));
 export const rate = (n) => (n === null || n === undefined ? NONE : n > 0 && n < 100 ? fine.format(n) : whole.format(n));
+export const tick = (n) => String(Number(n.toFixed(2)));
 export const share = (n) => (n === null || n === undefined ? NONE : `${fine.format(100 * n)} %`);
 export const decimal = (n, digits = 3) => (n === null || n === undefined ? NONE : n.toFixed(digits));
 export const when = (ms) => (ms ? day.format(new Date(ms)) : NONE);
@@ -16,6 +17,7 @@ export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one
 
 export function millis(ms) {
   if (ms === null || ms === undefined) return NONE;
+  if (ms === 0) return "0 ms";
   if (ms >= 10_000) return `${whole.format(ms / 1000)} s`;
   return ms >= 1000 ? `${fine.format(ms / 1000)} s` : `${ms < 10 ? fine.format(ms) : whole.format(ms)} ms`;
 }

@@ -36,12 +36,18 @@ function change(row) {
     h("span", { class: "unseen" }, by > 0 ? "up " : "down "), Math.abs(by));
 }
 
+// What left stands behind a fold: the list as it is now is what most ask for.
 export function comparisonTable(label, comparison, before = "Before", after = "After") {
-  return table(label,
-    [{ text: after, class: "num" }, { text: before, class: "num wide" }, "Change", "Item", { text: "Why", class: "wide" }],
-    comparison.rows.map((row) => h("tr", { class: row.after === null ? "gone" : null },
-      num(row.after ?? "–"), num(row.before ?? "–", { class: "wide" }), h("td", {}, change(row)),
-      h("td", {}, itemLink(row.listed.item)), h("td", { class: "wide" }, reason(row.listed)))), { class: "list" });
+  const rows = comparison.rows.map((row) => h("tr", { class: row.after === null ? "gone" : null },
+    num(row.after ?? "–"), num(row.before ?? "–", { class: "wide" }), h("td", {}, change(row)),
+    h("td", {}, itemLink(row.listed.item)), h("td", { class: "wide" }, reason(row.listed))));
+  const heads = [{ text: after, class: "num" }, { text: before, class: "num wide" }, "Change", "Item",
+    { text: "Why", class: "wide" }];
+  const n_left = comparison.n_left;
+  const [stay, leave] = [rows.slice(0, rows.length - n_left), rows.slice(rows.length - n_left)];
+  return [table(label, heads, stay, { class: "list" }),
+    n_left ? h("details", {}, h("summary", {}, `${plural(n_left, "item")} that ${n_left === 1 ? "leaves" : "leave"}`),
+      table(`${label}: what leaves`, heads, leave, { class: "list" })) : null];
 }
 
 export function comparisonSentence(comparison) {

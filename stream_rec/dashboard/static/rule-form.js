@@ -16,7 +16,7 @@ export const RULE_HEADS = ["State", "Rule", "What it does", { text: "Items", cla
 
 export function ruleRow(state, ...more) {
   const { rule } = state;
-  return h("tr", { id: `rule-${rule.rule_id}` }, h("td", {}, h("i", { class: `dot ${STATES[state.state]}`, "aria-hidden": "true" }), state.state),
+  return h("tr", { id: `rule-${rule.rule_id}` }, h("td", { class: "state" }, h("i", { class: `dot ${STATES[state.state]}`, "aria-hidden": "true" }), state.state),
     h("th", { scope: "row" }, h("a", { href: `#/rules/${encodeURIComponent(rule.rule_id)}` }, apart(rule.rule_id))),
     h("td", {}, apart(state.effect), h("div", { class: "quiet" }, apart(state.target))), num(count(state.n_items)),
     h("td", {}, apart(rule.author), h("div", { class: "quiet" }, apart(rule.reason))), h("td", { class: "time" }, when(state.put_ms)), more);
@@ -42,7 +42,7 @@ export class RuleForm {
     this.action.addEventListener("change", () => this.showOwn());
     this.element = h("div", {}, h("div", { class: "fields" }, named ? field("Rule id", this.ruleId) : null, field("Does what", this.action)),
       this.own,
-      h("fieldset", {}, h("legend", {}, "To which items (all that is said holds together)"), h("div", { class: "fields" },
+      h("fieldset", {}, h("legend", {}, "Which items: those that have all that is said"), h("div", { class: "fields" },
         field("Ids, one or several with commas", this.itemIds), field("Category", this.category), field("Tag", this.tag),
         field("Attribute, name:value", this.attribute))),
       h("div", { class: "fields" }, field("From (may be empty)", this.starts), field("Until (a boost needs it)", this.ends),

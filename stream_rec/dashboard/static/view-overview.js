@@ -1,8 +1,8 @@
 // Overview: what the pipeline does now.
 
 import { Chart } from "./charts.js";
-import { apart, empty, fill, h, num, table } from "./dom.js";
-import { count, decimal, millis, NONE, plural, rate, share, span, when } from "./format.js";
+import { apart, columns, empty, fill, h, num, table } from "./dom.js";
+import { count, decimal, millis, NONE, plural, rate, share, span, tick, when } from "./format.js";
 import { follow, live } from "./live.js";
 
 const METHODS = { lists: "stream-rec's lists", popularity: "decayed popularity", own_items: "own items" };
@@ -15,14 +15,14 @@ const byMethod = (of) => Object.entries(METHODS).map(([method, label], n) => ({
   of: (point) => point.judged[method]?.[of] ?? null }));
 
 const charts = () => [
-  new Chart({ title: "Events and lists", note: "a second, mean of 5 s", format: rate, series: [
+  new Chart({ title: "Events and lists", note: "a second, mean of 5 s", format: rate, tick, series: [
     { label: "events", colour: "--series-1", className: "series-1", of: (point) => events(point.rates) },
     { label: "lists", colour: "--series-2", className: "series-2", dash: [5, 4], of: (point) => point.lists }] }),
   new Chart({ title: "From event to list", note: "of the last 10 s", format: millis,
     series: ["p50", "p95", "p99"].map((name, n) => ({ label: name, colour: `--series-${n + 1}`,
       className: `series-${n + 1}`, dash: n ? [5, 4] : undefined, of: (point) => point.latency[name] })) }),
-  new Chart({ title: "Hit rate @20", note: "of the last minute", format: (value) => decimal(value, 2), series: byMethod("hit_rate") }),
-  new Chart({ title: "NDCG @20", note: "of the last minute", format: (value) => decimal(value, 2), series: byMethod("ndcg") }),
+  new Chart({ title: "Hit rate @20", note: "of the last minute", format: (value) => decimal(value, 2), tick, series: byMethod("hit_rate") }),
+  new Chart({ title: "NDCG @20", note: "of the last minute", format: (value) => decimal(value, 2), tick, series: byMethod("ndcg") }),
 ];
 
 const TOPICS = ["views", "clicks", "purchases", "searches", "impressions", "profiles"];
@@ -33,7 +33,7 @@ export function showOverview({ heading, body, signal }) {
   const said = h("div", { class: "said" });
   const tiles = h("dl", { class: "tiles" });
   const plots = charts();
-  const rest = h("div", { class: "cards" });
+  const rest = h("div", {});
   fill(body, said, tiles, h("div", { class: "cards" }, plots.map((each) => each.element)), rest);
   plots.forEach((each) => each.begin(signal));
   let shown = "";
@@ -97,7 +97,7 @@ function putCards(rest) {
   if (rest.contains(document.activeElement) && document.activeElement !== document.body) return;
   const { now } = live;
   const scrolled = [...rest.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
-  fill(rest, quality(now), topics(now), head(now), catalog(now), rejections(now), processes(now));
+  fill(rest, columns([quality(now), head(now)], [topics(now), catalog(now), rejections(now)]), processes(now));
   rest.querySelectorAll(".scroll").forEach((each, n) => { each.scrollLeft = scrolled[n] ?? 0; });
 }
 
@@ -120,11 +120,14 @@ function topics(now) {
   const last = live.points.at(-1);
   const names = [...new Set([...TOPICS.filter((each) => each in now.taken || each in now.lag),
     ...Object.keys(now.taken), ...Object.keys(now.lag)])];
-  const rows = names.map((topic) => h("tr", {}, h("th", { scope: "row" }, topic), num(count(now.taken[topic] ?? 0), { "data-topic": topic }),
+  const isBusy = (topic) => now.taken[topic] || now.lag[topic];
+  const idle = names.filter((topic) => !isBusy(topic));
+  const rows = names.filter(isBusy).map((topic) => h("tr", {}, h("th", { scope: "row" }, topic), num(count(now.taken[topic] ?? 0), { "data-topic": topic }),
     num(rate(last?.rates[topic] ?? 0)), num(topic in now.lag ? count(now.lag[topic]) : NONE)));
   return card("Topics", "Records that the present processes have finished, and those that wait.",
-    names.length ? table("Topics", ["Topic", { text: "Taken", class: "num" }, { text: "A second", class: "num" },
-      { text: "Waiting", class: "num" }], rows) : empty("No process has taken a record yet."));
+    rows.length ? table("Topics", ["Topic", { text: "Taken", class: "num" }, { text: "A second", class: "num" },
+      { text: "Waiting", class: "num" }], rows) : empty("No process has taken a record yet."),
+    rows.length && idle.length ? h("p", { class: "quiet below" }, `Nothing yet on ${idle.join(", ")}.`) : null);
 }
 
 function head(now) {
@@ -134,7 +137,7 @@ function head(now) {
   const rows = learned.weights.slice(0, 12).map((each) => h("tr", {}, h("th", { scope: "row", title: each.feature }, each.text),
     h("td", {}, h("meter", { class: each.weight < 0 ? "against" : "for", min: 0, max: most, value: Math.abs(each.weight),
       "aria-label": each.weight < 0 ? "speaks against" : "speaks for" })), num(decimal(each.weight, 2))));
-  const experts = Object.entries(learned.experts).map(([name, weight]) => `${name} ${share(weight)}`).join(", ");
+  const experts = Object.entries(learned.experts).map(([name, weight]) => `${name.replaceAll("_", " ")} ${share(weight)}`).join(", ");
   const drift = learned.drifts ? `Choices changed ${plural(learned.drifts, "time")}, last at ${when(learned.drifted_ms)}: it learned faster for a while.`
     : "Choices have not been seen to change.";
   return card("What the head has learned", `From ${plural(learned.choices, "choice")}; mean loss of late ${decimal(learned.loss, 2)} nats. ${drift}`,
@@ -146,7 +149,7 @@ function head(now) {
 function catalog(now) {
   const unequal = now.gini < 0.3 ? "shown about equally often" : now.gini < 0.7 ? "some shown far more than others" : "few get most of the slots";
   const facts = [
-    ["Items in the catalog", count(now.items), now.items ? `${count(now.embedded)} have vectors` : "put some on the topic items"],
+    ["Items that may be shown", count(now.items), now.items ? `${count(now.embedded)} have vectors` : "put some on the topic items"],
     ["Ever in a list", count(now.shown_items), now.items ? `${share(now.coverage)} of the catalog` : ""],
     ["Inequality (Gini)", decimal(now.gini, 2), now.shown_items ? unequal : ""],
     ["Fresh items' slots", share(now.fresh_share), "with fewer than 5 events"],
@@ -169,7 +172,7 @@ function rejections(now) {
 function processes(now) {
   const rows = now.processes.map((each) => h("tr", {},
     h("th", { scope: "row" }, `${each.role} `, apart(each.instance_id)),
-    h("td", {}, h("i", { class: `dot ${STATES[each.state] ?? "warn"}`, "aria-hidden": "true" }), each.state,
+    h("td", { class: "state" }, h("i", { class: `dot ${STATES[each.state] ?? "warn"}`, "aria-hidden": "true" }), each.state,
       each.why ? h("div", { class: "quiet" }, apart(each.why)) : null,
       each.state === "gone" ? h("div", { class: "quiet" }, `last heard ${span(each.quiet_s)} ago`) : null),
     num(count(each.partitions)), num(each.rss_mb ? `${count(each.rss_mb)} MB` : NONE), num(share(each.cpu_share)),

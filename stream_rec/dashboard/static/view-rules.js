@@ -29,8 +29,9 @@ export function showRules({ heading, body, signal, about }, chosen) {
     fill(all, rules.length === 0 ? empty("No rule is in force: lists are what users make of them. Put one below.")
       : found.length === 0 ? empty("No rule has that in it.")
         : table("All rules", [...RULE_HEADS, { text: "", "aria-label": "Change it" }], found.slice(0, MOST_SHOWN).map((each) =>
-          ruleRow(each, h("td", { class: "buttons" }, h("button", { type: "button", onclick: () => editor.put(each.rule) }, "Edit",
-            h("span", { class: "unseen" }, ` ${each.rule.rule_id}`)), about.may_write ? ender(each.rule.rule_id) : null)))),
+          ruleRow(each, h("td", {}, h("div", { class: "buttons" },
+            h("button", { type: "button", onclick: () => editor.put(each.rule) }, "Edit", h("span", { class: "unseen" }, ` ${each.rule.rule_id}`)),
+            about.may_write ? ender(each.rule.rule_id) : null))))),
     h("p", { class: "quiet" }, `${plural(rules.length, "rule")}${found.length > MOST_SHOWN ? `, ${MOST_SHOWN} shown` : ""}. At most ${n_most} are obeyed, ${
       n_most_floors} floors and exposes among them. The events' clock is at ${when(page.states.now_ms)}.`));
   }
@@ -61,9 +62,10 @@ export function showRules({ heading, body, signal, about }, chosen) {
       page = await askUntilReady(path("rules"), signal, (why) => fill(status, why));
       putRules();
       fill(log, h("h2", {}, "What became of rules"), page.changes.length
-        ? table("What became of rules", ["When", "What", "Rule", "By", "Text"], page.changes.map((each) => h("tr", {},
-          h("td", { class: "time" }, when(each.at_ms)), h("td", {}, h("i", { class: `dot ${KINDS[each.what]}`, "aria-hidden": "true" }), each.what),
-          h("td", {}, apart(each.rule_id)), h("td", {}, apart(each.author)), h("td", {}, apart(each.text)))))
+        ? table("What became of rules", ["What", "Rule", "By", "When"], page.changes.map((each) => h("tr", {},
+          h("td", { class: "state" }, h("i", { class: `dot ${KINDS[each.what]}`, "aria-hidden": "true" }), each.what),
+          h("td", {}, apart(each.rule_id), h("div", { class: "quiet" }, apart(each.text))), h("td", {}, apart(each.author)),
+          h("td", { class: "time" }, when(each.at_ms)))))
         : empty("Nothing yet, as far as the topics remember."));
     } catch (error) {
       if (!signal.aborted) fill(all, trouble(error.message));
@@ -80,7 +82,7 @@ function edit(signal, about, sent) {
   const preview = h("button", { type: "button" }, "Preview");
   const element = h("form", { class: "card broad", novalidate: true }, h("h2", {}, "Put a rule"),
     about.may_write ? null : h("p", { class: "banner warn" }, "Your key may look and preview, not put rules: that needs the scope admin."),
-    form.element, h("div", { class: "fields" }, field("Preview on the list of user", user, "Without one it says which items the rule is about.")),
+    form.element, h("div", { class: "fields one" }, field("Preview on the list of user", user, "Without one it says which items the rule is about.")),
     h("div", { class: "buttons" }, preview, send), answer);
 
   function read() {

@@ -1,7 +1,7 @@
 // Users: who they are, what they did, their list, what the last event changed, and what would change it.
 
 import { ask, askUntilReady, path } from "./api.js";
-import { apart, empty, field, fill, h, input, num, select, table, trouble } from "./dom.js";
+import { apart, columns, empty, field, fill, h, input, num, select, table, trouble } from "./dom.js";
 import { count, plural, when } from "./format.js";
 import { comparisonSentence, comparisonTable, itemLink, listTable, userHref } from "./parts.js";
 import { RuleForm } from "./rule-form.js";
@@ -72,7 +72,7 @@ export function showUser({ heading, body, signal, about }, userId) {
 function frame(shown, userId, signal, about) {
   const parts = { facts: h("p", { class: "facts-line" }), list: h("section", { class: "card" }),
     change: h("section", { class: "card" }), history: h("section", { class: "card" }) };
-  fill(shown, parts.facts, h("div", { class: "cards" }, parts.list, parts.change, whatIf(userId, signal, about), parts.history));
+  fill(shown, parts.facts, columns([parts.list, parts.history], [whatIf(userId, signal, about), parts.change]));
   return parts;
 }
 
@@ -114,8 +114,8 @@ export function whatIf(userId, signal, about) {
   const rule = new RuleForm({ named: false });
   const answer = h("div", { "aria-live": "polite" });
   const form = h("form", {}, h("div", { class: "fields" },
-    field("The user searches for", query), field("or", kind), field("the item (id)", item),
-    field("in the context", context, `key:value, several with commas. Keys: ${about.context_keys.split(",").join(", ")}`)),
+    field("Searches for", query), field("Item (id)", item, "With a search: like this item, but …"),
+    field("Does with the item", kind), field("In a context", context, `key:value, several with commas. Keys: ${about.context_keys.split(",").join(", ")}`)),
   h("details", {}, h("summary", {}, "with a rule, for this question alone"), rule.element),
   h("button", { class: "main" }, "See what would change"));
   form.addEventListener("submit", async (event) => {
@@ -136,7 +136,7 @@ export function whatIf(userId, signal, about) {
     }
   });
   return h("section", { class: "card" }, h("h2", {}, "What if"),
-    h("p", { class: "quiet" }, "Ranked on the spot, for this question alone. Nothing is kept of it, and nobody's list changes."), form, answer);
+    h("p", { class: "quiet" }, "Imagine what this user does next. It is ranked for this question alone: nothing is kept of it, and nobody's list changes."), form, answer);
 }
 
 function readContext(text) {

@@ -200,7 +200,7 @@ def test_nobody_is_reached_who_need_not_be():
 def test_each_process_logs_in_as_itself():
     """With the users that `topics acls` has, and passwords from Secrets of their names, as Strimzi makes them."""
     users = VALUES["login"]["users"]
-    assert set(users.values()) - {users["dashboard"]} <= set(PURPOSE)
+    assert set(users.values()) <= set(PURPOSE)
 
     found = {}
     for role, pod in pods(rendered(["login.enabled=true", "login.caSecret=ca"])):

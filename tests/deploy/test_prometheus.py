@@ -97,7 +97,7 @@ def test_alerts_fire_at_their_faults(bootstrap, tmp_path):
         wait_until(lambda: prometheus.value("sum(stream_rec_records_total)") >= 1)
         wait_until(lambda: prometheus.value("stream_rec_ready") == 1)
         assert prometheus.value('stream_rec_info{role="worker"}') == 1
-        assert prometheus.firing() == set()
+        wait_until(lambda: prometheus.firing() == set())
 
         with closing(connect(KafkaProducer, pipeline.settings.kafka)) as app:
 

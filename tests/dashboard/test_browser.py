@@ -119,8 +119,8 @@ def test_figures_are_what_was_sent(running: RunningPipeline, address: str, page:
         for number in range(200):
             (producer.view if number % 2 else producer.click)(f"u{number % 9}", f"i{number % 12}")
     wait_until(lambda: (taken(page, "views"), taken(page, "clicks")) == (views_before + 100, clicks_before + 100))
-    page.wait_for_function("document.querySelector('#pulse').textContent === 'Live'")
-    page.wait_for_timeout(1500)
+    page.wait_for_selector("#pulse:text-is('Live')")
+    page.wait_for_selector("dt:text-is('Waiting') + dd:has-text('nothing is behind')")
     assert (taken(page, "views"), taken(page, "clicks")) == (views_before + 100, clicks_before + 100)
     choices = page.locator("tr", has_text="stream-rec's lists").last.locator("td").last
     wait_until(lambda: int(choices.inner_text().replace(",", "")) > 50)
@@ -241,7 +241,7 @@ def test_a_key_opens_the_page(running: RunningPipeline, browser: Browser, tmp_pa
             page.keyboard.press("Enter")
             page.wait_for_selector(awaited)
         assert page.locator("button:has-text('Put the rule')").is_disabled()
-        page.wait_for_function("document.querySelector('#pulse').textContent.startsWith('Live')")
+        page.wait_for_selector("#pulse:has-text('Live')")
         page.close()
 
 
@@ -278,16 +278,16 @@ def test_a_broker_and_a_worker_come_back(browser: Browser, tmp_path: Path):
             with running_dashboard(running.settings, tmp_path) as address:
                 page = browser.new_page()
                 page.goto(address)
-                page.wait_for_function("document.querySelector('#pulse').textContent === 'Live'", timeout=90_000)
+                page.wait_for_selector("#pulse:text-is('Live')", timeout=90_000)
                 running.children["worker-1"].stop()
                 page.wait_for_selector("text=No worker has said anything for 10 seconds", timeout=30_000)
                 assert page.locator("#pulse").inner_text() == "No worker"
                 running.start_worker()
-                page.wait_for_function("document.querySelector('#pulse').textContent === 'Live'", timeout=60_000)
+                page.wait_for_selector("#pulse:text-is('Live')", timeout=60_000)
                 stop_broker(broker)
                 page.wait_for_selector("text=no Kafka broker answers", timeout=60_000)
                 start_broker(settings, {})
-                page.wait_for_function("document.querySelector('#pulse').textContent === 'Live'", timeout=120_000)
+                page.wait_for_selector("#pulse:text-is('Live')", timeout=120_000)
                 for child in [each for each in running.children.values() if each.process.poll() is not None]:
                     (running.start_worker if child.role == "worker" else running.start_embedder)(child.name)
                 before = taken(page, "views")

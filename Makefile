@@ -25,7 +25,7 @@ INSTALL_FAILED = { echo "nothing was installed; if certificates are named above:
 company's authority and all others that you trust, or add it to the system's"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit lint docs clean
+.PHONY: help setup demo check test interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit sbom lint docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -43,7 +43,7 @@ setup: $(READY)  ## make .venv with what `make demo` needs; `make test` and `mak
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,multilingual,http,serve,otel,torch,bench,plots,docs,test]' || $(INSTALL_FAILED)
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,multilingual,http,serve,otel,torch,bench,report,parquet,docs,test]' || $(INSTALL_FAILED)
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
 
@@ -95,6 +95,10 @@ wheel: $(READY)  ## dist/*.whl, with its kernels compiled: who installs it, with
 
 audit: .venv/ready-light  ## known vulnerabilities of the dependencies; says so where the service cannot be reached
 	@exec $(BIN)/python deploy/security/audit.py --pip-audit "$(BIN)/uv tool run pip-audit" constraints.txt
+
+sbom: .venv/ready-light  ## what is in .venv, with versions and licences, as CycloneDX in sbom.json
+	@$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml \
+	  --output-reproducible -o sbom.json .venv
 
 lint: .venv/ready-full  ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -71,9 +71,11 @@ def main() -> None:
             pipeline.wait_until_settled()  # else the item stage's backlog would be timed
             cpu_s += total_s(worker)
             arrivals.took_ms.clear()
+            timed_cpu_s = -total_s(worker)
             send(arrivals, timed, arguments.rate, arguments.shown_every)
             latency = Latency.of(arrivals.took_ms)
             pipeline.wait_until_settled()
+            timed_cpu_s += total_s(worker)
             n_counted = sum(sum(state.counts) for state in pipeline.user_states().values())
             result = {
                 "events": len(events),
@@ -86,6 +88,7 @@ def main() -> None:
                 "events_per_s": round(len(flood) / flood_s),
                 "worker_cpu_us_per_event": round(cpu_s / len(flood) * 1e6),
                 "rate": arguments.rate,
+                "worker_cpu_us_per_timed_event": round(timed_cpu_s / len(timed) * 1e6),
                 "event_to_list_ms": msgspec.to_builtins(latency),
                 "lost_events": len(events) - n_counted,
                 "duplicate_lists": arrivals.n_duplicates,

@@ -7,11 +7,8 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
 import textwrap
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -20,6 +17,7 @@ import msgspec
 
 from stream_rec.cli import COMMANDS, cli
 from stream_rec.config import Settings
+from stream_rec.config_sentences import describe_settings
 
 REFERENCE = Path(__file__).parent / "reference"
 WIDTH = 98
@@ -48,26 +46,18 @@ def settings_page() -> str:
 
 def section(field: msgspec.structs.FieldInfo) -> str:
     """Return the part of the page on one section."""
-    docs = dict(attribute_docs(field.type))
-    lines = [f"## `[{field.name}]`", "", *fill(sentence(inspect.getdoc(field.type) or "")), ""]
+    says = describe_settings()
+    lines = [f"## `[{field.name}]`", "", *fill(says[field.name]), ""]
     for key in msgspec.structs.fields(field.type):
-        says = f": {sentence(docs[key.name])}" if key.name in docs else ""
-        lines += fill(f"- `{field.name}.{key.name}` = `{json.dumps(default_of(key))}`{says}", "  ")
+        name = f"{field.name}.{key.name}"
+        means = f": {says[name]}" if name in says else ""
+        lines += fill(f"- `{name}` = `{json.dumps(default_of(key))}`{means}", "  ")
     return "\n".join(lines) + "\n"
 
 
 def default_of(key: msgspec.structs.FieldInfo) -> object:
     """Return the default of a setting; of one that is a table, an empty one each time."""
     return key.default_factory() if key.default is msgspec.NODEFAULT else key.default
-
-
-def attribute_docs(struct: type) -> Iterator[tuple[str, str]]:
-    """Yield name and docstring of each field that has one: the text that follows it in the class."""
-    [body] = ast.parse(textwrap.dedent(inspect.getsource(struct))).body
-    assert isinstance(body, ast.ClassDef)
-    for field, after in zip(body.body, body.body[1:]):
-        if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            yield field.target.id, after.value.value
 
 
 def commands_page() -> str:
@@ -89,11 +79,6 @@ def helps(command: click.Command, path: str, heading: str) -> str:
     """Return one command's heading and help, as `--help` says it on a terminal of 88 columns."""
     context = click.Context(command, info_name=path, terminal_width=88, **cli.context_settings)
     return f"{heading}\n\n```text\n{command.get_help(context)}\n```\n"
-
-
-def sentence(text: str) -> str:
-    """Return a docstring as one paragraph of Markdown."""
-    return " ".join(text.replace("``", "`").split())
 
 
 def fill(text: str, indent: str = "") -> list[str]:

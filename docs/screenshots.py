@@ -16,9 +16,9 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -33,7 +33,7 @@ from stream_rec.testing.pipeline import RunningPipeline
 from tests.browser import chromium, running_dashboard
 
 OUT = Path(__file__).parent / "assets" / "dashboard"
-FIRST_EVENTS, RATE, LIVE_S = 4_000, 20, 75
+FIRST_EVENTS, RATE, LIVE_S = 4_000, 20, 150
 SHOWN = {"overview": "#/", "user": "#/users/{user}", "item": "#/items/{item}", "rules": "#/rules"}
 EVERY = {**SHOWN, "users": "#/users", "search": "#/items?q=romantic%20italian", "items": "#/items"}
 SIZES = ((1440, 900), (390, 844))
@@ -42,6 +42,14 @@ RULES = (
     Rule("few-without-wine", "cap", "ben", "guests ask for wine", Target(tag="No Liquor Served"), count=2),
     Rule("closed", "ban", "ann", "closed for the season", Target(["C0019"])),
 )
+
+RULE_IN_EDITOR = {
+    "rule_id": "romantic-evenings",
+    "count": "4",
+    "tag": "Romantic",
+    "author": "ann",
+    "reason": "the week of Valentine's Day",
+}
 
 
 def main() -> None:
@@ -82,12 +90,24 @@ def take(browser: Browser, address: str, chosen: dict[str, str], every: Path | N
             page.goto(f"{address}/{hash_.format(**chosen)}")
             page.reload()
             page.wait_for_selector("main table, main .empty")
+            if name == "rules" and not every:
+                fill_editor(page, chosen["user"])
             page.wait_for_timeout(2500)
             file = folder / f"{name}-{width}-{scheme}.png"
-            page.screenshot(path=file, full_page=bool(every))
+            page.screenshot(path=file, full_page=bool(every) or name == "rules")
             shrink(file)
             print(file, file.stat().st_size)
         page.close()
+
+
+def fill_editor(page: Page, user: str) -> None:
+    """Have the editor show what a rule would do."""
+    page.select_option("form [name=action]", "floor")
+    for name, value in RULE_IN_EDITOR.items():
+        page.fill(f"form [name={name}]", value)
+    page.fill("form [name=user]", unquote(user))
+    page.click("text=Preview >> nth=0")
+    page.wait_for_selector("text=In the list of")
 
 
 def shrink(file: Path) -> None:

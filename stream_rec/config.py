@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -161,16 +162,31 @@ def redact(settings: Settings) -> dict[str, dict[str, Any]]:
     return {section: hide_secrets(values) for section, values in msgspec.to_builtins(settings).items()}
 
 
-def as_toml(tree: Mapping[str, Mapping[str, Any]], sources: Mapping[str, str] | None = None) -> str:
+def as_toml(
+    tree: Mapping[str, Mapping[str, Any]],
+    sources: Mapping[str, str] | None = None,
+    sentences: Mapping[str, str] | None = None,
+) -> str:
     """Return settings, given as plain data, as the TOML file that would set them; a hidden secret is a comment.
 
     Args:
         sources: Where secrets come from, by their key, to be said there.
+        sentences: What settings and sections mean, by ``section`` or ``section.key``: comments above them.
     """
+    sentences = sentences or {}
     return "\n".join(
-        f"[{section}]\n" + "".join(_toml_line(key, value, sources or {}) for key, value in values.items())
+        _comment(sentences.get(section, ""))
+        + f"[{section}]\n"
+        + "".join(
+            _comment(sentences.get(f"{section}.{key}", "")) + _toml_line(key, value, sources or {})
+            for key, value in values.items()
+        )
         for section, values in tree.items()
     )
+
+
+def _comment(sentence: str) -> str:
+    return "".join(f"# {line}\n" for line in textwrap.wrap(sentence, 98, break_long_words=False))
 
 
 def secret_sources(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> dict[str, str]:

@@ -24,15 +24,15 @@ OWN_MS = 30 * 24 * HOUR_MS
 _POPULARITY = HALF_LIVES_MS.index(POPULARITY_MS)
 
 
-class Places(NamedTuple):
-    """Where choices stood in the list of each method: (c,) int64 places from 1; 0 where it is not in it."""
+class Positions(NamedTuple):
+    """Where choices stood in the list of each method: (c,) int64 positions from 1; 0 where it is not in it."""
 
     lists: NDArray[np.int64]
     popularity: NDArray[np.int64]
     own_items: NDArray[np.int64]
 
 
-def find_places(ranked: Ranked, chosen: NDArray[np.int64], catalog: Catalog, now_ms: int) -> Places:
+def find_positions(ranked: Ranked, chosen: NDArray[np.int64], catalog: Catalog, now_ms: int) -> Positions:
     """Return where choices stood among the ``JUDGED_ITEMS`` best of each method, just before they were made.
 
     Args:
@@ -41,7 +41,7 @@ def find_places(ranked: Ranked, chosen: NDArray[np.int64], catalog: Catalog, now
         now_ms: Event time of the choice.
     """
     popular = catalog.knowledge.trending(catalog.is_listed)[_POPULARITY]
-    return Places(
+    return Positions(
         _find(ranked.candidates.rows[ranked.best[:JUDGED_ITEMS]], chosen),
         _find(popular[:JUDGED_ITEMS], chosen),
         _find(list_own_items(ranked, popular, catalog, now_ms), chosen),

@@ -19,7 +19,7 @@ from stream_rec.evaluation.prequential import judge
 from stream_rec.evaluation.schedule import read_groups
 from stream_rec.events.item import Item
 from stream_rec.events.status import JUDGED_ITEMS
-from stream_rec.live_quality import OWN_MS, POPULARITY_MS, find_places, fresh_share, measure_exposure, times_shown
+from stream_rec.live_quality import OWN_MS, POPULARITY_MS, find_positions, fresh_share, measure_exposure, times_shown
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.policy import RankingConfig
@@ -69,8 +69,10 @@ def test_sums_are_those_of_an_evaluation(tmp_path):
         user_id = group.events[0].event.user_id
         ranked = pipeline.rank(user_id, group.now_ms, group.events[0].event.context)
         if number >= experiment.plan.n_warm_groups:
-            for name, places in find_places(ranked, group.items, pipeline.catalog, group.now_ms)._asdict().items():
-                tallies[name].add(places.tolist())
+            for name, positions in (
+                find_positions(ranked, group.items, pipeline.catalog, group.now_ms)._asdict().items()
+            ):
+                tallies[name].add(positions.tolist())
         pipeline.take(ranked, group.events)
 
     for name, tally in tallies.items():
@@ -86,9 +88,9 @@ def test_what_nobody_knows_is_in_no_list():
     pipeline = Pipeline(Settings())
     ranked = pipeline.rank("ann", 1_000)
 
-    places = find_places(ranked, np.array([-1, 0]), pipeline.catalog, 1_000)
+    positions = find_positions(ranked, np.array([-1, 0]), pipeline.catalog, 1_000)
 
-    assert [each.tolist() for each in places] == [[0, 0]] * 3
+    assert [each.tolist() for each in positions] == [[0, 0]] * 3
 
 
 def test_exposure_of_a_small_catalog():

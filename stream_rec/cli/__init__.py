@@ -13,6 +13,7 @@ from stream_rec import __version__
 from stream_rec.cli.cpu import name_cpu
 from stream_rec.cli.group import Program
 from stream_rec.cli.logs import set_up, write_as
+from stream_rec.cli.missing import explain_missing
 from stream_rec.config import load
 from stream_rec.errors import SettingsError, StreamRecError
 
@@ -36,6 +37,7 @@ COMMANDS = {
     "compile": "stream_rec.cli.compile:compile_",
     "demo": "stream_rec.cli.demo:demo",
     "config": "stream_rec.cli.config:config",
+    "completion": "stream_rec.cli.completion:completion",
 }
 """Name of each command and where it lives."""
 
@@ -70,18 +72,26 @@ def main() -> None:
     try:
         cli(prog_name="stream-rec")
     except StreamRecError as error:
-        with suppress(OSError):  # nobody reads it
-            click.secho(f"error: {error}", fg="red", err=True)
+        _say(str(error))
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if (remedy := explain_missing(error.name or "")) is None:
+            raise
+        _say(remedy)
+        sys.exit(SettingsError.exit_code)
     except RuntimeError as error:
         if NO_CACHE not in str(error):
             raise
         remedy = "set NUMBA_CACHE_DIR to a directory that can be written"
-        with suppress(OSError):
-            click.secho(f"error: compiled kernels can be kept nowhere ({error}): {remedy}", fg="red", err=True)
+        _say(f"compiled kernels can be kept nowhere ({error}): {remedy}")
         sys.exit(SettingsError.exit_code)
     finally:
         _let_go_of_dead_pipes()
+
+
+def _say(error: str) -> None:
+    with suppress(OSError):  # nobody reads it
+        click.secho(f"error: {error}", fg="red", err=True)
 
 
 def _let_go_of_dead_pipes() -> None:

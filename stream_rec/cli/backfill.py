@@ -15,6 +15,7 @@ import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_rec.broker.find import reach_broker
+from stream_rec.cli.answer import answer, json_option
 from stream_rec.cli.critiques import critiques_option, name_unused
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
@@ -40,6 +41,7 @@ SHOW_S = 0.1
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most so many a second. [default: any]")
 @critiques_option
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@json_option
 @click.pass_obj
 def backfill(
     settings: Settings,
@@ -49,6 +51,7 @@ def backfill(
     rate: float | None,
     critiques: Mapping[str, str],
     dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Send the events of a log that are not on the topics yet, without making those that are live wait.
 
@@ -71,7 +74,8 @@ def backfill(
                 _read_topics(sender, progress, interrupted)
                 _send_all(sender, _History(records, file, limit, skipped), progress, interrupted)
         finally:
-            _summarize(sender, skipped, time.monotonic() - began, is_dry=dry_run, is_interrupted=interrupted.is_set())
+            how = _How(time.monotonic() - began, dry_run, interrupted.is_set(), as_json)
+            _summarize(sender, skipped, how)
     if interrupted.is_set():
         sys.exit(EXIT_CODE)
     name_unused(critiques, records.n_critiques)
@@ -157,14 +161,26 @@ def _send_all(sender: Backfill, history: _History, progress: Progress, interrupt
         sender.flush(wait)
 
 
-def _summarize(sender: Backfill, skipped: SkippedLines, took_s: float, *, is_dry: bool, is_interrupted: bool) -> None:
+@dataclass(frozen=True)
+class _How:
+    """How it went, and how to say it."""
+
+    took_s: float
+    is_dry: bool
+    is_interrupted: bool
+    as_json: bool
+
+
+def _summarize(sender: Backfill, skipped: SkippedLines, how: _How) -> None:
     n_sent = sender.fates[Fate.SENT]
     per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(sender.sent.items()))
-    what = "stopped by Ctrl-C; " if is_interrupted else ""
-    what += f"would send {n_sent:,} events" if is_dry else f"sent {n_sent:,} events in {took_s:.1f} s"
+    what = "stopped by Ctrl-C; " if how.is_interrupted else ""
+    what += f"would send {n_sent:,} events" if how.is_dry else f"sent {n_sent:,} events in {how.took_s:.1f} s"
     parts = [f"{what}{': ' if per_topic else ''}{per_topic}"]
     parts += [f"{sender.fates[Fate.EXISTING]:,} were already there"]
     if n_forgotten := sender.fates[Fate.FORGOTTEN]:
         parts += [f"{n_forgotten:,} left out, of users who were forgotten"]
-    click.echo("; ".join(parts))
+    facts = {"is_dry_run": how.is_dry, "took_s": round(how.took_s, 3), "is_interrupted": how.is_interrupted}
+    facts |= {"existing": sender.fates[Fate.EXISTING], "forgotten": n_forgotten}
+    answer(how.as_json, "; ".join(parts), sent=sender.sent, skipped=skipped.by_reason, **facts)
     skipped.report()

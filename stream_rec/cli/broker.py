@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from stream_rec.broker.lifecycle import broker_status, start_broker, stop_broker
+from stream_rec.cli.answer import answer, json_option
 from stream_rec.cli.group import Commands
 from stream_rec.config import Settings
 
@@ -32,27 +33,32 @@ DATA_DIR = click.option("--data-dir", help="Where its data and its broker.json l
     help="Port for clients. [default: the one it had, else 9092 or a free one]",
 )
 @DATA_DIR
+@json_option
 @click.pass_obj
-def start(settings: Settings, docker: bool, port: int | None, data_dir: str | None) -> None:
+def start(settings: Settings, docker: bool, port: int | None, data_dir: str | None, as_json: bool) -> None:
     """Print the address of a Kafka that answers, started now if none runs; it keeps running."""
     started = start_broker(_with(settings, port=port, data_dir=data_dir), os.environ, docker=docker)
     found = {"local": "runs already", "docker": "runs already, in a container", "external": "was found, it is not ours"}
     click.echo("started" if started.is_new else found[started.kind], err=True)
-    click.echo(started.bootstrap)
+    answer(as_json, started.bootstrap, bootstrap=started.bootstrap, kind=started.kind, is_new=started.is_new)
     click.echo(f"to connect from any folder: export KAFKA_BOOTSTRAP={started.bootstrap}", err=True)
 
 
 @broker.command()
 @DATA_DIR
+@json_option
 @click.pass_obj
-def stop(settings: Settings, data_dir: str | None) -> None:
+def stop(settings: Settings, data_dir: str | None, as_json: bool) -> None:
     """Stop the broker that `start` started; its data stays, and no other broker is touched."""
     stopped = stop_broker(_with(settings, data_dir=data_dir).broker)
-    click.echo(f"stopped {stopped.bootstrap}" if stopped else "none to stop: none that was started here runs", err=True)
+    said = f"stopped {stopped.bootstrap}" if stopped else "none to stop: none that was started here runs"
+    click.echo(said, err=True)
+    if as_json:
+        answer(as_json, said, stopped=stopped.bootstrap if stopped else None)
 
 
 @broker.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+@json_option
 @DATA_DIR
 @click.pass_obj
 def status(settings: Settings, as_json: bool, data_dir: str | None) -> None:

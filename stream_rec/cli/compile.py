@@ -6,18 +6,21 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from stream_rec import kernels
+from stream_rec.cli.answer import answer, json_option
 from stream_rec.cli.progress import show_progress
 from stream_rec.kernels import Step
 
 
 @click.command("compile")
-def compile_() -> None:
+@json_option
+def compile_(as_json: bool) -> None:
     """Compile the kernels that worker, replay and evaluate run, so that no first start has to: for images, say.
 
     They are kept beside the program; where that cannot be written, in the user's cache directory or NUMBA_CACHE_DIR.
     """
     compile_with_progress()
-    click.echo(f"kernels are compiled, in {kernels.cache_path()} and beside it")
+    kept_in = str(kernels.cache_path())
+    answer(as_json, f"kernels are compiled, in {kept_in} and beside it", kept_in=kept_in)
 
 
 def compile_with_progress() -> None:

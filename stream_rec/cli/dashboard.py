@@ -57,7 +57,7 @@ def dashboard(settings: Settings, host: str | None, port: int | None, instance_i
         lists, statuses = KeptLists(chosen.kept_lists), HeardStatuses()
         rule_log = RuleLog(kafka.topic("rules"), settings.limits)
         heard = stack.enter_context(closing(Following(kafka, ["status"], statuses.take, probes=True)))
-        shown = stack.enter_context(closing(Following(kafka, ["recommendations"], lists.take)))
+        shown = stack.enter_context(closing(Following(kafka, ["recommendations"], lists.take, begin=lists.begin)))
         ruled = stack.enter_context(
             closing(Following(kafka, ["rules", "rejected"], rule_log.take, newest=NEWEST, begin=rule_log.begin))
         )

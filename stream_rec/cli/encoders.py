@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from stream_rec.cli.answer import answer, json_option
 from stream_rec.cli.group import LazyCommands
 from stream_rec.config import Settings
 from stream_rec.embedding.known_encoders import KNOWN_ENCODERS, find_missing
@@ -44,11 +45,12 @@ def list_(settings: Settings, as_json: bool) -> None:
 
 @encoders.command()
 @click.argument("name", type=click.Choice(list(ONNX_MODELS)))
+@json_option
 @click.pass_obj
-def fetch(settings: Settings, name: str) -> None:
+def fetch(settings: Settings, name: str, as_json: bool) -> None:
     """Fetch a model before it is needed: into an image, say, or for machines without a network.
 
     It goes into the folder of the setting embedder.models_dir, which can be copied.
     """
     folder = find_files(ONNX_MODELS[name], Path(settings.embedder.models_dir).expanduser())
-    click.echo(f"{name} is in {folder}")
+    answer(as_json, f"{name} is in {folder}", encoder=name, folder=str(folder))

@@ -88,7 +88,7 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
     if earlier:
         require_same(earlier.said["protocol"], options.protocol(settings))
     if options.report_dir and find_spec("matplotlib") is None:
-        raise StreamRecError("--report draws with matplotlib, which is not here: pip install 'stream-rec[plots]'")
+        raise StreamRecError("--report draws with matplotlib, which is not here: pip install 'stream-rec[report]'")
     for file in options.results:
         require_writable(file)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the methods' processes: each has one core, as a worker has

@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+from stream_rec.cli.missing import explain_missing
+from stream_rec.errors import SettingsError
+
 ANYWHERE = "Options of `stream-rec` itself, as --bootstrap, may stand here too: see `stream-rec --help`."
 
 
@@ -48,7 +51,12 @@ class LazyCommands(Commands):
         """Return a command of this name."""
         if cmd_name in self._modules and cmd_name not in self.commands:
             module, _, attribute = self._modules[cmd_name].partition(":")
-            self.add_command(getattr(import_module(module), attribute), cmd_name)
+            try:
+                self.add_command(getattr(import_module(module), attribute), cmd_name)
+            except ModuleNotFoundError as error:
+                if (remedy := explain_missing(error.name or "")) is None:
+                    raise
+                return _stand_in(cmd_name, remedy)
         return super().get_command(ctx, cmd_name)
 
 
@@ -72,6 +80,18 @@ class Program(LazyCommands):
         """Return the names of the program's options that take a value."""
         options = (option for option in self.params if isinstance(option, click.Option) and not option.is_flag)
         return [name for option in options for name in option.opts]
+
+
+def _stand_in(name: str, remedy: str) -> click.Command:
+    """Return what stands for a command that lacks a package: however it is called, it says what to install."""
+
+    def refuse(_: tuple[str, ...]) -> None:
+        raise SettingsError(remedy)
+
+    takes_anything = {"ignore_unknown_options": True, "help_option_names": []}
+    anything = click.Argument(["_"], nargs=-1, type=click.UNPROCESSED)
+    short = f"({remedy.rpartition(': ')[2]})"
+    return click.Command(name, callback=refuse, params=[anything], context_settings=takes_anything, short_help=short)
 
 
 def guess(word: str, known: Iterable[str]) -> str:

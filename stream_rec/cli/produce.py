@@ -19,6 +19,7 @@ from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColu
 from rich.progress import TimeRemainingColumn as TimeRemaining
 
 from stream_rec.broker.find import reach_broker
+from stream_rec.cli.answer import answer, json_option
 from stream_rec.cli.critiques import critiques_option, name_unused
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
@@ -74,6 +75,7 @@ class Speed(click.ParamType):
     help="Move the events to the present. With --rate or --speed each happens as it is sent; "
     "without, the last one happens now and all gaps stay.",
 )
+@json_option
 @click.pass_obj
 def produce(
     settings: Settings,
@@ -84,6 +86,7 @@ def produce(
     rate: float | None,
     speed: float | None,
     shift_to_now: bool,
+    as_json: bool,
 ) -> None:
     """Write a log of events, or a file of items, to the topics.
 
@@ -123,7 +126,7 @@ def produce(
                 name = record.item_id if isinstance(record, Item) else split_record(record)[1].event_id
                 skipped.add("not_sendable", f"{file}: {name}: {error}")
         producer.flush()
-    _summarize(sent, skipped, time.monotonic() - started, is_interrupted=interrupted.is_set())
+    _summarize(sent, skipped, time.monotonic() - started, is_interrupted=interrupted.is_set(), as_json=as_json)
     if isinstance(records, EventLog):
         name_unused(critiques, records.n_critiques)
     if interrupted.is_set():
@@ -209,12 +212,20 @@ def _say_how_long(span: paces.Span, speed: float) -> None:
     click.echo(said, err=True)
 
 
-def _summarize(sent: Counter[str], skipped: SkippedLines, took_s: float, *, is_interrupted: bool) -> None:
+def _summarize(
+    sent: Counter[str], skipped: SkippedLines, took_s: float, *, is_interrupted: bool, as_json: bool
+) -> None:
     per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(sent.items()))
     what = "stopped by Ctrl-C; delivered" if is_interrupted else "delivered"
-    click.echo(
-        f"{what} {sent.total():,} records in {took_s:.1f} s ({sent.total() / max(took_s, 1e-9):,.0f}/s): {per_topic}"
-    )
+    rate = sent.total() / max(took_s, 1e-9)
+    said = f"{what} {sent.total():,} records in {took_s:.1f} s ({rate:,.0f}/s): {per_topic}"
+    facts = {
+        "delivered": sent,
+        "took_s": round(took_s, 3),
+        "skipped": skipped.by_reason,
+        "is_interrupted": is_interrupted,
+    }
+    answer(as_json, said, **facts)
     skipped.report()
 
 

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
 from stream_rec.broker.find import reach_broker
+from stream_rec.cli.answer import answer, json_option
 from stream_rec.cli.dead_letters import (
     NAMED_SKIPPED,
     escape_unprintable,
@@ -146,6 +147,7 @@ def show(settings: Settings, origin: Origin, as_json: bool) -> None:
 @click.option("--again", is_flag=True, help="Also those that were sent again before, or are such a second sending.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before sending.")
+@json_option
 @click.pass_obj
 def replay(settings: Settings, /, **flags: Any) -> None:
     """Send rejected records again to their topic: those named, else all that match, unchanged unless a value is given.
@@ -175,12 +177,18 @@ def replay(settings: Settings, /, **flags: Any) -> None:
                 say_skipped(skipped, decision)
     for origin in unknown:
         click.secho(f"{path_of(origin)} is not on {kafka.topic('rejected')}", fg="yellow", err=True)
-    say_plan(chosen, len(ready), skipped, is_dry=wanted.dry_run)
+    if not wanted.as_json:
+        say_plan(chosen, len(ready), skipped, is_dry=wanted.dry_run)
     is_partial = bool(skipped.keys() - HARMLESS or unknown or n_bad_lines or chosen.n_more)
+    sent: Counter[str] = Counter()
     if ready and not wanted.dry_run:
         if not wanted.yes:
             click.confirm(f"send {len(ready):,} records again?", abort=True, err=True)
-        is_partial |= not _send(ready, repairs, settings, wanted.again)
+        is_partial |= not _send(ready, repairs, settings, wanted, sent)
+    if wanted.as_json:
+        unknown_paths = [path_of(origin) for origin in unknown]
+        facts = {"sent": sent, "skipped": skipped, "unknown": unknown_paths, "more": chosen.n_more}
+        answer(True, "", ready=len(ready), is_dry_run=wanted.dry_run, **facts)
     if is_partial:
         sys.exit(1)
 
@@ -197,6 +205,7 @@ class _Wanted:
     again: bool
     dry_run: bool
     yes: bool
+    as_json: bool
 
     def require_one_choice(self) -> None:
         """Raise ``UsageError`` where records are named in more ways than one."""
@@ -280,8 +289,18 @@ def _decide(
                     yield decider.decide(dead_letter, source, is_superseded=origin in superseded)
 
 
-def _send(ready: list[DeadLetter], repairs: dict[Origin, bytes | None] | None, settings: Settings, again: bool) -> bool:
-    """Send records again, read and checked once more; return whether all were sent."""
+def _send(
+    ready: list[DeadLetter],
+    repairs: dict[Origin, bytes | None] | None,
+    settings: Settings,
+    wanted: _Wanted,
+    sent: Counter[str],
+) -> bool:
+    """Send records again, read and checked once more; return whether all were sent.
+
+    Args:
+        sent: Takes how many were, by topic.
+    """
     kafka = settings.kafka
     sent_to = sorted({dead_letter.origin.topic.removeprefix(kafka.topic_prefix) for dead_letter in ready})
     require_permissions(kafka, write=[*sent_to, "rejected"])
@@ -289,22 +308,22 @@ def _send(ready: list[DeadLetter], repairs: dict[Origin, bytes | None] | None, s
     resender = Resender(kafka, limits=settings.limits)
     try:
         with interrupt_flag() as interrupted:
-            decisions = _decide(ready, repairs, _decider(settings, again), interrupted)
+            decisions = _decide(ready, repairs, _decider(settings, wanted.again), interrupted)
             while batch := list(islice(decisions, BATCH)):
                 for decision in batch:
                     if isinstance(decision, Skipped):
                         say_skipped(skipped, decision)
                 sends = [decision for decision in batch if isinstance(decision, Resend)]
                 origins = resender.send(sends)
-                if len(ready) <= NAMED_SKIPPED:
-                    for sent, origin in zip(sends, origins):
-                        click.echo(f"{path_of(sent.dead_letter.origin)} sent again as {path_of(origin)}")
+                if len(ready) <= NAMED_SKIPPED and not wanted.as_json:
+                    for resend, origin in zip(sends, origins):
+                        click.echo(f"{path_of(resend.dead_letter.origin)} sent again as {path_of(origin)}")
     finally:
         resender.close()
-        per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(resender.sent.items()))
-        click.echo(
-            f"sent {resender.sent.total():,} of {len(ready):,} records again{': ' if per_topic else ''}{per_topic}"
-        )
+        sent.update(resender.sent)
+        per_topic = ", ".join(f"{n:,} to {topic}" for topic, n in sorted(sent.items()))
+        if not wanted.as_json:
+            click.echo(f"sent {sent.total():,} of {len(ready):,} records again{': ' if per_topic else ''}{per_topic}")
     return not skipped
 
 

@@ -6,13 +6,13 @@ import os
 import sys
 import time
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from stream_rec.broker.find import reach_broker
-from stream_rec.catalog.rules import MOST, MOST_FLOORS, Rules, holds, is_about
+from stream_rec.cli.answer import answer, json_option
 from stream_rec.cli.group import Commands
 from stream_rec.cli.rule_file import read_rules
 from stream_rec.client import EventProducer
@@ -27,6 +27,9 @@ from stream_rec.events.validate import Rejection
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.permissions import require_permissions
 
+if TYPE_CHECKING:
+    from stream_rec.catalog.rules import Rules
+
 READ_S = 300.0
 """Longest wait for a topic's end."""
 
@@ -38,8 +41,9 @@ def rules() -> None:
 
 @rules.command()
 @click.argument("file", type=click.File("rb"))
+@json_option
 @click.pass_obj
-def put(settings: Settings, file: Any) -> None:
+def put(settings: Settings, file: Any, as_json: bool) -> None:
     """Put the rules of FILE in force, one JSON object per line as on the topic `rules`; `-` reads standard input.
 
     A rule replaces the one with its `rule_id`. All lines are checked before the first is sent.
@@ -50,13 +54,15 @@ def put(settings: Settings, file: Any) -> None:
     with EventProducer(kafka, limits=settings.limits) as producer:
         for rule in found:
             producer.rule(rule)
-    click.echo(f"{len(found)} {'rule' if len(found) == 1 else 'rules'} sent: lists obey within a second or two")
+    said = f"{len(found)} {'rule' if len(found) == 1 else 'rules'} sent: lists obey within a second or two"
+    answer(as_json, said, sent=[rule.rule_id for rule in found])
 
 
 @rules.command()
 @click.argument("rule_id")
+@json_option
 @click.pass_obj
-def end(settings: Settings, rule_id: str) -> None:
+def end(settings: Settings, rule_id: str, as_json: bool) -> None:
     """Take the rule RULE_ID out of force."""
     kafka = reach_broker(settings, os.environ).kafka
     require_permissions(kafka, read=["rules"], write=["rules"])
@@ -66,7 +72,7 @@ def end(settings: Settings, rule_id: str) -> None:
         )
     with EventProducer(kafka, limits=settings.limits) as producer:
         producer.end_rule(rule_id)
-    click.echo(f"rule {rule_id} has ended")
+    answer(as_json, f"rule {rule_id} has ended", ended=rule_id)
 
 
 @rules.command("list")
@@ -74,6 +80,8 @@ def end(settings: Settings, rule_id: str) -> None:
 @click.pass_obj
 def list_(settings: Settings, as_json: bool) -> None:
     """Print all rules, whether they hold now or not."""
+    from stream_rec.catalog.rules import MOST, MOST_FLOORS
+
     kafka = reach_broker(settings, os.environ).kafka
     require_permissions(kafka, read=["rules"])
     read = _read_rules(settings, kafka)
@@ -94,33 +102,42 @@ def list_(settings: Settings, as_json: bool) -> None:
 
 @rules.command()
 @click.argument("item_id")
+@json_option
 @click.pass_obj
-def explain(settings: Settings, item_id: str) -> None:
+def explain(settings: Settings, item_id: str, as_json: bool) -> None:
     """Print which rules are about ITEM_ID now, and whether it may be in lists."""
+    from stream_rec.catalog.rules import holds, is_about
+
     if rejection := validate.check_id("item_id", item_id, settings.limits):
         raise click.BadParameter(rejection.detail, param_hint="ITEM_ID")
     kafka = reach_broker(settings, os.environ).kafka
     require_permissions(kafka, read=["rules", "items"])
     obeyed = list(_read_rules(settings, kafka))
     item = _find_item(settings, kafka, item_id)
-    if item is None:
-        click.echo(f"{item_id}: there is no such item, so it is in no list")
-        sys.exit(1)
     now_ms = time.time_ns() // 1_000_000
-    about = [rule for rule in obeyed if is_about(rule.target, item_id, item)]
-    for rule in about:
+    about = [rule for rule in obeyed if item is not None and is_about(rule.target, item_id, item)]
+    for rule in () if as_json else about:
         click.echo(describe(rule, now_ms))
     banned = [rule.rule_id for rule in about if rule.action == "ban" and rule.scope is None and holds(rule, now_ms)]
-    if not item.available:
-        click.echo(f"{item_id}: its record says that it is not available, so it is in no list")
+    if item is None:
+        said = "there is no such item, so it is in no list"
+    elif not item.available:
+        said = "its record says that it is not available, so it is in no list"
     elif banned:
-        click.echo(f"{item_id}: in no list, by {', '.join(banned)}")
+        said = f"in no list, by {', '.join(banned)}"
     else:
-        click.echo(f"{item_id}: {len(about)} of {len(obeyed)} rules are about it; it may be in lists")
+        said = f"{len(about)} of {len(obeyed)} rules are about it; it may be in lists"
+    may_be_listed = item is not None and item.available and not banned
+    rule_ids = [rule.rule_id for rule in about]
+    answer(as_json, f"{item_id}: {said}", item_id=item_id, may_be_listed=may_be_listed, rules=rule_ids, why=said)
+    if item is None:
+        sys.exit(1)
 
 
 def _read_rules(settings: Settings, kafka: KafkaSettings) -> Rules:
     """Return the rules on the topic, as a worker sees them."""
+    from stream_rec.catalog.rules import Rules
+
     found = Rules(lambda target: ())
     with closing(TopicReader(kafka, "rules")) as reader:
         for record in reader.read_to_end(READ_S):

@@ -13,6 +13,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from stream_rec.broker.find import reach_broker
+from stream_rec.cli.answer import answer, json_option
 from stream_rec.cli.group import Commands
 from stream_rec.cli.interrupt import interrupt_flag, stop_if
 from stream_rec.cli.progress import show_progress
@@ -39,8 +40,9 @@ def snapshot() -> None:
     type=click.FloatRange(min=0),
     help="Seconds until the last worker must be gone. [default: session_timeout_s, and 3 more]",
 )
+@json_option
 @click.pass_obj
-def export(settings: Settings, file: Path, live: bool, wait_s: float | None) -> None:
+def export(settings: Settings, file: Path, live: bool, wait_s: float | None, as_json: bool) -> None:
     """Write all that the pipeline knows to FILE: users, items, embeddings, lists, and what heads have learned.
 
     Stop what writes events, let the workers take what is open, and stop them: only then it is of one moment. FILE holds
@@ -50,7 +52,9 @@ def export(settings: Settings, file: Path, live: bool, wait_s: float | None) -> 
     with _steps() as step, step("reading", None) as on_read:
         wait_s = settings.worker.session_timeout_s + 3.0 if wait_s is None else wait_s
         manifest = take(settings, file, is_live=live, wait_s=wait_s, on_read=on_read)
-    click.echo(f"wrote {file}, {file.stat().st_size:,} bytes: {_contents(manifest)}")
+    n_bytes = file.stat().st_size
+    said = f"wrote {file}, {n_bytes:,} bytes: {_contents(manifest)}"
+    answer(as_json, said, file=str(file), bytes=n_bytes, is_live=live, records=_records(manifest))
     if live:
         click.secho("taken live: what was under way is in some of its parts and not in others", fg="yellow", err=True)
 
@@ -58,8 +62,9 @@ def export(settings: Settings, file: Path, live: bool, wait_s: float | None) -> 
 @snapshot.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Check the file and the topics, and write nothing.")
+@json_option
 @click.pass_obj
-def import_(settings: Settings, file: Path, dry_run: bool) -> None:
+def import_(settings: Settings, file: Path, dry_run: bool, as_json: bool) -> None:
     """Write what FILE holds to new, empty topics, before any worker has run on them. Any number of partitions will do.
 
     FILE is read and checked as a whole before anything is written. What apps have written to `views`, `clicks` and
@@ -68,11 +73,13 @@ def import_(settings: Settings, file: Path, dry_run: bool) -> None:
     with _steps() as step:
         with step("checking", None) as on_read:
             manifest = check(file, on_read)
-        click.echo(f"{file}, of {_moment(manifest)}: {_contents(manifest)}")
+        if not as_json:
+            click.echo(f"{file}, of {_moment(manifest)}: {_contents(manifest)}")
+        facts = {"created_ms": manifest.created_ms, "is_live": manifest.is_live, "records": _records(manifest)}
         settings = reach_broker(settings, os.environ)
         require_empty(settings)
         if dry_run:
-            click.echo("can be imported; nothing was written")
+            answer(as_json, "can be imported; nothing was written", written=0, **facts)
             return
         try:
             with step("writing", manifest.sections) as on_sent:
@@ -80,7 +87,8 @@ def import_(settings: Settings, file: Path, dry_run: bool) -> None:
         except SystemExit:
             click.secho(f"the topics hold a part of the snapshot: {AGAIN}", fg="red", err=True)
             raise
-    click.echo(f"wrote {sum(sent.values()):,} records; start the workers now")
+    n_sent = sum(sent.values())
+    answer(as_json, f"wrote {n_sent:,} records; start the workers now", written=n_sent, **facts)
 
 
 Step = Callable[[str, int], None]
@@ -119,6 +127,10 @@ def _step(what: str, sections: dict[str, Section] | None, progress: Progress, in
 
 def _contents(manifest: Manifest) -> str:
     return ", ".join(f"{section.records:,} {name}" for name, section in manifest.sections.items())
+
+
+def _records(manifest: Manifest) -> dict[str, int]:
+    return {name: section.records for name, section in manifest.sections.items()}
 
 
 def _moment(manifest: Manifest) -> str:

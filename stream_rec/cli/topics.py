@@ -8,6 +8,7 @@ import os
 import click
 import msgspec
 
+from stream_rec.cli.answer import json_option
 from stream_rec.cli.group import Commands
 from stream_rec.config import Settings
 from stream_rec.topics.acls import as_commands, as_table
@@ -21,22 +22,23 @@ def topics() -> None:
 
 
 @topics.command()
+@json_option
 @click.pass_obj
 @click.pass_context
-def create(ctx: click.Context, settings: Settings) -> None:
+def create(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     """Create the topics that are missing; those that exist are checked and never altered."""
     from stream_rec.broker import find
     from stream_rec.topics import admin
 
     settings = find.find_broker(settings, os.environ)
     created = set(admin.create(settings))
-    for topic in all_topics(settings):
+    for topic in () if as_json else all_topics(settings):
         click.echo(f"{'created' if topic.name in created else 'already there'}: {topic.name}")
-    _report(ctx, settings, as_json=False)
+    _report(ctx, settings, as_json=as_json, created=sorted(created))
 
 
 @topics.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@json_option
 @click.pass_obj
 @click.pass_context
 def check(ctx: click.Context, settings: Settings, as_json: bool) -> None:
@@ -81,8 +83,8 @@ def acls(settings: Settings, table: bool, strimzi: str | None) -> None:
         click.echo(as_table(settings) if table else as_commands(settings), nl=False)
 
 
-def _report(ctx: click.Context, settings: Settings, *, as_json: bool) -> None:
-    """Print how the topics differ, and end with exit code 1 where they do."""
+def _report(ctx: click.Context, settings: Settings, *, as_json: bool, **facts: list[str]) -> None:
+    """Print how the topics differ, and end with exit code 1 where they do; with JSON, ``facts`` too."""
     from stream_rec.topics import admin
 
     found = admin.compare(settings)
@@ -92,7 +94,7 @@ def _report(ctx: click.Context, settings: Settings, *, as_json: bool) -> None:
             {"topic": d.topic, "what": d.what, "expected": d.expected, "found": d.found, "remedy": d.remedy}
             for d in found
         ]
-        click.echo(json.dumps({"ok": not found, "topics": n_topics, "differences": rows}, indent=2))
+        click.echo(json.dumps({"ok": not found, "topics": n_topics, "differences": rows, **facts}, indent=2))
     elif found:
         for difference in found:
             click.echo(str(difference))

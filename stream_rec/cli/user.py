@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from stream_rec.broker.find import reach_broker
+from stream_rec.cli.answer import answer, json_option
 from stream_rec.cli.group import Commands
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.client import EventProducer
@@ -32,8 +33,9 @@ def user() -> None:
 @click.argument("user_id")
 @click.option("--timeout", "timeout_s", default=60.0, type=click.FloatRange(min=0), help="Seconds to wait; 0: do not.")
 @click.option("--yes", is_flag=True, help="Do not ask: for scripts.")
+@json_option
 @click.pass_obj
-def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool) -> None:
+def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool, as_json: bool) -> None:
     """Have everything deleted that is known of USER_ID, once that is confirmed, and wait for the receipt.
 
     Events that come later begin a new user. What apps wrote to the input topics goes with those topics' retention.
@@ -52,18 +54,19 @@ def forget(settings: Settings, user_id: str, timeout_s: float, yes: bool) -> Non
             request_id = producer.forget(user_id)
             producer.flush()
         if timeout_s == 0:
-            click.echo(f"asked for, as request {request_id}")
+            answer(as_json, f"asked for, as request {request_id}", request_id=request_id, receipt=None)
             return
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline and not interrupted.is_set():
             for record in receipts.poll(0.2):
                 if record.key == request_id.encode():
                     receipt = _RECEIPT.decode(record.value)
-                    click.echo(
+                    said = (
                         f"forgotten: {receipt.n_events} events with {receipt.n_items} items (receipt {request_id})"
                         if receipt.n_events
                         else f"nothing was known of this user (receipt {request_id})"
                     )
+                    answer(as_json, said, request_id=request_id, receipt=msgspec.to_builtins(receipt))
                     return
     if interrupted.is_set():
         click.echo(f"stopped by Ctrl-C before the receipt came; the request stands, as {request_id}", err=True)

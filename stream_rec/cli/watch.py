@@ -33,13 +33,21 @@ READ_TIMEOUT_S = 120.0
 @click.argument("user")
 @click.option("--top", default=10, type=click.IntRange(min=1), help="Show so many items of each list.")
 @click.option("--once", is_flag=True, help="Print the list as it is and end; exit code 1 if there is none.")
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    help="Seconds that --once waits for a list of the user's own.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per list instead of a table.")
 @click.pass_obj
-def watch(settings: Settings, user: str, top: int, once: bool, as_json: bool) -> None:
+def watch(settings: Settings, user: str, top: int, once: bool, wait_s: float | None, as_json: bool) -> None:
     """Print the list of USER, and each new one as it comes, until Ctrl-C. Without one, the default list.
 
     The delay of a new list is measured: from when the broker took the event that caused it until the list was here.
     """
+    if wait_s is not None and not once:
+        raise click.UsageError("--wait is for --once: without it every list is waited for")
     kafka = reach_broker(settings, os.environ).kafka
     with (
         interrupt_flag() as interrupted,
@@ -48,6 +56,9 @@ def watch(settings: Settings, user: str, top: int, once: bool, as_json: bool) ->
         closing(RecordLookup(kafka)) as lookup,
     ):
         view.wait_until_ready(READ_TIMEOUT_S)
+        deadline = time.monotonic() + (wait_s or 0.0)
+        while view.own(user) is None and time.monotonic() < deadline and not interrupted.is_set():
+            view.poll(0.2)
         shown = view.for_user(user)
         if shown is None:
             click.echo(f"there is no list for {user}, and no default list: {_why(view, settings)}", err=True)

@@ -64,6 +64,12 @@ class KeptLists:
         with self._lock:
             return len(self._kept) - (DEFAULT_LIST in self._kept)
 
+    def begin(self) -> None:
+        """Forget all: it is read again, and who was forgotten meanwhile may be named by nothing any more."""
+        with self._lock:
+            self._kept.clear()
+            self._n_lists.clear()
+
     def take(self, record: ConsumerRecord, _is_new: bool) -> None:
         """Take one record; what is no list is left out. One without a value forgets the user, the list before too."""
         try:

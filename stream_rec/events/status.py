@@ -31,7 +31,7 @@ class Judged(Struct, frozen=True):
     hits: Count = 0
     """Of them in the method's 20 best items: hit rate@20 is ``hits / n``."""
     dcg: float = 0.0
-    """Sum of 1 / log2(1 + place) of those: NDCG@20 is ``dcg / n``."""
+    """Sum of 1 / log2(1 + position) of those: NDCG@20 is ``dcg / n``."""
 
 
 class HeadStatus(Struct, frozen=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 from stream_rec.errors import FileProblem
 from stream_rec.logs.csv_rows import delimiter_of
 from stream_rec.logs.field_names import EVENT_NEEDS, ITEM_NEEDS, is_near
+from stream_rec.logs.parquet_lines import MAGIC, ParquetLines
 
 GZIP_MAGIC = b"\x1f\x8b"
 HEAD_BYTES = 4096
@@ -18,7 +19,7 @@ TABLES = {".csv", ".tsv"}
 """Ends of names of tables, before ``.gz``. Others are seen to be tables by their header row."""
 PACKED = {
     b"PK\x03\x04": "a ZIP archive, or a spreadsheet: unpack it, or save the sheet as CSV",
-    b"PAR1": "a Parquet file: write it as JSON lines, with to_json(..., orient='records', lines=True) of pandas",
+    MAGIC: "a Parquet file, packed once more: unpack it with `gunzip`",
     b"\x28\xb5\x2f\xfd": "packed with zstd: unpack it with `zstd -d`",
     b"BZh": "packed with bzip2: unpack it with `bunzip2`",
     b"\xfd7zXZ": "packed with xz: unpack it with `unxz`",
@@ -52,6 +53,8 @@ def unpack(raw: io.BufferedReader, path: Path) -> io.BufferedReader:
         FileProblem: it is not, or empty; the message says what it seems to be.
     """
     lines = raw
+    if raw.peek(len(MAGIC)).startswith(MAGIC):
+        return io.BufferedReader(ParquetLines(raw, path), 1 << 18)
     if raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
         # GzipFile.readline is Python; a reader around it reads lines in C, in 0.6 of the time.
         lines = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 18)

@@ -9,7 +9,7 @@ import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Interaction, Kind
-from stream_rec.live_quality import find_places
+from stream_rec.live_quality import find_positions
 from stream_rec.recommend import Ranked
 from stream_rec.telemetry.counts import Counts
 
@@ -44,6 +44,6 @@ class LiveJudge:
         self._n_left -= len(events)
         found = (catalog.find(event.item_id) for _, event in events)
         chosen = np.array([-1 if row is None else row for row in found], dtype=np.int64)
-        places = find_places(ranked, chosen, catalog, events[0][1].timestamp_ms)
-        for method, of_method in places._asdict().items():
+        positions = find_positions(ranked, chosen, catalog, events[0][1].timestamp_ms)
+        for method, of_method in positions._asdict().items():
             self._counts.judged[method].add(of_method.tolist())

@@ -22,7 +22,7 @@ class Tally:
         self.n = self.hits = 0
         self.dcg = 0.0
 
-    def add(self, places: Iterable[int]) -> None:
+    def add(self, positions: Iterable[int]) -> None:
         """Count choices by where they stood, from 1; 0: not in the list.
 
         Example:
@@ -31,11 +31,11 @@ class Tally:
             >>> tally.n, tally.hits, tally.dcg
             (4, 2, 1.5)
         """
-        for place in places:
+        for position in positions:
             self.n += 1
-            if 0 < place <= JUDGED_ITEMS:
+            if 0 < position <= JUDGED_ITEMS:
                 self.hits += 1
-                self.dcg += 1 / math.log2(1 + place)
+                self.dcg += 1 / math.log2(1 + position)
 
     def judged(self) -> Judged:
         """Return the sums as they are now."""

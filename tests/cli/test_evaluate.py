@@ -56,7 +56,7 @@ def test_a_page_that_cannot_be_drawn_is_refused_before_the_work(log, tmp_path, m
 
     result = run(*log, "--report", tmp_path / "report")
 
-    assert isinstance(result.exception, StreamRecError) and "stream-rec[plots]" in str(result.exception)
+    assert isinstance(result.exception, StreamRecError) and "stream-rec[report]" in str(result.exception)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from stream_rec.broker.lifecycle import start_broker, stop_broker
-from stream_rec.config import BrokerSettings, Settings
+from stream_rec.config import BrokerSettings, Settings, override
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
 from stream_rec.testing.pipeline import RunningPipeline
@@ -118,8 +119,8 @@ def test_figures_are_what_was_sent(running: RunningPipeline, address: str, page:
         for number in range(200):
             (producer.view if number % 2 else producer.click)(f"u{number % 9}", f"i{number % 12}")
     wait_until(lambda: (taken(page, "views"), taken(page, "clicks")) == (views_before + 100, clicks_before + 100))
-    page.wait_for_function("document.querySelector('#pulse').textContent === 'Live'")
-    page.wait_for_timeout(1500)
+    page.wait_for_selector("#pulse:text-is('Live')")
+    page.wait_for_selector("dt:text-is('Waiting') + dd:has-text('nothing is behind')")
     assert (taken(page, "views"), taken(page, "clicks")) == (views_before + 100, clicks_before + 100)
     choices = page.locator("tr", has_text="stream-rec's lists").last.locator("td").last
     wait_until(lambda: int(choices.inner_text().replace(",", "")) > 50)
@@ -210,19 +211,38 @@ def test_every_view_can_be_read_by_everybody(address: str, browser: Browser, wid
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme, reduced_motion="reduce")
     said = watch(page)
+    wrong = {}
     for hash_, awaited in views().items():
         page.goto(f"{address}/{hash_}")
         page.reload()
         page.wait_for_selector(f"main {awaited}" if not awaited.startswith("main") else awaited)
-        if page.locator("details").count():
-            page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-        wide = page.evaluate("document.documentElement.scrollWidth")
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         found = axe.run(page, options={"runOnly": AXE_TAGS}).response["violations"]
-        assert wide <= width, hash_
-        assert [(each["id"], [node["html"][:200] for node in each["nodes"]][:3]) for each in found] == [], hash_
-        assert page.locator("h1").count() == 1 and page.title().endswith("stream-rec")
+        n_wide = page.evaluate("document.documentElement.scrollWidth")
+        titles = page.locator("h1").count() == 1 and page.title().endswith("stream-rec")
+        said_of = [(each["id"], [node["html"][:200] for node in each["nodes"]][:3]) for each in found]
+        if said_of or n_wide > width or not titles:
+            wrong[hash_] = (said_of, n_wide, titles)
     page.close()
+    assert wrong == {}
     assert said == []
+
+
+def test_a_key_opens_the_page(running: RunningPipeline, browser: Browser, tmp_path: Path):
+    """One that is wrong does not, and says so; one that may only look puts no rules."""
+    keys = tmp_path / "keys.toml"
+    digest = hashlib.sha256(b"looks").hexdigest()
+    keys.write_text(f'[[key]]\nname = "looks"\nsha256 = "{digest}"\nscopes = ["read"]\n')
+    with running_dashboard(override(running.settings, {"dashboard.keys_file": str(keys)}), tmp_path) as address:
+        page = browser.new_page()
+        page.goto(f"{address}/#/rules")
+        for key, awaited in (("wrong", "[role=alert]:has-text('an API key is needed')"), ("looks", "text=What holds")):
+            page.fill("[name=key]", key)
+            page.keyboard.press("Enter")
+            page.wait_for_selector(awaited)
+        assert page.locator("button:has-text('Put the rule')").is_disabled()
+        page.wait_for_selector("#pulse:has-text('Live')")
+        page.close()
 
 
 def test_who_was_forgotten_is_not_found(running: RunningPipeline, address: str, page: Page):
@@ -258,16 +278,16 @@ def test_a_broker_and_a_worker_come_back(browser: Browser, tmp_path: Path):
             with running_dashboard(running.settings, tmp_path) as address:
                 page = browser.new_page()
                 page.goto(address)
-                page.wait_for_function("document.querySelector('#pulse').textContent === 'Live'", timeout=90_000)
+                page.wait_for_selector("#pulse:text-is('Live')", timeout=90_000)
                 running.children["worker-1"].stop()
                 page.wait_for_selector("text=No worker has said anything for 10 seconds", timeout=30_000)
                 assert page.locator("#pulse").inner_text() == "No worker"
                 running.start_worker()
-                page.wait_for_function("document.querySelector('#pulse').textContent === 'Live'", timeout=60_000)
+                page.wait_for_selector("#pulse:text-is('Live')", timeout=60_000)
                 stop_broker(broker)
                 page.wait_for_selector("text=no Kafka broker answers", timeout=60_000)
                 start_broker(settings, {})
-                page.wait_for_function("document.querySelector('#pulse').textContent === 'Live'", timeout=120_000)
+                page.wait_for_selector("#pulse:text-is('Live')", timeout=120_000)
                 for child in [each for each in running.children.values() if each.process.poll() is not None]:
                     (running.start_worker if child.role == "worker" else running.start_embedder)(child.name)
                 before = taken(page, "views")

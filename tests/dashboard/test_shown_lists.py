@@ -50,6 +50,15 @@ def test_of_who_was_forgotten_nothing_is_kept():
     assert lists.count_shown("a", 5) == lists.count_shown("b", 5) == (0, [])
 
 
+def test_when_all_is_read_again_nothing_is_kept_of_before():
+    """Who was forgotten meanwhile may be named by no record any more."""
+    lists = KeptLists(10)
+    put(lists, slate_of("ann", ["a"]))
+    lists.begin()
+
+    assert lists.find("ann") is None and len(lists) == 0 and lists.count_shown("a", 5) == (0, [])
+
+
 def test_what_is_no_list_is_left_out():
     """The one before stays."""
     lists = KeptLists(10)

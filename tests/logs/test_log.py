@@ -322,7 +322,7 @@ def test_a_bad_line_says_what_to_do(log, fields, words):
         ),
         (b'{\n  "user_id": "a"\n}\n', r"a JSON object that spans lines.*`jq -c \. file"),
         (b"PK\x03\x04...", "a ZIP archive, or a spreadsheet"),
-        (b"PAR1...", "a Parquet file"),
+        (b"PAR1...", "cannot be read as Parquet"),
         (b"\x28\xb5\x2f\xfd...", "packed with zstd: unpack it"),
         (line().decode().encode("utf-16"), "UTF-16: save it as UTF-8"),
         (b"\0\0\0\0", "is not UTF-8 text: it has NUL bytes"),

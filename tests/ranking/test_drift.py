@@ -7,7 +7,7 @@ import pytest
 from river.drift import ADWIN
 
 from stream_rec.ranking import drift
-from stream_rec.ranking.drift import FACTOR, LEAST_CHOICES, DriftWatch
+from stream_rec.ranking.drift import FACTOR, LEAST_CHOICES, RECENT, DriftWatch
 from stream_rec.ranking.features import HISTORY, INPUTS, Inputs
 from stream_rec.ranking.head import MixtureHead, cold
 from stream_rec.ranking.linear_head import EPSILON
@@ -62,6 +62,17 @@ def test_a_noisy_stream_cannot_keep_the_steps_long():
 
     assert len(noticed) >= 3
     assert min(np.diff(noticed)) >= LEAST_CHOICES
+
+
+def test_the_mean_of_the_newest_losses():
+    """Of a few all count alike; of many those of long ago fade."""
+    watch = DriftWatch(0)
+    for loss in (1.0, 2.0, 6.0):
+        watch.add_loss(loss)
+    assert watch.recent_loss == pytest.approx(3.0)
+    for loss in losses((4.0, 5 * RECENT), (2.0, 5 * RECENT)):
+        watch.add_loss(loss)
+    assert watch.recent_loss == pytest.approx(2.0, abs=0.1)
 
 
 def test_a_watch_that_is_off_notices_nothing():

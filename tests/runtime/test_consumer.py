@@ -74,6 +74,8 @@ def test_open_is_what_came_and_is_not_finished(monkeypatch):
     lossless.finish([message(10), message(4, TP("views", 2))])
 
     assert lossless.open_records() == (20 - 11) + (9 - 7) + 0 + (30 - 28)
+    assert lossless.open_by_topic() == {SOURCE.topic: 13, "clicks": 0}
+    assert lossless.n_finished == {SOURCE.topic: 2}
 
 
 def test_what_is_still_to_come_came_no_earlier_than_this(monkeypatch):

@@ -18,7 +18,7 @@ export function headers(more = {}) {
 
 export const path = (...parts) => `/dashboard/api/${parts.map(encodeURIComponent).join("/")}`;
 
-export async function ask(method, address, { body, signal } = {}) {
+export async function ask(method, address, { body, signal, isTrial } = {}) {
   let answer;
   try {
     answer = await fetch(address, {
@@ -34,7 +34,7 @@ export async function ask(method, address, { body, signal } = {}) {
   const said = await answer.json().catch(() => ({}));
   if (!answer.ok) {
     const problem = new Problem(answer.status, said.detail ?? answer.statusText);
-    if (answer.status === 401) window.dispatchEvent(new Event("needskey"));
+    if (answer.status === 401 && !isTrial) window.dispatchEvent(new Event("needskey"));
     throw problem;
   }
   return said;

@@ -56,7 +56,7 @@ export class Chart {
     this.made = new window.uPlot({
       width,
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
       scales: { x: { time: true, range: () => this.range },

@@ -59,7 +59,7 @@ function showKey(isFirst) {
     event.preventDefault();
     keepKey(key.value.trim());
     try {
-      await ask("GET", path("users"));
+      await ask("GET", path("users"), { isTrial: true });
       about = await ask("GET", path("about"));
       start();
       show();

@@ -142,7 +142,7 @@ function head(now) {
     : "Choices have not been seen to change.";
   return card("What the head has learned", `From ${plural(learned.choices, "choice")}; mean loss of late ${decimal(learned.loss, 2)} nats. ${drift}`,
     experts ? h("p", { class: "quiet" }, `Who is believed: ${experts}.`) : null,
-    rows.length ? table("Weights of the linear expert", ["What it sees of an item", "", { text: "Weight", class: "num" }], rows)
+    rows.length ? table("Weights of the linear expert", ["What it sees of an item", { text: h("span", { class: "unseen" }, "For or against") }, { text: "Weight", class: "num" }], rows)
       : empty("It has learned nothing yet: that begins with the first choices."));
 }
 

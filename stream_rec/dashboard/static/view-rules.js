@@ -28,7 +28,7 @@ export function showRules({ heading, body, signal, about }, chosen) {
     const found = rules.filter((each) => JSON.stringify([each.rule, each.state, each.effect]).toLowerCase().includes(wanted));
     fill(all, rules.length === 0 ? empty("No rule is in force: lists are what users make of them. Put one below.")
       : found.length === 0 ? empty("No rule has that in it.")
-        : table("All rules", [...RULE_HEADS, { text: "", "aria-label": "Change it" }], found.slice(0, MOST_SHOWN).map((each) =>
+        : table("All rules", [...RULE_HEADS, { text: h("span", { class: "unseen" }, "Change it") }], found.slice(0, MOST_SHOWN).map((each) =>
           ruleRow(each, h("td", {}, h("div", { class: "buttons" },
             h("button", { type: "button", onclick: () => editor.put(each.rule) }, "Edit", h("span", { class: "unseen" }, ` ${each.rule.rule_id}`)),
             about.may_write ? ender(each.rule.rule_id) : null))))),

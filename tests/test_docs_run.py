@@ -1,0 +1,114 @@
+"""What a page shows runs as it is printed: tutorials in a shell, on a Kafka of their own; Python on a pipeline."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from stream_rec.events.item import Item
+from stream_rec.testing.pipeline import RunningPipeline
+from tests.command import CLEAN
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+PATIENCE_S = 800.0
+ADDRESS = "localhost:9092"
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def commands_of(text: str) -> str:
+    """Return the indented code of a page as one script, without what `make` does: that is a test run of its own."""
+    unfenced = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"(?:^ {4}.*\n)+", unfenced, flags=re.MULTILINE)
+    lines = [line[4:] for block in blocks for line in block.splitlines() if not block.startswith("    make ")]
+    return "\n".join([*lines, ""])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder with the environment and the bundled log in it, as a checkout has them; nothing is left running."""
+    (tmp_path / ".venv").symlink_to(BIN.parent)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    yield tmp_path
+    subprocess.run([sys.executable, "-m", "stream_rec", "broker", "stop"], cwd=tmp_path, env=environ(), check=False)
+
+
+def environ() -> dict[str, str]:
+    """Return the variables of somebody who has activated the environment."""
+    return CLEAN | {"PATH": f"{BIN}{os.pathsep}{CLEAN['PATH']}", "PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/guides/your-data.md"])
+def test_a_tutorial_runs_to_the_letter(page: str, folder: Path):
+    """Each command in its turn, in one shell, until the first that fails; at the end a list was shown."""
+    script = f"set -eo pipefail\n{commands_of(read(page))}wait\n"
+    logs = folder / "said"
+    shell = ["bash", "-c", script]
+    with (
+        logs.open("w+") as said,
+        subprocess.Popen(shell, cwd=folder, env=environ(), stdout=said, stderr=said, start_new_session=True) as running,
+    ):
+        try:
+            code = running.wait(PATIENCE_S)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+
+    assert code in (0, 143), logs.read_text()[-3000:]  # 143: the last job was told to stop
+    assert "list of " in logs.read_text() and "Traceback" not in logs.read_text()
+
+
+@pytest.fixture(scope="module")
+def pipeline(bootstrap: str) -> Iterator[RunningPipeline]:
+    """A pipeline that knows what the pages are about."""
+    with RunningPipeline(bootstrap, topic_prefix="") as running, running.producer() as producer:
+        producer.item(Item("teapot-1", title="Blue teapot", category="kitchen"))
+        producer.flush()
+        yield running
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_python_on_a_page_runs(page: str, bootstrap: str, pipeline: RunningPipeline, capsys: pytest.CaptureFixture):
+    """Against a running pipeline, at its address; the list has the item that is clicked."""
+    [block] = PYTHON.findall(read(page))
+    assert ADDRESS in block
+
+    exec(compile(block.replace(ADDRESS, bootstrap), page, "exec"), {})
+
+    assert "teapot-1" in capsys.readouterr().out
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_tests_on_a_page_run(tmp_path: Path):
+    """They are what a user's own test module would be."""
+    for number, block in enumerate(PYTHON.findall(read("docs/guides/testing.md"))):
+        (tmp_path / f"test_page_{number}.py").write_text(block)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path],
+        cwd=tmp_path,
+        env=environ(),
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+    assert done.returncode == 0, done.stdout[-3000:]

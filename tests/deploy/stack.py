@@ -46,6 +46,16 @@ class Stack:
         """Return the name of a service's container."""
         return f"{self._name}_{service}_1"
 
+    def exit_code(self, service: str) -> str:
+        """Return how a container ended, "" where it has not."""
+        said = run("podman", "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", self.container(service))
+        status, _, code = said.stdout.strip().partition(" ")
+        return code if status == "exited" else ""
+
+    def started_at(self, service: str) -> str:
+        """Return when a container was started last."""
+        return run("podman", "inspect", "--format", "{{.State.StartedAt}}", self.container(service)).stdout
+
     def inside(self, service: str, *words: str) -> CompletedProcess[str]:
         """Run a command in a container."""
         return run("podman", "exec", self.container(service), *words)
@@ -78,8 +88,10 @@ def running_stack(folder: Path) -> Iterator[Stack]:
     """Bring the product up, and take it down when the context ends, whatever has happened."""
     stack = Stack(folder, os.environ["STREAM_REC_IMAGE"], os.environ["KAFKA_IMAGE"])
     try:
-        up = stack.compose("up", "--detach")
-        assert up.returncode == 0, up.stdout + up.stderr
+        for services in (["kafka", "topics"], []):  # all at once, as people do, takes a busy machine much longer
+            up = stack.compose("up", "--detach", *services)
+            assert up.returncode == 0, up.stdout + up.stderr
+            wait_until(lambda: stack.exit_code("topics") == "0", timeout_s=600)
         yield stack
     except BaseException:
         for service in ("kafka", "topics", *PROGRAMS):

@@ -101,3 +101,14 @@ def test_a_worker_is_killed_and_lists_go_on(stack, service):
     assert run("podman", "start", stack.container("worker-1")).returncode == 0
     wait_until(lambda: stack.is_healthy("worker-1"))
     choose(service, "item-3")
+
+
+@pytest.mark.parametrize("name", ["worker-1", "serve"])
+def test_a_process_that_ends_starts_anew(stack, name):
+    """As after exit code 75; nobody has to look."""
+    began = stack.started_at(name)
+
+    stack.inside(name, "sh", "-c", "kill -TERM 1")
+
+    wait_until(lambda: stack.started_at(name) != began)
+    wait_until(lambda: stack.is_healthy(name))

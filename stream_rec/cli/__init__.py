@@ -34,6 +34,7 @@ COMMANDS = {
     "snapshot": "stream_rec.cli.snapshot:snapshot",
     "replay": "stream_rec.cli.replay:replay",
     "evaluate": "stream_rec.cli.evaluate:evaluate",
+    "compare": "stream_rec.cli.compare:compare",
     "compile": "stream_rec.cli.compile:compile_",
     "demo": "stream_rec.cli.demo:demo",
     "config": "stream_rec.cli.config:config",

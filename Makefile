@@ -26,7 +26,7 @@ company's authority and all others that you trust, or add it to the system's"; e
 NO_VENV = { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test interop test-containers test-crash evaluate wheel audit sbom lint docs clean
+.PHONY: help setup demo check test interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit sbom lint docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -86,6 +86,12 @@ interop:  ## KafkaJS and TypeScript, by npm, for the tests in tests/interop; Jav
 
 test-containers: .venv/ready-full  ## tests that need a container engine (Docker, or root with podman and debootstrap)
 	@PYTHON=$(BIN)/python exec tests/containers/run.sh $(PYTEST_ARGS)
+
+deploy-tools: .venv/bin/uv  ## Helm and what else checks deploy/, into .tools: some minutes for Go to build Helm
+	@PYTHON=$(BIN)/python exec deploy/tools.sh
+
+test-deploy: .venv/ready-full  ## build the image, bring deploy/compose.yaml up with podman, send events, kill a worker, take it down
+	@PYTHON=$(BIN)/python exec tests/deploy/run.sh $(PYTEST_ARGS)
 
 test-crash: .venv/ready-full  ## the crash matrix, for hours (SEEDS=0:100 EVENTS=50000 RATE=500 FAULTS=all); goes on where it was stopped
 	@exec $(BIN)/python -m tests.crash --seeds $(SEEDS) --events $(EVENTS) --rate $(RATE) --faults $(FAULTS) $(CRASH_ARGS)

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream_rec.addresses import AddressError, addresses
+from stream_rec.dashboard_settings import DashboardSettings
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import SettingsError
 from stream_rec.events.validate import InputLimits
@@ -106,6 +107,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     worker: WorkerSettings = WorkerSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     serve: ServeSettings = ServeSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     surfaces: SurfaceSettings = SurfaceSettings()
     limits: InputLimits = InputLimits()

@@ -134,6 +134,11 @@ class Recommender:
         """Mean log-loss of the newest choices that it has learned from, in nats."""
         return self._drift.recent_loss
 
+    @property
+    def encode_query(self) -> EncodeQuery | None:
+        """From what users ask for to vectors that compare with those of items; None without."""
+        return self._encode_query
+
     def recommend(self, user_id: str, user: UserState, as_of: AsOf, *, generated_at_ms: int | None = None) -> Slate:
         """Return the list that goes out on an event, and count its items as shown.
 

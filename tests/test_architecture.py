@@ -26,6 +26,7 @@ LAYERS = (
             "cpu",
             "kafka_settings",
             "serve_settings",
+            "dashboard_settings",
             "surface_settings",
             "stop_signals",
             "private_folder",
@@ -37,6 +38,7 @@ LAYERS = (
     ("runtime",),
     ("telemetry",),
     ("explain",),
+    ("describe_rule",),
     ("knowledge",),
     ("user",),
     ("embedding",),
@@ -59,6 +61,7 @@ LAYERS = (
     ("operations", "evaluation"),
     ("snapshot",),
     ("stages", "testing", "serving"),
+    ("dashboard",),
     ("cli",),
     ("__main__",),
 )
@@ -155,7 +158,7 @@ def test_the_runtime_knows_no_recommender():
     }
 
 
-@pytest.mark.parametrize("command", ["worker", "serve"])
+@pytest.mark.parametrize("command", ["worker", "serve", "dashboard"])
 def test_who_ranks_can_say_how_many_threads_numpy_may_have(command: str):
     """Whatever the command line imports for it comes without numpy, whose library reads that when it is loaded."""
     code = f"import sys; import stream_rec.cli.{command}; sys.exit('numpy' in sys.modules)"

@@ -76,6 +76,7 @@ ALLOWED = {
     "catalog.word_index.count_words": "of a text",
     "catalog.word_index.n_words": "of texts",
     "cli.rejected.note": "a remark to the reader",
+    "dashboard.search.words": "of a text",
     "embedding.hashing.words": "of a text",
     "embedding.text._words": "of a text",
     "evaluation.pictures.draw_bars": "of a picture",

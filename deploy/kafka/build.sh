@@ -9,20 +9,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
 version=${1:-$("$python" -c 'from stream_rec.config import BrokerSettings; print(BrokerSettings().kafka_version)')}
 base=localhost/stream-rec-jre:bookworm
-for tool in podman debootstrap; do
-    command -v "$tool" >/dev/null || { echo "error: $tool is not installed; on Debian: apt-get install podman runc crun iptables iproute2 netavark aardvark-dns debootstrap" >&2; exit 2; }
-done
-"$here/configure-podman.sh"
+"$here/../debian-base.sh" "$base" openjdk-17-jre-headless,ca-certificates
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-if ! podman image exists "$base"; then
-    echo "making $base with debootstrap" >&2
-    debootstrap --variant=minbase --include=openjdk-17-jre-headless,ca-certificates bookworm "$work/root" \
-        > "$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
-    rm -rf "$work/root/var/cache/apt/archives"/*.deb "$work/root/var/lib/apt/lists"/*
-    tar -C "$work/root" -c . | podman import --quiet - "$base" >&2
-fi
 
 mkdir "$work/context" "$work/context/libs"
 cp "$here/Containerfile" "$here/entrypoint.sh" "$work/context/"

@@ -75,6 +75,12 @@ allow --allow-principal User:stream-rec-http-ranking --operation Write --topic v
     --topic purchases --topic searches --topic impressions --topic profiles --topic items --topic forget \
     --topic rules
 
+# stream-rec-dashboard: runs `stream-rec dashboard`: it reads what is known of every user, and writes rules alone
+allow --allow-principal User:stream-rec-dashboard --operation Read --topic recommendations --topic status \
+    --topic rejected --topic items --topic item-embeddings --topic item-knowledge --topic head-weights \
+    --topic rules --topic stream-rec-user-state-changelog
+allow --allow-principal User:stream-rec-dashboard --operation Write --topic rules
+
 # stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`
 allow --allow-principal User:stream-rec-operator --operation Read --topic views --topic clicks \
     --topic purchases --topic searches --topic impressions --topic profiles --topic items --topic rejected \

@@ -104,6 +104,10 @@ class Knowledge:
         """Return the time of a list made on an event: its own, or that of the newest event known if it came late."""
         return max(event_ms, self.newest_ms)
 
+    def find_state(self, row: int) -> ItemState:
+        """Return what the item stage knows of an item, ``UNSEEN`` where that is nothing."""
+        return self._states.get(row, UNSEEN)
+
     def n_events_of(self, row: int) -> int:
         """Return how often an item was interacted with."""
         return sum(self._states.get(row, UNSEEN).counts)

@@ -141,6 +141,11 @@ class Rules:
         found = self._all.get(rule_id)
         return None if found is None else found[0]
 
+    def put_ms(self, rule_id: str) -> int | None:
+        """Return when a rule was put, by the broker; None without it."""
+        found = self._all.get(rule_id)
+        return None if found is None else found[1]
+
     def find_ousted(self, rule: Rule) -> list[str]:
         """Return the ids of the rules that there is no room for if this one is put now, it among them; ascending."""
         others = [key for key in self._order if key[-1] != rule.rule_id]

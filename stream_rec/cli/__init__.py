@@ -24,6 +24,7 @@ COMMANDS = {
     "embedder": "stream_rec.cli.embedder:embedder",
     "encoders": "stream_rec.cli.encoders:encoders",
     "serve": "stream_rec.cli.serve:serve",
+    "dashboard": "stream_rec.cli.dashboard:dashboard",
     "produce": "stream_rec.cli.produce:produce",
     "backfill": "stream_rec.cli.backfill:backfill",
     "watch": "stream_rec.cli.watch:watch",

@@ -16,6 +16,8 @@ from stream_rec.errors import SettingsError
 from stream_rec.stop_signals import handle_stop_signals
 
 if TYPE_CHECKING:
+    from stream_rec.dashboard_settings import DashboardSettings
+    from stream_rec.serve_settings import ServeSettings
     from stream_rec.serving.replica import Replica
 
 CONNECTIONS = 16
@@ -35,7 +37,7 @@ def serve(settings: Settings, host: str | None, port: int | None, ranks: bool | 
     """
     flags = {"serve.host": host, "serve.port": port, "serve.ranks": ranks, "serve.instance_id": instance_id}
     settings = override(settings, flags)
-    require_protection(settings)
+    require_protection(settings.serve, "serve")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker: a ranking takes a third of the CPU's time
     try:
         import uvicorn
@@ -55,7 +57,7 @@ def serve(settings: Settings, host: str | None, port: int | None, ranks: bool | 
     keys = read_keys(Path(chosen.keys_file)) if chosen.keys_file else None
     require_permissions(settings.kafka, read=["recommendations", "items"], write=WRITTEN)
     with ExitStack() as stack:
-        replica = stack.enter_context(open_replica(settings)) if chosen.ranks else None
+        replica = stack.enter_context(open_replica(settings, chosen)) if chosen.ranks else None
         lists = stack.enter_context(closing(FollowedLists(settings.kafka)))
         writer = Writer(settings.kafka, chosen.ack_timeout_s, record_bytes=settings.limits.record_bytes)
         server = uvicorn.Server(
@@ -84,8 +86,11 @@ def serve(settings: Settings, host: str | None, port: int | None, ranks: bool | 
 
 
 @contextmanager
-def open_replica(settings: Settings) -> Iterator[Replica]:
+def open_replica(settings: Settings, chosen: ServeSettings | DashboardSettings) -> Iterator[Replica]:
     """Follow what is ranked from, for as long as the context lasts.
+
+    Args:
+        chosen: Say where what is kept lies.
 
     Raises:
         StreamRecError: something that it needs is missing, taken or not allowed.
@@ -95,7 +100,7 @@ def open_replica(settings: Settings) -> Iterator[Replica]:
     from stream_rec.serving.replica import FOLLOWED, Replica, changelog_of
     from stream_rec.topics.admin import topic_ids
 
-    kafka, chosen = settings.kafka, settings.serve
+    kafka = settings.kafka
     require_permissions(kafka, read=[*FOLLOWED, changelog_of(settings)])
     with (
         held_directory(chosen.data_dir, chosen.instance_id) as directory,
@@ -104,21 +109,24 @@ def open_replica(settings: Settings) -> Iterator[Replica]:
         yield replica
 
 
-def require_protection(settings: Settings) -> None:
+def require_protection(chosen: ServeSettings | DashboardSettings, section: str) -> None:
     """Check that nobody can reach the service who should not.
+
+    Args:
+        section: Of the settings, for the message.
 
     Raises:
         SettingsError: it would listen to other machines without asking for keys, or has half of what TLS needs.
     """
-    chosen = settings.serve
     try:
         is_loopback = chosen.host == "localhost" or ipaddress.ip_address(chosen.host).is_loopback
     except ValueError:
         is_loopback = False
     if not is_loopback and not chosen.keys_file:
         raise SettingsError(
-            f"serve.host={chosen.host} lets other machines in, and without serve.keys_file they may do everything: "
+            f"{section}.host={chosen.host} lets other machines in, and without {section}.keys_file they may do "
+            "everything: "
             "make a file of keys, see docs/guides/http.md, or listen at 127.0.0.1"
         )
     if bool(chosen.tls_cert) != bool(chosen.tls_key):
-        raise SettingsError("TLS needs both serve.tls_cert and serve.tls_key")
+        raise SettingsError(f"TLS needs both {section}.tls_cert and {section}.tls_key")

@@ -13,6 +13,7 @@ from stream_rec.cli.group import Commands
 from stream_rec.config import Settings
 from stream_rec.topics.acls import as_commands, as_table
 from stream_rec.topics.definition import all_topics
+from stream_rec.topics.strimzi import as_topics, as_users
 
 
 @click.group(cls=Commands)
@@ -49,9 +50,15 @@ def check(ctx: click.Context, settings: Settings, as_json: bool) -> None:
 
 @topics.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of lines.")
+@click.option("--strimzi", metavar="CLUSTER", help="KafkaTopic resources for Strimzi's Kafka of that name instead.")
 @click.pass_obj
-def list_(settings: Settings, as_json: bool) -> None:
+def list_(settings: Settings, as_json: bool, strimzi: str | None) -> None:
     """Print the topics as they should be; no broker is asked."""
+    if as_json and strimzi:
+        raise click.UsageError("--json and --strimzi are two ways to print the same: choose one.")
+    if strimzi:
+        click.echo(as_topics(settings, strimzi), nl=False)
+        return
     specs = all_topics(settings)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(specs), indent=2))
@@ -64,10 +71,16 @@ def list_(settings: Settings, as_json: bool) -> None:
 
 @topics.command()
 @click.option("--table", is_flag=True, help="A Markdown table instead of a shell script.")
+@click.option("--strimzi", metavar="CLUSTER", help="KafkaUser resources for Strimzi's Kafka of that name instead.")
 @click.pass_obj
-def acls(settings: Settings, table: bool) -> None:
+def acls(settings: Settings, table: bool, strimzi: str | None) -> None:
     """Print the least that each program may do, as calls of Kafka's kafka-acls.sh; no broker is asked."""
-    click.echo(as_table(settings) if table else as_commands(settings), nl=False)
+    if table and strimzi:
+        raise click.UsageError("--table and --strimzi are two ways to print the same: choose one.")
+    if strimzi:
+        click.echo(as_users(settings, strimzi), nl=False)
+    else:
+        click.echo(as_table(settings) if table else as_commands(settings), nl=False)
 
 
 def _report(ctx: click.Context, settings: Settings, *, as_json: bool, **facts: list[str]) -> None:

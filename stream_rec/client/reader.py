@@ -16,11 +16,12 @@ from stream_rec.kafka_settings import KafkaSettings
 class TopicReader:
     """Reads topics up to the ends they had when the reader was made, then goes on with what comes. For one thread."""
 
-    def __init__(self, kafka: KafkaSettings, *topics: str) -> None:
+    def __init__(self, kafka: KafkaSettings, *topics: str, newest: int | None = None) -> None:
         """Connect and find the ends.
 
         Args:
             topics: Names without prefix.
+            newest: Begin so many offsets before the end of each partition, and not at its beginning.
 
         Raises:
             BrokerUnavailable: no broker answered.
@@ -45,6 +46,10 @@ class TopicReader:
             self._consumer.assign(partitions)
             self._consumer.seek_to_beginning()
             self._ends = self._consumer.end_offsets(partitions, timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+            if newest is not None:
+                begins = self._consumer.beginning_offsets(partitions, timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+                for tp, begin in begins.items():
+                    self._consumer.seek(tp, max(begin, self._ends[tp] - newest))
         except TopicAuthorizationFailedError as error:
             self._consumer.close()
             raise absent(kafka, self.topic) from error

@@ -14,10 +14,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Litestar, Request, Response, delete, get, post, put
 from litestar.config.cors import CORSConfig
-from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
-from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
-from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -50,7 +47,8 @@ from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.events.source import SOURCE_OF_LABEL, SOURCE_OF_TOPIC, Source, UserEvent
 from stream_rec.retrieval.had import WHATEVER, HistoryFilter
 from stream_rec.serving.contract import contract_of
-from stream_rec.serving.gate import OPEN, Gate, decode_ids, secret_of
+from stream_rec.serving.gate import OPEN, Gate, decode_ids
+from stream_rec.serving.guard import Guard, require_scope
 from stream_rec.serving.keys import ApiKeys, Scope
 from stream_rec.serving.lists import Lists
 from stream_rec.serving.on_the_spot import OnTheSpot
@@ -83,7 +81,7 @@ from stream_rec.serving.questions import (
     want,
     want_surface,
 )
-from stream_rec.serving.ranked import Guard, ranked_routes, recommend
+from stream_rec.serving.ranked import ranked_routes, recommend
 from stream_rec.serving.writer import Record, Writer
 from stream_rec.surface_settings import BUILT_IN, HOME
 from stream_rec.telemetry.metrics import METRICS
@@ -120,19 +118,7 @@ def build_app(
     ABOUT.info({"version": __version__, "role": "serve", "instance_id": serve.instance_id})
 
     def needs(scope: Scope) -> Guard:
-        async def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-            # not async, it would go to a thread and back for each request, past the one that ranks
-            if keys is None:
-                return
-            key = keys.find(secret_of(connection.headers.get("authorization", "")))
-            if key is None:
-                raise NotAuthorizedException(
-                    "an API key is needed: `Authorization: Bearer KEY`", headers={"WWW-Authenticate": "Bearer"}
-                )
-            if scope not in key.scopes:
-                raise PermissionDeniedException(f"this key may not {scope}")
-
-        return check
+        return require_scope(keys, scope)
 
     def accepting(scope: Scope) -> dict[str, Any]:
         """Return what handlers that write have in common."""
@@ -302,7 +288,14 @@ def build_app(
         request_max_body_size=serve.body_bytes,
         logging_config=None,
     )
-    return Gate(app, keys, serve)
+    return Gate(
+        app,
+        keys,
+        section="serve",
+        concurrency=serve.concurrency,
+        requests_per_s=serve.requests_per_s,
+        cors_origins=serve.cors_origins,
+    )
 
 
 def _recommendations(

@@ -13,13 +13,12 @@ import http
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 import msgspec
 
-from stream_rec.serve_settings import ServeSettings
 from stream_rec.serving.keys import ApiKeys
 from stream_rec.serving.problems import problem
 
@@ -41,10 +40,33 @@ IN_ADDRESS = "/%!$&'()*+,;=:@~"
 class Gate:
     """An ASGI app before the app."""
 
-    def __init__(self, app: App, keys: ApiKeys | None, settings: ServeSettings) -> None:
+    def __init__(
+        self,
+        app: App,
+        keys: ApiKeys | None,
+        *,
+        section: str,
+        concurrency: int,
+        requests_per_s: int,
+        cors_origins: Sequence[str] = (),
+        has_pages: bool = False,
+    ) -> None:
+        """Say what is let through.
+
+        Args:
+            section: Of the settings, for messages.
+            concurrency: Requests under way at once.
+            requests_per_s: Of each client; 0: no bound.
+            cors_origins: Other origins whose pages may ask without keys.
+            has_pages: Whether the app has pages of its own, which may ask.
+        """
         self._app = app
         self._keys = keys
-        self._settings = settings
+        self._section = section
+        self._concurrency = concurrency
+        self._requests_per_s = requests_per_s
+        self._cors_origins = cors_origins
+        self._has_pages = has_pages
         self._n_under_way = 0
         self._second = 0
         self._asked: Counter[str] = Counter()
@@ -75,26 +97,36 @@ class Gate:
         return (
             _find_fault_in_path(path)
             or _find_fault_in_query(scope["query_string"])
-            or self._find_foreign_page(headers)
+            or self._find_foreign_page(headers, path)
             or _find_fault_in_type(scope["method"], headers)
             or self._find_excess(scope, headers)
         )
 
-    def _find_foreign_page(self, headers: dict[str, str]) -> tuple[int, str] | None:
-        """Without keys whoever reaches the service may do everything: pages of other origins may not reach it."""
+    def _find_foreign_page(self, headers: dict[str, str], path: str) -> tuple[int, str] | None:
+        """Without keys whoever reaches the service may do everything: pages of other origins may not reach it.
+
+        Of an app with pages not even what needs no answer: browsers say from where a request comes.
+        """
+        if self._has_pages and path != "/" and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            return 403, "pages of other origins may not ask"
         if self._keys is not None:
             return None
-        if not LOCAL.fullmatch(headers.get("host", "")):
-            return 403, "without serve.keys_file the service answers to localhost, 127.0.0.1 and [::1] alone"
-        origin, allowed = headers.get("origin"), self._settings.cors_origins
-        if origin is not None and origin not in allowed and "*" not in allowed:
-            return 403, f"pages of {origin[:200]} may not ask: see serve.cors_origins"
-        return None
+        host = headers.get("host", "")
+        if not LOCAL.fullmatch(host):
+            return 403, f"without {self._section}.keys_file the service answers to localhost, 127.0.0.1 and [::1] alone"
+        origin, allowed = headers.get("origin"), self._cors_origins
+        if origin is None or origin in allowed or "*" in allowed:
+            return None
+        if self._has_pages:
+            is_own = origin in (f"http://{host}", f"https://{host}")
+            return None if is_own else (403, f"pages of {origin[:200]} may not ask")
+        return 403, f"pages of {origin[:200]} may not ask: see serve.cors_origins"
 
     def _find_excess(self, scope: Message, headers: dict[str, str]) -> tuple[int, str] | None:
-        if self._n_under_way >= self._settings.concurrency:
-            return 503, f"{self._n_under_way} requests are under way, as many as serve.concurrency allows; ask again"
-        most = self._settings.requests_per_s
+        if self._n_under_way >= self._concurrency:
+            allowed = f"as many as {self._section}.concurrency allows"
+            return 503, f"{self._n_under_way} requests are under way, {allowed}; ask again"
+        most = self._requests_per_s
         if not most:
             return None
         if (second := int(time.monotonic())) != self._second:

@@ -16,10 +16,11 @@ from stream_rec.events.over_http import Accepted, UserProfile
 from stream_rec.events.profile import Profile
 from stream_rec.events.source import Source
 from stream_rec.events.validate import InputLimits
+from stream_rec.serving.guard import Guard
 from stream_rec.serving.on_the_spot import OnTheSpot
 from stream_rec.serving.problems import READING, accept, problem, problems_of, refuse_unknown
 from stream_rec.serving.questions import IdInPath
-from stream_rec.serving.ranked import Guard, require
+from stream_rec.serving.ranked import require
 from stream_rec.serving.writer import Record
 
 TOPIC = Source.PROFILE.topic

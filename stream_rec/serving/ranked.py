@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import get, post
-from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import JSONBody, QueryParameter
@@ -20,6 +18,7 @@ from stream_rec.events.promotion import find_fault
 from stream_rec.events.slate import SlateItem
 from stream_rec.events.validate import InputLimits
 from stream_rec.retrieval.had import HistoryFilter
+from stream_rec.serving.guard import Guard
 from stream_rec.serving.on_the_spot import OnTheSpot
 from stream_rec.serving.problems import READING, accept, problem, problems_of, unprocessable
 from stream_rec.serving.questions import (
@@ -36,7 +35,6 @@ from stream_rec.serving.questions import (
 )
 from stream_rec.serving.wanted import Wanted
 
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 Query = Annotated[str, QueryParameter(description="what is asked for")]
 MaybeUser = Annotated[str | None, QueryParameter(description="for whom; without it for nobody in particular")]
 MaybeItem = Annotated[str | None, QueryParameter(description="like this item, but ...")]

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import Active
 from stream_rec.events.interaction import Kind
 from stream_rec.events.over_http import Ranking
@@ -32,6 +33,7 @@ from stream_rec.retrieval.surface import find_wanted
 from stream_rec.serving.cursor import sign_of
 from stream_rec.serving.wanted import Wanted
 from stream_rec.surface_lists import config_of, now_of, plain_config, rank_surface, seen_of
+from stream_rec.surface_settings import HOME
 from stream_rec.user.entries import Entry, ProfileEntry, SearchEntry
 from stream_rec.user.state import COLD, UserState
 
@@ -62,6 +64,16 @@ class Ranker:
         self._ranking = ranking
         self._signs = np.zeros(0, dtype=np.uint32)
 
+    @property
+    def catalog(self) -> Catalog:
+        """What is ranked."""
+        return self._catalog
+
+    @property
+    def recommender(self) -> Recommender:
+        """Who ranks it."""
+        return self._recommender
+
     def recommend(
         self, user_id: str, wanted: Wanted, *, generated_at_ms: int, context: Mapping[str, Any] | None = None
     ) -> Slate | None:
@@ -72,12 +84,12 @@ class Ranker:
         Args:
             context: Of the request; None for that of the user's newest event or search.
         """
-        state, now_ms = self._look_up(user_id)
+        state, now_ms = self.look_up(user_id)
         about = [self._find(item_id) for item_id in wanted.about]
         rows = [row for row in about if row is not None]
         if len(rows) < len(about):
             return None
-        ranked = self._rank_surface(user_id, state, wanted, rows, now_ms, self._number(context))
+        ranked = self._rank_surface(user_id, state, wanted, rows, now_ms, self.number(context))
         if wanted.shown:
             ranked = replace(ranked, rules=_without_pins(ranked.rules))
         config = _vary(config_of(wanted.base, self._ranking, wanted.n), wanted)
@@ -103,7 +115,7 @@ class Ranker:
             context: As of ``recommend``.
             promotions: What is to stand in which slots.
         """
-        state, now_ms = self._look_up(user_id)
+        state, now_ms = self.look_up(user_id)
         catalog = self._catalog
         found = {item_id: catalog.find(item_id) for item_id in item_ids}
         unknown = [i for i, row in found.items() if row is None or catalog.item(row) is None]
@@ -111,7 +123,7 @@ class Ranker:
         is_wanted = self._pool(wanted, Take.ALL, state, now_ms).is_in[rows]
         is_in = np.zeros(len(catalog), dtype=bool)
         is_in[rows[is_wanted]] = True
-        pool, numbers = Pool(is_in, Take.ALL), self._number(context)
+        pool, numbers = Pool(is_in, Take.ALL), self.number(context)
         ranked = self._recommender.rank(
             user_id, state, now_ms=now_ms, pool=pool, surface="rank", age=wanted.age, contexts=numbers
         )
@@ -151,10 +163,10 @@ class Ranker:
         row = None if item_id is None else self._find(item_id)
         if item_id is not None and row is None:
             return None
-        state, now_ms = self._look_up(user_id) if user_id is not None else (COLD, self._catalog.knowledge.now_ms(0))
+        state, now_ms = self.look_up(user_id) if user_id is not None else (COLD, self._catalog.knowledge.now_ms(0))
         if item_id is not None and (state.newest is None or state.newest.item_id != item_id):
-            state = _with_view(state, item_id, now_ms)
-        state = _with_search(state, query, item_id, now_ms)
+            state = with_event(state, item_id, now_ms)
+        state = with_search(state, query, item_id, now_ms)
         take = Take.ANSWERS if row is None else Take.RELATED
         pool = self._pool(wanted, take, state, now_ms, without=() if row is None else (row,))
         ranked = self._recommender.rank(
@@ -169,15 +181,20 @@ class Ranker:
         """Return what a user has said of themselves, None where that is nothing."""
         return self._state_of(user_id).profile
 
-    def _number(self, context: Mapping[str, Any] | None) -> tuple[int, ...] | None:
+    def number(self, context: Mapping[str, Any] | None) -> tuple[int, ...] | None:
+        """Return the numbers of a context, None of none."""
         return None if context is None else contexts.numbers_of(context, self._context_keys)
 
-    def _look_up(self, user_id: str) -> tuple[UserState, int]:
+    def look_up(self, user_id: str) -> tuple[UserState, int]:
         """Return a user's state, and the time; the catalog has seen it."""
         state = self._state_of(user_id)
         now_ms = now_of(state, self._catalog)
         self._catalog.see_time(now_ms)
         return state, now_ms
+
+    def config(self, n: int) -> RankingConfig:
+        """Return the settings of the main list, ranked on the spot, of ``n`` items."""
+        return config_of(HOME, self._ranking, n)
 
     def _find(self, item_id: str) -> int | None:
         """Return the row of an item that has a record."""
@@ -215,7 +232,7 @@ class Ranker:
             related = self._rank_related(about[0], wanted, pool)
             is_in = np.zeros(len(self._catalog), dtype=bool)
             is_in[related.candidates.rows[related.best]] = True
-            state = _with_view(state, wanted.about[0], now_ms)
+            state = with_event(state, wanted.about[0], now_ms)
         elif not wanted.is_whole:
             is_in = self._pool(wanted, Take.PROPOSED, state, now_ms, without=about).is_in
         return rank_surface(
@@ -234,7 +251,7 @@ class Ranker:
     def _rank_related(self, row: int, wanted: Wanted, pool: Pool) -> Ranked:
         """Return what somebody of whom only a view of an item is known would choose of what is related to it."""
         now_ms = self._catalog.knowledge.now_ms(0)
-        viewer = _with_view(COLD, self._catalog.item_ids[row], now_ms)
+        viewer = with_event(COLD, self._catalog.item_ids[row], now_ms)
         ranked = self._recommender.rank(
             NOBODY, viewer, now_ms=now_ms, pool=pool, surface=wanted.surface, age=wanted.age
         )
@@ -285,16 +302,16 @@ def _without_pins(rules: Active) -> Active:
     return rules._replace(by_action=by_action)
 
 
-def _with_view(state: UserState, item_id: str, now_ms: int) -> UserState:
-    """Return the state of who has just looked at an item."""
-    entry = Entry(now_ms, NOBODY, item_id, int(Kind.VIEW), None, offset=0, arrival=state.arrivals)
-    views, clicks, purchases = state.counts
+def with_event(state: UserState, item_id: str, now_ms: int, kind: Kind = Kind.VIEW) -> UserState:
+    """Return the state of who has just looked at an item, or done more with it."""
+    entry = Entry(now_ms, NOBODY, item_id, int(kind), None, offset=0, arrival=state.arrivals)
+    views, clicks, purchases = (n + (number == kind) for number, n in enumerate(state.counts))
     return msgspec.structs.replace(
-        state, recent_events=[*state.recent_events, entry], counts=(views + 1, clicks, purchases)
+        state, recent_events=[*state.recent_events, entry], counts=(views, clicks, purchases)
     )
 
 
-def _with_search(state: UserState, query: str, item_id: str | None, now_ms: int) -> UserState:
+def with_search(state: UserState, query: str, item_id: str | None, now_ms: int) -> UserState:
     """Return the state of who has just asked for something."""
     entry = SearchEntry(now_ms, NOBODY, query, item_id, offset=0, arrival=state.arrivals)
     return msgspec.structs.replace(state, recent_searches=[*state.recent_searches, entry])

@@ -30,8 +30,11 @@ class Record(NamedTuple):
 class Writer:
     """A producer of the service's own event loop."""
 
-    def __init__(self, kafka: KafkaSettings, ack_timeout_s: float, *, record_bytes: int) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, ack_timeout_s: float, *, record_bytes: int, topics: Sequence[str] = WRITTEN
+    ) -> None:
         """Say where to; ``start`` connects. ``record_bytes``: of the largest value that is written."""
+        self._topics = topics
         self._kafka = kafka
         self._record_bytes = record_bytes
         self._timeout_s = ack_timeout_s
@@ -57,7 +60,7 @@ class Writer:
         )
         try:
             await producer.start()
-            for name in WRITTEN:
+            for name in self._topics:
                 n_partitions = len(await producer.partitions_for(self._kafka.topic(name)))
                 if n_partitions != self._kafka.partitions:
                     raise TopicMismatch(

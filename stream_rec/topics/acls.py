@@ -22,6 +22,7 @@ from stream_rec.topics.definition import TopicDefinition, changelogs, load
 ADMIN, WORKER, EMBEDDER = "stream-rec-admin", "stream-rec-worker", "stream-rec-embedder"
 EVENTS, CATALOG, LISTS, OPERATOR = "stream-rec-events", "stream-rec-catalog", "stream-rec-lists", "stream-rec-operator"
 HTTP, HTTP_RANKING = "stream-rec-http", "stream-rec-http-ranking"
+DASHBOARD = "stream-rec-dashboard"
 EXPORT, IMPORT = "stream-rec-export", "stream-rec-import"
 
 PURPOSE = {
@@ -33,6 +34,7 @@ PURPOSE = {
     LISTS: "an app that shows lists",
     HTTP: "runs `stream-rec serve` that reads lists out",
     HTTP_RANKING: "runs `stream-rec serve` with `serve.ranks`: it reads what is known of every user, too",
+    DASHBOARD: "runs `stream-rec dashboard`: it reads what is known of every user, and writes rules alone",
     OPERATOR: "a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`",
     EXPORT: "runs `stream-rec snapshot export`, every night perhaps; it can write nothing",
     IMPORT: "runs `stream-rec snapshot import`, once, before the first worker; it can read no record",
@@ -95,6 +97,12 @@ def grants(settings: Settings) -> list[Grant]:
             HTTP_RANKING, ("Read",), (*_full_names(settings, RECOMMENDATIONS, *RANKED_FROM), *_full(settings, users))
         ),
         Grant(HTTP_RANKING, ("Write",), over_http),
+        Grant(
+            DASHBOARD,
+            ("Read",),
+            (*_full_names(settings, RECOMMENDATIONS, STATUS, REJECTED, *RANKED_FROM), *_full(settings, users)),
+        ),
+        Grant(DASHBOARD, ("Write",), _full_names(settings, RULES)),
         # `backfill` reads what is there already, and whose events may not come back. How far the workers are it knows
         # from lists, offsets and the group.
         Grant(OPERATOR, ("Read",), _full_names(settings, *by_hand, RECOMMENDATIONS, RECEIPTS, STATUS)),

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run `pytest -m container`. A Docker engine that answers is used with the official image; where there is none,
+# Run `pytest -m container`, but for what brings deploy/ up: tests/deploy/run.sh. A Docker engine that answers is used with the official image; where there is none,
 # podman serves Docker's API on a socket of its own, with an image that is built here (root, no registry needed).
 #
 #     PYTHON=.venv/bin/python tests/containers/run.sh [pytest arguments]
@@ -13,7 +13,7 @@ engine_answers() {
 }
 
 if engine_answers; then
-    exec "$python" -m pytest -m container "$@"
+    exec "$python" -m pytest -m container --ignore tests/deploy "$@"
 fi
 
 image=$(PYTHON=$python deploy/kafka/build.sh)
@@ -34,4 +34,4 @@ until engine_answers; do
     kill -0 $service 2>/dev/null && [ $tries -lt 50 ] || { echo "error: podman's service does not answer:" >&2; cat "$work/service.log" >&2; exit 2; }
     sleep 0.2
 done
-"$python" -m pytest -m container "$@"
+"$python" -m pytest -m container --ignore tests/deploy "$@"

@@ -70,6 +70,15 @@ def test_topics_are_listed(installed: Path, tmp_path: Path):
     assert "views " in listed.stdout and "stream-rec-user-state-changelog" in listed.stdout
 
 
+def test_the_dashboard_has_its_page(installed: Path):
+    """Every file of it, those of others and their licence among them."""
+    there, here = package_of(installed) / "dashboard/static", ROOT / "stream_rec/dashboard/static"
+    files = [path.relative_to(here) for path in here.rglob("*") if path.is_file()]
+
+    assert Path("index.html") in files and Path("vendor/uplot-licence.txt") in files
+    assert [file for file in files if not (there / file).is_file()] == []
+
+
 @pytest.mark.kafka
 def test_topics_are_created_and_checked(installed: Path, bootstrap: str, tmp_path: Path):
     """What an operator does first after an install."""

@@ -64,6 +64,6 @@ def test_nobody_is_let_in_who_was_not_meant(flags, words):
     from stream_rec.cli.serve import require_protection
 
     with pytest.raises(SettingsError, match=words):
-        require_protection(override(Settings(), flags))
+        require_protection(override(Settings(), flags).serve, "serve")
     for good in ({}, {"serve.host": "::1"}, {"serve.host": "localhost"}, {"serve.host": "::", "serve.keys_file": "k"}):
-        require_protection(override(Settings(), good))
+        require_protection(override(Settings(), good).serve, "serve")

@@ -1,0 +1,152 @@
+"""Take the pictures of docs/guides/dashboard.md: a pipeline on the bundled log, its dashboard, and Chromium.
+
+    python docs/screenshots.py                 # into docs/assets/dashboard/, some 3 minutes
+    python docs/screenshots.py --every OUT     # every view, 390 and 1440 px wide, light and dark
+
+Needs the extras `broker`, `serve` and `test`, and Chromium: $CHROMIUM, one on the path, or Playwright's own. Pillow
+makes the pictures smaller, where it is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from playwright.sync_api import Browser, Page
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from stream_rec.config import Settings, override
+from stream_rec.events.interaction import LoggedEvent
+from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule, Target
+from stream_rec.logs.log import read_events, read_items
+from stream_rec.package_data import find_folder
+from stream_rec.testing.broker import kafka_broker
+from stream_rec.testing.pipeline import RunningPipeline
+from tests.browser import chromium, running_dashboard
+
+OUT = Path(__file__).parent / "assets" / "dashboard"
+FIRST_EVENTS, RATE, LIVE_S = 4_000, 20, 150
+SHOWN = {"overview": "#/", "user": "#/users/{user}", "item": "#/items/{item}", "rules": "#/rules"}
+EVERY = {**SHOWN, "users": "#/users", "search": "#/items?q=romantic%20italian", "items": "#/items"}
+SIZES = ((1440, 900), (390, 844))
+RULES = (
+    Rule("autumn-menus", "pin", "ann", "the autumn campaign", Target(["C0044"]), slot=3),
+    Rule("few-without-wine", "cap", "ben", "guests ask for wine", Target(tag="No Liquor Served"), count=2),
+    Rule("closed", "ban", "ann", "closed for the season", Target(["C0019"])),
+)
+
+RULE_IN_EDITOR = {
+    "rule_id": "romantic-evenings",
+    "count": "4",
+    "tag": "Romantic",
+    "author": "ann",
+    "reason": "the week of Valentine's Day",
+}
+
+
+def main() -> None:
+    """Run it all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--every", type=Path, help="folder for every view, in every size, light and dark")
+    every = parser.parse_args().every
+    settings = override(Settings(), {"embedder.encoder": "hashing"})
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        kafka_broker() as bootstrap,
+        RunningPipeline(bootstrap, settings) as running,
+        running_dashboard(running.settings, Path(folder)) as address,
+        chromium() as browser,
+    ):
+        events = _send_first(running)
+        is_over = threading.Event()
+        sending = threading.Thread(target=_send_on, args=(running, events, is_over))
+        sending.start()
+        try:
+            time.sleep(LIVE_S)
+            last = events[FIRST_EVENTS].event
+            chosen = {"user": quote(last.user_id, safe=""), "item": quote(last.item_id, safe="")}
+            take(browser, address, chosen, every)
+        finally:
+            is_over.set()
+            sending.join()
+
+
+def take(browser: Browser, address: str, chosen: dict[str, str], every: Path | None) -> None:
+    """Take the pictures of a dashboard that runs."""
+    folder = every or OUT
+    folder.mkdir(parents=True, exist_ok=True)
+    combinations = itertools.product(SIZES, ("light", "dark")) if every else [(SIZES[0], "light"), (SIZES[1], "dark")]
+    for (width, height), scheme in combinations:
+        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        for name, hash_ in (EVERY if every else SHOWN).items():
+            page.goto(f"{address}/{hash_.format(**chosen)}")
+            page.reload()
+            page.wait_for_selector("main table, main .empty")
+            if name == "rules" and not every:
+                fill_editor(page, chosen["user"])
+            page.wait_for_timeout(2500)
+            file = folder / f"{name}-{width}-{scheme}.png"
+            page.screenshot(path=file, full_page=bool(every) or name == "rules")
+            shrink(file)
+            print(file, file.stat().st_size)
+        page.close()
+
+
+def fill_editor(page: Page, user: str) -> None:
+    """Have the editor show what a rule would do."""
+    page.select_option("form [name=action]", "floor")
+    for name, value in RULE_IN_EDITOR.items():
+        page.fill(f"form [name={name}]", value)
+    page.fill("form [name=user]", unquote(user))
+    page.click("text=Preview >> nth=0")
+    page.wait_for_selector("text=In the list of")
+
+
+def shrink(file: Path) -> None:
+    """Make a picture of 128 colours of it."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return
+    with Image.open(file) as picture:
+        small = picture.convert("RGB").quantize(128)
+    small.save(file, optimize=True)
+
+
+def _send_first(running: RunningPipeline) -> list[LoggedEvent]:
+    """Send the catalog, some events and the rules; return all events."""
+    folder = find_folder("examples/entree_chicago")
+    limits = running.settings.limits
+    log = read_events(folder / "events.jsonl.gz", limits=limits, received_ms=time.time_ns() // 1_000_000)
+    items = [item for item in read_items(folder / "items.jsonl.gz", limits=limits) if isinstance(item, Item)]
+    events = [logged for logged in log if isinstance(logged, LoggedEvent)]
+    with running.producer() as producer:
+        for item in items:
+            producer.item(item)
+        for logged in events[:FIRST_EVENTS]:
+            producer.send_interaction(logged.kind, logged.event)
+        for rule in RULES:
+            producer.rule(rule)
+    running.wait_until_settled()
+    return events
+
+
+def _send_on(running: RunningPipeline, events: list[LoggedEvent], is_over: threading.Event) -> None:
+    """Send events at a steady pace until it is over; a user's own come as they are."""
+    with running.producer() as producer:
+        for logged in itertools.islice(events, FIRST_EVENTS, None):
+            if is_over.wait(1 / RATE):
+                return
+            producer.send_interaction(logged.kind, logged.event)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@ export PYTHON="${PYTHON:-python3}"
 deploy/tools.sh
 KAFKA_IMAGE=${KAFKA_IMAGE:-$(deploy/kafka/build.sh)}
 if [ -z "${STREAM_REC_IMAGE:-}" ]; then
-    cpu=$("$PYTHON" -c 'from stream_rec.cli.cpu import name_cpu; found = {}; name_cpu(found); print(found.get("NUMBA_CPU_NAME", ""))')
+    cpu=$("$PYTHON" -c 'from stream_rec.cpu import name_cpu; found = {}; name_cpu(found); print(found.get("NUMBA_CPU_NAME", ""))')
     STREAM_REC_IMAGE=$(deploy/build.sh localhost/stream-rec:test --build-arg "CPUS=$cpu")
 fi
 export KAFKA_IMAGE STREAM_REC_IMAGE

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 import yaml
-from stream_rec.telemetry.metrics import METRICS
 
+from stream_rec.telemetry.metrics import METRICS
 from tests.deploy.programs import ROOT, require, run
 from tests.deploy.test_alerts import ALERTS, PROMTOOL
 

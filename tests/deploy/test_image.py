@@ -9,7 +9,7 @@ import tomllib
 
 import pytest
 
-from stream_rec.cli.cpu import CPUS
+from stream_rec.cpu import CPUS
 from tests.deploy.programs import ROOT, run
 
 CONTAINERFILE = (ROOT / "deploy/Containerfile").read_text(encoding="utf-8")

@@ -57,7 +57,7 @@ def install(ctx: click.Context, shell: str | None, as_json: bool) -> None:
         place.write_text(_script(ctx, shell), encoding="utf-8")
     except OSError as error:
         raise FileProblem(f"{place} cannot be written: {error.strerror}; `completion show` prints it") from error
-    answer(as_json, f"wrote {place}: a new shell completes", shell=shell, file=str(place))
+    answer(as_json, f"wrote {place}: a new shell completes", completes=shell, file=str(place))
     if shell == "zsh":
         click.echo(ZSH_ADVICE, err=True)
 

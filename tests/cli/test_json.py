@@ -29,7 +29,7 @@ def test_an_answer_is_one_object(tmp_path: Path):
     """On stdout alone."""
     done = command("completion", "install", "fish", "--json", cwd=tmp_path, XDG_CONFIG_HOME=str(tmp_path))
 
-    assert json.loads(done.stdout) == {"shell": "fish", "file": str(tmp_path / "fish/completions/stream-rec.fish")}
+    assert json.loads(done.stdout) == {"completes": "fish", "file": str(tmp_path / "fish/completions/stream-rec.fish")}
 
 
 @pytest.mark.kafka

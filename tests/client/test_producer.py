@@ -38,7 +38,7 @@ class FakeKafka:
             raise KafkaTimeoutError("Failed to update metadata after 5.0 secs.")
         return {0}
 
-    def send(self, topic: str, key: bytes, value: bytes | None) -> Future:
+    def send(self, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]) -> Future:
         self.records.append((topic, key, value))
         self.futures.append(Future())
         return self.futures[-1]

@@ -43,7 +43,7 @@ setup: $(READY)  ## make .venv with what `make demo` needs; `make test` and `mak
 	@rm -f .venv/ready-*
 	@$(MAKE) --no-print-directory .venv/bin/uv
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
-	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,multilingual,http,serve,otel,torch,bench,report,parquet,docs,test]' || $(INSTALL_FAILED)
+	@$(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[broker,embed,multilingual,http,serve,otel,torch,bench,report,parquet,mlflow,docs,test]' || $(INSTALL_FAILED)
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
 

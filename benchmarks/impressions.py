@@ -11,7 +11,8 @@ exploring brings to who hears:
 
     ... --arm plain,hears,ranking.explore_share=0,ranking.tail_every=0 --arm exploring,hears
 
-or an arm that hears and does not take a part of it into account (`no-fatigue`, `no-appeal`): what each part brings.
+where `--arrivals 60` lets so many new items come one after the other, in place of all being there from the beginning.
+Or an arm that hears and does not take a part of it into account (`no-fatigue`, `no-appeal`): what each part brings.
 
     ... --arm deaf --arm neither,hears,no-fatigue,no-appeal --arm fatigue,hears,no-appeal \
         --arm appeal,hears,no-fatigue --arm both,hears
@@ -27,6 +28,7 @@ import itertools
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,11 +39,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.catalog.fresh import EVENTS
 from stream_rec.config import Settings, override
 from stream_rec.errors import SettingsError, StreamRecError
-from stream_rec.evaluation.click_through import ClickThrough, compare_click_through, measure_click_through
+from stream_rec.evaluation.bootstrap import Change
+from stream_rec.evaluation.click_through import (
+    ClickThrough,
+    compare_click_through,
+    compare_expected,
+    measure_click_through,
+)
+from stream_rec.evaluation.simulated_arrivals import plan_arrivals, split_items
 from stream_rec.evaluation.simulated_choices import HabitConfig
-from stream_rec.evaluation.simulated_users import SimulatedUsers, TasteConfig, build_users
+from stream_rec.evaluation.simulated_users import SimulatedUsers, TasteConfig, build_users, find_share_kept
 from stream_rec.evaluation.simulated_visits import plan_visits
 from stream_rec.evaluation.simulation import Arm, Core, ShownLists, simulate, warm_up
 from stream_rec.events.interaction import LoggedEvent
@@ -76,6 +86,11 @@ def main() -> None:
     parser.add_argument("--lists", type=int, default=20_000, help="lists of each arm (%(default)s)")
     parser.add_argument("--warm", type=int, default=10_000, help="events learned beforehand (%(default)s)")
     parser.add_argument("--users", type=int, default=TasteConfig().n_users, help="simulated users (%(default)s)")
+    parser.add_argument(
+        "--arrivals",
+        type=int,
+        help="items that come while users do, of those that the warm-up does not know; else all are there",
+    )
     parser.add_argument(
         "--fatigue",
         type=float,
@@ -144,26 +159,41 @@ def run(arguments: argparse.Namespace, log: str, arms: Sequence[PartialArm]) -> 
     lines = usable(read_items(folder / "items.jsonl.gz", limits=settings.limits), print)
     embedded = embed_items(lines, settings.embedder, settings.limits)
     events = read(folder / "events.jsonl.gz", settings, LIMITS[log])
-    item_ids = [item.item_id for item in embedded.items]
-    config = TasteConfig(n_users=arguments.users)
+    item_ids, new_ids = [item.item_id for item in embedded.items], list[str]()
+    if arguments.arrivals is not None:
+        listed_ids, new_ids = split_items(events, item_ids, arguments.warm, arguments.arrivals, seed=arguments.seed)
+        item_ids = listed_ids + new_ids
+    is_new = set(new_ids)
+    config = TasteConfig(n_users=arguments.users, by_rate=arguments.arrivals is not None)
     users = build_users(events, item_ids, arguments.warm, seed=arguments.seed, config=config)
     visits = plan_visits(users, arguments.lists, seed=arguments.seed)
+    arrivals = plan_arrivals(new_ids, visits)
+    n_events = Counter(event.item_id for _, event in events[: arguments.warm])
+    counts = np.array([n_events[item_id] for item_id in item_ids])
+    without_fresh, without_unseen = (
+        find_share_kept(users.likely, counts >= least, settings.ranking.n) for least in (EVENTS, 1)
+    )
     say(f"{log}: {describe(users)}")
+    said = f"{without_fresh:.3f} of the best, without what is unseen: {without_unseen:.3f}"
+    say(f"{log}: best lists without what is fresh after the warm-up: {said}")
+    listed = [item for item in embedded.items if item.item_id not in is_new]
+    new_items = [item for item in embedded.items if item.item_id in is_new]
     lists: dict[str, ShownLists] = {}
     for arm, missing in arms:
         warm = events[: arguments.warm]
         count = Progress(f"{log}: {arm.name}: learned", len(warm), "events")
-        pipeline = warm_up(arm.settings, embedded.items, embedded.embeddings, warm, on_progress=count)
+        pipeline = warm_up(arm.settings, listed, embedded.embeddings, warm, on_progress=count)
         count = Progress(f"{log}: {arm.name}: made", arguments.lists, "lists")
         with without(missing):
             lists[arm.name] = simulate(
                 arm,
-                Core(pipeline),
+                Core(pipeline, new_items, embedded.embeddings),
                 users,
                 visits,
                 seed=arguments.seed,
                 clock=time.process_time_ns,
                 habits=HabitConfig(fatigue=arguments.fatigue),
+                arrivals=arrivals,
                 on_progress=count,
             )
     base, *others = lists
@@ -172,11 +202,17 @@ def run(arguments: argparse.Namespace, log: str, arms: Sequence[PartialArm]) -> 
         "lists": arguments.lists,
         "seed": arguments.seed,
         "fatigue": arguments.fatigue,
+        "arrivals": arguments.arrivals,
+        "best_without_fresh": without_fresh,
+        "best_without_unseen": without_unseen,
         "days": float((visits.times_ms[-1] - visits.times_ms[0]) / 86_400_000),
         "arms": {name: measure_click_through(one, len(item_ids)) for name, one in lists.items()},
         "base": base,
         "changes": {
             name: compare_click_through(visits.users, lists[base], lists[name], seed=arguments.seed) for name in others
+        },
+        "changes_expected": {
+            name: compare_expected(visits.users, lists[base], lists[name], seed=arguments.seed) for name in others
         },
     }
 
@@ -203,6 +239,7 @@ def render(log: str, found: dict[str, Any]) -> str:
     rows: dict[str, Callable[[ClickThrough], str]] = {
         "lists, and empty ones": lambda arm: f"{arm.n_lists}, {arm.n_empty}",
         "chosen per list": lambda arm: f"{arm.chosen_per_list:.4f}",
+        "to be expected per list": lambda arm: f"{arm.expected_per_list:.4f}",
         "chosen of slots looked at": lambda arm: f"{arm.chosen_per_look:.4f}",
         "slot 1, 2, 5, 10, 20 chosen": lambda arm: ", ".join(
             f"{arm.by_slot[slot - 1]:.3f}" for slot in (1, 2, 5, 10, 20) if slot <= len(arm.by_slot)
@@ -217,12 +254,21 @@ def render(log: str, found: dict[str, Any]) -> str:
     }
     lines = [f"| {log} | {' | '.join(arms)} |", "|---" * (1 + len(arms)) + "|"]
     lines += [f"| {title} | {' | '.join(map(of, arms.values()))} |" for title, of in rows.items()]
-    for name, change in found["changes"].items():
-        ratio = "no visit has lists of both" if change is None else f"{change.value / max(change.base, 1e-9):.4f}"
-        if change is not None and change.relative is not None:
-            ratio += f" ({1 + change.relative.low:.4f} to {1 + change.relative.high:.4f})"
-        lines.append(f"\n{log}: chosen per list, {name} / {found['base']}: {ratio}, 95 of 100 draws of users")
+    for what, changes in (("chosen", found["changes"]), ("to be expected", found["changes_expected"])):
+        for name, change in changes.items():
+            said = say_ratio(change)
+            lines.append(f"\n{log}: {what} per list, {name} / {found['base']}: {said}, 95 of 100 draws of users")
     return "\n".join([*lines, ""])
+
+
+def say_ratio(change: Change | None) -> str:
+    """Return the ratio of two arms, and its interval where there is one."""
+    if change is None:
+        return "no visit has lists of both"
+    ratio = f"{change.value / max(change.base, 1e-9):.4f}"
+    if change.relative is not None:
+        ratio += f" ({1 + change.relative.low:.4f} to {1 + change.relative.high:.4f})"
+    return ratio
 
 
 def thin(values: Sequence[float]) -> Sequence[float]:

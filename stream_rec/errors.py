@@ -11,6 +11,7 @@
         NotAtRest                   a pipeline runs that must have stopped
         AlreadyRunning              another process has this instance id or data directory
         Superseded                  another process has claimed a partition that this one has
+        OffsetsOutOfRange           records are asked for where there are none
         DeliveryFailed              the broker did not acknowledge records
         UnreadableRecords           a compression codec's library is missing
         EncoderUnavailable          the text encoder does not load or work
@@ -79,6 +80,10 @@ class Superseded(StreamRecError):
     """Another process has claimed a partition that this one thinks is its own: see that no two have one instance id."""
 
     exit_code = 1
+
+
+class OffsetsOutOfRange(StreamRecError):
+    """Records are asked for at offsets, or in partitions, that a topic does not have: the message says what it has."""
 
 
 class DeliveryFailed(StreamRecError):

@@ -7,6 +7,7 @@ by it. What differs from an evaluation: docs/guides/observability.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,30 +26,30 @@ _POPULARITY = HALF_LIVES_MS.index(POPULARITY_MS)
 
 
 class Positions(NamedTuple):
-    """Where choices stood in the list of each method: (c,) int64 positions from 1; 0 where it is not in it."""
+    """Where choices stood in the list of each method: of each choice its position from 1; 0 where it is not in it."""
 
-    lists: NDArray[np.int64]
-    popularity: NDArray[np.int64]
-    own_items: NDArray[np.int64]
+    lists: list[int]
+    popularity: list[int]
+    own_items: list[int]
 
 
-def find_positions(ranked: Ranked, chosen: NDArray[np.int64], catalog: Catalog, now_ms: int) -> Positions:
+def find_positions(ranked: Ranked, chosen: Sequence[int | None], catalog: Catalog, now_ms: int) -> Positions:
     """Return where choices stood among the ``JUDGED_ITEMS`` best of each method, just before they were made.
 
     Args:
         ranked: What could have been shown then.
-        chosen: (c,) rows of the items.
+        chosen: Rows of the items; None of one that is in no catalog.
         now_ms: Event time of the choice.
     """
     popular = catalog.knowledge.trending(catalog.is_listed)[_POPULARITY]
     return Positions(
-        _find(ranked.candidates.rows[ranked.best[:JUDGED_ITEMS]], chosen),
-        _find(popular[:JUDGED_ITEMS], chosen),
-        _find(list_own_items(ranked, popular, catalog, now_ms), chosen),
+        _find(ranked.candidates.rows[ranked.best[:JUDGED_ITEMS]].tolist(), chosen),
+        _find(popular[:JUDGED_ITEMS].tolist(), chosen),
+        _find(list_own_items(ranked, popular.tolist(), catalog, now_ms), chosen),
     )
 
 
-def list_own_items(ranked: Ranked, popular: NDArray[np.int64], catalog: Catalog, now_ms: int) -> NDArray[np.int64]:
+def list_own_items(ranked: Ranked, popular: Sequence[int], catalog: Catalog, now_ms: int) -> list[int]:
     """Return the rows of the user's own items, as far as they may be shown, and of the most popular, best first.
 
         score(i) = sum over weeks w of count(w, i) * 2 ** -((now - last(w, i)) / half-life) + share(i)
@@ -56,19 +57,23 @@ def list_own_items(ranked: Ranked, popular: NDArray[np.int64], catalog: Catalog,
     share(i) is the item's popularity as a share of the highest.
 
     Args:
-        popular: (p,) the most popular rows, best first.
+        popular: The most popular rows, best first.
     """
+    is_listed, levels = catalog.is_listed, catalog.knowledge.levels
     own: dict[int, float] = {}
     for count in ranked.history.weekly_counts:
         row = catalog.find(count.item_id)
-        if row is not None and catalog.is_listed[row]:
-            own[row] = own.get(row, 0.0) + sum(count.counts) * 2.0 ** -((now_ms - count.last_ms) / OWN_MS)
-    rows = np.union1d(np.array(list(own), dtype=np.int64), popular)
-    levels = catalog.knowledge.levels[rows, _POPULARITY]
-    scores = np.exp2(levels - levels.max(initial=-np.inf)) if len(popular) else np.zeros(len(rows))
-    scores[np.searchsorted(rows, list(own))] += list(own.values())
-    best: NDArray[np.int64] = rows[np.argsort(-scores, kind="stable")[:JUDGED_ITEMS]]
-    return best
+        if row is not None and is_listed[row]:
+            own[row] = own.get(row, 0.0) + sum(count.counts) * 2.0 ** min(0.0, (count.last_ms - now_ms) / OWN_MS)
+    if not own:
+        return list(popular[:JUDGED_ITEMS])
+    highest = levels[popular[0], _POPULARITY] if popular else 0.0
+    # Of others' items no more are needed than there is room for, and they come in their order.
+    others = [row for row in popular if row not in own][:JUDGED_ITEMS]
+    rows = [*own, *others]
+    shares = np.exp2(levels[rows, _POPULARITY] - highest).tolist()
+    scored = sorted((-own.get(row, 0.0) - share, row) for row, share in zip(rows, shares))
+    return [row for _, row in scored[:JUDGED_ITEMS]]
 
 
 class Exposure(NamedTuple):
@@ -100,6 +105,5 @@ def fresh_share(exposures: Exposures, catalog: Catalog) -> float:
     return min(1.0, sum(exposures.share(np.flatnonzero(pool.is_in)) for pool in pools))
 
 
-def _find(rows: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-    is_chosen = rows == chosen[:, None]
-    return np.where(is_chosen.any(axis=1), is_chosen.argmax(axis=1) + 1, 0) if len(rows) else np.zeros_like(chosen)
+def _find(rows: list[int], chosen: Sequence[int | None]) -> list[int]:
+    return [rows.index(row) + 1 if row in rows else 0 for row in chosen]

@@ -1,10 +1,12 @@
 """The whole pipeline in one process without a broker: the same core, event by event, state in dictionaries.
 
-There is no time of arrival: a log is one moment, in which each event counts once.
+There is no time of arrival in a log: it is one moment, in which each event counts once. A recording has them, and the
+places of its records besides: ``answer`` takes what came as a worker takes it.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +37,8 @@ from stream_rec.user.state import COLD, UserState
 
 class Pipeline:
     """User stage, item stage and catalog as plain values. Every event is its topic's next offset in partition 0.
+
+    But for what ``answer`` takes, which says where it stands; a pipeline is given either the one or the other.
 
     Example:
         Ann and Bob viewed a pot after their tea. What may Eve want, who is looking at tea?
@@ -67,7 +71,8 @@ class Pipeline:
         encode = QueryEncoder(settings.embedder, with_torch=True, in_background=False) if encodes_queries else None
         self.recommender = Recommender(Catalog(), cold, settings.ranking, settings.head, encode)
         self._pushed = PushedSurfaces(self.recommender, settings.surfaces.pushed, settings.ranking)
-        self._last_offset: dict[int, int] = {}
+        self._last_offset: dict[int, dict[int, int]] = defaultdict(dict)
+        """By partition, the last offset of each ``Source``."""
 
     @property
     def catalog(self) -> Catalog:
@@ -120,6 +125,30 @@ class Pipeline:
         """Take what a user says of themselves; return the user's state after it."""
         return self._advance([(Source.PROFILE, profile)]).state
 
+    def answer(self, arrival: Arrival) -> Slate | None:
+        """Take one record as a worker does that has nothing else in hand, and return the list that goes out on it.
+
+        The list is made when the user's state and the head have learned the event, and before what it teaches about
+        items has come back: as in a worker, where that takes its way over a topic. None where nobody has said anything:
+        a profile is taken back that was never there.
+        """
+        user_id = arrival.event.user_id
+        advanced = self._take([arrival])
+        if advanced.state == COLD:
+            return None
+        if advanced.showing is not None:
+            features = self.recommender.read_features(user_id, advanced.showing)
+            self.users[user_id] = put_features(advanced.state, {advanced.showing.impression.event_id: features})
+        if advanced.training_events:
+            chosen, numbers = advanced.training_events, advanced.choosing_contexts
+            self.recommender.learn(user_id, advanced.choosing, chosen, numbers)
+        for outcome in advanced.outcomes:
+            self.recommender.learn_outcome(outcome)
+        user = self.users[user_id]
+        made = self.recommender.recommend(user_id, user, arrival.as_of(user))
+        self._send_signals(advanced.signals)
+        return made
+
     def list_for(self, kind: Kind, event: Interaction, user: UserState) -> Slate:
         """Return the list that goes out on ``event``, which ``user`` has learned."""
         return self._list_for(Source(kind), event, user)
@@ -145,23 +174,33 @@ class Pipeline:
         return self.recommender.recommend(arrival.event.user_id, user, arrival.as_of(user))
 
     def _advance(self, events: Sequence[tuple[int, UserEvent]]) -> Advance:
-        """Take what one user did to the user's state alone.
+        """Take what one user did to the user's state, and teach the head what came of impressions.
 
         Args:
             events: ``Source`` and event, search, impression or profile, each.
         """
-        acknowledged = dict(self._last_offset)
+        last = self._last_offset[0]
+        offsets = Counter({source: offset + 1 for source, offset in last.items()})
         arrivals = []
-        for source, event in events:
-            offset = self._last_offset[source] = self._last_offset.get(source, -1) + 1
-            arrivals.append(Arrival(event, Source(source), 0, offset))
-        user_id = arrivals[0].event.user_id
-        chunks = self.seen.get(user_id, {})
-        advanced = advance(self.users.get(user_id, COLD), arrivals, self.settings.user, acknowledged, chunks.get)
-        if advanced.state != COLD:
-            self.users[user_id] = advanced.state
+        for number, event in events:
+            arrivals.append(Arrival(event, Source(number), 0, offsets[number]))
+            offsets[number] += 1
+        advanced = self._take(arrivals)
         for outcome in advanced.outcomes:
             self.recommender.learn_outcome(outcome)
+        return advanced
+
+    def _take(self, arrivals: Sequence[Arrival]) -> Advance:
+        """Take what came of one user to the user's state alone."""
+        first = arrivals[0]
+        last, user_id = self._last_offset[first.partition], first.event.user_id
+        acknowledged = dict(last)
+        last |= {int(arrival.source): arrival.offset for arrival in arrivals}
+        chunks = self.seen.get(user_id, {})
+        before = self.users.get(user_id, COLD)
+        advanced = advance(before, list(arrivals), self.settings.user, acknowledged, chunks.get)
+        if advanced.state != COLD:
+            self.users[user_id] = advanced.state
         if advanced.chunks:
             self.seen[user_id] = chunks | advanced.chunks
         return advanced

@@ -6,12 +6,17 @@ import os
 import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
+from shutil import which
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from stream_rec.cli.cpu import name_cpu
 from stream_rec.testing.broker import kafka_broker
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored, in the commands that tests start too
 name_cpu(os.environ)  # tests load what commands have compiled, and the other way round
@@ -30,3 +35,20 @@ def bootstrap() -> Iterator[str]:
         pytest.skip(missing)
     with kafka_broker() as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium, one for the session; tests that use it carry the mark ``browser``."""
+    program = which("chromium") or which("chromium-browser") or which("google-chrome")
+    if program is None or not find_spec("playwright"):
+        missing = "Chromium is not on the path, or the extra `test` is not installed (`playwright`)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])  # root has no sandbox
+        yield started
+        started.close()

@@ -42,6 +42,7 @@ LAYERS = (
     ("ranking",),
     ("reranking",),
     ("config",),
+    ("config_sentences",),
     ("recommend",),
     ("recommender",),
     ("live_quality",),

@@ -84,6 +84,7 @@ ALLOWED = {
     "evaluation.baselines.stan.spread": "of scores, as its authors have it",
     "kernels._copy_if_newer": "by the times of files",
     "testing.pipeline.wait_until_settled": "nothing is on its way any more",
+    "testing.live.wait_until_settled": "nothing is on its way any more",
     "words.split_words": "of a text",
     "words.words": "of a text",
 }

@@ -32,8 +32,10 @@ COMMANDS = {
     "rules": "stream_rec.cli.rules:rules",
     "rejected": "stream_rec.cli.rejected:rejected",
     "snapshot": "stream_rec.cli.snapshot:snapshot",
+    "record": "stream_rec.cli.record:record",
     "replay": "stream_rec.cli.replay:replay",
     "evaluate": "stream_rec.cli.evaluate:evaluate",
+    "compare": "stream_rec.cli.compare:compare",
     "compile": "stream_rec.cli.compile:compile_",
     "demo": "stream_rec.cli.demo:demo",
     "config": "stream_rec.cli.config:config",
@@ -69,6 +71,9 @@ def cli(ctx: click.Context, file: Path | None, bootstrap: str | None, topic_pref
 def main() -> None:
     """Run the command line; a ``StreamRecError`` is printed as one message and gives its exit code."""
     name_cpu(os.environ)
+    # Its threads spin, and products as small as ours only lose by them; and sums have one order, so that a replay has
+    # the digits of a worker.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         cli(prog_name="stream-rec")
     except StreamRecError as error:

@@ -17,6 +17,7 @@ from typing import IO, Any
 import click
 from rich.progress import Progress
 
+from stream_rec import __version__
 from stream_rec.cli.compile import compile_with_progress
 from stream_rec.cli.critiques import critiques_option, name_unused
 from stream_rec.cli.files import FORMATS, SkippedLines
@@ -38,6 +39,7 @@ from stream_rec.evaluation.evaluation import Evaluation
 from stream_rec.evaluation.experiment import Experiment
 from stream_rec.evaluation.observation import EngineObserver
 from stream_rec.evaluation.scored_events import ScoredEvents, name_file
+from stream_rec.evaluation.tracking import MlflowRun
 from stream_rec.evaluation.trials import Contender, Failed, Finished
 from stream_rec.events.rule import Rule
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
@@ -60,6 +62,9 @@ MACHINE = ("data_dir", "models_dir", "instance_id", "device", "dtype", "token_bu
 @click.option("--baselines", default="all", help="What to compare with: all, none, or names with commas between.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write everything measured to this file.")
 @click.option("--report", "report_dir", type=click.Path(path_type=Path), help="Write index.html to this folder.")
+@click.option(
+    "--mlflow", "mlflow", metavar="URI_OR_FOLDER", help="Log to MLflow too, with what --json and --report write."
+)
 @click.option("--against", type=click.Path(path_type=Path), help="Compare with an earlier --json of the same log.")
 @click.option(
     "--control/--no-control", default=True, help="Also judge the engine on random vectors: what it lacks is text."
@@ -91,6 +96,7 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
         raise StreamRecError("--report draws with matplotlib, which is not here: pip install 'stream-rec[report]'")
     for file in options.results:
         require_writable(file)
+    tracked = options.mlflow and _begin_tracking(options.mlflow, options.events_file)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the methods' processes: each has one core, as a worker has
     skipped = SkippedLines()
     compile_with_progress()  # once, here, where it can be seen: each method runs in a process of its own
@@ -121,13 +127,19 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
         found = _sum_up(outcomes, experiment, evaluation, items, options, progress)
     found["protocol"]["not_used"] = dict(sorted(skipped.by_reason.items()))
     found["settings"] = _settings(settings)
+    found["version"] = __version__
     events = evaluation.keep_events(outcomes)
     if earlier and events:
         found["against"] = compare_runs(earlier, Run(options.events_file, found, events))
     warn(found["protocol"])
     name_unused(options.critiques, experiment.log.n_critiques)
-    _write(found, events, options)
+    _write_json(found, events, options)
+    if options.report_dir:
+        _write_page(options.report_dir, found, evaluation, outcomes, items)
     print_results(found)
+    if tracked:
+        run_id = tracked.log(found, [file for file in options.results if file.exists()])
+        click.echo(f"logged to MLflow at {options.mlflow}: run {run_id}", err=True)
     failed = {name: result["error"] for name, result in found["results"].items() if "error" in result}
     for name, message in failed.items():
         click.secho(f"{name} failed: {message}", fg="red", err=True)
@@ -149,6 +161,7 @@ class _Options:
     baselines: str
     json_file: Path | None
     report_dir: Path | None
+    mlflow: str | None
     against: Path | None
     control: bool
     exploring: bool
@@ -188,7 +201,9 @@ def _engines(
     There is no control where nothing has a vector, or where the engine's own are random already.
     """
     engine = partial(Engine, items=items.items, embeddings=items.embeddings)
-    observer = partial(EngineObserver, diversity=settings.ranking.diversity)
+    observer = partial(
+        EngineObserver, diversity=settings.ranking.diversity, takes_examples=options.report_dir is not None
+    )
     without_exploring = override(settings, {"ranking.explore_share": 0.0})
     engines = {ENGINE: Contender(partial(engine, settings=without_exploring), observer)}
     if options.control and items.embeddings and settings.embedder.encoder != RandomEncoder.name:
@@ -232,17 +247,40 @@ def _sum_up(
     return {"protocol": protocol, "results": results, "comparison": comparison, "text": text}
 
 
-def _write(found: Mapping[str, Any], events: ScoredEvents | None, options: _Options) -> None:
-    """Write the files that are asked for."""
+def _write_json(found: Mapping[str, Any], events: ScoredEvents | None, options: _Options) -> None:
+    """Write what was found, if asked for, and beside it what a later evaluation is compared by."""
     if options.json_file:
         options.json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         if events:
             scored_events.write(name_file(options.json_file), events)
-    if options.report_dir:
-        logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its fonts
-        from stream_rec.evaluation.report import render_page
 
-        (options.report_dir / "index.html").write_text(render_page(found), encoding="utf-8")
+
+def _write_page(
+    folder: Path,
+    found: Mapping[str, Any],
+    evaluation: Evaluation,
+    outcomes: Mapping[str, Finished | Failed],
+    items: EmbeddedItems,
+) -> None:
+    """Write the page to a folder."""
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of its fonts
+    from stream_rec.evaluation.report import render_page
+
+    page = render_page(
+        found,
+        losses=evaluation.judge_losses(outcomes, found["results"]),
+        examples=evaluation.find_examples(outcomes),
+        titles={item.item_id: item.title for item in items.items},
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _begin_tracking(target: str, events_file: Path) -> MlflowRun:
+    """Reach MLflow, before the work. It reports its use to its makers unless it is told not to."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # who names a folder wants one
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    return MlflowRun(target, name=events_file.name)
 
 
 def _choose_baselines(wanted: str) -> dict[str, Contender]:

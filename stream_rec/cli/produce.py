@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar, cast
 
 import click
 import msgspec
@@ -34,9 +35,13 @@ from stream_rec.events.source import TOPIC_OF_SOURCE
 from stream_rec.logs.content import find_content
 from stream_rec.logs.fields import Record, split_record
 from stream_rec.logs.log import BadLine, EventLog, Log, read_events, read_items, usable
+from stream_rec.logs.recording import SOURCE_TOPICS, Recorded, is_recording, read_recording
 from stream_rec.operations.permissions import require_permissions
+from stream_rec.operations.send_again import send_again
 from stream_rec.replay import pace as paces
 from stream_rec.replay.pace import Pace, describe_duration
+
+T = TypeVar("T", bound=Record | Item | Recorded)
 
 LONG_S = 300.0
 """A log that takes longer at a speed is said to be long."""
@@ -88,13 +93,18 @@ def produce(
     shift_to_now: bool,
     as_json: bool,
 ) -> None:
-    """Write a log of events, or a file of items, to the topics.
+    """Write a log of events, a file of items, or a recording, to the topics.
 
     Bad lines are named on stderr, counted by reason, and skipped. Exit code 0: everything was delivered; 1: some lines
     were bad, or the broker did not take some; 130: stopped with Ctrl-C, after what had been read was delivered.
     Sending the same file again is harmless: an event counts once, also with --shift-to-now.
     """
     limits = settings.limits
+    if is_recording(file, limits=limits):
+        if as_items or critiques or shift_to_now:
+            raise click.UsageError("a recording is sent as it is: leave out --items, --critiques and --shift-to-now")
+        _produce_recording(settings, file, limit, rate, speed, as_json)
+        return
     is_items = as_items or find_content(file, limits=limits) == "items"
     if rate is not None and speed is not None:
         raise click.UsageError("--rate and --speed exclude each other")
@@ -116,7 +126,7 @@ def produce(
         pace = _choose_pace(rate, speed, span)
         producer = stack.enter_context(EventProducer(settings.kafka, limits=limits))
         started = time.monotonic()
-        for record in _pace(records, limit, pace, interrupted):
+        for record in _pace(cast("Log[Record | Item]", records), limit, pace, interrupted):
             if isinstance(record, BadLine):
                 on_bad(record)
                 continue
@@ -135,6 +145,52 @@ def produce(
         sys.exit(1)
 
 
+def _produce_recording(
+    settings: Settings, file: Path, limit: int | None, rate: float | None, speed: float | None, as_json: bool
+) -> None:
+    """Send what a recording holds to the topics that it came from, in its order; --speed divides gaps of arrival."""
+    limits = settings.limits
+    if rate is not None and speed is not None:
+        raise click.UsageError("--rate and --speed exclude each other")
+    settings = reach_broker(settings, os.environ)
+    require_permissions(settings.kafka, write=SOURCE_TOPICS)
+    span = None
+    if speed is not None:
+        recorded = islice(usable(read_recording(file, limits=limits), lambda line: None), limit)
+        span = paces.span(record.place.received_ms for record in recorded)
+    sent: Counter[str] = Counter()
+    skipped = SkippedLines()
+    on_bad = skipped.lines_of(file)
+    with ExitStack() as stack:
+        interrupted = stack.enter_context(interrupt_flag())
+        pace = _choose_pace(rate, speed, span)
+        producer = stack.enter_context(EventProducer(settings.kafka, limits=limits))
+        started = time.monotonic()
+        for record in _pace(read_recording(file, limits=limits), limit, pace, interrupted):
+            if isinstance(record, BadLine):
+                on_bad(record)
+                continue
+            try:
+                send_again(producer, record)
+            except InvalidEventError as error:  # as when limits are others here
+                skipped.add("not_sendable", f"{file}: {record.key}: {error}")
+            else:
+                sent[record.place.topic] += 1
+        producer.flush()
+    _summarize(sent, skipped, time.monotonic() - started, is_interrupted=interrupted.is_set(), as_json=as_json)
+    if interrupted.is_set():
+        sys.exit(EXIT_CODE)
+    if skipped:
+        sys.exit(1)
+
+
+def _time_of(record: Record | Item | Recorded) -> int:
+    """Return when a record is due, among others of its file."""
+    if isinstance(record, Recorded):
+        return record.place.received_ms
+    return 0 if isinstance(record, Item) else split_record(record)[1].timestamp_ms
+
+
 def _choose_pace(rate: float | None, speed: float | None, span: paces.Span | None) -> Pace:
     """Return when each record is due; ``span`` is that of the log, which a speed needs."""
     if rate is not None:
@@ -145,9 +201,7 @@ def _choose_pace(rate: float | None, speed: float | None, span: paces.Span | Non
     return paces.speed_up(speed, span.first_ms)
 
 
-def _pace(
-    records: EventLog | Log[Item], limit: int | None, pace: Pace, interrupted: threading.Event
-) -> Iterator[Record | Item | BadLine]:
+def _pace(records: Log[T], limit: int | None, pace: Pace, interrupted: threading.Event) -> Iterator[T | BadLine]:
     """Yield each record when it is due, with a progress bar, until ``limit`` records, or ``interrupted``."""
     columns = (
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
@@ -167,7 +221,7 @@ def _pace(
             if limit is not None and n_taken >= limit:
                 return
             if not isinstance(record, BadLine):
-                due = started + pace(n_taken, 0 if isinstance(record, Item) else split_record(record)[1].timestamp_ms)
+                due = started + pace(n_taken, _time_of(record))
                 while (wait_s := due - time.monotonic()) > 0 and not interrupted.is_set():
                     show(f"next in {wait_s:,.0f} s" if wait_s >= LONG_GAP_S else "sending")
                     interrupted.wait(min(wait_s, 0.5))

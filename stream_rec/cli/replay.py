@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import click
 import msgspec
@@ -25,18 +25,23 @@ from stream_rec.config import Settings, override
 from stream_rec.errors import FileProblem, SettingsError
 from stream_rec.events.impression import Impression
 from stream_rec.events.search import Search
-from stream_rec.logs.fields import Record
-from stream_rec.logs.log import EventLog, read_events, usable
+from stream_rec.events.slate import Slate
+from stream_rec.logs.log import Log, read_events, usable
+from stream_rec.logs.recording import read_recording
 from stream_rec.pipeline import Pipeline
 from stream_rec.replay.embedded import CACHE
+from stream_rec.replay.recorded import embed_recorded, replay_recorded
+
+T = TypeVar("T")
 
 SHOWN = 50
 """Events between two looks at the progress bar."""
 
 
 @click.command(epilog=FORMATS)
-@click.option("--items", "items_file", required=True, type=click.Path(path_type=Path), help="Items: JSON lines or CSV.")
-@click.option("--events", "events_file", required=True, type=click.Path(path_type=Path), help="Events, as a log.")
+@click.option("--items", "items_file", type=click.Path(path_type=Path), help="Items: JSON lines or CSV.")
+@click.option("--events", "events_file", type=click.Path(path_type=Path), help="Events, as a log.")
+@click.option("--recording", type=click.Path(path_type=Path), help="What `record` wrote, in place of these two.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the lists go; - is standard output.")
 @click.option(
     "--surfaces", type=click.Path(path_type=Path), help="Where surfaces with `push = true` go, one line a list."
@@ -49,59 +54,99 @@ SHOWN = 50
 @click.pass_obj
 @end_on_interrupt("the lists so far are written, and what was embedded is kept for the next run")
 def replay(settings: Settings, /, **flags: Any) -> None:
-    """Run a log through the same core without a broker, one list for each event, search or impression.
+    """Run a log, or a recording, through the same core without a broker: one list for each thing that a user did.
 
-    The same input, settings and seed give the same bytes. Lines that cannot be used are counted by reason on stderr
-    and make the exit code 1.
+    The same input, settings and seed give the same bytes. A recording gives the lists of a worker that took one record
+    after the other. Lines that cannot be used are counted by reason on stderr and make the exit code 1.
     """
     options = _Options(**flags)
+    if options.recording is not None:
+        _refuse_beside_recording(options)
+    elif options.items_file is None or options.events_file is None:
+        raise click.UsageError("give --items and --events, or --recording")
     click.get_current_context().with_resource(exit_on_signal())
     settings = override(settings, {"ranking.seed": options.seed, "embedder.encoder": options.encoder})
     compile_with_progress()
-    pipeline = Pipeline(settings, encodes_queries=True)
+    encodes_queries = options.recording is None or settings.worker.query_encoder != "off"
+    pipeline = Pipeline(settings, encodes_queries=encodes_queries)
     skipped = SkippedLines()
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[done]}"),
         TimeRemainingColumn(),
     )  # fmt: skip
     with show_progress(*columns, is_kept=True) as progress:
-        items = load_items(options.items_file, settings, options.cache, skipped, progress)
-        for item in items.items:
-            pipeline.catalog.put_item(item)
-            if item.item_id in items.embeddings:
-                pipeline.catalog.put_embedding(item.item_id, items.embeddings[item.item_id])
+        making = _replay_recording if options.recording is not None else _replay_log
+        lists = making(options, settings, pipeline, skipped, progress)
         with _open(options.out) as sink, _open_beside(options.surfaces, settings) as beside:
-            log = read_events(
-                options.events_file,
-                limits=settings.limits,
-                received_ms=time.time_ns() // 1_000_000,
-                critiques=options.critiques,
-            )
-            events = itertools.islice(usable(log, skipped.lines_of(options.events_file)), options.limit)
-            for record in _show(events, log, options.limit, progress):
-                if isinstance(record, Search):
-                    user = pipeline.search(record)
-                    made = pipeline.list_for_search(record, user)
-                elif isinstance(record, Impression):
-                    user = pipeline.impress(record)
-                    made = pipeline.list_for_impression(record, user)
-                else:
-                    kind, event = record
-                    user = pipeline.learn(kind, event)
-                    made = pipeline.list_for(kind, event, user)
+            for made in lists:
                 sink.write(msgspec.json.encode(made) + b"\n")
                 if beside is not None:
-                    beside.write(msgspec.json.encode(pipeline.surfaces_beside(made, user)) + b"\n")
-    name_unused(options.critiques, log.n_critiques)
+                    surfaces = pipeline.surfaces_beside(made, pipeline.users[made.user_id])
+                    beside.write(msgspec.json.encode(surfaces) + b"\n")
     sys.exit(skipped.report())
+
+
+def _replay_log(
+    options: _Options, settings: Settings, pipeline: Pipeline, skipped: SkippedLines, progress: Progress
+) -> Iterator[Slate]:
+    """Yield the lists of a log of events, with the items of a file."""
+    assert options.items_file is not None and options.events_file is not None
+    items = load_items(options.items_file, settings, options.cache, skipped, progress)
+    for item in items.items:
+        pipeline.catalog.put_item(item)
+        if item.item_id in items.embeddings:
+            pipeline.catalog.put_embedding(item.item_id, items.embeddings[item.item_id])
+    log = read_events(
+        options.events_file,
+        limits=settings.limits,
+        received_ms=time.time_ns() // 1_000_000,
+        critiques=options.critiques,
+    )
+    events = itertools.islice(usable(log, skipped.lines_of(options.events_file)), options.limit)
+    for record in _show(events, log, options.limit, progress):
+        if isinstance(record, Search):
+            yield pipeline.list_for_search(record, pipeline.search(record))
+        elif isinstance(record, Impression):
+            yield pipeline.list_for_impression(record, pipeline.impress(record))
+        else:
+            kind, event = record
+            yield pipeline.list_for(kind, event, pipeline.learn(kind, event))
+    name_unused(options.critiques, log.n_critiques)
+
+
+def _replay_recording(
+    options: _Options, settings: Settings, pipeline: Pipeline, skipped: SkippedLines, progress: Progress
+) -> Iterator[Slate]:
+    """Yield the lists of a recording, which is read twice: what texts there are, and what came of it."""
+    assert options.recording is not None
+    texts = usable(read_recording(options.recording, limits=settings.limits), lambda line: None)
+    task = progress.add_task(f"embedding ({settings.embedder.encoder})", total=None, done="")
+    embedded = embed_recorded(
+        texts,
+        settings,
+        cache=options.cache,
+        on_progress=lambda done, total: progress.update(task, completed=done, total=total, done=f"{done:,} texts"),
+    )
+    progress.update(task, visible=bool(embedded.n_embedded))
+    skipped.by_reason.update(embedded.rejected)
+    log = read_recording(options.recording, limits=settings.limits)
+    records = itertools.islice(usable(log, skipped.lines_of(options.recording)), options.limit)
+    yield from replay_recorded(_show(records, log, options.limit, progress), pipeline, embedded.embeddings)
+
+
+def _refuse_beside_recording(options: _Options) -> None:
+    given = {"--items": options.items_file, "--events": options.events_file, "--critiques": options.critiques}
+    if named := [name for name, value in given.items() if value]:
+        raise click.UsageError(f"a recording has all of it: leave out {' and '.join(named)}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Options:
     """What the command is asked for."""
 
-    items_file: Path
-    events_file: Path
+    items_file: Path | None
+    events_file: Path | None
+    recording: Path | None
     out: Path
     surfaces: Path | None
     limit: int | None
@@ -111,7 +156,7 @@ class _Options:
     cache: Path
 
 
-def _show(events: Iterable[Record], log: EventLog, limit: int | None, progress: Progress) -> Iterator[Record]:
+def _show(events: Iterable[T], log: Log[T], limit: int | None, progress: Progress) -> Iterator[T]:
     """Yield the events, and show how many there were and how fast."""
     task = progress.add_task("events", total=limit or log.bytes_total, done="")
     began = time.monotonic()

@@ -99,7 +99,7 @@ def print_results(found: Mapping[str, Any]) -> None:
         console.print(_say_what_text_brings(text["parts"], protocol["list_size"]), highlight=False, soft_wrap=True)
     if against := found.get("against"):
         console.print(f"against {against['file']}, {describe_differences(against)}", highlight=False, soft_wrap=True)
-        console.print(_table_against(against, protocol["list_size"]))
+        console.print(table_against(against, protocol["list_size"]))
 
 
 def _say_what_text_brings(parts: Mapping[str, Any], n: int) -> str:
@@ -112,7 +112,8 @@ def _say_what_text_brings(parts: Mapping[str, Any], n: int) -> str:
     return f"what text brings, over random vectors: {'; '.join(said)}"
 
 
-def _table_against(against: Mapping[str, Any], n: int) -> Table:
+def table_against(against: Mapping[str, Any], n: int) -> Table:
+    """Return a table of what has changed since an earlier evaluation, by part; lists have ``n`` items."""
     table = Table()
     for title in HEAD:
         table.add_column(title, justify="left" if title in HEAD[:2] else "right", no_wrap=title in HEAD[:2])

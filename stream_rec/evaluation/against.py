@@ -39,11 +39,11 @@ class Run:
     events: ScoredEvents
 
 
-def read_run(file: Path) -> Run:
-    """Return an evaluation that was written with ``--json``.
+def read_said(file: Path) -> Mapping[str, Any]:
+    """Return what an evaluation said with ``--json``.
 
     Raises:
-        FileProblem: the file or the one beside it is missing, or cannot be used.
+        FileProblem: the file is missing, or cannot be used.
     """
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
@@ -57,7 +57,17 @@ def read_run(file: Path) -> Run:
         raise FileProblem(f"{file} is not what `stream-rec evaluate --json` writes: {error!r}") from error
     if not known:
         raise FileProblem(f"{file} was written by an older version: run that evaluation again with --json")
-    return Run(file, said, scored_events.read(scored_events.name_file(file)))
+    checked: Mapping[str, Any] = said
+    return checked
+
+
+def read_run(file: Path) -> Run:
+    """Return an evaluation that was written with ``--json``.
+
+    Raises:
+        FileProblem: the file or the one beside it is missing, or cannot be used.
+    """
+    return Run(file, read_said(file), scored_events.read(scored_events.name_file(file)))
 
 
 def require_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
@@ -66,15 +76,20 @@ def require_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     Raises:
         FileProblem: they differ; it says in what.
     """
-    differing = [
-        f"{what} ({before[key]} before, {after[key]} now)"
-        for key, what in SAME.items()
-        if key in after and before[key] != after[key]
-    ]
+    differing = find_unlike(before, after)
     if differing:
         raise FileProblem(
             f"the earlier evaluation differs in {', '.join(differing)}: compare runs over the same events, judged alike"
         )
+
+
+def find_unlike(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return in what two protocols differ that makes results comparable, as far as ``after`` knows it yet."""
+    return [
+        f"{what} ({before[key]} before, {after[key]} now)"
+        for key, what in SAME.items()
+        if key in after and before[key] != after[key]
+    ]
 
 
 def compare_runs(before: Run, after: Run) -> dict[str, Any]:
@@ -89,7 +104,6 @@ def compare_runs(before: Run, after: Run) -> dict[str, Any]:
     protocol = after.said["protocol"]
     was, now = before.events, after.events
     parts = {name: mask for name, mask in now.parts.items() if name in was.parts}
-    told = _find_differing(*map(_find_known, (before, after)))
     judged = {"n": protocol["list_size"], "seed": protocol["seed"]}
     costs = {
         key: {"base": before.said["results"][ENGINE]["cost"][key]["mean"],
@@ -99,7 +113,7 @@ def compare_runs(before: Run, after: Run) -> dict[str, Any]:
     return {
         "file": before.file.name,
         "encoder": {"base": before.said["protocol"]["encoder"], "value": protocol["encoder"]},
-        "settings": told | _find_differing(before.said["settings"], after.said["settings"]),
+        "settings": find_changed_settings(before.said, after.said),
         "parts": compare(was.results, now.results, now.users, parts, **judged),
         "cost": costs,
     }
@@ -132,9 +146,22 @@ def describe_differences(against: Mapping[str, Any]) -> str:
     return "; ".join(parts) or "the same settings and encoder"
 
 
-def _find_known(run: Run) -> dict[str, dict[str, Any]]:
+def find_changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the settings of two evaluations that differ, and what is known of what is not scored.
+
+    The version of the program is among them where both say it.
+    """
+    told = _find_differing(*map(_find_known, (before, after)))
+    if before.get("version") and after.get("version"):
+        told |= _find_differing(
+            {"stream_rec": {"version": before["version"]}}, {"stream_rec": {"version": after["version"]}}
+        )
+    return told | _find_differing(before["settings"], after["settings"])
+
+
+def _find_known(said: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what was known of what is not scored, in sections as settings are."""
-    return {section: {key: run.said["protocol"].get(key) for key in keys} for section, keys in OF_UNSCORED.items()}
+    return {section: {key: said["protocol"].get(key) for key in keys} for section, keys in OF_UNSCORED.items()}
 
 
 def _find_differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

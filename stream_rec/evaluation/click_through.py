@@ -5,6 +5,9 @@ An empty list was not shown: it counts in nothing but its own number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -23,6 +26,8 @@ class ClickThrough(Struct, frozen=True):
     """Those with something in them."""
     n_empty: int
     chosen_per_list: float
+    expected_per_list: float
+    """How many were to be expected of these lists: as ``chosen_per_list``, without the luck of each visit."""
     chosen_per_look: float
     """Share of the slots that were looked at."""
     by_slot: list[float]
@@ -59,6 +64,7 @@ def measure_click_through(lists: ShownLists, n_items: int) -> ClickThrough:
         n_lists=int(is_list.sum()),
         n_empty=int((~is_list).sum()),
         chosen_per_list=float(lists.is_chosen.sum() / n_lists),
+        expected_per_list=float(lists.expected.sum() / n_lists),
         chosen_per_look=float(lists.is_chosen.sum() / n_seen),
         by_slot=(lists.is_chosen.sum(axis=0) / np.maximum(1, n_in_slot)).tolist(),
         looked_at=(is_seen.sum(axis=0) / np.maximum(1, n_in_slot)).tolist(),
@@ -80,10 +86,21 @@ def compare_click_through(users: NDArray[np.int64], base: ShownLists, other: Sho
     Args:
         users: (v,) of the visits, which are those of both arms.
     """
+    return _compare(users, base, other, (base.is_chosen, other.is_chosen), seed)
+
+
+def compare_expected(users: NDArray[np.int64], base: ShownLists, other: ShownLists, *, seed: int) -> Change | None:
+    """Return the same of the choices that were to be expected of the lists: arms differ by less luck."""
+    return _compare(users, base, other, (base.expected, other.expected), seed)
+
+
+def _compare(
+    users: NDArray[np.int64], base: ShownLists, other: ShownLists, worths: Sequence[NDArray[Any]], seed: int
+) -> Change | None:
     is_both = (base.items != NOTHING).any(axis=1) & (other.items != NOTHING).any(axis=1)
     if not is_both.any():
         return None
-    before, after = (lists.is_chosen.sum(axis=1)[None, is_both].astype(np.float64) for lists in (base, other))
+    before, after = (each.sum(axis=1)[None, is_both].astype(np.float64) for each in worths)
     masks = {"all": np.ones(int(is_both.sum()), bool)}
     [change] = estimate_changes(users[is_both], before, after, masks, seed=seed)["all"]
     return change

@@ -16,9 +16,9 @@ from stream_rec.events.impression import Impression
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
+from stream_rec.events.slate import SlateItem
 from stream_rec.kernels import compile_kernels
 from stream_rec.pipeline import Pipeline
-from stream_rec.ranking.policy import RankingConfig
 from stream_rec.recommend import Ranked
 from stream_rec.retrieval.candidates import Candidates
 
@@ -50,6 +50,7 @@ class Engine:
         ranking = msgspec.structs.replace(settings.ranking, seed=seed)
         self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking), encodes_queries=True)
         self._ranked: Ranked | None = None
+        self._slate: list[SlateItem] = []
         self._context: Mapping[str, Any] | None = None
         self._id_of_user: dict[int, str] = {}
         for item in items:
@@ -81,9 +82,22 @@ class Engine:
         user_id = self._id_of_user.get(user, NOBODY)
         ranked = self._ranked = pipeline.rank(user_id, now_ms, self._context)
         config = msgspec.structs.replace(pipeline.settings.ranking, n=n)
-        rows = self._find_shown(ranked, f"{user_id}/{now_ms}", config)
+        self._slate = pipeline.recommender.items(ranked, f"{user_id}/{now_ms}", config)
+        rows = self._find_rows(self._slate)
         pipeline.recommender.count_shown(rows)
         return rows
+
+    def last_list(self) -> Sequence[SlateItem]:
+        """Return the last list with its reasons, until its group is learned."""
+        self._last()
+        return self._slate
+
+    def peek(self, user: int, now_ms: int, n: int, context: Mapping[str, Any]) -> Sequence[SlateItem]:
+        """Return the list that a user would get now, with its reasons. Leaves no trace: nobody has seen it."""
+        pipeline = self._pipeline
+        user_id = self._id_of_user.get(user, NOBODY)
+        config = msgspec.structs.replace(pipeline.settings.ranking, n=n)
+        return pipeline.recommender.items(pipeline.rank(user_id, now_ms, context), f"{user_id}/{now_ms}", config)
 
     def candidates(self) -> Candidates:
         """Return what the last list was made from, until its group is learned."""
@@ -96,7 +110,7 @@ class Engine:
         """
         plain = {"diversity": diversity, "n": n, "explore_share": 0.0, "tail_every": 0}
         config = msgspec.structs.replace(self._pipeline.settings.ranking, **plain)
-        return self._find_shown(self._last(), NOBODY, config)
+        return self._find_rows(self._pipeline.recommender.items(self._last(), NOBODY, config))
 
     def learn(self, group: Group) -> None:
         """Teach the head the group as one, then take each event as it would come from its topic."""
@@ -112,8 +126,6 @@ class Engine:
             raise RuntimeError("no list was made since the last group was learned: call `recommend` first")
         return self._ranked
 
-    def _find_shown(self, ranked: Ranked, request: str, config: RankingConfig) -> NDArray[np.int64]:
+    def _find_rows(self, shown: Sequence[SlateItem]) -> NDArray[np.int64]:
         """Return the items' numbers: rows are given in the order of the items, and only they are ever listed."""
-        pipeline = self._pipeline
-        shown = pipeline.recommender.items(ranked, request, config)
-        return np.array([pipeline.catalog.find(item.item_id) for item in shown], np.int64)
+        return np.array([self._pipeline.catalog.find(item.item_id) for item in shown], np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,8 +14,10 @@ from stream_rec.evaluation import metrics
 from stream_rec.evaluation.bootstrap import estimate_intervals
 from stream_rec.evaluation.changes import EventResults, compare
 from stream_rec.evaluation.contenders import CONTROL, ENGINE, is_baseline
+from stream_rec.evaluation.examples import Example, read_examples
 from stream_rec.evaluation.experiment import Experiment
 from stream_rec.evaluation.genres import find_genres
+from stream_rec.evaluation.losses import Loss, find_losses
 from stream_rec.evaluation.observation import Observation
 from stream_rec.evaluation.prequential import Trial
 from stream_rec.evaluation.recall import measure_recall
@@ -106,6 +109,34 @@ class Evaluation:
         if results is None:
             return None
         return ScoredEvents(digest_log(self._log, self._world.is_listed), self._users, self._parts, results)
+
+    def judge_losses(self, outcomes: Mapping[str, Finished | Failed], results: Mapping[str, Any]) -> list[Loss]:
+        """Return where a baseline is better than the engine, each with the interval of the difference.
+
+        Of many methods the best in a part is chosen, which is partly luck: the intervals do not know of that.
+
+        Args:
+            results: Of these outcomes, as ``summarize`` gives them.
+        """
+        ours = outcomes.get(ENGINE)
+        if not isinstance(ours, Finished):
+            return []
+        judged = []
+        for loss in find_losses(results):
+            theirs = outcomes[loss.baseline]
+            assert isinstance(theirs, Finished)
+            mask, of = self._parts[loss.part], ACCURACY[loss.metric]
+            difference = of(ours.trial.ranks[mask], self._n) - of(theirs.trial.ranks[mask], self._n)
+            made = estimate_intervals(self._users[mask], difference[np.newaxis], seed=self._seed)
+            judged.append(replace(loss, difference=made[0] if made else None))
+        return judged
+
+    def find_examples(self, outcomes: Mapping[str, Finished | Failed]) -> list[Example]:
+        """Return the users that were looked at from near; none where the engine failed or nobody asked for any."""
+        ours = outcomes.get(ENGINE)
+        if not isinstance(ours, Finished) or ours.observed is None:
+            return []
+        return read_examples(Observation(**ours.observed).examples)
 
     def _find_results(self, outcome: Finished | Failed | None) -> EventResults | None:
         """Return the results of a method by event; None where it failed or was not observed."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stream_rec.evaluation.baselines.choice import describe_settings
+from stream_rec.evaluation.bootstrap import Interval
 from stream_rec.evaluation.contenders import ENGINE, is_baseline
 
 WIDTH = 98
@@ -30,6 +31,13 @@ class Loss:
     theirs: float
     n_better: int
     """Baselines that are better than the engine."""
+    difference: Interval | None = None
+    """Of ours less theirs; None where it was not asked for, or there is none."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether there is an interval, and it leaves out 0."""
+        return self.difference is not None and self.difference.high < 0
 
 
 def find_losses(results: Mapping[str, Any]) -> list[Loss]:
@@ -38,8 +46,10 @@ def find_losses(results: Mapping[str, Any]) -> list[Loss]:
     Args:
         results: As ``stream-rec evaluate`` says them, by method; the engine's own runs are no baselines.
     """
-    ours = _parts(results[ENGINE])
-    others = {name: _parts(result) for name, result in results.items() if "error" not in result and is_baseline(name)}
+    ours = list_parts(results[ENGINE])
+    others = {
+        name: list_parts(result) for name, result in results.items() if "error" not in result and is_baseline(name)
+    }
     found = []
     for part, own in ours.items():
         for metric in METRICS:
@@ -57,8 +67,8 @@ def _is_chosen(result: Mapping[str, Any]) -> bool:
     return bool(result.get("chosen") and result["chosen"]["n_trials"])
 
 
-def _parts(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return size and accuracy by part."""
+def list_parts(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return size and accuracy by part, of one method: all, halves, slices."""
     halves = {f"half={name}": half for name, half in result["halves"].items()}
     n_events = sum(half["n"] for half in halves.values())
     everything = {"n": n_events, **{metric: result[metric] for metric in METRICS}}
@@ -86,7 +96,7 @@ def write_page(results: Mapping[str, Mapping[str, Any]], *, command: str) -> str
     ]
     for log, methods in results.items():
         found = find_losses(methods)
-        n_parts = sum(part["n"] > 0 for part in _parts(methods[ENGINE]).values())
+        n_parts = sum(part["n"] > 0 for part in list_parts(methods[ENGINE]).values())
         lines += [
             "",
             f"## {log}",

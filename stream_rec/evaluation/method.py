@@ -98,5 +98,8 @@ class Observer(Protocol):
         """Look: the last list was made for this group and is scored, and the group is not learned yet. Changes nothing
         that a list depends on."""
 
+    def observe_learned(self, group: Group) -> None:
+        """Look: this group is learned now, and nothing after it. Changes nothing that a list depends on."""
+
     def collect(self) -> Mapping[str, NDArray[Any]]:
         """Return what was seen, by name."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import find_sorted
 from stream_rec.evaluation.engine import Engine
+from stream_rec.evaluation.examples import ExampleTaker
 from stream_rec.evaluation.experiment import Experiment
 from stream_rec.evaluation.method import Group
 from stream_rec.retrieval.candidates import Candidates
@@ -33,14 +34,23 @@ class Observation(NamedTuple):
     """(m,) ascending, the first is 0; none where only candidates were looked at."""
     lists: NDArray[np.int32]
     """(m, sampled groups, n) item numbers at each diversity, best first, filled up with -1."""
+    examples: NDArray[np.uint8] = np.zeros(0, np.uint8)
+    """Bytes, as ``ExampleTaker.collect`` gives them; none where no examples were asked for."""
 
 
 class EngineObserver:
     """Looks at the candidates of every list, and makes the lists of ``Schedule.sample`` again at each diversity."""
 
-    def __init__(self, engine: Engine, experiment: Experiment, *, diversity: float | None) -> None:
-        """Take the diversity in use; with None no list is made again."""
+    def __init__(
+        self, engine: Engine, experiment: Experiment, *, diversity: float | None, takes_examples: bool = False
+    ) -> None:
+        """Take the diversity in use; with None no list is made again.
+
+        Args:
+            takes_examples: Whether a few users are looked at from near.
+        """
         self._engine = engine
+        self._examples = ExampleTaker(experiment, engine) if takes_examples else None
         sample = [] if diversity is None else experiment.plan.sample().tolist()
         self._index_of = {group: index for index, group in enumerate(sample)}
         self._diversities = [] if diversity is None else sorted({*DIVERSITIES, diversity})
@@ -53,16 +63,24 @@ class EngineObserver:
         index = self._index_of.get(len(self._n_candidates))
         self._n_candidates.append(len(candidates))
         self._sources.extend(_find_sources(group.items, candidates).tolist())
+        if self._examples:
+            self._examples.observe(group)
         if index is None:
             return
         for lists, diversity in zip(self._lists, self._diversities):
             made = self._engine.recommend_again(diversity, lists.shape[1])
             lists[index, : len(made)] = made
 
+    def observe_learned(self, group: Group) -> None:
+        """Make the list after an example."""
+        if self._examples:
+            self._examples.observe_learned(group)
+
     def collect(self) -> dict[str, NDArray[Any]]:
         """Return the fields of an ``Observation``."""
         sources, n_candidates = np.array(self._sources), np.array(self._n_candidates)
-        return Observation(sources, n_candidates, np.array(self._diversities), self._lists)._asdict()
+        examples = self._examples.collect() if self._examples else np.zeros(0, np.uint8)
+        return Observation(sources, n_candidates, np.array(self._diversities), self._lists, examples)._asdict()
 
 
 def _find_sources(items: NDArray[np.int64], candidates: Candidates) -> NDArray[np.integer]:

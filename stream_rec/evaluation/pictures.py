@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -22,6 +23,19 @@ OTHERS = (("#D55E00", "--"), ("#009E73", "-."), ("#CC79A7", ":"), ("#E69F00", (0
 """Colour and dashes of the best baselines; the rest is grey."""
 OF_CONTROL = ("#56B4E9", (0, (1, 1.3)))
 """Colour and dashes of the control."""
+GRID, ON_ACCENT = "#eceef1", "#fefefe"
+VARIABLES = {
+    ACCENT: "accent",
+    PALE: "pale",
+    INK: "ink",
+    GREY: "grey",
+    FAINT: "faint",
+    GRID: "grid",
+    ON_ACCENT: "on-accent",
+    OF_CONTROL[0]: "control",
+    **{colour: f"other-{number}" for number, (colour, _) in enumerate(OTHERS, 1)},
+}
+"""The page's variable for each colour: what is drawn once is right in the dark too. No colour stands there twice."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 10,
@@ -34,7 +48,7 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
-    "grid.color": "#eceef1",
+    "grid.color": GRID,
     "xtick.color": GREY,
     "ytick.color": GREY,
     "xtick.major.size": 0,
@@ -47,7 +61,12 @@ Results = Mapping[str, Mapping[str, Any]]
 
 
 def draw_bars(
-    axes: Axes, names: Sequence[str], wide: Sequence[float], narrow: Sequence[float], labels: tuple[str, str]
+    axes: Axes,
+    names: Sequence[str],
+    wide: Sequence[float],
+    narrow: Sequence[float],
+    labels: tuple[str, str],
+    legend_left: float = -0.01,
 ) -> None:
     """Draw a row a name, from the bottom up: a share, and within it the part of it that ``narrow`` is."""
     places = range(len(names))
@@ -58,13 +77,13 @@ def draw_bars(
     for place, (whole, part) in enumerate(zip(wide, narrow)):
         axes.annotate(f"{whole:.1%}", (whole, place), (5, 0), **text)
         if part > 0.16 * longest:  # else there is no room in it
-            axes.annotate(f"{part:.1%}", (part, place), (-4, 0), ha="right", color="#fff", **text)
+            axes.annotate(f"{part:.1%}", (part, place), (-4, 0), ha="right", color=ON_ACCENT, **text)
     axes.set_yticks(places, names)
     axes.set(xlim=(0, 1.2 * longest), ylim=(-0.5, len(names) - 0.5))
     axes.set_xticks([tick for tick in axes.get_xticks() if tick <= min(1, 1.2 * longest)])
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.grid(axis="y", visible=False)
-    add_legend_above(axes)
+    add_legend_above(axes, legend_left)
 
 
 def draw_changes(axes: Axes, names: Sequence[str], parts: Sequence[Mapping[str, Any]]) -> None:
@@ -151,7 +170,7 @@ def choose_styles(results: Results, names: Sequence[str] | None = None) -> list[
     return [(name, style_of.get(name, rest)) for name in names]
 
 
-def add_legend(figure: Figure, axes: Axes, results: Results) -> None:
+def add_legend(figure: Figure, axes: Axes, results: Results, is_narrow: bool) -> None:
     """Put one legend above a figure, of the methods that have a colour."""
     places = choose_coloured(results)
     handles, labels = axes.get_legend_handles_labels()
@@ -160,21 +179,44 @@ def add_legend(figure: Figure, axes: Axes, results: Results) -> None:
         [handles[place] for place in order],
         [labels[place] for place in order],
         loc="outside upper left",
-        ncols=6,
+        ncols=2 if is_narrow else 6,
         fontsize=9,
         handlelength=2.6,
     )
 
 
-def add_legend_above(axes: Axes) -> None:
-    """Put the legend of one plot between it and its title."""
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=2, fontsize=9, borderaxespad=0.2, handlelength=1.6)
+def add_legend_above(axes: Axes, left: float = -0.01) -> None:
+    """Put the legend of one plot between it and its title; ``left`` in widths of the plot."""
+    axes.legend(loc="lower left", bbox_to_anchor=(left, 1), ncols=2, fontsize=9, borderaxespad=0.2, handlelength=1.6)
 
 
-def render(name: str, width: float, height: float, draw: Callable[[Figure], None]) -> str:
-    """Return a picture as an element of a page. The ids in it begin anew in each, told apart by ``name``."""
+def render(
+    name: str,
+    says: str,
+    draw: Callable[[Figure, bool], None],
+    *,
+    wide: tuple[float, float],
+    narrow: tuple[float, float] | None = None,
+) -> str:
+    """Return a picture as an element of a page, in the colours of the page.
+
+    Args:
+        name: Tells its ids from those of other pictures.
+        says: What it shows, for who does not see it.
+        draw: Draws on a figure; told whether it is the narrow one.
+        wide: Inches.
+        narrow: Inches of the variant for narrow screens; without it there is one for all.
+    """
+    pictures = [_draw_one(name, wide, lambda figure: draw(figure, False), "" if narrow is None else "wide-only")]
+    if narrow is not None:
+        pictures.append(_draw_one(f"{name}-narrow", narrow, lambda figure: draw(figure, True), "narrow-only"))
+    return f'<div class="plot" role="img" aria-label="{escape(says)}">{"".join(pictures)}</div>'
+
+
+def _draw_one(name: str, size: tuple[float, float], draw: Callable[[Figure], None], css_class: str) -> str:
+    """Return one SVG, hidden from who is read the page: what it shows is said around it."""
     with mpl.rc_context(STYLE | {"svg.hashsalt": name}):
-        figure = Figure(figsize=(width, height))
+        figure = Figure(figsize=size)
         draw(figure)
         written = io.StringIO()
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
@@ -184,5 +226,8 @@ def render(name: str, width: float, height: float, draw: Callable[[Figure], None
         .replace('id="', f'id="{name}-')
         .replace("url(#", f"url(#{name}-")
         .replace('href="#', f'href="#{name}-')
+        .replace("<svg", f'<svg class="{css_class}" aria-hidden="true" focusable="false"', 1)
     )
-    return f'<div class="wide">{picture}</div>'
+    for colour, variable in VARIABLES.items():
+        picture = picture.replace(f": {colour.lower()}", f": var(--{variable}, {colour.lower()})")
+    return picture

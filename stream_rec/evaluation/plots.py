@@ -8,11 +8,13 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator, NullLocator, PercentFormatter
 
+from stream_rec.evaluation.changes import describe
 from stream_rec.evaluation.contenders import CONTROL, ENGINE
 from stream_rec.evaluation.pictures import (
     ACCENT,
     GREY,
     INK,
+    OTHERS,
     PALE,
     Results,
     add_legend,
@@ -25,8 +27,10 @@ from stream_rec.evaluation.pictures import (
     render,
 )
 
-USED = "#D55E00"
+USED = OTHERS[0][0]
 """Colour of the setting in use."""
+WIDE, NARROW = 10.4, 4.5
+"""Inches of a picture as wide as the page, and of its variant for a phone."""
 PERCENTS = (-100, -50, -20, -10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10, 20, 50, 100)
 """Marks of an axis that is linear from -1 to 1 and logarithmic beyond."""
 SLICES = {
@@ -59,7 +63,7 @@ OF_TEXT = {
 def plot_ranking(results: Results) -> str:
     """Return NDCG with its confidence interval, a row a method."""
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure, is_narrow: bool) -> None:
         axes = figure.subplots()
         names = list(results)[::-1]
         for height, name in enumerate(names):
@@ -82,24 +86,33 @@ def plot_ranking(results: Results) -> str:
         axes.set(ylim=(-0.6, len(names) - 0.3), xlabel="ndcg, with 95 % confidence over users")
         axes.set_xlim(left=0)
         axes.margins(x=0.08)
+        if is_narrow:
+            axes.xaxis.set_major_locator(MaxNLocator(4))
 
-    return render("ranking", 9.4, 0.9 + 0.42 * len(results), draw)
+    told = ", ".join(f"{name} {result['ndcg']:.4f}" for name, result in results.items())
+    height = 0.9 + 0.42 * len(results)
+    says = f"NDCG of each method, the best first: {told}. The intervals are in the table below."
+    return render("ranking", says, draw, wide=(WIDE, height), narrow=(NARROW, height))
 
 
 def plot_over_time(results: Results) -> str:
     """Return moving means of NDCG and hit rate along the log."""
 
-    def draw(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
+    def draw(figure: Figure, is_narrow: bool) -> None:
+        left, right = figure.subplots(2, 1) if is_narrow else figure.subplots(1, 2)
         for axes, metric in ((left, "ndcg"), (right, "hit_rate")):
             for name, style in choose_styles({name: of for name, of in results.items() if name != CONTROL}):
                 curve = results[name]["curves"]["over_time"]
                 axes.plot([event / 1000 for event in curve["event"]], curve[metric], **style)
             axes.set(title=metric, xlabel="thousand events of the log")
             axes.set_ylim(bottom=0)
-        add_legend(figure, left, results)
+        add_legend(figure, left, results, is_narrow)
 
-    return render("over_time", 9.4, 3.7, draw)
+    told = "; ".join(
+        f"{name} {_tell_ends(results[name]['curves']['over_time']['hit_rate'])}" for name in choose_coloured(results)
+    )
+    says = f"Moving means of NDCG and hit rate along the log. Hit rate at the first and at the last point: {told}."
+    return render("over_time", says, draw, wide=(WIDE, 3.9), narrow=(NARROW, 5.8))
 
 
 def plot_slices(results: Results, shares: Mapping[str, Mapping[str, Any]]) -> str:
@@ -107,11 +120,13 @@ def plot_slices(results: Results, shares: Mapping[str, Mapping[str, Any]]) -> st
     names = choose_coloured(results)
     parts = _parts(shares)
 
-    def draw(figure: Figure) -> None:
-        rows = figure.subplots(2, 1, gridspec_kw={"hspace": 0.12})
-        half = (len(parts) + 1) // 2
+    def draw(figure: Figure, is_narrow: bool) -> None:
+        n_rows = -(-len(parts) // 3) if is_narrow else 2
+        rows = figure.subplots(n_rows, 1, squeeze=False, gridspec_kw={"hspace": 0.12})[:, 0]
+        half = -(-len(parts) // n_rows)
         width = 0.8 / len(names)
-        for axes, some in zip(rows, (parts[:half], parts[half:])):
+        for number_of_row, axes in enumerate(rows):
+            some = parts[number_of_row * half : (number_of_row + 1) * half]
             for number, (name, style) in enumerate(choose_styles(results, names)):
                 values = [results[name]["slices"][part]["ndcg"] for part in some]
                 places = [place + (number - (len(names) - 1) / 2) * width for place in range(len(some))]
@@ -121,9 +136,16 @@ def plot_slices(results: Results, shares: Mapping[str, Mapping[str, Any]]) -> st
             axes.set_xlim(-0.6, half - 0.4)
             axes.set_ylabel("ndcg")
             axes.grid(axis="x", visible=False)
-        add_legend(figure, rows[0], results)
+        add_legend(figure, rows[0], results, is_narrow)
 
-    return render("slices", 9.4, 5.6, draw)
+    says = (
+        f"NDCG of {', '.join(names)} in {len(parts)} parts of the events. {ENGINE} is the highest of them in "
+        f"{sum(_is_led(results, names, part) for part in parts)}. The table below has the numbers."
+        if ENGINE in results
+        else f"NDCG of {', '.join(names)} in {len(parts)} parts of the events; the table below has the numbers."
+    )
+    narrow = (NARROW, 0.5 + 2.05 * -(-len(parts) // 3))
+    return render("slices", says, draw, wide=(WIDE, 5.8), narrow=narrow)
 
 
 def plot_cold_start(results: Results) -> str:
@@ -134,8 +156,8 @@ def plot_cold_start(results: Results) -> str:
         "item_age": "time since the item's first event",
     }
 
-    def draw(figure: Figure) -> None:
-        row = figure.subplots(1, 3)
+    def draw(figure: Figure, is_narrow: bool) -> None:
+        row = figure.subplots(3, 1) if is_narrow else figure.subplots(1, 3)
         for axes, (curve, title) in zip(row, panels.items()):
             labels = list(next(iter(results.values()))["curves"][curve])
             for name, style in choose_styles(results):
@@ -147,16 +169,23 @@ def plot_cold_start(results: Results) -> str:
             axes.set(xlabel=title, xlim=(-0.3, len(labels) - 0.7))
             axes.set_ylim(bottom=0)
         row[0].set_ylabel("ndcg")
-        add_legend(figure, row[0], results)
+        add_legend(figure, row[0], results, is_narrow)
 
-    return render("cold_start", 9.4, 3.9, draw)
+    shown = results.get(ENGINE) or next(iter(results.values()))
+    told = "; ".join(
+        f"by {title}: {_tell_ends([part['ndcg'] for part in shown['curves'][curve].values()])}"
+        for curve, title in panels.items()
+    )
+    name = ENGINE if ENGINE in results else next(iter(results))
+    says = f"How NDCG changes with what is known. {name} at the least and at the most that there is, {told}."
+    return render("cold_start", says, draw, wide=(WIDE, 4.0), narrow=(NARROW, 8.2))
 
 
 def plot_cost(results: Results) -> str:
     """Return quality against milliseconds an event, and against memory."""
 
-    def draw(figure: Figure) -> None:
-        row = figure.subplots(1, 2, sharey=True)
+    def draw(figure: Figure, is_narrow: bool) -> None:
+        row = figure.subplots(2, 1) if is_narrow else figure.subplots(1, 2, sharey=True)
         for axes, key, title in (
             (row[0], "event_ms", "ms per event: list and learning"),
             (row[1], "peak_mb", "peak MB"),
@@ -176,34 +205,52 @@ def plot_cost(results: Results) -> str:
                 axes.xaxis.set_major_locator(MaxNLocator(5))
             places = {name: (result["cost"][key], result["ndcg"]) for name, result in results.items()}
             label_points(axes, places, ENGINE, ACCENT)
-        row[0].set_ylabel("ndcg")
+        for axes in row if is_narrow else row[:1]:
+            axes.set_ylabel("ndcg")
 
-    return render("cost", 9.4, 4.4, draw)
+    told = "; ".join(
+        f"{name} {one['cost']['event_ms']:.3g} ms and {one['cost']['peak_mb']:.0f} MB" for name, one in results.items()
+    )
+    says = f"NDCG against milliseconds an event and against memory: {told}."
+    return render("cost", says, draw, wide=(WIDE, 4.6), narrow=(NARROW, 7.0))
 
 
 def plot_candidates(result: Mapping[str, Any]) -> str:
     """Return candidate recall of each part of the events with the hit rate of its lists, and what each source adds."""
     measured, parts = result["candidates"], _parts(result["slices"])
-    sources = dict(sorted(measured["sources"].items(), key=lambda one: one[1]["covers"]))
+    proposing = [one for one in measured["sources"].items() if one[1]["covers"]] or list(measured["sources"].items())
+    sources = dict(sorted(proposing, key=lambda one: one[1]["covers"]))
 
-    def draw(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    def draw(figure: Figure, is_narrow: bool) -> None:
+        if is_narrow:
+            left, right = figure.subplots(
+                2, 1, height_ratios=(1 + len(parts), len(sources)), gridspec_kw={"hspace": 0.06}
+            )
+        else:
+            left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        legend_left = -0.5 if is_narrow else -0.01
         recalls = [measured["recall"], *(measured["slices"][part]["recall"] for part in parts)]
         hits = [result["hit_rate"], *(result["slices"][part]["hit_rate"] for part in parts)]
         names = ["all events", *(SLICES[part].replace("\n", " ") for part in parts)]
-        draw_bars(left, names[::-1], recalls[::-1], hits[::-1], ("among the candidates", "in the list"))
+        draw_bars(left, names[::-1], recalls[::-1], hits[::-1], ("among the candidates", "in the list"), legend_left)
         left.set_title("How far each part of the events gets", pad=26)
         covers, only = ([one[key] for one in sources.values()] for key in ("covers", "only"))
-        draw_bars(right, list(sources), covers, only, ("proposed by it", "by no other"))
+        draw_bars(right, list(sources), covers, only, ("proposed by it", "by no other"), legend_left)
         right.set_title("What each source adds, of all events", pad=26)
 
-    return render("candidates", 9.4, 1.3 + 0.32 * (1 + len(parts)), draw)
+    told = "; ".join(f"{name} {one['covers']:.1%}" for name, one in reversed(sources.items()) if one["covers"])
+    says = (
+        f"Of all events {measured['recall']:.1%} were among the candidates and {result['hit_rate']:.1%} in the list. "
+        f"Proposed by each source: {told}."
+    )
+    height = 1.3 + 0.32 * (1 + len(parts))
+    return render("candidates", says, draw, wide=(WIDE, height), narrow=(NARROW, height + 1.2 + 0.3 * len(sources)))
 
 
 def plot_item_events(results: Results) -> str:
     """Return hit rate by the earlier events of the item, of the engine and of the control."""
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure, is_narrow: bool) -> None:
         axes = figure.subplots()
         curves = {name: results[name]["curves"]["item_events"] for name in (CONTROL, ENGINE)}
         labels = [label for label, part in curves[ENGINE].items() if part["n"]]
@@ -219,19 +266,27 @@ def plot_item_events(results: Results) -> str:
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         add_legend_above(axes)
 
-    return render("item_events", 4.9, 3.7, draw)
+    with_text, without = (results[name]["curves"]["item_events"] for name in (ENGINE, CONTROL))
+    told = "; ".join(
+        f"{label} events: {part['hit_rate']:.1%} and {without[label]['hit_rate']:.1%}"
+        for label, part in with_text.items()
+        if part["n"]
+    )
+    says = f"Hit rate by earlier events of the item, with the encoder and with random vectors: {told}."
+    return render("item_events", says, draw, wide=(4.9, 3.7))
 
 
 def plot_changes(parts: Mapping[str, Any]) -> str:
     """Return what text adds to NDCG and hit rate of parts of the events, as ``changes.compare`` gives it."""
     shown = [part for part in OF_TEXT if part in parts]
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure, is_narrow: bool) -> None:
         axes = figure.subplots()
         draw_changes(axes, [OF_TEXT[part] for part in shown], [parts[part] for part in shown])
         axes.set_title("What text adds to each part", pad=26)
 
-    return render("changes", 4.9, 3.7, draw)
+    says = "What text adds to NDCG and hit rate of each part, with intervals: the numbers are in the table below."
+    return render("changes", says, draw, wide=(4.9, 3.7))
 
 
 def plot_frontier(points: Sequence[Mapping[str, Any]], diversity: float) -> str:
@@ -250,8 +305,11 @@ def plot_frontier(points: Sequence[Mapping[str, Any]], diversity: float) -> str:
     ndcgs = [100 * (point["ndcg"] / points[0]["ndcg"] - 1) for point in points]
     used = [point["diversity"] for point in points].index(diversity)
 
-    def draw(figure: Figure) -> None:
-        row = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    def draw(figure: Figure, is_narrow: bool) -> None:
+        if is_narrow:
+            row = figure.subplots(len(measures), 1, squeeze=False)[:, 0]
+        else:
+            row = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
         for axes, (key, title) in zip(row, measures.items()):
             values = [point[key] for point in points]
             axes.plot(values, ndcgs, "-o", color=ACCENT, lw=1.6, ms=4.5, label="at each setting of ranking.diversity")
@@ -268,13 +326,48 @@ def plot_frontier(points: Sequence[Mapping[str, Any]], diversity: float) -> str:
             axes.yaxis.set_major_locator(FixedLocator(PERCENTS))
             axes.yaxis.set_major_formatter(lambda percent, _: f"{percent:+g}" if percent else "0")
             axes.yaxis.set_minor_locator(NullLocator())
-        row[0].set_ylabel("change of ndcg, %")
+        for axes in row if is_narrow else row[:1]:
+            axes.set_ylabel("change of ndcg, %")
         for axes, key in zip(row, measures):
             places = {f"{point['diversity']:g}": (point[key], ndcg) for point, ndcg in zip(points, ndcgs)}
             label_points(axes, places, f"{diversity:g}", USED)
-        figure.legend(*row[0].get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=9)
+        figure.legend(
+            *row[0].get_legend_handles_labels(), loc="outside upper left", ncols=1 if is_narrow else 3, fontsize=9
+        )
 
-    return render("frontier", 9.4, 4.4, draw)
+    told = "; ".join(f"at {point['diversity']:g} {ndcg:+.1f} %" for point, ndcg in zip(points, ndcgs))
+    says = f"What variety costs. Change of NDCG by the setting of diversity, in use {diversity:g}: {told}."
+    narrow = (NARROW, 0.8 + 3.1 * len(measures))
+    return render("frontier", says, draw, wide=(WIDE, 4.6), narrow=narrow)
+
+
+def plot_run_changes(parts: Mapping[str, Any]) -> str:
+    """Return how NDCG and hit rate of parts of the events have changed from one run to another."""
+    shown = [part for part in ("all", *SLICES) if part in parts]
+    names = ["all events", *(SLICES[part].replace("\n", " ") for part in shown if part in SLICES)]
+
+    def draw(figure: Figure, is_narrow: bool) -> None:
+        axes = figure.subplots()
+        draw_changes(axes, names, [parts[part] for part in shown])
+        if is_narrow:
+            axes.xaxis.set_major_locator(FixedLocator([-100, -10, -5, 0, 5, 10, 100, 1000]))
+            axes.set_xlabel("change, %, with 95 % confidence")
+
+    told = "; ".join(f"{name} {describe(parts[part]['ndcg'])[0] or 'unknown'}" for name, part in zip(names, shown))
+    height = 1.2 + 0.42 * len(shown)
+    says = f"Change of NDCG in each part: {told}. The intervals are in the table below."
+    return render("run_changes", says, draw, wide=(WIDE, height), narrow=(NARROW, height))
+
+
+def _tell_ends(values: Sequence[float | None]) -> str:
+    """Return the first and the last of what there is."""
+    known = [value for value in values if value is not None]
+    return f"{known[0]:.3f} and {known[-1]:.3f}" if known else "nothing"
+
+
+def _is_led(results: Results, names: Sequence[str], part: str) -> bool:
+    """Return whether no other of some methods has a higher NDCG in a part than the engine."""
+    return all(results[ENGINE]["slices"][part]["ndcg"] >= results[name]["slices"][part]["ndcg"] for name in names)
 
 
 def _parts(shares: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -53,6 +53,7 @@ def judge(
     clock: Clock,
     lists: BinaryIO,
     observe: Callable[[Group], None] = lambda group: None,
+    observe_learned: Callable[[Group], None] = lambda group: None,
     on_progress: Callable[[int], None] = lambda n_events: None,
 ) -> Trial:
     """Run a method over a log.
@@ -60,6 +61,7 @@ def judge(
     Args:
         lists: Takes a row of ``n`` int32 item numbers for each scored group, filled up with -1.
         observe: Called between scoring a group and learning it, in nobody's time.
+        observe_learned: Called once a scored group is learned, in nobody's time.
         on_progress: Called with how many events are learned.
 
     Raises:
@@ -92,6 +94,8 @@ def judge(
         tell(group.shown)
         method.learn(group)
         (learn_ns if is_scored else warm_up_ns).append(told_ns + clock() - began)
+        if is_scored:
+            observe_learned(group)
         n_events += len(group.items)
         on_progress(n_events)
     return Trial(np.array(ranks), np.array(list_ns), np.array(learn_ns), np.array(warm_up_ns))

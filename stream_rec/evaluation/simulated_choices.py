@@ -60,6 +60,8 @@ class Look(NamedTuple):
     """The user had looked at it too often lately."""
     is_had: NDArray[np.bool_]
     """The user chose it lately."""
+    likely: Numbers
+    """(k,) probability of each to be chosen by this user now, if it is looked at."""
 
 
 class Memory:
@@ -84,10 +86,11 @@ class Memory:
         rest = self.find_rest(user, items, now_ms)
         appetite = self.find_appetite(user, items, now_ms)
         depth = find_depth(draw(seed, visit, DEPTH)[0], len(items), self._habits.position_bias)
-        is_chosen = draw(seed, visit, items) < self._users.likely[user, items] * rest * appetite
+        likely = self._users.likely[user, items] * rest * appetite
+        is_chosen = draw(seed, visit, items) < likely
         is_chosen[depth:] = False
         self._remember(user, items[:depth], is_chosen[:depth], now_ms)
-        return Look(depth, is_chosen, rest <= TIRED, appetite <= TIRED)
+        return Look(depth, is_chosen, rest <= TIRED, appetite <= TIRED, likely)
 
     def find_rest(self, user: int, items: NDArray[np.int64], now_ms: int) -> Numbers:
         """Return what fatigue leaves of each item's probability, (k,) above 0, to 1."""
@@ -119,6 +122,16 @@ def find_depth(u: float, n: int, position_bias: float) -> int:
         u: Uniform, above 0, to 1.
     """
     return n if position_bias <= 0 else int(min(n, u ** (-1.0 / position_bias)))
+
+
+def find_examination(n: int, position_bias: float) -> Numbers:
+    """Return how likely each of ``n`` slots is looked at, (n,): what ``find_depth`` comes to.
+
+    >>> find_examination(3, 1.0).round(3).tolist()
+    [1.0, 0.5, 0.333]
+    """
+    examination: Numbers = np.arange(1.0, n + 1.0) ** np.float64(-max(0.0, position_bias))
+    return examination
 
 
 DEPTH = np.array([-1], np.int64)

@@ -9,7 +9,8 @@ Of an item i that user u looks at, has not grown tired of and has not had yet:
        as correspondence analysis does: (N - E) / sqrt(E), of which the ``rank`` largest directions are kept. Its
        entries are heavy-tailed and depend on the log's size, so each user's are replaced by the normal scores of
        their ranks: the same list of numbers in all logs.
-    Q  the normal scores of the items' ranks by number of events in the whole log.
+    Q  the normal scores of the items' ranks by number of events in the whole log, or by how fast these come
+       (``TasteConfig.by_rate``).
     A  drawn with the seed, standard normal: some items look good in a list and some do not, whoever looks. No text and
        no visit tells which; it shows in how often an item is chosen of the times that it was shown.
 
@@ -56,6 +57,9 @@ class TasteConfig(Struct, frozen=True, kw_only=True):
     """Weight of A: 2.2 times for one standard deviation."""
     list_size: int = 20
     """Of the good list that ``aim`` is about."""
+    by_rate: bool = False
+    """Whether Q is of the items' events a day since their first, in place of all their events: what came late into the
+    log had less time for them."""
     aim: float = 0.25
     """Mean P over the ``list_size`` items that suit each user best by taste and popularity: the best list that somebody
     could make who knows all but the appeal. The core's lists bring a quarter of that in their first slot, 5 to 8 %."""
@@ -126,7 +130,9 @@ def build_users(
     return SimulatedUsers(
         user_ids=[names[user] for user in chosen],
         item_ids=list(item_ids),
-        likely=find_likely(counts, np.bincount(items, minlength=len(item_ids)), seed=seed, config=config),
+        likely=find_likely(
+            counts, find_popularity(items, times_ms, len(item_ids), config.by_rate), seed=seed, config=config
+        ),
         chosen_ms=chosen_ms,
         activity=activity / activity.sum(),
         repeat_share=1.0 - len(np.unique(users * len(item_ids) + items)) / len(items),
@@ -134,16 +140,45 @@ def build_users(
     )
 
 
-def find_likely(counts: Numbers, n_events: NDArray[np.int64], *, seed: int, config: TasteConfig) -> NDArray[np.float32]:
+def find_popularity(items: NDArray[np.int64], times_ms: Numbers, n_items: int, by_rate: bool) -> Numbers:
+    """Return what items are popular by, (i,): their events, or those a ms from the first one to the log's end.
+
+    The rate is drawn to that of all items by one event, and does not count the first event, which is there whenever an
+    item came.
+
+    Args:
+        items: (e,) item of each event.
+        times_ms: (e,) ascending.
+
+    Example:
+        Tea has had 2 events more in 4 ms, the pot 1 in 1 ms, the cup has come just now; all together 3 in 5 ms.
+
+        >>> items, times_ms = np.array([0, 0, 0, 1, 1, 2]), np.array([0.0, 1.0, 2.0, 3.0, 4.0, 4.0])
+        >>> find_popularity(items, times_ms, 3, by_rate=True).round(3).tolist()
+        [0.529, 0.75, 0.6]
+    """
+    n_events = np.bincount(items, minlength=n_items).astype(np.float64)
+    if not by_rate:
+        return n_events
+    spans_ms = np.zeros(n_items)
+    came, first = np.unique(items, return_index=True)
+    spans_ms[came] = times_ms[-1] - times_ms[first]
+    more = np.maximum(n_events - 1.0, 0.0)
+    mean = max(more.sum(), 1.0) / max(spans_ms.sum(), 1.0)
+    rates: Numbers = np.where(n_events > 0, (more + 1.0) / (spans_ms + 1.0 / mean), 0.0)
+    return rates
+
+
+def find_likely(counts: Numbers, popularity: Numbers, *, seed: int, config: TasteConfig) -> NDArray[np.float32]:
     """Return how likely each user chooses each item, (u, i).
 
     Args:
         counts: (u, i) events of each user with each item.
-        n_events: (i,) of all users of the log with each item.
+        popularity: (i,) what ``find_popularity`` returns.
     """
     appeal = np.random.default_rng(seed).normal(size=counts.shape[1])
     known = config.taste * find_tastes(counts, rank=config.rank, smoothing=config.smoothing)
-    known += config.popularity * score_by_rank(n_events)
+    known += config.popularity * score_by_rank(popularity)
     n = min(config.list_size, counts.shape[1])
     good = np.argpartition(-known, n - 1, axis=1)[:, :n]
     logits = known + config.appeal * appeal
@@ -168,6 +203,24 @@ def find_tastes(counts: Numbers, *, rank: int, smoothing: float) -> Numbers:
     _, directions = np.linalg.eigh(residuals @ residuals.T)
     largest = directions[:, -rank:]
     return np.apply_along_axis(score_by_rank, 1, largest @ (largest.T @ residuals))
+
+
+def find_share_kept(likely: NDArray[np.floating], is_kept: NDArray[np.bool_], n: int) -> float:
+    """Return what remains of the ``n`` best items of each user where only some may be shown, as a share of their P.
+
+    What is to be won by finding out about the others is at most the rest, less what the finding costs.
+
+    >>> likely = np.array([[0.4, 0.2, 0.1], [0.1, 0.2, 0.4]])
+    >>> round(find_share_kept(likely, np.array([True, True, False]), n=1), 3)
+    0.75
+
+    Args:
+        likely: (u, i), and ``is_kept``: (i,); 0 where none is.
+    """
+    if not is_kept.any():
+        return 0.0
+    of_all, of_kept = (-np.partition(-each, min(n, each.shape[1]) - 1)[:, :n] for each in (likely, likely[:, is_kept]))
+    return float(of_kept.sum() / max(of_all.sum(), 1e-9))
 
 
 def score_by_rank(values: NDArray[np.number]) -> Numbers:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from stream_rec.config import Settings
 from stream_rec.embedding.item_embedding import ItemEmbedding
-from stream_rec.evaluation.simulated_choices import HabitConfig, Look, Memory
+from stream_rec.evaluation.simulated_arrivals import NO_ARRIVALS, Arrivals
+from stream_rec.evaluation.simulated_choices import HabitConfig, Look, Memory, find_examination
 from stream_rec.evaluation.simulated_users import SimulatedUsers
 from stream_rec.evaluation.simulated_visits import Visits
 from stream_rec.events.impression import Impression, ShownItem
@@ -59,13 +60,28 @@ class Recommends(Protocol):
     def learn(self, kind: Kind, event: Interaction) -> object:
         """Take what was chosen."""
 
+    def list_item(self, item_id: str) -> object:
+        """Take an item that is new."""
+
 
 class Core:
     """The production core, as it meets users."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        """Go on from what the pipeline has learned."""
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        new_items: Sequence[Item] = (),
+        embeddings: Mapping[str, ItemEmbedding] | None = None,
+    ) -> None:
+        """Go on from what the pipeline has learned.
+
+        Args:
+            new_items: Those that may come.
+            embeddings: Of these, by id.
+        """
         self._pipeline = pipeline
+        self._new_items = {item.item_id: item for item in new_items}
+        self._embeddings = embeddings or {}
 
     def recommend(self, user_id: str, now_ms: int, list_id: str) -> list[str]:
         """Make a list, and count its items as shown."""
@@ -82,6 +98,10 @@ class Core:
         """Take a choice."""
         return self._pipeline.learn(kind, event)
 
+    def list_item(self, item_id: str) -> None:
+        """Take an item that is new."""
+        _put(self._pipeline, self._new_items[item_id], self._embeddings)
+
 
 @dataclass(frozen=True, slots=True)
 class ShownLists:
@@ -94,6 +114,9 @@ class ShownLists:
     is_chosen: NDArray[np.bool_]
     is_tired: NDArray[np.bool_]
     is_had: NDArray[np.bool_]
+    expected: NDArray[np.float32]
+    """Probability of each slot to be looked at and chosen, of who did before what they did: without the luck of this
+    visit."""
     list_ns: int
     """All lists together took so long."""
     impress_ns: int
@@ -116,9 +139,7 @@ def warm_up(
     compile_kernels()
     pipeline = Pipeline(settings)
     for item in items:
-        pipeline.catalog.put_item(item)
-        if item.item_id in embeddings:
-            pipeline.catalog.put_embedding(item.item_id, embeddings[item.item_id])
+        _put(pipeline, item, embeddings)
     n_events = 0
     for (user_id, now_ms), group in groupby(events, lambda one: (one.event.user_id, one.event.timestamp_ms)):
         order = list(group)
@@ -137,25 +158,33 @@ def simulate(
     seed: int,
     clock: Callable[[], int],
     habits: HabitConfig | None = None,
+    arrivals: Arrivals = NO_ARRIVALS,
     on_progress: Callable[[int], None] = lambda n_lists: None,
 ) -> ShownLists:
     """Let one arm meet the users; ``recommender`` is used up.
 
-    Arms are compared that were given the same users, visits, seed and habits.
+    Arms are compared that were given the same users, visits, seed, habits and arrivals.
 
     Args:
+        arrivals: Of the users' items: each is listed before the first visit that is not before its time.
         clock: What tells CPU time, in ns.
         on_progress: Called with the number of lists now and then.
     """
     number_of = {item_id: number for number, item_id in enumerate(users.item_ids)}
-    memory = Memory(users, habits or HabitConfig())
+    habits = habits or HabitConfig()
+    memory = Memory(users, habits)
+    examination = find_examination(arm.settings.ranking.n, habits.position_bias)
     shape = len(visits), arm.settings.ranking.n
     items = np.full(shape, NOTHING, np.int32)
     depths = np.zeros(len(visits), np.int32)
     is_chosen, is_tired, is_had = np.zeros((3, *shape), bool)
-    list_ns = impress_ns = learn_ns = 0
+    expected = np.zeros(shape, np.float32)
+    list_ns = impress_ns = learn_ns = n_arrived = 0
     for visit, (user, now_ms) in enumerate(zip(visits.users.tolist(), visits.times_ms.tolist())):
         user_id, list_id = users.user_ids[user], f"simulated-{visit}"
+        while n_arrived < len(arrivals.item_ids) and arrivals.times_ms[n_arrived] <= now_ms:
+            recommender.list_item(arrivals.item_ids[n_arrived])
+            n_arrived += 1
         began = clock()
         shown = recommender.recommend(user_id, now_ms, list_id)
         made = clock()
@@ -171,10 +200,17 @@ def simulate(
         k = len(shown)
         items[visit, :k], depths[visit] = numbers, look.depth
         is_chosen[visit, :k], is_tired[visit, :k], is_had[visit, :k] = look.is_chosen, look.is_tired, look.is_had
+        expected[visit, :k] = examination[:k] * look.likely
         if not (visit + 1) % 100:
             on_progress(visit + 1)
     on_progress(len(visits))
-    return ShownLists(items, depths, is_chosen, is_tired, is_had, list_ns, impress_ns, learn_ns)
+    return ShownLists(items, depths, is_chosen, is_tired, is_had, expected, list_ns, impress_ns, learn_ns)
+
+
+def _put(pipeline: Pipeline, item: Item, embeddings: Mapping[str, ItemEmbedding]) -> None:
+    pipeline.catalog.put_item(item)
+    if item.item_id in embeddings:
+        pipeline.catalog.put_embedding(item.item_id, embeddings[item.item_id])
 
 
 def _make_impression(user_id: str, list_id: str, shown: Sequence[str], now_ms: int) -> Impression:
@@ -186,4 +222,5 @@ def _make_click(user_id: str, list_id: str, item_id: str, now_ms: int, slot: int
     return Interaction(f"{list_id}-{slot}", user_id, item_id, timestamp_ms=now_ms + SLOT_MS * (slot + 1))
 
 
-NO_LOOK = Look(0, *np.zeros((3, 0), bool))
+NO_SLOTS = np.zeros(0, bool)
+NO_LOOK = Look(0, NO_SLOTS, NO_SLOTS, NO_SLOTS, np.zeros(0))

@@ -8,6 +8,7 @@ from typing import Any
 
 from stream_rec.evaluation.changes import MEASURES, describe, is_certain
 from stream_rec.evaluation.contenders import ENGINE
+from stream_rec.evaluation.page import render_head, render_row, render_rows
 
 Column = tuple[str, Callable[[Mapping[str, Any]], Any], str, Callable[..., float] | None]
 """Title, value of a result, format, and which value is best."""
@@ -59,7 +60,7 @@ def list_accuracy(n: int) -> list[Column]:
     ]
 
 
-def render_table(done: Mapping[str, Any], columns: list[Column]) -> str:
+def render_table(done: Mapping[str, Any], columns: list[Column], caption: str) -> str:
     """Return a row a method; the best of each column is bold."""
     rows = []
     best = []
@@ -72,9 +73,8 @@ def render_table(done: Mapping[str, Any], columns: list[Column]) -> str:
             value = of(result)
             text = render_cell(value, form)
             cells.append(f'<td class="best">{text}</td>' if value is not None and value == top else f"<td>{text}</td>")
-        rows.append(f"<tr{mark_ours(name)}><td>{escape(name)}</td>{''.join(cells)}</tr>")
-    head = "".join(f"<th>{escape(title)}</th>" for title, *_ in columns)
-    return f'<div class="wide"><table><tr><th>method</th>{head}</tr>{"".join(rows)}</table></div>'
+        rows.append(f'<tr{mark_ours(name)}><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>')
+    return render_rows(caption, render_head("method", *(title for title, *_ in columns)), "".join(rows))
 
 
 def render_cell(value: Any, form: str) -> str:
@@ -87,44 +87,45 @@ def render_cell(value: Any, form: str) -> str:
 def render_slice_table(done: Mapping[str, Any]) -> str:
     """Return NDCG and hit rate of every part, a row a part."""
     parts = {name: part for name, part in next(iter(done.values()))["slices"].items() if part["n"]}
-    head = "".join(f"<th>{escape(name)}</th>" for name in done)
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{part['n']:,}</td><td>{part['share']:.1%}</td>"
-        + "".join(
-            f"<td>{result['slices'][name]['ndcg']:.4f} <small>{result['slices'][name]['hit_rate']:.3f}</small></td>"
-            for result in done.values()
+        render_row(
+            name,
+            f"{part['n']:,}",
+            f"{part['share']:.1%}",
+            *(
+                f"{result['slices'][name]['ndcg']:.4f} <small>{result['slices'][name]['hit_rate']:.3f}</small>"
+                for result in done.values()
+            ),
         )
-        + "</tr>"
         for name, part in parts.items()
     )
+    caption = "NDCG and hit rate of each method in each part of the events"
     return (
         "<details><summary>All parts in numbers: ndcg, and hit_rate in small</summary>"
-        f'<div class="wide"><table><tr><th>part</th><th>events</th><th>share</th>{head}</tr>{rows}</table></div>'
-        "</details>"
+        f"{render_rows(caption, render_head('part', 'events', 'share', *done), rows)}</details>"
     )
 
 
-def render_changes(parts: Mapping[str, Any], n: int, names: tuple[str, str]) -> str:
+def render_changes(parts: Mapping[str, Any], n: int, names: tuple[str, str], caption: str) -> str:
     """Return a row a part: each measure of two runs, its change, and the interval of that.
 
     Args:
         parts: As ``changes.compare`` gives them.
         n: Length of the lists.
         names: What the runs are called, the base first.
+        caption: What the table shows, for who does not see where it stands.
     """
     titles = {measure: "candidate recall" if measure == "recall" else f"{measure}@{n}" for measure in MEASURES}
-    groups = "".join(f'<th colspan="3" class="group">{title}</th>' for title in titles.values())
-    heads = "".join(f"<th>{escape(name)}</th>" for name in (*names, "change")) * len(titles)
+    groups = "".join(f'<th colspan="3" scope="colgroup" class="group">{title}</th>' for title in titles.values())
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in (*names, "change")) * len(titles)
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{part['n']:,}</td>"
+        f'<tr><th scope="row">{escape(name)}</th><td>{part["n"]:,}</td>'
         + "".join(_render_change(part[measure]) for measure in MEASURES)
         + "</tr>"
         for name, part in parts.items()
     )
-    return (
-        f'<div class="wide"><table><tr><th></th><th></th>{groups}</tr>'
-        f"<tr><th>part</th><th>events</th>{heads}</tr>{rows}</table></div>"
-    )
+    head = f'<tr><td></td><td></td>{groups}</tr><tr><th scope="col">part</th><th scope="col">events</th>{heads}</tr>'
+    return render_rows(caption, head, rows)
 
 
 def _render_change(change: Mapping[str, Any]) -> str:

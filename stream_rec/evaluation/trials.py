@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -183,18 +184,25 @@ def _run_one(contender: Contender, clock: Clock, out: Path, progress: Any) -> di
     observer = contender.observe(method, experiment) if contender.observe else None
     observed_ns = 0
 
-    def observe(group: Group) -> None:
+    def watch(look: Callable[[Group], None], group: Group) -> None:
         nonlocal observed_ns
-        if observer:
-            looked = clock()
-            observer.observe(group)
-            observed_ns += clock() - looked
+        looked = clock()
+        look(group)
+        observed_ns += clock() - looked
 
     def count(n_events: int) -> None:
         progress.value = n_events
 
+    watching = (
+        {
+            "observe": partial(watch, observer.observe),
+            "observe_learned": partial(watch, observer.observe_learned),
+        }
+        if observer
+        else {}
+    )
     with out.open("wb") as lists:
-        trial = judge(method, experiment, clock=clock, lists=lists, observe=observe, on_progress=count)
+        trial = judge(method, experiment, clock=clock, lists=lists, on_progress=count, **watching)
     peak_mb = _peak_mb()
     np.savez(out.with_suffix(".npz"), **asdict(trial))
     total_s = (clock() - began - observed_ns) / 1e9

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Interaction, Kind
-from stream_rec.live_quality import find_positions
+from stream_rec.live_quality import Positions, find_positions
 from stream_rec.recommend import Ranked
 from stream_rec.telemetry.counts import Counts
 
@@ -42,8 +40,7 @@ class LiveJudge:
         if self._n_left <= 0:
             return
         self._n_left -= len(events)
-        found = (catalog.find(event.item_id) for _, event in events)
-        chosen = np.array([-1 if row is None else row for row in found], dtype=np.int64)
+        chosen = [catalog.find(event.item_id) for _, event in events]
         positions = find_positions(ranked, chosen, catalog, events[0][1].timestamp_ms)
-        for method, of_method in positions._asdict().items():
-            self._counts.judged[method].add(of_method.tolist())
+        for method, of_method in zip(Positions._fields, positions):
+            self._counts.judged[method].add(of_method)

@@ -137,7 +137,7 @@ class WorkerStatus(ProcessStatus):
             "forgotten": counts.forgotten,
             "event_to_list": list(counts.event_to_list),
             "event_to_list_ms": round(counts.event_to_list_ms, 1),
-            "judged": {method: tally.judged() for method, tally in counts.judged.items()},
+            "judged": {method: sums.judged() for method, sums in counts.judged.items()},
             **self._exposure._asdict(),
             "fresh_share": self._fresh_share,
         }

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from stream_rec.events.status import EVENT_TO_LIST_BOUNDS_MS, JUDGED_ITEMS, Judged
 
 
-class Tally:
+class JudgedSums:
     """How one method's lists stood up: see ``events.status.Judged``."""
 
     __slots__ = ("dcg", "hits", "n")
@@ -26,9 +26,9 @@ class Tally:
         """Count choices by where they stood, from 1; 0: not in the list.
 
         Example:
-            >>> tally = Tally()
-            >>> tally.add([1, 3, 0, 21])
-            >>> tally.n, tally.hits, tally.dcg
+            >>> sums = JudgedSums()
+            >>> sums.add([1, 3, 0, 21])
+            >>> sums.n, sums.hits, sums.dcg
             (4, 2, 1.5)
         """
         for position in positions:
@@ -55,7 +55,7 @@ class Counts:
         self.forgotten = 0
         self.event_to_list = [0] * (len(EVENT_TO_LIST_BOUNDS_MS) + 1)
         self.event_to_list_ms = 0.0
-        self.judged: dict[str, Tally] = defaultdict(Tally)
+        self.judged: dict[str, JudgedSums] = defaultdict(JudgedSums)
         self.drifts = 0
         self.drifted_ms = 0
         self.embedded_items = 0

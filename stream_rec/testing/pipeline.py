@@ -37,6 +37,7 @@ from stream_rec.knowledge.state import ItemState
 from stream_rec.operations.lag import open_records
 from stream_rec.runtime.changelog import Reading
 from stream_rec.topics import admin as topics
+from stream_rec.topics.definition import changelogs, load
 from stream_rec.user import state as user_state
 from stream_rec.user.state import UserState
 
@@ -145,12 +146,31 @@ class RunningPipeline:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+        self._stack.close()
+
+    @property
+    def has_embedder(self) -> bool:
+        """Whether one was asked for."""
+        return self._has_embedder
+
+    def stop(self) -> None:
+        """End every process, all at once; the topics stay, and logs and state until the context ends."""
         for child in self.children.values():
             if child.process.poll() is None:
                 child.process.terminate()
         for child in self.children.values():
             child.stop()
-        self._stack.close()
+
+    def delete_topics(self) -> None:
+        """Delete the pipeline's topics, so that nothing stays on a broker that others use too."""
+        kafka = self.settings.kafka
+        own = {kafka.topic(topic.name) for topic in [*load(), *changelogs(self.settings.worker.app_id)]}
+        client = connect(KafkaAdminClient, kafka)
+        try:
+            client.delete_topics(sorted(own & set(client.list_topics())))
+        finally:
+            client.close()
 
     def start_worker(self, name: str = "worker-1", *, wait: bool = True) -> Child:
         """Start a worker, or the same one again after it ended."""

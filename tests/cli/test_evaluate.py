@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ def test_a_page_that_cannot_be_drawn_is_refused_before_the_work(log, tmp_path, m
     assert isinstance(result.exception, StreamRecError) and "stream-rec[report]" in str(result.exception)
 
 
+def test_mlflow_that_is_not_there_is_said_before_the_work(log, tmp_path, monkeypatch):
+    """With what is to be installed; nothing is written."""
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+
+    result = run(*log, "--mlflow", tmp_path / "runs", "--json", tmp_path / "said.json")
+
+    assert isinstance(result.exception, StreamRecError) and "stream-rec[mlflow]" in str(result.exception)
+    assert not (tmp_path / "said.json").exists()
+
+
 @pytest.mark.slow
 def test_an_evaluation_from_end_to_end(log, tmp_path):
     """Table on stdout, best first; JSON and page in their files; a second run, two at a time, says the same."""
@@ -74,7 +85,9 @@ def test_an_evaluation_from_end_to_end(log, tmp_path):
     assert told["protocol"]["n_warm_events"] in range(24, 27) and told["protocol"]["n_events"] == 120
     assert told["settings"]["ranking"]["n"] == told["protocol"]["list_size"] == 5
     assert not {"data_dir", "models_dir"} & told["settings"]["embedder"].keys()
-    assert "<svg" in (tmp_path / "report" / "index.html").read_text()
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "<svg" in page and "Some users from near" in page and "Then viewed <b>thing i" in page
+    assert told["version"] and "examples" not in told
     assert all(one["cost"]["peak_mb"] > 10 for one in told["results"].values())
 
 

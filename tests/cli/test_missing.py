@@ -71,6 +71,7 @@ def name(value: tuple[str, ...] | int | str) -> str:
         (("rejected", "list", "--bootstrap", NOWHERE), 75),
         (("rules", "put", "rules.jsonl", "--bootstrap", NOWHERE), 75),
         (("produce", "items.jsonl", "--bootstrap", NOWHERE), 75),
+        (("record", "all.jsonl", "--bootstrap", NOWHERE), 75),
     ],
     ids=name,
 )

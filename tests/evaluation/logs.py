@@ -168,6 +168,9 @@ class Slow:
         self.items += group.items.tolist()
         Slow.now_ns += self.TAKES_NS
 
+    def observe_learned(self, group: Group) -> None:
+        """Take no time."""
+
     def collect(self) -> dict[str, np.ndarray]:
         """Return them."""
         return {"items": np.array(self.items)}

@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 
 from stream_rec.config import Settings, override
+from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
 from stream_rec.errors import FileProblem
-from stream_rec.evaluation.click_through import compare_click_through, measure_click_through
+from stream_rec.evaluation.click_through import compare_click_through, compare_expected, measure_click_through
+from stream_rec.evaluation.simulated_arrivals import NO_ARRIVALS, Arrivals, plan_arrivals, split_items
 from stream_rec.evaluation.simulated_choices import DAY_MS, HabitConfig, Memory, draw, find_depth
-from stream_rec.evaluation.simulated_users import NEVER_MS, SimulatedUsers, TasteConfig, build_users, find_tastes
+from stream_rec.evaluation.simulated_users import (
+    NEVER_MS,
+    SimulatedUsers,
+    TasteConfig,
+    build_users,
+    find_popularity,
+    find_tastes,
+)
 from stream_rec.evaluation.simulated_visits import LEAST_GAP_MS, VisitConfig, Visits, plan_visits
 from stream_rec.evaluation.simulation import NOTHING, SLOT_MS, Arm, Core, ShownLists, simulate, warm_up
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
@@ -66,11 +75,17 @@ class Lists:
         """Keep it."""
         self.told.append((kind.label, event.user_id, event.item_id, event.timestamp_ms, event.event_id))
 
+    def list_item(self, item_id) -> None:
+        """Keep it."""
+        self.told.append(("new", item_id))
 
-def meet(recommender, users, visits, habits=NO_HABITS, *, settings=FIVE, hears=False, seed=0) -> ShownLists:
+
+def meet(
+    recommender, users, visits, habits=NO_HABITS, *, settings=FIVE, hears=False, seed=0, arrivals=NO_ARRIVALS
+) -> ShownLists:
     """Let one arm meet users, by a clock that goes by 1 ns each time it is asked."""
-    clock = itertools.count().__next__
-    return simulate(Arm("one", settings, hears), recommender, users, visits, seed=seed, clock=clock, habits=habits)
+    clock, arm = itertools.count().__next__, Arm("one", settings, hears)
+    return simulate(arm, recommender, users, visits, seed=seed, clock=clock, habits=habits, arrivals=arrivals)
 
 
 def first_five(user: int) -> list[int]:
@@ -106,6 +121,20 @@ def test_slots_are_looked_at_as_position_bias_says(position_bias: float):
 def test_nobody_looks_further_than_the_list():
     """However small the number that is drawn."""
     assert (find_depth(2.0**-53, 7, 0.1), find_depth(1.0, 7, 0.7), find_depth(0.5, 7, 0.0)) == (7, 1, 7)
+
+
+def test_what_is_expected_is_what_is_chosen_on_average():
+    """Less the luck: with habits, by slot and over all lists; so two arms are told apart by fewer visits."""
+    users, habits = tasteful(), HabitConfig()
+    visits = plan_visits(users, 4000, seed=1)
+    lists = meet(Lists(first_five), users, visits, habits)
+    error = np.sqrt(lists.expected.mean(axis=0) / len(visits))
+
+    assert lists.expected[0] == pytest.approx(users.likely[visits.users[0], :5] * np.arange(1, 6) ** -0.7)
+    assert (np.abs(lists.expected.mean(axis=0) - lists.is_chosen.mean(axis=0)) < 4 * error).all()
+    assert compare_expected(visits.users, lists, lists, seed=0).base == pytest.approx(
+        measure_click_through(lists, 40).expected_per_list
+    )
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -248,6 +277,7 @@ def test_shares_are_of_the_slots_that_were_looked_at():
         is_chosen=np.array([[False, True], [False, False], [False, False]]),
         is_tired=has,
         is_had=~has,
+        expected=np.array([[0.5, 0.25], [0.25, 0.0], [0.0, 0.0]], np.float32),
         list_ns=4_000_000,
         impress_ns=0,
         learn_ns=1_000_000,
@@ -255,6 +285,7 @@ def test_shares_are_of_the_slots_that_were_looked_at():
     made = measure_click_through(lists, 10)
 
     assert (made.chosen_per_list, made.chosen_per_look) == (0.5, pytest.approx(1 / 3))
+    assert made.expected_per_list == 0.5
     assert (made.by_slot, made.looked_at) == ([0.0, 0.5], [1.0, 0.5])
     assert (made.tired_share, made.had_share) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
     assert (made.coverage, made.list_ms, made.learn_ms) == (0.3, 2.0, 0.5)
@@ -344,6 +375,58 @@ def test_users_have_had_what_they_chose_in_the_warm_up():
     assert users.activity == pytest.approx(np.array([1, np.sqrt(2)]) / (1 + np.sqrt(2)))
 
 
+def test_new_items_are_drawn_from_those_that_only_come_later():
+    """In the order of their first events; all else is there, also what is never chosen."""
+    names = ["i1", "i2", "i1", "i5", "i3", "other", "i4", "i3"]
+    events = [
+        LoggedEvent(Kind.VIEW, Interaction(f"e{n}", "ann", name, timestamp_ms=BEGIN_MS + n))
+        for n, name in enumerate(names)
+    ]
+    drawn = {tuple(split_items(events, IDS, 2, 2, seed=seed)[1]) for seed in range(20)}
+
+    assert split_items(events, IDS[:8], 2, 3, seed=0) == (["i0", "i1", "i2", "i6", "i7"], ["i5", "i3", "i4"])
+    assert drawn == {("i5", "i3"), ("i5", "i4"), ("i3", "i4")}
+    with pytest.raises(FileProblem, match=r"the log has 3 new ones.*let fewer come"):
+        split_items(events, IDS, 2, 4, seed=0)
+
+
+def test_what_comes_late_is_popular_by_its_own_time():
+    """By rate an item with half of the events in a tenth of the time is the more popular; one without any is least."""
+    items = np.concatenate((np.zeros(100, np.int64), np.ones(50, np.int64)))
+    times_ms = np.concatenate((np.arange(100) * 10, 900 + np.arange(50) * 2)).astype(float)
+    order = np.argsort(times_ms, kind="stable")
+    by_events, by_rate = (find_popularity(items[order], times_ms[order], 3, by_rate) for by_rate in (False, True))
+
+    assert by_events.tolist() == [100, 50, 0]
+    assert by_rate[1] > 4 * by_rate[0] > by_rate[2] == 0
+
+
+def test_items_come_evenly_in_the_first_half_of_the_visits():
+    """The first one with the first visit; none of them after the half."""
+    visits = Visits(np.zeros(3, np.int64), BEGIN_MS + np.array([10, 500, 1010]))
+    arrivals = plan_arrivals(["i3", "i1"], visits)
+
+    assert arrivals.item_ids == ["i3", "i1"]
+    assert (arrivals.times_ms - BEGIN_MS).tolist() == [10, 260]
+    assert len(plan_arrivals([], visits).times_ms) == 0
+
+
+def test_an_item_is_listed_before_the_first_visit_after_it_came():
+    """Each once, in order; those after the last visit never."""
+    visits = Visits(np.zeros(3, np.int64), BEGIN_MS + LEAST_GAP_MS * np.arange(3))
+    arrivals = Arrivals(["i4", "i3", "i2"], BEGIN_MS + np.array([1, LEAST_GAP_MS, 3 * LEAST_GAP_MS]))
+    recommender = Lists(lambda user: [0])
+    meet(recommender, users_with(np.zeros((1, 5))), visits, arrivals=arrivals)
+
+    assert [one[:2] for one in recommender.told] == [
+        ("shown", "u0"),
+        ("new", "i4"),
+        ("new", "i3"),
+        ("shown", "u0"),
+        ("shown", "u0"),
+    ]
+
+
 def test_a_log_that_ends_with_the_warm_up_has_no_users():
     """The message says what to do."""
     with pytest.raises(FileProblem, match="a longer log or a shorter warm-up"):
@@ -370,6 +453,19 @@ def test_who_hears_without_learning_is_as_the_deaf(world, monkeypatch):
     assert np.array_equal(deaf.items, hearing.items) and np.array_equal(deaf.is_chosen, hearing.is_chosen)
     assert compare_click_through(visits.users, deaf, hearing, seed=0).relative.high == 0
     assert deaf.is_chosen.any()
+
+
+def test_the_core_lists_what_comes_with_its_embedding():
+    """Not before it comes, and nothing else."""
+    vector = SpaceVector("words", np.full(4, 0.5, np.float32))
+    pipeline = Pipeline(FIVE)
+    core = Core(pipeline, ITEMS[:2], {"i0": ItemEmbedding(bytes(16), (vector,))})
+    before = pipeline.catalog.n_listed
+    core.list_item("i0")
+
+    assert before == 0
+    assert pipeline.catalog.item_ids == ["i0"] and pipeline.catalog.n_listed == 1
+    assert pipeline.catalog.spaces.n_items == 1
 
 
 def test_arms_have_their_own_settings_and_histories(world):

@@ -94,6 +94,9 @@ def test_metrics_and_status_say_what_a_log_was(bootstrap: str) -> None:
         with closing(connect(KafkaProducer, running.settings.kafka)) as raw:
             raw.send(running.settings.kafka.topic("clicks"), key=b"ann", value=b"click!").get(TIMEOUT_S)
         running.wait_until_settled()
+        # A loop that is busy has its last answer given.
+        wait_for(lambda: read_metrics(port)["stream_rec_event_to_list_seconds_count"] == len(log) + 1)
+        wait_for(lambda: not any(value for name, value in read_metrics(port).items() if "_lag_records" in name))
         seen = read_metrics(port)
         wait_for(lambda: statuses(running)["worker/worker-1"].judged.get("lists") is not None)
         wait_for(lambda: not any(statuses(running)["worker/worker-1"].lag.values()))

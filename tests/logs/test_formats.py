@@ -20,6 +20,7 @@ from stream_rec.events.validate import InputLimits
 from stream_rec.logs.content import find_content
 from stream_rec.logs.field_names import EventFields
 from stream_rec.logs.log import read_events, read_items
+from stream_rec.logs.recording import RecordPlace, read_recording
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/formats.md").read_text(encoding="utf-8")
 LIMITS = InputLimits()
@@ -93,6 +94,21 @@ def test_the_items_of_the_page_are_read(tmp_path, pack):
     ]  # fmt: skip
 
 
+def test_the_recording_of_the_page_is_read(tmp_path):
+    """Each line, with what it says of the record."""
+    (tmp_path / "run").write_text(example("jsonl", "recordings"))
+
+    records = list(read_recording(tmp_path / "run", limits=LIMITS))
+    assert [(record.place.topic, record.key, type(record.value).__name__) for record in records] == [
+        ("items", "cup-3", "Item"),
+        ("views", "ann", "Interaction"),
+        ("profiles", "ann", "Profile"),
+        ("rules", "r1", "Rule"),
+        ("items", "cup-3", "NoneType"),
+    ]
+    assert all(f"`recorded.{name}`" in PAGE for name in RecordPlace.__struct_fields__)
+
+
 def test_every_field_is_described():
     """Whoever writes a file finds each field that is read."""
     for field in (*msgspec.structs.fields(EventFields), *msgspec.structs.fields(Item)):
@@ -105,6 +121,7 @@ def test_every_field_is_described():
         "stream_rec/logs/fields.py",
         "stream_rec/logs/cells.py",
         "stream_rec/logs/csv_rows.py",
+        "stream_rec/logs/recording.py",
         "stream_rec/cli/produce.py",
     ],
 )

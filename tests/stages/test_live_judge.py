@@ -19,13 +19,13 @@ def test_each_choice_is_judged_by_each_method(run):
 
     async def scenario(stage: Stage) -> None:
         await stage.handle(message(1, "ann"))
-        first = {method: tally.judged() for method, tally in stage.counts.judged.items()}
+        first = {method: sums.judged() for method, sums in stage.counts.judged.items()}
         for number in range(2, 20):
             await stage.handle(message(number))
 
         assert list(first) == METHODS
         assert [each.hits for each in first.values()] == [0, 0, 0]
-        judged = {method: tally.judged() for method, tally in stage.counts.judged.items()}
+        judged = {method: sums.judged() for method, sums in stage.counts.judged.items()}
         assert {each.n for each in judged.values()} == {19}
         assert judged["popularity"].hits == 19 - len({number * number % 7 for number in range(1, 20)})
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stream_rec.cli.logs import set_up, write_as
 from stream_rec.telemetry.json_log import LONGEST_VALUE, JsonFormatter
-from tests.command import NOWHERE, command
+from tests.command import command
 
 
 def write(message: object, *arguments: object, name: str = "stream_rec.stages.user_stage") -> dict[str, Any]:
@@ -83,16 +85,32 @@ def test_an_exception_is_one_field():
     line = JsonFormatter().format(record)
 
     assert "\n" not in line and len(line) < 3 * LONGEST_VALUE
-    assert json.loads(line)["exception"].startswith("Traceback") or "xxx" in json.loads(line)["exception"]
+    assert json.loads(line)["exception"].endswith("xxx") and json.loads(line)["why"].endswith("y…")
 
 
-def test_a_command_writes_json_where_it_is_told_to(tmp_path: Path):
-    """Text stays the default; the error that ends it is for the person who called it."""
-    said = command("--bootstrap", NOWHERE, "watch", cwd=tmp_path, STREAM_REC_TELEMETRY_LOG_FORMAT="json")
-    plain = command("--bootstrap", NOWHERE, "watch", cwd=tmp_path)
+@pytest.fixture
+def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
+    """The logger of all, as it was afterwards."""
+    logger = logging.getLogger()
+    handlers, level = list(logger.handlers), logger.level
+    logger.handlers.clear()
+    yield logger
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
 
-    assert [json.loads(line)["level"] for line in said.stderr.splitlines() if line.startswith("{")] or True
-    assert not any(line.startswith("{") for line in plain.stderr.splitlines())
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_commands_write_the_format_that_is_set(root, capsys: pytest.CaptureFixture[str], log_format: str):
+    """Text is as it always was."""
+    set_up("info")
+    write_as(log_format)
+    logging.getLogger("stream_rec.stages.worker").info("ready instance=%s", "w-1")
+    written = capsys.readouterr().err
+
+    if log_format == "json":
+        assert json.loads(written)["event"] == "ready"
+    else:
+        assert written.endswith(" INFO    stream_rec.stages.worker ready instance=w-1\n")
 
 
 def test_another_format_is_refused(tmp_path: Path):

@@ -198,6 +198,7 @@ def test_titles_are_text_and_ids_may_be_anything(running: RunningPipeline, addre
     page.wait_for_selector("text=Near in text")
     assert page.locator("h1").inner_text() == HOSTILE
     page.click("nav >> text=Users")
+    page.fill("[name=user]", "a/b")
     page.click(f".links a:has-text('{ODD.split('?')[0]}')")
     page.wait_for_selector("h1:has-text('User')")
     assert page.locator("h1").inner_text() == f"User {ODD}"

@@ -3,8 +3,7 @@
     python docs/screenshots.py                 # into docs/assets/dashboard/, some 3 minutes
     python docs/screenshots.py --every OUT     # every view, 390 and 1440 px wide, light and dark
 
-Needs the extras `broker`, `serve` and `test`, and Chromium: $CHROMIUM, one on the path, or Playwright's own. Pillow
-makes the pictures smaller, where it is installed.
+Needs the extras `broker`, `serve` and `test`, and Chromium: $CHROMIUM, one on the path, or Playwright's own.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -36,7 +36,8 @@ OUT = Path(__file__).parent / "assets" / "dashboard"
 FIRST_EVENTS, RATE, LIVE_S = 4_000, 20, 150
 SHOWN = {"overview": "#/", "user": "#/users/{user}", "item": "#/items/{item}", "rules": "#/rules"}
 EVERY = {**SHOWN, "users": "#/users", "search": "#/items?q=romantic%20italian", "items": "#/items"}
-SIZES = ((1440, 900), (390, 844))
+SIZES = ((1440, 800), (390, 844))
+ON_A_TELEPHONE = ("overview", "user")
 RULES = (
     Rule("autumn-menus", "pin", "ann", "the autumn campaign", Target(["C0044"]), slot=3),
     Rule("few-without-wine", "cap", "ben", "guests ask for wine", Target(tag="No Liquor Served"), count=2),
@@ -62,21 +63,23 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         kafka_broker() as bootstrap,
         RunningPipeline(bootstrap, settings) as running,
-        running_dashboard(running.settings, Path(folder)) as address,
-        chromium() as browser,
     ):
-        events = _send_first(running)
+        events = send_first(running)
         is_over = threading.Event()
-        sending = threading.Thread(target=_send_on, args=(running, events, is_over))
-        sending.start()
-        try:
-            time.sleep(LIVE_S)
-            last = events[FIRST_EVENTS].event
-            chosen = {"user": quote(last.user_id, safe=""), "item": quote(last.item_id, safe="")}
-            take(browser, address, chosen, every)
-        finally:
-            is_over.set()
-            sending.join()
+        sending = threading.Thread(target=send_on, args=(running, events, is_over))
+        with running_dashboard(running.settings, Path(folder)) as address, chromium() as browser:
+            sending.start()
+            try:
+                time.sleep(LIVE_S)
+                busy = Counter(
+                    logged.event.user_id for logged in events[FIRST_EVENTS : FIRST_EVENTS + RATE * LIVE_S // 2]
+                )
+                user_id = busy.most_common(1)[0][0]
+                chosen = {"user": quote(user_id, safe=""), "item": quote(events[FIRST_EVENTS].event.item_id, safe="")}
+                take(browser, address, chosen, every)
+            finally:
+                is_over.set()
+                sending.join()
 
 
 def take(browser: Browser, address: str, chosen: dict[str, str], every: Path | None) -> None:
@@ -87,6 +90,8 @@ def take(browser: Browser, address: str, chosen: dict[str, str], every: Path | N
     for (width, height), scheme in combinations:
         page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
         for name, hash_ in (EVERY if every else SHOWN).items():
+            if width < 500 and not every and name not in ON_A_TELEPHONE:
+                continue
             page.goto(f"{address}/{hash_.format(**chosen)}")
             page.reload()
             page.wait_for_selector("main table, main .empty")
@@ -94,8 +99,7 @@ def take(browser: Browser, address: str, chosen: dict[str, str], every: Path | N
                 fill_editor(page, chosen["user"])
             page.wait_for_timeout(2500)
             file = folder / f"{name}-{width}-{scheme}.png"
-            page.screenshot(path=file, full_page=bool(every) or name == "rules")
-            shrink(file)
+            page.screenshot(path=file, full_page=bool(every))
             print(file, file.stat().st_size)
         page.close()
 
@@ -106,22 +110,12 @@ def fill_editor(page: Page, user: str) -> None:
     for name, value in RULE_IN_EDITOR.items():
         page.fill(f"form [name={name}]", value)
     page.fill("form [name=user]", unquote(user))
-    page.click("text=Preview >> nth=0")
+    page.click("button:text-is('Preview')")
     page.wait_for_selector("text=In the list of")
+    page.evaluate("document.querySelector('form').scrollIntoView()")
 
 
-def shrink(file: Path) -> None:
-    """Make a picture of 128 colours of it."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return
-    with Image.open(file) as picture:
-        small = picture.convert("RGB").quantize(128)
-    small.save(file, optimize=True)
-
-
-def _send_first(running: RunningPipeline) -> list[LoggedEvent]:
+def send_first(running: RunningPipeline) -> list[LoggedEvent]:
     """Send the catalog, some events and the rules; return all events."""
     folder = find_folder("examples/entree_chicago")
     limits = running.settings.limits
@@ -139,7 +133,7 @@ def _send_first(running: RunningPipeline) -> list[LoggedEvent]:
     return events
 
 
-def _send_on(running: RunningPipeline, events: list[LoggedEvent], is_over: threading.Event) -> None:
+def send_on(running: RunningPipeline, events: list[LoggedEvent], is_over: threading.Event) -> None:
     """Send events at a steady pace until it is over; a user's own come as they are."""
     with running.producer() as producer:
         for logged in itertools.islice(events, FIRST_EVENTS, None):

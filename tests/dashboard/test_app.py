@@ -130,6 +130,9 @@ def test_a_rule_is_tried_without_being_put():
     pin = {**BAN, "rule_id": "p", "action": "pin", "slot": 2, "target": {"item_ids": ["white-hose"]}}
     pinned = page.ask("POST", f"{API}/users/u1/what-if", {"rule": pin}).json()["comparison"]["rows"][1]["listed"]
     assert (pinned["item"]["item_id"], pinned["rule"]) == ("white-hose", "p")
+    ended = page.ask("POST", f"{API}/users/u1/what-if", {"ended_rule": "no-tea", "n": 50}).json()["comparison"]
+    assert [row["listed"]["item"]["item_id"] for row in ended["rows"] if row["before"] is None] == ["red-hose"]
+    assert (catalog.is_listed == listed).all() and catalog.rules.every == rules
     assert page.writer.records == []
 
 

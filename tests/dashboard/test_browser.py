@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -197,6 +198,7 @@ def test_titles_are_text_and_ids_may_be_anything(running: RunningPipeline, addre
     page.wait_for_selector("text=Near in text")
     assert page.locator("h1").inner_text() == HOSTILE
     page.click("nav >> text=Users")
+    page.fill("[name=user]", "a/b")
     page.click(f".links a:has-text('{ODD.split('?')[0]}')")
     page.wait_for_selector("h1:has-text('User')")
     assert page.locator("h1").inner_text() == f"User {ODD}"
@@ -287,9 +289,13 @@ def test_a_broker_and_a_worker_come_back(browser: Browser, tmp_path: Path):
                 stop_broker(broker)
                 page.wait_for_selector("text=no Kafka broker answers", timeout=60_000)
                 start_broker(settings, {})
-                page.wait_for_selector("#pulse:text-is('Live')", timeout=120_000)
-                for child in [each for each in running.children.values() if each.process.poll() is not None]:
-                    (running.start_worker if child.role == "worker" else running.start_embedder)(child.name)
+                deadline = time.monotonic() + 180
+                while page.locator("#pulse").inner_text() != "Live":  # processes that ended wait for their supervisor
+                    for child in [each for each in running.children.values() if each.process.poll() is not None]:
+                        start = running.start_worker if child.role == "worker" else running.start_embedder
+                        start(child.name, wait=False)
+                    assert time.monotonic() < deadline, page.locator("main").inner_text()[:1000]
+                    page.wait_for_timeout(200)
                 before = taken(page, "views")
                 send(running, 30)
                 wait_until(lambda: taken(page, "views") >= before + 30 or taken(page, "views") == 30)

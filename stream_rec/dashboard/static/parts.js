@@ -54,7 +54,8 @@ export function comparisonSentence(comparison) {
   const { n_came, n_left, n_reordered } = comparison;
   if (!n_came && !n_left && !n_reordered) return "Nothing: both lists are the same.";
   return `${plural(n_came, "item")} ${n_came === 1 ? "comes" : "come"}, ${count(n_left)} ${
-    n_left === 1 ? "leaves" : "leave"}, ${count(n_reordered)} stand elsewhere in the list.`;
+    n_left === 1 ? "leaves" : "leave"}, ${count(n_reordered)} ${
+    n_reordered === 1 ? "stands" : "stand"} elsewhere in the list.`;
 }
 
 const count = (n) => (n === 0 ? "none" : String(n));

@@ -96,7 +96,7 @@ function edit(signal, about, sent) {
       const rule = read();
       const said = await ask("POST", path("rules", "check"), { body: rule, signal });
       const waits = said.ousts.includes(rule.rule_id);
-      const shown = [h("p", {}, "It would ", apart(said.effect), ": ", apart(said.target), `, ${plural(said.n_items, "item")} by now`,
+      const shown = [h("p", {}, "The rule: ", apart(said.effect), ", of ", apart(said.target), `. It is about ${plural(said.n_items, "item")} by now`,
         said.sample.length ? [", as ", said.sample.flatMap((each, n) => (n ? [", ", apart(each.title)] : [apart(each.title)]))] : null, ".",
         said.replaces ? " It replaces the rule with its id." : ""),
       waits ? h("p", { class: "banner warn" }, "There is no room for it: it would wait until others have ended.")

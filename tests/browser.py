@@ -42,7 +42,9 @@ def chromium() -> Iterator[Browser]:
         _miss(f"{error.name} is not installed")
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=find_chromium(), args=["--no-sandbox"]
+            )  # root has none
         except Error as error:
             _miss(f"no Chromium: {str(error)[:300]}")
         try:

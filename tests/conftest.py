@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
-from shutil import which
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import settings
 
 from stream_rec.cpu import name_cpu
 from stream_rec.testing.broker import kafka_broker
+from tests.browser import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -37,18 +37,8 @@ def bootstrap() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real Chromium, one for the session; tests that use it carry the mark ``browser``."""
-    program = which("chromium") or which("chromium-browser") or which("google-chrome")
-    if program is None or not find_spec("playwright"):
-        missing = "Chromium is not on the path, or the extra `test` is not installed (`playwright`)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])  # root has no sandbox
-        yield started
-        started.close()
+    """A real Chromium, one for a module: its loop would be in the way of others'. Tests carry the mark ``browser``."""
+    with chromium() as opened:
+        yield opened

@@ -17,7 +17,7 @@ from stream_rec.config import BrokerSettings, Settings, override
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
 from stream_rec.testing.pipeline import RunningPipeline
-from tests.browser import chromium, running_dashboard
+from tests.browser import running_dashboard
 from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings
 
@@ -38,12 +38,6 @@ ITEMS = [
 ]
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 SIZES, SCHEMES = (390, 1440), ("light", "dark")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +204,9 @@ def test_titles_are_text_and_ids_may_be_anything(running: RunningPipeline, addre
 @pytest.mark.parametrize("width", SIZES)
 def test_every_view_can_be_read_by_everybody(address: str, browser: Browser, width: int, scheme: str):
     """No violation that axe finds, no line wider than the screen, no error, on any view, in light and in dark."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe = Axe()
     page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme, reduced_motion="reduce")
     said = watch(page)
     wrong = {}

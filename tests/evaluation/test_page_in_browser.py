@@ -28,7 +28,7 @@ def address(request, tmp_path_factory) -> str:
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1440, "dark")], ids=["phone by day", "desk by night"])
 def test_a_page_is_in_order(browser, address, width, scheme):
     """Nothing is wider than the screen, nothing is said to the console or fetched, and axe finds no fault."""
-    from axe_core_python.sync_playwright import Axe
+    from axe_playwright_python.sync_playwright import Axe
 
     context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
     page = context.new_page()
@@ -42,7 +42,7 @@ def test_a_page_is_in_order(browser, address, width, scheme):
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    faults = Axe().run(page)["violations"]
+    faults = Axe().run(page).response["violations"]
     assert [(one["id"], [node["html"][:120] for node in one["nodes"][:2]]) for one in faults] == []
     assert (said, fetched) == ([], [address])
     context.close()

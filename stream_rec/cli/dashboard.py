@@ -8,10 +8,9 @@ from pathlib import Path
 
 import click
 
-from stream_rec.cli.serve import CONNECTIONS, open_replica, require_protection
+from stream_rec.cli.missing import needs_extra
+from stream_rec.cli.serve import open_replica, require_protection
 from stream_rec.config import Settings, override
-from stream_rec.errors import SettingsError
-from stream_rec.stop_signals import handle_stop_signals
 
 READ = ("recommendations", "status", "rules", "rejected")
 """Topics that are read, besides those that lists are ranked from."""
@@ -32,13 +31,9 @@ def dashboard(settings: Settings, host: str | None, port: int | None, instance_i
     settings = override(settings, flags)
     require_protection(settings.dashboard, "dashboard")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker: a ranking takes a third of the CPU's time
-    try:
-        import uvicorn
-
+    with needs_extra("serve"):
         from stream_rec.dashboard.app import build_app
-        from stream_rec.serving.connection import Connection
-    except ImportError as error:
-        raise SettingsError(f"{error.name} is missing; install the extra: pip install 'stream-rec[serve]'") from error
+        from stream_rec.serving.server import run_server
     from stream_rec.broker.find import reach_broker
     from stream_rec.dashboard.following import Following
     from stream_rec.dashboard.live import HeardStatuses, Live
@@ -68,27 +63,4 @@ def dashboard(settings: Settings, host: str | None, port: int | None, instance_i
             lambda: [replica.find_why_not_ready(), shown.find_trouble(), ruled.find_trouble()],
         )
         writer = Writer(kafka, chosen.ack_timeout_s, record_bytes=settings.limits.record_bytes, topics=["rules"])
-        server = uvicorn.Server(
-            uvicorn.Config(
-                build_app(replica, lists, rule_log, live, writer, keys, settings),
-                host=chosen.host,
-                port=chosen.port,
-                ssl_certfile=chosen.tls_cert or None,
-                ssl_keyfile=chosen.tls_key or None,
-                limit_concurrency=CONNECTIONS * chosen.concurrency,
-                timeout_graceful_shutdown=int(chosen.ack_timeout_s) + 1,
-                http=Connection,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-            )
-        )
-
-        def stop(*_: object) -> None:
-            live.close()
-            server.should_exit = True
-
-        handle_stop_signals(stop)
-        server.run()
-    if not server.started:
-        raise SettingsError(f"nothing is served at {chosen.host}:{chosen.port}: the log says why")
+        run_server(build_app(replica, lists, rule_log, live, writer, keys, settings), chosen, on_stop=live.close)

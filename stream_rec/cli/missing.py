@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
+
+from stream_rec.errors import SettingsError
 
 DISTRIBUTION = "stream-rec"
 DISTRIBUTED_AS = {
@@ -42,3 +46,17 @@ def explain_missing(module: str) -> str | None:
         extra = "worker,compile"
     package = module.partition(".")[0]
     return f"this command needs {package}, which is not installed: pip install '{DISTRIBUTION}[{extra}]'"
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Say of what is imported in this context, and is not here, that an extra brings it.
+
+    Raises:
+        SettingsError: something is missing.
+    """
+    try:
+        yield
+    except ImportError as error:
+        remedy = f"{error.name} is missing; install the extra: pip install '{DISTRIBUTION}[{extra}]'"
+        raise SettingsError(remedy) from error

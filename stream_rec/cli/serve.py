@@ -11,17 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stream_rec.cli.missing import needs_extra
 from stream_rec.config import Settings, override
 from stream_rec.errors import SettingsError
-from stream_rec.stop_signals import handle_stop_signals
 
 if TYPE_CHECKING:
     from stream_rec.dashboard_settings import DashboardSettings
     from stream_rec.serve_settings import ServeSettings
     from stream_rec.serving.replica import Replica
-
-CONNECTIONS = 16
-"""Connections at once for each request that may be under way: most of them wait for their next one."""
 
 
 @click.command()
@@ -39,13 +36,9 @@ def serve(settings: Settings, host: str | None, port: int | None, ranks: bool | 
     settings = override(settings, flags)
     require_protection(settings.serve, "serve")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker: a ranking takes a third of the CPU's time
-    try:
-        import uvicorn
-
+    with needs_extra("serve"):
         from stream_rec.serving.app import build_app
-        from stream_rec.serving.connection import Connection
-    except ImportError as error:
-        raise SettingsError(f"{error.name} is missing; install the extra: pip install 'stream-rec[serve]'") from error
+        from stream_rec.serving.server import run_server
     from stream_rec.broker.find import reach_broker
     from stream_rec.operations.permissions import require_permissions
     from stream_rec.serving.keys import read_keys
@@ -60,29 +53,7 @@ def serve(settings: Settings, host: str | None, port: int | None, ranks: bool | 
         replica = stack.enter_context(open_replica(settings, chosen)) if chosen.ranks else None
         lists = stack.enter_context(closing(FollowedLists(settings.kafka)))
         writer = Writer(settings.kafka, chosen.ack_timeout_s, record_bytes=settings.limits.record_bytes)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                build_app(lists, writer, keys, settings, replica),
-                host=chosen.host,
-                port=chosen.port,
-                ssl_certfile=chosen.tls_cert or None,
-                ssl_keyfile=chosen.tls_key or None,
-                limit_concurrency=CONNECTIONS * chosen.concurrency,
-                timeout_graceful_shutdown=int(chosen.ack_timeout_s) + 1,
-                http=Connection,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-            )
-        )
-
-        def stop(*_: object) -> None:
-            server.should_exit = True
-
-        handle_stop_signals(stop)  # uvicorn, which knows two of the three, raises its signal once more at the end
-        server.run()
-    if not server.started:
-        raise SettingsError(f"nothing is served at {chosen.host}:{chosen.port}: the log says why")
+        run_server(build_app(lists, writer, keys, settings, replica), chosen)
 
 
 @contextmanager
@@ -125,8 +96,7 @@ def require_protection(chosen: ServeSettings | DashboardSettings, section: str) 
     if not is_loopback and not chosen.keys_file:
         raise SettingsError(
             f"{section}.host={chosen.host} lets other machines in, and without {section}.keys_file they may do "
-            "everything: "
-            "make a file of keys, see docs/guides/http.md, or listen at 127.0.0.1"
+            "everything: make a file of keys, see docs/guides/http.md, or listen at 127.0.0.1"
         )
     if bool(chosen.tls_cert) != bool(chosen.tls_key):
         raise SettingsError(f"TLS needs both {section}.tls_cert and {section}.tls_key")

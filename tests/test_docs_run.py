@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 
 from stream_rec.events.item import Item
+from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.command import CLEAN
+from tests.kafka.settings import quick_settings
+from tests.kafka.test_serve import serving
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 PATIENCE_S = 800.0
-ADDRESS = "localhost:9092"
 
 
 def read(page: str) -> str:
@@ -74,25 +76,26 @@ def test_a_tutorial_runs_to_the_letter(page: str, folder: Path):
 
 
 @pytest.fixture(scope="module")
-def pipeline(bootstrap: str) -> Iterator[RunningPipeline]:
-    """A pipeline that knows what the pages are about."""
-    with RunningPipeline(bootstrap, topic_prefix="") as running, running.producer() as producer:
-        producer.item(Item("teapot-1", title="Blue teapot", category="kitchen"))
+def addresses(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Where a pipeline and a service run that know what the pages are about, by the addresses that pages have."""
+    with RunningPipeline(bootstrap, quick_settings()) as pipeline, pipeline.producer() as producer:
+        for item_id, title in (("teapot-1", "Blue teapot"), ("cup-3", "Blue cup")):
+            producer.item(Item(item_id, title=title, category="tea", attributes={"price": 15}))
         producer.flush()
-        yield running
+        with serving(pipeline.settings, tmp_path_factory.mktemp("serve")) as service:
+            served_at = str(service.base_url).rstrip("/")
+            yield {'"localhost:9092"': repr(pipeline.settings.kafka), '"http://127.0.0.1:8080"': repr(served_at)}
 
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
-def test_python_on_a_page_runs(page: str, bootstrap: str, pipeline: RunningPipeline, capsys: pytest.CaptureFixture):
-    """Against a running pipeline, at its address; the list has the item that is clicked."""
-    [block] = PYTHON.findall(read(page))
-    assert ADDRESS in block
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/guides/http.md", "docs/guides/surfaces.md"])
+def test_python_on_a_page_runs(page: str, addresses: dict[str, str]):
+    """Against what runs; nothing but the address is put in."""
+    for block in PYTHON.findall(read(page)):
+        (there,) = [address for address in addresses if address in block]
 
-    exec(compile(block.replace(ADDRESS, bootstrap), page, "exec"), {})
-
-    assert "teapot-1" in capsys.readouterr().out
+        exec(compile(block.replace(there, addresses[there]), page, "exec"), {"KafkaSettings": KafkaSettings})
 
 
 @pytest.mark.kafka

@@ -17,6 +17,7 @@ from stream_rec.events.item import Item
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.command import CLEAN
+from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings
 from tests.kafka.test_serve import serving
 
@@ -83,6 +84,7 @@ def addresses(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
             producer.item(Item(item_id, title=title, category="tea", attributes={"price": 15}))
         producer.flush()
         with serving(pipeline.settings, tmp_path_factory.mktemp("serve")) as service:
+            wait_until(lambda: len(service.get("/v1/popular").json().get("items", ())) == 2)
             served_at = str(service.base_url).rstrip("/")
             yield {'"localhost:9092"': repr(pipeline.settings.kafka), '"http://127.0.0.1:8080"': repr(served_at)}
 

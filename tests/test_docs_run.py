@@ -82,6 +82,7 @@ def addresses(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with RunningPipeline(bootstrap, quick_settings()) as pipeline, pipeline.producer() as producer:
         for item_id, title in (("teapot-1", "Blue teapot"), ("cup-3", "Blue cup")):
             producer.item(Item(item_id, title=title, category="tea", attributes={"price": 15}))
+            producer.view("bob", item_id)
         producer.flush()
         with serving(pipeline.settings, tmp_path_factory.mktemp("serve")) as service:
             wait_until(lambda: len(service.get("/v1/popular").json().get("items", ())) == 2)

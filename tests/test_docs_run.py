@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from stream_rec.config import override
 from stream_rec.events.item import Item
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.testing.pipeline import RunningPipeline
@@ -84,7 +85,9 @@ def addresses(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
             producer.item(Item(item_id, title=title, category="tea", attributes={"price": 15}))
             producer.view("bob", item_id)
         producer.flush()
-        with serving(pipeline.settings, tmp_path_factory.mktemp("serve")) as service:
+        folder = tmp_path_factory.mktemp("serve")
+        settings = override(pipeline.settings, {"serve.data_dir": str(folder / "kept")})
+        with serving(settings, folder, "--ranks") as service:
             wait_until(lambda: len(service.get("/v1/popular").json().get("items", ())) == 2)
             served_at = str(service.base_url).rstrip("/")
             yield {'"localhost:9092"': repr(pipeline.settings.kafka), '"http://127.0.0.1:8080"': repr(served_at)}

@@ -202,7 +202,7 @@ def test_the_log_of_the_tutorial_flows(bootstrap: str):
     """The tutorial's commands, with a limit: items first, then many events a second, each happening as it is sent."""
     kafka = fresh_topics(bootstrap)
     tutorial = (EXAMPLE.parents[1] / "docs/tutorial.md").read_text(encoding="utf-8")
-    tutorial = re.sub(r"\\\n +", " ", tutorial)
+    tutorial = re.sub(r" \\\n +", " ", tutorial)
     commands = re.findall(r"^    stream-rec produce (.*?)(?:  .*)?$", tutorial, re.MULTILINE)
     items, events = (shlex.split(command, comments=True) for command in commands)
     items[0], events[0] = (EXAMPLE.parents[1] / one[0] for one in (items, events))

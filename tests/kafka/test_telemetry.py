@@ -100,6 +100,7 @@ def test_metrics_and_status_say_what_a_log_was(bootstrap: str) -> None:
         seen = read_metrics(port)
         wait_for(lambda: statuses(running)["worker/worker-1"].judged.get("lists") is not None)
         wait_for(lambda: not any(statuses(running)["worker/worker-1"].lag.values()))
+        wait_for(lambda: statuses(running)["worker/worker-1"].coverage > 0)  # it is looked at every 5 s
         assert running.children["worker-1"].stop() == 0
         last = statuses(running)["worker/worker-1"]
 

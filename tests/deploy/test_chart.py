@@ -15,6 +15,8 @@ from stream_rec.config import Settings, load
 from stream_rec.topics.acls import PURPOSE
 from tests.deploy.programs import ROOT, require, run
 
+pytestmark = pytest.mark.container  # `make test-deploy` runs them, once it has built Helm
+
 CHART = ROOT / "deploy/helm/stream-rec"
 MANIFESTS = ROOT / "deploy/kubernetes/stream-rec.yaml"
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())

@@ -32,7 +32,7 @@ LAYERS = (
             "private_folder",
             "package_data",
         ),
-        *("certificates", "file_lock"),
+        *("certificates", "file_lock", "extras"),
     ),
     ("events",),
     ("runtime",),

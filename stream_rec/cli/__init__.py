@@ -12,10 +12,10 @@ import click
 from stream_rec import __version__
 from stream_rec.cli.group import Program
 from stream_rec.cli.logs import set_up, write_as
-from stream_rec.cli.missing import explain_missing
 from stream_rec.config import load
 from stream_rec.cpu import name_cpu
 from stream_rec.errors import SettingsError, StreamRecError
+from stream_rec.extras import explain_missing
 
 COMMANDS = {
     "broker": "stream_rec.cli.broker:broker",

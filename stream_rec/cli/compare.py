@@ -6,7 +6,6 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from stream_rec.cli.judging import require_writable
+from stream_rec.cli.judging import require_plots, require_writable
 from stream_rec.cli.results import WIDTH, table_against
-from stream_rec.errors import StreamRecError
 from stream_rec.evaluation.side_by_side import compare_files, find_change
 
 FILE = click.Path(path_type=Path)
@@ -35,8 +33,8 @@ def compare(before: Path, after: Path, json_file: Path | None, report_dir: Path 
     what they differ, and figures come without intervals.
     """
     page = report_dir and report_dir / "index.html"
-    if page and find_spec("matplotlib") is None:
-        raise StreamRecError("--report draws with matplotlib, which is not here: pip install 'stream-rec[report]'")
+    if page:
+        require_plots()
     compared = compare_files(before, after)
     for file in filter(None, (json_file, page)):
         require_writable(file)

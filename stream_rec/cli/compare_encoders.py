@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -75,7 +74,6 @@ def compare(
     of_encoder = {name: override(settings, {"embedder.encoder": name}) for name in _choose(wanted, settings)}
     if json_file:
         require_writable(json_file)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the engines' processes: each has one core
     skipped = SkippedLines()
     compile_with_progress()
     with (

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from stream_rec.cli.missing import needs_extra
 from stream_rec.cli.serve import open_replica, require_protection
 from stream_rec.config import Settings, override
+from stream_rec.extras import needs_extra
 
 READ = ("recommendations", "status", "rules", "rejected")
 """Topics that are read, besides those that lists are ranked from."""
@@ -30,7 +30,6 @@ def dashboard(settings: Settings, host: str | None, port: int | None, instance_i
     flags = {"dashboard.host": host, "dashboard.port": port, "dashboard.instance_id": instance_id}
     settings = override(settings, flags)
     require_protection(settings.dashboard, "dashboard")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker: a ranking takes a third of the CPU's time
     with needs_extra("serve"):
         from stream_rec.dashboard.app import build_app
         from stream_rec.serving.server import run_server

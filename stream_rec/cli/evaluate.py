@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -22,14 +21,13 @@ from stream_rec.cli.compile import compile_with_progress
 from stream_rec.cli.critiques import critiques_option, name_unused
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import end_on_interrupt, exit_on_signal
-from stream_rec.cli.judging import WARMUP, columns, read_log, require_writable, run_methods
+from stream_rec.cli.judging import WARMUP, columns, read_log, require_plots, require_writable, run_methods
 from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.cli.results import print_results, warn
 from stream_rec.cli.rule_file import read_rules
 from stream_rec.config import Settings, override, redact
 from stream_rec.embedding.random_encoder import RandomEncoder
-from stream_rec.errors import StreamRecError
 from stream_rec.evaluation import scored_events
 from stream_rec.evaluation.against import Run, compare_runs, read_run, require_same
 from stream_rec.evaluation.contenders import CONTROL, ENGINE, EXPLORING, RULED
@@ -92,12 +90,11 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
     earlier = options.against and read_run(options.against)
     if earlier:
         require_same(earlier.said["protocol"], options.protocol(settings))
-    if options.report_dir and find_spec("matplotlib") is None:
-        raise StreamRecError("--report draws with matplotlib, which is not here: pip install 'stream-rec[report]'")
+    if options.report_dir:
+        require_plots()
     for file in options.results:
         require_writable(file)
     tracked = options.mlflow and _begin_tracking(options.mlflow, options.events_file)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the methods' processes: each has one core, as a worker has
     skipped = SkippedLines()
     compile_with_progress()  # once, here, where it can be seen: each method runs in a process of its own
     with (

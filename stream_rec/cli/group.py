@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from stream_rec.cli.missing import explain_missing
 from stream_rec.errors import SettingsError
+from stream_rec.extras import explain_missing
 
 ANYWHERE = "Options of `stream-rec` itself, as --bootstrap, may stand here too: see `stream-rec --help`."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from stream_rec.cli.files import SkippedLines
 from stream_rec.cli.progress import Rate
 from stream_rec.config import Settings
-from stream_rec.errors import FileProblem
+from stream_rec.errors import FileProblem, StreamRecError
 from stream_rec.evaluation.experiment import EvaluationSettings, Experiment
 from stream_rec.evaluation.scan import LogFile, scan
 from stream_rec.evaluation.trials import Contender, Failed, Finished, run
@@ -94,6 +95,16 @@ def run_methods(
         progress.update(tasks[name], completed=n_events)
 
     return run(contenders, experiment, clock=time.perf_counter_ns, jobs=jobs, on_progress=on_progress)
+
+
+def require_plots() -> None:
+    """Check that pages can be drawn.
+
+    Raises:
+        StreamRecError: matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise StreamRecError("--report draws with matplotlib, which is not here: pip install 'stream-rec[report]'")
 
 
 def require_writable(file: Path) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stream_rec.cli.missing import needs_extra
 from stream_rec.config import Settings, override
 from stream_rec.errors import SettingsError
+from stream_rec.extras import needs_extra
 
 if TYPE_CHECKING:
     from stream_rec.dashboard_settings import DashboardSettings
@@ -35,7 +35,6 @@ def serve(settings: Settings, host: str | None, port: int | None, ranks: bool | 
     flags = {"serve.host": host, "serve.port": port, "serve.ranks": ranks, "serve.instance_id": instance_id}
     settings = override(settings, flags)
     require_protection(settings.serve, "serve")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker: a ranking takes a third of the CPU's time
     with needs_extra("serve"):
         from stream_rec.serving.app import build_app
         from stream_rec.serving.server import run_server

@@ -24,7 +24,6 @@ def worker(settings: Settings, instance_id: str | None, data_dir: str | None) ->
     settings = find_broker(
         override(settings, {"worker.instance_id": instance_id, "worker.data_dir": data_dir}), os.environ
     )
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads spin: products this small only lose by them
     from stream_rec.stages.worker import run
 
     wait_for_broker(settings.kafka)

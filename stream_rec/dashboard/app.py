@@ -28,7 +28,7 @@ from stream_rec.dashboard.users import Imagined, User, WhatIf, imagine, show_use
 from stream_rec.events import validate
 from stream_rec.events.over_http import Accepted, State
 from stream_rec.events.rule import Rule
-from stream_rec.serving.gate import Gate, decode_ids
+from stream_rec.serving.gate import Gate, decode_ids, secret_of
 from stream_rec.serving.guard import require_scope
 from stream_rec.serving.keys import ApiKeys
 from stream_rec.serving.on_the_spot import OnTheSpot
@@ -131,8 +131,7 @@ def build_app(
     @get("/dashboard/api/about", sync_to_thread=False)
     def get_about(request: Request[Any, Any, Any]) -> About:
         """Return what this is, and what who asks may do."""
-        kind, _, secret = request.headers.get("authorization", "").partition(" ")
-        key = keys.find(secret.strip()) if keys is not None and kind.lower() == "bearer" else None
+        key = keys.find(secret_of(request.headers.get("authorization", ""))) if keys is not None else None
         may_write = keys is None or (key is not None and "admin" in key.scopes)
         return About(__version__, keys is not None, may_write, chosen.kept_lists, settings.user.context_keys)
 

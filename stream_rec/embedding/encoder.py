@@ -129,6 +129,11 @@ def build_one(settings: EmbedderSettings) -> Encoder:
     return encoder
 
 
+def join_identities(encoders: Sequence[Encoder]) -> str:
+    """Return the identities of encoders as one text."""
+    return "+".join(encoder.identity for encoder in encoders)
+
+
 def needs_torch(settings: EmbedderSettings) -> bool:
     """Return whether the encoder that ``settings.encoder`` names, where it is one name, runs on torch."""
     if settings.encoder in ("hashing", "random", USE) or settings.encoder in ONNX_MODELS:

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -48,7 +49,7 @@ from stream_rec.events.source import SOURCE_OF_LABEL, SOURCE_OF_TOPIC, Source, U
 from stream_rec.retrieval.had import WHATEVER, HistoryFilter
 from stream_rec.serving.contract import contract_of
 from stream_rec.serving.gate import OPEN, Gate, decode_ids
-from stream_rec.serving.guard import Guard, require_scope
+from stream_rec.serving.guard import require_scope
 from stream_rec.serving.keys import ApiKeys, Scope
 from stream_rec.serving.lists import Lists
 from stream_rec.serving.on_the_spot import OnTheSpot
@@ -117,8 +118,7 @@ def build_app(
     IS_READY.set_function(lambda: float(not find_why_not_ready()))
     ABOUT.info({"version": __version__, "role": "serve", "instance_id": serve.instance_id})
 
-    def needs(scope: Scope) -> Guard:
-        return require_scope(keys, scope)
+    needs = partial(require_scope, keys)
 
     def accepting(scope: Scope) -> dict[str, Any]:
         """Return what handlers that write have in common."""

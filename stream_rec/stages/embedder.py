@@ -17,7 +17,7 @@ from mode import Service
 
 from stream_rec.config import Settings
 from stream_rec.embedding import item_embedding
-from stream_rec.embedding.encoder import Encoder, build
+from stream_rec.embedding.encoder import Encoder, build, join_identities
 from stream_rec.embedding.item_embedding import ItemEmbedding, MalformedEmbedding
 from stream_rec.embedding.stage import ItemRecord, embed
 from stream_rec.errors import StateVersionError
@@ -140,11 +140,6 @@ class EmbeddingStage:
             (time.monotonic() - began) * 1000,
             join_identities(self._encoders),
         )
-
-
-def join_identities(encoders: Sequence[Encoder]) -> str:
-    """Return the identities of encoders as one text."""
-    return "+".join(encoder.identity for encoder in encoders)
 
 
 def group_of(encoders: Sequence[Encoder]) -> str:

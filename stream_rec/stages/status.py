@@ -12,7 +12,7 @@ import psutil
 
 from stream_rec import __version__
 from stream_rec.config import Settings
-from stream_rec.embedding.encoder import Encoder
+from stream_rec.embedding.encoder import Encoder, join_identities
 from stream_rec.events.status import Status
 from stream_rec.live_quality import Exposure, fresh_share, measure_exposure, times_shown
 from stream_rec.ranking.describe import describe
@@ -185,7 +185,7 @@ class EmbedderStatus(ProcessStatus):
         return super().fields() | {
             "embedded": len(self._known),
             "embedded_items": self.counts.embedded_items,
-            "encoder": "+".join(encoder.identity for encoder in self._encoders),
+            "encoder": join_identities(self._encoders),
             "device": "+".join(dict.fromkeys(encoder.device for encoder in self._encoders)),
         }
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stream_rec.errors import SettingsError
+from stream_rec.extras import needs_extra
 from stream_rec.telemetry.settings import TelemetrySettings
 
 if TYPE_CHECKING:
@@ -128,13 +129,11 @@ def open_traces(settings: TelemetrySettings, role: str, instance_id: str) -> Tra
         raise SettingsError(
             f"telemetry.otlp_endpoint={endpoint!r} is no address: give one as http://localhost:4318/v1/traces"
         )
-    try:
+    with needs_extra("otel"):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ImportError as error:
-        raise SettingsError(f"{error.name} is missing; install the extra: pip install 'stream-rec[otel]'") from error
     facts: dict[str, Any] = {"service.name": f"stream-rec-{role}", "service.instance.id": instance_id}
     provider = TracerProvider(resource=Resource.create(facts), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_S)))

@@ -47,6 +47,6 @@ def test_what_cannot_be_done_is_said(tmp_path, monkeypatch):
     before = write_run(tmp_path / "a")
 
     assert isinstance(run(before, tmp_path / "no.json").exception, FileProblem)
-    monkeypatch.setattr("stream_rec.cli.compare.find_spec", lambda package: None)
+    monkeypatch.setattr("stream_rec.cli.judging.find_spec", lambda package: None)
     refused = run(before, before, "--report", tmp_path).exception
     assert isinstance(refused, StreamRecError) and "stream-rec[report]" in str(refused)

@@ -53,7 +53,7 @@ def without_cost(told: dict) -> dict:
 
 def test_a_page_that_cannot_be_drawn_is_refused_before_the_work(log, tmp_path, monkeypatch):
     """What is to be installed is said before hours have passed."""
-    monkeypatch.setattr("stream_rec.cli.evaluate.find_spec", lambda package: None)
+    monkeypatch.setattr("stream_rec.cli.judging.find_spec", lambda package: None)
 
     result = run(*log, "--report", tmp_path / "report")
 

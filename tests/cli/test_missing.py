@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.cli.missing import explain_missing
+from stream_rec.extras import explain_missing
 from tests.command import CLEAN, NOWHERE
 
 ROOT = Path(__file__).parents[2]

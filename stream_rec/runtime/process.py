@@ -73,8 +73,8 @@ class Process(faust.Worker):
         await super().on_startup_finished()
         self._watchdog.is_ready.set()
         self._readiness.ready()
-        self._ready_file.touch()
         log.info("ready instance=%s", self.app.conf.consumer_group_instance_id)
+        self._ready_file.touch()  # last: who waits for it finds all else done
 
     def install_signal_handlers(self) -> None:
         """Stop at the first stop signal; a second Ctrl-C ends the process at once, whatever it waits for."""

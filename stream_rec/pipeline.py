@@ -52,7 +52,7 @@ class Pipeline:
         ...     event = Interaction(f"e{number}", user_id, item_id, timestamp_ms=1000 * number)
         ...     user = pipeline.learn(Kind.VIEW, event)
         >>> [(item.item_id, item.reason.kind) for item in pipeline.list_for(Kind.VIEW, event, user).items]
-        [('pot', 'successors'), ('tea', 'neighbours')]
+        [('pot', 'successors'), ('tea', 'neighbours'), ('cup', 'catalog')]
     """
 
     def __init__(self, settings: Settings, *, encodes_queries: bool = False) -> None:

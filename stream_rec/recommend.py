@@ -47,7 +47,7 @@ from stream_rec.reranking.fresh_slots import Fresh, fill_fresh_slots
 from stream_rec.reranking.promotions import promote
 from stream_rec.reranking.rules import Orders, find_explorable, limit, name_rules, put_pins, read_orders
 from stream_rec.retrieval.asked import Asked, EncodeQuery, find_asked
-from stream_rec.retrieval.candidates import Candidates, Workspace, retrieve
+from stream_rec.retrieval.candidates import Candidates, Workspace, add_fillers, retrieve
 from stream_rec.retrieval.interests import Interests, find_interests
 from stream_rec.retrieval.pool import Pool
 from stream_rec.retrieval.ruled import Exclusions
@@ -88,6 +88,12 @@ class Ranked:
     """(f,) the same indices, the best first."""
     fresh_likely: NDArray[np.float64]
     """(f,) how likely each of ``fresh_best`` is chosen, as those experts see it."""
+    now_ms: int
+    """Event time."""
+    contexts: Sequence[int]
+    """``ContextNumbers`` of the request."""
+    is_filtered: bool
+    """Whether only some of what is listed may be shown."""
     rules: Active
     """Those of the time and of the list; it is ranked without them, and learned from so."""
     exclusions: Exclusions | None
@@ -180,8 +186,39 @@ def rank(
         now_ms=now_ms,
         pool=pool,
     )
+    return score_candidates(
+        candidates,
+        catalog,
+        head,
+        history=history,
+        now_ms=now_ms,
+        contexts=contexts,
+        is_filtered=pool is not None,
+        rules=rules,
+        exclusions=exclusions,
+        interests=interests,
+        asked=asked,
+    )
+
+
+def score_candidates(
+    candidates: Candidates,
+    catalog: Catalog,
+    head: Head,
+    *,
+    history: History,
+    now_ms: int,
+    contexts: Sequence[int],
+    is_filtered: bool,
+    rules: Active,
+    exclusions: Exclusions | None,
+    interests: Interests | None,
+    asked: Asked | None,
+) -> Ranked:
+    """Return candidates and how likely each would be chosen; arguments as of ``Ranked``."""
     scored = head.score(compute_inputs(candidates, history, catalog, now_ms))
     fresh = scored.inputs.fresh()
+    fresh = fresh[~candidates.is_filler[fresh]]
     fresh_scored = head.score_fresh(scored.inputs.keep(fresh))
     log_p, fresh_log_p, answers, fits = scored.log_p, fresh_scored.log_p, None, None
     contextual_log_p = interested_log_p = answered_log_p = None
@@ -204,17 +241,21 @@ def rank(
     if shown is not None:
         added = shown_expert.adjust(head.of_shown, shown)
         log_p, fresh_log_p = log_softmax(log_p + added), log_softmax(fresh_log_p + added[fresh])
-    fresh_order = np.argsort(-fresh_log_p, kind="stable")
+    best = _fillers_last(_sort(log_p, candidates.rows, catalog), candidates)
+    fresh_order = _sort(fresh_log_p, candidates.rows[fresh], catalog)
     fresh_share = fresh_choices.fresh_share(head.fresh_choices, scored.inputs.history)
     return Ranked(
         history=history,
         candidates=candidates,
         scored=scored if log_p is scored.log_p else replace(scored, log_p=log_p),
-        best=np.argsort(-log_p, kind="stable"),
+        best=best,
         fresh=fresh,
         fresh_scored=fresh_scored,
         fresh_best=fresh[fresh_order],
         fresh_likely=fresh_share * np.exp(fresh_log_p[fresh_order]),
+        now_ms=now_ms,
+        contexts=contexts,
+        is_filtered=is_filtered,
         rules=rules,
         exclusions=exclusions,
         lifts=lifts,
@@ -229,7 +270,40 @@ def rank(
     )
 
 
-def aim(ranked: Ranked, worths: NDArray[np.float64]) -> Ranked:
+def _sort(log_p: NDArray[np.float64], rows: NDArray[np.int64], catalog: Catalog) -> NDArray[np.int64]:
+    """Return the indices of items, (k,), the most likely first; those that are as likely in one order everywhere."""
+    return np.lexsort((catalog.tie_breaks[rows], -log_p))
+
+
+def _fill_up(ranked: Ranked, catalog: Catalog, head: Head) -> Ranked:
+    """Return a ranking with fillers behind its candidates, as a shop that opens today needs: nobody learns from it."""
+    filled_up = score_candidates(
+        add_fillers(ranked.candidates, ranked.history, catalog),
+        catalog,
+        head,
+        history=ranked.history,
+        now_ms=ranked.now_ms,
+        contexts=ranked.contexts,
+        is_filtered=False,
+        rules=ranked.rules,
+        exclusions=ranked.exclusions,
+        interests=ranked.interests,
+        asked=ranked.asked,
+    )
+    is_filler, log_p = filled_up.candidates.is_filler, filled_up.scored.log_p
+    least = log_p[~is_filler].min(initial=0.0)
+    return replace(
+        filled_up, scored=replace(filled_up.scored, log_p=np.where(is_filler, np.minimum(log_p, least), log_p))
+    )
+
+
+def _fillers_last(best: NDArray[np.int64], candidates: Candidates) -> NDArray[np.int64]:
+    """Return the indices of candidates, in their order, but those of fillers last."""
+    is_filler = candidates.is_filler[best]
+    return np.concatenate((best[~is_filler], best[is_filler]))
+
+
+def aim(ranked: Ranked, worths: NDArray[np.float64], catalog: Catalog) -> Ranked:
     """Return a ranking by what a surface is ordered by, in place of how likely the user chooses each.
 
     Args:
@@ -239,7 +313,7 @@ def aim(ranked: Ranked, worths: NDArray[np.float64]) -> Ranked:
     return replace(
         ranked,
         scored=replace(ranked.scored, log_p=log_p),
-        best=np.argsort(-log_p, kind="stable"),
+        best=_sort(log_p, ranked.candidates.rows, catalog),
         fresh_best=ranked.fresh_best[:0],
         fresh_likely=ranked.fresh_likely[:0],
     )
@@ -284,6 +358,8 @@ def recommend(
         min_score: Of each item, at least; what a rule pins with less is left out, too.
         promotions: What who asks for it wants in which slots.
     """
+    if len(ranked.best) < config.n and not ranked.is_filtered:
+        ranked = _fill_up(ranked, catalog, head)
     orders, rows = None, ranked.candidates.rows
     if ranked.exclusions is not None:
         orders = read_orders(ranked.rules, ranked.exclusions, rows, catalog, exposures, config.n)
@@ -479,8 +555,7 @@ def _fill_slots(
 def _obey(ranked: Ranked, orders: Orders) -> Ranked:
     """Return the ranking of what the rules let be shown in unpinned slots, as likely as they boost it."""
     log_p = ranked.scored.log_p + orders.boost
-    best = np.sort(ranked.best)
-    best = best[np.argsort(-log_p[best], kind="stable")]
+    best = _fillers_last(ranked.best[np.argsort(-log_p[ranked.best], kind="stable")], ranked.candidates)
     fresh_likely = ranked.fresh_likely * np.exp(orders.boost[ranked.fresh_best])
     fresh_order = np.argsort(-fresh_likely, kind="stable")
     fresh_order = fresh_order[orders.is_allowed[ranked.fresh_best[fresh_order]]]
@@ -554,7 +629,8 @@ def _vary(ranked: Ranked, catalog: Catalog, config: RankingConfig) -> NDArray[np
     """Return the indices of the best items, as varied as the settings ask for."""
     if config.diversity <= 0:
         return ranked.best[: config.n]
-    indices = ranked.best[: VARIED * config.n]
+    n_proposed = len(ranked.best) - np.count_nonzero(ranked.candidates.is_filler[ranked.best])
+    indices, fillers = ranked.best[: min(VARIED * config.n, n_proposed)], ranked.best[n_proposed:]
     rows = ranked.candidates.rows[indices]
     chosen = diversify(
         ranked.scored.log_p[indices],
@@ -564,4 +640,4 @@ def _vary(ranked: Ranked, catalog: Catalog, config: RankingConfig) -> NDArray[np
         config.n,
         config.diversity,
     )
-    return indices[chosen]
+    return np.concatenate((indices[chosen], fillers))[: config.n]

@@ -93,7 +93,7 @@ def rank_surface(
         contexts=contexts,
     )
     if offer is not None and offer.worths is not None:
-        return aim(ranked, offer.worths)
+        return aim(ranked, offer.worths, recommender.catalog)
     return aim_at_fresh(ranked) if base == "new" else ranked
 
 

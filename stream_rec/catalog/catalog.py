@@ -6,6 +6,7 @@ A row is given to an item id when it is first heard of, in whatever topic, and k
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Collection
 from typing import Any
 
@@ -61,6 +62,8 @@ class Catalog:
         self._n_bans = np.zeros(0, dtype=np.int16)
         """(>= n,) by row: how many of ``_bans`` the item is of; 0 without a record."""
         self._log_boosts = np.zeros(0)
+        self._tie_breaks = np.zeros(0, dtype=np.uint32)
+        """(>= n,) by row: see ``tie_breaks``."""
         self._n_boosted = 0
         self.spaces = Spaces()
         self.knowledge = Knowledge()
@@ -89,6 +92,14 @@ class Catalog:
     def is_listed(self) -> NDArray[np.bool_]:
         """(n,) bool by row: the item record exists and says that it is available."""
         return self._is_listed[: len(self.item_ids)]
+
+    @property
+    def tie_breaks(self) -> NDArray[np.uint32]:
+        """(n,) by row: of items that nothing else tells apart, the lowest comes first.
+
+        A number from the item's id, so that it is the same in every process, whatever came first to it.
+        """
+        return self._tie_breaks[: len(self.item_ids)]
 
     @property
     def has_boosts(self) -> bool:
@@ -277,6 +288,8 @@ class Catalog:
                 self._is_available = grow(self._is_available, row + 1)
                 self._n_bans = grow(self._n_bans, row + 1)
                 self._log_boosts = grow(self._log_boosts, row + 1)
+                self._tie_breaks = grow(self._tie_breaks, row + 1)
+            self._tie_breaks[row] = zlib.crc32(item_id.encode())
             self.factors.add(row, item_id)
             self.spaces.ensure_capacity(row + 1)
             self.knowledge.ensure_capacity(row + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from stream_rec.catalog.rules import NONE, Active
 from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
 from stream_rec.retrieval.asked import Asked
-from stream_rec.retrieval.fresh import find_nearest, find_nearest_in_each, find_newcomers
+from stream_rec.retrieval.fresh import find_nearest, find_nearest_in_each, find_newcomers, find_without_events
 from stream_rec.retrieval.interests import Interests
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
 from stream_rec.retrieval.pool import Pool, Take, find_popular
@@ -39,6 +39,8 @@ from stream_rec.user.history import History
 SOURCES = ("successors", "neighbours", "similar", "trending", "repeat", "fresh", "rules", "asked", "interest")
 """Bit ``1 << index`` of ``Candidates.sources`` stands for a source."""
 SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES, ASKED, INTEREST = range(len(SOURCES))
+FILLER = len(SOURCES)
+"""No source: what no source proposes."""
 BEST = (
     (LAST, 40, SUCCESSORS),
     (RECENT, 40, SUCCESSORS),
@@ -62,6 +64,8 @@ SEARCHED, NEIGHBOURS_HAVE = 500, 0.25
 catalog. Otherwise the text neighbours of the recent items have enough of them, and are at hand."""
 MOST_TRENDING = 30
 """Candidates taken at each half-life of popularity."""
+MOST_FILLERS = 200
+"""Items without events that may fill up a list, where fewer are proposed than it needs: as many as a list may have."""
 MOST_UNKNOWN = 5
 """Events of a user from which on history says enough: what is popular in the user's contexts is not proposed then."""
 MOST_IN_CONTEXT = 30
@@ -99,6 +103,11 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def is_filler(self) -> NDArray[np.bool_]:
+        """(k,) bool: nothing speaks for it, it only fills up what would be too short a list."""
+        return np.equal(self.sources, 1 << FILLER)
 
 
 def retrieve(
@@ -154,6 +163,17 @@ def retrieve(
     rows = np.sort(scratch.chosen[: scratch.n_chosen])
     user = bpr.fold_in(history, catalog.factors)
     return Candidates(rows, scratch.sources[rows], scratch.values.take(rows, axis=0), taste, last, user)
+
+
+def add_fillers(candidates: Candidates, history: History, catalog: Catalog) -> Candidates:
+    """Return candidates and, besides them, items that nothing proposes, as nobody has come to them yet."""
+    known = np.concatenate((candidates.rows, history.own_rows))
+    fillers = np.setdiff1d(find_without_events(catalog, MOST_FILLERS), known)
+    rows = np.concatenate((candidates.rows, fillers))
+    sources = np.concatenate((candidates.sources, np.full(len(fillers), 1 << FILLER)))
+    values = np.pad(candidates.values, ((0, len(fillers)), (0, 0)))
+    order = np.argsort(rows)
+    return replace(candidates, rows=rows[order], sources=sources[order], values=values[order])
 
 
 def _choose_by_history(

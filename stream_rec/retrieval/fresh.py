@@ -69,6 +69,14 @@ def find_newcomers(catalog: Catalog) -> NDArray[np.int64]:
     return np.array(catalog.knowledge.newcomers[-NEWCOMERS:], dtype=np.int64)
 
 
+def find_without_events(catalog: Catalog, n: int) -> NDArray[np.int64]:
+    """Return the rows of at most ``n`` listed items that nobody came to yet, the same ones in every process."""
+    rows = np.flatnonzero(catalog.is_listed & (catalog.knowledge.counts[: len(catalog)].sum(axis=1) == 0))
+    if len(rows) > n:
+        rows = rows[np.argpartition(catalog.tie_breaks[rows], n)[:n]]
+    return rows
+
+
 @kernel(fastmath=True)
 def _nearest(
     pool: NDArray[np.int64],

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
+from stream_rec.events.rule import Rule, Target
 from stream_rec.events.slate import SlateItem
 from stream_rec.ranking.features import GROUPS, NAMES
 from stream_rec.ranking.head import cold
 from stream_rec.ranking.policy import RankingConfig
 from stream_rec.reranking.explain import LEAST_SIMILARITY
+from stream_rec.retrieval.fresh import find_without_events
 from stream_rec.user import state as user_state
 from stream_rec.user.state import COLD, UserState
 from tests.catalog.stock import contents, embedded, stocked, taught
@@ -49,7 +51,9 @@ def test_every_list_keeps_the_rules(catalog, events, config, head):
     items = made(user, catalog, config, head)
 
     ids = [item.item_id for item in items]
-    assert len(items) == min(config.n, len(ranked_for(user, catalog, head).candidates)) or config.explore_share > 0
+    ranked = ranked_for(user, catalog, head)
+    able = {*ranked.candidates.rows.tolist(), *(set(find_without_events(catalog, 99)) - {*ranked.history.own_rows})}
+    assert len(items) == min(config.n, len(able)) or config.explore_share > 0
     assert len(items) <= config.n
     assert len(set(ids)) == len(ids)
     assert all(catalog.is_listed[catalog.find(item_id)] for item_id in ids)
@@ -109,15 +113,16 @@ def assert_reasons_hold(items: list[SlateItem], user: UserState, catalog: Catalo
 
 
 def test_a_user_without_history_gets_what_is_popular():
-    """The most popular first, each with that reason; a cold head has no other opinion than its network's."""
+    """The most popular first, each with that reason, then what nobody came to; so says a cold head, too."""
     catalog = stocked("a", "b", "c")
     catalog.put_knowledge("a", taught(*[NOW_MS] * 5))
     catalog.put_knowledge("b", taught(*[NOW_MS] * 6))
     items = made(COLD, catalog, head=POPULAR)
 
-    assert [item.item_id for item in items] == ["b", "a"]
-    assert [(item.reason.kind, item.reason.item_id) for item in items] == [("trending", None)] * 2
-    assert set(listed(COLD, catalog, head=cold(SMALL, 0))) == {"a", "b"}
+    assert [item.item_id for item in items] == ["b", "a", "c"]
+    assert [(item.reason.kind, item.reason.item_id) for item in items] == [*[("trending", None)] * 2, ("fresh", None)]
+    *popular, last = listed(COLD, catalog, head=cold(SMALL, 0))
+    assert (set(popular), last) == ({"a", "b"}, "c")
 
 
 def test_an_empty_catalog_gives_an_empty_list():
@@ -132,7 +137,7 @@ def test_an_item_of_the_history_that_the_catalog_does_not_know_does_no_harm():
     catalog = stocked("a", "b")
     catalog.put_knowledge("b", taught(NOW_MS, predecessors={"a": 5}))
 
-    assert listed(viewer("?"), catalog) == ["b"]
+    assert listed(viewer("?"), catalog) == ["b", "a"]
     assert set(listed(viewer("a", "?"), catalog)) == {"a", "b"}
 
 
@@ -142,7 +147,7 @@ def test_all_vectors_may_be_gone():
     catalog.put_embedding("a", embedded([1, 0, 0]))
     catalog.delete_embedding("a")
 
-    assert listed(viewer("a"), catalog) == ["a"]
+    assert listed(viewer("a"), catalog) == ["a", "b"]
 
 
 def test_an_item_without_text_is_recommended_all_the_same():
@@ -185,21 +190,56 @@ def test_what_is_sold_out_does_not_crowd_out_the_rest():
         catalog.put_knowledge(f"gone{n}", taught(*[NOW_MS] * 7))
     for item_id in "ab":
         catalog.put_knowledge(item_id, taught(*[NOW_MS] * 6))
-    assert listed(COLD, catalog, head=POPULAR) == ["a", "b"]
+    assert set(listed(COLD, catalog, head=POPULAR)) == {"a", "b"}
 
     catalog.put_item(Item("gone99"))
-    assert listed(COLD, catalog, head=POPULAR) == ["gone99", "a", "b"]
+    assert listed(COLD, catalog, head=POPULAR)[0] == "gone99"
     catalog.put_item(Item("a", available=False))
     assert listed(COLD, catalog, head=POPULAR) == ["gone99", "b"]
 
 
-def test_equal_scores_stand_in_the_order_of_rows():
-    """Ties have one order."""
-    catalog = stocked("z", "m", "a")
-    for item_id in "amz":
-        catalog.put_knowledge(item_id, taught(NOW_MS))
+def test_equal_scores_have_one_order():
+    """Whatever came first to this process, and however many it knows besides."""
+    orders = []
+    for item_ids in ("zma", "amz", "xyzabm"):
+        catalog = stocked(*item_ids)
+        for item_id in item_ids:
+            catalog.put_knowledge(item_id, taught(NOW_MS))
+        orders.append([item_id for item_id in listed(COLD, catalog, head=POPULAR) if item_id in "amz"])
 
-    assert listed(COLD, catalog, head=POPULAR) == ["z", "m", "a"]
+    assert len(orders[0]) == 3
+    assert orders[0] == orders[1] == orders[2]
+
+
+def test_a_shop_that_opens_today_has_a_list_for_everybody():
+    """The same in every process, but for the few who did something: nothing of it is learned from."""
+    item_ids = [f"i{n}" for n in range(300)]
+    catalog, other = stocked(*item_ids), stocked(*reversed(item_ids))
+    other.put_item(Item("gone", available=False))
+    first = listed(COLD, catalog)
+
+    assert (len(first), len(set(first))) == (PLAIN.n, PLAIN.n)
+    assert first == listed(COLD, other)
+    assert len(ranked_for(COLD, catalog).candidates) == 0
+
+    catalog.put_knowledge("i7", taught(NOW_MS))
+    shown = listed(viewer("i8"), catalog)
+    assert (set(shown[:2]), len(shown)) == ({"i7", "i8"}, PLAIN.n)
+    assert shown[2:] == [item_id for item_id in first if item_id not in ("i7", "i8")][: PLAIN.n - 2]
+
+
+def test_rules_hold_for_what_fills_a_list_up():
+    """A ban of it, a cap, and the user's own wish to be kept from something."""
+    catalog = stocked(*(f"i{n}" for n in range(40)))
+    for n in range(20):
+        catalog.put_item(Item(f"i{n}", category="few"))
+    catalog.put_rule(Rule("r1", "cap", "ann", "a test", Target(category="few"), count=2))
+    catalog.put_rule(Rule("r2", "ban", "ann", "a test", Target(item_ids=[f"i{n}" for n in range(20, 30)])))
+    shown = listed(COLD, catalog)
+
+    assert len(shown) == 12
+    assert sum(int(item_id[1:]) < 20 for item_id in shown) == 2
+    assert not {f"i{n}" for n in range(20, 30)} & set(shown)
 
 
 def test_own_visits_make_nobody_his_own_neighbour():

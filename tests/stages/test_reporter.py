@@ -11,6 +11,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from stream_rec.config import Settings
+from stream_rec.events.item import Item
 from stream_rec.events.status import Status
 from stream_rec.runtime.lease import Lease
 from stream_rec.runtime.readiness import Readiness
@@ -128,6 +129,8 @@ def test_a_worker_says_what_it_has_counted_and_knows(run):
         status = WorkerStatus(Lease(15.0), Readiness(), stage.counts, SETTINGS)
         status.watch_lists(stage.recommender, stage.published, SimpleNamespace(n_open=0))
         bad = msgspec.structs.replace(message(7), value=b"click!")
+        for number in range(30):
+            stage.recommender.catalog.put_item(Item(f"another-{number}"))
         for number in range(6):
             await stage.handle(message(number))
         await stage.handle(bad)
@@ -136,8 +139,8 @@ def test_a_worker_says_what_it_has_counted_and_knows(run):
         said = status()
 
         assert (said.lists, said.rejected, sum(said.event_to_list)) == (6, {"not_json": 1}, 7)
-        assert (said.items, said.users, said.learned) == (8, 5, stage.head.n_choices)
-        assert said.coverage == said.shown_items / 8 > 0 and 0 < said.fresh_share <= 1 and 0 < said.gini < 1
+        assert (said.items, said.users, said.learned) == (38, 5, stage.head.n_choices)
+        assert said.coverage == said.shown_items / 38 > 0 and 0 < said.fresh_share <= 1 and 0 < said.gini < 1
         assert said.head.choices == said.learned > 0 and (said.head.drifts, said.head.drifted_ms) == (1, 5)
         assert 0 < said.head.loss <= 10 and said.rss_mb > 1 and said.cpu_s > 0
         assert msgspec.json.decode(msgspec.json.encode(said), type=Status) == said

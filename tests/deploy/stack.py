@@ -29,7 +29,7 @@ class Stack:
         keys = folder / "keys.toml"
         self.key = run("sh", ROOT / "deploy/new-key.sh", keys, "test", "read", "write", "admin").stdout.strip()
         self._environ = {
-            "STREAM_REC_IMAGE": image,
+            "PROGRAM_IMAGE": image,
             "KAFKA_IMAGE": kafka_image,
             "KEYS_FILE": str(keys),
             "ENCODER": "hashing",
@@ -86,7 +86,7 @@ class Stack:
 @contextmanager
 def running_stack(folder: Path) -> Iterator[Stack]:
     """Bring the product up, and take it down when the context ends, whatever has happened."""
-    stack = Stack(folder, os.environ["STREAM_REC_IMAGE"], os.environ["KAFKA_IMAGE"])
+    stack = Stack(folder, os.environ["PROGRAM_IMAGE"], os.environ["KAFKA_IMAGE"])
     try:
         for services in (["kafka", "topics"], []):  # all at once, as people do, takes a busy machine much longer
             up = stack.compose("up", "--detach", *services)

@@ -51,7 +51,7 @@ def test_what_it_copies_is_sent_to_the_build():
 @pytest.mark.container
 def test_it_is_small_and_says_what_it_is():
     """Below 600 MB, as a user without rights, with a check of its health."""
-    (image,) = json.loads(run("podman", "image", "inspect", os.environ["STREAM_REC_IMAGE"]).stdout)
+    (image,) = json.loads(run("podman", "image", "inspect", os.environ["PROGRAM_IMAGE"]).stdout)
 
     assert image["Size"] < MOST_BYTES
     assert image["Config"]["User"] == "10001:10001"
@@ -68,7 +68,7 @@ def test_torch_is_not_in_it():
     asked = f"from importlib.util import find_spec; print([n for n in {modules} if find_spec(n)])"
 
     said = run(
-        "podman", "run", "--rm", "--read-only", "--entrypoint", "python", os.environ["STREAM_REC_IMAGE"], "-c", asked
+        "podman", "run", "--rm", "--read-only", "--entrypoint", "python", os.environ["PROGRAM_IMAGE"], "-c", asked
     )
 
     assert said.stdout.strip() == "[]"

@@ -121,10 +121,7 @@ def test_what_is_ranked_on_the_spot_is_what_workers_know(bootstrap: str, tmp_pat
                     pushed = {item.item_id: item.score for item in view.own(user_id).items}
                     if banned in pushed or len(pushed) < 6:
                         return False
-                    if user_id != "eve":
-                        return list(made) == list(pushed)
-                    both = made.keys() & pushed.keys()  # hers are nearly alike, and copies differ by a few thousandths
-                    return len(both) >= 4 and all(abs(made[each] / pushed[each] - 1) < 0.01 for each in both)
+                    return list(made) == list(pushed) and list(made.values()) == pytest.approx([*pushed.values()], 1e-4)
 
                 wait_until(lambda: all(map(is_as_pushed, ("ann", "bob", "eve"))))
             log = (tmp_path / name / "serve.log").read_text()

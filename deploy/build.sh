@@ -1,6 +1,6 @@
 #!/bin/sh
 # Build the image of deploy/Containerfile where no registry of images is reached, on a base by debootstrap. Needs root,
-# podman and debootstrap; some 10 minutes at first, of which the kernels take most. More arguments go to `podman build`.
+# podman and debootstrap; some 5 minutes at first, of which the kernels take most. More arguments go to `podman build`.
 #
 #     deploy/build.sh [IMAGE] [--build-arg ...]
 set -eu

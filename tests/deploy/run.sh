@@ -1,7 +1,7 @@
 #!/bin/sh
 # Build the image and bring the whole product up with podman, as deploy/compose.yaml has it: see test_compose.py.
 # Needs root, podman and debootstrap, no registry of images. PROGRAM_IMAGE names an image to test in place of the one
-# that is built, whose kernels are for this machine's CPU alone, which takes half as long.
+# that is built, whose kernels are for this machine's CPU alone, which is quicker.
 #
 #     PYTHON=.venv/bin/python tests/deploy/run.sh [pytest arguments]
 set -eu

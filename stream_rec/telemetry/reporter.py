@@ -89,7 +89,8 @@ class Reporter:
             if self._producer is not None:
                 await asyncio.wait_for(self._send(self._look()), LAST_WORDS_S)
         except Exception as error:
-            log.warning("lost_last_status why=%r", error)
+            if repr(error) not in self._complaints.values():
+                log.warning("lost_last_status why=%r", error)
         finally:
             await self._leave()
 

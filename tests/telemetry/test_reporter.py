@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import msgspec
 import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
@@ -16,39 +15,14 @@ from stream_rec.telemetry import reporter as reporting
 from stream_rec.telemetry.process_status import ProcessStatus
 from stream_rec.telemetry.reporter import Reporter, is_watched
 from stream_rec.telemetry.settings import TelemetrySettings
-
-
-class Broker:
-    """A broker that takes what it is sent, or what it says instead; and how often it was asked."""
-
-    def __init__(self) -> None:
-        self.starting: list[Exception] = []
-        self.sending: list[Exception] = []
-        self.sent: list[Status] = []
-        self.is_left = False
-        self.told = asyncio.Event()
-
-    async def start(self) -> None:
-        if self.starting:
-            raise self.starting.pop(0)
-
-    async def stop(self) -> None:
-        self.is_left = True
-
-    async def send_and_wait(self, topic: str, value: bytes, *, key: bytes) -> None:
-        assert (topic, key) == ("status", b"worker/worker-1")
-        if self.sending:
-            raise self.sending.pop(0)
-        self.sent.append(msgspec.json.decode(value, type=Status))
-        if len(self.sent) == 3:
-            self.told.set()
+from tests.telemetry.status_broker import StatusBroker
 
 
 def status_of() -> ProcessStatus:
     return ProcessStatus("worker", "worker-1", Readiness())
 
 
-def report(broker: Broker, monkeypatch: pytest.MonkeyPatch, look=None) -> None:
+def report(broker: StatusBroker, monkeypatch: pytest.MonkeyPatch, look=None) -> None:
     """Report until three statuses are written."""
     telemetry = TelemetrySettings(status_interval_s=0.001)
     monkeypatch.setattr(reporting, "new_plain_producer", lambda kafka: broker)
@@ -66,7 +40,7 @@ def report(broker: Broker, monkeypatch: pytest.MonkeyPatch, look=None) -> None:
 def test_what_the_broker_does_not_take_is_lost_and_said_once(monkeypatch, caplog: pytest.LogCaptureFixture):
     """It is away, it refuses, it takes: one line for each that is new, and the next status is written."""
     caplog.set_level(logging.WARNING)
-    broker = Broker()
+    broker = StatusBroker()
     broker.starting = [KafkaConnectionError("away") for _ in range(5)]
     broker.sending = [TopicAuthorizationFailedError("status") for _ in range(5)]
 
@@ -92,7 +66,7 @@ def test_a_process_that_cannot_be_looked_at_goes_on(monkeypatch):
         async def measure(self) -> None:
             raise ValueError("neither")
 
-    broker = Broker()
+    broker = StatusBroker()
     report(broker, monkeypatch, Faulty())
 
     assert len(broker.sent) >= 3

@@ -173,7 +173,8 @@ class Catalog:
     def put_knowledge(self, item_id: str, state: ItemState) -> None:
         """Take what the item stage knows of an item now."""
         row = self._row(item_id)
-        self.knowledge.put(row, state, self._rows, is_listed=bool(self._is_listed[row]))
+        is_listed = bool(self._is_listed[row])
+        self.knowledge.put(row, state, self._rows, is_listed=is_listed, tie_breaks=self.tie_breaks)
         self._see_whether_fresh(row)
         self._see_repeats(row)
         self.see_time(self.knowledge.newest_ms)

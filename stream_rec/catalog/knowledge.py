@@ -66,12 +66,19 @@ class Knowledge:
         self.neighbour_index.ensure_capacity(n_rows)
 
     def put(
-        self, row: int, state: ItemState, rows_of: Callable[[Collection[str]], list[int]], *, is_listed: bool
+        self,
+        row: int,
+        state: ItemState,
+        rows_of: Callable[[Collection[str]], list[int]],
+        *,
+        is_listed: bool,
+        tie_breaks: NDArray[np.uint32],
     ) -> None:
         """Replace what is known of one item.
 
         Args:
             rows_of: Rows of item ids, made where there are none yet.
+            tie_breaks: (>= n,) by row, as of ``Catalog``; rows made meanwhile need not be there.
         """
         before = self._states.get(row, UNSEEN)
         if state.shown != before.shown or state.chosen != before.chosen:
@@ -98,7 +105,7 @@ class Knowledge:
         if state.contexts or before.contexts:
             self.contexts.put(row, before.contexts, state.contexts)
         if state.visits != before.visits:
-            self.neighbour_index.put(row, before.visits, state.visits)
+            self.neighbour_index.put(row, before.visits, state.visits, tie_breaks)
 
     def now_ms(self, event_ms: int) -> int:
         """Return the time of a list made on an event: its own, or that of the newest event known if it came late."""

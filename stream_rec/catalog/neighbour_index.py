@@ -27,7 +27,8 @@ class NeighbourIndex:
         """(>= n, room) slots of the users who visited an item recently, in no order; the first ``n_of_item`` count."""
         self.n_of_item = np.zeros(0, dtype=np.int32)
         self.rows = np.zeros((0, ITEMS), dtype=np.int32)
-        """(slots, ITEMS) what a visitor came to, oldest first; the first ``n_rows`` count."""
+        """(slots, ITEMS) what a visitor came to, oldest first, and in one order where at one time; the first ``n_rows``
+        count."""
         self.times = np.zeros((0, ITEMS))
         """(slots, ITEMS) when, in milliseconds."""
         self.n_rows = np.zeros(0, dtype=np.int32)
@@ -49,8 +50,12 @@ class NeighbourIndex:
         """Return a visitor's slot, -1 where they are not here."""
         return self._slot_of.get(visitor, -1)
 
-    def put(self, row: int, before: bytes, after: bytes) -> None:
-        """Replace the recent visits of one item."""
+    def put(self, row: int, before: bytes, after: bytes, tie_breaks: NDArray[np.uint32]) -> None:
+        """Replace the recent visits of one item.
+
+        Args:
+            tie_breaks: (>= n,) by row: which of two items comes first that a visitor came to at one time.
+        """
         left, came = changes(before, after)
         came_users = [visitor for _, visitor in came]
         left_slots = []
@@ -75,6 +80,7 @@ class NeighbourIndex:
             np.array(left_slots, dtype=np.int64),
             came_slots,
             np.array([seen_ms for seen_ms, _ in came], dtype=np.float64),
+            tie_breaks,
         )
 
     def _slots(self, users: list[int]) -> list[int]:
@@ -111,16 +117,18 @@ def _exchange(
     left: NDArray[np.int64],
     came: NDArray[np.int64],
     seen_ms: NDArray[np.float64],
+    tie_breaks: NDArray[np.uint32],
 ) -> None:
     """Take visits away from an item and give it others; the first five as of ``NeighbourIndex``, changed in place.
 
     Args:
         left: (l,) slots of users, and ``came``: (c,) others, who came at ``seen_ms``, (c,).
+        tie_breaks: As of ``put``.
     """
     for slot in left:
         _leave(of_item, n_of_item, rows, times, n_rows, row, slot)
     for k in range(len(came)):
-        _come(of_item, n_of_item, rows, times, n_rows, row, came[k], seen_ms[k])
+        _come(of_item, n_of_item, rows, times, n_rows, row, came[k], seen_ms[k], tie_breaks)
 
 
 @kernel()
@@ -141,24 +149,32 @@ def _come(
     row: int,
     slot: int,
     seen_ms: float,
+    tie_breaks: NDArray[np.uint32],
 ) -> None:
     """Add one visit; where a user's are full the oldest leaves. Arguments as of ``_exchange``."""
     of_item[row, n_of_item[row]] = slot
     n_of_item[row] += 1
     n, room = n_rows[slot], rows.shape[1]
     if n == room:
-        if seen_ms <= times[slot, 0]:
+        if not _is_before(times[slot, 0], rows[slot, 0], seen_ms, row, tie_breaks):
             return
         _drop(rows, times, slot, 0, n)
         n -= 1
     index = n
-    while index > 0 and times[slot, index - 1] > seen_ms:
+    while index > 0 and _is_before(seen_ms, row, times[slot, index - 1], rows[slot, index - 1], tie_breaks):
         rows[slot, index] = rows[slot, index - 1]
         times[slot, index] = times[slot, index - 1]
         index -= 1
     rows[slot, index] = row
     times[slot, index] = seen_ms
     n_rows[slot] = n + 1
+
+
+@kernel()
+def _is_before(one_ms: float, one_row: int, other_ms: float, other_row: int, tie_breaks: NDArray[np.uint32]) -> bool:
+    """Return whether the first of two visits of a user stands before the second; arguments as of ``put``."""
+    is_before: bool = one_ms < other_ms or (one_ms == other_ms and tie_breaks[one_row] < tie_breaks[other_row])
+    return is_before
 
 
 @kernel()

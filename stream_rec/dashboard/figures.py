@@ -432,6 +432,7 @@ _IN_WORDS = {
     "sknn": "users with like sessions came to it",
     "stan": "users with like recent sessions came to it",
     "stan_after": "they came to it after the last item",
+    "came_next": "users came to it right after the last item",
     "affinity": "fits the user's factors",
     "own_count": "how often the user had it",
     "own_1d_ago": "the user had it within the day",

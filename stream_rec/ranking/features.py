@@ -1,7 +1,8 @@
 """Features: what the heads know of each candidate, as named numbers at the time of the list.
 
-Each is divided by its largest among the candidates, so that it means the same in every catalog and for every user;
-amounts come once more as a logarithm, which tells the small ones apart. What was kept and what was tried in vain, with
+Each is divided by its largest among the candidates, so that it means the same in every catalog and for every user, but
+for how long ago the user had an item: the latest of long ago is not one of just now. Amounts come once more as a
+logarithm, which tells the small ones apart. What was kept and what was tried in vain, with
 its numbers: docs/concepts/how-it-learns.md.
 """
 
@@ -22,7 +23,7 @@ from stream_rec.events.interaction import Kind
 from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import FIRST_HALF_LIVES_MS, HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.candidates import Candidates
-from stream_rec.retrieval.scratch import AFTER, LAST, RECENT, RECENT_COSINE, SKNN, STAN, WIDE_COSINE
+from stream_rec.retrieval.scratch import AFTER, LAST, NEXT, RECENT, RECENT_COSINE, SKNN, STAN, WIDE_COSINE
 from stream_rec.user.history import SESSION_BREAK_MS, History
 
 DAY_MS = 24 * HOUR_MS
@@ -39,7 +40,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "fresh": ("age_6h", "age_2d", "age_14d", "age_60d", "unseen", "few_events"),
     "successors": ("follows_last", "follows_recent", "precedes_last", "follows_recent_cosine", "follows_wide_cosine"),
-    "neighbours": ("sknn", "stan", "stan_after", "affinity"),
+    "neighbours": ("sknn", "stan", "stan_after", "came_next", "affinity"),
     "similar": tuple(f"text{space}_{of}" for space in range(1, MAX_SPACES + 1) for of in ("last", "taste")),
     "repeat": (
         "own_count",
@@ -59,6 +60,9 @@ NAMES = tuple(name for names in GROUPS.values() for name in names)
 N = len(NAMES)
 GROUP_OF = np.repeat(np.arange(len(GROUPS)), [len(names) for names in GROUPS.values()])
 NOT_AMOUNTS = {"unseen", "few_events", "own", "own_place", "conversion", *GROUPS["similar"]}
+AS_THEY_ARE = {"own_1d_ago", "own_14d_ago", "own_60d_ago"}
+"""Shares of 1 that are not divided by their largest."""
+IS_SCALED = np.array([name not in AS_THEY_ARE for name in NAMES])
 LOGGED = np.array([column for column, name in enumerate(NAMES) if name not in NOT_AMOUNTS])
 INPUTS = N + len(LOGGED)
 """Features and logarithms together: what a head sees of a candidate."""
@@ -182,7 +186,7 @@ _AGE_6H, _AGE_2D, _AGE_14D, _AGE_60D, _UNSEEN, _FEW_EVENTS = map(NAMES.index, GR
 _FOLLOWS_LAST, _FOLLOWS_RECENT, _PRECEDES_LAST, _FOLLOWS_RECENT_COSINE, _FOLLOWS_WIDE_COSINE = map(
     NAMES.index, GROUPS["successors"]
 )
-_SKNN, _STAN, _STAN_AFTER, _AFFINITY = map(NAMES.index, GROUPS["neighbours"])
+_SKNN, _STAN, _STAN_AFTER, _CAME_NEXT, _AFFINITY = map(NAMES.index, GROUPS["neighbours"])
 _TEXT = NAMES.index(GROUPS["similar"][0])
 (
     _OWN_COUNT,
@@ -291,6 +295,7 @@ def _of_sources(
         items[index, _SKNN] = values[index, SKNN]
         items[index, _STAN] = values[index, STAN]
         items[index, _STAN_AFTER] = values[index, AFTER]
+        items[index, _CAME_NEXT] = values[index, NEXT]
         if last_row >= 0:
             for space in in_use:
                 near_last, near_taste = np.float32(0.0), np.float32(0.0)
@@ -349,7 +354,7 @@ def _of_own(
 
 
 def _scale(items: NDArray[np.float32]) -> None:
-    """Divide each feature by its largest size, and add the logarithms, at most 1 too."""
+    """Divide each feature by its largest size, but those ``AS_THEY_ARE``, and add the logarithms, at most 1 too."""
     _divide_by_largest(items)
     logarithms = items.take(LOGGED, axis=1)  # numpy's logarithms come eight at once, numba's one by one
     logarithms *= 50.0
@@ -360,7 +365,7 @@ def _scale(items: NDArray[np.float32]) -> None:
 
 @kernel(fastmath=True)
 def _divide_by_largest(items: NDArray[np.float32]) -> None:
-    """Divide each of the first ``N`` columns of ``items``, (k, INPUTS), by its largest size, in place."""
+    """Divide each scaled one of the first ``N`` columns of ``items``, (k, INPUTS), by its largest size, in place."""
     scale = np.zeros(N, dtype=np.float32)
     for index in range(items.shape[0]):
         for f in range(N):
@@ -369,6 +374,8 @@ def _divide_by_largest(items: NDArray[np.float32]) -> None:
                 scale[f] = size
     for f in range(N):
         scale[f] = np.float32(1.0) / scale[f] if scale[f] > TINY else np.float32(0.0)
+        if not IS_SCALED[f]:
+            scale[f] = np.float32(1.0)
     for index in range(items.shape[0]):
         for f in range(N):
             items[index, f] *= scale[f]

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from stream_rec.errors import SettingsError, StateVersionError
 from stream_rec.ranking import head as heads
+from stream_rec.ranking import network_head
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUT_NAMES
 from stream_rec.ranking.fresh_choices import HALF_LIFE_EVENTS, NOTHING, FreshChoices
 from stream_rec.ranking.head import Head, MixtureHead
@@ -223,7 +224,7 @@ def combine(cold: MixtureHead, contributions: Iterable[Contribution]) -> Mixture
 
 def fingerprint(cold: MixtureHead) -> bytes:
     """Return 16 bytes that differ where contributions do not fit: other features, sizes, or another beginning."""
-    hasher = hashlib.blake2b(repr((INPUT_NAMES, CONTEXT, HISTORY)).encode(), digest_size=16)
+    hasher = hashlib.blake2b(repr((INPUT_NAMES, CONTEXT, HISTORY, network_head.READING)).encode(), digest_size=16)
     mixtures = cold.of_all, cold.of_fresh
     for array in (_in_one_row(map(_weights, mixtures)), _in_one_row(map(_squares, mixtures))):
         hasher.update(array.astype("<f8").tobytes())

@@ -1,9 +1,11 @@
 """The network head: networks side by side, each a softmax over the candidates from one hidden layer.
 
-    hidden_i = leaky_relu(x_i A + c B)      score_i = hidden_i . v      p = softmax(score)
+    hidden_i = leaky_relu((x_i - mean x) A + c B)      score_i = hidden_i . v      p = softmax(score)
 
-They find what no weight alone can say, such as that repeats count for users who repeat. Each starts from small random
-weights (seeded) and learns online like the linear head, by its own errors; what each is worth, ``mixture.py`` decides.
+They find what no weight alone can say, such as that repeats count for users who repeat. A candidate is seen as it
+differs from the average one of its list: what all have in common would move all units alike, and says nothing. Each
+starts from small random weights (seeded) and learns online like the linear head, by its own errors; what each is worth,
+``mixture.py`` decides.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from numpy.typing import NDArray
 from stream_rec.kernel import kernel
 from stream_rec.ranking.linear_head import Step
 
+READING = 2
+"""Count up where the same weights would give other scores: heads of before do not fit. 1 did not take the mean away."""
 LEAK = 0.05
 EPSILON = 1e-6
 
@@ -119,17 +123,25 @@ def _activate(
 ) -> NDArray[np.float32]:
     """Make of sums over the items' inputs the hidden layers, in place; return (n, k) the scores.
 
+    Sums over an item less the average one are its own less their average.
+
     Args:
         hidden: (k, n * h), and ``of_context``: (n * h,) sums over the user's inputs.
         output: (n, h) weights.
     """
     n, h = output.shape
     scores = np.empty((n, len(hidden)), dtype=np.float32)
+    shift = np.zeros(n * h, dtype=np.float32)
+    for index in range(len(hidden)):
+        for each in range(n * h):
+            shift[each] += hidden[index, each]
+    for each in range(n * h):
+        shift[each] = of_context[each] - shift[each] / np.float32(max(1, len(hidden)))
     for index in range(len(hidden)):
         for network in range(n):
             score, begin = np.float32(0.0), network * h
             for unit in range(h):
-                signal = hidden[index, begin + unit] + of_context[begin + unit]
+                signal = hidden[index, begin + unit] + shift[begin + unit]
                 hidden[index, begin + unit] = max(signal, np.float32(LEAK) * signal)
                 score += hidden[index, begin + unit] * output[network, unit]
             scores[network, index] = score
@@ -141,6 +153,8 @@ def _back(
     errors: NDArray[np.float32], hidden: NDArray[np.float32], output: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return how far to raise what is in front of the hidden layers, of each candidate and all together, and behind.
+
+    That of each candidate is less the average, as inputs are: it is the same whichever of the two is.
 
     Args:
         errors: (n, k) what each score should rise by.
@@ -162,6 +176,10 @@ def _back(
                 back[index, begin + unit] = slope
                 together[begin + unit] += slope
                 slopes[network, unit] += error * value
+    average = together / np.float32(max(1, len(hidden)))
+    for index in range(len(hidden)):
+        for each in range(n * h):
+            back[index, each] -= average[each]
     return back, together, slopes
 
 

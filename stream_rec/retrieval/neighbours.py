@@ -5,6 +5,8 @@ sum of their similarities (SKNN), the same with each fading with the age of the 
 (STAN), and the part of that which came after the shared item. The first tells most where users rate much at once, so
 that what comes next says little, and is why they look far back.
 
+Where it says much, a fourth tells: what those who came to the last item came to next, at the very next moment.
+
 Source:
     Jannach, Ludewig. When recurrent neural networks meet the neighborhood for session-based recommendation. RecSys
     2017 (SKNN).
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 from stream_rec.catalog.neighbour_index import NeighbourIndex
 from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import HOUR_MS
-from stream_rec.retrieval.scratch import AFTER, SKNN, STAN, Scratch, touch
+from stream_rec.retrieval.scratch import AFTER, NEXT, SKNN, STAN, Scratch, touch
 
 ITEMS, DECAY = 64, 0.95
 """Recent items looked at, and how much less each earlier one counts than the one after it."""
@@ -54,6 +56,7 @@ def add_neighbours(
     """Add the scores of everything that the nearest users came to.
 
     Args:
+        recent_rows: (r,) of the user's recent items, newest first, r at least 1.
         own_slot: The user's own, who is nobody's neighbour; -1 where there is none.
     """
     meeting.ensure_capacity(len(neighbour_index.n_rows))
@@ -72,6 +75,19 @@ def add_neighbours(
         meeting.met_at,
         own_slot,
         float(now_ms),
+    )
+    scratch.n_touched = _add_next(
+        scratch.values,
+        scratch.is_touched,
+        scratch.touched,
+        scratch.n_touched,
+        int(recent_rows[0]),
+        neighbour_index.of_item,
+        neighbour_index.n_of_item,
+        neighbour_index.rows,
+        neighbour_index.times,
+        neighbour_index.n_rows,
+        own_slot,
     )
 
 
@@ -149,4 +165,45 @@ def _add(
             values[row, STAN] += near
             if index > shared:
                 values[row, AFTER] += near
+    return n_touched
+
+
+@kernel()
+def _add_next(
+    values: NDArray[np.float32],
+    is_touched: NDArray[np.bool_],
+    touched: NDArray[np.int64],
+    n_touched: int,
+    last: int,
+    of_item: NDArray[np.int32],
+    n_of_item: NDArray[np.int32],
+    rows: NDArray[np.int32],
+    times: NDArray[np.float64],
+    n_rows: NDArray[np.int32],
+    own_slot: int,
+) -> int:
+    """Add to column ``NEXT`` of ``values``, in place, 1 for each user who came to ``last``; return as ``_add`` does.
+
+    Items that a user came to at one time, as those of an order, share it. Arguments as of ``_add``.
+    """
+    for k in range(n_of_item[last]):
+        slot = of_item[last, k]
+        if slot == own_slot:
+            continue
+        n = n_rows[slot]
+        begin = n - 1
+        while begin >= 0 and rows[slot, begin] != last:
+            begin -= 1
+        if begin < 0:  # too long ago to be among what is kept of this user
+            continue
+        came_ms = times[slot, begin]
+        while begin < n and times[slot, begin] == came_ms:
+            begin += 1
+        end = begin
+        while end < n and times[slot, end] == times[slot, begin]:
+            end += 1
+        for index in range(begin, end):
+            row = rows[slot, index]
+            n_touched = touch(row, is_touched, touched, n_touched)
+            values[row, NEXT] += np.float32(1.0 / (end - begin))
     return n_touched

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
 
-LAST, RECENT, WIDE, RECENT_COSINE, WIDE_COSINE, SKNN, STAN, AFTER, TEXT = range(9)
+LAST, RECENT, WIDE, RECENT_COSINE, WIDE_COSINE, SKNN, STAN, AFTER, NEXT, TEXT = range(10)
 """Columns: successors of the last item, of recent items, of more items, and of the latter two by how often users come
-to an item from anywhere; three kinds of session kNN; text neighbours, from there on one column for each space."""
+to an item from anywhere; three kinds of session kNN, and what came next after the last item; text neighbours, from
+there on one column for each space."""
 COLUMNS = TEXT + MAX_SPACES
 
 

@@ -24,10 +24,11 @@ class World:
         self.neighbour_index = NeighbourIndex()
         self.neighbour_index.ensure_capacity(n_rows)
         self.now: dict[int, dict[str, int]] = {row: {} for row in range(n_rows)}
+        self.tie_breaks = np.arange(n_rows, 0, -1, dtype=np.uint32)
 
     def put(self, row: int, came: dict[str, int]) -> None:
         """Replace the recent visits of one item."""
-        self.neighbour_index.put(row, encoded_visits(self.now[row]), encoded_visits(came))
+        self.neighbour_index.put(row, encoded_visits(self.now[row]), encoded_visits(came), self.tie_breaks)
         self.now[row] = came
 
     def by_user(self) -> dict[str, list[tuple[int, int]]]:
@@ -39,7 +40,7 @@ class World:
         return found
 
     def check(self) -> None:
-        """Compare all with the visits. Items seen at one time may stand in any order."""
+        """Compare all with the visits. Items seen at one time stand by their tie-breaks, whichever came first."""
         index, by_user = self.neighbour_index, self.by_user()
         assert len(index) == len(by_user)
         slot_of = {user_id: index.slot(visitor_of(user_id)) for user_id in by_user}
@@ -51,8 +52,7 @@ class World:
             slot = slot_of[user_id]
             n = index.n_rows[slot]
             times, rows = index.times[slot, :n].tolist(), index.rows[slot, :n].tolist()
-            assert times == sorted(times)
-            assert sorted(zip(times, rows)) == sorted(seen)
+            assert list(zip(times, rows)) == sorted(seen, key=lambda visit: (visit[0], self.tie_breaks[visit[1]]))
 
 
 @settings(max_examples=150, deadline=None)

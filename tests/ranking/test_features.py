@@ -196,6 +196,17 @@ def test_own_items_by_number_and_time():
     assert [c[name] for name in GROUPS["repeat"]] == [0] * len(GROUPS["repeat"])
 
 
+def test_how_long_ago_the_user_had_an_item_is_not_divided():
+    """The only own item of 14 days ago is not one of today, however old all others are."""
+    catalog = stocked("a", "c")
+    catalog.put_knowledge("c", taught(NOW_MS))
+    a = features(viewer((14 * DAY_MS, "a")), catalog, NOW_MS)["a"]
+
+    assert a["own_1d_ago"] == pytest.approx(np.exp(-14), rel=1e-3)
+    assert (a["own_14d_ago"], a["own_60d_ago"]) == (pytest.approx(np.exp(-1)), pytest.approx(np.exp(-14 / 60)))
+    assert a["own_count"] == 1
+
+
 def test_own_order_counts_the_orders_since():
     """c and d were one order, b the one before, a before that; of a only the last time counts."""
     catalog = stocked("a", "b", "c", "d", "e")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.errors import StateVersionError
-from stream_rec.ranking import fresh_choices, merge, shown
+from stream_rec.ranking import fresh_choices, merge, network_head, shown
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUTS, Inputs
 from stream_rec.ranking.head import MixtureHead
@@ -439,6 +439,13 @@ def test_a_contribution_to_another_head_is_refused(other):
 def test_the_fingerprint_names_the_features(monkeypatch):
     """Features that change their names or order are other features."""
     monkeypatch.setattr(merge, "INPUT_NAMES", merge.INPUT_NAMES[::-1])
+
+    assert merge.fingerprint(COLD) != OF
+
+
+def test_the_fingerprint_names_how_networks_read(monkeypatch):
+    """The same weights would give other scores."""
+    monkeypatch.setattr(network_head, "READING", network_head.READING - 1)
 
     assert merge.fingerprint(COLD) != OF
 

@@ -88,7 +88,7 @@ def experts_of(mixture: Mixture, inputs: Inputs) -> list[np.ndarray]:
     found = [softmax(items @ (mixture.linear.weights[0] + mixture.linear.weights[1 + inputs.history]))]
     for number in range(len(mixture.record) - 1):
         one = network(mixture.networks, number)
-        signal = items @ one.of_items + context @ one.of_context
+        signal = (items - items.mean(axis=0)) @ one.of_items + context @ one.of_context
         found.append(softmax(np.where(signal > 0, signal, LEAK * signal) @ one.output[0].astype(float)))
     return found
 

@@ -21,27 +21,46 @@ SMALL = network([[1.0, -1.0], [2.0, 0.0]], [[0.5, 0.25]], [[1.0, 10.0]])
 
 
 def test_a_score_is_one_hidden_layer():
-    """One candidate (3, 1) in context (2): 3 + 2 + 1 = 6 and -3 + 0.5 = -2.5, of which a twentieth leaks."""
-    scores, layer = score(SMALL, np.array([[3.0, 1.0]], np.float32), np.array([2.0], np.float32))
+    """Of candidates (3, 1) and (1, 0) less their average, (1, 0.5) and (-1, -0.5), in context (2).
 
-    assert layer.tolist() == [[6.0, pytest.approx(-2.5 * LEAK)]]
-    assert scores.tolist() == [[pytest.approx(6 - 25 * LEAK)]]
+    2 + 1 = 3 and -1 + 0.5 = -0.5, of which a twentieth leaks; -2 + 1 = -1, which does so too, and 1 + 0.5 = 1.5.
+    """
+    scores, layer = score(SMALL, np.array([[3.0, 1.0], [1.0, 0.0]], np.float32), np.array([2.0], np.float32))
+
+    np.testing.assert_allclose(layer, [[3.0, -0.5 * LEAK], [-LEAK, 1.5]], rtol=1e-6)
+    np.testing.assert_allclose(scores, [[3 - 5 * LEAK, 15 - LEAK]], rtol=1e-6)
+
+
+def test_what_all_candidates_have_says_nothing():
+    """The same added to each input of all changes no score; a single candidate is seen as the average one."""
+    rng = np.random.default_rng(1)
+    head, context = cold(4, 3, 5, range(2)), rng.standard_normal(3).astype(np.float32)
+    items = rng.standard_normal((6, 4)).astype(np.float32)
+    scores, _ = score(head, items, context)
+    shifted, _ = score(head, items + np.array([3.0, -2.0, 0.5, 9.0], np.float32), context)
+    one, _ = score(head, items[:1], context)
+    zero, _ = score(head, np.zeros((1, 4), np.float32), context)
+
+    np.testing.assert_allclose(shifted, scores, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(one, zero, atol=1e-6)
+    assert score(head, items[:0], context)[0].shape == (2, 0)
 
 
 def test_a_step_goes_at_adagrads_rate():
     """Slope over the root of the squares: those before, less what is forgotten of them, and this one's."""
     items, context = np.array([[3.0, 1.0], [1.0, 0.0]], np.float32), np.array([2.0], np.float32)
-    _, layer = score(SMALL, items, context)  # (6, -0.125) and (2, -0.025)
+    _, layer = score(SMALL, items, context)  # (3, -0.025) and (-0.05, 1.5)
     after = learn(SMALL, items, context, layer, np.array([[0.5, -0.25]]), Step(0.1, forgetting=2.0))
 
     def stepped(weights: list, slopes: list) -> np.ndarray:
         return np.array(weights) + 0.1 * np.array(slopes) / np.sqrt(0.5 + np.square(slopes))
 
-    back = np.array([[0.5, 5 * LEAK], [-0.25, -2.5 * LEAK]])  # what each sum should rise by
-    np.testing.assert_allclose(after.of_items, stepped(SMALL.of_items, items.T @ back), rtol=1e-5)
+    back = np.array([[0.5, 5 * LEAK], [-0.25 * LEAK, -2.5]])  # what each sum should rise by
+    slopes = (items - items.mean(axis=0)).T @ back
+    np.testing.assert_allclose(after.of_items, stepped(SMALL.of_items, slopes), rtol=1e-5)
     np.testing.assert_allclose(after.of_context, stepped(SMALL.of_context, [2 * back.sum(axis=0)]), rtol=1e-5)
-    np.testing.assert_allclose(after.output, stepped(SMALL.output, [[2.5, -0.05625]]), rtol=1e-5)
-    np.testing.assert_allclose(after.squares_of_output, 1 + np.square([[2.5, -0.05625]]), rtol=1e-5)
+    np.testing.assert_allclose(after.output, stepped(SMALL.output, [[1.5125, -0.3875]]), rtol=1e-5)
+    np.testing.assert_allclose(after.squares_of_output, 1 + np.square([[1.5125, -0.3875]]), rtol=1e-5)
 
 
 def test_the_seed_makes_the_cold_network():
@@ -66,7 +85,7 @@ def test_the_step_is_the_gradient_of_the_log_likelihood():
 
     def likelihood(**changed: np.ndarray) -> float:
         w = weights | changed
-        signal = items @ w["of_items"] + context @ w["of_context"]
+        signal = (items - items.mean(axis=0)) @ w["of_items"] + context @ w["of_context"]
         return float(target @ log_softmax(np.where(signal > 0, signal, LEAK * signal) @ w["output"][0]))
 
     scores, layer = score(head, items, context)

@@ -8,7 +8,7 @@ import pytest
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.knowledge.visits import visitor_of
 from stream_rec.retrieval.neighbours import DECAY, DISTANCE, NEIGHBOURS, VISIT_HALF_LIFE_MS, Meeting, add_neighbours
-from stream_rec.retrieval.scratch import AFTER, STAN, Scratch
+from stream_rec.retrieval.scratch import AFTER, NEXT, STAN, Scratch
 from tests.catalog.stock import stocked, taught
 from tests.retrieval.columns import column, rows_of, scratch_for
 
@@ -60,6 +60,24 @@ def test_a_user_alike_in_two_items_is_met_at_the_newer_one():
         {"a": alike, "b": alike * ONE_PLACE, "c": alike * ONE_PLACE}, rel=1e-5
     )
     assert column(scratch, catalog, AFTER) == pytest.approx({"c": alike * ONE_PLACE}, rel=1e-5)
+
+
+def test_what_came_next_is_what_users_came_to_at_the_very_next_moment():
+    """After a, my last item: v came to b and then c, w to c and d at once; z had a last, me is nobody's neighbour.
+
+    Who came to a again counts from the last time; who came to c together with a does not come to it after that.
+    """
+    catalog = visited(
+        a={"me": NOW_MS, "v": NOW_MS, "w": NOW_MS, "x": NOW_MS + 7, "z": NOW_MS + 9},
+        b={"v": NOW_MS + 1, "me": NOW_MS + 1, "x": NOW_MS + 6},
+        c={"v": NOW_MS + 2, "w": NOW_MS + 5, "x": NOW_MS + 7, "z": NOW_MS},
+        d={"w": NOW_MS + 5, "x": NOW_MS + 8},
+    )
+    came_next = column(found(catalog, "a", "b"), catalog, NEXT)
+
+    assert {item_id: score for item_id, score in came_next.items() if score} == pytest.approx(
+        {"b": 1.0, "c": 0.5, "d": 1.5}
+    )
 
 
 def test_nobody_is_his_own_neighbour():

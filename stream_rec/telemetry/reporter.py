@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -71,6 +71,7 @@ class Reporter:
         self._complaints: dict[str, str] = {}
         """By what was tried: what went wrong last."""
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopped = asyncio.Event()
 
     def start(self) -> None:
         """Let the probes see how it is, and begin to write; call it in the process's loop."""
@@ -81,13 +82,15 @@ class Reporter:
 
     async def stop(self) -> None:
         """Say that it stops, as far as the broker takes it at once; where it was not started, do nothing."""
+        self._stopped.set()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         try:
             if self._producer is not None:
-                await asyncio.wait_for(self._send(self._look()), LAST_WORDS_S)
+                async with asyncio.timeout(LAST_WORDS_S):
+                    await self._send(self._look())
         except Exception as error:
             if repr(error) not in self._complaints.values():
                 log.warning("lost_last_status why=%r", error)
@@ -95,22 +98,29 @@ class Reporter:
             await self._leave()
 
     async def _turn(self) -> None:
-        while True:
+        while not self._stopped.is_set():
             if self._probes is not None:
                 self._probes.turned()
             if time.monotonic() - self._measured_at > MEASURE_S:
                 self._measured_at = time.monotonic()
                 await self._try(self._look.measure)
-            await asyncio.sleep(TURN_S)
+            await self._pause(TURN_S)
 
     async def _write(self) -> None:
-        while self._interval_s > 0:
+        while self._interval_s > 0 and not self._stopped.is_set():
             await self._try(self._say)
-            await asyncio.sleep(self._interval_s)
+            await self._pause(self._interval_s)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, or until it stops: that a task is cancelled may be lost in what it called."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
 
     async def _say(self) -> None:
         """Send a status; raises what went wrong."""
-        await asyncio.wait_for(self._send(self._look()), SEND_S)
+        async with asyncio.timeout(SEND_S):
+            await self._send(self._look())
 
     async def _send(self, status: Status) -> None:
         if self._producer is None:
@@ -140,6 +150,7 @@ class Reporter:
         producer, self._producer = self._producer, None
         try:
             if producer is not None:
-                await asyncio.wait_for(producer.stop(), LAST_WORDS_S)
+                async with asyncio.timeout(LAST_WORDS_S):
+                    await producer.stop()
         except Exception as error:
             log.debug("left_the_broker why=%r", error)

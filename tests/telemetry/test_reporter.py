@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
@@ -70,6 +71,31 @@ def test_a_process_that_cannot_be_looked_at_goes_on(monkeypatch):
     report(broker, monkeypatch, Faulty())
 
     assert len(broker.sent) >= 3
+
+
+def test_an_end_comes_even_where_a_client_swallows_that_it_is_cancelled(monkeypatch):
+    """As ``asyncio.wait_for`` does in Python 3.11 when what it waits for is done at the same moment."""
+    broker = StatusBroker()
+    monkeypatch.setattr(reporting, "new_plain_producer", lambda kafka: broker)
+
+    async def run() -> None:
+        is_sending = asyncio.Event()
+
+        async def swallow(topic: str, value: bytes, *, key: bytes) -> None:
+            is_sending.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+
+        monkeypatch.setattr(broker, "send_and_wait", swallow)
+        reporter = Reporter(status_of(), None, KafkaSettings(), TelemetrySettings(status_interval_s=60))
+        reporter.start()
+        await is_sending.wait()
+        monkeypatch.undo()
+        async with asyncio.timeout(10):
+            await reporter.stop()
+
+    asyncio.run(run())
+    assert broker.is_left and [status.role for status in broker.sent] == ["worker"]
 
 
 @pytest.mark.parametrize(("port", "interval_s", "expected"), [(0, 0.0, False), (1, 0.0, True), (0, 1.0, True)])

@@ -34,6 +34,6 @@ class DashboardSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     data_dir: str = ".stream-rec/dashboard"
     """Users' states lie in data_dir/instance_id. Losing it costs time, not data."""
     instance_id: Name = "dashboard-1"
-    """Stable name of this process among those with one data_dir."""
+    """Stable name of this process on the topic `status` and in data_dir: each copy has its own."""
     ack_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """How long a rule that is put waits for the broker's acknowledgement."""

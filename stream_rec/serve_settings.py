@@ -40,6 +40,6 @@ class ServeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     data_dir: str = ".stream-rec/serve"
     """What it ranks from lies in data_dir/instance_id. Losing it costs time, not data."""
     instance_id: Name = "serve-1"
-    """Stable name of this process among those that rank with one data_dir."""
+    """Stable name of this process on the topic `status`, in metrics and in data_dir: each copy has its own."""
     ack_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
     """How long a request waits for the broker's acknowledgement."""

@@ -65,7 +65,8 @@ allow --allow-principal User:stream-rec-lists --operation Describe --group strea
 # stream-rec-http: runs `stream-rec serve` that reads lists out
 allow --allow-principal User:stream-rec-http --operation Read --topic recommendations --topic items
 allow --allow-principal User:stream-rec-http --operation Write --topic views --topic clicks --topic purchases \
-    --topic searches --topic impressions --topic profiles --topic items --topic forget --topic rules
+    --topic searches --topic impressions --topic profiles --topic items --topic forget --topic rules \
+    --topic status
 
 # stream-rec-http-ranking: runs `stream-rec serve` with `serve.ranks`: it reads what is known of every user, too
 allow --allow-principal User:stream-rec-http-ranking --operation Read --topic recommendations --topic items \
@@ -73,13 +74,13 @@ allow --allow-principal User:stream-rec-http-ranking --operation Read --topic re
     --topic stream-rec-user-state-changelog
 allow --allow-principal User:stream-rec-http-ranking --operation Write --topic views --topic clicks \
     --topic purchases --topic searches --topic impressions --topic profiles --topic items --topic forget \
-    --topic rules
+    --topic rules --topic status
 
-# stream-rec-dashboard: runs `stream-rec dashboard`: it reads what is known of every user, and writes rules alone
+# stream-rec-dashboard: runs `stream-rec dashboard`: it reads what is known of every user, and writes rules and its status
 allow --allow-principal User:stream-rec-dashboard --operation Read --topic recommendations --topic status \
     --topic rejected --topic items --topic item-embeddings --topic item-knowledge --topic head-weights \
     --topic rules --topic stream-rec-user-state-changelog
-allow --allow-principal User:stream-rec-dashboard --operation Write --topic rules
+allow --allow-principal User:stream-rec-dashboard --operation Write --topic rules --topic status
 
 # stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`
 allow --allow-principal User:stream-rec-operator --operation Read --topic views --topic clicks \

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import click
 
-from stream_rec.cli.serve import open_replica, require_protection
+from stream_rec.cli.serve import open_replica, require_protection, start_replica
+from stream_rec.cli.service import wait_for_answer
 from stream_rec.config import Settings, override
 from stream_rec.extras import needs_extra
 
@@ -24,16 +26,17 @@ READ = ("recommendations", "status", "rules", "rejected")
 def dashboard(settings: Settings, host: str | None, port: int | None, instance_id: str | None) -> None:
     """Show a pipeline in a browser, until it is told to stop; any number of copies.
 
-    Needs the extra `serve`. It reads topics and writes rules alone: workers do not know that it is there. What it
-    shows: docs/guides/dashboard.md.
+    Needs the extra `serve`. It reads topics and writes rules, and how it is itself: workers do not know that it is
+    there. What it shows: docs/guides/dashboard.md.
     """
     flags = {"dashboard.host": host, "dashboard.port": port, "dashboard.instance_id": instance_id}
     settings = override(settings, flags)
     require_protection(settings.dashboard, "dashboard")
     with needs_extra("serve"):
         from stream_rec.dashboard.app import build_app
+        from stream_rec.serving.http_process import HttpProcess
         from stream_rec.serving.server import run_server
-    from stream_rec.broker.find import reach_broker
+    from stream_rec.broker.find import find_broker
     from stream_rec.dashboard.following import Following
     from stream_rec.dashboard.live import HeardStatuses, Live
     from stream_rec.dashboard.rule_log import NEWEST, RuleLog
@@ -42,10 +45,9 @@ def dashboard(settings: Settings, host: str | None, port: int | None, instance_i
     from stream_rec.serving.keys import read_keys
     from stream_rec.serving.writer import Writer
 
-    settings = reach_broker(settings, os.environ)
+    settings = find_broker(settings, os.environ)
     chosen, kafka = settings.dashboard, settings.kafka
     keys = read_keys(Path(chosen.keys_file)) if chosen.keys_file else None
-    require_permissions(kafka, read=READ, write=["rules"])
     with ExitStack() as stack:
         replica = stack.enter_context(open_replica(settings, chosen))
         lists, statuses = KeptLists(chosen.kept_lists), HeardStatuses()
@@ -55,11 +57,26 @@ def dashboard(settings: Settings, host: str | None, port: int | None, instance_i
         ruled = stack.enter_context(
             closing(Following(kafka, ["rules", "rejected"], rule_log.take, newest=NEWEST, begin=rule_log.begin))
         )
-        statuses.say_with(heard.find_trouble)
-        live = Live(
-            statuses,
-            chosen.listeners,
-            lambda: [replica.find_why_not_ready(), shown.find_trouble(), ruled.find_trouble()],
-        )
         writer = Writer(kafka, chosen.ack_timeout_s, record_bytes=settings.limits.record_bytes, topics=["rules"])
-        run_server(build_app(replica, lists, rule_log, live, writer, keys, settings), chosen, on_stop=live.close)
+
+        def follow() -> None:
+            require_permissions(kafka, read=[*READ, *replica.reads], write=["rules"])
+            for each in (heard, shown, ruled):
+                each.start()
+            start_replica(replica, settings)
+
+        process = HttpProcess(
+            "dashboard", chosen.instance_id, settings, writer, partial(wait_for_answer, kafka), follow
+        )
+
+        def find_trouble() -> str:
+            return process.find_why_not_open() or heard.find_trouble()
+
+        def find_troubles() -> list[str]:
+            following = replica.find_why_not_ready(), shown.find_trouble(), ruled.find_trouble()
+            return [] if process.find_why_not_open() else [*following]
+
+        statuses.say_with(find_trouble)
+        live = Live(statuses, chosen.listeners, find_troubles)
+        app = build_app(replica, lists, rule_log, live, writer, keys, settings, process)
+        run_server(app, chosen, process, on_stop=live.close)

@@ -30,9 +30,11 @@ from stream_rec.events.over_http import Accepted, State
 from stream_rec.events.rule import Rule
 from stream_rec.serving.gate import Gate, decode_ids, secret_of
 from stream_rec.serving.guard import require_scope
+from stream_rec.serving.http_process import HttpProcess
 from stream_rec.serving.keys import ApiKeys
 from stream_rec.serving.on_the_spot import OnTheSpot
 from stream_rec.serving.problems import PROBLEMS, accept, problem, refuse_unknown
+from stream_rec.serving.request_counts import counting
 from stream_rec.serving.writer import Record
 
 POLICY = (
@@ -59,8 +61,6 @@ Id = Annotated[str, PathParameter(description="percent-encoded, a slash as %2F")
 class Writes(Protocol):
     """What the dashboard needs of a writer."""
 
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
     async def write(self, records: list[Record]) -> None: ...
 
 
@@ -105,18 +105,26 @@ def build_app(
     writer: Writes,
     keys: ApiKeys | None,
     settings: Settings,
+    process: HttpProcess | None = None,
 ) -> Gate:
-    """Return the app; its writer and its clock are started and stopped with it.
+    """Return the app; its clock is started and stopped with it.
 
     Args:
         replica: What lists are ranked from.
         lists: Those that are published.
         changes: Of rules.
         keys: None: nobody is asked who they are.
+        process: Opens and closes what is given, with the app; None: all is open.
     """
     chosen, limits = settings.dashboard, settings.limits
     files = read_pages()
     reading, writing = [require_scope(keys, "read")], [require_scope(keys, "admin")]
+
+    def find_why_not_ready() -> str:
+        return (process.find_why_not_open() if process is not None else "") or replica.find_why_not_ready()
+
+    if process is not None:
+        process.watch(find_why_not_ready)
 
     @get("/", sync_to_thread=False)
     def get_page(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -227,7 +235,7 @@ def build_app(
     @get("/readyz", sync_to_thread=False)
     def get_readiness() -> Response[State]:
         """Return 200 when all is read, else 503 and why."""
-        why = replica.find_why_not_ready()
+        why = find_why_not_ready()
         return Response(State("not ready", why) if why else State("ok"), status_code=503 if why else 200)
 
     def _check_rule(rule: Rule) -> None:
@@ -235,7 +243,6 @@ def build_app(
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
-        await writer.start()
         ticking = asyncio.create_task(live.run())
         try:
             yield
@@ -243,15 +250,14 @@ def build_app(
             ticking.cancel()
             with suppress(asyncio.CancelledError):
                 await ticking
-            await writer.stop()
 
     app = Litestar(
         [
             *(get_page, get_file, get_about, get_live, get_users, get_user, post_what_if, get_item, get_search),
             *(get_rules, post_check, put_rule, delete_rule, get_health, get_readiness),
         ],
-        lifespan=[running],
-        middleware=[decode_ids],
+        lifespan=[running] if process is None else [running, process.lifespan],
+        middleware=[counting().middleware, decode_ids],
         openapi_config=None,
         plugins=[ProblemDetailsPlugin(PROBLEMS)],
         request_max_body_size=BODY_BYTES,

@@ -24,6 +24,7 @@ FORGET_MS = 600_000
 """After so long it is not shown any more."""
 MOST_PROCESSES = 200
 """Shown at once, those heard of last: a bound on memory."""
+HTTP_ROLES = ("serve", "dashboard")
 METHODS = ("lists", "popularity", "own_items")
 """Whose lists are judged."""
 
@@ -77,6 +78,8 @@ class Process(Struct, frozen=True):
     quiet_s: float
     """Since its last word."""
     encoder: str = ""
+    requests_s: float | None = None
+    """Requests answered a second, between its last two words; None where it answers none."""
 
 
 class Weight(Struct, frozen=True):
@@ -137,6 +140,7 @@ class _Known:
     status: Status
     heard_ms: int
     cpu_share: float | None = None
+    requests_s: float | None = None
 
 
 @dataclass
@@ -175,12 +179,13 @@ class Figures:
         is_same = before is not None and before.status.started_ms == status.started_ms
         if before is not None and _age(status) < _age(before.status):  # it is read again
             return
+        word_before = before.status if before is not None and is_same else None
         if before is not None or (is_new and self._seconds):
-            self._add(before.status if before is not None and is_same else None, status)
-        cpu_share = _cpu_share(before.status, status) if before is not None and is_same else None
+            self._add(word_before, status)
         heard_ms = now_ms if is_new else max(min(status.written_ms, now_ms), before.heard_ms if before else 0)
         self._known.pop(key, None)
-        self._known[key] = _Known(status, heard_ms, cpu_share)  # the newest last
+        rates = (_cpu_share(word_before, status), _requests_s(word_before, status)) if word_before else (None, None)
+        self._known[key] = _Known(status, heard_ms, *rates)  # the newest last
         while len(self._known) > MOST_PROCESSES:
             self._known.pop(next(iter(self._known)))
 
@@ -334,6 +339,13 @@ def _cpu_share(before: Status, after: Status) -> float | None:
     return max(0.0, (after.cpu_s - before.cpu_s) / seconds) if seconds > 0 else None
 
 
+def _requests_s(before: Status, after: Status) -> float | None:
+    seconds = (after.written_ms - before.written_ms) / 1000
+    if after.role not in HTTP_ROLES or seconds <= 0:
+        return None
+    return max(0, sum(after.requests.values()) - sum(before.requests.values())) / seconds
+
+
 def _process(known: _Known, now_ms: int) -> Process:
     status, quiet_ms = known.status, max(0, now_ms - known.heard_ms)
     is_gone = quiet_ms > QUIET_MS
@@ -349,6 +361,7 @@ def _process(known: _Known, now_ms: int) -> Process:
         up_s=max(0.0, (status.written_ms - status.started_ms) / 1000),
         quiet_s=quiet_ms / 1000,
         encoder=status.encoder,
+        requests_s=None if is_gone else known.requests_s,
     )
 
 

@@ -37,7 +37,7 @@ class Following:
         begin: Callable[[], None] = lambda: None,
         probes: bool = False,
     ) -> None:
-        """Begin to read.
+        """Say what; ``start`` begins to read.
 
         Args:
             topics: Names without prefix.
@@ -51,6 +51,9 @@ class Following:
         self._is_closed = threading.Event()
         self._trouble = f"reading {', '.join(topics)} from the beginning"
         self._thread = threading.Thread(target=self._run, name=f"following-{topics[0]}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
         self._thread.start()
 
     def find_trouble(self) -> str:
@@ -60,7 +63,8 @@ class Following:
     def close(self) -> None:
         """Stop reading."""
         self._is_closed.set()
-        self._thread.join(JOIN_S)
+        if self._thread.is_alive():
+            self._thread.join(JOIN_S)
 
     def _run(self) -> None:
         while not self._is_closed.is_set():

@@ -59,7 +59,7 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
     now for a process that is gone.
     """
 
-    role: Annotated[str, Meta(description="worker | embedder | serve")]
+    role: Annotated[str, Meta(description="worker | embedder | serve | dashboard")]
     instance_id: str
     version: str
     """Of stream-rec."""
@@ -119,6 +119,9 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of an embedder: its encoders, with their revisions."""
     device: str = ""
     """Of an embedder: what they run on."""
+    requests: dict[str, Count] = {}
+    """Of serve and dashboard: requests that came to a route, by method, route and class of status, as
+    `GET /v1/popular 2xx`."""
 
 
 def key_of(status: Status) -> bytes:

@@ -22,6 +22,7 @@ killed, paused or cut off meanwhile. ``examples/count_words.py`` counts words on
     offsets             where a moment lies in a topic
     process             one process: start, ready, stop
     clients             apps, producers and readers from settings
+    plain_producer      a producer of what may be lost
     instance            one live process for each name and directory
     lease               nothing is sent by who may have been given up
     twin                two processes of one name

@@ -12,8 +12,6 @@ from stream_rec.runtime.lease import Lease
 from stream_rec.runtime.stage_buffer import CAPACITY
 
 REQUEST_TIMEOUT_S = 30.0
-PLAIN_TIMEOUT_S = 5.0
-"""Of a request of what may be lost."""
 FETCH_BYTES = 131_072
 """Of one partition at a time, kept by the client until it is asked for; a larger record comes alone."""
 WEB_PORT = 6066
@@ -93,13 +91,6 @@ def new_producer(kafka: KafkaSettings, lease: Lease) -> aiokafka.AIOKafkaProduce
     )
     lease.guard(producer.client)
     return producer
-
-
-def new_plain_producer(kafka: KafkaSettings) -> aiokafka.AIOKafkaProducer:
-    """Return a producer for what may be lost: nothing that is wrong with what it sends touches any other."""
-    return aiokafka.AIOKafkaProducer(
-        **kafka.client_options(), acks=1, linger_ms=0, request_timeout_ms=int(PLAIN_TIMEOUT_S * 1000)
-    )
 
 
 def new_reader(kafka: KafkaSettings, *, sees_open: bool = False) -> aiokafka.AIOKafkaConsumer:

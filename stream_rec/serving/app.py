@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Set
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Set
 from functools import partial
 from typing import Annotated, Any
 
@@ -22,7 +21,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import JSONBody, QueryParameter
 from litestar.plugins.problem_details import ProblemDetailsPlugin
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusController
 from litestar.status_codes import HTTP_202_ACCEPTED
 from prometheus_client import Gauge, Info
 
@@ -48,8 +47,9 @@ from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.events.source import SOURCE_OF_LABEL, SOURCE_OF_TOPIC, Source, UserEvent
 from stream_rec.retrieval.had import WHATEVER, HistoryFilter
 from stream_rec.serving.contract import contract_of
-from stream_rec.serving.gate import OPEN, Gate, decode_ids
+from stream_rec.serving.gate import Gate, decode_ids
 from stream_rec.serving.guard import require_scope
+from stream_rec.serving.http_process import HttpProcess
 from stream_rec.serving.keys import ApiKeys, Scope
 from stream_rec.serving.lists import Lists
 from stream_rec.serving.on_the_spot import OnTheSpot
@@ -83,6 +83,7 @@ from stream_rec.serving.questions import (
     want_surface,
 )
 from stream_rec.serving.ranked import ranked_routes, recommend
+from stream_rec.serving.request_counts import counting
 from stream_rec.serving.writer import Record, Writer
 from stream_rec.surface_settings import BUILT_IN, HOME
 from stream_rec.telemetry.metrics import METRICS
@@ -91,9 +92,6 @@ N_USERS = Gauge("stream_rec_users", "Users who have a list of their own")
 IS_READY = Gauge("stream_rec_ready", METRICS["stream_rec_ready"])
 ABOUT = Info("stream_rec", METRICS["stream_rec_info"])
 
-BUCKETS_S: list[str | float] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0]
-"""Of how long requests take: a list that is read out takes a tenth of a millisecond."""
-
 FAULTY = {Source.SEARCH: "bad_query", Source.IMPRESSION: "bad_impression"}
 """What a wrong event is called where it lacks a field, or has one too many; others are of a `wrong_type`."""
 
@@ -101,19 +99,30 @@ OnTheSpotToo = Annotated[bool, QueryParameter(description="rank it now, even whe
 
 
 def build_app(
-    lists: Lists, writer: Writer, keys: ApiKeys | None, settings: Settings, replica: OnTheSpot | None = None
+    lists: Lists,
+    writer: Writer,
+    keys: ApiKeys | None,
+    settings: Settings,
+    replica: OnTheSpot | None = None,
+    process: HttpProcess | None = None,
 ) -> Gate:
-    """Return the app; its writer is started and stopped with it.
+    """Return the app.
 
     Args:
         keys: None: nobody is asked who they are.
         replica: What is ranked from on the spot; None: nothing is.
+        process: Opens and closes what is given, with the app; None: all is open.
     """
     serve, limits = settings.serve, settings.limits
 
-    def find_why_not_ready() -> str:
-        return lists.find_why_not_ready() or (replica.find_why_not_ready() if replica is not None else "")
+    def find_why_no_list() -> str:
+        return (process.find_why_not_open() if process is not None else "") or lists.find_why_not_ready()
 
+    def find_why_not_ready() -> str:
+        return find_why_no_list() or (replica.find_why_not_ready() if replica is not None else "")
+
+    if process is not None:
+        process.watch(find_why_not_ready)
     N_USERS.set_function(lambda: len(lists))
     IS_READY.set_function(lambda: float(not find_why_not_ready()))
     ABOUT.info({"version": __version__, "role": "serve", "instance_id": serve.instance_id})
@@ -170,7 +179,9 @@ def build_app(
             own = lists.own(user_id)
             is_default = own is None or not own.items
             slate = lists.own(DEFAULT_LIST) if is_default else own
-            return _recommendations(user_id, slate, is_default, n or MOST_SLOTS, read_excluded(exclude), lists)
+            return _recommendations(
+                user_id, slate, is_default, n or MOST_SLOTS, read_excluded(exclude), find_why_no_list
+            )
         asked = want(n or chosen.n or settings.ranking.n, wanted, exclude, cursor, age, history, min_score, diversity)
         question = want_surface(asked, surface, chosen, item_ids)
         return await recommend(replica, user_id, question, read_context(contexts))
@@ -178,7 +189,8 @@ def build_app(
     @get("/v1/popular", guards=[needs("read")], responses=problems_of(*READING), summary="The list for everybody else")
     async def get_popular(n: N = 200, exclude: Excluded = None) -> Recommendations:
         """Return the default list."""
-        return _recommendations(DEFAULT_LIST, lists.own(DEFAULT_LIST), True, n, read_excluded(exclude), lists)
+        slate = lists.own(DEFAULT_LIST)
+        return _recommendations(DEFAULT_LIST, slate, True, n, read_excluded(exclude), find_why_no_list)
 
     @post("/v1/events", **accepting("write"), summary="What users did")
     async def post_events(data: JSONBody[Event | list[Event]]) -> Accepted:
@@ -248,21 +260,6 @@ def build_app(
         why = find_why_not_ready()
         return Response(State("not ready", why) if why else State("ok"), status_code=503 if why else 200)
 
-    @asynccontextmanager
-    async def writing(_: Litestar) -> AsyncIterator[None]:
-        await writer.start()
-        try:
-            yield
-        finally:
-            await writer.stop()
-
-    prometheus = PrometheusConfig(
-        app_name="stream_rec",
-        prefix="stream_rec",
-        group_path=True,
-        exclude=[f"^{path}$" for path in OPEN],
-        buckets=BUCKETS_S,
-    )
     app = Litestar(
         [
             *(get_recommendations, get_popular, post_events, delete_user, put_item, delete_item, put_rule, delete_rule),
@@ -270,8 +267,8 @@ def build_app(
             *ranked_routes(replica, limits, needs("read")),
             *(get_contract, get_health, get_readiness, PrometheusController),
         ],
-        lifespan=[writing],
-        middleware=[prometheus.middleware, decode_ids],
+        lifespan=[] if process is None else [process.lifespan],
+        middleware=[counting().middleware, decode_ids],
         cors_config=CORSConfig(allow_origins=list(serve.cors_origins)) if serve.cors_origins else None,
         openapi_config=OpenAPIConfig(
             title="stream-rec",
@@ -299,10 +296,10 @@ def build_app(
 
 
 def _recommendations(
-    user_id: str, slate: Slate | None, is_default: bool, n: int, exclude: Set[str], lists: Lists
+    user_id: str, slate: Slate | None, is_default: bool, n: int, exclude: Set[str], find_why: Callable[[], str]
 ) -> Recommendations:
     if slate is None:
-        why = lists.find_why_not_ready() or "no worker has published a list yet: does one run, and are there items?"
+        why = find_why() or "no worker has published a list yet: does one run, and are there items?"
         raise problem(503, why)
     items = [item for item in slate.items if item.item_id not in exclude][:n]
     return Recommendations(user_id, slate.list_id, is_default, slate.generated_at_ms, slate.policy, items)

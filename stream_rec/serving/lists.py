@@ -33,15 +33,19 @@ class FollowedLists:
     """The lists of all users, followed in threads of its own."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        """Connect.
+        """Say where from; ``open`` connects."""
+        self._kafka = kafka
+        self._view: RecommendationsView | None = None
+        self._is_closed = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="lists-keeper", daemon=True)
+
+    def open(self) -> None:
+        """Connect, and begin to read.
 
         Raises:
             StreamRecError: as of ``RecommendationsView``.
         """
-        self._kafka = kafka
-        self._view = RecommendationsView(kafka)
-        self._is_closed = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, name="lists-keeper", daemon=True)
+        self._view = RecommendationsView(self._kafka)
         self._keeper.start()
 
     def own(self, user_id: str) -> Slate | None:
@@ -50,29 +54,32 @@ class FollowedLists:
         Raises:
             BrokerUnavailable: reading has ended, and begins anew.
         """
-        return self._view.own(user_id)
+        return None if self._view is None else self._view.own(user_id)
 
     def find_why_not_ready(self) -> str:
         """Return in words why lists may be missing; "" when all are there."""
         try:
-            return "" if self._view.is_ready else "reading recommendations from the beginning"
+            is_ready = self._view is not None and self._view.is_ready
+            return "" if is_ready else "reading recommendations from the beginning"
         except StreamRecError as error:
             return str(error)
 
     def __len__(self) -> int:
         try:
-            return len(self._view)
+            return 0 if self._view is None else len(self._view)
         except StreamRecError:
             return 0
 
     def close(self) -> None:
         """Stop reading."""
         self._is_closed.set()
-        self._keeper.join()
-        self._view.close()
+        if self._keeper.ident is not None:
+            self._keeper.join()
+        if self._view is not None:
+            self._view.close()
 
     def _keep(self) -> None:
-        while not self._is_closed.wait(LOOK_S):
+        while self._view is not None and not self._is_closed.wait(LOOK_S):
             try:
                 _ = self._view.is_ready
             except BrokerUnavailable as error:

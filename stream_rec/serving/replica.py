@@ -65,23 +65,37 @@ WAITING_S = Histogram("stream_rec_ranking_wait_seconds", "Time that a ranking wa
 class Replica:
     """What is ranked from, and the thread that does it."""
 
-    def __init__(self, settings: Settings, directory: Path, topic_ids: Mapping[str, str]) -> None:
-        """Begin to read.
+    def __init__(self, settings: Settings, directory: Path) -> None:
+        """Say what from; ``start`` begins to read.
 
         Args:
             directory: This process's own.
-            topic_ids: By topic, the id that the cluster gave it; those that a mirror on the disk belongs to.
         """
         self._settings = settings
         self._directory = directory
-        self._topic_ids = topic_ids
+        self._topic_ids: Mapping[str, str] = {}
         self._ranker: Ranker | None = None
         self._say: Callable[[], str] = lambda: "ranking on the spot begins"
         self._n_waiting = 0
+        self._is_closed = False
         self._loop = asyncio.new_event_loop()
         self._living: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="replica", daemon=True)
-        self._thread.start()
+
+    def start(self, topic_ids: Mapping[str, str]) -> None:
+        """Begin to read.
+
+        Args:
+            topic_ids: By topic, the id that the cluster gave it; those that a mirror on the disk belongs to.
+        """
+        self._topic_ids = topic_ids
+        if not self._is_closed:
+            self._thread.start()
+
+    @property
+    def reads(self) -> list[str]:
+        """Topics that are read, without prefix."""
+        return [*FOLLOWED, changelog_of(self._settings)]
 
     def find_why_not_ready(self) -> str:
         """Return in words why nothing can be ranked, and how far it is; "" when it can."""
@@ -96,6 +110,8 @@ class Replica:
         Raises:
             NotReady: not all is read, or too many wait.
         """
+        if not self._thread.is_alive():
+            raise NotReady(self._say())
         if self._n_waiting >= MOST_WAITING:
             raise NotReady(f"{self._n_waiting} rankings wait already")
         done: Future[T] = Future()
@@ -108,8 +124,10 @@ class Replica:
 
     def close(self) -> None:
         """Stop reading, and write what is to be kept for the next start."""
-        self._loop.call_soon_threadsafe(lambda: self._living and self._living.cancel())
-        self._thread.join(CLOSE_S)
+        self._is_closed = True
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(lambda: self._living and self._living.cancel())
+            self._thread.join(CLOSE_S)
 
     def _work(self, what: str, work: Callable[[Ranker], T], done: Future[T], asked_s: float) -> None:
         if not done.set_running_or_notify_cancel():  # who asked is gone

@@ -11,20 +11,28 @@ from stream_rec.dashboard_settings import DashboardSettings
 from stream_rec.errors import SettingsError
 from stream_rec.serve_settings import ServeSettings
 from stream_rec.serving.connection import Connection
+from stream_rec.serving.http_process import HttpProcess
 from stream_rec.stop_signals import handle_stop_signals
 
 CONNECTIONS = 16
 """Open ones at the most, for each request that is worked on at once: most of them wait for their client."""
 
 
-def run_server(app: Any, chosen: ServeSettings | DashboardSettings, on_stop: Callable[[], None] = lambda: None) -> None:
+def run_server(
+    app: Any,
+    chosen: ServeSettings | DashboardSettings,
+    process: HttpProcess,
+    on_stop: Callable[[], None] = lambda: None,
+) -> None:
     """Serve an ASGI app until a stop signal.
 
     Args:
+        process: Opens and closes with the app.
         on_stop: Called at the signal, before what is open is waited for.
 
     Raises:
         SettingsError: it cannot listen where the settings say.
+        StreamRecError: what the process needs could not be opened.
     """
     server = uvicorn.Server(
         uvicorn.Config(
@@ -43,10 +51,14 @@ def run_server(app: Any, chosen: ServeSettings | DashboardSettings, on_stop: Cal
     )
 
     def stop(*_: object) -> None:
+        process.stopping()
         on_stop()
         server.should_exit = True
 
+    process.end_with(stop)
     handle_stop_signals(stop)  # uvicorn, which knows two of the three, raises its signal once more at the end
     server.run()
+    if process.failure is not None:
+        raise process.failure
     if not server.started:
         raise SettingsError(f"nothing is served at {chosen.host}:{chosen.port}: the log says why")

@@ -67,11 +67,10 @@ class Writer:
                         f"{self._kafka.topic(name)} has {n_partitions} partitions, kafka.partitions says "
                         f"{self._kafka.partitions}: see `stream-rec topics check`"
                     )
-        except KafkaError as error:
+        except BaseException as error:
             await producer.stop()
-            raise BrokerUnavailable(f"{self._kafka.bootstrap} does not answer: {error}") from error
-        except TopicMismatch:
-            await producer.stop()
+            if isinstance(error, KafkaError):
+                raise BrokerUnavailable(f"{self._kafka.bootstrap} does not answer: {error}") from error
             raise
         self._producer = producer
 
@@ -86,9 +85,10 @@ class Writer:
         """Return when the broker has all records. Those of one key arrive in their order.
 
         Raises:
-            BrokerUnavailable: it did not say so in time; some may be there all the same.
+            BrokerUnavailable: it did not say so in time, and some may be there all the same; or none was reached yet.
         """
-        assert self._producer is not None
+        if self._producer is None:
+            raise BrokerUnavailable("no broker has been reached yet: send it again")
         try:
             async with asyncio.timeout(self._timeout_s):
                 sent = [

@@ -31,10 +31,11 @@ from stream_rec.runtime.mirror import mirror
 from stream_rec.runtime.readiness import Readiness
 from stream_rec.runtime.topic_follower import TopicFollower
 from stream_rec.stages.reject import reject
-from stream_rec.stages.reporter import Reporter, is_watched, open_probes
+from stream_rec.stages.reporter import ReporterService
 from stream_rec.stages.required_topics import require_topics
 from stream_rec.stages.status import EmbedderStatus
 from stream_rec.telemetry.counts import Counts
+from stream_rec.telemetry.reporter import is_watched, open_probes
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,7 @@ def run(settings: Settings) -> None:
     lease, readiness, counts = Lease(settings.worker.session_timeout_s), Readiness(), Counts()
     status = EmbedderStatus(lease, readiness, counts, settings)
     with ExitStack() as stack:
-        probes = stack.enter_context(open_probes(status, settings))
+        probes = stack.enter_context(open_probes(status, settings.telemetry))
         topic_ids = require_topics(settings)
         directory = stack.enter_context(held_directory(settings.embedder.data_dir, settings.embedder.instance_id))
         readiness.say("loads its encoders")
@@ -189,7 +190,7 @@ def run(settings: Settings) -> None:
         def services(producer: AIOKafkaProducer) -> list[Service]:
             EmbeddingStage(app, producer, encoders, known, settings, counts)
             topics = [settings.kafka.topic("item-embeddings")]
-            reporter = [Reporter(status, probes, settings)] if is_watched(settings) else []
+            reporter = [ReporterService(status, probes, settings)] if is_watched(settings.telemetry) else []
             return [*reporter, TopicFollower(settings.kafka, topics, known.take, mirror(directory, topic_ids, topics))]
 
         status.watch(app)

@@ -1,140 +1,26 @@
-"""Says how a process is: to its probes, and every so often on ``status``.
-
-It has a producer of its own, so that nothing that goes wrong with what it sends touches lists or states. What the
-broker does not take is lost; the next one says the same and more.
-"""
+"""The reporter as one of the services of a worker or an embedder, started before them and stopped after them."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-
-import msgspec
-from aiokafka import AIOKafkaProducer
 from mode import Service
 
 from stream_rec.config import Settings
-from stream_rec.events.status import Status, key_of
-from stream_rec.runtime.clients import new_plain_producer
-from stream_rec.stages.status import Look
 from stream_rec.telemetry.probes import Probes
-
-log = logging.getLogger(__name__)
-
-TURN_S = 1.0
-MEASURE_S = 5.0
-"""At least, between two looks at the whole catalog."""
-SEND_S = 10.0
-"""How long one status may take; the next waits."""
-LAST_WORDS_S = 2.0
-"""How long a process that ends waits for the broker to take its last status, and to be left."""
+from stream_rec.telemetry.process_status import Look
+from stream_rec.telemetry.reporter import Reporter
 
 
-@contextmanager
-def open_probes(look: Look, settings: Settings) -> Iterator[Probes | None]:
-    """Answer at ``telemetry.port`` for as long as the context lasts; None where nothing is to be served.
-
-    Raises:
-        SettingsError: the address cannot be had.
-    """
-    if not settings.telemetry.port:
-        yield None
-        return
-    probes = Probes(settings.telemetry, look())
-    try:
-        yield probes
-    finally:
-        probes.close()
-
-
-def is_watched(settings: Settings) -> bool:
-    """Return whether anybody may come to know what a process counts."""
-    return settings.telemetry.port > 0 or settings.telemetry.status_interval_s > 0
-
-
-class Reporter(Service):
-    """Reports for one process. Start it first of all services: it says what a process that starts is at."""
-
-    _producer: AIOKafkaProducer = None
-    """None until a broker has answered."""
+class ReporterService(Service):
+    """Starts a reporter, and stops it."""
 
     def __init__(self, look: Look, probes: Probes | None, settings: Settings) -> None:
-        """Describe what is reported; nothing is sent yet."""
         super().__init__()
-        self._look = look
-        self._probes = probes
-        self._kafka = settings.kafka
-        self._interval_s = settings.telemetry.status_interval_s
-        self._measured_at = float("-inf")
-        self._complaints: dict[str, str] = {}
-        """By what was tried: what went wrong last."""
+        self._reporter = Reporter(look, probes, settings.kafka, settings.telemetry)
 
     async def on_start(self) -> None:
-        """Let the probes see how it is."""
-        if self._probes is not None:
-            self._probes.follow(asyncio.get_running_loop(), self._look)
+        """Begin to report."""
+        self._reporter.start()
 
     async def on_stop(self) -> None:
-        """Say that it stops, as far as the broker takes it at once."""
-        try:
-            if self._producer is not None:
-                await asyncio.wait_for(self._send(self._look()), LAST_WORDS_S)
-        except Exception as error:
-            log.warning("lost_last_status why=%r", error)
-        finally:
-            await self._leave()
-
-    @Service.task
-    async def _turn(self) -> None:
-        while not self.should_stop:
-            if self._probes is not None:
-                self._probes.turned()
-            if time.monotonic() - self._measured_at > MEASURE_S:
-                self._measured_at = time.monotonic()
-                await self._try(self._look.measure)
-            await self.sleep(TURN_S)
-
-    @Service.task
-    async def _write(self) -> None:
-        while not self.should_stop and self._interval_s > 0:
-            await self._try(self._say)
-            await self.sleep(self._interval_s)
-
-    async def _say(self) -> None:
-        """Send a status; raises what went wrong."""
-        await asyncio.wait_for(self._send(self._look()), SEND_S)
-
-    async def _send(self, status: Status) -> None:
-        if self._producer is None:
-            producer = new_plain_producer(self._kafka)
-            try:
-                await producer.start()
-            except BaseException:
-                await producer.stop()
-                raise
-            self._producer = producer
-        value = msgspec.json.encode(status)
-        await self._producer.send_and_wait(self._kafka.topic("status"), value, key=key_of(status))
-
-    async def _try(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Do something; what goes wrong is said once, until something else does, and ends nothing."""
-        name = act.__name__
-        try:
-            await act()
-        except Exception as error:
-            if self._complaints.get(name) != (complaint := repr(error)):
-                log.warning("status_not_written why=%s", complaint)
-            self._complaints[name] = complaint
-        else:
-            self._complaints.pop(name, None)
-
-    async def _leave(self) -> None:
-        producer, self._producer = self._producer, None
-        try:
-            if producer is not None:
-                await asyncio.wait_for(producer.stop(), LAST_WORDS_S)
-        except Exception as error:
-            log.debug("left_the_broker why=%r", error)
+        """Say that it stops."""
+        await self._reporter.stop()

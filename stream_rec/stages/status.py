@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence, Sized
-from typing import Any, Protocol
+from typing import Any
 
 import faust
-import psutil
 
-from stream_rec import __version__
 from stream_rec.config import Settings
 from stream_rec.embedding.encoder import Encoder, join_identities
-from stream_rec.events.status import Status
 from stream_rec.live_quality import Exposure, fresh_share, measure_exposure, times_shown
 from stream_rec.ranking.describe import describe
 from stream_rec.recommender import Recommender
@@ -23,66 +19,32 @@ from stream_rec.runtime.readiness import Readiness
 from stream_rec.runtime.topic_follower import TopicFollower
 from stream_rec.stages.published import LISTS, Published
 from stream_rec.telemetry.counts import Counts
+from stream_rec.telemetry.process_status import ProcessStatus
 
 QUIET_SHARE = 1 / 2
 """Of the session timeout: who has not heard of the group for so long is not ready."""
 
 
-class Look(Protocol):
-    """How a process is now."""
-
-    def __call__(self) -> Status:
-        """Return it, in some tenths of a millisecond."""
-
-    async def measure(self) -> None:
-        """Measure what takes longer, for the next calls; call it every few seconds."""
-
-
-class ProcessStatus:
-    """What every process says."""
+class StageStatus(ProcessStatus):
+    """What a process says that has a place in a consumer group."""
 
     def __init__(
         self, role: str, instance_id: str, lease: Lease, readiness: Readiness, counts: Counts, settings: Settings
     ) -> None:
         """Describe a process that starts now."""
-        self.readiness = readiness
+        super().__init__(role, instance_id, readiness)
         self.counts = counts
-        self._role = role
-        self._instance_id = instance_id
         self._lease = lease
         self._settings = settings
-        self._process = psutil.Process()
-        self._started_ms = _now_ms()
         self._app: faust.App | None = None
 
     def watch(self, app: faust.App) -> None:
         """From now on, say what the consumer of ``app`` has done."""
         self._app = app
 
-    def __call__(self) -> Status:
-        """Return how it is."""
-        return Status(**self.fields())
-
-    async def measure(self) -> None:
-        """Measure nothing: all is at hand."""
-
     def fields(self) -> dict[str, Any]:
         """Return what is said, by field of ``Status``."""
-        state, why = self._state()
-        with self._process.oneshot():
-            times, memory = self._process.cpu_times(), self._process.memory_info()
-        fields: dict[str, Any] = {
-            "role": self._role,
-            "instance_id": self._instance_id,
-            "version": __version__,
-            "started_ms": self._started_ms,
-            "written_ms": _now_ms(),
-            "state": state,
-            "why": why,
-            "rejected": dict(self.counts.rejected),
-            "rss_mb": round(memory.rss / 1e6, 1),
-            "cpu_s": round(times.user + times.system, 2),
-        }
+        fields = super().fields() | {"rejected": dict(self.counts.rejected)}
         if self._app is not None and self._app.started:
             consumer = consumer_of(self._app)
             fields["partitions"] = sorted({tp.partition for tp in consumer.assignment()})
@@ -91,7 +53,7 @@ class ProcessStatus:
         return fields
 
     def _state(self) -> tuple[str, str]:
-        state, why = self.readiness.state, self.readiness.why
+        state, why = super()._state()
         quiet_s = self._lease.unconfirmed_s
         if state == "ready" and quiet_s > QUIET_SHARE * self._settings.worker.session_timeout_s:
             return "starting", f"no broker has confirmed its place in the group for {quiet_s:.0f} s"
@@ -102,7 +64,7 @@ class ProcessStatus:
         return {topic.removeprefix(prefix): n for topic, n in sorted(by_topic.items())}
 
 
-class WorkerStatus(ProcessStatus):
+class WorkerStatus(StageStatus):
     """What a worker says besides."""
 
     def __init__(self, lease: Lease, readiness: Readiness, counts: Counts, settings: Settings) -> None:
@@ -163,7 +125,7 @@ class WorkerStatus(ProcessStatus):
         return state, why
 
 
-class EmbedderStatus(ProcessStatus):
+class EmbedderStatus(StageStatus):
     """What an embedder says besides."""
 
     def __init__(self, lease: Lease, readiness: Readiness, counts: Counts, settings: Settings) -> None:
@@ -188,7 +150,3 @@ class EmbedderStatus(ProcessStatus):
             "encoder": join_identities(self._encoders),
             "device": "+".join(dict.fromkeys(encoder.device for encoder in self._encoders)),
         }
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -34,7 +34,7 @@ from stream_rec.stages.head_exchange import HeadExchange
 from stream_rec.stages.item_stage import ItemStage
 from stream_rec.stages.live_judge import LiveJudge
 from stream_rec.stages.published import Published
-from stream_rec.stages.reporter import Reporter, is_watched, open_probes
+from stream_rec.stages.reporter import ReporterService
 from stream_rec.stages.required_topics import require_topics
 from stream_rec.stages.rule_check import RuleCheck
 from stream_rec.stages.status import WorkerStatus
@@ -42,6 +42,7 @@ from stream_rec.stages.upkeep import Upkeep
 from stream_rec.stages.user_stage import UserStage
 from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.telemetry.counts import Counts
+from stream_rec.telemetry.reporter import is_watched, open_probes
 from stream_rec.telemetry.traces import open_traces
 from stream_rec.user import forgotten, seen
 from stream_rec.user import state as user_state
@@ -65,7 +66,7 @@ def run(settings: Settings) -> None:
     lease, readiness, counts = Lease(worker.session_timeout_s), Readiness(), Counts()
     status = WorkerStatus(lease, readiness, counts, settings)
     with ExitStack() as stack:
-        probes = stack.enter_context(open_probes(status, settings))
+        probes = stack.enter_context(open_probes(status, settings.telemetry))
         traces = open_traces(settings.telemetry, "worker", worker.instance_id)
         if traces is not None:
             stack.callback(traces.close)
@@ -84,7 +85,7 @@ def run(settings: Settings) -> None:
         head = SharedHead.cold(settings.head, settings.ranking.seed)
         recommender = Recommender(catalog, head, settings.ranking, settings.head, open_query_encoder(settings))
         pushed = PushedSurfaces(recommender, surfaces, settings.ranking)
-        judge = LiveJudge(counts, settings.telemetry.judged_per_second if is_watched(settings) else 0)
+        judge = LiveJudge(counts, settings.telemetry.judged_per_second if is_watched(settings.telemetry) else 0)
         status.watch(app)
 
         def services(producer: AIOKafkaProducer) -> list[Service]:
@@ -116,7 +117,7 @@ def run(settings: Settings) -> None:
             feed = catalog_feed(catalog, take_learned, settings, mirror_of)
             default_list = DefaultList(app, producer, recommender, pushed, settings)
             status.watch_lists(recommender, published, feed)
-            reporter = [Reporter(status, probes, settings)] if is_watched(settings) else []
+            reporter = [ReporterService(status, probes, settings)] if is_watched(settings.telemetry) else []
             return [*reporter, users, items, expiry, offsets_after, feed, heads, factors, default_list, upkeep]
 
         process.run(

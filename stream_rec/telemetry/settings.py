@@ -13,11 +13,11 @@ class TelemetrySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     host: str = "127.0.0.1"
     """Address at which a worker or an embedder answers `/metrics`, `/healthz` and `/readyz` to whoever reaches it."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 0
-    """Its port; 0: they are not served. `stream-rec serve` has them at its own address."""
+    """Its port; 0: they are not served. `stream-rec serve` has them at its own address, `dashboard` but `/metrics`."""
     log_format: Literal["text", "json"] = "text"
     """How every command writes its log: text for people, or one JSON object a line."""
     status_interval_s: Annotated[float, Meta(ge=0)] = 1.0
-    """How often a worker or an embedder writes what it measures to the topic `status`; 0: never."""
+    """How often each process writes what it measures to the topic `status`; 0: never."""
     judged_per_second: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
     """Choices that a worker judges its lists by, a second, at most; 0: none."""
     otlp_endpoint: str = ""

@@ -34,7 +34,7 @@ PURPOSE = {
     LISTS: "an app that shows lists",
     HTTP: "runs `stream-rec serve` that reads lists out",
     HTTP_RANKING: "runs `stream-rec serve` with `serve.ranks`: it reads what is known of every user, too",
-    DASHBOARD: "runs `stream-rec dashboard`: it reads what is known of every user, and writes rules alone",
+    DASHBOARD: "runs `stream-rec dashboard`: it reads what is known of every user, and writes rules and its status",
     OPERATOR: "a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`",
     EXPORT: "runs `stream-rec snapshot export`, every night perhaps; it can write nothing",
     IMPORT: "runs `stream-rec snapshot import`, once, before the first worker; it can read no record",
@@ -43,6 +43,8 @@ PURPOSE = {
 
 ROLES = {WORKER: {"worker", "user stage", "item stage", "rule check", "catalog"}, EMBEDDER: {"embedder"}}
 """What ``written_by`` and ``read_by`` call our own programs. The rest is ``apps``."""
+SERVICES = {HTTP: "serve", HTTP_RANKING: "serve", DASHBOARD: "dashboard"}
+"""What ``written_by`` calls our services where they speak for themselves; else they write for apps."""
 APPS = "apps"
 REJECTED, ITEMS, RECOMMENDATIONS, FORGET, RECEIPTS = "rejected", "items", "recommendations", "forget", "receipts"
 RULES, SURFACES, STATUS = "rules", "surfaces", "status"
@@ -79,6 +81,10 @@ def grants(settings: Settings) -> list[Grant]:
     in_snapshot = (*_full_names(settings, *IN_SNAPSHOT), *_full(settings, tables))
     workers = _full_names(settings, settings.worker.app_id)
     over_http = _full_names(settings, *EVENTS_OF_USERS, ITEMS, FORGET, RULES)
+    of_services = {
+        principal: _full(settings, (topic for topic in definitions if service in topic.written_by))
+        for principal, service in SERVICES.items()
+    }
     users = [table for table in tables if table.name == f"{settings.worker.app_id}-user-state-changelog"]
     return [
         Grant(ADMIN, ("Create", "Describe", "DescribeConfigs"), every),
@@ -92,17 +98,17 @@ def grants(settings: Settings) -> list[Grant]:
         Grant(LISTS, ("Read",), _full_names(settings, RECOMMENDATIONS, SURFACES, ITEMS)),
         Grant(LISTS, ("Describe",), groups=workers),  # to say that no worker is ready where there is no list
         Grant(HTTP, ("Read",), _full_names(settings, RECOMMENDATIONS, ITEMS)),
-        Grant(HTTP, ("Write",), over_http),
+        Grant(HTTP, ("Write",), (*over_http, *of_services[HTTP])),
         Grant(
             HTTP_RANKING, ("Read",), (*_full_names(settings, RECOMMENDATIONS, *RANKED_FROM), *_full(settings, users))
         ),
-        Grant(HTTP_RANKING, ("Write",), over_http),
+        Grant(HTTP_RANKING, ("Write",), (*over_http, *of_services[HTTP_RANKING])),
         Grant(
             DASHBOARD,
             ("Read",),
             (*_full_names(settings, RECOMMENDATIONS, STATUS, REJECTED, *RANKED_FROM), *_full(settings, users)),
         ),
-        Grant(DASHBOARD, ("Write",), _full_names(settings, RULES)),
+        Grant(DASHBOARD, ("Write",), (*_full_names(settings, RULES), *of_services[DASHBOARD])),
         # `backfill` reads what is there already, and whose events may not come back. How far the workers are it knows
         # from lists, offsets and the group.
         Grant(OPERATOR, ("Read",), _full_names(settings, *by_hand, RECOMMENDATIONS, RECEIPTS, STATUS)),

@@ -60,3 +60,14 @@ def test_a_login_that_is_refused_is_not_tried_again(answers):
         service.wait_for_broker(KAFKA)
 
     assert raised.value.exit_code == 2
+
+
+def test_who_answers_meanwhile_is_told_why_each_time(answers):
+    """And its own handlers of stop signals stay."""
+    answers += [BrokerUnavailable("nobody at one:9092"), BrokerUnavailable("no leader yet"), None]
+    handler, said = signal.getsignal(signal.SIGTERM), []
+
+    service.wait_for_answer(KAFKA, said.append)
+
+    assert said == ["nobody at one:9092", "no leader yet"]
+    assert signal.getsignal(signal.SIGTERM) is handler

@@ -99,6 +99,23 @@ def test_who_says_nothing_is_gone_and_forgotten_later():
     assert figures.now(1_001 + FORGET_MS).processes == []
 
 
+def test_who_answers_requests_says_how_many_a_second():
+    """Between its last two words, over all routes; a process that began anew, or is gone, has none."""
+    figures = Figures()
+    figures.take(status("s", 1_000, role="serve", requests={"GET /v1/popular 2xx": 10}), 1_000)
+    figures.take(status("w", 1_000), 1_000)
+    assert [each.requests_s for each in figures.now(1_000).processes] == [None, None]
+
+    answered = {"GET /v1/popular 2xx": 40, "POST /v1/events 5xx": 2}
+    figures.take(status("s", 3_000, role="serve", requests=answered), 3_000)
+    figures.take(status("w", 3_000), 3_000)
+    assert [each.requests_s for each in figures.now(3_000).processes] == [16.0, None]
+    assert figures.now(3_001 + QUIET_MS).processes[0].requests_s is None
+
+    figures.take(status("s", 4_000, started_ms=3_500, role="serve"), 4_000)
+    assert figures.now(4_000).processes[0].requests_s is None
+
+
 def test_memory_is_bounded():
     """So many points, and so many processes: those heard of last."""
     figures = Figures()

@@ -7,11 +7,12 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -24,15 +25,17 @@ from kafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailed
 from stream_rec.client import EventProducer, RecommendationsView
 from stream_rec.client.connect import connect
 from stream_rec.client.reachable import require_answering
-from stream_rec.client.reader import RecordLookup
+from stream_rec.client.reader import RecordLookup, TopicReader
 from stream_rec.errors import LoginRefused, NotAllowed, TopicMismatch
 from stream_rec.events.item import Item
 from stream_rec.events.rejected import Origin
+from stream_rec.events.status import Status
 from stream_rec.operations.answers import Answers
 from stream_rec.operations.source_records import SourceRecordReader
 from stream_rec.topics.acls import (
     ADMIN,
     CATALOG,
+    DASHBOARD,
     EMBEDDER,
     EVENTS,
     EXPORT,
@@ -147,35 +150,81 @@ def test_what_else_people_run(running: Installation, principal: str, command: st
 
 
 def test_a_service_ranks_with_what_its_principal_may_read(running: Installation, tmp_path: Path):
-    """Users' states among it, which one that only reads lists out may not: that one names what it lacks."""
-    refused = running.refusal(HTTP, "serve", "--ranks")
-    assert isinstance(refused, NotAllowed)
-    assert "may not do" in str(refused) and "stream-rec-user-state-changelog" in str(refused)
+    """Users' states among it, which one that only reads lists out may not: that one names what it lacks, and ends."""
+    command = running.command(HTTP, "serve", "--ranks", "--port", "0")
+    refused = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)
+    assert refused.returncode == 1
+    assert "may not do" in refused.stderr and "stream-rec-user-state-changelog" in refused.stderr
 
+    with EventProducer(running.kafka(CATALOG)) as catalog:
+        catalog.item(Item("kettle", title="Blue kettle"))
+    with service(running, HTTP_RANKING, tmp_path, "serve", "--ranks") as answered:
+        wait_until(lambda: answered("/readyz"))
+        wait_until(lambda: [item["item_id"] for item in answered("/v1/search?q=kettle")["items"]] == ["kettle"])
+        assert answered("/v1/users/ann/recommendations?on_the_spot=true")["is_on_the_spot"]
+
+
+@pytest.mark.parametrize(("principal", "role"), [(HTTP, "serve"), (DASHBOARD, "dashboard")])
+def test_a_service_says_how_it_is_as_its_principal(running: Installation, tmp_path: Path, principal: str, role: str):
+    """It may write its status, and no word of another permission is missed."""
+    with service(running, principal, tmp_path, role) as answered:
+        wait_until(lambda: answered("/readyz"))
+        wait_until(lambda: states(running).get(f"{role}/{role}-1") == "ready")
+
+    assert states(running)[f"{role}/{role}-1"] == "stopping"
+    assert "status_not_written" not in (tmp_path / "log").read_text()
+
+
+def test_a_service_that_may_not_write_its_status_says_so_once_and_serves(running: Installation, tmp_path: Path):
+    """As on a cluster whose permissions are those of before: an operator's have all else that it needs."""
+    with EventProducer(running.kafka(CATALOG)) as catalog:
+        catalog.item(Item("kettle", title="Blue kettle"))
+    log = tmp_path / "log"
+    name = "--instance-id", "not-allowed"
+    with service(running, OPERATOR, tmp_path, "serve", *name, status_interval_s=0.1) as answered:
+        wait_until(lambda: answered("/readyz"))
+        wait_until(lambda: "status_not_written" in log.read_text())
+        wait_until(lambda: answered("/v1/popular").get("items"))
+        for _ in range(20):
+            assert answered("/v1/popular")["items"]
+
+    assert log.read_text().count("status_not_written") == 1 and "TopicAuthorizationFailed" in log.read_text()
+    assert "serve/not-allowed" not in states(running)
+
+
+@contextmanager
+def service(
+    installation: Installation, principal: str, directory: Path, *arguments: str, status_interval_s: float = 1.0
+) -> Iterator[Callable[[str], dict[str, Any]]]:
+    """Run a service, and give what asks an address of it; it ends as it was told to. Its log is ``directory/log``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = running.command(HTTP_RANKING, "serve", "--ranks", "--port", str(port))
 
-    def answered(path: str) -> dict[str, object]:
-        assert process.poll() is None, (tmp_path / "log").read_text()
+    def answered(path: str) -> dict[str, Any]:
+        assert process.poll() is None, (directory / "log").read_text()
         try:
             with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
                 return json.load(answer)
         except URLError:
             return {}
 
-    with EventProducer(running.kafka(CATALOG)) as catalog:
-        catalog.item(Item("kettle", title="Blue kettle"))
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path)
+    command = installation.command(principal, *arguments, "--port", str(port))
+    environ = os.environ | {"STREAM_REC_TELEMETRY_STATUS_INTERVAL_S": str(status_interval_s)}
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory, env=environ)
     try:
-        wait_until(lambda: answered("/readyz"))
-        wait_until(lambda: [item["item_id"] for item in answered("/v1/search?q=kettle")["items"]] == ["kettle"])
-        assert answered("/v1/users/ann/recommendations?on_the_spot=true")["is_on_the_spot"]
+        yield answered
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(30) == 0, (directory / "log").read_text()
+
+
+def states(installation: Installation) -> dict[str, str]:
+    """Return what each process has said last of how far it is, by role and instance."""
+    with closing(TopicReader(installation.kafka(OPERATOR), "status")) as reader:
+        found = [msgspec.json.decode(record.value, type=Status) for record in reader.read_to_end(ANSWER_S)]
+    return {f"{status.role}/{status.instance_id}": status.state for status in found}
 
 
 def test_no_id_becomes_a_path(running: Installation):

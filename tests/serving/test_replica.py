@@ -38,7 +38,8 @@ class Reading(Replica):
 @pytest.fixture
 def replica(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "PAUSE_S", 0.05)
-    made = Reading(Settings(), tmp_path, {})
+    made = Reading(Settings(), tmp_path)
+    made.start({})
     yield made
     made.close()
 
@@ -131,8 +132,20 @@ def test_neighbours_are_found_before_they_are_asked_for():
 
 def test_it_says_when_it_has_ended(tmp_path: Path):
     """Within a moment, and its thread is gone."""
-    replica = Reading(Settings(), tmp_path, {})
+    replica = Reading(Settings(), tmp_path)
+    replica.start({})
     replica.close()
 
     assert not replica._thread.is_alive()
     assert replica.find_why_not_ready()
+
+
+def test_before_it_starts_it_says_so_and_can_be_closed(tmp_path: Path):
+    """Whoever asks does not wait until then."""
+    replica = Reading(Settings(), tmp_path)
+    with pytest.raises(NotReady, match="ranking on the spot begins"):
+        asyncio.run(asyncio.wait_for(replica.ask("rank", lambda ranker: ranker), 5))
+    assert replica.find_why_not_ready()
+    replica.close()
+    replica.start({})  # by a thread that was opening while the process ended
+    assert not replica._thread.is_alive()

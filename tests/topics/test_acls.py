@@ -23,6 +23,7 @@ from stream_rec.topics.acls import (
     OPERATOR,
     PURPOSE,
     ROLES,
+    SERVICES,
     WORKER,
     as_commands,
     as_table,
@@ -58,11 +59,20 @@ def test_the_table_in_the_tree_is_what_the_command_prints():
 @pytest.mark.parametrize("topic", DEFINITIONS, ids=lambda topic: topic.name)
 def test_whoever_the_definition_names_may_and_no_other_program_of_ours(topic):
     """The rules follow `written_by` and `read_by`; a role that nobody has would be a topic that nobody can use."""
-    roles = {role for names in ROLES.values() for role in names} | {"apps"}
+    roles = {role for names in ROLES.values() for role in names} | {"apps", *SERVICES.values()}
     assert {*topic.written_by, *topic.read_by} <= roles
     for principal, names in ROLES.items():
         assert (topic.name in allowed("Write")[principal]) == bool(names & set(topic.written_by))
         assert (topic.name in allowed("Read")[principal]) == bool(names & set(topic.read_by))
+
+
+def test_whoever_runs_until_it_is_told_to_stop_may_say_how_it_is():
+    """Workers, embedders and services; nobody else can speak for them."""
+    writers = {principal for principal, topics in allowed("Write").items() if "status" in topics}
+
+    assert writers == ROLES.keys() | SERVICES.keys()
+    for principal, service in SERVICES.items():
+        assert {topic.name for topic in DEFINITIONS if service in topic.written_by} <= allowed("Write")[principal]
 
 
 def test_each_topic_is_written_by_some_principal_and_made_by_the_admin_alone():

@@ -175,10 +175,10 @@ function processes(now) {
     h("td", { class: "state" }, h("i", { class: `dot ${STATES[each.state] ?? "warn"}`, "aria-hidden": "true" }), each.state,
       each.why ? h("div", { class: "quiet" }, apart(each.why)) : null,
       each.state === "gone" ? h("div", { class: "quiet" }, `last heard ${span(each.quiet_s)} ago`) : null),
-    num(count(each.partitions)), num(each.rss_mb ? `${count(each.rss_mb)} MB` : NONE), num(share(each.cpu_share)),
+    num(count(each.partitions)), num(rate(each.requests_s)), num(each.rss_mb ? `${count(each.rss_mb)} MB` : NONE), num(share(each.cpu_share)),
     num(span(each.up_s)), h("td", {}, each.version)));
   return h("section", { class: "card broad" }, h("h2", {}, "Processes"),
-    rows.length ? table("Processes", ["Process", "State", { text: "Partitions", class: "num" }, { text: "Memory", class: "num" },
-      { text: "CPU", class: "num" }, { text: "Up", class: "num" }, "Version"], rows)
-      : empty("None has reported. Workers and embedders write to the topic status once a second."));
+    rows.length ? table("Processes", ["Process", "State", { text: "Partitions", class: "num" }, { text: "Requests a second", class: "num" },
+      { text: "Memory", class: "num" }, { text: "CPU", class: "num" }, { text: "Up", class: "num" }, "Version"], rows)
+      : empty("None has reported. Each process writes to the topic status once a second."));
 }

@@ -1,3 +1,3 @@
 """stream-rec: a streaming recommender on Kafka. Events in, ranked lists out, within a second of each event."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -142,7 +142,7 @@ EXAMPLES = {
         {
             "role": "worker",
             "instance_id": "worker-1",
-            "version": "0.1.0",
+            "version": "0.2.0",
             "started_ms": 1767222000000,
             "written_ms": 1767225600000,
             "state": "ready",

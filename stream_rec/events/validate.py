@@ -13,6 +13,7 @@ from stream_rec.events.forget import Forget
 from stream_rec.events.impression import Impression
 from stream_rec.events.interaction import Interaction
 from stream_rec.events.item import Item
+from stream_rec.events.nesting import TOO_DEEP, is_nested_too_deep
 from stream_rec.events.partition import Place, partition_of
 from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule, find_fault
@@ -341,6 +342,8 @@ def _decode(decoder: msgspec.json.Decoder[T], value: bytes | None, limits: Input
         return Rejection("empty", "the value is null")
     if len(value) > limits.record_bytes:
         return Rejection("too_large", f"{len(value)} bytes, at most {limits.record_bytes} are taken")
+    if is_nested_too_deep(value):
+        return Rejection("not_json", TOO_DEEP)
     try:
         return decoder.decode(value)
     except msgspec.ValidationError as error:

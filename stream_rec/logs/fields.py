@@ -16,6 +16,7 @@ from stream_rec.events import validate
 from stream_rec.events.impression import Impression, ShownItem, place
 from stream_rec.events.interaction import KIND_OF_LABEL, Interaction, LoggedEvent
 from stream_rec.events.item import Item
+from stream_rec.events.nesting import TOO_DEEP, is_nested_too_deep
 from stream_rec.events.search import Search
 from stream_rec.events.source import Event, Source
 from stream_rec.events.validate import InputLimits, Rejection, check_id, check_query, check_timestamp, check_user_id
@@ -192,6 +193,8 @@ def _read_time(timestamp: float | str | None) -> int | Rejection:
 
 
 def _decode(decoder: msgspec.json.Decoder[T], line: bytes, wrong: Callable[[Any], Rejection | None]) -> T | Rejection:
+    if is_nested_too_deep(line):
+        return Rejection("not_json", TOO_DEEP)
     try:
         return decoder.decode(line)
     except msgspec.ValidationError as error:

@@ -9,7 +9,6 @@ user `ann`, but a user `ann/`. So the app finds its handler by the encoded addre
 from __future__ import annotations
 
 import asyncio
-import http
 import re
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 import msgspec
 
 from stream_rec.serving.keys import ApiKeys
-from stream_rec.serving.problems import problem
+from stream_rec.serving.problems import name_status, problem
 
 Message = MutableMapping[str, Any]
 App = Callable[..., Awaitable[None]]
@@ -207,7 +206,7 @@ def _find_fault_in_type(method: str, headers: dict[str, str]) -> tuple[int, str]
 
 
 async def _answer(send: Callable[[Message], Awaitable[None]], status: int, detail: str) -> None:
-    said = {"status": status, "type": "about:blank", "title": http.HTTPStatus(status).phrase, "detail": detail}
+    said = {"status": status, "type": "about:blank", "title": name_status(status), "detail": detail}
     body = msgspec.json.encode(said)
     headers = [(b"content-type", PROBLEM), (b"content-length", str(len(body)).encode())]
     if status in (429, 503):

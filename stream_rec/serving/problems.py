@@ -30,20 +30,28 @@ READING = (400, 401, 403, 422, 429, 503)
 """Statuses with which any question may be refused."""
 
 
+RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Names by RFC 9110, which Python has from 3.13 on: the contract is the same whatever runs it."""
+
+
+def name_status(status: int) -> str:
+    """Return what a status is called."""
+    return RENAMED.get(status) or http.HTTPStatus(status).phrase
+
+
 def problems_of(*statuses: int) -> dict[int, ResponseSpec]:
     """Return what the contract says of an address that may answer with these."""
     return {
-        status: ResponseSpec(
-            Problem, generate_examples=False, description=http.HTTPStatus(status).phrase, media_type=MEDIA_TYPE
-        )
+        status: ResponseSpec(Problem, generate_examples=False, description=name_status(status), media_type=MEDIA_TYPE)
         for status in sorted(statuses)
     }
 
 
 def problem(status: int, detail: str, **more: Any) -> ProblemDetailsException:
     """Return what to raise."""
-    title = http.HTTPStatus(status).phrase
-    return ProblemDetailsException(status_code=status, type_="about:blank", title=title, detail=detail, **more)
+    return ProblemDetailsException(
+        status_code=status, type_="about:blank", title=name_status(status), detail=detail, **more
+    )
 
 
 def unprocessable(reason: str, detail: str) -> ProblemDetailsException:

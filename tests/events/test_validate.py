@@ -33,6 +33,14 @@ def test_a_good_record_is_an_interaction():
     assert event == Interaction("e1", "u1", "i1", NOW_MS, 2.5, {"device": "phone"})
 
 
+def test_what_is_nested_is_taken_as_deep_by_every_python():
+    """100 levels: brackets in texts are none, and a level that was left is none either."""
+    deep = b'{"a":' * 99 + b'["{[[[[", 1]' + b"}" * 99
+    assert checked(record(context="C").replace(b'"C"', deep)).reason == "not_json"  # the record itself is a level
+    assert isinstance(checked(record(context="C").replace(b'"C"', deep[5:-1])), Interaction)
+    assert isinstance(checked(record(context={"a": [{"b": [[]]}] * 300, 'quoted \\" [': "[" * 500})), Interaction)
+
+
 def test_fields_of_newer_apps_are_passed_over():
     """An app may send more than this program knows."""
     assert isinstance(checked(record(mood="fine")), Interaction)
@@ -49,6 +57,7 @@ def test_fields_of_newer_apps_are_passed_over():
         (record() + b"x", "not_json"),
         (record().replace(b'"e1"', b'"e\xff"'), "not_json"),
         (record().replace(b'"e1"', b'"\\ud800"'), "not_json"),
+        (record(context="C").replace(b'"C"', b'{"a":' * 100 + b"1" + b"}" * 100), "not_json"),
         (b"[]", "wrong_type"),
         (b"null", "wrong_type"),
         (b'"u1"', "wrong_type"),

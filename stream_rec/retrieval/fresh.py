@@ -71,7 +71,7 @@ def find_newcomers(catalog: Catalog) -> NDArray[np.int64]:
 
 def find_without_events(catalog: Catalog, n: int) -> NDArray[np.int64]:
     """Return the rows of at most ``n`` listed items that nobody came to yet, the same ones in every process."""
-    rows = np.flatnonzero(catalog.is_listed & (catalog.knowledge.counts[: len(catalog)].sum(axis=1) == 0))
+    rows = np.flatnonzero(catalog.fresh.unseen.is_in[: len(catalog)])  # all, not the newest of them alone
     if len(rows) > n:
         rows = rows[np.argpartition(catalog.tie_breaks[rows], n)[:n]]
     return rows

@@ -149,11 +149,7 @@ def _add(
         if alike < least:
             continue
         n = n_rows[slot]
-        shared = -1
-        for index in range(n - 1, -1, -1):
-            if rows[slot, index] == met_at[slot]:
-                shared = index
-                break
+        shared = _find_visit(rows, slot, n, met_at[slot])
         if shared < 0:  # too long ago to be among what is kept of this user
             continue
         faded = alike * 2.0 ** (-max(now_ms - times[slot, shared], 0.0) / VISIT_HALF_LIFE_MS)
@@ -166,6 +162,15 @@ def _add(
             if index > shared:
                 values[row, AFTER] += near
     return n_touched
+
+
+@kernel()
+def _find_visit(rows: NDArray[np.int32], slot: int, n: int, row: int) -> int:
+    """Return at which place an item stands among the ``n`` of a user, the newest first looked at; -1 where nowhere."""
+    place = n - 1
+    while place >= 0 and rows[slot, place] != row:
+        place -= 1
+    return place
 
 
 @kernel()
@@ -191,9 +196,7 @@ def _add_next(
         if slot == own_slot:
             continue
         n = n_rows[slot]
-        begin = n - 1
-        while begin >= 0 and rows[slot, begin] != last:
-            begin -= 1
+        begin = _find_visit(rows, slot, n, last)
         if begin < 0:  # too long ago to be among what is kept of this user
             continue
         came_ms = times[slot, begin]

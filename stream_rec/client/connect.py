@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -19,6 +20,8 @@ BOOTSTRAP_TIMEOUT_MS = 8_000
 """How long a client looks for a broker before it gives up."""
 RECONNECT_MS = 1_000
 """How long it pauses at most between tries. With kafka-python's 30 s an outage would last half a minute longer."""
+ASK_AGAIN_S = 0.2
+"""How long it pauses before it asks a broker again that did not know the answer yet."""
 
 
 def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
@@ -76,7 +79,27 @@ def _means_closing(value: object) -> bool:
 
 
 class ReadingConsumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python has no types
-    """A consumer that says so when it cannot read a codec."""
+    """A consumer that says so when it cannot read a codec, and that waits for a broker which just came back."""
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        """Return the numbers of a topic's partitions: empty where there is no such topic, or none to see.
+
+        A broker that was away, and is not yet part of its cluster again, answers that the cluster has no brokers. That,
+        and whatever else passes, is asked again for as long as ``connect`` looks for a broker.
+
+        Raises:
+            KafkaError: it did not pass.
+        """
+        deadline = time.monotonic() + BOOTSTRAP_TIMEOUT_MS / 1000
+        while True:
+            try:
+                numbers: set[int] = super().partitions_for_topic(topic)
+            except KafkaError as error:
+                if not error.retriable or time.monotonic() > deadline:
+                    raise
+                time.sleep(ASK_AGAIN_S)
+            else:
+                return numbers
 
     def poll(self, *args: Any, **kwargs: Any) -> dict[TopicPartition, list[ConsumerRecord]]:
         """Return the next records, as of ``KafkaConsumer``, and raise what it raises.

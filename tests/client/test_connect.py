@@ -12,15 +12,25 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import Producer
-from kafka.errors import Cancelled, KafkaConnectionError, KafkaTimeoutError
+from kafka import KafkaConsumer
+from kafka.errors import (
+    Cancelled,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    MetadataEmptyBrokerList,
+    TopicAuthorizationFailedError,
+)
 from kafka.net.compat import KafkaNetClient
 
 import stream_rec.client
 from stream_rec.client import EventProducer, RecommendationsView
-from stream_rec.client.connect import connect, expect_closing
+from stream_rec.client import connect as connecting
+from stream_rec.client.connect import ReadingConsumer, connect, expect_closing
 from stream_rec.client.reader import TopicReader
 from stream_rec.errors import BrokerUnavailable, SettingsError, UnreadableRecords
 from stream_rec.kafka_settings import KafkaSettings
@@ -54,6 +64,38 @@ def test_after_an_outage_it_is_looked_for_every_second():
     options = connect(dict, KafkaSettings(bootstrap="one:9092"))
 
     assert options["reconnect_backoff_max_ms"] == 1_000
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, *answers: set[int] | KafkaError) -> ReadingConsumer:
+    """A consumer of which kafka-python answers so, one after the other, with a clock that no pause makes wait."""
+    left, now = list(answers), [0.0]
+
+    def answer(_self: KafkaConsumer, _topic: str) -> set[int]:
+        said = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(said, KafkaError):
+            raise said
+        return said
+
+    monkeypatch.setattr(KafkaConsumer, "partitions_for_topic", answer)
+    monkeypatch.setattr(
+        connecting, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=lambda s: now.append(now.pop() + s))
+    )
+    return object.__new__(ReadingConsumer)
+
+
+def test_a_broker_that_is_not_back_in_its_cluster_is_asked_again(monkeypatch: pytest.MonkeyPatch):
+    """One that was stopped for longer than its session answers for a moment that there are no brokers."""
+    consumer = asked(monkeypatch, MetadataEmptyBrokerList(), KafkaConnectionError("reset"), {0, 1})
+
+    assert consumer.partitions_for_topic("clicks") == {0, 1}
+
+
+def test_what_does_not_pass_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    """At once where asking again is no use, else after the time in which a broker is looked for."""
+    with pytest.raises(TopicAuthorizationFailedError):
+        asked(monkeypatch, TopicAuthorizationFailedError(), {0}).partitions_for_topic("clicks")
+    with pytest.raises(MetadataEmptyBrokerList):
+        asked(monkeypatch, MetadataEmptyBrokerList()).partitions_for_topic("clicks")
 
 
 @pytest.mark.parametrize("client", [EventProducer, RecommendationsView])

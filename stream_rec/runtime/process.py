@@ -16,6 +16,7 @@ from mode import Service
 
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.runtime.clients import new_producer
+from stream_rec.runtime.ending import bound_exit
 from stream_rec.runtime.lease import Lease
 from stream_rec.runtime.readiness import Readiness
 from stream_rec.runtime.watchdog import Watchdog
@@ -137,3 +138,4 @@ def run(
     finally:
         ready_file.unlink(missing_ok=True)
         watchdog.finish()
+        bound_exit()

@@ -41,7 +41,8 @@ from stream_rec.topics.definition import changelogs, load
 from stream_rec.user import state as user_state
 from stream_rec.user.state import UserState
 
-TERMINATE_S = 15.0
+TERMINATE_S = 30.0
+"""A process that hangs ends by itself before: `watchdog.STOP_S`, and then `ending.LEAVE_S`."""
 
 
 class Child:

@@ -25,9 +25,9 @@ def run_a_little(bootstrap: str, encoder: str, directory: Path) -> None:
             producer.item(Item("teapot", title="Blue teapot"))
             producer.click("ann", "teapot")
         running.wait_until_settled()
-        codes = {child.stop() for child in running.children.values()}
+        ended = {name: (child.stop(), child.log.read_text()) for name, child in running.children.items()}
 
-    assert codes == {0}
+    assert {name: code for name, (code, _) in ended.items()} == {"worker-1": 0, "embedder-1": 0}, ended
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)

@@ -11,6 +11,7 @@ import msgspec
 from litestar import Litestar, Request, Response, delete, get, post, put
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.plugins.problem_details import ProblemDetailsPlugin
+from litestar.plugins.prometheus import PrometheusController
 from litestar.response import Stream
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 from msgspec import Struct
@@ -34,6 +35,7 @@ from stream_rec.serving.http_process import HttpProcess
 from stream_rec.serving.keys import ApiKeys
 from stream_rec.serving.on_the_spot import OnTheSpot
 from stream_rec.serving.problems import PROBLEMS, accept, problem, refuse_unknown
+from stream_rec.serving.process_metrics import describe_process
 from stream_rec.serving.request_counts import counting
 from stream_rec.serving.writer import Record
 
@@ -125,6 +127,7 @@ def build_app(
 
     if process is not None:
         process.watch(find_why_not_ready)
+    describe_process("dashboard", chosen.instance_id, find_why_not_ready)
 
     @get("/", sync_to_thread=False)
     def get_page(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -254,7 +257,7 @@ def build_app(
     app = Litestar(
         [
             *(get_page, get_file, get_about, get_live, get_users, get_user, post_what_if, get_item, get_search),
-            *(get_rules, post_check, put_rule, delete_rule, get_health, get_readiness),
+            *(get_rules, post_check, put_rule, delete_rule, get_health, get_readiness, PrometheusController),
         ],
         lifespan=[running] if process is None else [running, process.lifespan],
         middleware=[counting().middleware, decode_ids],

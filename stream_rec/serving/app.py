@@ -23,7 +23,7 @@ from litestar.params import JSONBody, QueryParameter
 from litestar.plugins.problem_details import ProblemDetailsPlugin
 from litestar.plugins.prometheus import PrometheusController
 from litestar.status_codes import HTTP_202_ACCEPTED
-from prometheus_client import Gauge, Info
+from prometheus_client import Gauge
 
 from stream_rec import __version__
 from stream_rec.catalog.facets import EVERYTHING, Filter
@@ -62,6 +62,7 @@ from stream_rec.serving.problems import (
     refuse_unknown,
     unprocessable,
 )
+from stream_rec.serving.process_metrics import describe_process
 from stream_rec.serving.profiles import profile_routes
 from stream_rec.serving.questions import (
     FILTERED_BY_USER,
@@ -86,11 +87,8 @@ from stream_rec.serving.ranked import ranked_routes, recommend
 from stream_rec.serving.request_counts import counting
 from stream_rec.serving.writer import Record, Writer
 from stream_rec.surface_settings import BUILT_IN, HOME
-from stream_rec.telemetry.metrics import METRICS
 
 N_USERS = Gauge("stream_rec_users", "Users who have a list of their own")
-IS_READY = Gauge("stream_rec_ready", METRICS["stream_rec_ready"])
-ABOUT = Info("stream_rec", METRICS["stream_rec_info"])
 
 FAULTY = {Source.SEARCH: "bad_query", Source.IMPRESSION: "bad_impression"}
 """What a wrong event is called where it lacks a field, or has one too many; others are of a `wrong_type`."""
@@ -124,8 +122,7 @@ def build_app(
     if process is not None:
         process.watch(find_why_not_ready)
     N_USERS.set_function(lambda: len(lists))
-    IS_READY.set_function(lambda: float(not find_why_not_ready()))
-    ABOUT.info({"version": __version__, "role": "serve", "instance_id": serve.instance_id})
+    describe_process("serve", serve.instance_id, find_why_not_ready)
 
     needs = partial(require_scope, keys)
 

@@ -13,7 +13,7 @@ class TelemetrySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     host: str = "127.0.0.1"
     """Address at which a worker or an embedder answers `/metrics`, `/healthz` and `/readyz` to whoever reaches it."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 0
-    """Its port; 0: they are not served. `stream-rec serve` has them at its own address, `dashboard` but `/metrics`."""
+    """Its port; 0: they are not served. `stream-rec serve` and `dashboard` have them at their own."""
     log_format: Literal["text", "json"] = "text"
     """How every command writes its log: text for people, or one JSON object a line."""
     status_interval_s: Annotated[float, Meta(ge=0)] = 1.0

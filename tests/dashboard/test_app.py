@@ -247,6 +247,7 @@ def test_keys_say_who_may_look_and_who_may_rule():
     for path in ("users", "users/u1", "items/red-cup", "search?q=tea", "rules", "live"):
         assert page.ask("GET", f"{API}/{path}").status_code == 401
         assert page.ask("GET", f"{API}/{path}", key="writes").status_code == 403
+    assert page.ask("GET", "/metrics", Host="dashboard:8090").status_code == 200
     assert page.ask("GET", f"{API}/users", key="looks").status_code == 200
     assert page.ask("POST", f"{API}/users/u1/what-if", {"rule": BAN}, key="looks").status_code == 200
     assert page.ask("PUT", f"{API}/rules/no-tea", BAN, key="looks").status_code == 403
@@ -263,6 +264,17 @@ def test_while_it_begins_it_says_so():
     assert page.ask("GET", f"{API}/users/u1").status_code == 503
     assert page.ask("GET", "/readyz").json()["why"] == page.replica.why
     assert page.ask("GET", "/healthz").status_code == 200
+
+
+def test_metrics_are_those_of_the_process_and_what_it_answered():
+    """As of `serve`, without a key; deploy/ has Prometheus ask for them."""
+    page = Page()
+    page.ask("GET", f"{API}/users/u1")
+    answer = page.ask("GET", "/metrics")
+
+    assert answer.status_code == 200
+    assert 'role="dashboard"' in answer.text and "stream_rec_ready 1.0" in answer.text
+    assert f'path="{API}/users/{{user_id}}"' in answer.text and "u1" not in answer.text
 
 
 def test_listeners_hear_each_second_once_and_all_that_is_kept_at_first():

@@ -18,7 +18,7 @@ export function ruleRow(state, ...more) {
   const { rule } = state;
   return h("tr", { id: `rule-${rule.rule_id}` }, h("td", { class: "state" }, h("i", { class: `dot ${STATES[state.state]}`, "aria-hidden": "true" }), state.state),
     h("th", { scope: "row" }, h("a", { href: `#/rules/${encodeURIComponent(rule.rule_id)}` }, apart(rule.rule_id))),
-    h("td", {}, apart(state.effect), h("div", { class: "quiet" }, apart(state.target))), num(count(state.n_items)),
+    h("td", {}, apart(state.effect), h("div", { class: "quiet" }, apart(state.target))), num(count(state.n_items), { "data-label": "Items" }),
     h("td", {}, apart(rule.author), h("div", { class: "quiet" }, apart(rule.reason))), h("td", { class: "time" }, when(state.put_ms)), more);
 }
 

@@ -31,7 +31,7 @@ export function showRules({ heading, body, signal, about }, chosen) {
         : table("All rules", [...RULE_HEADS, { text: h("span", { class: "unseen" }, "Change it") }], found.slice(0, MOST_SHOWN).map((each) =>
           ruleRow(each, h("td", {}, h("div", { class: "buttons" },
             h("button", { type: "button", onclick: () => editor.put(each.rule) }, "Edit", h("span", { class: "unseen" }, ` ${each.rule.rule_id}`)),
-            about.may_write ? ender(each.rule.rule_id) : null))))),
+            about.may_write ? ender(each.rule.rule_id) : null)))), { class: "stacked" }),
     h("p", { class: "quiet" }, `${plural(rules.length, "rule")}${found.length > MOST_SHOWN ? `, ${MOST_SHOWN} shown` : ""}. At most ${n_most} are obeyed, ${
       n_most_floors} floors and exposes among them. The events' clock is at ${when(page.states.now_ms)}.`));
   }

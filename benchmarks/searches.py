@@ -39,7 +39,8 @@ from stream_rec.kernels import compile_kernels
 from stream_rec.logs.log import read_events, read_items, usable
 from stream_rec.pipeline import Pipeline
 from stream_rec.ranking.exposures import Exposures
-from stream_rec.recommend import rank, recommend
+from stream_rec.recommend.make_list import recommend
+from stream_rec.recommend.rank import rank
 from stream_rec.replay.embedded import embed_items
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.bounds import UserConfig

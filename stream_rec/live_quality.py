@@ -17,7 +17,7 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.status import JUDGED_ITEMS
 from stream_rec.knowledge.popularity import HALF_LIVES_MS, HOUR_MS
 from stream_rec.ranking.exposures import Exposures, coverage, gini
-from stream_rec.recommend import Ranked
+from stream_rec.recommend.ranked import Ranked
 
 POPULARITY_MS = 7 * 24 * HOUR_MS
 OWN_MS = 30 * 24 * HOUR_MS
@@ -61,7 +61,7 @@ def list_own_items(ranked: Ranked, popular: Sequence[int], catalog: Catalog, now
     """
     is_listed, levels = catalog.is_listed, catalog.knowledge.levels
     own: dict[int, float] = {}
-    for count in ranked.history.weekly_counts:
+    for count in ranked.request.history.weekly_counts:
         row = catalog.find(count.item_id)
         if row is not None and is_listed[row]:
             own[row] = own.get(row, 0.0) + sum(count.counts) * 2.0 ** min(0.0, (count.last_ms - now_ms) / OWN_MS)

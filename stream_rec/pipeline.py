@@ -25,7 +25,7 @@ from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.state import ItemState
 from stream_rec.ranking import river_head
-from stream_rec.recommend import Ranked
+from stream_rec.recommend.ranked import Ranked
 from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.surface_lists import PushedSurfaces
 from stream_rec.user.advance import Advance, advance

@@ -1,6 +1,6 @@
 """One object that recommends: a worker, a replay and an evaluation hold one each, and nothing of its parts.
 
-It makes lists from what is known and learns from what users did. What is computed is in ``recommend.py``, as functions
+It makes lists from what is known and learns from what users did. What is computed is in ``recommend/``, as functions
 of values; here is what outlives one list: the head, scratch space, how often items were shown, whether choices have
 changed. It has one owner and one thread, so that nothing in it needs a lock.
 """
@@ -23,16 +23,11 @@ from stream_rec.ranking.drift import FACTOR, DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.head import Head
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
-from stream_rec.recommend import (
-    Ranked,
-    learn,
-    learn_outcome,
-    policy_name,
-    rank,
-    read_features,
-    recommend,
-    slate,
-)
+from stream_rec.recommend.learn import learn, learn_outcome, read_features
+from stream_rec.recommend.make_list import recommend
+from stream_rec.recommend.rank import rank
+from stream_rec.recommend.ranked import Ranked
+from stream_rec.recommend.slates import policy_name, slate
 from stream_rec.retrieval.asked import EncodeQuery
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.retrieval.pool import Pool

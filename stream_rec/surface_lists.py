@@ -22,7 +22,8 @@ from stream_rec.events.slate import AsOf, SlateItem
 from stream_rec.events.source import Source
 from stream_rec.events.surfaces import PushedSurface, Surfaces
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import Ranked, aim, aim_at_fresh, slate
+from stream_rec.recommend.ranked import Ranked, aim, aim_at_fresh
+from stream_rec.recommend.slates import slate
 from stream_rec.recommender import Recommender
 from stream_rec.retrieval.had import WHATEVER, HistoryFilter
 from stream_rec.retrieval.surface import filter_of, find_offer, find_wanted, history_filter_of

@@ -19,7 +19,7 @@ from stream_rec.events.search import Search
 from stream_rec.events.slate import SlateItem
 from stream_rec.kernels import compile_kernels
 from stream_rec.pipeline import Pipeline
-from stream_rec.recommend import Ranked
+from stream_rec.recommend.ranked import Ranked
 from stream_rec.retrieval.candidates import Candidates
 
 NOBODY = "\0"

@@ -24,7 +24,8 @@ from stream_rec.events.slate import Slate, SlateItem
 from stream_rec.knowledge import contexts
 from stream_rec.ranking.asked import is_answer
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import Ranked, keep, slate
+from stream_rec.recommend.ranked import Ranked, keep
+from stream_rec.recommend.slates import slate
 from stream_rec.recommender import Recommender
 from stream_rec.reranking.explain import LEAST_SIMILARITY
 from stream_rec.retrieval.pool import Pool, Take
@@ -91,7 +92,8 @@ class Ranker:
             return None
         ranked = self._rank_surface(user_id, state, wanted, rows, now_ms, self.number(context))
         if wanted.shown:
-            ranked = replace(ranked, rules=_without_pins(ranked.rules))
+            request = ranked.request
+            ranked = replace(ranked, request=replace(request, rules=_without_pins(request.rules)))
         config = _vary(config_of(wanted.base, self._ranking, wanted.n), wanted)
         return slate(
             user_id,
@@ -129,8 +131,8 @@ class Ranker:
         )
         config = _vary(plain_config(self._ranking, wanted.n), wanted)
         is_out = ~is_wanted
-        if ranked.exclusions is not None:
-            is_out |= ranked.exclusions.excludes(rows)
+        if (exclusions := ranked.request.exclusions) is not None:
+            is_out |= exclusions.excludes(rows)
         return Ranking(
             user_id,
             not state.is_cold,

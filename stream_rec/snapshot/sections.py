@@ -16,7 +16,7 @@ from stream_rec.events.slate import DEFAULT_LIST, Slate
 from stream_rec.events.surfaces import Surfaces
 from stream_rec.events.validate import InputLimits, Rejection
 from stream_rec.knowledge import state as item_state
-from stream_rec.recommend import slate
+from stream_rec.recommend.slates import slate
 from stream_rec.surface_lists import record_of
 from stream_rec.user import seen
 from stream_rec.user import state as user_state

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.live_quality import Positions, find_positions
-from stream_rec.recommend import Ranked
+from stream_rec.recommend.ranked import Ranked
 from stream_rec.telemetry.counts import Counts
 
 

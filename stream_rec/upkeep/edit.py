@@ -9,7 +9,7 @@ from itertools import compress
 import msgspec
 from msgspec import Raw, Struct
 
-from stream_rec.recommend import LIST_ID_BYTES
+from stream_rec.recommend.slates import LIST_ID_BYTES
 
 
 class _Cut(Struct):
@@ -47,7 +47,7 @@ def remove_items(published: bytes, is_kept: Sequence[bool], *, generated_at_ms: 
     """Return the list that takes the place of a published one; both as they are on the topic.
 
     What it was made on and has seen stays; so do scores and propensities of the items that are left. Its id is that
-    which ``recommend.slate`` would give it.
+    which ``slates.slate`` would give it.
 
     Args:
         is_kept: Of each item in turn.

@@ -16,7 +16,8 @@ from stream_rec.errors import DimensionMismatch, StateVersionError
 from stream_rec.events.interaction import Kind
 from stream_rec.ranking import merge
 from stream_rec.ranking.merge import MalformedContribution, SharedHead
-from stream_rec.recommend import rank, teach
+from stream_rec.recommend.learn import teach
+from stream_rec.recommend.rank import rank
 from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.valid import COLD, HEAD, NOW_MS, OF
 from tests.fuzz.world import WORKSPACE, World

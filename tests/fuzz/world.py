@@ -19,7 +19,7 @@ from stream_rec.events.item import Item
 from stream_rec.events.slate import Slate
 from stream_rec.ranking.merge import SharedHead
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import teach
+from stream_rec.recommend.learn import teach
 from stream_rec.recommender import Recommender
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.arrival import Arrival

@@ -21,7 +21,8 @@ from stream_rec.pipeline import Pipeline
 from stream_rec.ranking import merge
 from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.merge import SharedHead
-from stream_rec.recommend import Ranked, teach
+from stream_rec.recommend.learn import teach
+from stream_rec.recommend.ranked import Ranked
 
 SETTINGS = Settings()
 LATER_MS = 2_000_000_000_000

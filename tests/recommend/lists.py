@@ -11,7 +11,9 @@ from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.features import NAMES
 from stream_rec.ranking.head import Head
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import Ranked, rank, recommend
+from stream_rec.recommend.make_list import recommend
+from stream_rec.recommend.rank import rank
+from stream_rec.recommend.ranked import Ranked
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.surface_settings import HOME
 from stream_rec.user.state import UserState

@@ -15,7 +15,7 @@ from stream_rec.pipeline import Pipeline
 from stream_rec.ranking import shown
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import recommend
+from stream_rec.recommend.make_list import recommend
 
 NOW_MS = 1_700_000_000_000
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -112,9 +112,9 @@ def test_who_comes_to_it_after_all_is_not_tired_of_it(shop: Shop):
     """From the choice on it counts as never shown; another that was shown beside it does not."""
     for _ in range(6):
         shop.show("ann", "item-05", "item-06")
-    before = shop.pipeline.rank("ann", shop.now_ms).history.shown
+    before = shop.pipeline.rank("ann", shop.now_ms).request.history.shown
     shop.did("click", "ann", "item-05")
-    after = shop.pipeline.rank("ann", shop.now_ms).history.shown
+    after = shop.pipeline.rank("ann", shop.now_ms).request.history.shown
 
     assert [shop.pipeline.catalog.item_ids[row] for row in before.rows] == ["item-05", "item-06"]
     assert [shop.pipeline.catalog.item_ids[row] for row in after.rows] == ["item-06"]

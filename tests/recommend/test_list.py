@@ -8,7 +8,7 @@ import numpy as np
 from stream_rec.events.item import Item
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import recommend
+from stream_rec.recommend.make_list import recommend
 from stream_rec.reranking import fresh_slots
 from stream_rec.user.state import COLD
 from tests.catalog.stock import embedded

@@ -13,7 +13,7 @@ from stream_rec.events.rule import Target
 from stream_rec.events.slate import SlateItem
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import recommend
+from stream_rec.recommend.make_list import recommend
 from stream_rec.user.state import COLD, UserState
 from tests.recommend.lists import ITEMS, PLAIN, POPULAR, SHARED, catalogs, configs, crowd, heads, ranked_for
 from tests.recommend.test_rules import allowed, events, history, matches, rule, rule_sets, ruled

@@ -9,7 +9,8 @@ import pytest
 from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import AsOf
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
-from stream_rec.recommend import draw, policy_name, slate
+from stream_rec.recommend.make_list import draw
+from stream_rec.recommend.slates import policy_name, slate
 from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.user.state import COLD
 from tests.catalog.stock import stocked, taught

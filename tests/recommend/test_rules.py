@@ -15,7 +15,7 @@ from stream_rec.events.rule import Rule, Target, find_fault
 from stream_rec.events.scope import Arm, Scope, Segment
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.policy import RankingConfig
-from stream_rec.recommend import recommend
+from stream_rec.recommend.make_list import recommend
 from stream_rec.retrieval.scope import NOBODYS, is_in_arm
 from stream_rec.user.state import COLD, UserState
 from tests.catalog.stock import stocked, taught

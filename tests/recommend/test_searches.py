@@ -16,7 +16,9 @@ from stream_rec.knowledge import queries
 from stream_rec.ranking import asked
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
-from stream_rec.recommend import rank, recommend, teach
+from stream_rec.recommend.learn import teach
+from stream_rec.recommend.make_list import recommend
+from stream_rec.recommend.rank import rank
 from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.answers import REACH_MS
@@ -115,9 +117,9 @@ def test_how_long_ago_is_for_the_users_own_time_to_say():
     recommender.catalog.put_knowledge("p7", taught(*range(NOW_MS, NOW_MS + 4), NOW_MS + day_ms))
     ranked = recommender.rank("u", asking("kettle"), now_ms=NOW_MS + 1)
 
-    assert ranked.asked is not None
+    assert ranked.request.asked is not None
     assert recommender.items(ranked, "1")[0].item_id == "KX-85123A"
-    assert recommender.rank("u", asking("kettle"), now_ms=NOW_MS + REACH_MS + 1).asked is None
+    assert recommender.rank("u", asking("kettle"), now_ms=NOW_MS + REACH_MS + 1).request.asked is None
 
 
 def test_a_list_that_is_made_anew_forgets_a_search_that_is_over():
@@ -147,7 +149,7 @@ def test_a_vector_of_another_length_is_not_compared():
         encode_query=lambda query: (space_vector([1.0, 0.0], OLD),),
     )
 
-    assert not ranked.asked.vectors.any()
+    assert not ranked.request.asked.vectors.any()
 
 
 @pytest.mark.parametrize("query", ["...", "xyzzy", "?" * 2000])

@@ -9,7 +9,7 @@ from stream_rec.events.interaction import Kind
 from stream_rec.ranking.fresh_choices import fresh_share
 from stream_rec.ranking.head import cold
 from stream_rec.ranking.policy import HeadConfig
-from stream_rec.recommend import teach
+from stream_rec.recommend.learn import teach
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.state import COLD
 from tests.catalog.stock import contents, stocked, taught

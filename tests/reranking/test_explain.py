@@ -11,7 +11,8 @@ from stream_rec.events.item import Item
 from stream_rec.events.slate import Reason, SlateItem
 from stream_rec.ranking.features import GROUPS
 from stream_rec.ranking.head import MixtureHead
-from stream_rec.recommend import Ranked, rank
+from stream_rec.recommend.rank import rank
+from stream_rec.recommend.ranked import Ranked
 from stream_rec.reranking.explain import explain
 from stream_rec.reranking.explore import Explored
 from stream_rec.retrieval.candidates import Workspace
@@ -40,7 +41,7 @@ def items_for(user: UserState, catalog: Catalog, head: MixtureHead) -> dict[str,
     ranked = ranked_for(user, catalog, head)
     n = len(ranked.candidates)
     shown = Explored(ranked.best, np.ones(n), np.zeros(n, dtype=bool))
-    items = explain(ranked.history, ranked.candidates, ranked.scored, head, catalog, shown)
+    items = explain(ranked.request.history, ranked.candidates, ranked.scored, head, catalog, shown)
     return {item.item_id: item for item in items}
 
 
@@ -164,7 +165,7 @@ def test_exploring_items_say_so():
     head = preferring(popularity=1)
     ranked = ranked_for(COLD, catalog, head)
     shown = Explored(np.array([1, 0]), np.array([1.0, 0.12345678]), np.array([False, True]))
-    first, second = explain(ranked.history, ranked.candidates, ranked.scored, head, catalog, shown)
+    first, second = explain(ranked.request.history, ranked.candidates, ranked.scored, head, catalog, shown)
 
     assert (first.item_id, first.reason, first.propensity) == ("b", Reason("trending"), 1.0)
     assert (second.item_id, second.reason, second.propensity) == ("a", Reason("explore"), 0.123457)
@@ -188,7 +189,7 @@ def test_an_empty_list_has_no_reasons():
     ranked = ranked_for(COLD, catalog, head)
     nothing = Explored(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, dtype=bool))
 
-    assert explain(ranked.history, ranked.candidates, ranked.scored, head, catalog, nothing) == []
+    assert explain(ranked.request.history, ranked.candidates, ranked.scored, head, catalog, nothing) == []
 
 
 def shop(n_fresh: int, n_known: int) -> Catalog:

@@ -8,7 +8,8 @@ import pytest
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.rule import Rule, Target
 from stream_rec.ranking.exposures import Exposures
-from stream_rec.recommend import rank, recommend
+from stream_rec.recommend.make_list import recommend
+from stream_rec.recommend.rank import rank
 from stream_rec.retrieval import pool as module
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.retrieval.pool import Pool, Take, find_popular

@@ -21,7 +21,7 @@ from stream_rec.knowledge import signal as signals
 from stream_rec.knowledge import state as knowledge
 from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.merge import SharedHead
-from stream_rec.recommend import read_features
+from stream_rec.recommend.learn import read_features
 from stream_rec.recommender import Recommender
 from stream_rec.runtime.clients import new_app
 from stream_rec.runtime.lease import Lease

@@ -17,7 +17,7 @@ from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.merge import SharedHead
 from stream_rec.ranking.policy import HeadConfig
-from stream_rec.recommend import policy_name
+from stream_rec.recommend.slates import policy_name
 from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.runtime.clients import new_app
 from stream_rec.runtime.lease import Lease

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from stream_rec.events.slate import AsOf, Reason, Slate, SlateItem
-from stream_rec.recommend import slate
+from stream_rec.recommend.slates import slate
 from stream_rec.surface_lists import record_of
 from stream_rec.upkeep.edit import remove_from_surfaces, remove_items
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
+from stream_rec.kernel import kernel
 
 PRIOR = 20.0
 """Events that a category's rate is drawn towards that of all items with."""
@@ -42,7 +43,17 @@ class CategoryRepeats:
 
     def rates(self, categories: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the repeat rate of each category, (k,): of one without events that of all items, of none 0."""
-        overall = self._total[1] / max(self._total[0], 1.0)
-        places = np.minimum(categories + 1, len(self._counts) - 1)
-        events, repeats = np.where(places == categories + 1, self._counts[places].T, 0.0)
-        return np.where(categories < 0, 0.0, (repeats + PRIOR * overall) / (events + PRIOR))
+        return _compute_rates(self._counts, self._total[1] / max(self._total[0], 1.0), categories)
+
+
+@kernel()
+def _compute_rates(counts: NDArray[np.float64], overall: float, categories: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the rates, (k,), by ``CategoryRepeats._counts`` and the rate of all items."""
+    rates = np.zeros(len(categories))
+    for k in range(len(categories)):
+        place = categories[k] + 1
+        if 0 < place < len(counts):
+            rates[k] = (counts[place, 1] + PRIOR * overall) / (counts[place, 0] + PRIOR)
+        elif place > 0:
+            rates[k] = overall
+    return rates

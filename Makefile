@@ -21,6 +21,8 @@ CERTS := $(shell $(PYTHON) stream_rec/certificates.py 2>/dev/null)
 ifneq ($(CERTS),)
 export PIP_CERT ?= $(CERTS)
 endif
+# Hundreds of processes would compile all that they import, each anew.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL_FAILED = { echo "nothing was installed; if certificates are named above: set SSL_CERT_FILE to a PEM file with your \
 company's authority and all others that you trust, or add it to the system's"; exit 2; }
 NO_VENV = { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }

@@ -18,9 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import tokenizers
 from numpy.typing import NDArray
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read as it is loaded; else it tells Microsoft what runs
+import onnxruntime
 
 from stream_rec.embedding.chunks import Read, join, read_in_chunks
 from stream_rec.embedding.model_files import TOKENIZER, WEIGHTS, WEIGHTS_PATHS, find_files, find_weights

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from msgspec import Struct
 from numpy.typing import NDArray
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read as it is loaded
+import transformers
 
 from stream_rec.embedding.batching import token_batches
 from stream_rec.embedding.chunks import Chunks, Read, join, read_in_chunks

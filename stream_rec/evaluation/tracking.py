@@ -5,6 +5,7 @@ MLflow is imported when a run is begun, and not before.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -37,6 +38,7 @@ class MlflowRun:
         Raises:
             StreamRecError: MLflow is not installed, or the place cannot be used.
         """
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # else it tells its makers how it is used
         try:
             from mlflow import MlflowClient
         except ModuleNotFoundError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,29 @@ def test_token_vectors_become_one(tmp_path, pooling, direction):
     assert vector == pytest.approx(np.array(direction) / np.linalg.norm(direction))
     assert encoder.tokens_encoded == 3
     assert encoder.identity.endswith(f"-{pooling}-256x4")
+
+
+RUNS_A_MODEL = """
+import sys
+from stream_rec.embedding.encoder import build_one
+from stream_rec.embedding.settings import EmbedderSettings
+build_one(EmbedderSettings(encoder=sys.argv[1])).encode_passages(["red"])
+"""
+
+
+def test_nobody_is_told_what_is_embedded(tmp_path):
+    """As it comes, onnxruntime (1.29 and newer) gives the machine a number at home, and sends what runs to its makers.
+
+    Not where it believes itself in CI: so nothing of this process's environment is there.
+    """
+    onnx_files.save(tmp_path / "model", TABLE)
+    home = tmp_path / "home"
+    home.mkdir()
+    environ = {"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    subprocess.run([sys.executable, "-c", RUNS_A_MODEL, str(tmp_path / "model")], env=environ, check=True)
+
+    assert [*home.rglob("*")] == []
 
 
 def test_pooling_is_that_of_the_models_files(tmp_path):

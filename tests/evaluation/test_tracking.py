@@ -46,6 +46,14 @@ def mlflow(monkeypatch):
     return mlflow
 
 
+def test_its_makers_are_told_nothing(tmp_path, monkeypatch, mlflow):
+    """Unless its own variable says otherwise."""
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    MlflowRun(str(tmp_path), name="log")
+
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
 def test_metrics_have_names_that_mlflow_takes():
     """Parts in words; what there is none of, and who failed, is left out."""
     found = flatten_metrics(SAID)

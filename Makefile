@@ -37,7 +37,8 @@ WITHOUT_TORCH := hashing random e5-small bge-small minilm-int8 use-multilingual
 PLUS := +
 READY := .venv/ready-$(if $(filter-out $(WITHOUT_TORCH),$(subst $(PLUS), ,$(ENCODER))),full,light)
 
-setup: $(READY)  ## make .venv with what `make demo` needs; `make test` and `make lint` put in what they need besides
+setup: $(READY)  ## make .venv with what `make demo` needs (EXTRAS=report,serve: and more); `make test` puts in all
+	@$(if $(EXTRAS),$(MAKE) --no-print-directory $(UV) && $(INSTALL) -e '.[broker,compile,embed,$(EXTRAS)]' && rm -rf .uv,:)
 	@$(BIN)/stream-rec compile
 	@echo "ready: call .venv/bin/stream-rec, or stream-rec after \`. .venv/bin/activate\`"
 

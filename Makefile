@@ -38,13 +38,15 @@ PLUS := +
 READY := .venv/ready-$(if $(filter-out $(WITHOUT_TORCH),$(subst $(PLUS), ,$(ENCODER))),full,light)
 
 setup: $(READY)  ## make .venv with what `make demo` needs (EXTRAS=report,serve: and more); `make test` puts in all
-	@$(if $(EXTRAS),$(MAKE) --no-print-directory $(UV) && $(INSTALL) -e '.[broker,compile,embed,$(EXTRAS)]' && rm -rf .uv,:)
+	@$(if $(EXTRAS),$(MAKE) --no-print-directory $(UV) && $(INSTALL) -e '$(WITH_EXTRAS)' && rm -rf .uv,:)
 	@$(BIN)/stream-rec compile
 	@echo "ready: call .venv/bin/stream-rec, or stream-rec after \`. .venv/bin/activate\`"
 
 # uv is there while it installs, and gone when it has: with the pip that brings it 63 MB.
 UV := .uv/bin/uv
 INSTALL = $(UV) pip install --python $(BIN)/python -c constraints.txt
+
+WITH_EXTRAS = .[broker,compile,embed,$(EXTRAS)]
 
 # A full environment serves the light demo too. What is made half is made again.
 .venv/ready-full: pyproject.toml constraints.txt

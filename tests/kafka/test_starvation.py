@@ -17,6 +17,7 @@ from tests.kafka.settings import quick_settings
 
 pytestmark = [
     pytest.mark.kafka,
+    pytest.mark.long,
     pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be kept on one CPU here"),
 ]
 

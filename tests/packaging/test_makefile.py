@@ -117,6 +117,12 @@ def test_check_runs_lint_and_then_the_tests_that_need_nothing(copy: Path):
         assert f"not {mark.partition(':')[0]}" in commands
 
 
+def test_setup_brings_what_else_is_wanted(copy: Path):
+    """By the names of extras; without any nothing is installed besides."""
+    assert "-e '.[broker,compile,embed,report,serve]'" in make(copy, "-n", "setup", "EXTRAS=report,serve")
+    assert "embed," not in make(copy, "-n", "setup")
+
+
 def test_hooks_of_commits_are_of_this_repository():
     """Nothing is fetched where somebody commits, and each hook calls what is there."""
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())

@@ -28,7 +28,7 @@ company's authority and all others that you trust, or add it to the system's"; e
 NO_VENV = { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-long interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit sbom lint docs clean
+.PHONY: help setup extras demo check test test-long interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit sbom lint docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -37,8 +37,7 @@ WITHOUT_TORCH := hashing random e5-small bge-small minilm-int8 use-multilingual
 PLUS := +
 READY := .venv/ready-$(if $(filter-out $(WITHOUT_TORCH),$(subst $(PLUS), ,$(ENCODER))),full,light)
 
-setup: $(READY)  ## make .venv with what `make demo` needs (EXTRAS=report,serve: and more); `make test` puts in all
-	@$(if $(EXTRAS),$(MAKE) --no-print-directory $(UV) && $(INSTALL) -e '$(WITH_EXTRAS)' && rm -rf .uv,:)
+setup: $(READY) $(if $(EXTRAS),extras)  ## make .venv with what `make demo` needs (EXTRAS=report,serve: that besides); `make test` puts in all
 	@$(BIN)/stream-rec compile
 	@echo "ready: call .venv/bin/stream-rec, or stream-rec after \`. .venv/bin/activate\`"
 
@@ -46,7 +45,10 @@ setup: $(READY)  ## make .venv with what `make demo` needs (EXTRAS=report,serve:
 UV := .uv/bin/uv
 INSTALL = $(UV) pip install --python $(BIN)/python -c constraints.txt
 
-WITH_EXTRAS = .[broker,compile,embed,$(EXTRAS)]
+extras: $(READY)  ## put into .venv what EXTRAS names, as `make setup` does
+	@$(MAKE) --no-print-directory $(UV)
+	@$(INSTALL) -e '.[broker,compile,embed,$(EXTRAS)]' || $(INSTALL_FAILED)
+	@rm -rf .uv
 
 # A full environment serves the light demo too. What is made half is made again.
 .venv/ready-full: pyproject.toml constraints.txt

@@ -13,7 +13,6 @@ Source:
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -164,6 +163,8 @@ class WordIndex:
 
     def _exchange(self, row: int, word_ids: NDArray[np.int32], counts: NDArray[np.uint8]) -> None:
         """Give an item other words, (w,), with counts, (w,), and forget words that no item has."""
+        order = np.argsort(word_ids)
+        word_ids, counts = word_ids[order], counts[order]
         while True:
             missing_postings, missing_entries, emptied = _exchange(self._postings, self._entries, row, word_ids, counts)
             if missing_postings:
@@ -215,16 +216,17 @@ def _values_of(item: Item) -> Iterator[str]:
 
 @kernel()
 def _exchange(
-    postings: CountLists, entries: CountLists, row: int, word_ids: NDArray[np.int32], counts: NDArray[np.uint8]
+    postings: CountLists, entries: CountLists, row: int, new_ids: NDArray[np.int32], new_counts: NDArray[np.uint8]
 ) -> tuple[int, int, NDArray[np.int32]]:
     """Give an item other words: in its entry, and in the postings of each that differs.
+
+    Args:
+        new_ids: (w,) ascending.
 
     Returns:
         Room missing in postings, and in entries: 0 and 0 when it is done. Else pack, and call again with the same.
         Then ids of words that no item has now.
     """
-    order = np.argsort(word_ids)
-    new_ids, new_counts = word_ids[order], counts[order]
     emptied = np.empty(entries.sizes[row], dtype=np.int32)
     n_emptied, new = 0, 0
     start = entries.starts[row]
@@ -305,20 +307,21 @@ def _search(
             index = find(postings, index, end, row)
             if index < end and postings.numbers[index] == row:
                 scores[row] += _weight(rarities[each], postings.counts[index], lengths[row], mean)
-    best = [(np.float32(0.0), 0)]  # a heap, the worst of the best first
+    most, n_best = min(n_touched, k), 0
+    rows, values = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.float32)
     for index in range(n_touched):
         row = int(touched[index])
-        one = (np.float32(scores[row]), -row)
+        score = np.float32(scores[row])
         scores[row] = 0.0
-        if len(best) <= k:
-            heapq.heappush(best, one)
-        elif one > best[0]:
-            heapq.heapreplace(best, one)
-    best.sort(reverse=True)
-    n_best = min(n_touched, k)
-    rows, values = np.empty(n_best, dtype=np.int64), np.empty(n_best, dtype=np.float32)
-    for index in range(n_best):
-        values[index], rows[index] = best[index][0], -best[index][1]
+        slot = n_best
+        while slot > 0 and (values[slot - 1] < score or (values[slot - 1] == score and rows[slot - 1] > row)):
+            slot -= 1
+        if slot == most:
+            continue
+        n_best = min(n_best + 1, most)
+        for later in range(n_best - 1, slot, -1):
+            values[later], rows[later] = values[later - 1], rows[later - 1]
+        values[slot], rows[slot] = score, row
     return rows, values
 
 

@@ -136,6 +136,7 @@ def compute_inputs(candidates: Candidates, history: History, catalog: Catalog, n
         history.own_counts,
         history.own_first_ms,
         history.own_last_ms,
+        np.argsort(-history.own_last_ms),
         history.recent_rows,
         catalog.repeats.rates(catalog.categories.first_of(candidates.rows)),
         float(now_ms),
@@ -314,6 +315,7 @@ def _of_own(
     own_counts: NDArray[np.float64],
     own_first_ms: NDArray[np.float64],
     own_last_ms: NDArray[np.float64],
+    latest: NDArray[np.int64],
     recent_rows: NDArray[np.int64],
     category_rates: NDArray[np.float64],
     now_ms: float,
@@ -323,10 +325,9 @@ def _of_own(
     Args:
         items: (k, INPUTS) changed in place; the column of repeats is there already.
         rows: (k,) of the candidates, ascending.
-        own_rows: (o,) to ``recent_rows``, (r,), as of ``History``.
+        own_rows: (o,) to ``recent_rows``, (r,), as of ``History``; ``latest``, (o,), numbers those from the newest on.
         category_rates: (k,) how often items of each candidate's category are repeated.
     """
-    latest = np.argsort(-own_last_ms)
     n_later = 0  # different times of later items: orders ago, or events
     for number in range(len(own_rows)):
         k = latest[number]

@@ -148,13 +148,20 @@ def _mix(scores: NDArray[np.float32], record: NDArray[np.float64]) -> tuple[NDAr
         scores: (e, k) of each expert.
         record: (e,)
     """
-    trust = TRUST * (record - record.max())
-    trust -= np.log(np.exp(trust).sum())
+    best = -np.inf
+    for expert in range(len(record)):
+        best = max(best, record[expert])
+    trust, all_trust = np.empty(len(record)), 0.0
+    for expert in range(len(record)):
+        trust[expert] = TRUST * (record[expert] - best)
+        all_trust += np.exp(trust[expert])
     experts, p = np.empty_like(scores), np.zeros(scores.shape[1])
     for expert in range(len(scores)):
-        experts[expert], exponentials, total = _softmax(scores[expert])
+        trust[expert] -= np.log(all_trust)
+        of_expert, exponentials, total = _softmax(scores[expert])
         share = np.exp(trust[expert]) / total
         for index in range(len(p)):
+            experts[expert, index] = of_expert[index]
             p[index] += share * exponentials[index]
     log_p = np.empty_like(p)
     for index in range(len(p)):

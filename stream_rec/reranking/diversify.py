@@ -104,20 +104,29 @@ def _choose(
     n_seen = np.zeros(k, dtype=np.int64)
     term_of, category_of, part_of, wanted = _list_terms(ids, weights, target)
     taken = np.zeros(len(target))  # how much of the chosen items is in each category
-    has_category = np.array([row.any() for row in weights])
-    n_with_category = max(np.count_nonzero(has_category), 1)
+    has_category, n_with_category = np.zeros(k, dtype=np.bool_), 0
+    for i in range(k):
+        for j in range(weights.shape[1]):
+            has_category[i] |= weights[i, j] != 0.0
+        n_with_category += has_category[i]
+    n_with_category = max(n_with_category, 1)
+    terms, of_mix = np.empty(len(wanted)), np.empty(k)
     n_mixed = 0
     is_chosen = np.zeros(k, dtype=np.bool_)
     chosen = np.empty(n, dtype=np.int64)
     for slot in range(n):
         t = n_mixed + 1
-        terms = t * wanted * np.log(1.0 + part_of / (taken[category_of] + t * SMOOTHING * wanted))
-        of_mix = np.zeros(k)
+        for term in range(len(terms)):
+            before = taken[category_of[term]] + t * SMOOTHING * wanted[term]
+            terms[term] = t * wanted[term] * np.log(1.0 + part_of[term] / before)
+        average = 0.0
         for i in range(k):
+            of_mix[i] = 0.0
             for j in range(ids.shape[1]):
                 if term_of[i, j] >= 0:
                     of_mix[i] += terms[term_of[i, j]]
-        average = of_mix.sum() / n_with_category
+            average += of_mix[i]
+        average /= n_with_category
         best, most = -1, -np.inf
         for i in range(k):
             gain = worths[i] + (of_mix[i] if has_category[i] else average)
@@ -143,22 +152,43 @@ def _choose(
 @kernel()
 def _standardize(relevance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how many standard deviations each of (k,) lies below the best, at most 0; all 0 where all are equal."""
-    if len(relevance) == 0:
-        return np.zeros(0)
-    below = relevance - relevance.max()
-    spread = np.sqrt(((below - below.mean()) ** 2).mean())
-    return below / spread if below.any() and spread > 0.0 else np.zeros(len(below))
+    k, best = len(relevance), -np.inf
+    for i in range(k):
+        best = max(best, relevance[i])
+    mean = variance = 0.0
+    for i in range(k):
+        mean += relevance[i] - best
+    mean /= max(k, 1)
+    for i in range(k):
+        variance += (relevance[i] - best - mean) ** 2
+    spread = np.sqrt(variance / max(k, 1))
+    standardized = np.zeros(k)
+    if spread > 0.0:
+        for i in range(k):
+            standardized[i] = (relevance[i] - best) / spread
+    return standardized
 
 
 @kernel()
 def _fill_missing(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the vectors, (k, d), with the mean of the others for each zero row; the argument is left as it was."""
-    lacks_vector = np.array([not row.any() for row in vectors])
-    n_lacking = np.count_nonzero(lacks_vector)
+    lacks_vector, n_lacking = np.ones(len(vectors), dtype=np.bool_), len(vectors)
+    for i in range(len(vectors)):
+        for d in range(vectors.shape[1]):
+            if vectors[i, d] != 0.0:
+                lacks_vector[i] = False
+                n_lacking -= 1
+                break
     if n_lacking == 0 or n_lacking == len(vectors):
         return vectors
     filled = vectors.copy()
-    filled[lacks_vector] = vectors.sum(axis=0) / (len(vectors) - n_lacking)
+    for d in range(vectors.shape[1]):
+        total = np.float32(0.0)
+        for i in range(len(vectors)):
+            total += vectors[i, d]
+        for i in range(len(vectors)):
+            if lacks_vector[i]:
+                filled[i, d] = total / (len(vectors) - n_lacking)
     return filled
 
 

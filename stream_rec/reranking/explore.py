@@ -130,11 +130,15 @@ def posterior_particles(
     Source:
         Wilson, Hilferty. The Distribution of Chi-Square. PNAS 17, 1931.
     """
-    alpha = successes + prior[0]
-    beta = np.maximum(exposures - successes, 0.0) + prior[1] - prior[0]
-    shape = alpha * (alpha + beta + 1.0) / beta
-    root = np.cbrt(alpha / (alpha + beta))
-    values: NDArray[np.float64] = root * (1.0 - 1.0 / (9.0 * shape)) + root / (3.0 * np.sqrt(shape)) * grid
+    values = np.empty(grid.shape)
+    for arm in range(len(successes)):
+        alpha = successes[arm] + prior[0]
+        beta = max(exposures[arm] - successes[arm], 0.0) + prior[1] - prior[0]
+        shape = alpha * (alpha + beta + 1.0) / beta
+        root = np.cbrt(alpha / (alpha + beta))
+        middle, spread = root * (1.0 - 1.0 / (9.0 * shape)), root / (3.0 * np.sqrt(shape))
+        for particle in range(len(grid)):
+            values[particle, arm] = middle + spread * grid[particle, arm]
     return values
 
 
@@ -172,13 +176,22 @@ def _explore(
     if n_exploring > 0:  # most lists explore nothing, and need no posterior
         tops = _top_arms(posterior_particles(successes, exposures, grid, prior), most)
         drawn = tops[int(v * len(tops))]
-        for rank, exploring in enumerate(np.flatnonzero(is_exploring)):
-            if_fewer = np.count_nonzero(tops[:, :fewer] == drawn[rank])
-            if_more = np.count_nonzero(tops[:, :more] == drawn[rank])
+        rank = 0
+        for exploring in range(n):
+            if not is_exploring[exploring]:
+                continue
+            if_fewer, if_more = 0, 0
+            for particle in range(len(tops)):
+                for place in range(tops.shape[1]):
+                    if tops[particle, place] == drawn[rank]:
+                        if_more += 1
+                        if_fewer += place < fewer
             indices[exploring] = arms[drawn[rank]]
             propensities[exploring] = ((1.0 - p_more) * if_fewer + p_more * if_more) / len(tops)
+            rank += 1
     end = n_ranked + n_exploring + len(kept_back)
-    indices[end - len(kept_back) : end] = kept_back
+    for place in range(len(kept_back)):
+        indices[end - len(kept_back) + place] = kept_back[place]
     return indices[:end], propensities[:end], is_exploring[:end]
 
 
@@ -192,7 +205,10 @@ def _top_arms(values: NDArray[np.float64], n: int) -> NDArray[np.int64]:
     tops = np.empty((len(values), n), dtype=np.int64)
     for particle in range(len(values)):
         for rank in range(n):
-            best = values[particle].argmax()
+            best = 0
+            for arm in range(1, values.shape[1]):
+                if values[particle, arm] > values[particle, best]:
+                    best = arm
             tops[particle, rank] = best
             values[particle, best] = -np.inf
     return tops

@@ -258,9 +258,10 @@ def _tastes(rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> tuple[NDAr
     """
     shape = vectors.shape[1:]
     taste, last = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
-    if len(rows):
-        last[:] = vectors[rows[0]]
     for space in range(shape[0]):
+        if len(rows):
+            for d in range(shape[1]):
+                last[space, d] = vectors[rows[0], space, d]
         weight = np.float32(1.0)
         for row in rows:
             for d in range(shape[1]):
@@ -270,5 +271,7 @@ def _tastes(rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> tuple[NDAr
         for d in range(shape[1]):
             length += taste[space, d] * taste[space, d]
         if length > 0.0:
-            taste[space] /= np.sqrt(length)
+            root = np.sqrt(length)
+            for d in range(shape[1]):
+                taste[space, d] /= root
     return taste, last

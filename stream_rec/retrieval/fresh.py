@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.kernel import kernel
-from stream_rec.retrieval.scratch import insert_best
+from stream_rec.retrieval.scratch import find_largest, insert_best
 
 NEAR_TASTE, NEAR_LAST = 15, 10
 """Items of a pool nearest to the user's taste, and nearest to the last item."""
@@ -141,8 +141,9 @@ def _most_similar(similarities: NDArray[np.float32], k: int) -> NDArray[np.int64
     """Return the ``k`` indices with the largest similarities, (p,), ascending; of equals the first ones."""
     if len(similarities) <= k:
         return np.arange(len(similarities))
-    least = np.partition(similarities, len(similarities) - k)[len(similarities) - k]
-    n_equal = k - np.sum(similarities > least)
+    least, n_equal = find_largest(similarities.copy(), k), k
+    for index in range(len(similarities)):
+        n_equal -= int(similarities[index] > least)
     indices = np.empty(k, dtype=np.int64)
     n = 0
     for index in range(len(similarities)):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from stream_rec.catalog.neighbour_index import NeighbourIndex
 from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import HOUR_MS
-from stream_rec.retrieval.scratch import AFTER, NEXT, SKNN, STAN, Scratch, touch
+from stream_rec.retrieval.scratch import AFTER, NEXT, SKNN, STAN, Scratch, find_largest, touch
 
 ITEMS, DECAY = 64, 0.95
 """Recent items looked at, and how much less each earlier one counts than the one after it."""
@@ -135,13 +135,15 @@ def _add(
                         n_met += 1
                     similarity[slot] += each
         weight *= DECAY
-    fading = np.exp(-np.arange(rows.shape[1]) / DISTANCE)
+    fading = np.empty(rows.shape[1])
+    for distance in range(len(fading)):
+        fading[distance] = np.exp(-distance / DISTANCE)
     least = 0.0
     if n_met > NEIGHBOURS:
         found = np.empty(n_met)
         for k in range(n_met):
             found[k] = similarity[met[k]]
-        least = np.partition(found, n_met - NEIGHBOURS)[n_met - NEIGHBOURS]
+        least = float(find_largest(found, NEIGHBOURS))
     for k in range(n_met):
         slot = met[k]
         alike = similarity[slot]

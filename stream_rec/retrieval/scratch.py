@@ -254,3 +254,33 @@ def insert_best(
     best_values[slot] = value
     best_rows[slot] = row
     return min(n + 1, len(best_rows))
+
+
+@kernel()
+def find_largest(values: NDArray[np.floating], n: int) -> np.floating:
+    """Return the ``n``-th largest of some values, (k,), from 1 to k on; they are put in another order.
+
+    Source:
+        Hoare. Algorithm 65: find. Communications of the ACM 4, 1961.
+    """
+    low, high, wanted = 0, len(values) - 1, n - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        front, back = low, high
+        while front <= back:
+            while values[front] > pivot:
+                front += 1
+            while values[back] < pivot:
+                back -= 1
+            if front <= back:
+                values[front], values[back] = values[back], values[front]
+                front += 1
+                back -= 1
+        if wanted <= back:
+            high = back
+        elif wanted >= front:
+            low = front
+        else:
+            break
+    largest: np.floating = values[wanted]
+    return largest

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stream_rec.retrieval.scratch import COLUMNS, LAST, TEXT, Scratch
+from stream_rec.retrieval.scratch import COLUMNS, LAST, TEXT, Scratch, find_largest
 
 LISTED = np.array([True, True, False, True, True, True])
 
@@ -33,6 +35,16 @@ def test_the_largest_values_of_listed_rows_are_proposed(k, rows):
     scratch.choose_best(((TEXT, k, 1),), LISTED)
 
     assert proposed(scratch) == rows
+
+
+@given(st.lists(st.floats(-5, 5).map(np.float32), min_size=1, max_size=60), st.data())
+def test_the_largest_are_found_as_by_sorting(values: list[float], data: st.DataObject):
+    """Of equals too, and of one alone; nothing is lost."""
+    n = data.draw(st.integers(1, len(values)))
+    found = np.array(values, dtype=np.float32)
+
+    assert find_largest(found, n) == sorted(values, reverse=True)[n - 1]
+    assert sorted(found.tolist()) == sorted(map(float, values))
 
 
 def test_a_row_is_proposed_once_with_the_bits_of_all_sources():

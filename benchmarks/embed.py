@@ -124,6 +124,7 @@ def encode_fixed(encoder: Encoder, texts: list[str]) -> np.ndarray:
 
 def in_batches(model: OnnxModel, settings: EmbedderSettings, texts: list[str]) -> Callable[[], np.ndarray]:
     """Return what encodes the texts as torch would: padded, by token budget, sorted by length."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as onnx_encoder.py does, which may not be loaded here
     import onnxruntime
     import tokenizers
 

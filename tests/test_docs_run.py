@@ -9,18 +9,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from stream_rec.config import override
 from stream_rec.events.item import Item
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.command import CLEAN
+from tests.installed import hide_all_but
 from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings
 from tests.kafka.test_serve import serving
@@ -29,16 +27,6 @@ ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 PATIENCE_S = 800.0
-HIDE = """
-import sys
-from importlib.machinery import PathFinder
-HIDDEN = set({modules!r})
-class Rest(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        return None if name.partition(".")[0] in HIDDEN else super().find_spec(name, path, target)
-sys.meta_path = [Rest if finder is PathFinder else finder for finder in sys.meta_path]
-"""
 
 
 def read(page: str) -> str:
@@ -62,27 +50,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([sys.executable, "-m", "stream_rec", "broker", "stop"], cwd=tmp_path, env=environ(), check=False)
 
 
-def find_missing() -> list[str]:
-    """Return the modules that are here and not in the environment of `make setup`: others' packages bring them."""
-    left_out = {line.split("#")[0].strip() for line in read("light.txt").splitlines()}
-    wanted, found = [Requirement("stream-rec[broker,compile,embed]")], set()
-    while wanted:
-        one = wanted.pop()
-        name = canonicalize_name(one.name)
-        if name in left_out or (name, key := ",".join(sorted(one.extras))) in found:
-            continue
-        found.add((name, key))
-        for said in map(Requirement, metadata.requires(one.name) or ()):
-            if said.marker is None or any(said.marker.evaluate({"extra": extra}) for extra in (one.extras or {""})):
-                wanted.append(said)
-    names = {name for name, _ in found}
-    return sorted(
-        module
-        for module, brought_by in metadata.packages_distributions().items()
-        if not names & {canonicalize_name(name) for name in brought_by}
-    )
-
-
 def environ() -> dict[str, str]:
     """Return the variables of somebody who has activated the environment."""
     return CLEAN | {"PATH": f"{BIN}{os.pathsep}{CLEAN['PATH']}", "PYTHONPATH": str(ROOT)}
@@ -97,7 +64,9 @@ def test_a_tutorial_runs_to_the_letter(page: str, folder: Path):
     script = f"set -eo pipefail\n{commands_of(read(page))}wait\n"
     logs = folder / "said"
     (folder / "hidden").mkdir()
-    (folder / "hidden" / "sitecustomize.py").write_text(HIDE.format(modules=find_missing()))
+    left_out = {line.split("#")[0].strip() for line in read("light.txt").splitlines()}
+    hiding = hide_all_but("stream-rec[broker,compile,embed]", left_out=left_out)
+    (folder / "hidden" / "sitecustomize.py").write_text(hiding)
     light = environ() | {"PYTHONPATH": f"{folder / 'hidden'}{os.pathsep}{ROOT}"}
     shell = ["bash", "-c", script]
     with (

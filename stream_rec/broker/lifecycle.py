@@ -13,9 +13,9 @@ from msgspec import Struct
 from stream_rec.broker.data_dir import BrokerState, forget_state, is_running, read_state
 from stream_rec.broker.find import external_bootstrap
 from stream_rec.broker.local import await_answer, kill_local, start_local, stop_local
-from stream_rec.client.reachable import REMEDY, answers, require_answering
+from stream_rec.client.reachable import answers, require_answering
 from stream_rec.config import BrokerSettings, Settings
-from stream_rec.errors import BrokerUnavailable, StreamRecError
+from stream_rec.errors import StreamRecError
 from stream_rec.file_lock import only_one
 
 logger = logging.getLogger(__name__)
@@ -53,12 +53,9 @@ def start_broker(settings: Settings, environ: Mapping[str, str], *, docker: bool
         BrokerUnavailable: it cannot be started, or a broker that is named or runs does not answer.
     """
     if external := external_bootstrap(settings, environ):
-        try:
-            require_answering(msgspec.structs.replace(settings.kafka, bootstrap=external))
-        except BrokerUnavailable as error:
-            where = "setting kafka.bootstrap" if settings.kafka.bootstrap else "variable KAFKA_BOOTSTRAP"
-            said = str(error).removesuffix(f": {REMEDY}")
-            raise BrokerUnavailable(f"{said}; {where} names it: without that, one is started here") from error
+        where = "setting kafka.bootstrap" if settings.kafka.bootstrap else "variable KAFKA_BOOTSTRAP"
+        remedy = f"{where} names it: without that, one is started here"
+        require_answering(msgspec.structs.replace(settings.kafka, bootstrap=external), remedy=remedy)
         return Started(bootstrap=external, kind="external", is_new=False)
     data_dir = _data_dir(settings.broker)
     with only_one(data_dir / "lock", waiting_for="broker_start"):

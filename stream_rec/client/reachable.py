@@ -26,10 +26,13 @@ from stream_rec.kafka_settings import KafkaSettings
 REMEDY = "start one with `stream-rec broker start`, or set KAFKA_BOOTSTRAP"
 
 
-def require_answering(kafka: KafkaSettings, timeout_s: float = 8.0) -> None:
+def require_answering(kafka: KafkaSettings, timeout_s: float = 8.0, *, remedy: str = REMEDY) -> None:
     """Return when a broker of ``kafka.bootstrap`` has answered as Kafka, with the protocol and login of the settings.
 
     A refused connection fails at once; nothing takes longer than ``timeout_s``, name lookups included.
+
+    Args:
+        remedy: What the message says to do where nothing answers.
 
     Raises:
         BrokerUnavailable: nothing answers; the message says what did happen at each address.
@@ -42,7 +45,7 @@ def require_answering(kafka: KafkaSettings, timeout_s: float = 8.0) -> None:
     if refused := [failure for failure in failures if isinstance(failure, Refusal)]:
         raise LoginRefused(f"the Kafka broker at {kafka.bootstrap} cannot be used: {'; '.join(refused)}")
     if failures:
-        raise BrokerUnavailable(f"no Kafka broker answers at {kafka.bootstrap} ({'; '.join(failures)}): {REMEDY}")
+        raise BrokerUnavailable(f"no Kafka broker answers at {kafka.bootstrap} ({'; '.join(failures)}): {remedy}")
 
 
 class Refusal(str):

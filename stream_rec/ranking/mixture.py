@@ -155,9 +155,10 @@ def _mix(scores: NDArray[np.float32], record: NDArray[np.float64]) -> tuple[NDAr
     for expert in range(len(record)):
         trust[expert] = TRUST * (record[expert] - best)
         all_trust += np.exp(trust[expert])
+    log_all = np.log(all_trust)
     experts, p = np.empty_like(scores), np.zeros(scores.shape[1])
     for expert in range(len(scores)):
-        trust[expert] -= np.log(all_trust)
+        trust[expert] -= log_all
         of_expert, exponentials, total = _softmax(scores[expert])
         share = np.exp(trust[expert]) / total
         for index in range(len(p)):

@@ -67,11 +67,11 @@ class Ranked:
     contextual_log_p: NDArray[np.float64] | None = None
     """(k,) what that makes of ``log_p``; None where it says nothing."""
     fits: InterestInputs | None = None
-    """How well each candidate fits that."""
+    """How well each candidate fits what the user says to like."""
     interested_log_p: NDArray[np.float64] | None = None
     """(k,) what that makes of ``contextual_log_p``, or ``log_p``; None without interests."""
     answers: AskedInputs | None = None
-    """What is known of each candidate as an answer to that."""
+    """What is known of each candidate as an answer to what the user asks for."""
     answered_log_p: NDArray[np.float64] | None = None
     """(k,) what that makes of ``log_p``; None without a search."""
     shown: NDArray[np.float32] | None = None

@@ -10,39 +10,10 @@ import pytest
 
 from stream_rec.extras import explain_missing
 from tests.command import CLEAN, NOWHERE
+from tests.installed import hide_all_but
 
 ROOT = Path(__file__).parents[2]
-CLIENT_ALONE = """
-import importlib.metadata, re, sys
-
-HERE = {"stream_rec"}
-waiting = [re.match(r"[\\w.-]+", one)[0] for one in importlib.metadata.requires("stream-rec") if "extra ==" not in one]
-seen = set()
-tops = importlib.metadata.packages_distributions()
-while waiting:
-    name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-    if name in seen:
-        continue
-    seen.add(name)
-    try:
-        needed = importlib.metadata.requires(name) or []
-    except importlib.metadata.PackageNotFoundError:
-        continue  # for another Python or system
-    waiting += [re.match(r"[\\w.-]+", one)[0] for one in needed if "extra ==" not in one]
-for top, distributions in tops.items():
-    if {re.sub(r"[-_.]+", "-", one).lower() for one in distributions} & seen:
-        HERE.add(top)
-
-class ClientAlone:
-    def find_spec(self, name, path=None, target=None):
-        top = name.partition(".")[0]
-        if top in tops and top not in HERE:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, ClientAlone())
-from stream_rec.cli import main
-main()
-"""
+CLIENT_ALONE = hide_all_but("stream-rec") + "from stream_rec.cli import main\nmain()\n"
 """The program, in a Python that finds of all that is installed here what a plain `pip install stream-rec` installs."""
 
 

@@ -62,7 +62,7 @@ def recommend(
     Args:
         name: Of this list: what is drawn depends on it and on ``config.seed``, see ``draw``.
         min_score: Of each item, at least; what a rule pins with less is left out, too.
-        promotions: What who asks for it wants in which slots.
+        promotions: What who asks for it wants in which slots, of the candidates.
     """
     if len(ranked.best) < config.n and not ranked.request.is_filtered:
         ranked = fill_up(ranked, catalog, head)

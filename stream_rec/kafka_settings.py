@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from stream_rec.addresses import Address, AddressError, addresses
 from stream_rec.errors import SettingsError
 
-SECRETS = frozenset({"sasl_password", "ssl_key_password"})
+SECRETS = frozenset({"password", "sasl_password", "ssl_key_password"})
 HIDDEN = "(hidden)"
 """Stands for a secret in what is shown."""
 

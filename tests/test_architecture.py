@@ -56,8 +56,8 @@ LAYERS = (
     ("upkeep",),
     ("pipeline",),
     ("kernels",),
-    ("logs",),
-    ("ingest",),
+    ("fields",),
+    ("ingest", "logs"),
     ("client", "replay"),
     ("topics", "broker"),
     ("operations", "evaluation"),
@@ -71,7 +71,8 @@ LAYERS = (
 
 CORE = (
     *("errors", "config", "events", "user", "knowledge", "catalog", "retrieval", "ranking", "reranking", "recommend"),
-    *("recommender", "live_quality", "surface_lists", "pipeline", "kernels", "upkeep", "logs", "ingest", "replay"),
+    *("recommender", "live_quality", "surface_lists", "pipeline", "kernels", "upkeep", "fields", "logs", "ingest"),
+    "replay",
     "evaluation",
 )
 HEAVY = (

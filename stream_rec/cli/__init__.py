@@ -22,6 +22,7 @@ COMMANDS = {
     "topics": "stream_rec.cli.topics:topics",
     "worker": "stream_rec.cli.worker:worker",
     "embedder": "stream_rec.cli.embedder:embedder",
+    "ingest": "stream_rec.cli.ingest:ingest",
     "encoders": "stream_rec.cli.encoders:encoders",
     "serve": "stream_rec.cli.serve:serve",
     "dashboard": "stream_rec.cli.dashboard:dashboard",

@@ -21,7 +21,7 @@ from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import EXIT_CODE, interrupt_flag
 from stream_rec.cli.progress import show_progress
 from stream_rec.config import Settings
-from stream_rec.logs.fields import Record, split_record
+from stream_rec.fields.read import Record, split_record
 from stream_rec.logs.log import BadLine, EventLog, read_events
 from stream_rec.operations.backfill import Backfill, Fate
 from stream_rec.operations.stall_timeout import StallTimeout

@@ -32,8 +32,8 @@ from stream_rec.events.interaction import Kind
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
 from stream_rec.events.source import TOPIC_OF_SOURCE
+from stream_rec.fields.read import Record, split_record
 from stream_rec.logs.content import find_content
-from stream_rec.logs.fields import Record, split_record
 from stream_rec.logs.log import BadLine, EventLog, Log, read_events, read_items, usable
 from stream_rec.logs.recording import SOURCE_TOPICS, Recorded, is_recording, read_recording
 from stream_rec.operations.permissions import require_permissions

@@ -59,7 +59,7 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
     now for a process that is gone.
     """
 
-    role: Annotated[str, Meta(description="worker | embedder | serve | dashboard")]
+    role: Annotated[str, Meta(description="worker | embedder | ingest | serve | dashboard")]
     instance_id: str
     version: str
     """Of stream-rec."""
@@ -115,6 +115,10 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """CPU time of the process."""
     embedded_items: Count = 0
     """Of an embedder: items that it has embedded."""
+    ingested: dict[str, Count] = {}
+    """Of ingest: records that it has made, by topic without prefix."""
+    ignored: Count = 0
+    """Of ingest: records that settings tell it to leave out."""
     encoder: str = ""
     """Of an embedder: its encoders, with their revisions."""
     device: str = ""

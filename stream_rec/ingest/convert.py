@@ -10,9 +10,10 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
+from stream_rec.fields.read import IS_NUMBER
+
 MILLISECONDS_FROM, MICROSECONDS_FROM, NANOSECONDS_FROM = 10**11, 10**14, 10**17
 """Times from here on are so fine: as milliseconds they would be of the years 1973, 5138 and beyond."""
-_NUMBER = re.compile(r"\s*[+-]?\d+(\.\d+)?([eE][+-]?\d+)?\s*", re.ASCII)
 _SEPARATOR = re.compile(r"\s*[|,;]\s*")
 _TRUTHS = {
     **dict.fromkeys(("true", "yes", "y", "1", "active", "available", "in_stock", "instock", "in stock"), True),
@@ -48,7 +49,7 @@ def to_time(value: Any) -> Any:
         return round(value.timestamp() * 1000)
     if isinstance(value, date):
         return to_time(datetime.combine(value, time(), UTC))
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    if isinstance(value, str) and IS_NUMBER.fullmatch(value):
         value = float(value) if set(value) & set(".eE") else int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return value
@@ -66,7 +67,7 @@ def to_number(value: Any) -> Any:
         >>> to_number("34.90"), to_number("cheap")
         (34.9, 'cheap')
     """
-    if isinstance(value, Decimal) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+    if isinstance(value, Decimal) or (isinstance(value, str) and IS_NUMBER.fullmatch(value)):
         return float(value)
     return value
 

@@ -16,14 +16,14 @@ from stream_rec.events.profile import Profile
 from stream_rec.events.search import LONGEST_QUERY
 from stream_rec.events.source import Source
 from stream_rec.events.validate import InputLimits, Rejection
+from stream_rec.fields.names import LABELS, explain_unknown_label, shorten, show
+from stream_rec.fields.read import read_event_row, read_item_row, split_record
 from stream_rec.ingest import ubi
 from stream_rec.ingest.convert import to_id, to_number, to_plain, to_text, to_texts, to_time, to_truth
 from stream_rec.ingest.envelopes import open_change, open_cloud_event
 from stream_rec.ingest.foreign_record import Content, ForeignRecord
 from stream_rec.ingest.paths import EACH, MISSING, pick, pick_first
 from stream_rec.ingest_settings import AdoptedTopic
-from stream_rec.logs.field_names import LABELS, explain_unknown_label, shorten, show
-from stream_rec.logs.fields import read_event_row, read_item_row, split_record
 
 MOST_ELEMENTS = 1000
 """Of ``each``: events that one record may be."""

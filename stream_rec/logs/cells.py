@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
-from math import isfinite
 from typing import Any
 
 import msgspec
+
+from stream_rec.fields.read import IS_NUMBER, read_number
 
 LIST_SEPARATOR = "|"
 """Between the elements of a list in one cell of a table."""
@@ -47,14 +47,9 @@ def make_row_reader(header: list[str], fields: Collection[str]) -> Callable[[lis
     return read
 
 
-def read_number(cell: str) -> float | str:
-    """Return a finite number, or the text where it is none."""
-    return float(cell) if _IS_NUMBER.fullmatch(cell) and isfinite(float(cell)) else cell
-
-
 def _read_whole(cell: str) -> int | str:
     try:
-        return int(cell) if _IS_NUMBER.fullmatch(cell) else cell
+        return int(cell) if IS_NUMBER.fullmatch(cell) else cell
     except ValueError:
         return cell
 
@@ -88,7 +83,6 @@ def _read_object(cell: str) -> Any:
         return cell
 
 
-_IS_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "timestamp": read_number, "timestamp_ms": _read_whole, "value": read_number, "context": _read_object,

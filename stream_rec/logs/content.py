@@ -11,7 +11,7 @@ import msgspec
 
 from stream_rec.errors import FileProblem
 from stream_rec.events.validate import InputLimits, Rejection
-from stream_rec.logs.field_names import LOOKED_AT, is_near
+from stream_rec.fields.names import LOOKED_AT, is_near
 from stream_rec.logs.log import BadLine, Fields, Log
 from stream_rec.logs.opening import FORMATS
 

@@ -1,6 +1,6 @@
 """A log: a file of events or items, read line by line. One JSON object a line, or a table (CSV); plain or gzipped.
 
-What the fields mean is said in ``logs/fields.py``. A line that cannot be used is data too: a ``BadLine`` says which
+What the fields mean is said in ``fields/read.py``. A line that cannot be used is data too: a ``BadLine`` says which
 it is and why, and reading goes on. A file that is no log at all is a ``FileProblem``.
 """
 
@@ -20,11 +20,8 @@ from stream_rec.errors import FileProblem
 from stream_rec.events.interaction import LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.validate import InputLimits, Rejection
-from stream_rec.logs.cells import make_row_reader
-from stream_rec.logs.critiques import Critiques, make_search, name_queries
-from stream_rec.logs.csv_rows import Rows, delimiter_of, next_line
-from stream_rec.logs.field_names import ITEM_NEEDS, EventFields, Needs, find_needs, name_missing
-from stream_rec.logs.fields import (
+from stream_rec.fields.names import ITEM_NEEDS, EventFields, Needs, find_needs, name_missing
+from stream_rec.fields.read import (
     Record,
     SourcedRecord,
     read_event_line,
@@ -32,6 +29,9 @@ from stream_rec.logs.fields import (
     read_item_line,
     read_item_row,
 )
+from stream_rec.logs.cells import make_row_reader
+from stream_rec.logs.critiques import Critiques, make_search, name_queries
+from stream_rec.logs.csv_rows import Rows, delimiter_of, next_line
 from stream_rec.logs.opening import FORMATS, HEAD_BYTES, find_header, open_file, split_header, unpack
 
 T = TypeVar("T")

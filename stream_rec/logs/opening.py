@@ -8,8 +8,8 @@ import io
 from pathlib import Path
 
 from stream_rec.errors import FileProblem
+from stream_rec.fields.names import EVENT_NEEDS, ITEM_NEEDS, is_near
 from stream_rec.logs.csv_rows import delimiter_of
-from stream_rec.logs.field_names import EVENT_NEEDS, ITEM_NEEDS, is_near
 from stream_rec.logs.parquet_lines import MAGIC, ParquetLines
 
 GZIP_MAGIC = b"\x1f\x8b"

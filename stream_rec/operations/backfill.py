@@ -24,7 +24,7 @@ from stream_rec.errors import BrokerUnavailable, DeliveryFailed
 from stream_rec.events import validate
 from stream_rec.events.source import EVENT_SOURCES, SOURCE_OF_TOPIC, Event, Source
 from stream_rec.events.validate import Rejection
-from stream_rec.logs.fields import Record, split_record
+from stream_rec.fields.read import Record, split_record
 from stream_rec.operations.answers import Answers
 from stream_rec.operations.existing_events import ExistingEvents
 from stream_rec.operations.lag import committed_offsets, open_by_partition

@@ -17,7 +17,7 @@ from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule
 from stream_rec.events.slate import Slate
 from stream_rec.events.source import SOURCE_OF_TOPIC, TOPIC_OF_SOURCE, Source, UserEvent
-from stream_rec.logs.fields import Record, split_record
+from stream_rec.fields.read import Record, split_record
 from stream_rec.logs.recording import ITEMS, RULES, Recorded, RecordPlace
 from stream_rec.pipeline import Pipeline
 from stream_rec.replay.embedded import CACHE, EmbeddedItems, embed_items

@@ -150,3 +150,15 @@ class EmbedderStatus(StageStatus):
             "encoder": join_identities(self._encoders),
             "device": "+".join(dict.fromkeys(encoder.device for encoder in self._encoders)),
         }
+
+
+class IngestStatus(StageStatus):
+    """What an ingest process says besides."""
+
+    def __init__(self, lease: Lease, readiness: Readiness, counts: Counts, settings: Settings) -> None:
+        """Describe an ingest process that starts now."""
+        super().__init__("ingest", settings.ingest.instance_id, lease, readiness, counts, settings)
+
+    def fields(self) -> dict[str, Any]:
+        """Return what is said, by field of ``Status``."""
+        return super().fields() | {"ingested": dict(self.counts.ingested), "ignored": self.counts.ignored}

@@ -59,6 +59,8 @@ class Counts:
         self.drifts = 0
         self.drifted_ms = 0
         self.embedded_items = 0
+        self.ingested: dict[str, int] = defaultdict(int)
+        self.ignored = 0
 
     def took(self, ages_ms: Iterable[float]) -> None:
         """Count events by how long they took from the broker to a list.

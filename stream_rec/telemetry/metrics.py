@@ -48,6 +48,8 @@ METRICS = {
     "stream_rec_head_loss_nats": "Mean loss of the newest choices",
     "stream_rec_drifts_total": "How often choices were seen to have changed",
     "stream_rec_embedded_items_total": "Items embedded",
+    "stream_rec_ingested_total": "Records made of those of adopted topics",
+    "stream_rec_ignored_total": "Records of adopted topics that settings leave out",
 }
 """Every metric of our own, and what it says. Those that begin with ``process_`` are the client library's."""
 
@@ -63,6 +65,9 @@ def read_metrics(status: Status) -> Iterator[Metric]:
     if status.role == "embedder":
         yield _gauge("vector_items", status.embedded)
         yield _counter("embedded_items_total", status.embedded_items)
+    if status.role == "ingest":
+        yield _labelled("ingested_total", "topic", status.ingested)
+        yield _counter("ignored_total", status.ignored)
     if status.role != "worker":
         return
     values = {

@@ -181,6 +181,10 @@ class RunningPipeline:
         """Start an embedder, or the same one again after it ended."""
         return self._start("embedder", name, wait)
 
+    def start_ingest(self, name: str = "ingest-1", *, wait: bool = True) -> Child:
+        """Start an ingest process, or the same one again after it ended."""
+        return self._start("ingest", name, wait)
+
     def producer(self) -> EventProducer:
         """Return a producer for the pipeline's topics."""
         return EventProducer(self.settings.kafka)
@@ -255,6 +259,7 @@ class RunningPipeline:
             self.settings,
             worker={"data_dir": str(self.directory / "worker")},
             embedder={"data_dir": str(self.directory / "embedder")},
+            ingest={"data_dir": str(self.directory / "ingest")},
         )
         file = self.directory / "settings.toml"
         file.touch(mode=0o600)

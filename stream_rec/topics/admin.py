@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -71,7 +71,7 @@ def create(settings: Settings) -> list[str]:
     """
     wanted = all_topics(settings)
     with _admin(settings) as admin:
-        existing = _describe(admin, wanted)
+        existing = _describe(admin, [topic.name for topic in wanted])
         missing = [topic for topic in wanted if topic.name not in existing]
         created = []
         if missing:
@@ -111,7 +111,7 @@ def examine(settings: Settings) -> Examined:
     """
     wanted = all_topics(settings)
     with _admin(settings) as admin:
-        existing = _describe(admin, wanted)
+        existing = _describe(admin, [topic.name for topic in wanted])
         _require_configs(settings, existing)
         configs = _configs(admin, [topic for topic in wanted if topic.name in existing])
     differences = [
@@ -131,7 +131,26 @@ def topic_ids(settings: Settings, names: Iterable[str]) -> dict[str, str]:
     """
     wanted = {settings.kafka.topic(name) for name in names}
     with _admin(settings) as admin:
-        return _ids(_describe(admin, (topic for topic in all_topics(settings) if topic.name in wanted)))
+        return _ids(_describe(admin, [topic.name for topic in all_topics(settings) if topic.name in wanted]))
+
+
+def require_foreign(settings: Settings, names: Sequence[str]) -> None:
+    """Return when all topics of these full names are there, and are not ours.
+
+    Raises:
+        BrokerUnavailable: no broker answers.
+        TopicMismatch: one is missing, or this user may not see it, or it is one of the pipeline's.
+    """
+    own = {topic.name for topic in all_topics(settings)}
+    if mixed_up := [name for name in names if name in own]:
+        raise TopicMismatch(
+            f"[ingest.topics] names {', '.join(mixed_up)}, which the pipeline itself reads and writes: set [kafka] "
+            "topic_prefix, so that its topics have other names than yours"
+        )
+    with _admin(settings) as admin:
+        existing = _describe(admin, names)
+    if missing := [name for name in names if name not in existing]:
+        raise TopicMismatch(f"[ingest.topics] names topics that are not on the broker: {', '.join(missing)}")
 
 
 def _ids(existing: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -190,10 +209,10 @@ def _admin(settings: Settings) -> Iterator[KafkaAdminClient]:
         ) from error
 
 
-def _describe(admin: KafkaAdminClient, topics: Iterable[TopicSpec]) -> dict[str, dict[str, Any]]:
+def _describe(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return the metadata of those topics that exist, by name."""
     found = {}
-    for metadata in admin.describe_topics([topic.name for topic in topics]):
+    for metadata in admin.describe_topics(list(names)):
         error = kafka.errors.for_code(metadata["error_code"])
         if error is kafka.errors.UnknownTopicOrPartitionError:
             continue

@@ -17,8 +17,8 @@ from stream_rec.config import Settings, as_toml, load
 from stream_rec.errors import FileProblem, SettingsError
 from stream_rec.events import validate
 from stream_rec.events.item import Item
+from stream_rec.fields.read import split_record
 from stream_rec.logs.content import find_content
-from stream_rec.logs.fields import split_record
 from stream_rec.logs.log import BadLine, read_events, read_items
 from stream_rec.replay import vector_cache as cache
 from stream_rec.topics import definition

@@ -13,7 +13,7 @@ from stream_rec.events.item import Item
 from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.events.source import Source, UserEvent
-from stream_rec.logs.fields import Record, split_record
+from stream_rec.fields.read import Record, split_record
 
 ALL_KINDS = (Kind.VIEW, Kind.CLICK, Kind.PURCHASE)
 MINUTE_MS = 60_000

@@ -17,8 +17,8 @@ from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.item import Item
 from stream_rec.events.search import Search
 from stream_rec.events.validate import InputLimits
+from stream_rec.fields.names import EventFields
 from stream_rec.logs.content import find_content
-from stream_rec.logs.field_names import EventFields
 from stream_rec.logs.log import read_events, read_items
 from stream_rec.logs.recording import RecordPlace, read_recording
 
@@ -118,7 +118,7 @@ def test_every_field_is_described():
 @pytest.mark.parametrize(
     "path",
     [
-        "stream_rec/logs/fields.py",
+        "stream_rec/fields/read.py",
         "stream_rec/logs/cells.py",
         "stream_rec/logs/csv_rows.py",
         "stream_rec/logs/recording.py",

@@ -11,8 +11,8 @@ from stream_rec.events.impression import Impression, ShownItem
 from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
 from stream_rec.events.source import Source
 from stream_rec.events.validate import InputLimits
+from stream_rec.fields.read import split_record
 from stream_rec.logs.content import find_content
-from stream_rec.logs.fields import split_record
 from stream_rec.logs.log import BadLine, read_events
 
 LIMITS = InputLimits()

@@ -31,6 +31,16 @@ WORKER = Status(
 EMBEDDER = Status(
     role="embedder", instance_id="e", version="1", started_ms=1, written_ms=2, state="starting", embedded_items=3
 )
+INGEST = Status(
+    role="ingest",
+    instance_id="i",
+    version="1",
+    started_ms=1,
+    written_ms=2,
+    state="ready",
+    ingested={"clicks": 3},
+    ignored=1,
+)
 
 
 def read(status: Status) -> dict[str, float]:
@@ -79,7 +89,7 @@ def test_the_guide_has_every_metric_with_what_it_says():
     )
 
     assert dict(rows) == METRICS
-    families = {name for status in (WORKER, EMBEDDER) for name in _families(status)}
+    families = {name for status in (WORKER, EMBEDDER, INGEST) for name in _families(status)}
     assert families == METRICS.keys()
 
 

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -20,8 +22,7 @@ from stream_rec.events.nesting import TOO_DEEP, is_nested_too_deep
 from stream_rec.events.search import Search
 from stream_rec.events.source import Event, Source
 from stream_rec.events.validate import InputLimits, Rejection, check_id, check_query, check_timestamp, check_user_id
-from stream_rec.logs.cells import read_number
-from stream_rec.logs.field_names import (
+from stream_rec.fields.names import (
     IMPRESSION,
     IMPRESSION_NEEDS,
     ITEM_NEEDS,
@@ -40,6 +41,7 @@ from stream_rec.logs.field_names import (
 
 T = TypeVar("T")
 
+IS_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 MILLISECONDS_FROM = 100_000_000_000
@@ -111,6 +113,11 @@ def read_item_row(row: Mapping[str, Any], limits: InputLimits) -> Item | Rejecti
     """Return the item in one row of a table, as ``make_row_reader`` gives it, or what is wrong with it."""
     item = _convert(row, Item, _reject_item)
     return item if isinstance(item, Rejection) else check_id("item_id", item.item_id, limits) or item
+
+
+def read_number(cell: str) -> float | str:
+    """Return a finite number, or the text where it is none."""
+    return float(cell) if IS_NUMBER.fullmatch(cell) and isfinite(float(cell)) else cell
 
 
 def _find_lacking(fields: EventFields) -> Rejection | None:

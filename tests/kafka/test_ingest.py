@@ -1,0 +1,175 @@
+"""A shop's own topics, under their own names and partitions: every record counts once, whatever is killed meanwhile."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter, defaultdict
+from typing import Any
+
+import msgspec
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+
+from stream_rec.client.connect import connect
+from stream_rec.events.interaction import Kind
+from stream_rec.events.rejected import Rejected
+from stream_rec.testing.pipeline import RunningPipeline
+from tests.kafka.outcome import read, wait_until
+from tests.kafka.settings import quick_settings
+
+pytestmark = pytest.mark.kafka
+
+PRODUCTS, USERS, RECORDS = 40, 60, 3000
+ACTIONS = {
+    "product_viewed": "view",
+    "product_clicked": "click",
+    "added_to_cart": "click",
+    "wished": "click",
+    "order_paid": "purchase",
+    "scrolled": "ignore",
+}
+"""Six types of events in one topic."""
+
+
+def shop_topics(prefix: str) -> dict[str, Any]:
+    """Return how the shop's topics are adopted."""
+    return {
+        "clickstream": {
+            "name": f"{prefix}shop.web.clickstream",
+            "fields": {
+                "user_id": ["session.customer", "session.visitor"],
+                "item_id": "product.sku",
+                "timestamp": "at",
+                "event_type": "name",
+            },
+            "types": ACTIONS,
+        },
+        "orders": {
+            "name": f"{prefix}shop.orders",
+            "event_type": "purchase",
+            "each": "lines",
+            "fields": {"event_id": "order_no", "user_id": "customer", "item_id": "each.sku", "value": "each.eur"},
+        },
+        "items": {
+            "name": f"{prefix}dbserver.public.products",
+            "envelope": "debezium",
+            "fields": {"item_id": "id", "title": "name", "available": "stock"},
+        },
+    }
+
+
+class Shop:
+    """Writes to its topics, and keeps by itself what must come of it."""
+
+    def __init__(self, kafka: Any, prefix: str) -> None:
+        self._producer = connect(KafkaProducer, kafka, acks="all")
+        self._prefix = prefix
+        self.counts: dict[str, Counter[int]] = defaultdict(Counter)
+        """By user, how many events of each kind."""
+        self.n_bad = 0
+        self.titles: dict[str, str | None] = {}
+        self._now = 1_714_564_800_000
+
+    def write(self, chance: random.Random) -> None:
+        """Write one record of some kind, as apps do: keyed by what they like, with times of their own."""
+        self._now += chance.randrange(2000)
+        user, sku = f"u{chance.randrange(USERS)}", f"{chance.randrange(PRODUCTS)}"
+        match chance.randrange(10):
+            case 0:
+                lines = [{"sku": f"{chance.randrange(PRODUCTS)}", "eur": 1.5} for _ in range(chance.randrange(1, 4))]
+                order = {"order_no": f"o{self._now}-{chance.random()}", "customer": user, "lines": lines}
+                self._send("shop.orders", order["order_no"].encode(), order)
+                self.counts[user][Kind.PURCHASE] += len(lines)
+            case 1:
+                self._change(chance, int(sku))
+            case 2 if chance.random() < 0.3:
+                self._send("shop.web.clickstream", None, {"name": "product_viewed", "product": {"sku": sku}})
+                self.n_bad += 1
+            case _:
+                name = chance.choice(list(ACTIONS))
+                known = {"customer": user} if chance.random() < 0.5 else {"visitor": user, "customer": None}
+                event = {"name": name, "session": known, "product": {"sku": sku}, "at": self._now}
+                self._send("shop.web.clickstream", sku.encode(), event)
+                if name != "scrolled":
+                    self.counts[user][{"view": 0, "click": 1, "purchase": 2}[ACTIONS[name]]] += 1
+
+    def _change(self, chance: random.Random, number: int) -> None:
+        key = json.dumps({"id": number}).encode()
+        row = {"id": number, "name": f"Product {number} of {self._now}", "stock": chance.randrange(3)}
+        if chance.random() < 0.15:
+            self._send("dbserver.public.products", key, {"op": "d", "before": row, "after": None})
+            self._send("dbserver.public.products", key, None)
+            self.titles[str(number)] = None
+        else:
+            self._send("dbserver.public.products", key, {"op": "u", "before": None, "after": row})
+            self.titles[str(number)] = row["name"]
+
+    def flush(self) -> None:
+        self._producer.flush()
+
+    def _send(self, topic: str, key: bytes | None, value: Any) -> None:
+        data = None if value is None else json.dumps(value).encode()
+        self._producer.send(self._prefix + topic, key=key, value=data, timestamp_ms=self._now)
+
+
+def make_topics(kafka: Any, prefix: str) -> None:
+    """Make the shop's topics, 6/6/3 partitions, with the times of who writes."""
+    client = connect(KafkaAdminClient, kafka)
+    partitions = {"shop.web.clickstream": 6, "shop.orders": 6, "dbserver.public.products": 3}
+    client.create_topics(
+        {
+            prefix + name: {
+                "num_partitions": n,
+                "replication_factor": 1,
+                "configs": {"message.timestamp.type": "CreateTime"},
+            }
+            for name, n in partitions.items()
+        }
+    )
+    client.close()
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_a_shops_own_topics_are_served_exactly(bootstrap: str, seed: int) -> None:
+    """With two processes that read them, each killed at random moments, a worker too."""
+    chance = random.Random(seed)
+    base = quick_settings()
+    pipeline = RunningPipeline(bootstrap, base, embedder=False)
+    prefix = f"their-{pipeline.settings.kafka.topic_prefix}"
+    adopted = msgspec.convert({"topics": shop_topics(prefix)}, type(base.ingest))
+    pipeline.settings = msgspec.structs.replace(pipeline.settings, ingest=adopted)
+    make_topics(pipeline.settings.kafka, prefix)
+    with pipeline as running:
+        shop = Shop(running.settings.kafka, prefix)
+        readers = [running.start_ingest(f"ingest-{n}", wait=False) for n in (1, 2)]
+        for reader in readers:
+            reader.wait_until_ready()
+        for number in range(RECORDS):
+            shop.write(chance)
+            if number % 600 == 300:
+                shop.flush()
+                running.children[name := chance.choice(["ingest-1", "ingest-2", "worker-1"])].kill()
+                start = running.start_worker if name == "worker-1" else running.start_ingest
+                start(name, wait=False)
+        shop.flush()
+        for child in running.children.values():
+            child.wait_until_ready()
+
+        def counted() -> dict[str, list[int]]:
+            return {user: list(state.counts) for user, state in running.user_states().items()}
+
+        expected = {user: [of[0], of[1], of[2]] for user, of in shop.counts.items()}
+        wait_until(lambda: counted() == expected, timeout_s=120)
+        running.wait_until_settled()
+        assert counted() == expected
+        items = {key: json.loads(value)["title"] for key, value in running.read_compacted("items").items()}
+        assert items == {key: title for key, title in shop.titles.items() if title is not None}
+        said = {
+            (one.origin.topic, one.origin.partition, one.origin.offset)
+            for one in (msgspec.json.decode(record.value, type=Rejected) for record in read(running, "rejected"))
+        }
+        assert len(said) == shop.n_bad and {topic for topic, _, _ in said} == {prefix + "shop.web.clickstream"}
+        with running.view() as lists:
+            lists.wait_until_ready()
+            assert all(lists.own(user) for user in expected)

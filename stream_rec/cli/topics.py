@@ -1,4 +1,4 @@
-"""`stream-rec topics create|check|list|acls`: the Kafka topics of one pipeline, and who may do what with them."""
+"""`stream-rec topics create|check|adopt|list|acls`: the Kafka topics of one pipeline, and who may do what with them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import click
 import msgspec
 
+from stream_rec.cli.adopt import adopt
 from stream_rec.cli.answer import json_option
 from stream_rec.cli.group import Commands
 from stream_rec.config import Settings
@@ -18,7 +19,10 @@ from stream_rec.topics.strimzi import as_topics, as_users
 
 @click.group(cls=Commands)
 def topics() -> None:
-    """Create and check the Kafka topics."""
+    """Create and check the Kafka topics; adopt those that you have already."""
+
+
+topics.add_command(adopt)
 
 
 @topics.command()

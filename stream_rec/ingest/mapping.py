@@ -335,9 +335,9 @@ class Mapper:
         """Return a rejection that says where the fields were looked for, and what is there."""
         if rejection.reason != "missing_field":
             return rejection
-        looked = [f"{name} in {' or '.join(paths)}" for name, paths in self._paths.items() if name in rejection.detail]
         there = ", ".join(shorten(str(name)) for name in list(content.value or ())[:12])
         missing = rejection.detail.partition("; found:")[0]
+        looked = [f"{name} in {' or '.join(paths)}" for name, paths in self._paths.items() if name in missing]
         where = f"; looked for {', '.join(looked)}" if looked else ""
         return Rejection(rejection.reason, f"{missing}{where}; the record has {there or 'nothing'}")
 

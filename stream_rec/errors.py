@@ -14,6 +14,8 @@
         OffsetsOutOfRange           records are asked for where there are none
         DeliveryFailed              the broker did not acknowledge records
         UnreadableRecords           a compression codec's library is missing
+        RegistryUnavailable         the schema registry does not answer as one
+            RegistryRefused         it does not let us in, or is not trusted
         EncoderUnavailable          the text encoder does not load or work
         DimensionMismatch           a vector has another length than its space
         StateVersionError           stored bytes have a version that this program does not read
@@ -94,6 +96,18 @@ class DeliveryFailed(StreamRecError):
 
 class UnreadableRecords(StreamRecError):
     """Records are compressed with a codec that this installation cannot read: install what the message names."""
+
+
+class RegistryUnavailable(StreamRecError):
+    """The schema registry does not answer as one: start it, or correct ``[registry]`` url. No record was skipped."""
+
+    exit_code = 75
+
+
+class RegistryRefused(RegistryUnavailable):
+    """The schema registry does not let us in, or is not trusted: correct the ``[registry]`` setting that is named."""
+
+    exit_code = 2
 
 
 class EncoderUnavailable(StreamRecError):

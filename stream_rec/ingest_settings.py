@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
+from stream_rec.kafka_settings import hide_secrets
 from stream_rec.names import Name
 
 Content = Literal["auto", "events", "items", "profiles", "forget", "ubi_events", "ubi_queries"]
@@ -110,3 +112,8 @@ class RegistrySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """PEM file of the authority that signed its certificate. Empty: the system's authorities."""
     timeout_s: Annotated[float, Meta(gt=0, le=300)] = 10.0
     """How long it may take to answer."""
+
+    def __repr__(self) -> str:
+        """Show everything but the password: a repr ends in logs and tracebacks."""
+        values = hide_secrets(msgspec.structs.asdict(self))
+        return f"RegistrySettings({', '.join(f'{key}={value!r}' for key, value in values.items())})"

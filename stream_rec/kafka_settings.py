@@ -11,7 +11,8 @@ from msgspec import Meta, Struct
 from stream_rec.addresses import Address, AddressError, addresses
 from stream_rec.errors import SettingsError
 
-SECRETS = frozenset({"password", "sasl_password", "ssl_key_password"})
+SECRETS = frozenset({"sasl_password", "ssl_key_password", "password"})
+"""Of any section."""
 HIDDEN = "(hidden)"
 """Stands for a secret in what is shown."""
 

@@ -9,8 +9,8 @@ import time
 from stream_rec.errors import StreamRecError
 from stream_rec.telemetry.json_log import JsonFormatter
 
-NOISY = ("kafka", "aiokafka", "faust", "mode", "opentelemetry")
-"""Loggers of libraries: a broker that is away makes them write tens of thousands of lines."""
+NOISY = ("kafka", "aiokafka", "faust", "mode", "opentelemetry", "httpx", "httpx2")
+"""Loggers of libraries: a broker that is away makes them write tens of thousands of lines, and each request one."""
 LINES = 20
 INTERVAL_S = 10.0
 

@@ -48,7 +48,9 @@ class Rejection(Struct, frozen=True):
 
     ``reason`` is one of: ``too_large``, ``empty``, ``not_json``, ``wrong_type``, ``bad_id``, ``bad_timestamp``,
     ``key_mismatch``, ``wrong_partition``, ``unknown_event_type``, ``encoding_failed``, ``bad_rule``,
-    ``bad_query``, ``bad_impression``, ``bad_profile``.
+    ``bad_query``, ``bad_impression``, ``bad_profile``. Of records of others' topics also: ``missing_field``;
+    ``not_avro``, ``not_protobuf``: bytes that are no record of the schema which they name, or name none;
+    ``unknown_schema``: the registry does not have it; ``bad_schema``: it cannot be compiled.
     """
 
     reason: str

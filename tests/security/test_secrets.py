@@ -15,16 +15,18 @@ import pytest
 
 from stream_rec.config import Settings, as_toml, load, redact
 from stream_rec.errors import SettingsError
+from stream_rec.ingest_settings import RegistrySettings
 from stream_rec.kafka_settings import SECRETS, KafkaSettings
 
 TOKEN = "Tr0ub4dor&3"
+KAFKA_SECRETS = SECRETS & set(KafkaSettings.__struct_fields__)
 SECRET_WORDS = ("password", "secret", "token", "credential", "passphrase")
 NO_SECRETS = {"token_budget", "max_tokens"}
 """Numbers of tokens of text."""
 
 
 def settings_with_secrets() -> Settings:
-    secrets = {key: f"{TOKEN}-{key}" for key in SECRETS}
+    secrets = {key: f"{TOKEN}-{key}" for key in KAFKA_SECRETS}
     return Settings(kafka=KafkaSettings(security_protocol="SASL_PLAINTEXT", sasl_username="ann", **secrets))
 
 
@@ -32,8 +34,8 @@ def test_every_setting_that_sounds_secret_is_treated_as_one():
     """Whoever adds a setting with such a name must say that it is a secret."""
     sounding = {
         field.name
-        for section in msgspec.structs.fields(Settings)
-        for field in msgspec.structs.fields(section.type)
+        for section in {RegistrySettings, *(section.type for section in msgspec.structs.fields(Settings))}
+        for field in msgspec.structs.fields(section)
         if any(word in field.name for word in SECRET_WORDS)
     }
 
@@ -49,7 +51,7 @@ def test_settings_do_not_show_secrets(shows):
     assert "(hidden)" in text
 
 
-@pytest.mark.parametrize("secret", sorted(SECRETS))
+@pytest.mark.parametrize("secret", sorted(KAFKA_SECRETS))
 @pytest.mark.parametrize("value", [f"['{TOKEN}']", f"{{ a = '{TOKEN}' }}", f"'{TOKEN}", f"'{TOKEN}'\nx = 1", "4711"])
 def test_an_error_in_a_settings_file_does_not_show_secrets(tmp_path: Path, secret: str, value: str):
     """Of the wrong type, cut off, or beside another mistake."""
@@ -92,7 +94,7 @@ def silent() -> Iterator[str]:
 def test_no_command_tells_a_password(tmp_path: Path, silent: str, arguments: str):
     """Whatever it prints and however much it logs, where it works and where it fails."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("STREAM_REC_")}
-    environ |= {f"STREAM_REC_KAFKA_{key.upper()}": f"{TOKEN}-{key}" for key in SECRETS}
+    environ |= {f"STREAM_REC_KAFKA_{key.upper()}": f"{TOKEN}-{key}" for key in KAFKA_SECRETS}
     environ |= {"STREAM_REC_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "STREAM_REC_KAFKA_BOOTSTRAP": silent}
     command = [sys.executable, "-m", "stream_rec", "--log-level", "debug", *arguments.split()]
 

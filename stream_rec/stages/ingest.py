@@ -21,7 +21,7 @@ from faust.types import Message
 from mode import Service
 
 from stream_rec.config import Settings
-from stream_rec.errors import SettingsError
+from stream_rec.errors import RegistryRefused, RegistryUnavailable, SettingsError
 from stream_rec.events.validate import Rejection
 from stream_rec.ingest.foreign_record import ForeignRecord
 from stream_rec.ingest.formats import Decoder, read_content
@@ -45,6 +45,7 @@ from stream_rec.topics.admin import require_foreign
 log = logging.getLogger(__name__)
 
 BATCH_WAIT_S = 0.005
+REGISTRY_PAUSE_S = 1.0
 LOG_APPEND_TIME = 1
 SUMMARY_INTERVAL_S = 10.0
 NONE_ADOPTED = (
@@ -86,9 +87,9 @@ class IngestStage:
         """Take one batch: read it in a thread, for a registry may be asked; send what it is; commit.
 
         Raises:
-            RegistryUnavailable: the schema of a record could not be had: nothing of the batch is kept.
+            RegistryRefused: the schema registry lets nobody in: nothing of the batch is kept.
         """
-        mapped = await asyncio.get_running_loop().run_in_executor(None, self._read, batch.messages)
+        mapped = await self._read_patiently(batch.messages)
         kafka = self._settings.kafka
         sends: list[Send] = []
         for message, each in zip(batch.messages, mapped):
@@ -102,6 +103,20 @@ class IngestStage:
                 self._counts.ignored += 1
         await batch.commit(sends=sends)
         self._sum_up(batch.messages, mapped)
+
+    async def _read_patiently(self, messages: Sequence[Message]) -> list[Mapped]:
+        """Return what records are, once their schemas can be had."""
+        is_said = False
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(None, self._read, messages)
+            except RegistryRefused:
+                raise
+            except RegistryUnavailable as error:
+                if not is_said:
+                    log.warning("waits_for_registry why=%s", error)
+                    is_said = True
+            await asyncio.sleep(REGISTRY_PAUSE_S)
 
     def _read(self, messages: Sequence[Message]) -> list[Mapped]:
         now_ms = time.time_ns() // 1_000_000

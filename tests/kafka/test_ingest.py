@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
 from kafka import KafkaAdminClient, KafkaProducer
 
 from stream_rec.cli import cli
 from stream_rec.client.connect import connect
-from stream_rec.config import load
+from stream_rec.config import Settings, load
 from stream_rec.events.interaction import Kind
 from stream_rec.events.rejected import Rejected
 from stream_rec.testing.pipeline import RunningPipeline
+from tests.ingest.apicurio import apicurio
 from tests.kafka.outcome import read, wait_until
 from tests.kafka.settings import quick_settings
 
@@ -37,11 +42,51 @@ ACTIONS = {
 """Six types of events in one topic."""
 
 
+AVRO = {
+    "type": "record",
+    "name": "Event",
+    "fields": [
+        {"name": "name", "type": "string"},
+        {"name": "session", "type": ["null", {
+            "type": "record",
+            "name": "Session",
+            "fields": [
+                {"name": "customer", "type": ["null", "string"], "default": None},
+                {"name": "visitor", "type": ["null", "string"], "default": None},
+            ],
+        }], "default": None},
+        {"name": "product", "type": {
+            "type": "record", "name": "Product", "fields": [{"name": "sku", "type": "string"}],
+        }},
+        {"name": "at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "default": None},
+    ],
+}  # fmt: skip
+
+
+def json_of(topic: str, value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def avro_by(url: str) -> Callable[[str, Any], bytes]:
+    """Return what writes the clickstream as Confluent's Avro serializer does, and all else as JSON."""
+    write = AvroSerializer(SchemaRegistryClient({"url": url}), json.dumps(AVRO))
+
+    def serialize(topic: str, value: Any) -> bytes:
+        if not topic.endswith("clickstream"):
+            return json_of(topic, value)
+        written = write(value, SerializationContext(topic, MessageField.VALUE))
+        assert written is not None
+        return written
+
+    return serialize
+
+
 class Shop:
     """Writes to its topics, and keeps by itself what must come of it."""
 
-    def __init__(self, kafka: Any, prefix: str) -> None:
+    def __init__(self, kafka: Any, prefix: str, serialize: Callable[[str, Any], bytes] = json_of) -> None:
         self._producer = connect(KafkaProducer, kafka, acks="all")
+        self._serialize = serialize
         self._prefix = prefix
         self.counts: dict[str, Counter[int]] = defaultdict(Counter)
         """By user, how many events of each kind."""
@@ -87,7 +132,7 @@ class Shop:
         self._producer.flush()
 
     def _send(self, topic: str, key: bytes | None, value: Any) -> None:
-        data = None if value is None else json.dumps(value).encode()
+        data = None if value is None else self._serialize(topic, value)
         self._producer.send(self._prefix + topic, key=key, value=data, timestamp_ms=self._now)
 
 
@@ -108,29 +153,42 @@ def make_topics(kafka: Any, prefix: str) -> None:
     client.close()
 
 
-def adopt(kafka: Any, prefix: str, file: Path) -> Any:
+def adopt(kafka: Any, prefix: str, file: Path) -> Settings:
     """Return the settings that `topics adopt` writes for the shop's topics."""
     address = ["--bootstrap", kafka.bootstrap, "--topic-prefix", kafka.topic_prefix]
-    result = CliRunner().invoke(
-        cli, [*address, "topics", "adopt", *(prefix + name for name in PARTITIONS), "--write", str(file)]
-    )
+    names = [prefix + name for name in PARTITIONS]
+    said = [*(["--config", str(file)] if file.exists() else []), *address, "topics", "adopt", *names]
+    result = CliRunner().invoke(cli, [*said, "--write", str(file)])
     assert result.exit_code == 0, result.output
-    return load(file, environ={}).ingest
+    return load(file, environ={})
 
 
-@pytest.mark.parametrize("seed", [1])
-def test_a_shops_own_topics_are_served_exactly(bootstrap: str, seed: int, tmp_path: Path) -> None:
+def test_a_shops_own_topics_are_served_exactly(bootstrap: str, tmp_path: Path) -> None:
     """Adopted by a command, with two processes that read them, each killed at random moments, a worker too."""
-    chance = random.Random(seed)
+    serve_shop(bootstrap, tmp_path, json_of)
+
+
+@pytest.mark.interop
+def test_avro_of_a_registry_is_served_exactly(bootstrap: str, tmp_path: Path) -> None:
+    """The same, its mixed topic in Avro, by a real schema registry."""
+    with apicurio(tmp_path) as url:
+        (tmp_path / "shop.toml").write_text(f'[registry]\nurl = "{url}"\n')
+        serve_shop(bootstrap, tmp_path, avro_by(url))
+
+
+def serve_shop(bootstrap: str, folder: Path, serialize: Callable[[str, Any], bytes]) -> None:
+    """Have a shop write, adopt its topics, read them while processes are killed, and compare with what it knows."""
+    chance = random.Random(1)
     pipeline = RunningPipeline(bootstrap, quick_settings(), embedder=False)
     kafka = pipeline.settings.kafka
     prefix = f"their-{kafka.topic_prefix}"
     make_topics(kafka, prefix)
-    shop = Shop(kafka, prefix)
+    shop = Shop(kafka, prefix, serialize)
     for _ in range(200):
         shop.write(chance)
     shop.flush()
-    pipeline.settings = msgspec.structs.replace(pipeline.settings, ingest=adopt(kafka, prefix, tmp_path / "shop.toml"))
+    adopted = adopt(kafka, prefix, folder / "shop.toml")
+    pipeline.settings = msgspec.structs.replace(pipeline.settings, ingest=adopted.ingest, registry=adopted.registry)
     with pipeline as running:
         readers = [running.start_ingest(f"ingest-{n}", wait=False) for n in (1, 2)]
         for reader in readers:

@@ -13,7 +13,7 @@ RATE ?= 500
 FAULTS ?= all
 CRASH_ARGS ?= --json crash-runs.jsonl --logs crash-logs
 BIN := .venv/bin
-UNIT := not kafka and not model and not interop and not browser and not container and not gpu and not slow and not long
+UNIT := not kafka and not model and not interop and not browser and not container and not gpu and not slow and not thorough and not long
 
 # pip and uv bring lists of authorities of their own; that of a company's proxy is on the system's alone.
 export UV_SYSTEM_CERTS ?= true
@@ -28,7 +28,7 @@ company's authority and all others that you trust, or add it to the system's"; e
 NO_VENV = { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo check test test-long interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit sbom lint docs clean
+.PHONY: help setup extras demo check test test-thorough test-long interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit sbom lint docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -85,9 +85,12 @@ check: lint  ## before each commit, in some 90 s: lint, and the unit tests, with
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "$(UNIT)" $(PYTEST_ARGS)
 
 test: .venv/ready-full  ## every test but those of the other commands here, on a real broker and the real models
-	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not container and not long" $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough and not gpu and not container and not long" $(PYTEST_ARGS)
 
-test-long: .venv/ready-full  ## tests on a machine that is kept busy, which would slow all others: some 3 minutes
+test-thorough: .venv/ready-full  ## tests that take long: half of the crash matrix, secured brokers, the docs' commands, wheels
+	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "thorough and not gpu and not container and not long" $(PYTEST_ARGS)
+
+test-long: .venv/ready-full  ## the other half of the crash matrix, and a machine that is kept busy: some 10 minutes
 	@exec $(BIN)/python -m pytest -m long $(PYTEST_ARGS)
 
 interop:  ## KafkaJS and TypeScript, by npm, for the tests in tests/interop; Java needs a JDK besides

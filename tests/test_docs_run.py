@@ -23,6 +23,8 @@ from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings
 from tests.kafka.test_serve import serving
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)

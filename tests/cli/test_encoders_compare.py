@@ -17,6 +17,8 @@ from stream_rec.embedding.known_encoders import KNOWN_ENCODERS
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import EncoderUnavailable, FileProblem, SettingsError
 
+pytestmark = pytest.mark.thorough
+
 EXAMPLES = Path(__file__).parents[2] / "examples" / "entree_chicago"
 FILES = ("--items", str(EXAMPLES / "items.jsonl.gz"), "--events", str(EXAMPLES / "events.jsonl.gz"))
 

@@ -15,6 +15,8 @@ from stream_rec.evaluation.baselines import BASELINES
 from stream_rec.events.item import Item
 from tests.evaluation.logs import Popular, broken, first_items, many_rows, search_line, write_events, write_items
 
+pytestmark = pytest.mark.thorough
+
 ITEM_IDS = [f"i{n}" for n in range(6)]
 
 

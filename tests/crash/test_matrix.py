@@ -19,7 +19,7 @@ from tests.crash.rig import SHORT
 from tests.crash.schedule import schedule
 from tests.crash.trial import Outcome
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.thorough, pytest.mark.kafka, pytest.mark.timeout(600)]
 
 EVENTS, RATE = 3_000, 250.0
 LONGEST_S = 120.0
@@ -43,6 +43,13 @@ GROUPS = {
     ],
     "clients": ["late-duplicates", "transactions", "codecs", "sold-out", "owners-rules"],
 }
+SLOW_HALF = ("zombies", "disks and refusals", "encoders", "scale")
+"""Of `make test-long`."""
+
+
+def marks(group: str) -> list[pytest.MarkDecorator]:
+    """Return the marks of a group's tests besides those of all."""
+    return [pytest.mark.long] if group in SLOW_HALF else []
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +75,10 @@ def outcome_of(broker: Broker) -> Callable[[str], Outcome]:
     return outcome_of
 
 
-@pytest.mark.parametrize(("group", "fault"), [(group, fault) for group, faults in GROUPS.items() for fault in faults])
+@pytest.mark.parametrize(
+    ("group", "fault"),
+    [pytest.param(group, fault, marks=marks(group)) for group, faults in GROUPS.items() for fault in faults],
+)
 def test_lists_come_again_after(outcome_of: Callable[[str], Outcome], group: str, fault: str) -> None:
     """Whatever happened, the users of every partition get lists of what they did after it."""
     (injected,) = [one for one in outcome_of(group).injected if one.fault == fault]
@@ -79,7 +89,7 @@ def test_lists_come_again_after(outcome_of: Callable[[str], Outcome], group: str
     assert injected.next_list_s < LONGEST_S
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [pytest.param(group, marks=marks(group)) for group in GROUPS])
 def test_nothing_is_lost_doubled_or_different_after(outcome_of: Callable[[str], Outcome], group: str) -> None:
     """Users, items, lists, rejections and embeddings are as the replay has them; all offsets are committed."""
     outcome = outcome_of(group)

@@ -24,7 +24,7 @@ from tests.kafka.settings import quick_settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
-pytestmark = [pytest.mark.kafka, pytest.mark.browser]
+pytestmark = [pytest.mark.thorough, pytest.mark.kafka, pytest.mark.browser]
 
 HOSTILE = '<script>document.title = "taken"</script><img src=x onerror="document.title = \'taken\'">'
 TURNED = "\u202egnp.pot\u2066 \u200f\u05d0"

@@ -23,7 +23,7 @@ from tests.evaluation.logs import (
     ticking,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 def ran(tmp_path, factories, observers=None, **options):

@@ -24,7 +24,7 @@ from tests.kafka.logs import send, zipf_log
 from tests.kafka.outcome import Count, assert_committed_to_the_end, assert_same_as, replayed, wait_until
 from tests.kafka.settings import quick_settings
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.thorough]
 
 CALM, BURST, MORE = 300, 8_000, 1_000
 """The burst comes as fast as it can be sent: several times as fast as it is served, in batches this small."""

@@ -19,7 +19,7 @@ from tests.kafka.logs import ALL_KINDS, Logged, send, sent_as, with_impressions,
 from tests.kafka.outcome import Count, assert_same_as_replay, replayed
 from tests.kafka.settings import quick_settings, with_pushed
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.thorough]
 
 DATA = Path(__file__).parents[1] / "data"
 LATER_MS = 2_000_000_000_000

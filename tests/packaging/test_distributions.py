@@ -14,7 +14,7 @@ import pytest
 from tests.command import NOWHERE
 from tests.packaging.environment import AS_A_USER, ROOT, install
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 NO_JIT = {"NUMBA_DISABLE_JIT": "1"}  # what comes compiled: test_compiled_wheel.py
 

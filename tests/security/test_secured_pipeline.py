@@ -55,7 +55,7 @@ from tests.kafka.settings import quick_settings
 from tests.security.installation import PROGRAMS, Installation
 from tests.security.secured_broker import certificates, secured_broker
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.thorough]
 
 ROOT = Path(__file__).parents[2]
 BASE = quick_settings(kafka={"partitions": 1})

@@ -6,6 +6,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from stream_rec.events.interaction import Interaction, Kind
+
+ACTION = "action"
+"""In an event's context: what its app calls what the user did."""
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -49,6 +53,9 @@ class HeadConfig(Struct, frozen=True, kw_only=True):
     """The same for a click."""
     purchase_weight: Annotated[float, Meta(ge=0, le=1000)] = 4.0
     """The same for a purchase."""
+    action_weights: Annotated[dict[str, Annotated[float, Meta(ge=0, le=1000)]], Meta(max_length=1000)] = {}
+    """The same for events whose context says such an `action`, as that of types of yours does, in place of their kind:
+    `{add_to_cart = 3, wished = 2.5}`."""
     drift_delta: Annotated[float, Meta(ge=0, lt=1)] = 0.02
     """How easily worse predictions are taken for a change of taste, after which the head learns faster; 0 never."""
     river: str = ""
@@ -56,3 +63,18 @@ class HeadConfig(Struct, frozen=True, kw_only=True):
     own head. A single process only: such a head cannot be merged between workers."""
     river_negatives: Annotated[int, Meta(ge=1, le=1000)] = 10
     """Candidates not chosen that a River classifier learns from, for each group of choices."""
+
+    def weigh(self, kind: Kind, event: Interaction | None = None) -> float:
+        """Return how much an event counts in learning.
+
+        Example:
+            >>> wished = Interaction("e", "ann", "tea", 1000, context={"action": "wished"})
+            >>> config = HeadConfig(action_weights={"wished": 2.5})
+            >>> config.weigh(Kind.CLICK), config.weigh(Kind.CLICK, wished)
+            (2.0, 2.5)
+        """
+        if self.action_weights and event is not None:
+            action = event.context.get(ACTION)
+            if isinstance(action, str) and action in self.action_weights:
+                return self.action_weights[action]
+        return (self.view_weight, self.click_weight, self.purchase_weight)[kind]

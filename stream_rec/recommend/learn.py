@@ -22,19 +22,18 @@ from stream_rec.user.entries import TEACHES_NOBODY
 from stream_rec.user.outcomes import Outcome
 
 
-def teach(ranked: Ranked, chosen: list[tuple[int, Kind]], head: Head, config: HeadConfig) -> Head:
+def teach(ranked: Ranked, chosen: list[tuple[int, float]], head: Head, config: HeadConfig) -> Head:
     """Return the head after a user chose.
 
     Args:
         ranked: What could have been shown just before.
-        chosen: Row and kind of each event; rows that were no candidates teach nothing.
+        chosen: Row of each event, and how much that counts; rows that were no candidates teach nothing.
     """
     rows = ranked.candidates.rows
     if not len(rows) or not chosen:
         return head
-    weight_of = (config.view_weight, config.click_weight, config.purchase_weight)
     chosen_rows = np.array([row for row, _ in chosen])
-    weights = np.array([weight_of[kind] for _, kind in chosen])
+    weights = np.array([weight for _, weight in chosen])
     indices, is_candidate = find_sorted(rows, chosen_rows)
     is_candidate &= weights > 0
     if not is_candidate.any():
@@ -76,7 +75,9 @@ def learn(
     Args:
         ranked: What could have been shown just before.
     """
-    chosen = [(row, kind) for kind, event in events if (row := catalog.find(event.item_id)) is not None]
+    chosen = [
+        (row, config.weigh(kind, event)) for kind, event in events if (row := catalog.find(event.item_id)) is not None
+    ]
     head = teach(ranked, chosen, head, config)
     chosen_rows = np.array([row for row, _ in chosen], dtype=np.int64)
     bpr.learn(ranked.candidates.user, chosen_rows, catalog.factors)

@@ -91,7 +91,7 @@ def take_contribution(world: World, data: bytes) -> bool:
 
 def _taught(world: World, shared: SharedHead) -> SharedHead:
     ranked = rank("u", world.user, world.catalog, shared.head, WORKSPACE, now_ms=NOW_MS)
-    shared.update(teach(ranked, [(3, Kind.VIEW)], shared.head, HEAD))
+    shared.update(teach(ranked, [(3, HEAD.weigh(Kind.VIEW))], shared.head, HEAD))
     return shared
 
 

@@ -58,7 +58,7 @@ class World:
         numbers = [n for item in slate.items for n in (item.score, item.propensity, *item.sources.values())]
         assert all(map(math.isfinite, numbers)), "the list holds what is no number"
         assert msgspec.json.decode(msgspec.json.encode(slate), type=Slate) == slate
-        learned = teach(ranked, [(3, Kind.CLICK)], head, HEAD)
+        learned = teach(ranked, [(3, HEAD.weigh(Kind.CLICK))], head, HEAD)
         assert np.isfinite(learned.score(ranked.scored.inputs).log_p).all(), "what was learned is not finite"
 
 

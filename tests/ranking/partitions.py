@@ -56,7 +56,7 @@ def ndcg(
             top = mine.candidates.rows[mine.best[: SETTINGS.ranking.n]].tolist()
             ranks[name].append(top.index(row) + 1 if row in top else 0)
             if row is not None:
-                shared.update(teach(mine, [(row, kind)], shared.head, SETTINGS.head))
+                shared.update(teach(mine, [(row, SETTINGS.head.weigh(kind))], shared.head, SETTINGS.head))
             if workers.every and number % (workers.every // workers.n) == 0:
                 exchange(heads[name], topics[name], number // (workers.every // workers.n) % workers.n, cold, of)
         pipeline.fold(kind, event)

@@ -191,7 +191,7 @@ def test_what_is_chosen_after_searches_says_what_they_are_worth():
     popular = catalog.find("p0")
     before = np.exp(ranked.scored.log_p[np.searchsorted(ranked.candidates.rows, popular)])
     for _ in range(200):
-        head = teach(ranked_for(asking("kettle"), catalog, head), [(popular, Kind.VIEW)], head, HEAD)
+        head = teach(ranked_for(asking("kettle"), catalog, head), [(popular, HEAD.weigh(Kind.VIEW))], head, HEAD)
     ranked = ranked_for(asking("kettle"), catalog, head)
     after = np.exp(ranked.scored.log_p[np.searchsorted(ranked.candidates.rows, popular)])
 
@@ -202,7 +202,9 @@ def test_what_is_chosen_after_searches_says_what_they_are_worth():
 def test_without_searches_nothing_is_learned_of_them():
     """The expert stays as it was."""
     catalog = shop()
-    head = teach(ranked_for(viewer("p3"), catalog, POPULAR), [(catalog.find("p0"), Kind.VIEW)], POPULAR, HEAD)
+    head = teach(
+        ranked_for(viewer("p3"), catalog, POPULAR), [(catalog.find("p0"), HEAD.weigh(Kind.VIEW))], POPULAR, HEAD
+    )
 
     assert head.of_asked is asked.COLD
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stream_rec.catalog.catalog import Catalog
-from stream_rec.events.interaction import Kind
+from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.ranking.fresh_choices import fresh_share
 from stream_rec.ranking.head import cold
 from stream_rec.ranking.policy import HeadConfig
@@ -18,8 +18,8 @@ from tests.recommend.lists import NOW_MS, crowd, ranked_for, viewer
 HEAD = HeadConfig(hidden=4)
 
 
-def chosen(catalog: Catalog, *item_ids: str, kind: Kind = Kind.VIEW) -> list[tuple[int, Kind]]:
-    return [(catalog.find(item_id), kind) for item_id in item_ids]
+def chosen(catalog: Catalog, *item_ids: str, weight: float = 1.0) -> list[tuple[int, float]]:
+    return [(catalog.find(item_id), weight) for item_id in item_ids]
 
 
 def test_what_was_chosen_becomes_likelier():
@@ -39,7 +39,7 @@ def test_nothing_chosen_teaches_nothing():
 
     assert teach(ranked_for(COLD, catalog, head), [], head, HEAD) is head
     nothing = ranked_for(COLD, Catalog(), head)
-    assert teach(nothing, [(0, Kind.VIEW)], head, HEAD) is head
+    assert teach(nothing, [(0, 1.0)], head, HEAD) is head
 
 
 def test_a_choice_that_was_no_candidate_teaches_nothing():
@@ -63,11 +63,22 @@ def test_a_kind_of_weight_zero_teaches_nothing():
     catalog, head = crowd(), cold(HEAD, 0)
     config = HeadConfig(hidden=4, view_weight=0, click_weight=3)
     ranked = ranked_for(COLD, catalog, head)
-    viewed = teach(ranked, chosen(catalog, "p1"), head, config)
-    both = [*chosen(catalog, "p1"), *chosen(catalog, "p2", kind=Kind.CLICK)]
+    viewed = teach(ranked, chosen(catalog, "p1", weight=config.weigh(Kind.VIEW)), head, config)
+    both = [*chosen(catalog, "p1", weight=0.0), *chosen(catalog, "p2", weight=config.weigh(Kind.CLICK))]
 
     assert viewed.of_all is head.of_all
     assert teach(ranked, both, head, config).n_choices == 1
+
+
+def test_an_action_of_an_apps_own_counts_as_declared():
+    """In place of its kind, and only where the context says it as a text."""
+    config = HeadConfig(action_weights={"wished": 3.5, "removed": 0.0})
+
+    def weight_of(**context: object) -> float:
+        return config.weigh(Kind.CLICK, Interaction("e", "ann", "tea", 1000, context=context))
+
+    assert [weight_of(action=said) for said in ("wished", "removed", "scrolled", ["wished"])] == [3.5, 0.0, 2.0, 2.0]
+    assert weight_of() == 2.0
 
 
 def test_a_fresh_choice_teaches_the_fresh_head_among_fresh_items():

@@ -43,6 +43,8 @@ from stream_rec.testing.pipeline import RunningPipeline
 
 EXAMPLE = find_folder("examples/entree_chicago")
 BUNDLED = "of the bundled log"
+SHOWN_OF_LOG = 6_000
+"""Half of the bundled log: who tries it for the first time waits a minute for all of it."""
 SHOWN_USERS = 3
 SHOWN_EVENTS = 4
 SHOWN_ITEMS = 5
@@ -89,7 +91,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     default=EXAMPLE / "events.jsonl.gz",
     show_default=BUNDLED,
 )
-@click.option("--limit", type=click.IntRange(min=200), help="Events to take. [default: all]")
+@click.option("--limit", type=click.IntRange(min=200), default=SHOWN_OF_LOG, help="Events to take, from the first.")
 @click.option("--encoder", help="As of `embedder`. [default: setting embedder.encoder]")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write what was measured to this file.")
 @click.pass_obj
@@ -97,7 +99,7 @@ def demo(
     settings: Settings,
     items_file: Path,
     events_file: Path,
-    limit: int | None,
+    limit: int,
     encoder: str | None,
     json_file: Path | None,
 ) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+CHECK_NETWORK = "check the network, and the way there that HTTPS_PROXY and NO_PROXY name"
 BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem")
 """Where Debian, Fedora and SUSE keep the list, for a Python that was built to look elsewhere."""
 GIVEN = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")

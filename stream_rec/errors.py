@@ -5,6 +5,7 @@
         FileProblem                 a file is not what it should be
         BrokerUnavailable           no broker answers
             LoginRefused            the broker does not let us in, or is not trusted
+            TokenUnavailable        the OIDC provider gives no token to log in with
         TopicMismatch               topics are missing or set otherwise
             NotAllowed              this user lacks permissions
         TopicsInUse                 topics that must be empty hold records
@@ -50,6 +51,10 @@ class LoginRefused(BrokerUnavailable):
     """The broker does not let us in, or is not trusted: correct the ``[kafka]`` setting that the message names."""
 
     exit_code = 2
+
+
+class TokenUnavailable(BrokerUnavailable):
+    """The OIDC provider does not answer: see that it is up, that ``oauth_token_url`` names it, and the way there."""
 
 
 class TopicMismatch(StreamRecError):

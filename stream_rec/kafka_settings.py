@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ssl
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from stream_rec.addresses import Address, AddressError, addresses
 from stream_rec.errors import SettingsError
+from stream_rec.login_logs import Secret, hide_logins
 
-SECRETS = frozenset({"sasl_password", "ssl_key_password", "password"})
+if TYPE_CHECKING:
+    from stream_rec.oauth import TokenSource
+
+SECRETS = frozenset({"sasl_password", "ssl_key_password", "oauth_client_secret", "password"})
 """Of any section."""
 HIDDEN = "(hidden)"
 """Stands for a secret in what is shown."""
@@ -33,10 +38,10 @@ class KafkaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """3 in production, with min.insync.replicas 2 on the brokers."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How clients talk to the brokers; SASL_SSL on a secured cluster."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    """How clients log in, where security_protocol has SASL."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "SCRAM-SHA-512"
+    """How clients log in, where security_protocol has SASL. OAUTHBEARER: with tokens of an OIDC provider."""
     sasl_username: str = ""
-    """User of this program on the brokers."""
+    """User of this program on the brokers; of OAUTHBEARER the token says who it is."""
     sasl_password: str = ""
     """A secret: better as a variable than in a file."""
     ssl_cafile: str = ""
@@ -47,6 +52,21 @@ class KafkaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """PEM file of the key of that certificate. Empty: it is in ssl_certfile."""
     ssl_key_password: str = ""
     """Of ssl_keyfile, where it is encrypted; a secret as well."""
+    oauth_token_url: str = ""
+    """Token endpoint of the OIDC provider, of which OAUTHBEARER gets tokens by the client credentials grant. It should
+    begin with https: the secret goes there."""
+    oauth_client_id: str = ""
+    """Of this program, as the provider knows it."""
+    oauth_client_secret: str = ""
+    """A secret: better as a variable than in a file."""
+    oauth_client_auth: Literal["basic", "post"] = "basic"
+    """Whether the provider wants id and secret in the header of a request or in its body."""
+    oauth_scope: str = ""
+    """What is asked for, where the provider wants that said; several with spaces between."""
+    oauth_audience: str = ""
+    """For whom the token is, where the provider wants that said."""
+    oauth_cafile: str = ""
+    """PEM file of the authority that signed the provider's certificate. Empty: the system's authorities."""
     ssl_check_hostname: bool = True
     """Whether a broker's certificate must name the host that was called."""
 
@@ -87,8 +107,47 @@ class KafkaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         except AddressError as error:
             raise SettingsError(f"[kafka] bootstrap: {error}") from error
 
-    def client_options(self) -> dict[str, Any]:
-        """Return the arguments that aiokafka's and kafka-python's clients have in common."""
+    @property
+    def uses_tokens(self) -> bool:
+        """Whether clients log in with tokens."""
+        return self.security_protocol.startswith("SASL") and self.sasl_mechanism == "OAUTHBEARER"
+
+    @property
+    def who(self) -> str:
+        """Who logs in, as messages have it."""
+        if self.uses_tokens:
+            return f"client {self.oauth_client_id!r}"
+        if self.security_protocol.startswith("SASL"):
+            return f"user {self.sasl_username!r}"
+        return f"who has {self.ssl_certfile}" if self.security_protocol == "SSL" and self.ssl_certfile else "this user"
+
+    def token_source(self) -> TokenSource:
+        """Return where this program's tokens come from; all of its clients have one source.
+
+        Raises:
+            SettingsError: a setting that OAUTHBEARER needs is missing or wrong.
+        """
+        from stream_rec.oauth import TokenEndpoint, token_source  # an HTTP client, which most logins do not need
+
+        return token_source(
+            TokenEndpoint(
+                url=self.oauth_token_url,
+                client_id=self.oauth_client_id,
+                client_secret=self.oauth_client_secret,
+                client_auth=self.oauth_client_auth,
+                scope=self.oauth_scope,
+                audience=self.oauth_audience,
+                cafile=self.oauth_cafile,
+            )
+        )
+
+    def client_options(self, tokens: Callable[[TokenSource], object]) -> dict[str, Any]:
+        """Return the arguments that aiokafka's and kafka-python's clients have in common.
+
+        Args:
+            tokens: Makes what the library wants tokens of, where it logs in with some: ``AiokafkaTokens`` or
+                ``KafkaPythonTokens``.
+        """
         options: dict[str, Any] = {
             "bootstrap_servers": [str(address) for address in self.addresses()],
             "security_protocol": self.security_protocol,
@@ -96,10 +155,17 @@ class KafkaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if context := self.ssl_context():
             options["ssl_context"] = context
         if self.security_protocol.startswith("SASL"):
+            hide_logins()
+        if self.uses_tokens:
+            options |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_oauth_token_provider": tokens(self.token_source()),
+            }
+        elif self.security_protocol.startswith("SASL"):
             options |= {
                 "sasl_mechanism": self.sasl_mechanism,
                 "sasl_plain_username": self.sasl_username,
-                "sasl_plain_password": self.sasl_password,
+                "sasl_plain_password": Secret(self.sasl_password),
             }
         return options
 

@@ -8,6 +8,7 @@ from stream_rec.addresses import EXPECTED, AddressError, addresses
 from stream_rec.client import EventProducer
 from stream_rec.errors import SettingsError
 from stream_rec.kafka_settings import KafkaSettings
+from stream_rec.runtime.sessions import AiokafkaTokens
 
 
 @pytest.mark.parametrize(
@@ -71,4 +72,6 @@ def test_an_app_is_told_too():
 
 def test_clients_get_clean_addresses():
     """aiokafka and kafka-python read some that are none in a way of their own: a host without a port is no error."""
-    assert KafkaSettings(bootstrap="a:1, [::1]:2").client_options()["bootstrap_servers"] == ["a:1", "[::1]:2"]
+    options = KafkaSettings(bootstrap="a:1, [::1]:2").client_options(AiokafkaTokens)
+
+    assert options["bootstrap_servers"] == ["a:1", "[::1]:2"]

@@ -33,7 +33,7 @@ LAYERS = (
             "private_folder",
             "package_data",
         ),
-        *("certificates", "file_lock", "extras"),
+        *("certificates", "oauth", "login_logs", "file_lock", "extras"),
     ),
     ("events",),
     ("runtime",),
@@ -159,6 +159,7 @@ def test_the_runtime_knows_no_recommender():
 
     assert outside <= {
         *("errors", "addresses", "names", "kernel", "kafka_settings", "stop_signals", "private_folder"),
+        *("oauth", "certificates", "login_logs"),
         *("events", "events.codec", "events.partition", "events.rejected"),
     }
 

@@ -7,6 +7,7 @@ import pytest
 from stream_rec.config import RENAMED, Settings, as_toml, load, override, redact, secret_sources
 from stream_rec.errors import SettingsError
 from stream_rec.kafka_settings import SECRETS, KafkaSettings
+from stream_rec.runtime.sessions import AiokafkaTokens
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -179,17 +180,17 @@ def test_shown_settings_set_the_same_settings(tmp_path):
 
 def test_client_options_hold_only_what_the_protocol_needs():
     """Without TLS there is no TLS context, without SASL no user."""
-    plain = load(environ={"STREAM_REC_KAFKA_BOOTSTRAP": "a:1,b:2"}).kafka.client_options()
+    plain = load(environ={"STREAM_REC_KAFKA_BOOTSTRAP": "a:1,b:2"}).kafka.client_options(AiokafkaTokens)
     assert plain == {"bootstrap_servers": ["a:1", "b:2"], "security_protocol": "PLAINTEXT"}
 
     secured = override(
         Settings(),
         {"kafka.security_protocol": "SASL_SSL", "kafka.sasl_username": "u", "kafka.ssl_check_hostname": False},
-    ).kafka.client_options()
+    ).kafka.client_options(AiokafkaTokens)
     assert secured["sasl_plain_username"] == "u"
     assert secured["ssl_context"].check_hostname is False
 
-    sasl_only = override(Settings(), {"kafka.security_protocol": "SASL_PLAINTEXT"}).kafka.client_options()
+    sasl_only = override(Settings(), {"kafka.security_protocol": "SASL_PLAINTEXT"}).kafka.client_options(AiokafkaTokens)
     assert "ssl_context" not in sasl_only
     assert "sasl_mechanism" in sasl_only
 

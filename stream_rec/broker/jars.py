@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream_rec.certificates import REMEDY, is_about_trust, trust_the_system
+from stream_rec.certificates import CHECK_NETWORK, REMEDY, is_about_trust, trust_the_system
 from stream_rec.errors import BrokerUnavailable
 from stream_rec.file_lock import only_one
 
@@ -118,7 +118,7 @@ def fetch(coordinates: list[str], version: str, *, with_what_they_need: bool = F
             if missing:
                 logger.info("fetched_kafka version=%s took_s=%.1f", version, time.monotonic() - began)
         except Exception as error:  # jgo raises RuntimeError and what requests raises
-            check = f"{REMEDY}; or" if is_about_trust(error) else "check the network and [broker] kafka_version, or"
+            check = f"{REMEDY}; or" if is_about_trust(error) else f"{CHECK_NETWORK}, and [broker] kafka_version; or"
             raise BrokerUnavailable(
                 f"the jars of Kafka {version} cannot be fetched ({error}): {check} set KAFKA_BOOTSTRAP to a Kafka of "
                 "yours"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import Cancelled, KafkaConnectionError, KafkaError, UnsupportedCodecError
 from kafka.net.compat import KafkaNetClient
+from kafka.net.sasl.oauth import AbstractTokenProvider
 
-from stream_rec.errors import BrokerUnavailable, TopicMismatch, UnreadableRecords
+from stream_rec.errors import BrokerUnavailable, StreamRecError, TopicMismatch, UnreadableRecords
 from stream_rec.kafka_settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from stream_rec.oauth import TokenSource
 
 C = TypeVar("C")
 
@@ -30,6 +34,7 @@ def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
     Raises:
         BrokerUnavailable: no broker answered.
         LoginRefused: it did, and the login or its certificate is wrong.
+        TokenUnavailable: the OIDC provider gives no token to log in with.
         SettingsError: an address is none, or a certificate file cannot be read.
     """
     if not kafka.bootstrap:
@@ -46,7 +51,7 @@ def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
         return made[-1]
 
     patience = {"bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS, "reconnect_backoff_max_ms": RECONNECT_MS}
-    options = kafka.client_options() | patience | {"kafka_client": network} | options
+    options = kafka.client_options(KafkaPythonTokens) | patience | {"kafka_client": network} | options
     try:
         return client(**options)
     except (KafkaError, OSError, ValueError) as error:
@@ -56,6 +61,25 @@ def connect(client: type[C], kafka: KafkaSettings, **options: Any) -> C:
             f"no Kafka broker can be used at {kafka.bootstrap} ({type(error).__name__}: {error}); "
             "start one with `stream-rec broker start`, or correct kafka.bootstrap and the security settings"
         ) from error
+
+
+class KafkaPythonTokens(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python has no types
+    """A token source as kafka-python asks for it, from its own thread."""
+
+    def __init__(self, source: TokenSource) -> None:
+        super().__init__()
+        self._source = source
+
+    def token(self) -> str:
+        """Return a token.
+
+        Raises:
+            KafkaConnectionError: there is none now. kafka-python tries again then; of a failed login it would not.
+        """
+        try:
+            return self._source.token()
+        except StreamRecError as error:
+            raise KafkaConnectionError(str(error)) from error
 
 
 def expect_closing() -> None:
@@ -165,9 +189,9 @@ def settings_of(kafka: KafkaSettings | str) -> KafkaSettings:
 
 def absent(kafka: KafkaSettings, topic: str) -> TopicMismatch:
     """Return the error for a topic that is not there, or that this user may not see: the broker tells them alike."""
-    if kafka.security_protocol.startswith("SASL"):
+    if kafka.security_protocol != "PLAINTEXT":
         return TopicMismatch(
-            f"there is no topic {topic} at {kafka.bootstrap}, or user {kafka.sasl_username!r} lacks permissions on it; "
+            f"there is no topic {topic} at {kafka.bootstrap}, or {kafka.who} lacks permissions on it; "
             "create it with `stream-rec topics create`, or grant what `stream-rec topics acls` prints"
         )
     return TopicMismatch(f"there is no topic {topic} at {kafka.bootstrap}; create it with `stream-rec topics create`")

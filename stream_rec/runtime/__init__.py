@@ -2,8 +2,9 @@
 
 It takes records in batches, keeps states in tables, and sends what they cause exactly once in effect, whoever is
 killed, paused or cut off meanwhile. ``examples/count_words.py`` counts words on it. Besides this folder it needs
-``errors``, ``kafka_settings``, ``addresses``, ``stop_signals``, ``private_folder`` and, of ``events``, ``codec``,
-``partition`` and ``rejected``; ``tests/test_architecture.py`` holds it to that.
+``errors``, ``kafka_settings`` with ``addresses``, ``oauth``, ``certificates`` and ``login_logs``, ``stop_signals``,
+``private_folder`` and, of ``events``, ``codec``, ``partition`` and ``rejected``; ``tests/test_architecture.py`` holds
+it to that.
 
     batch               the recipe: states, then sends, then the ack
     stage_buffer        what waits for a stage
@@ -23,6 +24,7 @@ killed, paused or cut off meanwhile. ``examples/count_words.py`` counts words on
     process             one process: start, ready, stop
     clients             apps, producers and readers from settings
     plain_producer      a producer of what may be lost
+    sessions            their logins: tokens, and a new connection before one ends
     instance            one live process for each name and directory
     lease               nothing is sent by who may have been given up
     twin                two processes of one name

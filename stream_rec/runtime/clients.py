@@ -7,8 +7,10 @@ import faust
 from faust.types.auth import CredentialsT
 
 from stream_rec.kafka_settings import KafkaSettings
+from stream_rec.login_logs import Secret, hide_logins
 from stream_rec.runtime.consumer import BeginsAnew, NoTables, install_consumer
 from stream_rec.runtime.lease import Lease
+from stream_rec.runtime.sessions import AiokafkaTokens, stay_logged_in
 from stream_rec.runtime.stage_buffer import CAPACITY
 
 REQUEST_TIMEOUT_S = 30.0
@@ -82,13 +84,14 @@ def raw_topic(app: faust.App, *names: str) -> faust.TopicT:
 def new_producer(kafka: KafkaSettings, lease: Lease) -> aiokafka.AIOKafkaProducer:
     """Return an idempotent producer: in order, once for each send, whatever is retried, and only under a lease."""
     producer = aiokafka.AIOKafkaProducer(
-        **kafka.client_options(),
+        **kafka.client_options(AiokafkaTokens),
         acks="all",
         enable_idempotence=True,
         linger_ms=0,
         max_batch_size=262_144,
         request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
     )
+    stay_logged_in(producer.client)
     lease.guard(producer.client)
     return producer
 
@@ -99,8 +102,8 @@ def new_reader(kafka: KafkaSettings, *, sees_open: bool = False) -> aiokafka.AIO
     Args:
         sees_open: Whether it sees what stands in transactions that are open or were aborted.
     """
-    return aiokafka.AIOKafkaConsumer(
-        **kafka.client_options(),
+    reader = aiokafka.AIOKafkaConsumer(
+        **kafka.client_options(AiokafkaTokens),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -108,14 +111,19 @@ def new_reader(kafka: KafkaSettings, *, sees_open: bool = False) -> aiokafka.AIO
         request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
         max_partition_fetch_bytes=4 << 20,
     )
+    stay_logged_in(reader._client)
+    return reader
 
 
 def _credentials(kafka: KafkaSettings) -> CredentialsT | None:
     context = kafka.ssl_context()
+    hide_logins()
+    if kafka.uses_tokens:
+        return faust.OAuthCredentials(oauth_cb=AiokafkaTokens(kafka.token_source()), ssl_context=context)
     if kafka.security_protocol.startswith("SASL"):
         return faust.SASLCredentials(
             username=kafka.sasl_username,
-            password=kafka.sasl_password,
+            password=Secret(kafka.sasl_password),
             mechanism=kafka.sasl_mechanism,
             ssl_context=context,
         )

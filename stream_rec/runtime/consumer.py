@@ -41,6 +41,7 @@ from faust.types import TP, AppT, Message
 from mode.types import ServiceT
 
 from stream_rec.runtime.lease import Lease
+from stream_rec.runtime.sessions import stay_logged_in
 from stream_rec.runtime.stage_buffer import FETCHED_RECORDS, StageBuffer
 
 FETCH_WAIT_MS = 100
@@ -69,6 +70,7 @@ class LeasingThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._max_poll_records = FETCHED_RECORDS
         consumer._isolation_level = "read_committed"
+        stay_logged_in(consumer._client)
         return consumer
 
     async def on_start(self) -> None:

@@ -14,6 +14,7 @@ from stream_rec.errors import BrokerUnavailable, TopicMismatch
 from stream_rec.events.partition import partition_of
 from stream_rec.events.source import SOURCE_OF_TOPIC
 from stream_rec.kafka_settings import KafkaSettings
+from stream_rec.runtime.sessions import AiokafkaTokens, stay_logged_in
 
 WRITTEN = (*SOURCE_OF_TOPIC, "forget", "items", "rules")
 """Topics that the service writes to."""
@@ -51,13 +52,14 @@ class Writer:
         # A record that is written twice does no harm: events have ids, and of an item, a rule or a profile the newest
         # counts.
         producer = aiokafka.AIOKafkaProducer(
-            **self._kafka.client_options(),
+            **self._kafka.client_options(AiokafkaTokens),
             acks="all",
             enable_idempotence=False,
             linger_ms=0,
             request_timeout_ms=int(self._timeout_s * 1000),
             max_request_size=max(1 << 20, 2 * self._record_bytes),
         )
+        stay_logged_in(producer.client)
         try:
             await producer.start()
             for name in self._topics:

@@ -12,7 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError
 from msgspec import Struct
 
-from stream_rec.client.connect import expect_closing
+from stream_rec.client.connect import KafkaPythonTokens, expect_closing
 from stream_rec.client.reachable import require_answering
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable, NotAllowed, SettingsError, StreamRecError, TopicMismatch
@@ -201,7 +201,7 @@ def _admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     expect_closing()
     options = {"bootstrap_timeout_ms": CONNECT_TIMEOUT_MS, "request_timeout_ms": REQUEST_TIMEOUT_MS}
     try:
-        with KafkaAdminClient(**settings.kafka.client_options(), **options) as admin:
+        with KafkaAdminClient(**settings.kafka.client_options(KafkaPythonTokens), **options) as admin:
             yield admin
     except KafkaError as error:
         raise BrokerUnavailable(

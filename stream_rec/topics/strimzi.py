@@ -46,7 +46,8 @@ def as_topics(settings: Settings, cluster: str) -> str:
 def as_users(settings: Settings, cluster: str) -> str:
     """Return every principal of a pipeline and the least that it may do as YAML, one KafkaUser each.
 
-    They log in by SCRAM-SHA-512, with passwords that the operator makes and keeps in a Secret of the user's name.
+    They log in by SCRAM-SHA-512, with passwords that the operator makes and keeps in a Secret of the user's name. Where
+    clients log in with tokens, an OIDC provider has the users, and only what they may do is said here.
 
     Args:
         cluster: As for ``as_topics``.
@@ -58,7 +59,7 @@ def as_users(settings: Settings, cluster: str) -> str:
             user_of(principal, settings),
             "userName",
             {
-                "authentication": {"type": "scram-sha-512"},
+                **({} if settings.kafka.uses_tokens else {"authentication": {"type": "scram-sha-512"}}),
                 "authorization": {"type": "simple", "acls": [acl for grant in granted for acl in _acls(grant)]},
             },
             purpose=PURPOSE[principal],

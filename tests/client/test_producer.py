@@ -14,6 +14,7 @@ from kafka.future import Future
 from kafka.partitioner.default import murmur2
 
 from stream_rec.client import EventProducer, InvalidEventError, producer
+from stream_rec.client.connect import KafkaPythonTokens
 from stream_rec.errors import DeliveryFailed, TopicMismatch
 from stream_rec.events.impression import ShownItem
 from stream_rec.events.interaction import Interaction, Kind
@@ -300,7 +301,7 @@ def test_what_is_sent_is_there(bootstrap: str):
 def read(kafka: KafkaSettings, topic: str, partition: int) -> list[Any]:
     """Return all records of one partition."""
     tp = TopicPartition(kafka.topic(topic), partition)
-    consumer = KafkaConsumer(**kafka.client_options(), group_id=None)
+    consumer = KafkaConsumer(**kafka.client_options(KafkaPythonTokens), group_id=None)
     consumer.assign([tp])
     consumer.seek_to_beginning()
     end = consumer.end_offsets([tp])[tp]

@@ -35,6 +35,12 @@ CHOICES = {
     "as it stands": [],
     "hpa": [*ALL, "worker.autoscaling.kind=hpa"],
     "keda": [*ALL, "worker.autoscaling.kind=keda"],
+    "with tokens": [
+        "login.enabled=true",
+        "settings.kafka.security_protocol=SASL_SSL",
+        "settings.kafka.sasl_mechanism=OAUTHBEARER",
+        "settings.kafka.oauth_token_url=https://idp/token",
+    ],
     "least": [
         "dashboard.enabled=false",
         "topics.enabled=false",
@@ -213,6 +219,24 @@ def test_each_process_logs_in_as_itself():
         assert variables["STREAM_REC_KAFKA_SSL_CAFILE"]["value"] == "/etc/stream-rec-kafka/ca.crt"
         found[role] = user
     assert found == {role: users["admin" if role == "topics" else role] for role in ROLES}
+
+
+def test_each_process_gets_tokens_as_itself():
+    """Of the OIDC provider, as the client of its user's name; the policies let them ask for it."""
+    tokens = ["settings.kafka.sasl_mechanism=OAUTHBEARER", "settings.kafka.oauth_token_url=https://idp/token"]
+    login = ["login.enabled=true", "login.caSecret=ca", "login.tokenCaKey=idp.crt", "networkPolicy.tokenPorts={8443}"]
+    made = rendered([*tokens, *login])
+
+    for role, pod in pods(made):
+        variables = {one["name"]: one for one in pod["containers"][0]["env"]}
+        user = variables["STREAM_REC_KAFKA_OAUTH_CLIENT_ID"]["value"]
+        assert user == VALUES["login"]["users"]["admin" if role == "topics" else role]
+        secret = variables["STREAM_REC_KAFKA_OAUTH_CLIENT_SECRET"]["valueFrom"]["secretKeyRef"]
+        assert secret == {"name": user, "key": "password"}
+        assert variables["STREAM_REC_KAFKA_OAUTH_CAFILE"]["value"] == "/etc/stream-rec-kafka/idp.crt"
+        assert not any("SASL" in name for name in variables)
+    policies = resources(made, "NetworkPolicy")
+    assert [one for one in policies if {"ports": [{"port": 8443}]} not in one["spec"]["egress"]] == []
 
 
 @pytest.mark.parametrize("kind", ["hpa", "keda"])

@@ -23,6 +23,7 @@ from stream_rec.client.connect import connect
 from stream_rec.client.groups import members
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.lag import has_committed, kept_records, open_by_partition, open_records
+from stream_rec.runtime.sessions import AiokafkaTokens
 
 
 class NewCluster:
@@ -120,7 +121,8 @@ def test_who_is_in_a_group(kafka: KafkaSettings, client: KafkaAdminClient):
     group, clicks = kafka.topic("g"), kafka.topic("clicks")
 
     async def members_of_one() -> list[str]:
-        async with aiokafka.AIOKafkaConsumer(clicks, group_id=group, client_id="me", **kafka.client_options()) as one:
+        options = kafka.client_options(AiokafkaTokens)
+        async with aiokafka.AIOKafkaConsumer(clicks, group_id=group, client_id="me", **options) as one:
             while not one.assignment():
                 await one.getmany(timeout_ms=100)
             return await asyncio.to_thread(members, client, group)  # while the consumer's heart goes on beating

@@ -11,6 +11,7 @@ from faust.types.auth import AuthProtocol
 from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.runtime.clients import new_app, raw_topic
 from stream_rec.runtime.lease import Lease
+from stream_rec.runtime.sessions import AiokafkaTokens
 from stream_rec.runtime.stage_buffer import CAPACITY
 
 SECURED = KafkaSettings(
@@ -58,7 +59,7 @@ def test_every_broker_of_the_bootstrap_is_known(tmp_path):
 
 def test_plain_clients_get_the_same_login():
     """What aiokafka and kafka-python have in common: address, protocol, mechanism, name and password."""
-    options = SECURED.client_options()
+    options = SECURED.client_options(AiokafkaTokens)
 
     assert options["bootstrap_servers"] == ["one:9093", "two:9093"]
     assert options["security_protocol"] == "SASL_SSL"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import msgspec
 from click.testing import CliRunner, Result
@@ -42,8 +48,11 @@ class Program(NamedTuple):
 class Installation:
     """A secured broker, a folder, and the settings file of each principal."""
 
-    def __init__(self, broker: SecuredBroker, directory: Path, settings: Settings) -> None:
+    def __init__(
+        self, broker: SecuredBroker, directory: Path, settings: Settings, mechanism: str = "SCRAM-SHA-512"
+    ) -> None:
         self.broker = broker
+        self.mechanism = mechanism
         self.directory = directory
         self.programs: dict[str, Program] = {}
         self._settings = settings
@@ -51,7 +60,7 @@ class Installation:
     def kafka(self, principal: str, **changed: object) -> KafkaSettings:
         """Return the settings with which a principal logs in."""
         mine = self._settings.kafka
-        logged_in = self.broker.as_user(user_of(principal, self._settings))
+        logged_in = self.broker.as_user(user_of(principal, self._settings), self.mechanism)
         same = {"partitions": mine.partitions, "topic_prefix": mine.topic_prefix}
         return msgspec.structs.replace(logged_in, **(same | changed))
 
@@ -98,6 +107,34 @@ class Installation:
         settings = msgspec.structs.replace(self._settings, **sections)
         file.write_text(as_toml(msgspec.to_builtins(settings)), encoding="utf-8")
         return ["--config", str(file), *arguments]
+
+
+@contextmanager
+def service(
+    installation: Installation, principal: str, directory: Path, *arguments: str, status_interval_s: float = 1.0
+) -> Iterator[Callable[[str], dict[str, Any]]]:
+    """Run a service, and give what asks an address of it; it ends as it was told to. Its log is ``directory/log``."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def answered(path: str) -> dict[str, Any]:
+        assert process.poll() is None, (directory / "log").read_text()
+        try:
+            with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+                return json.load(answer)
+        except URLError:
+            return {}
+
+    command = installation.command(principal, *arguments, "--port", str(port))
+    environ = os.environ | {"STREAM_REC_TELEMETRY_STATUS_INTERVAL_S": str(status_interval_s)}
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory, env=environ)
+    try:
+        yield answered
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0, (directory / "log").read_text()
 
 
 def _environ() -> dict[str, str]:

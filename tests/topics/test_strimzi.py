@@ -116,6 +116,15 @@ def test_a_name_that_yaml_takes_for_something_else_stays_a_name():
     assert first["metadata"]["labels"] == {"strimzi.io/cluster": "on"}
 
 
+def test_who_logs_in_with_tokens_gets_no_password():
+    """Permissions alone: the OIDC provider knows who they are."""
+    tokens = {"kafka.security_protocol": "SASL_SSL", "kafka.sasl_mechanism": "OAUTHBEARER"}
+    users = list(yaml.safe_load_all(as_users(override(PLAIN, tokens), "events")))
+
+    assert [user for user in users if "authentication" in user["spec"]] == []
+    assert len(users) == len(list(yaml.safe_load_all(as_users(PLAIN, "events"))))
+
+
 @each_settings
 def test_each_principal_is_a_user_with_all_its_grants(settings):
     """And no other: what is granted comes to the same as what kafka-acls.sh is told."""

@@ -95,15 +95,21 @@ resources:
   {{- toYaml .values.resources | nindent 2 }}
 {{- end }}
 
+{{/* Not empty where processes log in with tokens of an OIDC provider; called with the root. */}}
+{{- define "stream-rec.usesTokens" -}}
+{{- if and .Values.login.enabled (eq (.Values.settings.kafka.sasl_mechanism | default "") "OAUTHBEARER") }}true{{ end }}
+{{- end }}
+
 {{/* Variables: the settings file, who this is, and how it gets in. */}}
 {{- define "stream-rec.env" -}}
 - name: STREAM_REC_CONFIG
   value: /etc/stream-rec/stream-rec.toml
 {{- if .root.Values.login.enabled }}
 {{- $user := get .root.Values.login.users .login }}
-- name: STREAM_REC_KAFKA_SASL_USERNAME
+{{- $uses := ternary "OAUTH_CLIENT_ID OAUTH_CLIENT_SECRET" "SASL_USERNAME SASL_PASSWORD" (eq (include "stream-rec.usesTokens" .root) "true") | splitList " " }}
+- name: STREAM_REC_KAFKA_{{ index $uses 0 }}
   value: {{ $user | quote }}
-- name: STREAM_REC_KAFKA_SASL_PASSWORD
+- name: STREAM_REC_KAFKA_{{ index $uses 1 }}
   valueFrom:
     secretKeyRef:
       name: {{ $user }}
@@ -111,6 +117,10 @@ resources:
 {{- if .root.Values.login.caSecret }}
 - name: STREAM_REC_KAFKA_SSL_CAFILE
   value: /etc/stream-rec-kafka/{{ .root.Values.login.caKey }}
+{{- with .root.Values.login.tokenCaKey }}
+- name: STREAM_REC_KAFKA_OAUTH_CAFILE
+  value: /etc/stream-rec-kafka/{{ . }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

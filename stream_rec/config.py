@@ -28,6 +28,7 @@ from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.names import Name
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.serve_settings import ServeSettings
+from stream_rec.sink_settings import SinkSettings, require_target
 from stream_rec.surface_settings import SurfaceSettings
 from stream_rec.telemetry.settings import TelemetrySettings
 from stream_rec.user.bounds import UserConfig
@@ -111,6 +112,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     registry: RegistrySettings = RegistrySettings()
     serve: ServeSettings = ServeSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    sink: SinkSettings = SinkSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     surfaces: SurfaceSettings = SurfaceSettings()
     limits: InputLimits = InputLimits()
@@ -252,6 +254,8 @@ def _put(tree: dict[str, dict[str, Any]], section: str, key: str, value: Any, wh
         tree.setdefault(section, {})[key] = msgspec.convert(value, known[key], strict=strict)
         if (section, key) == ("kafka", "bootstrap"):
             addresses(tree[section][key])
+        if (section, key) == ("sink", "url"):
+            require_target(tree[section][key])
     except AddressError as error:
         raise SettingsError(f"{where}: {error}") from error
     except msgspec.ValidationError as error:

@@ -67,7 +67,7 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
     written_ms: TimestampMs
     state: Annotated[str, Meta(description="starting | ready | stopping")]
     why: str = ""
-    """Why it is not ready, for an operator."""
+    """Why it is not ready, for an operator; of a sink that is, whether it stands by."""
     partitions: list[int] = []
     """Those that it owns."""
     taken: dict[str, int] = {}

@@ -64,6 +64,8 @@ class Keeper:
         self._stop = threading.Event()
         self._copier: Copier | None = None
         self._trouble = "begins"
+        self.stands_by = False
+        """Whether another process writes to the target, and this one waits for it to end."""
         self._has_begun = False
         self._changed_at = float("-inf")
         self._turned_at = time.monotonic()
@@ -79,9 +81,14 @@ class Keeper:
         return {} if self._copier is None else self._copier.lag
 
     def find_why_not_ready(self) -> str:
-        """Return in words why the target may not be equal to the topics; "" where it is, but for what just came."""
+        """Return in words why the target may not be equal to the topics; "" where it is, but for what just came.
+
+        One that stands by is ready to do so: the other one says how the target is.
+        """
         if self._trouble or self._copier is None:
             return self._trouble
+        if self.stands_by:
+            return ""
         if (seconds := time.monotonic() - self._turned_at) > STUCK_S:
             return f"nothing has come to an end for {seconds:.0f} s"
         return "" if self._copier.is_current else f"copies what is there: {self._copier.n_open} records to go"
@@ -144,8 +151,14 @@ class Keeper:
         changed_at, self._changed_at = self._changed_at, time.monotonic()
         if self._changed_at - changed_at > self._still_s:
             return
-        self._trouble = "stands by: another process writes to this target"
+        self.stands_by, self._trouble = True, ""
         log.warning("stands_by still_s=%g", self._still_s)
+        try:
+            self._wait_until_still()
+        finally:
+            self.stands_by = False
+
+    def _wait_until_still(self) -> None:
         seen, since = self._target.read_bookmark(), time.monotonic()
         while not self._stop.wait(min(1.0, self._still_s / 4)):
             if (bookmark := self._target.read_bookmark()) != seen:

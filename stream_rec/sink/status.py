@@ -31,6 +31,9 @@ class SinkStatus(ProcessStatus):
 
     def _state(self) -> tuple[str, str]:
         state, why = super()._state()
-        if state == "ready" and (why := self._keeper.find_why_not_ready()):
-            return "starting", why
-        return state, why
+        if state != "ready":
+            return state, why
+        if self._keeper.stands_by:
+            return state, "stands by: another process writes to this target"
+        why = self._keeper.find_why_not_ready()
+        return ("starting" if why else state), why

@@ -66,6 +66,11 @@ class RunningSink:
     def wait_until_ready(self, timeout_s: float = 60.0) -> None:
         wait_until(lambda: self.ask("/readyz")[0] == 200, timeout_s)
 
+    def said(self, event: str) -> int:
+        """Return how often its log has this."""
+        assert self.process.poll() is None, self.log.read_text()
+        return self.log.read_text().count(f" {event} ") + self.log.read_text().count(f" {event}\n")
+
     @property
     def metrics(self) -> dict[str, float]:
         return read_metrics(self.port)

@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from stream_rec.config import override
+from stream_rec.broker.lifecycle import start_broker, stop_broker
+from stream_rec.config import BrokerSettings, Settings, override
 from stream_rec.sink.known_targets import new_target
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.command import command
 from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings, with_pushed
-from tests.kafka.test_telemetry import statuses
+from tests.kafka.test_telemetry import free_port, statuses
 from tests.sink.conftest import settings_for
 from tests.sink.fakes import list_of, surfaces_of
 from tests.sink.held import Store, new_store
 from tests.sink.running import Topics, reached, running
-from tests.sink.servers import postgresql_server, redis_server
+from tests.sink.servers import Server, postgresql_server, redis_server
 
 pytestmark = pytest.mark.kafka
 
@@ -201,27 +202,58 @@ def test_a_target_that_has_lost_everything_is_filled_again(topics: Topics, store
 
 @pytest.mark.slow
 def test_a_second_sink_stands_by_and_takes_over(topics: Topics, store: Store, tmp_path: Path):
-    """Both are started at once; one says that it stands by. When the other is killed it goes on."""
+    """Both are started at once; one says that it stands by, and is ready to. When the other is killed it goes on."""
     rng = random.Random(6)
     with (
         running(topics.settings, tmp_path, "sink-1") as one,
         running(topics.settings, tmp_path, "sink-2") as two,
         Writing(topics, rng),
     ):
-        wait_until(lambda: any("stands by" in sink.why for sink in (one, two)))
-        standing, copying = (one, two) if "stands by" in one.why else (two, one)
+        wait_until(lambda: any(sink.said("stands_by") for sink in (one, two)))
+        standing, copying = (one, two) if one.said("stands_by") else (two, one)
         copying.wait_until_ready()
         wait_until_reached(topics, 100)
-        assert "stands by" in standing.why
-        copying.kill()
         standing.wait_until_ready()
+        assert not standing.said("takes_over")
+        copying.kill()
+        wait_until(lambda: standing.said("takes_over"))
         wait_until_reached(topics, 100)
         copying.start()
-        wait_until(lambda: any("stands by" in sink.why for sink in (one, two)))
+        wait_until(lambda: one.said("stands_by") + two.said("stands_by") == 2)
         assert standing.process.poll() is None
     with running(topics.settings, tmp_path):
         newest = topics.newest()
         wait_until(lambda: store.held() == newest)
+
+
+@pytest.mark.slow
+def test_a_broker_that_goes_away_is_waited_for(redis_one: Server, tmp_path: Path):
+    """The sink says so, and has what came in between once the broker is back; nothing is read anew."""
+    broker = BrokerSettings(data_dir=str(tmp_path / "broker"), port=free_port(), preferred_port=0, controller_port=0)
+    settings = settings_for(redis_one)
+    store = new_store(settings)
+    try:
+        bootstrap = start_broker(Settings(broker=broker), {}).bootstrap
+        with closing(Topics(bootstrap, settings.table, settings)) as topics, running(topics.settings, tmp_path) as sink:
+            write(topics, random.Random(7), 100)
+            newest = topics.newest()
+            wait_until(lambda: store.held() == newest)
+            sink.wait_until_ready()
+            stop_broker(broker)
+            wait_until(lambda: sink.ask("/readyz")[0] == 503)
+            assert sink.ask("/healthz")[0] == 200
+            start_broker(Settings(broker=broker), {})
+            write(topics, random.Random(8), 100, 1000)
+            newest = topics.newest()
+            wait_until(lambda: store.held() == newest)
+            sink.wait_until_ready()
+            assert sink.metrics["stream_rec_target_failures_total"] == 0
+            assert sink.stop() == 0
+    finally:
+        stop_broker(broker)
+        store.close()
+
+    assert "begins_anew" not in sink.log.read_text() and "sink_waits" in sink.log.read_text()
 
 
 def test_what_is_wrong_is_said_before_anything_starts(bootstrap: str, tmp_path: Path):

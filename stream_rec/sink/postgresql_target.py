@@ -200,11 +200,16 @@ def _row_of(change: Change) -> tuple[Any, ...]:
         change.user_id,
         made.list_id if isinstance(made, Slate) else None,
         datetime.fromtimestamp(made.generated_at_ms / 1000, UTC),
-        # jsonb has no NUL, which may stand in words that a user has given.
-        _NUL.sub(rb"\1\\ufffd", msgspec.json.encode(items)).decode(),
+        _without_nul(msgspec.json.encode(items)).decode(),
         value.decode(),
         change.generation,
     )
+
+
+def _without_nul(items: bytes) -> bytes:
+    """Return JSON without NUL, which may stand in words that a user has given, and which jsonb does not have."""
+    # Looked for first: the pattern takes half a millisecond for a list.
+    return _NUL.sub(rb"\1\\ufffd", items) if b"\\u0000" in items else items
 
 
 def _cut(wire: socket.socket) -> None:

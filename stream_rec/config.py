@@ -175,7 +175,7 @@ def as_toml(
     """Return settings, given as plain data, as the TOML file that would set them; a hidden secret is a comment.
 
     Args:
-        sources: Where secrets come from, by their key, to be said there.
+        sources: Where secrets come from, by ``section.key``, to be said there.
         sentences: What settings and sections mean, by ``section`` or ``section.key``: comments above them.
     """
     sentences = sentences or {}
@@ -183,7 +183,8 @@ def as_toml(
         _comment(sentences.get(section, ""))
         + f"[{section}]\n"
         + "".join(
-            _comment(sentences.get(f"{section}.{key}", "")) + _toml_line(key, value, sources or {})
+            _comment(sentences.get(f"{section}.{key}", ""))
+            + _toml_line(key, value, (sources or {}).get(f"{section}.{key}"))
             for key, value in values.items()
         )
         for section, values in tree.items()
@@ -195,17 +196,21 @@ def _comment(sentence: str) -> str:
 
 
 def secret_sources(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return where each secret that is set comes from, by its key, as ``load`` was given ``file`` and ``environ``."""
+    """Return where each secret that is set comes from, by ``section.key``.
+
+    Args:
+        file, environ: As ``load`` was given them.
+    """
     hidden = ((section, key) for section, values in redact(settings).items() for key in values if values[key] == HIDDEN)
     return {
-        key: f"variable {variable}" if (variable := _variable(section, key)) in environ else f"{file}"
+        f"{section}.{key}": f"variable {variable}" if (variable := _variable(section, key)) in environ else f"{file}"
         for section, key in hidden
     }
 
 
-def _toml_line(key: str, value: Any, sources: Mapping[str, str]) -> str:
+def _toml_line(key: str, value: Any, source: str | None) -> str:
     if key in SECRETS and value == HIDDEN:
-        return f"# {key} = {HIDDEN}: set{f' by {sources[key]}' if key in sources else ''}, and not written here\n"
+        return f"# {key} = {HIDDEN}: set{f' by {source}' if source else ''}, and not written here\n"
     return f"{key} = {_toml_value(value)}\n"
 
 

@@ -140,7 +140,17 @@ def test_a_secret_of_a_file_is_said_to_come_from_it(tmp_path):
     """Whoever copies the output knows where to look."""
     file = toml(tmp_path, "[kafka]\nssl_key_password = 'hunter2'\n")
 
-    assert secret_sources(load(file, environ={}), file, {}) == {"ssl_key_password": str(file)}
+    assert secret_sources(load(file, environ={}), file, {}) == {"kafka.ssl_key_password": str(file)}
+
+
+def test_secrets_of_one_name_come_from_their_own_places(tmp_path):
+    """Two sections have a `password` each."""
+    file, environ = toml(tmp_path, "[registry]\npassword = 'hunter2'\n"), {"STREAM_REC_SINK_PASSWORD": "hunter3"}
+    settings = load(file, environ=environ)
+    shown = as_toml(redact(settings), secret_sources(settings, file, environ))
+
+    assert f'[registry]\nurl = ""\nusername = ""\n# password = (hidden): set by {file}, ' in shown
+    assert '[sink]\nurl = ""\n# password = (hidden): set by variable STREAM_REC_SINK_PASSWORD, ' in shown
 
 
 @pytest.mark.parametrize("secret", sorted(SECRETS & set(KafkaSettings.__struct_fields__)))

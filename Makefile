@@ -55,7 +55,7 @@ extras: $(READY)  ## put into .venv what EXTRAS names, as `make setup` does
 	@rm -f .venv/ready-*
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
 	@$(MAKE) --no-print-directory $(BIN)/python $(UV)
-	@$(INSTALL) -e '.[broker,compile,embed,multilingual,http,serve,otel,torch,bench,report,parquet,registry,mlflow,docs,test]' pip uv || $(INSTALL_FAILED)
+	@$(INSTALL) -e '.[broker,compile,embed,multilingual,http,serve,sink,otel,torch,bench,report,parquet,registry,mlflow,docs,test]' pip uv || $(INSTALL_FAILED)
 	@rm -rf .uv
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@

@@ -28,6 +28,7 @@ from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.names import Name
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.serve_settings import ServeSettings
+from stream_rec.sink_settings import SinkSettings, require_target
 from stream_rec.surface_settings import SurfaceSettings
 from stream_rec.telemetry.settings import TelemetrySettings
 from stream_rec.user.bounds import UserConfig
@@ -111,6 +112,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     registry: RegistrySettings = RegistrySettings()
     serve: ServeSettings = ServeSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    sink: SinkSettings = SinkSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     surfaces: SurfaceSettings = SurfaceSettings()
     limits: InputLimits = InputLimits()
@@ -173,7 +175,7 @@ def as_toml(
     """Return settings, given as plain data, as the TOML file that would set them; a hidden secret is a comment.
 
     Args:
-        sources: Where secrets come from, by their key, to be said there.
+        sources: Where secrets come from, by ``section.key``, to be said there.
         sentences: What settings and sections mean, by ``section`` or ``section.key``: comments above them.
     """
     sentences = sentences or {}
@@ -181,7 +183,8 @@ def as_toml(
         _comment(sentences.get(section, ""))
         + f"[{section}]\n"
         + "".join(
-            _comment(sentences.get(f"{section}.{key}", "")) + _toml_line(key, value, sources or {})
+            _comment(sentences.get(f"{section}.{key}", ""))
+            + _toml_line(key, value, (sources or {}).get(f"{section}.{key}"))
             for key, value in values.items()
         )
         for section, values in tree.items()
@@ -193,17 +196,21 @@ def _comment(sentence: str) -> str:
 
 
 def secret_sources(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return where each secret that is set comes from, by its key, as ``load`` was given ``file`` and ``environ``."""
+    """Return where each secret that is set comes from, by ``section.key``.
+
+    Args:
+        file, environ: As ``load`` was given them.
+    """
     hidden = ((section, key) for section, values in redact(settings).items() for key in values if values[key] == HIDDEN)
     return {
-        key: f"variable {variable}" if (variable := _variable(section, key)) in environ else f"{file}"
+        f"{section}.{key}": f"variable {variable}" if (variable := _variable(section, key)) in environ else f"{file}"
         for section, key in hidden
     }
 
 
-def _toml_line(key: str, value: Any, sources: Mapping[str, str]) -> str:
+def _toml_line(key: str, value: Any, source: str | None) -> str:
     if key in SECRETS and value == HIDDEN:
-        return f"# {key} = {HIDDEN}: set{f' by {sources[key]}' if key in sources else ''}, and not written here\n"
+        return f"# {key} = {HIDDEN}: set{f' by {source}' if source else ''}, and not written here\n"
     return f"{key} = {_toml_value(value)}\n"
 
 
@@ -252,6 +259,8 @@ def _put(tree: dict[str, dict[str, Any]], section: str, key: str, value: Any, wh
         tree.setdefault(section, {})[key] = msgspec.convert(value, known[key], strict=strict)
         if (section, key) == ("kafka", "bootstrap"):
             addresses(tree[section][key])
+        if (section, key) == ("sink", "url"):
+            require_target(tree[section][key])
     except AddressError as error:
         raise SettingsError(f"{where}: {error}") from error
     except msgspec.ValidationError as error:

@@ -11,6 +11,7 @@
         TopicsInUse                 topics that must be empty hold records
         NotAtRest                   a pipeline runs that must have stopped
         AlreadyRunning              another process has this instance id or data directory
+        TargetUnavailable           a sink's Redis or PostgreSQL does not answer
         Superseded                  another process has claimed a partition that this one has
         OffsetsOutOfRange           records are asked for where there are none
         DeliveryFailed              the broker did not acknowledge records
@@ -81,6 +82,12 @@ class NotAtRest(StreamRecError):
 
 class AlreadyRunning(StreamRecError):
     """Another live process holds this instance id or data directory: stop it, or use another id."""
+
+
+class TargetUnavailable(StreamRecError):
+    """A sink's Redis or PostgreSQL does not do what it is asked: start it, or correct ``[sink]``."""
+
+    exit_code = 75
 
 
 class Superseded(StreamRecError):

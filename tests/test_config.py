@@ -8,6 +8,7 @@ from stream_rec.config import RENAMED, Settings, as_toml, load, override, redact
 from stream_rec.errors import SettingsError
 from stream_rec.kafka_settings import SECRETS, KafkaSettings
 from stream_rec.runtime.sessions import AiokafkaTokens
+from stream_rec.sink_settings import SinkSettings
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -140,7 +141,17 @@ def test_a_secret_of_a_file_is_said_to_come_from_it(tmp_path):
     """Whoever copies the output knows where to look."""
     file = toml(tmp_path, "[kafka]\nssl_key_password = 'hunter2'\n")
 
-    assert secret_sources(load(file, environ={}), file, {}) == {"ssl_key_password": str(file)}
+    assert secret_sources(load(file, environ={}), file, {}) == {"kafka.ssl_key_password": str(file)}
+
+
+def test_secrets_of_one_name_come_from_their_own_places(tmp_path):
+    """Two sections have a `password` each."""
+    file, environ = toml(tmp_path, "[registry]\npassword = 'hunter2'\n"), {"STREAM_REC_SINK_PASSWORD": "hunter3"}
+    settings = load(file, environ=environ)
+    shown = as_toml(redact(settings), secret_sources(settings, file, environ))
+
+    assert f'[registry]\nurl = ""\nusername = ""\n# password = (hidden): set by {file}, ' in shown
+    assert '[sink]\nurl = ""\n# password = (hidden): set by variable STREAM_REC_SINK_PASSWORD, ' in shown
 
 
 @pytest.mark.parametrize("secret", sorted(SECRETS & set(KafkaSettings.__struct_fields__)))
@@ -161,6 +172,56 @@ def test_an_address_that_is_none_is_named_with_where_it_was_set(tmp_path, where,
 
     with pytest.raises(SettingsError, match=rf"{named}.*'99999' is no port"):
         load(file, environ=environ, flags={"kafka.bootstrap": "host:99999"} if where == "flag" else {})
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("redis://:hunter2@cache:6379/0", "the URL holds a password.*STREAM_REC_SINK_PASSWORD"),
+        ("postgresql://ann:hunter2@db,other:5433/shop", "the URL holds a password"),
+        ("postgresql://db/shop?sslmode=require&password=hunter2", "the URL holds a password"),
+        ("rediss://cache?ssl_password=hunter2", "the URL holds a password"),
+        ("mysql://db/hunter2", r"expected redis://.*postgresql://.*begins with 'mysql'"),
+        ("hunter2", "expected redis://"),
+        ("redis://[hunter2", "expected redis://"),
+    ],
+)
+def test_a_url_of_a_target_holds_no_password(tmp_path, url: str, complaint: str):
+    """What is shown of settings, logged and said of errors holds none; this error repeats nothing of it."""
+    for load_it, where in (
+        (lambda: load(toml(tmp_path, f"[sink]\nurl = '{url}'\n"), environ={}), r"\[sink\] url in .*toml"),
+        (lambda: load(environ={"STREAM_REC_SINK_URL": url}), "variable STREAM_REC_SINK_URL"),
+        (lambda: override(Settings(), {"sink.url": url}), "flag --url"),
+    ):
+        with pytest.raises(SettingsError, match=rf"{where}: {complaint}") as raised:
+            load_it()
+        assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "redis://cache",
+        "rediss://ann@cache:6380/1?ssl_ca_certs=/ca.pem",
+        "unix:///run/redis.sock",
+        "postgres://db/x",
+    ],
+)
+def test_a_url_of_a_target_is_taken_as_it_is(url: str):
+    """The rest is for its library."""
+    settings = load(environ={"STREAM_REC_SINK_URL": url, "STREAM_REC_SINK_PASSWORD": "hunter2"})
+
+    assert (settings.sink.url, settings.sink.password) == (url, "hunter2")
+    assert "hunter2" not in as_toml(redact(settings)) + repr(settings)
+
+
+@pytest.mark.parametrize("table", ["lists; DROP", "a.b.c", "Lists", "", '"x"'])
+def test_a_table_is_a_plain_name(table: str):
+    """Perhaps with its schema."""
+    assert override(Settings(), {"sink.table": "shop.lists"}).sink == SinkSettings(table="shop.lists")
+    with pytest.raises(SettingsError, match="flag --table"):
+        override(Settings(), {"sink.table": table})
 
 
 def test_a_secret_of_the_wrong_type_is_not_shown(tmp_path):

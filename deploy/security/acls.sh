@@ -82,6 +82,10 @@ allow --allow-principal User:stream-rec-dashboard --operation Read --topic recom
     --topic rules --topic stream-rec-user-state-changelog
 allow --allow-principal User:stream-rec-dashboard --operation Write --topic rules --topic status
 
+# stream-rec-sink: runs `stream-rec sink`: it reads lists, and writes its status
+allow --allow-principal User:stream-rec-sink --operation Read --topic recommendations --topic surfaces
+allow --allow-principal User:stream-rec-sink --operation Write --topic status
+
 # stream-rec-operator: a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`
 allow --allow-principal User:stream-rec-operator --operation Read --topic views --topic clicks \
     --topic purchases --topic searches --topic impressions --topic profiles --topic items --topic rejected \

@@ -26,6 +26,7 @@ COMMANDS = {
     "encoders": "stream_rec.cli.encoders:encoders",
     "serve": "stream_rec.cli.serve:serve",
     "dashboard": "stream_rec.cli.dashboard:dashboard",
+    "sink": "stream_rec.cli.sink:sink",
     "produce": "stream_rec.cli.produce:produce",
     "backfill": "stream_rec.cli.backfill:backfill",
     "watch": "stream_rec.cli.watch:watch",

@@ -145,20 +145,19 @@ class ReadingConsumer(KafkaConsumer):  # type: ignore[misc]  # kafka-python has 
 def reading_consumer(kafka: KafkaSettings, **options: Any) -> ReadingConsumer:
     """Return a connected consumer that belongs to no group, commits nothing and makes no topic.
 
-    It sees what transactions have committed: not those that are open, nor what comes after them. Raises what
-    ``connect`` raises.
+    Where it is sent to an offset that is not there it goes to the beginning, unless ``options`` say otherwise. It sees
+    what transactions have committed: not those that are open, nor what comes after them. Raises what ``connect``
+    raises.
     """
-    return connect(
-        ReadingConsumer,
-        kafka,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        allow_auto_create_topics=False,
-        metrics_enabled=False,
-        **options,
-    )
+    reading: dict[str, Any] = {
+        "group_id": None,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "isolation_level": "read_committed",
+        "allow_auto_create_topics": False,
+        "metrics_enabled": False,
+    }
+    return connect(ReadingConsumer, kafka, **reading | options)
 
 
 def idempotent_producer(kafka: KafkaSettings, *, delivery_timeout_ms: int, **options: Any) -> KafkaProducer:

@@ -59,7 +59,7 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
     now for a process that is gone.
     """
 
-    role: Annotated[str, Meta(description="worker | embedder | ingest | serve | dashboard")]
+    role: Annotated[str, Meta(description="worker | embedder | ingest | serve | dashboard | sink")]
     instance_id: str
     version: str
     """Of stream-rec."""
@@ -67,7 +67,7 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
     written_ms: TimestampMs
     state: Annotated[str, Meta(description="starting | ready | stopping")]
     why: str = ""
-    """Why it is not ready, for an operator."""
+    """Why it is not ready, for an operator; of a sink that is, whether it stands by."""
     partitions: list[int] = []
     """Those that it owns."""
     taken: dict[str, int] = {}
@@ -123,6 +123,12 @@ class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of an embedder: its encoders, with their revisions."""
     device: str = ""
     """Of an embedder: what they run on."""
+    written: dict[str, Count] = {}
+    """Of a sink: values that it has put into its target, by topic without prefix."""
+    deleted: dict[str, Count] = {}
+    """Of a sink: values that it has deleted there, by topic without prefix."""
+    target_failures: Count = 0
+    """Of a sink: how often its target did not do what it was asked."""
     requests: dict[str, Count] = {}
     """Of serve and dashboard: requests that came to a route, by method, route and class of status, as
     `GET /v1/popular 2xx`."""

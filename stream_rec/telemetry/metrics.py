@@ -50,6 +50,9 @@ METRICS = {
     "stream_rec_embedded_items_total": "Items embedded",
     "stream_rec_ingested_total": "Records made of those of adopted topics",
     "stream_rec_ignored_total": "Records of adopted topics that settings leave out",
+    "stream_rec_written_total": "Values put into a sink's target",
+    "stream_rec_deleted_total": "Values deleted there",
+    "stream_rec_target_failures_total": "How often the target did not do what it was asked",
 }
 """Every metric of our own, and what it says. Those that begin with ``process_`` are the client library's."""
 
@@ -68,6 +71,10 @@ def read_metrics(status: Status) -> Iterator[Metric]:
     if status.role == "ingest":
         yield _labelled("ingested_total", "topic", status.ingested)
         yield _counter("ignored_total", status.ignored)
+    if status.role == "sink":
+        yield _labelled("written_total", "topic", status.written)
+        yield _labelled("deleted_total", "topic", status.deleted)
+        yield _counter("target_failures_total", status.target_failures)
     if status.role != "worker":
         return
     values = {

@@ -11,7 +11,8 @@ class TelemetrySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Metrics, probes, live quality, the log and traces."""
 
     host: str = "127.0.0.1"
-    """Address at which a worker or an embedder answers `/metrics`, `/healthz` and `/readyz` to whoever reaches it."""
+    """Address at which a worker, an embedder or a sink answers `/metrics`, `/healthz` and `/readyz`: to whoever reaches
+    it."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 0
     """Its port; 0: they are not served. `stream-rec serve` and `dashboard` have them at their own."""
     log_format: Literal["text", "json"] = "text"

@@ -22,7 +22,7 @@ from stream_rec.topics.definition import TopicDefinition, changelogs, load
 ADMIN, WORKER, EMBEDDER = "stream-rec-admin", "stream-rec-worker", "stream-rec-embedder"
 EVENTS, CATALOG, LISTS, OPERATOR = "stream-rec-events", "stream-rec-catalog", "stream-rec-lists", "stream-rec-operator"
 HTTP, HTTP_RANKING = "stream-rec-http", "stream-rec-http-ranking"
-DASHBOARD = "stream-rec-dashboard"
+DASHBOARD, SINK = "stream-rec-dashboard", "stream-rec-sink"
 EXPORT, IMPORT = "stream-rec-export", "stream-rec-import"
 
 PURPOSE = {
@@ -35,6 +35,7 @@ PURPOSE = {
     HTTP: "runs `stream-rec serve` that reads lists out",
     HTTP_RANKING: "runs `stream-rec serve` with `serve.ranks`: it reads what is known of every user, too",
     DASHBOARD: "runs `stream-rec dashboard`: it reads what is known of every user, and writes rules and its status",
+    SINK: "runs `stream-rec sink`: it reads lists, and writes its status",
     OPERATOR: "a person who runs `stream-rec rejected`, `watch`, `rules`, `backfill` and `user forget`",
     EXPORT: "runs `stream-rec snapshot export`, every night perhaps; it can write nothing",
     IMPORT: "runs `stream-rec snapshot import`, once, before the first worker; it can read no record",
@@ -43,7 +44,7 @@ PURPOSE = {
 
 ROLES = {WORKER: {"worker", "user stage", "item stage", "rule check", "catalog"}, EMBEDDER: {"embedder"}}
 """What ``written_by`` and ``read_by`` call our own programs. The rest is ``apps``."""
-SERVICES = {HTTP: "serve", HTTP_RANKING: "serve", DASHBOARD: "dashboard"}
+SERVICES = {HTTP: "serve", HTTP_RANKING: "serve", DASHBOARD: "dashboard", SINK: "sink"}
 """What ``written_by`` calls our services where they speak for themselves; else they write for apps."""
 APPS = "apps"
 REJECTED, ITEMS, RECOMMENDATIONS, FORGET, RECEIPTS = "rejected", "items", "recommendations", "forget", "receipts"
@@ -109,6 +110,8 @@ def grants(settings: Settings) -> list[Grant]:
             (*_full_names(settings, RECOMMENDATIONS, STATUS, REJECTED, *RANKED_FROM), *_full(settings, users)),
         ),
         Grant(DASHBOARD, ("Write",), (*_full_names(settings, RULES), *of_services[DASHBOARD])),
+        Grant(SINK, ("Read",), _full(settings, (topic for topic in definitions if SERVICES[SINK] in topic.read_by))),
+        Grant(SINK, ("Write",), of_services[SINK]),
         # `backfill` reads what is there already, and whose events may not come back. How far the workers are it knows
         # from lists, offsets and the group.
         Grant(OPERATOR, ("Read",), _full_names(settings, *by_hand, RECOMMENDATIONS, RECEIPTS, STATUS)),

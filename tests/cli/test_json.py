@@ -12,7 +12,7 @@ from stream_rec.cli import cli
 from tests.cli.test_group import leaves
 from tests.command import command
 
-WITHOUT = {"worker", "embedder", "ingest", "serve", "dashboard"}  # they run until they are told to stop
+WITHOUT = {"worker", "embedder", "ingest", "serve", "dashboard", "sink"}  # they run until they are told to stop
 IS_JSON = {"replay"}  # its lists are JSON lines
 IS_A_SCRIPT = {"topics acls", "completion show"}
 

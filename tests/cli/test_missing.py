@@ -68,6 +68,8 @@ def test_commands_of_the_client_need_no_extra(tmp_path: Path, arguments: tuple[s
         (("evaluate", "--help"), "worker"),
         (("compile",), "worker"),
         (("serve",), "serve"),
+        (("sink", "--url", "redis://127.0.0.1:1"), "sink"),
+        (("sink", "--url", "postgresql://127.0.0.1:1"), "sink"),
     ],
     ids=name,
 )

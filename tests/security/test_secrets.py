@@ -89,12 +89,13 @@ def silent() -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
-    ["config show", "config show --json", "topics check", "topics acls", "worker", "embedder", "watch ann"],
+    ["config show", "config show --json", "topics check", "topics acls", "worker", "embedder", "sink", "watch ann"],
 )
 def test_no_command_tells_a_password(tmp_path: Path, silent: str, arguments: str):
     """Whatever it prints and however much it logs, where it works and where it fails."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("STREAM_REC_")}
     environ |= {f"STREAM_REC_KAFKA_{key.upper()}": f"{TOKEN}-{key}" for key in KAFKA_SECRETS}
+    environ |= {"STREAM_REC_SINK_URL": f"redis://{silent}", "STREAM_REC_SINK_PASSWORD": f"{TOKEN}-of-sink"}
     environ |= {"STREAM_REC_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "STREAM_REC_KAFKA_BOOTSTRAP": silent}
     command = [sys.executable, "-m", "stream_rec", "--log-level", "debug", *arguments.split()]
 

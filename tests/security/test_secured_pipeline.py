@@ -40,6 +40,7 @@ from stream_rec.topics.acls import (
     LISTS,
     OPERATOR,
     PURPOSE,
+    SINK,
     WORKER,
     as_commands,
     user_of,
@@ -49,6 +50,7 @@ from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings
 from tests.security.installation import PROGRAMS, Installation, service
 from tests.security.secured_broker import certificates, secured_broker
+from tests.sink.servers import PASSWORD, redis_server
 
 pytestmark = [pytest.mark.kafka, pytest.mark.thorough]
 
@@ -168,6 +170,31 @@ def test_a_service_says_how_it_is_as_its_principal(running: Installation, tmp_pa
 
     assert states(running)[f"{role}/{role}-1"] == "stopping"
     assert "status_not_written" not in (tmp_path / "log").read_text()
+
+
+def test_a_sink_copies_as_its_principal(running: Installation, tmp_path: Path):
+    """It may read lists, and say how it is; who may not read lists is told so, and ends."""
+    pytest.importorskip("redis")
+    with redis_server() as server:
+        variables = {"STREAM_REC_SINK_URL": server.url, "STREAM_REC_SINK_PASSWORD": PASSWORD}
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("KAFKA_")} | variables
+        refused = running.command(CATALOG, "sink")
+        ended = subprocess.run(
+            refused, capture_output=True, text=True, cwd=tmp_path, env=environ, timeout=120, check=False
+        )
+        assert ended.returncode == 1 and "may not do" in ended.stderr and "recommendations, surfaces" in ended.stderr
+        log = tmp_path / "log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(running.command(SINK, "sink"), stdout=output, stderr=output, env=environ)
+        try:
+            wait_until(lambda: process.poll() is not None or states(running).get("sink/sink-1") == "ready")
+            process.terminate()
+            assert process.wait(30) == 0, log.read_text()
+        finally:
+            process.kill()
+
+    assert states(running)["sink/sink-1"] == "stopping"
+    assert "status_not_written" not in log.read_text()
 
 
 def test_a_service_that_may_not_write_its_status_says_so_once_and_serves(running: Installation, tmp_path: Path):

@@ -41,6 +41,18 @@ INGEST = Status(
     ingested={"clicks": 3},
     ignored=1,
 )
+SINK = Status(
+    role="sink",
+    instance_id="s",
+    version="1",
+    started_ms=1,
+    written_ms=2,
+    state="ready",
+    lag={"surfaces": 3},
+    written={"recommendations": 8},
+    deleted={"recommendations": 2},
+    target_failures=4,
+)
 
 
 def read(status: Status) -> dict[str, float]:
@@ -75,6 +87,16 @@ def test_an_embedder_has_no_metrics_of_lists():
     assert "stream_rec_lists_total" not in seen
 
 
+def test_a_sink_says_what_it_has_put_and_what_failed():
+    """By topic; what is not there yet is its lag."""
+    seen = read(SINK)
+
+    assert seen["stream_rec_written_total{recommendations}"] == 8
+    assert seen["stream_rec_deleted_total{recommendations}"] == 2
+    assert (seen["stream_rec_target_failures_total"], seen["stream_rec_lag_records{surfaces}"]) == (4, 3)
+    assert "stream_rec_lists_total" not in seen and "stream_rec_target_failures_total" not in read(WORKER)
+
+
 def test_a_process_that_has_just_begun_has_metrics():
     """Nothing taken, no head, no buckets."""
     bare = Status(role="worker", instance_id="w", version="1", started_ms=1, written_ms=1, state="starting")
@@ -89,7 +111,7 @@ def test_the_guide_has_every_metric_with_what_it_says():
     )
 
     assert dict(rows) == METRICS
-    families = {name for status in (WORKER, EMBEDDER, INGEST) for name in _families(status)}
+    families = {name for status in (WORKER, EMBEDDER, INGEST, SINK) for name in _families(status)}
     assert families == METRICS.keys()
 
 

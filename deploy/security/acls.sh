@@ -50,6 +50,17 @@ allow --allow-principal User:stream-rec-embedder --operation Write --topic item-
 allow --allow-principal User:stream-rec-embedder --operation Read --resource-pattern-type prefixed \
     --group embedder-
 
+# stream-rec-ingest: runs `stream-rec ingest`, which reads the topics of [ingest.topics], too
+allow --allow-principal User:stream-rec-ingest --operation Describe --operation DescribeConfigs --topic clicks \
+    --topic forget --topic head-weights --topic impressions --topic item-embeddings --topic item-knowledge \
+    --topic item-signals --topic items --topic profiles --topic purchases --topic receipts \
+    --topic recommendations --topic rejected --topic rules --topic searches --topic status --topic surfaces \
+    --topic views --topic stream-rec-user-state-changelog --topic stream-rec-item-state-changelog
+allow --allow-principal User:stream-rec-ingest --operation Write --topic clicks --topic forget \
+    --topic impressions --topic items --topic profiles --topic purchases --topic rejected --topic searches \
+    --topic status --topic views
+allow --allow-principal User:stream-rec-ingest --operation Read --group ingest
+
 # stream-rec-events: an app that says what users do
 allow --allow-principal User:stream-rec-events --operation Write --topic clicks --topic forget \
     --topic impressions --topic profiles --topic purchases --topic searches --topic views

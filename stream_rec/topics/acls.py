@@ -23,12 +23,14 @@ ADMIN, WORKER, EMBEDDER = "stream-rec-admin", "stream-rec-worker", "stream-rec-e
 EVENTS, CATALOG, LISTS, OPERATOR = "stream-rec-events", "stream-rec-catalog", "stream-rec-lists", "stream-rec-operator"
 HTTP, HTTP_RANKING = "stream-rec-http", "stream-rec-http-ranking"
 DASHBOARD, SINK = "stream-rec-dashboard", "stream-rec-sink"
+INGEST = "stream-rec-ingest"
 EXPORT, IMPORT = "stream-rec-export", "stream-rec-import"
 
 PURPOSE = {
     ADMIN: "runs `stream-rec topics create` and `topics check`",
     WORKER: "runs `stream-rec worker`",
     EMBEDDER: "runs `stream-rec embedder`",
+    INGEST: "runs `stream-rec ingest`, which reads the topics of [ingest.topics], too",
     EVENTS: "an app that says what users do",
     CATALOG: "an app that says what items there are",
     LISTS: "an app that shows lists",
@@ -42,7 +44,11 @@ PURPOSE = {
 }
 """Principals, and who each is."""
 
-ROLES = {WORKER: {"worker", "user stage", "item stage", "rule check", "catalog"}, EMBEDDER: {"embedder"}}
+ROLES = {
+    WORKER: {"worker", "user stage", "item stage", "rule check", "catalog"},
+    EMBEDDER: {"embedder"},
+    INGEST: {"ingest"},
+}
 """What ``written_by`` and ``read_by`` call our own programs. The rest is ``apps``."""
 SERVICES = {HTTP: "serve", HTTP_RANKING: "serve", DASHBOARD: "dashboard", SINK: "sink"}
 """What ``written_by`` calls our services where they speak for themselves; else they write for apps."""
@@ -93,6 +99,9 @@ def grants(settings: Settings) -> list[Grant]:
         Grant(WORKER, ("Read",), groups=workers),
         *_of_program(settings, EMBEDDER, definitions),
         Grant(EMBEDDER, ("Read",), groups=_full_names(settings, "embedder-"), is_prefix=True),
+        *_of_program(settings, INGEST, definitions),
+        *([Grant(INGEST, ("Read",), tuple(settings.ingest.adopted))] if settings.ingest.topics else []),
+        Grant(INGEST, ("Read",), groups=_full_names(settings, settings.ingest.group)),
         Grant(EVENTS, ("Write",), _full(settings, (topic for topic in of_apps if topic.name not in (ITEMS, RULES)))),
         Grant(CATALOG, ("Write",), _full_names(settings, ITEMS)),
         # The view reads items, too: what is gone is not shown.
@@ -156,11 +165,12 @@ def as_table(settings: Settings) -> str:
 
 def _of_program(settings: Settings, principal: str, definitions: list[TopicDefinition]) -> list[Grant]:
     roles = ROLES[principal]
-    return [
+    granted = [
         Grant(principal, ("Describe", "DescribeConfigs"), _full(settings, definitions)),
         Grant(principal, ("Read",), _full(settings, (t for t in definitions if roles & set(t.read_by)))),
         Grant(principal, ("Write",), _full(settings, (t for t in definitions if roles & set(t.written_by)))),
     ]
+    return [grant for grant in granted if grant.topics]
 
 
 def _full(settings: Settings, definitions: Iterable[TopicDefinition]) -> tuple[str, ...]:

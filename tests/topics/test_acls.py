@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from stream_rec.config import Settings, override
+from stream_rec.ingest_settings import AdoptedTopic, IngestSettings
 from stream_rec.serving.replica import FOLLOWED, changelog_of
 from stream_rec.snapshot.sections import KNOWLEDGE, SECTIONS
 from stream_rec.snapshot.take import READ_BY_WORKERS, topic_of
@@ -19,6 +21,7 @@ from stream_rec.topics.acls import (
     HTTP,
     HTTP_RANKING,
     IMPORT,
+    INGEST,
     LISTS,
     OPERATOR,
     PURPOSE,
@@ -104,6 +107,7 @@ def test_who_may_delete_a_user():
         EVENTS,
         HTTP,
         HTTP_RANKING,
+        INGEST,
         OPERATOR,
     }
 
@@ -137,6 +141,15 @@ def test_the_programs_of_two_pipelines_stay_apart():
     assert "User:acme.stream-rec-worker" in as_commands(settings)
 
 
+def test_who_ingests_may_read_what_is_adopted():
+    """By the full names of those topics, whatever the prefix of ours."""
+    adopted = IngestSettings(topics={"orders": AdoptedTopic(name="shop.orders")})
+    settings = msgspec.structs.replace(override(SETTINGS, {"kafka.topic_prefix": "acme."}), ingest=adopted)
+
+    reads = [grant.topics for grant in grants(settings) if grant.principal == INGEST and grant.operations == ("Read",)]
+    assert reads == [("shop.orders",), ()]
+
+
 def test_groups_are_those_that_the_programs_use():
     """The worker's by its name; an embedder's begins so, for its end depends on the encoder. Others join none."""
     groups = {grant.principal: (grant.operations, grant.groups) for grant in grants(SETTINGS) if grant.groups}
@@ -145,5 +158,6 @@ def test_groups_are_those_that_the_programs_use():
     assert groups == {
         WORKER: (("Read",), ("stream-rec",)),
         EMBEDDER: (("Read",), ("embedder-",)),
+        INGEST: (("Read",), ("ingest",)),
         **dict.fromkeys((LISTS, OPERATOR, EXPORT, IMPORT), (("Describe",), ("stream-rec",))),
     }

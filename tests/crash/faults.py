@@ -22,7 +22,7 @@ from tests.crash import inputs
 from tests.crash.rig import Rig
 
 WORKERS = ("worker-1", "worker-2")
-PROCESSES = {"worker": "worker-1", "second-worker": "worker-2", "embedder": "embedder-1"}
+PROCESSES = {"worker": "worker-1", "second-worker": "worker-2", "embedder": "embedder-1", "ingest": "ingest-1"}
 EMBEDDER = PROCESSES["embedder"]
 BROKER, WIRE, TOPICS = "broker", "wire", "topics"
 USUAL_BYTES = "1048588"

@@ -18,6 +18,7 @@ from stream_rec.events.item import Item
 from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from stream_rec.kafka_settings import KafkaSettings
+from tests.crash.shop import is_order, orders_in, topic_of
 from tests.kafka.logs import Logged, catalog_of, put, with_impressions, with_profiles, with_searches, zipf_log
 
 N_ITEMS = 150
@@ -136,7 +137,10 @@ class Load(threading.Thread):
 
     def put_events(self, events: Sequence[Logged]) -> None:
         """Send what users did besides the steady log. Of one user all must come from one caller, or from one topic."""
-        put(self._producer, events)
+        put(self._producer, [line for line in events if not is_order(line)])
+        for key, value, timestamp_ms in orders_in(events):
+            sent = self._raw.send(topic_of(self._kafka), key=key, value=value, timestamp_ms=timestamp_ms)
+            sent.add_errback(self._fail)
         self.log += events
 
     def put_items(self, items: Sequence[Item]) -> None:
@@ -185,6 +189,12 @@ class Load(threading.Thread):
         """Return when everything was sent and the broker has it."""
         self.wait_until_sent(self.n_planned)
         self._producer.flush()
+        self._raw.flush()
+        if self._failure is not None:
+            raise RuntimeError(f"an order was not delivered: {self._failure}") from self._failure
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = error
 
     def stop(self) -> None:
         """Send no more; whoever waits for more is told."""

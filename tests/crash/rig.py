@@ -22,6 +22,7 @@ from stream_rec.client.connect import connect
 from stream_rec.config import Settings
 from stream_rec.errors import BrokerUnavailable
 from stream_rec.testing.pipeline import Child
+from tests.crash import shop
 from tests.crash.broker import Broker, SecondBroker
 from tests.crash.lists import Absence, Lists
 from tests.crash.load import Load
@@ -74,7 +75,7 @@ class Over(Exception):
 
 
 class Rig:
-    """A pipeline of two workers and an embedder, under load as soon as ``load`` is started."""
+    """A pipeline of two workers, an embedder and two ingest processes, under load as soon as ``load`` is started."""
 
     def __init__(self, broker: Broker, log: list[Logged], rate: float, durations: Durations, directory: Path) -> None:
         """Say what is to run; nothing runs yet.
@@ -142,6 +143,7 @@ class Rig:
     def settle(self, timeout_s: float) -> None:
         """Return when all that was sent is taken, and all that it caused."""
         self.load.finish()
+        self.wait_until(lambda: not self.ask(lambda client: shop.open_orders(client, self.settings)), timeout_s)
         self.running.wait_until_settled(timeout_s)
         self.wait_until(lambda: not open_records(self.running), timeout_s)
 
@@ -231,7 +233,11 @@ class Rig:
         with ExitStack() as stack:
             self._disks = _small_disks(self._directory / "worker", stack)
             pipeline = SupervisedPipeline(self.broker.through_wire, settings, workers=2, directory=self._directory)
+            pipeline.settings = shop.adopting(pipeline.settings)
             self.running = stack.enter_context(pipeline)
+            self.ask(lambda client: shop.make_topic(client, self.settings.kafka))
+            for started in [self.running.start_ingest(f"ingest-{n}", wait=False) for n in (1, 2)]:
+                started.wait_until_ready()
             self.lists = Lists(self.settings.kafka)
             stack.callback(self.lists.close)
             self.load = Load(self.settings.kafka, self._log, self._rate, self.lists.delivered)

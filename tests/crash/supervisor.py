@@ -37,7 +37,7 @@ class SupervisedPipeline(RunningPipeline):
 
     def restart(self, child: Child) -> Child:
         """Start the process of ``child`` anew, which has ended; return at once."""
-        start = {"worker": self.start_worker, "embedder": self.start_embedder}[child.role]
+        start = {"worker": self.start_worker, "embedder": self.start_embedder, "ingest": self.start_ingest}[child.role]
         return start(child.name, wait=False)
 
 

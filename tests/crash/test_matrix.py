@@ -27,9 +27,9 @@ LONGEST_S = 120.0
 SEED = 5
 GROUPS = {
     "processes": [
-        f"{verb}-{role}" for verb in ("kill", "terminate") for role in ("worker", "second-worker", "embedder")
+        f"{verb}-{role}" for verb in ("kill", "terminate") for role in ("worker", "second-worker", "embedder", "ingest")
     ],
-    "zombies": ["freeze-worker", "freeze-second-worker", "freeze-embedder", "expelled-member"],
+    "zombies": ["freeze-worker", "freeze-second-worker", "freeze-embedder", "freeze-ingest", "expelled-member"],
     "broker": ["kill-broker", "freeze-broker", "unreachable-broker", "silent-broker", "slow-broker"],
     "disks and refusals": [
         *("full-disk", "lost-state", "old-state", "corrupt-state"),

@@ -24,7 +24,7 @@ from tests.sink.held import Store, new_store
 from tests.sink.running import Topics, reached, running
 from tests.sink.servers import Server, postgresql_server, redis_server
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.thorough]
 
 USERS = [f"user-{n}" for n in range(40)] + ["*"]
 KILLS = 8

@@ -40,7 +40,7 @@ from tests.security.installation import PROGRAMS, Installation, service
 from tests.security.oidc_provider import OidcProvider, oidc_provider
 from tests.security.secured_broker import SUPER, SecuredBroker, certificate, certificates, secured_broker
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.thorough]
 
 ROOT = Path(__file__).parents[2]
 BASE = quick_settings(kafka={"partitions": 1})

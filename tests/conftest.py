@@ -25,6 +25,17 @@ settings.register_profile("any machine", deadline=None)  # a time limit would sa
 settings.load_profile("any machine")
 
 
+THOROUGH_TIMEOUT_S = 900
+"""Of a thorough test that says nothing else: they run beside containers that are being built."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give thorough tests their time."""
+    for item in items:
+        if item.get_closest_marker("thorough") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(THOROUGH_TIMEOUT_S))
+
+
 @pytest.fixture(scope="session")
 def bootstrap() -> Iterator[str]:
     """Address of a real Kafka, one for the session; tests that use it carry the mark ``kafka``."""

@@ -23,7 +23,7 @@ from tests.command import CLEAN
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = str(REPOSITORY / "examples" / "count_words.py")
 ENVIRON = CLEAN | {"PYTHONPATH": str(REPOSITORY)}
-OUTSIDE = {"events", "kafka_settings", "errors", "addresses", "stop_signals", "private_folder"}
+OUTSIDE = {"events", "kafka_settings", "login_logs", "errors", "addresses", "stop_signals", "private_folder"}
 """What the runtime needs besides itself."""
 N_LINES = 20_000
 N_KEYS = 20

@@ -211,7 +211,7 @@ def secret_sources(settings: Settings, file: Path | None, environ: Mapping[str, 
 def _toml_line(key: str, value: Any, source: str | None) -> str:
     if key in SECRETS and value == HIDDEN:
         return f"# {key} = {HIDDEN}: set{f' by {source}' if source else ''}, and not written here\n"
-    return f"{key} = {_toml_value(value)}\n"
+    return f"{key} = {toml_value(value)}\n"
 
 
 def _variable(section: str, key: str) -> str:
@@ -219,7 +219,7 @@ def _variable(section: str, key: str) -> str:
     return f"{PREFIX}{section}_{key}".upper()
 
 
-def _toml_value(value: Any) -> str:
+def toml_value(value: Any) -> str:
     """Return a value as TOML has it: as JSON, but characters beyond 16 bits as they are, DEL escaped, and `inf`.
 
     A table stands in one line, its keys as text.
@@ -227,7 +227,7 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_toml_value(key)} = {_toml_value(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{toml_value(key)} = {toml_value(each)}" for key, each in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

@@ -58,17 +58,11 @@ class AdoptedTopic(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Return the same with what the section's name says."""
         content, event_type = CONTENT_OF_SECTION.get(section, ("events", ""))
         is_auto = self.holds == "auto"
-        return AdoptedTopic(
+        return msgspec.structs.replace(
+            self,
             name=self.name or section,
             holds=content if is_auto else self.holds,
-            format=self.format,
-            envelope=self.envelope,
             event_type=self.event_type or (event_type if is_auto else ""),
-            each=self.each,
-            fields=self.fields,
-            types=self.types,
-            other_types=self.other_types,
-            results_shown=self.results_shown,
         )
 
 

@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from stream_rec.cli.answer import json_option
-from stream_rec.config import Settings, load
+from stream_rec.config import Settings, load, toml_value
 from stream_rec.errors import FileProblem
 from stream_rec.events.validate import Rejection
 from stream_rec.ingest.foreign_record import ForeignRecord
@@ -82,11 +82,11 @@ def as_table(section: str, topic: AdoptedTopic) -> str:
     """
     says: Mapping[str, Any] = msgspec.to_builtins(topic)
     lines = [f"[ingest.topics.{_as_key(section)}]"]
-    lines += [f"{name} = {_as_value(value)}" for name, value in says.items() if not isinstance(value, Mapping)]
+    lines += [f"{name} = {toml_value(value)}" for name, value in says.items() if not isinstance(value, Mapping)]
     for name, values in says.items():
         if isinstance(values, Mapping):
             lines += ["", f"[ingest.topics.{_as_key(section)}.{name}]"]
-            lines += [f"{_as_key(key)} = {_as_value(value)}" for key, value in values.items()]
+            lines += [f"{_as_key(key)} = {toml_value(value)}" for key, value in values.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -203,8 +203,4 @@ def _append(file: Path, text: str, tables: Iterable[str]) -> None:
 
 
 def _as_key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
-
-
-def _as_value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)

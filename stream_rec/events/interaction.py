@@ -11,6 +11,9 @@ Id = Annotated[str, Meta(min_length=1, max_length=256, description="1 to 256 byt
 TimestampMs = Annotated[int, Meta(ge=0, description="event time, milliseconds since 1970-01-01 UTC")]
 Context = Annotated[dict[str, Any], Meta(description="anything the app knows: session, device, order, ...")]
 
+ACTION = "action"
+"""In an event's context: what its app calls what the user did."""
+
 
 class Kind(IntEnum):
     """Interaction kinds. The numbers are stored in states and signals: never renumber, only add."""

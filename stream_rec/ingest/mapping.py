@@ -11,6 +11,7 @@ import msgspec
 from stream_rec.events import validate
 from stream_rec.events.forget import Forget
 from stream_rec.events.impression import LAST_POSITION, MOST_ID_BYTES, MOST_ITEMS
+from stream_rec.events.interaction import ACTION
 from stream_rec.events.item import Item
 from stream_rec.events.profile import Profile
 from stream_rec.events.search import LONGEST_QUERY
@@ -141,7 +142,7 @@ class Mapper:
         if label == IMPRESSION:
             row |= self._shown(find("items"), row.get("item_id"), find("position"))
             row |= self._say({name: to_text(find(name)) for name in ("list_id", "surface")})
-        row["context"] = self._context(record, content, element) | ({"action": said} if said != label else {})
+        row["context"] = self._context(record, content, element) | ({ACTION: said} if said != label else {})
         return self._read_event(row, received_ms, content)
 
     def _map_query(self, record: ForeignRecord, content: Content, received_ms: int) -> Mapped:

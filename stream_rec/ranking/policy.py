@@ -6,10 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.events.interaction import ACTION, Interaction, Kind
 
-ACTION = "action"
-"""In an event's context: what its app calls what the user did."""
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 

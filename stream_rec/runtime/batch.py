@@ -16,7 +16,7 @@ docs/concepts/architecture.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import faust
@@ -84,6 +84,11 @@ class Batch:
         with named_clock():
             await asyncio.gather(*futures)
         self.is_committed = True
+
+
+def headers_of(message: Message) -> Iterable[tuple[str, bytes]]:
+    """Return the headers of a record; Faust has them as one or the other."""
+    return message.headers.items() if isinstance(message.headers, Mapping) else message.headers or ()
 
 
 async def exactly_once_effect(

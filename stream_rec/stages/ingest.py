@@ -28,7 +28,7 @@ from stream_rec.ingest.formats import Decoder, read_content
 from stream_rec.ingest.mapping import Mapped, Mapper
 from stream_rec.ingest.schemas import open_decoder
 from stream_rec.runtime import process
-from stream_rec.runtime.batch import Batch, Send, exactly_once_effect
+from stream_rec.runtime.batch import Batch, Send, exactly_once_effect, headers_of
 from stream_rec.runtime.clients import new_app, raw_topic
 from stream_rec.runtime.instance import held_directory
 from stream_rec.runtime.lease import Lease
@@ -125,7 +125,6 @@ class IngestStage:
     def _read_one(self, message: Message, now_ms: int) -> Mapped:
         reading = self._readings[message.topic]
         timestamp_ms = round(message.timestamp * 1000)
-        headers = message.headers.items() if isinstance(message.headers, Mapping) else message.headers or ()
         record = ForeignRecord(
             message.topic,
             message.partition,
@@ -133,7 +132,7 @@ class IngestStage:
             timestamp_ms,
             message.key,
             message.value,
-            {name: value for name, value in headers if value is not None},
+            {name: value for name, value in headers_of(message) if value is not None},
         )
         content = read_content(record, reading.decoder, self._settings.limits)
         if isinstance(content, Rejection):
@@ -212,6 +211,5 @@ def run(settings: Settings) -> None:
 
 def _trace_headers(message: Message) -> list[tuple[str, bytes]] | None:
     """Return what of a record's headers goes on: the trace that it is a part of."""
-    headers = message.headers.items() if isinstance(message.headers, Mapping) else message.headers or ()
-    found = [(name, value) for name, value in headers if name == TRACEPARENT and value is not None]
+    found = [(name, value) for name, value in headers_of(message) if name == TRACEPARENT and value is not None]
     return found or None

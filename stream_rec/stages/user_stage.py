@@ -20,7 +20,7 @@ from stream_rec.events.partition import Place
 from stream_rec.events.source import SOURCE_OF_TOPIC, Source, UserEvent
 from stream_rec.events.validate import Rejection
 from stream_rec.recommender import Recommender
-from stream_rec.runtime.batch import Batch, Send, exactly_once_effect
+from stream_rec.runtime.batch import Batch, Send, exactly_once_effect, headers_of
 from stream_rec.runtime.changelog_topic import State
 from stream_rec.runtime.clients import raw_topic
 from stream_rec.runtime.consumer import consumer_of
@@ -218,9 +218,12 @@ class UserStage:
     def _begin_trace(self, source: Source, message: Message) -> Trace | None:
         if self._traces is None:
             return None
-        headers = message.headers.items() if isinstance(message.headers, Mapping) else message.headers
         return self._traces.begin(
-            headers, 1000 * message.timestamp, topic=source.topic, partition=message.partition, offset=message.offset
+            headers_of(message),
+            1000 * message.timestamp,
+            topic=source.topic,
+            partition=message.partition,
+            offset=message.offset,
         )
 
     def _validated(self, source: Source, message: Message) -> UserEvent | Rejection:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from kafka import KafkaAdminClient
@@ -18,6 +19,7 @@ from stream_rec.kafka_settings import KafkaSettings
 from stream_rec.operations.lag import open_records
 from tests.kafka.logs import Logged
 
+EPOCH = datetime.fromtimestamp(0, UTC)
 PARTITIONS = 6
 SECTION = "shop-orders"
 FIELDS = {
@@ -42,8 +44,10 @@ def adopting(settings: Settings) -> Settings:
 
 
 def make_topic(client: KafkaAdminClient, kafka: KafkaSettings) -> None:
-    """Make the topic, with the times of who writes, which are of years ago."""
-    configs = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
+    """Make the topic, with the times of who writes: of years ago, and of days ahead where a clock has jumped."""
+    any_time = str(2**63 - 1)  # Kafka before 4.0 took any time; newer ones refuse what is over an hour ahead
+    times = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": any_time}
+    configs = times | {"retention.ms": "-1"}
     asked = {"num_partitions": PARTITIONS, "replication_factor": 1, "configs": configs}
     client.create_topics({topic_of(kafka): asked})
     client.wait_for_topics([topic_of(kafka)])
@@ -64,7 +68,7 @@ def orders_in(log: Iterable[Logged]) -> Iterable[tuple[bytes, bytes, int]]:
                 "number": event.event_id,
                 "customer": {"id": event.user_id},
                 "line": {"sku": event.item_id, "price": event.value},
-                "at": event.timestamp_ms,
+                "at": (EPOCH + timedelta(milliseconds=event.timestamp_ms)).isoformat(),
                 "said": event.context,
             }
             yield f"customer {event.user_id}".encode(), json.dumps(order).encode(), event.timestamp_ms

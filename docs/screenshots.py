@@ -32,7 +32,8 @@ from stream_rec.logs.log import read_events, read_items
 from stream_rec.package_data import find_folder
 from stream_rec.testing.broker import kafka_broker
 from stream_rec.testing.pipeline import RunningPipeline
-from tests.browser import chromium, running_dashboard
+from stream_rec.testing.services import running_service
+from tests.browser import chromium
 
 OUT = Path(__file__).parent / "assets" / "dashboard"
 FIRST_EVENTS, RATE, LIVE_S = 4_000, 20, 150
@@ -79,7 +80,7 @@ def main() -> None:
         events = send_first(running)
         is_over = threading.Event()
         sending = threading.Thread(target=send_on, args=(running, events, is_over))
-        with running_dashboard(running.settings, Path(state)) as address, chromium() as browser:
+        with running_service(running.settings, Path(state), role="dashboard") as address, chromium() as browser:
             sending.start()
             try:
                 time.sleep(LIVE_S)

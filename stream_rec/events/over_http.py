@@ -12,7 +12,7 @@ from stream_rec.events.interaction import Context, Id, TimestampMs
 from stream_rec.events.profile import MOST_INTERESTS, BirthYear, Interest, Language
 from stream_rec.events.promotion import MOST_PROMOTIONS, Promotion
 from stream_rec.events.search import Query
-from stream_rec.events.slate import SlateItem
+from stream_rec.events.slate import AsOf, SlateItem
 from stream_rec.names import InteractionType
 
 EventType = Literal["view", "click", "purchase", "search", "impression"]
@@ -120,6 +120,9 @@ class Recommendations(Struct, frozen=True):
     """Whether it was ranked for this request, from what is known now."""
     next_cursor: str | None = None
     """Of a list that was ranked on the spot: what the next page is asked for with; null where there is none."""
+    as_of: AsOf | None = None
+    """The event that a published list was made on: an app that has just sent one sees here whether the list knows it.
+    Null in the default list, and in one that was ranked on the spot."""
 
 
 class Filters(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

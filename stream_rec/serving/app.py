@@ -299,7 +299,9 @@ def _recommendations(
         why = find_why() or "no worker has published a list yet: does one run, and are there items?"
         raise problem(503, why)
     items = [item for item in slate.items if item.item_id not in exclude][:n]
-    return Recommendations(user_id, slate.list_id, is_default, slate.generated_at_ms, slate.policy, items)
+    return Recommendations(
+        *(user_id, slate.list_id, is_default, slate.generated_at_ms, slate.policy, items), as_of=slate.as_of
+    )
 
 
 def _record_of(event: Event, number: int, now_ms: int) -> Record:

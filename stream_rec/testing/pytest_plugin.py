@@ -77,7 +77,7 @@ def stream_rec_settings(pytestconfig: pytest.Config) -> Settings:
 @pytest.fixture(scope="session")
 def stream_rec_shared(kafka_broker: str, stream_rec_settings: Settings) -> Iterator[tuple[RunningPipeline, Watch]]:
     """The pipeline that all tests of the session share: started once, with topics of its own."""
-    _require_worker()
+    _require("stream_rec.testing.replaying", "worker")
     from stream_rec.testing.live import load_query_encoder, open_pipeline
 
     with open_pipeline(kafka_broker, stream_rec_settings) as shared:
@@ -98,11 +98,23 @@ def stream_rec_pipeline(stream_rec_shared: tuple[RunningPipeline, Watch]) -> Ite
 
 
 @pytest.fixture(scope="session")
+def stream_rec_http(
+    stream_rec_shared: tuple[RunningPipeline, Watch], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Address of a `stream-rec serve --ranks` beside the pipeline that all tests of the session share."""
+    _require("stream_rec.serving.server", "serve")
+    from stream_rec.testing.services import running_service
+
+    with running_service(stream_rec_shared[0].settings, tmp_path_factory.mktemp("serve"), "--ranks") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
 def stream_rec_new_pipeline(
     kafka_broker: str, stream_rec_settings: Settings
 ) -> Callable[..., AbstractContextManager[LivePipeline]]:
     """What starts a pipeline that knows nothing yet, with other settings if need be; a context, which takes seconds."""
-    _require_worker()
+    _require("stream_rec.testing.replaying", "worker")
     from stream_rec.testing.live import LivePipeline, load_query_encoder, open_pipeline
 
     @contextmanager
@@ -121,17 +133,17 @@ def stream_rec_new_pipeline(
 @pytest.fixture(scope="session")
 def replay_log(stream_rec_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., object]:
     """``stream_rec.testing.replaying.replay_log`` with the settings of the pipeline under test."""
-    _require_worker()
+    _require("stream_rec.testing.replaying", "worker")
     from stream_rec.testing.replaying import replay_log as replay
 
     cache: Path = tmp_path_factory.mktemp("stream-rec-embeddings")
     return partial(replay, settings=stream_rec_settings, cache=cache)
 
 
-def _require_worker() -> None:
-    """Fail, and say what to install, where only the client is installed."""
+def _require(module: str, extra: str) -> None:
+    """Fail, and say what to install, where what a module needs is not there."""
     try:
-        import_module("stream_rec.testing.replaying")
+        import_module(module)
     except ModuleNotFoundError as error:
         missing = f"the pipeline under test needs {error.name}, which is not installed"
-        pytest.fail(f"{missing}: pip install 'stream-rec[worker,broker]'", pytrace=False)
+        pytest.fail(f"{missing}: pip install 'stream-rec[{extra},broker]'", pytrace=False)

@@ -17,7 +17,7 @@ from stream_rec.config import BrokerSettings, Settings, override
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
 from stream_rec.testing.pipeline import RunningPipeline
-from tests.browser import running_dashboard
+from stream_rec.testing.services import running_service
 from tests.kafka.outcome import wait_until
 from tests.kafka.settings import quick_settings
 
@@ -56,7 +56,7 @@ def running(bootstrap: str) -> Iterator[RunningPipeline]:
 
 @pytest.fixture(scope="module")
 def address(running: RunningPipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_dashboard(running.settings, tmp_path_factory.mktemp("page")) as found:
+    with running_service(running.settings, tmp_path_factory.mktemp("page"), role="dashboard") as found:
         yield found
 
 
@@ -231,7 +231,9 @@ def test_a_key_opens_the_page(running: RunningPipeline, browser: Browser, tmp_pa
     keys = tmp_path / "keys.toml"
     digest = hashlib.sha256(b"looks").hexdigest()
     keys.write_text(f'[[key]]\nname = "looks"\nsha256 = "{digest}"\nscopes = ["read"]\n')
-    with running_dashboard(override(running.settings, {"dashboard.keys_file": str(keys)}), tmp_path) as address:
+    with running_service(
+        override(running.settings, {"dashboard.keys_file": str(keys)}), tmp_path, role="dashboard"
+    ) as address:
         page = browser.new_page()
         page.goto(f"{address}/#/rules")
         for key, awaited in (("wrong", "[role=alert]:has-text('an API key is needed')"), ("looks", "text=What holds")):
@@ -273,7 +275,7 @@ def test_a_broker_and_a_worker_come_back(browser: Browser, tmp_path: Path):
     try:
         with RunningPipeline(address_of_broker, quick_settings(), directory=tmp_path / "pipeline") as running:
             send(running, 20)
-            with running_dashboard(running.settings, tmp_path) as address:
+            with running_service(running.settings, tmp_path, role="dashboard") as address:
                 page = browser.new_page()
                 page.goto(address)
                 page.wait_for_selector("#pulse:text-is('Live')", timeout=90_000)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream_rec.config import Settings, as_toml, override
+from stream_rec.config import Settings, override
 from stream_rec.events.receipt import Receipt
 from stream_rec.testing.pipeline import RunningPipeline
+from stream_rec.testing.services import running_service
 from tests.kafka.outcome import read, wait_until
 from tests.kafka.settings import quick_settings
 
@@ -28,38 +25,15 @@ pytestmark = pytest.mark.kafka
 SECRET = "shop-1-secret"
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
 @contextmanager
 def serving(settings: Settings, folder: Path, *arguments: str) -> Iterator[httpx.Client]:
     """Run the command, and give a client once it is ready; it ends as it was told to."""
-    port = free_port()
-    file = folder / "serve.toml"
-    file.write_text(as_toml(msgspec.to_builtins(override(settings, {"serve.port": port}))))
-    command = [sys.executable, "-m", "stream_rec", "--config", str(file), "serve", *arguments]
-    with (folder / "serve.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            headers = {"Authorization": f"Bearer {SECRET}"}
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
-
-                def is_ready() -> bool:
-                    assert process.poll() is None, (folder / "serve.log").read_text()
-                    try:
-                        return client.get("/readyz").status_code == 200
-                    except httpx.TransportError:
-                        return False
-
-                wait_until(is_ready)
-                yield client
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(15) == 0, (folder / "serve.log").read_text()
-        finally:
-            process.kill()
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    with (
+        running_service(settings, folder, *arguments) as address,
+        httpx.Client(base_url=address, headers=headers) as client,
+    ):
+        yield client
 
 
 def test_an_app_needs_http_alone(bootstrap: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from stream_rec.events.item import Item
 from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.search import Search
-from stream_rec.events.slate import DEFAULT_LIST, Reason, Slate, SlateItem
+from stream_rec.events.slate import AsOf, DEFAULT_LIST, Reason, Slate, SlateItem
 
 testing = pytest.importorskip("litestar.testing")
 
@@ -64,7 +64,7 @@ class FakeWriter:
 
 def slate(user_id: str, *item_ids: str) -> Slate:
     items = [SlateItem(item_id, 0.5, 1.0, {}, Reason("trending")) for item_id in item_ids]
-    return Slate(f"list-of-{user_id}", user_id, 7, None, {}, "p", items)
+    return Slate(f"list-of-{user_id}", user_id, 7, AsOf("views", 0, 3, f"last-of-{user_id}", 7), {}, "p", items)
 
 
 class Service:
@@ -106,6 +106,7 @@ def test_a_user_gets_their_own_list(service):
     assert answer.status_code == 200
     found = answer.json()
     assert (found["user_id"], found["list_id"], found["is_default"]) == ("ann", "list-of-ann", False)
+    assert found["as_of"]["event_id"] == "last-of-ann"
     assert [(item["item_id"], item["reason"]["kind"]) for item in found["items"]] == [("b", "trending")]
 
 

@@ -15,6 +15,14 @@ export interface Arm {
   percent: [number, number];
 }
 
+export interface AsOf {
+  topic: string;
+  partition: number;
+  offset: number;
+  event_id: string;
+  timestamp_ms: number;
+}
+
 /** An erasure that will be carried out within seconds. */
 export interface ErasureAccepted {
   /** A record on `receipts` with this key says when it is done. */
@@ -234,6 +242,11 @@ export interface Recommendations {
    * Of a list that was ranked on the spot: what the next page is asked for with; null where there is none.
    */
   next_cursor?: string | null;
+  /**
+   * The event that a published list was made on: an app that has just sent one sees here whether the list
+   * knows it. Null in the default list, and in one that was ranked on the spot.
+   */
+  as_of?: AsOf | null;
 }
 
 /** One record on `rules` (compacted); the record's key is `rule_id` and a null value ends the rule. */

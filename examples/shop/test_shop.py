@@ -1,82 +1,129 @@
-"""The shop against a real pipeline: what it sends is understood, and lists follow what people do."""
+"""The shop against a real pipeline, over HTTP: what it tells is understood, and shelves follow what people do."""
 
 from __future__ import annotations
 
-import pytest
-from shop import Shop
+import asyncio
 
+import pytest
+from shop import Done, Shelf, Shop
+
+from stream_rec.client.http import AsyncHttpClient, HttpProblem
 from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule, Target
 
+THINGS = [("teapot", "Kitchen", 12), ("cup", "Kitchen", 3), ("hose", "Garden", 20), ("rake", "Garden", 9)]
 PRODUCTS = [
-    Item("teapot", "Blue teapot", category="kitchen"),
-    Item("cup", "Blue cup", category="kitchen"),
-    Item("hose", "Garden hose", category="garden"),
-    Item("rake", "Garden rake", category="garden"),
+    Item(f"{thing}-{colour}", f"{colour.capitalize()} {thing}", category=category, attributes={"price": price})
+    for thing, category, price in (
+        ("teapot", "Kitchen", 12),
+        ("cup", "Kitchen", 3),
+        ("hose", "Garden", 20),
+        ("rake", "Garden", 9),
+    )
+    for colour in ("red", "blue")
 ]
 
 
 @pytest.fixture
-def shop(stream_rec_pipeline):
-    """The app, with the pipeline's topics; its products are in the catalog."""
+def shop(stream_rec_pipeline, stream_rec_http):
+    """Ask the shop, with products of the test's own: `shop.home("ann")`."""
     stream_rec_pipeline.items(PRODUCTS)
-    shop = Shop(stream_rec_pipeline.settings.kafka)
-    yield shop
-    shop.close()
+    return ShopUnderTest(stream_rec_pipeline, stream_rec_http)
 
 
-def test_a_product_that_was_opened_leads_to_what_is_like_it(shop, stream_rec_pipeline):
-    """The app's own event, by its id: the list that has seen it comes, and says why each item is there."""
-    event = shop.open_product(stream_rec_pipeline.id("ann"), stream_rec_pipeline.id("teapot"))
+class ShopUnderTest:
+    """The app's own code, each call in a loop of its own; ids in and out are without the test's prefix."""
 
-    made = stream_rec_pipeline.recommendations.of("ann", after=event)
-    reasons = {item.item_id: (item.reason.kind, item.reason.item_id) for item in made.items}
-    assert reasons["cup"] in {("similar", "teapot"), ("category", "teapot")}
+    def __init__(self, pipeline, address):
+        self._pipeline, self._address = pipeline, address
+        id_of = pipeline.id
+        self._products = [
+            Item(id_of(p.item_id), p.title, category=p.category, attributes=p.attributes) for p in PRODUCTS
+        ]
+
+    def run(self, call):
+        """Return what the shop answers to a call."""
+
+        async def ask():
+            async with AsyncHttpClient(self._address) as service:
+                return await call(Shop(self._products, service))
+
+        return asyncio.run(ask())
+
+    def tell(self, person, event_type, item=None, **fields):
+        """Tell what a person does."""
+        item_id = None if item is None else self._pipeline.id(item)
+        done = Done(event_type=event_type, item_id=item_id, **fields)
+        return self.run(lambda shop: shop.tell(self._pipeline.id(person), done))
+
+    def home(self, person):
+        """Return the shelves of a person's first page: titles by name."""
+        shelves = self.run(lambda shop: shop.show_home(self._pipeline.id(person)))
+        return {shelf.name: titles(shelf) for shelf in shelves}
 
 
-def test_what_others_buy_together_is_recommended(shop, stream_rec_pipeline):
-    """Once what they did is known: `wait_until_settled` waits for it."""
+def titles(shelf: Shelf) -> list[str]:
+    return [card.title for card in shelf.cards]
+
+
+def test_the_page_knows_what_was_just_done(shop):
+    """With why it is there, in words; `tell` has waited for the list that knows it."""
+    shop.tell("ann", "view", "teapot-red")
+
+    shelves = shop.run(lambda app: app.show_home(shop._pipeline.id("ann")))
+    reasons = {card.title: card.reason for card in shelves[0].cards}
+    assert reasons["Blue teapot"] == "similar to Red teapot, which you viewed"
+    assert shop._pipeline.recommendations.of("ann").as_of.topic == "views"
+
+
+def test_what_is_bought_together_stands_beside_a_product(shop, stream_rec_pipeline):
+    """Once others have done so."""
     for person in ("bob", "eve", "joe"):
-        shop.check_out(stream_rec_pipeline.id(person), [stream_rec_pipeline.id(name) for name in ("hose", "cup")])
+        shop.tell(person, "purchase", "hose-red")
+        shop.tell(person, "purchase", "cup-red")
     stream_rec_pipeline.wait_until_settled()
 
-    made = stream_rec_pipeline.recommendations.of("ann", after=stream_rec_pipeline.view("ann", "hose"))
-    cup = next(item for item in made.items if item.item_id == "cup")
-    assert cup.reason.kind in {"successors", "neighbours"} and cup.reason.item_id == "hose"
+    hose = stream_rec_pipeline.id("hose-red")
+    product, beside, *_ = shop.run(lambda app: app.show_product(stream_rec_pipeline.id("ann"), hose))
+    assert (titles(product), beside.title, titles(beside)) == (["Red hose"], "Goes with it", ["Red cup"])
 
 
-def test_a_search_finds_what_it_names(shop, stream_rec_pipeline):
-    """Whoever asks."""
-    made = stream_rec_pipeline.recommendations.of("ann", after=stream_rec_pipeline.search("ann", "a rake"))
+def test_a_search_answers_and_leads_the_next_page(shop, stream_rec_pipeline):
+    """In one category, where only that is wanted."""
+    ann = stream_rec_pipeline.id("ann")
+    assert titles(shop.run(lambda app: app.search(ann, "a blue rake")))[0] == "Blue rake"
+    assert set(titles(shop.run(lambda app: app.search(ann, "blue", "Kitchen")))) <= {
+        "Blue cup",
+        "Blue teapot",
+        "Red cup",
+    }
 
-    assert made.items[0].item_id == "rake"
-
-
-def test_a_rule_is_obeyed(shop, stream_rec_pipeline):
-    """From the moment that `rule` returns."""
-    stream_rec_pipeline.rule(Rule("r1", "ban", "ann", "recalled", Target(item_ids=["hose"])))
-
-    made = stream_rec_pipeline.recommendations.of("ann", after=stream_rec_pipeline.view("ann", "rake"))
-    assert "hose" not in {item.item_id for item in made.items}
-
-
-def test_the_page_has_nothing_that_is_in_the_basket(shop, stream_rec_pipeline):
-    """The app's own code, which follows the lists by itself: `wait_until` asks it again and again."""
-    ann, teapot, cup = map(stream_rec_pipeline.id, ("ann", "teapot", "cup"))
-    event = shop.open_product(ann, teapot)
-    stream_rec_pipeline.recommendations.of("ann", after=event)
-
-    stream_rec_pipeline.wait_until(lambda: teapot in shop.home_page(ann, basket=[]))
-    assert cup in shop.home_page(ann, basket=[])
-    assert cup not in shop.home_page(ann, basket=[cup])
+    shop.tell("ann", "search", query="a blue rake")
+    assert shop.home("ann")["home"][0] == "Blue rake"
 
 
-def test_a_log_without_a_broker(replay_log):
-    """What would be recommended to whom, as plain lists: in a second or two, and the same each time."""
-    from stream_rec.events.interaction import Interaction, Kind, LoggedEvent
+def test_the_owner_has_the_last_word(shop, stream_rec_pipeline):
+    """From within two seconds on, in every shelf; a rule that is none is refused and says why."""
+    hoses = [stream_rec_pipeline.id(f"hose-{colour}") for colour in ("red", "blue")]
+    rule = Rule(stream_rec_pipeline.id("r"), "ban", "owner", "recalled", Target(item_ids=hoses))
+    shop.run(lambda app: app.put_rule(rule))
+    stream_rec_pipeline.wait_until(lambda: not shown_of(shop.home("ann")) & {"Red hose", "Blue hose"})
 
-    log = [LoggedEvent(Kind.VIEW, Interaction(f"e{n}", "ann", "teapot", 1_714_564_800_000 + n)) for n in range(2)]
-    lists = replay_log([*PRODUCTS, *log])
+    shop.run(lambda app: app.end_rule(rule.rule_id))
+    stream_rec_pipeline.wait_until(lambda: "Red hose" in shown_of(shop.home("ann")))
+    with pytest.raises(HttpProblem, match="a pin needs `slot`"):
+        shop.run(lambda app: app.put_rule(Rule("r", "pin", "owner", "why", Target(item_ids=hoses))))
 
-    assert [made.user_id for made in lists] == ["ann", "ann"]
-    assert lists == replay_log([*PRODUCTS, *log])
+
+def shown_of(home: dict[str, list[str]]) -> set[str]:
+    return {title for shelf in home.values() for title in shelf}
+
+
+def test_what_is_shown_in_vain_makes_way(shop, stream_rec_pipeline):
+    """The shop tells what was on the screen."""
+    shop.tell("ann", "view", "teapot-red")
+    first = shop.run(lambda app: app.show_home(stream_rec_pipeline.id("ann")))[0]
+    before = titles(first).index("Blue teapot")
+    for _ in range(6):
+        shop.tell("ann", "impression", list_id=first.list_id, item_ids=[stream_rec_pipeline.id("teapot-blue")])
+    stream_rec_pipeline.wait_until(lambda: "Blue teapot" not in shop.home("ann")["home"][: before + 1])

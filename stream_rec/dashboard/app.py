@@ -219,16 +219,14 @@ def build_app(
         """Put a rule in force, or replace it."""
         key, value = rule_id.encode(), msgspec.json.encode(data)
         accept(validate.rule(key, value, limits=limits))
-        await writer.write([Record("rules", key, value)])
-        return Accepted(1)
+        return Accepted(1, await writer.write([Record("rules", key, value)]))
 
     @delete("/dashboard/api/rules/{rule_id:str}", guards=writing, status_code=HTTP_202_ACCEPTED)
     async def delete_rule(rule_id: Id) -> Accepted:
         """Take a rule out of force."""
         key = rule_id.encode()
         accept(validate.id_in_key(key, limits=limits))
-        await writer.write([Record("rules", key, None)])
-        return Accepted(1)
+        return Accepted(1, await writer.write([Record("rules", key, None)]))
 
     @get("/healthz", sync_to_thread=False)
     def get_health() -> State:

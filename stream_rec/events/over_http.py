@@ -12,7 +12,7 @@ from stream_rec.events.interaction import Context, Id, TimestampMs
 from stream_rec.events.profile import MOST_INTERESTS, BirthYear, Interest, Language
 from stream_rec.events.promotion import MOST_PROMOTIONS, Promotion
 from stream_rec.events.search import Query
-from stream_rec.events.slate import AsOf, SlateItem
+from stream_rec.events.slate import SlateItem
 from stream_rec.names import InteractionType
 
 EventType = Literal["view", "click", "purchase", "search", "impression"]
@@ -92,10 +92,21 @@ class UserProfile(Struct, frozen=True, kw_only=True):
     """When it was said; now, where nothing is said."""
 
 
+class Position(Struct, frozen=True):
+    """Where a record stands."""
+
+    topic: str
+    """Without prefix."""
+    partition: int
+    offset: int
+
+
 class Accepted(Struct, frozen=True):
     """What the broker has acknowledged: nothing of it can be lost any more."""
 
     n_records: Annotated[int, Meta(ge=1)]
+    positions: list[Position] = []
+    """Of each record, in the order in which they came. `seen` of a user's list says which it knows."""
 
 
 class ErasureAccepted(Struct, frozen=True):
@@ -120,9 +131,12 @@ class Recommendations(Struct, frozen=True):
     """Whether it was ranked for this request, from what is known now."""
     next_cursor: str | None = None
     """Of a list that was ranked on the spot: what the next page is asked for with; null where there is none."""
-    as_of: AsOf | None = None
-    """The event that a published list was made on: an app that has just sent one sees here whether the list knows it.
-    Null in the default list, and in one that was ranked on the spot."""
+    seen: dict[str, int] = {}
+    """Last offset of the user's events that is in the list, by topic; none in the default list."""
+
+    def knows(self, position: Position) -> bool:
+        """Return whether the list has seen the user's event that stands there."""
+        return self.seen.get(position.topic, -1) >= position.offset
 
 
 class Filters(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -137,8 +137,7 @@ def build_app(
     async def write(record: Record, checked: object) -> Accepted:
         """Write a record that is as good as ``checked`` says."""
         accept(checked)
-        await writer.write([record])
-        return Accepted(1)
+        return Accepted(1, await writer.write([record]))
 
     @get(
         "/v1/users/{user_id:str}/recommendations",
@@ -200,8 +199,7 @@ def build_app(
         for number, (topic, key, value) in enumerate(records):
             source = SOURCE_OF_TOPIC[topic]
             accept(validate.event(source, key, value, received_ms=now_ms, limits=limits), number)
-        await writer.write(records)
-        return Accepted(len(records))
+        return Accepted(len(records), await writer.write(records))
 
     @delete("/v1/users/{user_id:str}", **accepting("admin"), summary="Forget a user")
     async def delete_user(user_id: IdInPath) -> ErasureAccepted:
@@ -300,7 +298,7 @@ def _recommendations(
         raise problem(503, why)
     items = [item for item in slate.items if item.item_id not in exclude][:n]
     return Recommendations(
-        *(user_id, slate.list_id, is_default, slate.generated_at_ms, slate.policy, items), as_of=slate.as_of
+        *(user_id, slate.list_id, is_default, slate.generated_at_ms, slate.policy, items), seen=slate.seen
     )
 
 

@@ -145,6 +145,7 @@ async def recommend(
         *(user_id, made.list_id, not made.seen, made.generated_at_ms, made.policy, made.items),
         is_on_the_spot=True,
         next_cursor=wanted.cursor_behind([item.item_id for item in made.items]),
+        seen=made.seen,
     )
 
 

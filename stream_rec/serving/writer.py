@@ -11,6 +11,7 @@ import aiokafka
 from aiokafka.errors import KafkaError
 
 from stream_rec.errors import BrokerUnavailable, TopicMismatch
+from stream_rec.events.over_http import Position
 from stream_rec.events.partition import partition_of
 from stream_rec.events.source import SOURCE_OF_TOPIC
 from stream_rec.kafka_settings import KafkaSettings
@@ -83,8 +84,8 @@ class Writer:
                 async with asyncio.timeout(self._timeout_s):
                     await self._producer.stop()
 
-    async def write(self, records: Sequence[Record]) -> None:
-        """Return when the broker has all records. Those of one key arrive in their order.
+    async def write(self, records: Sequence[Record]) -> list[Position]:
+        """Return where all records stand, once the broker has them. Those of one key arrive in their order.
 
         Raises:
             BrokerUnavailable: it did not say so in time, and some may be there all the same; or none was reached yet.
@@ -102,7 +103,7 @@ class Writer:
                     )
                     for topic, key, value in records
                 ]
-                await asyncio.gather(*sent)
+                written = await asyncio.gather(*sent)
         except (KafkaError, TimeoutError) as error:
             if isinstance(error, KafkaError) and not error.retriable:
                 raise BrokerUnavailable(f"the broker refuses that: {type(error).__name__}: {error}") from error
@@ -110,3 +111,4 @@ class Writer:
                 f"the broker has not acknowledged {len(records)} records within {self._timeout_s:g} s "
                 f"({type(error).__name__}): send them again, with the same ids"
             ) from error
+        return [Position(topic, there.partition, there.offset) for (topic, _, _), there in zip(records, written)]

@@ -14,6 +14,7 @@ from stream_rec.dashboard.app import build_app
 from stream_rec.dashboard.live import HeardStatuses, Live
 from stream_rec.dashboard.rule_log import RuleLog
 from stream_rec.dashboard.shown_lists import KeptLists
+from stream_rec.events.over_http import Position
 from stream_rec.events.slate import AsOf, Reason, Slate, SlateItem
 from stream_rec.events.status import Status
 from stream_rec.serving.keys import ApiKeys
@@ -44,8 +45,9 @@ class FakeWriter:
     async def stop(self) -> None:
         pass
 
-    async def write(self, records: list[Record]) -> None:
+    async def write(self, records: list[Record]) -> list[Position]:
         self.records += records
+        return []
 
 
 class Page:

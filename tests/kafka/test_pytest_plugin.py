@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,18 +23,6 @@ def run(folder: Path, bootstrap: str, *words: str) -> subprocess.CompletedProces
     environ = os.environ | {"KAFKA_BOOTSTRAP": bootstrap, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", "-p", NAME, "-p", "no:cacheprovider", "-q", *words]
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.timeout(600)
-def test_the_tests_of_the_example_pass(bootstrap: str, tmp_path: Path) -> None:
-    """As its README says to run them; its topics are gone afterwards."""
-    shutil.copytree(ROOT / "examples" / "shop", tmp_path / "shop")
-    before = topics_of(bootstrap)
-    ended = run(tmp_path / "shop", bootstrap)
-
-    assert ended.returncode == 0, ended.stdout
-    assert "6 passed" in ended.stdout
-    assert topics_of(bootstrap) - before <= {"__consumer_offsets"}
 
 
 @pytest.mark.timeout(600)

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from stream_rec.config import Settings, override
+from stream_rec.events.over_http import Accepted, Recommendations
 from stream_rec.events.receipt import Receipt
 from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.testing.services import running_service
@@ -50,12 +51,18 @@ def test_an_app_needs_http_alone(bootstrap: str, tmp_path: Path) -> None:
             assert client.put(f"/v1/items/i{number}", json=item).status_code == 202
         event = {"event_type": "click", "event_id": "e1", "user_id": "ann", "item_id": "i3"}
         events = [event, {**event, "event_type": "view", "event_id": "e2", "item_id": "i5"}, event]
-        assert client.post("/v1/events", json=events).json() == {"n_records": 3}
-        assert client.post("/v1/events", json=event).status_code == 202
+        accepted = msgspec.json.decode(client.post("/v1/events", json=events).content, type=Accepted)
+        assert accepted.n_records == 3 and accepted.positions[1].topic == "views"
 
         def list_of(user_id: str) -> dict:
             return client.get(f"/v1/users/{user_id}/recommendations").json()
 
+        def knows_all_of_it() -> bool:
+            made = msgspec.convert(list_of("ann"), Recommendations)
+            return all(made.knows(position) for position in accepted.positions[:2])
+
+        wait_until(knows_all_of_it)
+        assert client.post("/v1/events", json=event).status_code == 202
         wait_until(lambda: list_of("ann").get("is_default") is False and len(list_of("ann")["items"]) == 12)
         running.wait_until_settled()
         assert sum(running.user_states()["ann"].counts) == 2

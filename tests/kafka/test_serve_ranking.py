@@ -74,7 +74,7 @@ def test_what_is_ranked_on_the_spot_is_what_workers_know(bootstrap: str, tmp_pat
                 }
                 for number in range(60)
             ]
-            assert client.post("/v1/events", json=events).json() == {"n_records": 60}
+            assert client.post("/v1/events", json=events).json()["n_records"] == 60
             running.wait_until_settled()
             for user_id in ("ann", "bob", ZOE):
                 wait_until(lambda user_id=user_id: is_known_to(client, user_id))

@@ -19,10 +19,11 @@ from stream_rec.events.item import Item
 from stream_rec.events.profile import Profile
 from stream_rec.events.rule import Rule, Target
 from stream_rec.events.search import Search
-from stream_rec.events.slate import AsOf, DEFAULT_LIST, Reason, Slate, SlateItem
+from stream_rec.events.slate import DEFAULT_LIST, Reason, Slate, SlateItem
 
 testing = pytest.importorskip("litestar.testing")
 
+from stream_rec.events.over_http import Position  # noqa: E402
 from stream_rec.serving.app import build_app  # noqa: E402
 from stream_rec.serving.keys import ApiKey, ApiKeys  # noqa: E402
 from stream_rec.serving.writer import Record  # noqa: E402
@@ -56,15 +57,16 @@ class FakeWriter:
     async def stop(self) -> None:
         pass
 
-    async def write(self, records: list[Record]) -> None:
+    async def write(self, records: list[Record]) -> list[Position]:
         if self.is_away:
             raise BrokerUnavailable("the broker has not acknowledged 1 records: send them again")
         self.records += records
+        return [Position(record.topic, 2, number) for number, record in enumerate(records, start=5)]
 
 
 def slate(user_id: str, *item_ids: str) -> Slate:
     items = [SlateItem(item_id, 0.5, 1.0, {}, Reason("trending")) for item_id in item_ids]
-    return Slate(f"list-of-{user_id}", user_id, 7, AsOf("views", 0, 3, f"last-of-{user_id}", 7), {}, "p", items)
+    return Slate(f"list-of-{user_id}", user_id, 7, None, {"views": 3}, "p", items)
 
 
 class Service:
@@ -106,7 +108,7 @@ def test_a_user_gets_their_own_list(service):
     assert answer.status_code == 200
     found = answer.json()
     assert (found["user_id"], found["list_id"], found["is_default"]) == ("ann", "list-of-ann", False)
-    assert found["as_of"]["event_id"] == "last-of-ann"
+    assert found["seen"] == {"views": 3}
     assert [(item["item_id"], item["reason"]["kind"]) for item in found["items"]] == [("b", "trending")]
 
 
@@ -147,8 +149,11 @@ def test_events_are_written_as_apps_write_them(service):
     """One or several, on the topic of their kind; one without a time is of now."""
     answer = service.ask("POST", "/v1/events", [event(timestamp_ms=5, value=2.5), event(event_type="view")])
 
-    assert (answer.status_code, answer.json()) == (202, {"n_records": 2})
-    assert service.ask("POST", "/v1/events", event(event_type="purchase")).json() == {"n_records": 1}
+    positions = [
+        {"topic": record.topic, "partition": 2, "offset": 5 + n} for n, record in enumerate(service.writer.records)
+    ]
+    assert (answer.status_code, answer.json()) == (202, {"n_records": 2, "positions": positions})
+    assert service.ask("POST", "/v1/events", event(event_type="purchase")).json()["n_records"] == 1
     assert [(record.topic, record.key) for record in service.writer.records] == [
         *[("clicks", b"ann"), ("views", b"ann"), ("purchases", b"ann")]
     ]
@@ -162,7 +167,7 @@ def test_searches_are_written(service: Service):
     searches = [event(event_type="search", query="cheaper", timestamp_ms=5), event(event_id="e2")]
     alone = {"event_type": "search", "event_id": "e3", "user_id": "ann", "query": "tea pot", "timestamp_ms": 6}
 
-    assert service.ask("POST", "/v1/events", searches).json() == {"n_records": 2}
+    assert service.ask("POST", "/v1/events", searches).json()["n_records"] == 2
     assert service.ask("POST", "/v1/events", alone).status_code == 202
     assert [record.topic for record in service.writer.records] == ["searches", "clicks", "searches"]
     first, _, last = service.writer.records
@@ -182,7 +187,7 @@ def test_impressions_are_written(service: Service):
     """Beside other events; of a list that is none of ours, too."""
     events = [seen(timestamp_ms=5, surface="home"), event(), seen(event_id="s2", list_id="", items=SHOWN[1:])]
 
-    assert service.ask("POST", "/v1/events", events).json() == {"n_records": 3}
+    assert service.ask("POST", "/v1/events", events).json()["n_records"] == 3
     first, other, last = service.writer.records
     assert [first.topic, other.topic, last.topic] == ["impressions", "clicks", "impressions"]
     shown = [ShownItem("a", 1, 0.5), ShownItem("b", 3)]
@@ -257,7 +262,7 @@ def test_the_owner_changes_items_and_rules_and_forgets_users(service):
 def test_a_profile_is_written_as_apps_write_it(service):
     """Without a time it is of now; what is taken back is a null value."""
     said = {"interests": ["tea", "long hikes"], "language": "pt-BR", "birth_year": 1985}
-    assert service.ask("PUT", "/v1/users/b%C3%A9a/profile", {**said, "timestamp_ms": 5}).json() == {"n_records": 1}
+    assert service.ask("PUT", "/v1/users/b%C3%A9a/profile", {**said, "timestamp_ms": 5}).json()["n_records"] == 1
     assert service.ask("PUT", "/v1/users/ann/profile", {"interests": ["tea"]}).status_code == 202
     assert service.ask("DELETE", "/v1/users/ann/profile").status_code == 202
 

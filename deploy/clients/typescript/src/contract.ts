@@ -3,6 +3,8 @@
 /** What the broker has acknowledged: nothing of it can be lost any more. */
 export interface Accepted {
   n_records: number;
+  /** Of each record, in the order in which they came. `seen` of a user's list says which it knows. */
+  positions?: Array<Position>;
 }
 
 /**
@@ -13,14 +15,6 @@ export interface Arm {
   experiment: string;
   /** From here to below there, of 0 to 100: [0, 50] is one half, [50, 100] the other. */
   percent: [number, number];
-}
-
-export interface AsOf {
-  topic: string;
-  partition: number;
-  offset: number;
-  event_id: string;
-  timestamp_ms: number;
 }
 
 /** An erasure that will be carried out within seconds. */
@@ -111,6 +105,12 @@ export interface Item {
   boost?: number;
   /** False keeps the item known, but out of every list. */
   available?: boolean;
+}
+
+export interface Position {
+  topic: string;
+  partition: number;
+  offset: number;
 }
 
 /** Why a request is not answered. */
@@ -242,11 +242,8 @@ export interface Recommendations {
    * Of a list that was ranked on the spot: what the next page is asked for with; null where there is none.
    */
   next_cursor?: string | null;
-  /**
-   * The event that a published list was made on: an app that has just sent one sees here whether the list
-   * knows it. Null in the default list, and in one that was ranked on the spot.
-   */
-  as_of?: AsOf | null;
+  /** Last offset of the user's events that is in the list, by topic; none in the default list. */
+  seen?: Record<string, number>;
 }
 
 /** One record on `rules` (compacted); the record's key is `rule_id` and a null value ends the rule. */

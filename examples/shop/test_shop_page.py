@@ -51,7 +51,7 @@ def browser():
 
 @pytest.fixture
 def page(shop, browser):
-    """The first page, of somebody who has never been here; an error on it, or what could not be told, fails the test."""
+    """The first page, of somebody who has never been here; an error on it fails the test, as does a warning."""
     made = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
     errors = []
     made.on("pageerror", lambda error: errors.append(str(error)))

@@ -27,7 +27,7 @@ from stream_rec.dashboard.search import Found, search_items
 from stream_rec.dashboard.shown_lists import Lists
 from stream_rec.dashboard.users import Imagined, User, WhatIf, imagine, show_user
 from stream_rec.events import validate
-from stream_rec.events.over_http import Accepted, State
+from stream_rec.events.over_http import Accepted, Position, State
 from stream_rec.events.rule import Rule
 from stream_rec.serving.gate import Gate, decode_ids, secret_of
 from stream_rec.serving.guard import require_scope
@@ -63,7 +63,7 @@ Id = Annotated[str, PathParameter(description="percent-encoded, a slash as %2F")
 class Writes(Protocol):
     """What the dashboard needs of a writer."""
 
-    async def write(self, records: list[Record]) -> None: ...
+    async def write(self, records: list[Record]) -> list[Position]: ...
 
 
 class Changes(Protocol):

@@ -1,4 +1,4 @@
-"""The applications in examples/: their own tests pass, run as their pages say, from wherever the folder was copied to."""
+"""The applications in examples/: their own tests pass, run as their pages say, in a copy of their folder."""
 
 from __future__ import annotations
 

@@ -30,6 +30,12 @@ ALL = [
     "imagePullSecrets[0].name=registry",
     "worker.nodeSelector.disk=fast",
     "worker.storageClassName=fast",
+    "ingest.enabled=true",
+    "ingest.registrySecret=registry",
+    "settings.ingest.topics.clicks.name=shop.clicks",
+    "sink.enabled=true",
+    "sink.passwordSecret=lists-db",
+    "settings.sink.url=postgresql://lists@db:5432/shop",
 ]
 CHOICES = {
     "as it stands": [],
@@ -49,6 +55,8 @@ CHOICES = {
     ],
 }
 ROLES = ("worker", "embedder", "serve", "dashboard", "topics")
+ASKED_FOR = ("ingest", "sink")
+WITH_THEM = [f"{role}.enabled=true" for role in ASKED_FOR]
 
 each_choice = pytest.mark.parametrize("values", CHOICES.values(), ids=CHOICES)
 
@@ -139,11 +147,11 @@ def test_settings_of_every_type_get_there(tmp_path):
     assert loaded.embedder.passage_prefix == 'a "quoted" one'
 
 
-@pytest.mark.parametrize("text", [pytest.param(MANIFESTS.read_text(), id="manifests")])
-def test_no_pod_may_more_than_it_needs(text):
+def test_no_pod_may_more_than_it_needs():
     """Not root, nothing written but its volumes, no capability, no token of the cluster, bounded memory."""
-    found = dict(pods(text))
-    assert set(found) == set(ROLES)
+    assert set(dict(pods(MANIFESTS.read_text()))) == set(ROLES)
+    found = dict(pods(rendered(WITH_THEM)))
+    assert set(found) == {*ROLES, *ASKED_FOR}
     for role, pod in found.items():
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -161,7 +169,7 @@ def test_no_pod_may_more_than_it_needs(text):
 
 def test_each_process_is_asked_whether_it_lives_and_is_ready():
     """At the port where it says so."""
-    for role, pod in pods(MANIFESTS.read_text()):
+    for role, pod in pods(rendered(WITH_THEM)):
         if role == "topics":
             continue
         (container,) = pod["containers"]
@@ -190,16 +198,17 @@ def test_a_worker_is_the_same_one_when_it_starts_anew():
 
 def test_nobody_is_reached_who_need_not_be():
     """A policy for each process, both ways; to the outside only Kafka, names, and models over HTTPS."""
-    policies = resources(MANIFESTS.read_text(), "NetworkPolicy")
+    policies = resources(rendered(WITH_THEM), "NetworkPolicy")
+    others = {"ingest": {8081}, "sink": {5432, 6379}}
 
     selected = {
         one["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"]: one["spec"] for one in policies
     }
-    assert set(selected) == set(ROLES)
+    assert set(selected) == {*ROLES, *ASKED_FOR}
     for role, spec in selected.items():
         assert spec["policyTypes"] == ["Ingress", "Egress"]
         ports = {port["port"] for rule in spec["egress"] for port in rule["ports"]}
-        assert ports - {443} == {53, *VALUES["networkPolicy"]["kafkaPorts"]}
+        assert ports - {443} == {53, *VALUES["networkPolicy"]["kafkaPorts"], *others.get(role, ())}
         assert (443 in ports) == (role in ("worker", "embedder", "serve"))
     assert "ingress" not in selected["topics"]
     assert len(selected["worker"]["ingress"][0]["from"]) == 1
@@ -211,14 +220,14 @@ def test_each_process_logs_in_as_itself():
     assert set(users.values()) <= set(PURPOSE)
 
     found = {}
-    for role, pod in pods(rendered(["login.enabled=true", "login.caSecret=ca"])):
+    for role, pod in pods(rendered(["login.enabled=true", "login.caSecret=ca", *WITH_THEM])):
         variables = {one["name"]: one for one in pod["containers"][0]["env"]}
         user = variables["STREAM_REC_KAFKA_SASL_USERNAME"]["value"]
         password = variables["STREAM_REC_KAFKA_SASL_PASSWORD"]
         assert password["valueFrom"]["secretKeyRef"] == {"name": user, "key": "password"}
         assert variables["STREAM_REC_KAFKA_SSL_CAFILE"]["value"] == "/etc/stream-rec-kafka/ca.crt"
         found[role] = user
-    assert found == {role: users["admin" if role == "topics" else role] for role in ROLES}
+    assert found == {role: users["admin" if role == "topics" else role] for role in (*ROLES, *ASKED_FOR)}
 
 
 def test_each_process_gets_tokens_as_itself():
@@ -267,9 +276,24 @@ def test_what_cannot_be_is_refused(values, said):
     assert said in made.stderr
 
 
+def test_passwords_of_others_come_from_secrets():
+    """That of the schema registry, and that of the database; of nobody else."""
+    made = rendered([*WITH_THEM, "ingest.registrySecret=registry", "sink.passwordSecret=lists-db"])
+    found = {
+        (role, one["name"]): one["valueFrom"]["secretKeyRef"]
+        for role, pod in pods(made)
+        for one in pod["containers"][0]["env"]
+        if "secretKeyRef" in one.get("valueFrom", ())
+    }
+    assert found == {
+        ("ingest", "STREAM_REC_REGISTRY_PASSWORD"): {"name": "registry", "key": "password"},
+        ("sink", "STREAM_REC_SINK_PASSWORD"): {"name": "lists-db", "key": "password"},
+    }
+
+
 def test_processes_of_the_chart_are_commands_of_the_program():
     """What a container is told to run is there."""
-    for _, pod in pods(MANIFESTS.read_text()):
+    for _, pod in pods(rendered(WITH_THEM)):
         (container,) = pod["containers"]
         assert CliRunner().invoke(cli, [*container["args"], "--help"]).exit_code == 0, container["args"]
 

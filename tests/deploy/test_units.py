@@ -35,8 +35,9 @@ def installed(tmp_path: Path) -> Path:
 
 
 def test_there_is_one_for_each_process():
-    """Worker, embedder, serve and dashboard."""
-    assert {shlex.split(started(unit))[1] for unit in UNITS} == {"worker", "embedder", "serve", "dashboard"}
+    """Those of the pipeline, and those beside it."""
+    roles = {"worker", "embedder", "serve", "dashboard", "ingest", "sink"}
+    assert {shlex.split(started(unit))[1] for unit in UNITS} == roles
 
 
 def started(unit: Path) -> str:

@@ -28,6 +28,7 @@ from stream_rec.knowledge.bounds import KnowledgeConfig
 from stream_rec.names import Name
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.serve_settings import ServeSettings
+from stream_rec.setting_faults import describe_fault
 from stream_rec.sink_settings import SinkSettings, require_target
 from stream_rec.surface_settings import SurfaceSettings
 from stream_rec.telemetry.settings import TelemetrySettings
@@ -264,8 +265,8 @@ def _put(tree: dict[str, dict[str, Any]], section: str, key: str, value: Any, wh
     except AddressError as error:
         raise SettingsError(f"{where}: {error}") from error
     except msgspec.ValidationError as error:
-        hint = "" if key in SECRETS else f" came {value!r}:"
-        raise SettingsError(f"{where}:{hint} {error}") from error
+        what = str(error) if key in SECRETS else describe_fault(value, known[key], strict=strict)
+        raise SettingsError(f"{where}: {what}") from error
 
 
 def _whole(tree: dict[str, dict[str, Any]]) -> Settings:

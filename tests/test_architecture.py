@@ -26,6 +26,7 @@ LAYERS = (
             "cpu",
             "kafka_settings",
             "serve_settings",
+            "setting_faults",
             "sink_settings",
             "dashboard_settings",
             "ingest_settings",

@@ -284,16 +284,16 @@ n = 6
     assert load(toml(tmp_path, as_toml(redact(settings))), environ={}).surfaces == settings.surfaces
 
     for wrong, words in (
-        ("[surfaces.declared.x]\nbase = 'nope'", "Invalid enum value 'nope'"),
+        ("[surfaces.declared.x]\nbase = 'nope'", "x.base: came 'nope': expected one of home, discover"),
         ("[surfaces.declared.'a b']\nbase = 'new'", "matching regex"),
-        ("[surfaces.declared.x]\nbase = 'new'\nlength = 3", "length"),
+        ("[surfaces.declared.x]\nbase = 'new'\nlength = 3", "x has no 'length'; it has "),
         ("[surfaces.declared.x]\nbase = 'new'\nprice_min = 3\nprice_max = 2", "price_min=3 is above price_max=2"),
         (
             "[surfaces.declared.x]\nbase = 'new'\nattribute_min = {size = 3}\nattribute_max = {size = 2}",
             "attribute_min of size=3 is above attribute_max=2",
         ),
         ("[surfaces.declared.x]\nbase = 'new'\nwithin_days = 2", "say which"),
-        ("[surfaces.declared.x]\nbase = 'new'\nhad = ['like']", "Invalid enum value 'like'"),
+        ("[surfaces.declared.x]\nbase = 'new'\nhad = ['like']", "x.had.0.: came 'like': expected one of view"),
         ("\n".join(f"[surfaces.declared.x{n}]\nbase = 'new'" for n in range(51)), "length <= 50"),
     ):
         with pytest.raises(SettingsError, match=words):

@@ -13,6 +13,7 @@ from stream_rec.events.over_http import (
     Event,
     Filters,
     Found,
+    Position,
     Problem,
     Ranking,
     RankRequest,
@@ -30,7 +31,7 @@ from stream_rec.topics.schema import describe
 DESCRIBED = {
     struct.__name__: struct
     for struct in (
-        *(Event, Shown, Accepted, ErasureAccepted, Item, Rule, Target, Scope, Segment, Arm, State, Problem),
+        *(Event, Shown, Accepted, Position, ErasureAccepted, Item, Rule, Target, Scope, Segment, Arm, State, Problem),
         *(UserProfile, Recommendations, SlateItem, Reason, RankRequest, Promotion, Filters, Ranking, Found),
     )
 }

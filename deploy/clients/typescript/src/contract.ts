@@ -107,7 +107,9 @@ export interface Item {
   available?: boolean;
 }
 
+/** Where a record stands. */
 export interface Position {
+  /** Without prefix. */
   topic: string;
   partition: number;
   offset: number;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +22,11 @@ from stream_rec.cli import cli
 from stream_rec.client.connect import connect
 from stream_rec.config import Settings, load
 from stream_rec.events.interaction import Kind
+from stream_rec.events.item import Item
 from stream_rec.events.rejected import Rejected
 from stream_rec.testing.pipeline import RunningPipeline
 from tests.ingest.apicurio import apicurio
+from tests.interop.test_clients import HERE, program
 from tests.kafka.outcome import read, wait_until
 from tests.kafka.settings import quick_settings
 
@@ -153,10 +156,9 @@ def make_topics(kafka: Any, prefix: str) -> None:
     client.close()
 
 
-def adopt(kafka: Any, prefix: str, file: Path) -> Settings:
-    """Return the settings that `topics adopt` writes for the shop's topics."""
+def adopt(kafka: Any, file: Path, names: list[str]) -> Settings:
+    """Return the settings that `topics adopt` writes for topics of the shop's."""
     address = ["--bootstrap", kafka.bootstrap, "--topic-prefix", kafka.topic_prefix]
-    names = [prefix + name for name in PARTITIONS]
     said = [*(["--config", str(file)] if file.exists() else []), *address, "topics", "adopt", *names]
     result = CliRunner().invoke(cli, [*said, "--write", str(file)])
     assert result.exit_code == 0, result.output
@@ -187,7 +189,7 @@ def serve_shop(bootstrap: str, folder: Path, serialize: Callable[[str, Any], byt
     for _ in range(200):
         shop.write(chance)
     shop.flush()
-    adopted = adopt(kafka, prefix, folder / "shop.toml")
+    adopted = adopt(kafka, folder / "shop.toml", [prefix + name for name in PARTITIONS])
     pipeline.settings = msgspec.structs.replace(pipeline.settings, ingest=adopted.ingest, registry=adopted.registry)
     with pipeline as running:
         readers = [running.start_ingest(f"ingest-{n}", wait=False) for n in (1, 2)]
@@ -222,3 +224,46 @@ def serve_shop(bootstrap: str, folder: Path, serialize: Callable[[str, Any], byt
         with running.view() as lists:
             lists.wait_until_ready()
             assert all(lists.own(user) for user in expected)
+
+
+@pytest.mark.interop
+def test_an_app_that_is_instrumented_for_ubi_needs_nothing_else(bootstrap: str, tmp_path: Path) -> None:
+    """One of Node's that has never heard of us; its topics are adopted by the command, and all counts are its own."""
+    pipeline = RunningPipeline(bootstrap, quick_settings(), embedder=False)
+    kafka = pipeline.settings.kafka
+    topics = [f"their-{kafka.topic_prefix}{name}" for name in ("ubi_queries", "ubi_events")]
+    client = connect(KafkaAdminClient, kafka)
+    configs = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
+    client.create_topics(
+        {topic: {"num_partitions": 3, "replication_factor": 1, "configs": configs} for topic in topics}
+    )
+    client.wait_for_topics(topics)
+    client.close()
+    app = [*program("kafkajs")[:1], str(HERE / "ubi_app.mjs"), kafka.bootstrap, *topics]
+    ended = subprocess.run(app, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    adopted = adopt(kafka, tmp_path / "shop.toml", topics)
+    pipeline.settings = msgspec.structs.replace(pipeline.settings, ingest=adopted.ingest)
+    with pipeline as running:
+        with running.producer() as producer:
+            for number in range(12):
+                producer.item(Item(f"sku-{number}", f"Teapot {number}"))
+        running.start_ingest()
+
+        def counted() -> dict[str, dict[str, int]]:
+            return {
+                user: {
+                    "searches": len(state.recent_searches),
+                    "shown": len(state.recent_impressions),
+                    **dict(zip(("view", "click", "purchase"), state.counts)),
+                }
+                for user, state in running.user_states().items()
+            }
+
+        wait_until(lambda: counted() == told)
+        running.wait_until_settled()
+        assert counted() == told and not read(running, "rejected")
+        with running.view() as lists:
+            lists.wait_until_ready()
+            assert all(lists.own(user) for user in told)

@@ -33,6 +33,8 @@ def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
     verb = PAST_TENSE.get(reason.event_kind or "")
     if reason.kind == "repeat":
         return _again(reason, verb or "chose")
+    if reason.interest is not None:
+        return f"you said that you like {reason.interest}"
     if reason.item_id is None:
         return WITHOUT_EVIDENCE.get(reason.kind, "recommended for you")
     title = title_of(reason.item_id) or reason.item_id

@@ -30,6 +30,7 @@ NOON_MS = 1_714_564_800_000
         (Reason("fresh"), "new here: few have seen it yet"),
         (Reason("asked", None, "q1", "search"), "answers what you searched for"),
         (Reason("asked", "i1", "q1", "search"), "answers what you asked of The Rink"),
+        (Reason("interest", interest="jazz"), "you said that you like jazz"),
         (Reason("explore"), "shown to find out who likes it"),
         (Reason("similar", "i2", "e1", "view"), "similar to i2, which you viewed"),
         (Reason("moonphase", "i1"), "because of The Rink"),

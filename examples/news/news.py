@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections import defaultdict
@@ -101,7 +102,7 @@ class Story:
         age_h = now_h - self.published_h
         rise = min(1.0, 0.25 + age_h)
         fit = (8.0 if self.topic in interests else 1.0) * (3.0 if self.country == country else 1.0)
-        return self.quality * rise * fit * 0.5 ** (age_h / 4)
+        return self.quality * rise * fit * math.exp2(-age_h / 4)
 
 
 def write_story(rng: random.Random, name: str, topic: int, published_h: float) -> Story:

@@ -31,6 +31,8 @@ from stream_rec.testing.pipeline import RunningPipeline
 from stream_rec.testing.watch import Made, Position, Watch
 
 TIMEOUT_S = 20.0
+ITEM_TIMEOUT_S = 0.5
+"""More for each item of the catalog: a language model reads long texts at .15 s of CPU each, and machines are busy."""
 LAST_LINES = 15
 PROBE = "stream-rec-probe"
 """User who asks for lists to see what they know, and does nothing else."""
@@ -307,15 +309,16 @@ class LivePipeline:
         full = [(self._full(topic), key.encode(), topic) for topic, key in sent]
         positions = [(topic, self._partition(key), self._offsets[name, key]) for name, key, topic in full]
         waits = [*waits, *(lambda at=at: self.watch.has_read(*at) for at in positions)]
-        if not self.watch.wait_for(lambda: all(wait() for wait in waits), TIMEOUT_S):
-            self._fail("the catalog's records, or embeddings of them, did not come")
+        timeout_s = TIMEOUT_S + ITEM_TIMEOUT_S * len(sent)
+        if not self.watch.wait_for(lambda: all(wait() for wait in waits), timeout_s):
+            self._fail("the catalog's records, or embeddings of them, did not come", timeout_s)
         deadline = time.monotonic() + TIMEOUT_S
         while (made := self._probe()) is None or made.world != self.watch.world():
             if time.monotonic() > deadline:
                 self._fail("no list knows the whole catalog")
 
-    def _fail(self, what: str) -> NoReturn:
-        raise NoList(f"{what} within {TIMEOUT_S:g} s\n{self.explain(PROBE, None, TIMEOUT_S)}")
+    def _fail(self, what: str, timeout_s: float = TIMEOUT_S) -> NoReturn:
+        raise NoList(f"{what} within {timeout_s:g} s\n{self.explain(PROBE, None, TIMEOUT_S)}")
 
     def _probe(self) -> Made | None:
         """Return a list that is made now, for a user who does nothing: one who says a year of birth gets one."""

@@ -7,6 +7,8 @@ DEMO_ARGS ?=
 PYTEST_ARGS ?=
 LOGS ?= ../shared/data
 JOBS ?= 1
+# Tests that run beside each other: they wait for brokers most of the time. Each takes 2 to 3 GB.
+TEST_JOBS ?= 3
 SEEDS ?= 0:100
 EVENTS ?= 50000
 RATE ?= 500
@@ -85,12 +87,12 @@ check: lint  ## before each commit, in some 90 s: lint, and the unit tests, with
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "$(UNIT)" $(PYTEST_ARGS)
 
 test: .venv/ready-full  ## every test but those of the other commands here, on a real broker and the real models
-	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "not thorough and not gpu and not container and not long" $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile -m "not thorough and not gpu and not container and not long" $(PYTEST_ARGS)
 
 test-thorough: .venv/ready-full  ## tests that take long: half of the crash matrix, secured brokers, the docs' commands, wheels
-	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "thorough and not gpu and not container and not long" $(PYTEST_ARGS)
+	@exec $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile -m "thorough and not gpu and not container and not long" $(PYTEST_ARGS)
 
-test-long: .venv/ready-full  ## the other half of the crash matrix, and a machine that is kept busy: some 10 minutes
+test-long: .venv/ready-full  ## more of the crash matrix and of kills, and a machine that is kept busy: some 12 minutes
 	@exec $(BIN)/python -m pytest -m long $(PYTEST_ARGS)
 
 interop:  ## KafkaJS and TypeScript, by npm, for the tests in tests/interop; Java needs a JDK besides

@@ -21,7 +21,7 @@ def describe_fault(value: object, expected: Any, path: str = "", *, strict: bool
         >>> describe_fault({"tea": {"n": 0}}, dict[str, dict[str, Literal[1, 2]]], strict=True)
         'tea.n: came 0: expected one of 1, 2'
     """
-    plain = _without_notes(expected)
+    plain = _without_annotations(expected)
     for part, name, inner in _parts(value, plain):
         try:
             msgspec.convert(part, inner, strict=strict)
@@ -43,7 +43,7 @@ def describe_fault(value: object, expected: Any, path: str = "", *, strict: bool
     return came
 
 
-def _without_notes(expected: Any) -> Any:
+def _without_annotations(expected: Any) -> Any:
     while get_origin(expected) is Annotated:
         expected = get_args(expected)[0]
     return expected

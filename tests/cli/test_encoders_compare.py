@@ -32,15 +32,15 @@ def run(cache: Path, *arguments: object) -> Result:
 def test_hashing_on_the_bundled_log(tmp_path):
     """Beside random vectors, best first, with what to choose; the second time no text is embedded, nor timed."""
     file = tmp_path / "said.json"
-    first = run(tmp_path, "--encoders", "hashing", "--limit", 1500, "--json", file)
+    first = run(tmp_path, "--encoders", "hashing", "--limit", 600, "--json", file)
     found = json.loads(file.read_text())
-    run(tmp_path, "--encoders", "hashing, random", "--limit", 1500, "--json", file, "--jobs", 2)
+    run(tmp_path, "--encoders", "hashing, random", "--limit", 600, "--json", file, "--jobs", 2)
     again = json.loads(file.read_text())
     hashing, random = found["encoders"]["hashing"], found["encoders"]["random"]
 
     assert first.exit_code == 0, first.output
     assert list(found["encoders"]) == ["hashing", "random"]
-    assert found["protocol"]["n_events"] == 1500
+    assert found["protocol"]["n_events"] == 600
     assert found["identities"]["hashing"].startswith("hashing@")
     assert hashing["over_random"]["all"]["ndcg"]["value"] == pytest.approx(hashing["ndcg"])
     assert hashing["over_random"]["all"]["ndcg"]["base"] == pytest.approx(random["ndcg"])
@@ -55,8 +55,8 @@ def test_hashing_on_the_bundled_log(tmp_path):
 def test_it_is_the_engine_of_evaluate(tmp_path):
     """The same log, encoder and settings give the same figures; so does the control."""
     files = [tmp_path / name for name in ("compare.json", "evaluate.json")]
-    run(tmp_path, "--encoders", "hashing", "--limit", 800, "--json", files[0])
-    options = ["--encoder", "hashing", "--limit", "800", "--baselines", "none", "--cache", str(tmp_path)]
+    run(tmp_path, "--encoders", "hashing", "--limit", 400, "--json", files[0])
+    options = ["--encoder", "hashing", "--limit", "400", "--baselines", "none", "--cache", str(tmp_path)]
     CliRunner().invoke(cli, ["evaluate", *FILES, *options, "--json", str(files[1])])
     compared, evaluated = (json.loads(file.read_text()) for file in files)
 

@@ -73,7 +73,7 @@ FEW_RECENT = {
 @pytest.mark.parametrize(
     ("kinds", "share_of_searches", "share_of_impressions", "bounds", "ordered"),
     [
-        ([Kind.CLICK], 0.0, 0.0, FEW_RECENT, True),
+        pytest.param([Kind.CLICK], 0.0, 0.0, FEW_RECENT, True, marks=pytest.mark.long),
         (ALL_KINDS, 0.3, 0.3, FEW_RECENT, False),
         ([Kind.CLICK], 0.5, 0.1, ALL_RECENT, True),
     ],

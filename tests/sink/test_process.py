@@ -84,7 +84,7 @@ def wait_until_reached(topics: Topics, more: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_after_any_kill_the_target_is_equal_to_the_topics(topics: Topics, store: Store, tmp_path: Path, seed: int):
     """Killed after a drawn number of offsets, while they come in: in the middle of a batch as well as between two."""
     rng = random.Random(seed)

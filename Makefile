@@ -102,7 +102,7 @@ interop:  ## KafkaJS and TypeScript, by npm, for the tests in tests/interop; Jav
 test-containers: .venv/ready-full  ## tests that need a container engine (Docker, or root with podman and debootstrap)
 	@PYTHON=$(BIN)/python exec tests/containers/run.sh $(PYTEST_ARGS)
 
-deploy-tools: $(BIN)/python  ## Helm and what else checks deploy/, into .tools: some minutes for Go to build Helm
+deploy-tools: $(BIN)/python  ## Helm and what else checks deploy/, into .tools
 	@PYTHON=$(BIN)/python exec deploy/tools.sh
 
 test-deploy: .venv/ready-full  ## build the image, bring deploy/compose.yaml up with podman, send events, kill a worker, take it down

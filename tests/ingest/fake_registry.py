@@ -8,7 +8,7 @@ import ssl
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,8 @@ def fake_registry(certificate: Path | None = None) -> Iterator[FakeRegistry]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
-            self.wfile.write(said)
+            with suppress(BrokenPipeError):  # who asked waits no more
+                self.wfile.write(said)
 
         def _answer(self, path: str, body: bytes) -> tuple[int, bytes]:
             if registry.instead is not None:

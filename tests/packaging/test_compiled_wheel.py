@@ -18,7 +18,7 @@ from tests.packaging.environment import AS_A_USER, ROOT, install
 DATA = ROOT / "tests/data"
 
 pytestmark = [
-    pytest.mark.thorough,
+    pytest.mark.long,
     pytest.mark.slow,
     pytest.mark.timeout(900),  # every kernel is compiled, once
     pytest.mark.skipif("x86_64" not in sysconfig.get_platform(), reason="no other CPU comes compiled"),

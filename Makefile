@@ -30,7 +30,7 @@ company's authority and all others that you trust, or add it to the system's"; e
 NO_VENV = { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo check test test-thorough test-long interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit sbom lint docs clean
+.PHONY: help setup extras demo check unit test test-python test-thorough test-long interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit sbom lint docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -83,7 +83,9 @@ $(UV):
 demo: $(READY)  ## the whole pipeline on a real log (ENCODER=hashing: without a model; DEMO_ARGS="--json PATH")
 	@exec $(BIN)/stream-rec --log-level warning demo --encoder $(ENCODER) $(DEMO_ARGS)
 
-check: lint  ## before each commit, in some 90 s: lint, and the unit tests, without a broker, a model or a network
+check: lint unit  ## before each commit, in some minutes: lint, and the unit tests, without a broker, a model or a network
+
+unit:
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "$(UNIT)" $(PYTEST_ARGS)
 
 test: .venv/ready-full  ## every test but those of the other commands here, on a real broker and the real models
@@ -94,6 +96,9 @@ test-thorough: .venv/ready-full  ## tests that take long: half of the crash matr
 
 test-long: .venv/ready-full  ## more of the crash matrix and of kills, and a machine that is kept busy: some 12 minutes
 	@exec $(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+
+test-python:  ## the unit tests on Python 3.13, of a Debian in a folder of its own: needs root and debootstrap
+	@exec tests/python.sh
 
 interop:  ## KafkaJS and TypeScript, by npm, for the tests in tests/interop; Java needs a JDK besides
 	@cd tests/interop && npm install --no-package-lock --no-audit --no-fund

@@ -152,7 +152,8 @@ def certificates(directory: Path, name: str = "ca") -> Path:
     """Make an authority, and ``broker.pem`` signed by it: a key and a certificate. Return the authority's."""
     ca = directory / f"{name}.pem"
     new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", ca.with_suffix(".key")]
-    _openssl("req", "-x509", *new, "-out", ca, "-subj", f"/CN=authority of a test {name}", "-days", 2)
+    usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]  # Python 3.13 takes no authority without
+    _openssl("req", "-x509", *new, "-out", ca, "-subj", f"/CN=authority of a test {name}", "-days", 2, *usage)
     certificate(ca, "broker")
     return ca
 
@@ -160,7 +161,7 @@ def certificates(directory: Path, name: str = "ca") -> Path:
 def certificate(ca: Path, name: str) -> Path:
     """Make ``name.pem`` beside an authority's file, signed by it: a key and a certificate. Return the file."""
     made, request, extensions = (ca.parent / f"{name}.{ending}" for ending in ("pem", "csr", "ext"))
-    extensions.write_text(f"subjectAltName=IP:{HOST},DNS:localhost\n")
+    extensions.write_text(f"subjectAltName=IP:{HOST},DNS:localhost\nauthorityKeyIdentifier=keyid\n")
     new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     _openssl("req", *new, "-keyout", made, "-out", request, "-subj", f"/CN={name}")
     key = ca.with_suffix(".key")

@@ -85,7 +85,7 @@ demo: $(READY)  ## the whole pipeline on a real log (ENCODER=hashing: without a 
 
 check: lint unit  ## before each commit, in some minutes: lint, and the unit tests, without a broker, a model or a network
 
-unit:
+unit:  ## the unit tests alone
 	@exec $(BIN)/python -m pytest -n 2 --dist loadfile -m "$(UNIT)" $(PYTEST_ARGS)
 
 test: .venv/ready-full  ## every test but those of the other commands here, on a real broker and the real models

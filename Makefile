@@ -30,7 +30,7 @@ company's authority and all others that you trust, or add it to the system's"; e
 NO_VENV = { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo check unit test test-python test-thorough test-long interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit sbom lint docs clean
+.PHONY: help setup extras demo check unit test test-thorough test-long test-python interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit sbom lint docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20

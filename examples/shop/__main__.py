@@ -9,13 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import uvicorn
-from shop import fill, read_products
-from shop_pages import make_app
-
-from stream_rec.client.http import AsyncHttpClient
 from stream_rec.config import override
 from stream_rec.errors import StreamRecError
+from stream_rec.extras import needs_extra
 from stream_rec.testing.choice import choose_broker, read_settings
 from stream_rec.testing.live import open_pipeline
 from stream_rec.testing.services import running_service
@@ -43,6 +39,12 @@ def main() -> None:
         help="reads titles: %(default)s needs no model; others: stream-rec encoders list",
     )
     chosen = asked.parse_args()
+    with needs_extra("serve,http"):
+        import uvicorn
+        from shop import fill, read_products
+        from shop_pages import make_app
+
+        from stream_rec.client.http import AsyncHttpClient
     require_free(chosen.port)
     settings = override(read_settings(SETTINGS), {"embedder.encoder": chosen.encoder})
     print("starting Kafka, a worker and an embedder ...", flush=True)

@@ -35,7 +35,7 @@ def shop(kafka_broker):
                 break
         assert said and "the shop is open" in said[-1], said
         yield f"http://127.0.0.1:{port}/"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 
 

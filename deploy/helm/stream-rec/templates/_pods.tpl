@@ -168,3 +168,37 @@ readinessProbe:
   periodSeconds: 5
   timeoutSeconds: 5
 {{- end }}
+
+{{/* By which the pods of a StatefulSet have names, and Prometheus finds them. */}}
+{{- define "stream-rec.telemetryService" -}}
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ include "stream-rec.name" . }}
+  labels:
+    {{- include "stream-rec.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .role }}
+spec:
+  clusterIP: None
+  publishNotReadyAddresses: true
+  selector:
+    {{- include "stream-rec.selector" . | nindent 4 }}
+  ports:
+    - name: telemetry
+      port: {{ .port }}
+{{- end }}
+
+{{- define "stream-rec.disruptionBudget" -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ include "stream-rec.name" . }}
+  labels:
+    {{- include "stream-rec.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .role }}
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels:
+      {{- include "stream-rec.selector" . | nindent 6 }}
+{{- end }}

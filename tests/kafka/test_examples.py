@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka.test_pytest_plugin import NAME, topics_of
+from tests.kafka.test_pytest_plugin import run, topics_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.browser, pytest.mark.model, pytest.mark.thorough]
 
@@ -27,11 +27,7 @@ def test_the_tests_of_an_application_pass(name: str, bootstrap: str, tmp_path: P
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     (tmp_path / "examples" / "entree_chicago").symlink_to(ROOT / "examples" / "entree_chicago")
     before = topics_of(bootstrap)
-    environ = os.environ | {"KAFKA_BOOTSTRAP": bootstrap, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "pytest", "-p", NAME, "-p", "no:cacheprovider", "-q", "-rs", "--durations=5"]
-    ended = subprocess.run(
-        command, cwd=tmp_path / "examples" / name, env=environ, capture_output=True, text=True, check=False
-    )
+    ended = run(tmp_path / "examples" / name, bootstrap, "-rs", "--durations=5")
 
     print(ended.stdout)
     assert ended.returncode == 0, ended.stdout

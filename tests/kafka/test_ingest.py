@@ -139,20 +139,14 @@ class Shop:
         self._producer.send(self._prefix + topic, key=key, value=data, timestamp_ms=self._now)
 
 
-def make_topics(kafka: Any, prefix: str) -> None:
-    """Make the shop's topics, 6/6/3 partitions, with the times of who writes."""
+def make_topics(kafka: Any, partitions: dict[str, int]) -> None:
+    """Make topics of a shop's, with the times of who writes."""
     client = connect(KafkaAdminClient, kafka)
+    configs = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}  # its times are of 2024
     client.create_topics(
-        {
-            prefix + name: {
-                "num_partitions": n,
-                "replication_factor": 1,
-                "configs": {"message.timestamp.type": "CreateTime", "retention.ms": "-1"},  # its times are of 2024
-            }
-            for name, n in PARTITIONS.items()
-        }
+        {name: {"num_partitions": n, "replication_factor": 1, "configs": configs} for name, n in partitions.items()}
     )
-    client.wait_for_topics([prefix + name for name in PARTITIONS])
+    client.wait_for_topics(list(partitions))
     client.close()
 
 
@@ -184,7 +178,7 @@ def serve_shop(bootstrap: str, folder: Path, serialize: Callable[[str, Any], byt
     pipeline = RunningPipeline(bootstrap, quick_settings(), embedder=False)
     kafka = pipeline.settings.kafka
     prefix = f"their-{kafka.topic_prefix}"
-    make_topics(kafka, prefix)
+    make_topics(kafka, {prefix + name: n for name, n in PARTITIONS.items()})
     shop = Shop(kafka, prefix, serialize)
     for _ in range(200):
         shop.write(chance)
@@ -232,13 +226,7 @@ def test_an_app_that_is_instrumented_for_ubi_needs_nothing_else(bootstrap: str, 
     pipeline = RunningPipeline(bootstrap, quick_settings(), embedder=False)
     kafka = pipeline.settings.kafka
     topics = [f"their-{kafka.topic_prefix}{name}" for name in ("ubi_queries", "ubi_events")]
-    client = connect(KafkaAdminClient, kafka)
-    configs = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
-    client.create_topics(
-        {topic: {"num_partitions": 3, "replication_factor": 1, "configs": configs} for topic in topics}
-    )
-    client.wait_for_topics(topics)
-    client.close()
+    make_topics(kafka, dict.fromkeys(topics, 3))
     app = [*program("kafkajs")[:1], str(HERE / "ubi_app.mjs"), kafka.bootstrap, *topics]
     ended = subprocess.run(app, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -25,6 +26,33 @@ def handle_stop_signals(handler: Handler) -> dict[int, Any]:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
     return {number: signal.signal(number, handler) for number in numbers}
+
+
+@contextmanager
+def exit_on_signal() -> Iterator[None]:
+    """Have the first stop signal raise ``SystemExit`` where the program is: what it has opened is closed then."""
+
+    def on_signal(*_: object) -> None:
+        restore()
+        sys.exit(EXIT_CODE)
+
+    with handling(on_signal) as restore:
+        yield
+
+
+@contextmanager
+def handling(handler: Handler) -> Iterator[Callable[[], None]]:
+    """Have a handler called for stop signals; yield what brings those of before back, as the end of the block does."""
+    before = handle_stop_signals(handler)
+
+    def restore() -> None:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+    try:
+        yield restore
+    finally:
+        restore()
 
 
 def end_with_0() -> None:

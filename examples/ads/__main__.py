@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import sys
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -13,11 +10,11 @@ from pathlib import Path
 from ads import ADS, N_NEW, AdServer, measure, read_log
 from open_bandit import DatasetUnavailable
 
-from stream_rec.errors import StreamRecError
 from stream_rec.events.impression import Impression
 from stream_rec.events.slate import Slate
-from stream_rec.testing.choice import choose_broker, read_settings
-from stream_rec.testing.live import LivePipeline, open_pipeline
+from stream_rec.testing.choice import read_settings
+from stream_rec.testing.live import LivePipeline
+from stream_rec.testing.program import own_pipeline, run_program
 from stream_rec.testing.replaying import replay_log
 
 SETTINGS = Path(__file__).parent / "settings.toml"
@@ -73,16 +70,10 @@ def main() -> None:
     parser.add_argument("--figure", action="store_true", help="print the figures alone, without Kafka")
     if not parser.parse_args().figure:
         settings = read_settings(SETTINGS)
-        with choose_broker("auto", os.environ) as kafka, open_pipeline(kafka, settings) as opened:
-            tell_story(LivePipeline(*opened))
+        with own_pipeline(settings) as pipeline:
+            tell_story(pipeline)
     print_figures()
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started ends, too
-    try:
-        main()
-    except (StreamRecError, DatasetUnavailable) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program(main, DatasetUnavailable)

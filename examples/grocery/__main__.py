@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 from grocery import Shop, buy_last, buy_most, measure, promote, read_orders, read_products, replay_buy_again
 
-from stream_rec.errors import StreamRecError
-from stream_rec.testing.choice import choose_broker, read_settings
-from stream_rec.testing.live import LivePipeline, load_query_encoder, open_pipeline
+from stream_rec.testing.choice import read_settings
+from stream_rec.testing.live import LivePipeline
+from stream_rec.testing.program import own_pipeline, run_program
 
 
-def main() -> int:
+def main() -> None:
     """Play the story, and print the figure."""
     argparse.ArgumentParser(prog="python examples/grocery", description=__doc__).parse_args()
     settings = read_settings(Path(__file__).with_name("settings.toml"))
     orders = read_orders()
-    try:
-        with choose_broker("auto", os.environ) as bootstrap, open_pipeline(bootstrap, settings) as opened:
-            load_query_encoder(*opened)
-            with closing(LivePipeline(*opened)) as pipeline:
-                play(pipeline)
-        again = replay_buy_again(orders)
-    except (StreamRecError, subprocess.CalledProcessError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    with own_pipeline(settings) as pipeline:
+        play(pipeline)
+    again = replay_buy_again(orders)
     recall, n = measure(orders, lambda order, _: again[order.order_id])
     print(f"\nrecall@10 of the next order, n = {n} orders (real: Online Retail, CC BY 4.0)")
     print(f"  what the customer bought last          {measure(orders, buy_last)[0]:.3f}")
     print(f"  what the customer bought most often    {measure(orders, buy_most)[0]:.3f}")
     print(f"  stream-rec's `buy_again`               {recall:.3f}")
-    return 0
 
 
 def play(pipeline: LivePipeline) -> None:
@@ -71,8 +61,4 @@ def play(pipeline: LivePipeline) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started ends, too
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program(main, subprocess.CalledProcessError)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -23,31 +20,25 @@ from news import (
     simulate,
 )
 
-from stream_rec.errors import StreamRecError
 from stream_rec.events.item import Item
-from stream_rec.testing.choice import choose_broker, read_settings
-from stream_rec.testing.live import LivePipeline, load_query_encoder, open_pipeline
+from stream_rec.testing.choice import read_settings
+from stream_rec.testing.live import LivePipeline
+from stream_rec.testing.program import own_pipeline, run_program
 from stream_rec.testing.replaying import replay_log
 
 LEAD = Item("lead", "Election night: all results as they come in", category="politics")
 NEWS = Item("news", "Keeper saves a penalty, and the league, in Lyon", category="sport")
 
 
-def main() -> int:
+def main() -> None:
     """Play the story, and print the figures."""
     argparse.ArgumentParser(prog="python examples/news", description=__doc__).parse_args()
     settings = read_settings(Path(__file__).with_name("settings.toml"))
-    try:
-        with choose_broker("auto", os.environ) as bootstrap, open_pipeline(bootstrap, settings) as opened:
-            load_query_encoder(*opened)
-            with closing(LivePipeline(*opened)) as pipeline:
-                pipeline.rule(ONCE)
-                stories = live_through_a_day(pipeline)
-                play(pipeline, stories)
-                taken_s = measure_freshness(pipeline, stories)
-    except StreamRecError as error:
-        print(error, file=sys.stderr)
-        return 2
+    with own_pipeline(settings) as pipeline:
+        pipeline.rule(ONCE)
+        stories = live_through_a_day(pipeline)
+        play(pipeline, stories)
+        taken_s = measure_freshness(pipeline, stories)
     log = simulate()
     hit_rate, n = measure_lists(log, replay_log([ONCE, *log], settings=settings))
     print(f"\nSeconds from publishing to the list of an interested reader, {len(taken_s)} stories")
@@ -56,7 +47,6 @@ def main() -> int:
     for hours in HALF_LIVES_H:
         print(f"  popularity, half-life {hours:.1f} h   {measure_popularity(log, hours):.3f}")
     print(f"  stream-rec                    {hit_rate:.3f}")
-    return 0
 
 
 def play(pipeline: LivePipeline, stories: list[Story]) -> None:
@@ -87,8 +77,4 @@ def play(pipeline: LivePipeline, stories: list[Story]) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started ends, too
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program(main)

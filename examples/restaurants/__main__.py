@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import sys
 from contextlib import closing
 
 from restaurants import LIST_LENGTH, Guide, measure, read_log, read_restaurants
 
-from stream_rec.errors import StreamRecError
 from stream_rec.events.item import Item
 from stream_rec.events.slate import Slate
 from stream_rec.explain import why
-from stream_rec.testing.choice import choose_broker, read_settings
-from stream_rec.testing.live import LivePipeline, open_pipeline
+from stream_rec.testing.choice import read_settings
+from stream_rec.testing.live import LivePipeline
+from stream_rec.testing.program import own_pipeline, run_program
 from stream_rec.testing.replaying import replay_log
 
 N_SHOWN = 4
@@ -69,16 +66,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python examples/restaurants", description=__doc__)
     parser.add_argument("--figure", action="store_true", help="print the figure alone, without Kafka")
     if not parser.parse_args().figure:
-        with choose_broker("auto", os.environ) as kafka, open_pipeline(kafka, read_settings(None)) as opened:
-            tell_story(LivePipeline(*opened))
+        with own_pipeline(read_settings(None)) as pipeline:
+            tell_story(pipeline)
     print_figure()
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started ends, too
-    try:
-        main()
-    except StreamRecError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program(main)

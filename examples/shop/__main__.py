@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import socket
 import sys
 import tempfile
 from pathlib import Path
 
 from stream_rec.config import override
-from stream_rec.errors import StreamRecError
 from stream_rec.extras import needs_extra
-from stream_rec.testing.choice import choose_broker, read_settings
-from stream_rec.testing.live import open_pipeline
+from stream_rec.stop_signals import end_with_0
+from stream_rec.testing.choice import read_settings
+from stream_rec.testing.program import own_pipeline, run_program
 from stream_rec.testing.services import running_service
 
 SETTINGS = Path(__file__).parent / "settings.toml"
@@ -31,7 +29,8 @@ def require_free(port: int) -> None:
 
 
 def main() -> None:
-    """Open the shop until Ctrl-C."""
+    """Open the shop until Ctrl-C, which closes it: that is no failure."""
+    end_with_0()
     asked = argparse.ArgumentParser(prog="python examples/shop", description=__doc__)
     asked.add_argument("--port", type=int, default=8000, help="of the shop's page, on this machine only (%(default)s)")
     asked.add_argument(
@@ -49,13 +48,9 @@ def main() -> None:
     require_free(chosen.port)
     settings = override(read_settings(SETTINGS), {"embedder.encoder": chosen.encoder})
     print("starting Kafka, a worker and an embedder ...", flush=True)
-    with (
-        choose_broker("auto", os.environ) as bootstrap,
-        open_pipeline(bootstrap, settings) as (pipeline, _),
-        tempfile.TemporaryDirectory(prefix="shop-") as folder,
-    ):
+    with own_pipeline(settings) as pipeline, tempfile.TemporaryDirectory(prefix="shop-") as folder:
         print("telling them 292 products and 4,000 sales ...", flush=True)
-        with pipeline.producer() as producer:
+        with pipeline.running.producer() as producer:
             fill(producer)
         pipeline.wait_until_settled()
         with running_service(pipeline.settings, Path(folder), "--ranks") as service:
@@ -65,10 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started ends, too
-    try:
-        main()
-    except StreamRecError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program(main)

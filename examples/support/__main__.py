@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import sys
 from contextlib import closing
 
 import msgspec
 from support import Bm25, HelpCentre, find_docs, measure, measure_pipeline, read_articles, read_questions
 
 from stream_rec.config import Settings
-from stream_rec.errors import StreamRecError
 from stream_rec.events.item import Item
-from stream_rec.testing.choice import choose_broker, read_settings
-from stream_rec.testing.live import LivePipeline, load_query_encoder, open_pipeline
+from stream_rec.testing.choice import read_settings
+from stream_rec.testing.live import LivePipeline
+from stream_rec.testing.program import own_pipeline, run_program
 
 QUESTION = "my colleague wants to look at what went wrong last night"
 
 
-def main() -> int:
+def main() -> None:
     """Play the story, and print the figure."""
     parser = argparse.ArgumentParser(prog="python examples/support", description=__doc__)
     parser.add_argument("--docs", metavar="FOLDER", help="stream-rec's docs/ (default: $SUPPORT_DOCS, else this one's)")
-    try:
-        articles = read_articles(find_docs(parser.parse_args().docs))
-        settings = msgspec.structs.replace(read_settings(None), embedder=Settings().embedder)
-        with choose_broker("auto", os.environ) as bootstrap, open_pipeline(bootstrap, settings) as opened:
-            load_query_encoder(*opened)
-            with closing(LivePipeline(*opened)) as pipeline:
-                pipeline.items(articles)
-                questions = read_questions()
-                figures = measure_pipeline(pipeline, articles, questions)
-                play(pipeline, articles)
-    except (StreamRecError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    articles = read_articles(find_docs(parser.parse_args().docs))
+    settings = msgspec.structs.replace(read_settings(None), embedder=Settings().embedder)
+    with own_pipeline(settings) as pipeline:
+        pipeline.items(articles)
+        questions = read_questions()
+        figures = measure_pipeline(pipeline, articles, questions)
+        play(pipeline, articles)
     print(f"\nThe right page for {len(questions)} questions, each by a new reader{'recall@3     MRR':>23}")
     print(f"  BM25, words alone{measure(Bm25(articles).ask, questions)!s:>55}")
     for number, figure in enumerate(figures):
         before = f"after {number} had found it" if number else "which nobody has used"
         print(f"  stream-rec, {before:25}{figure!s:>35}")
-    return 0
 
 
 def play(pipeline: LivePipeline, articles: list[Item]) -> None:
@@ -71,8 +61,4 @@ def play(pipeline: LivePipeline, articles: list[Item]) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started ends, too
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_program(main, FileNotFoundError)

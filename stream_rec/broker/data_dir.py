@@ -125,7 +125,7 @@ def _write(path: Path, value: Struct) -> None:
 def _keep_or_choose_port(kept: int, *, avoid: int) -> int:
     if kept and kept != avoid and _is_free(kept):
         return kept
-    while (port := _free_port()) == avoid:
+    while (port := free_port()) == avoid:
         pass
     return port
 
@@ -140,7 +140,8 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody has."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

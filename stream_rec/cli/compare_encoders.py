@@ -20,7 +20,7 @@ from rich.table import Table
 
 from stream_rec.cli.compile import compile_with_progress
 from stream_rec.cli.files import FORMATS, SkippedLines
-from stream_rec.cli.interrupt import end_on_interrupt, exit_on_signal
+from stream_rec.cli.interrupt import end_on_interrupt
 from stream_rec.cli.judging import columns, read_log, require_writable, run_methods
 from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import embed
@@ -38,6 +38,7 @@ from stream_rec.evaluation.trials import Contender
 from stream_rec.events.item import Item
 from stream_rec.logs.log import read_items, usable
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
+from stream_rec.stop_signals import exit_on_signal
 
 BY_NAME = {encoder.name: encoder for encoder in KNOWN_ENCODERS}
 OVER_RANDOM = "over random (95 %)"

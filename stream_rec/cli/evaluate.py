@@ -20,7 +20,7 @@ from stream_rec import __version__
 from stream_rec.cli.compile import compile_with_progress
 from stream_rec.cli.critiques import critiques_option, name_unused
 from stream_rec.cli.files import FORMATS, SkippedLines
-from stream_rec.cli.interrupt import end_on_interrupt, exit_on_signal
+from stream_rec.cli.interrupt import end_on_interrupt
 from stream_rec.cli.judging import WARMUP, columns, read_log, require_plots, require_writable, run_methods
 from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
@@ -41,6 +41,7 @@ from stream_rec.evaluation.tracking import MlflowRun
 from stream_rec.evaluation.trials import Contender, Failed, Finished
 from stream_rec.events.rule import Rule
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
+from stream_rec.stop_signals import exit_on_signal
 
 SECTIONS = ("embedder", "limits", "user", "knowledge", "ranking", "head")
 """Of the settings: what lists depend on."""

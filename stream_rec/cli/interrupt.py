@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
-from stream_rec.stop_signals import EXIT_CODE, Handler, handle_stop_signals
+from stream_rec.stop_signals import EXIT_CODE, handling
 
-__all__ = ["EXIT_CODE", "exit_on_signal", "interrupt_flag", "stop_if"]
+__all__ = ["EXIT_CODE", "interrupt_flag", "stop_if"]
 
 
 @contextmanager
@@ -27,35 +26,8 @@ def interrupt_flag() -> Iterator[threading.Event]:
         interrupted.set()
         restore()
 
-    with _handle(on_signal) as restore:
+    with handling(on_signal) as restore:
         yield interrupted
-
-
-@contextmanager
-def exit_on_signal() -> Iterator[None]:
-    """Have the first stop signal raise ``SystemExit`` where the program is: for work without Kafka, which cleans up."""
-
-    def on_signal(*_: object) -> None:
-        restore()
-        sys.exit(EXIT_CODE)
-
-    with _handle(on_signal) as restore:
-        yield
-
-
-@contextmanager
-def _handle(handler: Handler) -> Iterator[Callable[[], None]]:
-    """Have a handler called for stop signals; yield what brings those of before back, as the end of the block does."""
-    before = handle_stop_signals(handler)
-
-    def restore() -> None:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-    try:
-        yield restore
-    finally:
-        restore()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from stream_rec.cli.compile import compile_with_progress
 from stream_rec.cli.critiques import critiques_option, name_unused
 from stream_rec.cli.files import FORMATS, SkippedLines
-from stream_rec.cli.interrupt import end_on_interrupt, exit_on_signal
+from stream_rec.cli.interrupt import end_on_interrupt
 from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.config import Settings, override
@@ -31,6 +31,7 @@ from stream_rec.logs.recording import read_recording
 from stream_rec.pipeline import Pipeline
 from stream_rec.replay.embedded import CACHE
 from stream_rec.replay.recorded import embed_recorded, replay_recorded
+from stream_rec.stop_signals import exit_on_signal
 
 T = TypeVar("T")
 

@@ -9,9 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from stream_rec.broker.data_dir import is_running, read_state
 from stream_rec.client.reachable import answers
-from stream_rec.config import Settings, load
+from stream_rec.config import Settings, as_toml, load
 from stream_rec.errors import BrokerUnavailable, SettingsError
 from stream_rec.testing.broker import kafka_broker
 
@@ -75,6 +77,12 @@ def read_settings(file: Path | None) -> Settings:
             raise SettingsError(f"{file} cannot be read") from None
     flags = {name: value for name, value in FOR_TESTS.items() if not _says(named, *name.split("."))}
     return load(file, environ={}, flags=flags)
+
+
+def write_settings(settings: Settings, file: Path) -> None:
+    """Write a settings file that nobody else can read: it may hold a password."""
+    file.touch(mode=0o600)
+    file.write_text(as_toml(msgspec.to_builtins(settings)))
 
 
 def _says(named: Mapping[str, Any], section: str, key: str) -> bool:

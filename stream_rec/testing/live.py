@@ -382,6 +382,18 @@ def open_topics(bootstrap: str, settings: Settings) -> Iterator[LivePipeline]:
             pipeline.disconnect()
 
 
+@contextmanager
+def open_live(bootstrap: str, settings: Settings) -> Iterator[LivePipeline]:
+    """Give a pipeline that knows nothing yet, and reads searches with its encoder from the first one on."""
+    with open_pipeline(bootstrap, settings) as opened:
+        load_query_encoder(*opened)
+        pipeline = LivePipeline(*opened)
+        try:
+            yield pipeline
+        finally:
+            pipeline.disconnect()
+
+
 def load_query_encoder(running: RunningPipeline, watch: Watch) -> None:
     """Return when searches are read with the encoder: a worker loads it beside the first one."""
     if running.settings.worker.query_encoder == "off":

@@ -30,12 +30,13 @@ from kafka.consumer.fetcher import ConsumerRecord
 from stream_rec.client import EventProducer, RecommendationsView, SurfacesView
 from stream_rec.client.connect import connect
 from stream_rec.client.reader import TopicReader
-from stream_rec.config import Settings, as_toml
+from stream_rec.config import Settings
 from stream_rec.events.source import SOURCE_OF_TOPIC
 from stream_rec.knowledge import state as item_state
 from stream_rec.knowledge.state import ItemState
 from stream_rec.operations.lag import open_records
 from stream_rec.runtime.changelog import Reading
+from stream_rec.testing.choice import write_settings
 from stream_rec.topics import admin as topics
 from stream_rec.topics.definition import changelogs, load
 from stream_rec.user import state as user_state
@@ -94,9 +95,13 @@ class Child:
             code = self.process.poll()
             if code is not None or time.monotonic() > deadline:
                 end = f"ended with exit code {code}" if code is not None else f"{otherwise} within {timeout_s:g} s"
-                last = "\n".join(self.log.read_text(errors="replace").splitlines()[-25:])
-                raise RuntimeError(f"{self.name} {end}; the end of its log:\n{last}")
+                raise RuntimeError(f"{self.name} {end}; the end of its log:\n{end_of_log(self.log)}")
             time.sleep(0.05)
+
+
+def end_of_log(log: Path) -> str:
+    """Return the last lines of a process's log, which say why it ended."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-25:])
 
 
 class RunningPipeline:
@@ -262,8 +267,7 @@ class RunningPipeline:
             ingest={"data_dir": str(self.directory / "ingest")},
         )
         file = self.directory / "settings.toml"
-        file.touch(mode=0o600)
-        file.write_text(as_toml(msgspec.to_builtins(settings)))
+        write_settings(settings, file)
         log = self.directory / f"{name}.log"
         directory = self.directory / role / name
         (directory / "ready").unlink(missing_ok=True)

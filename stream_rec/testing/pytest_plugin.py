@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -115,19 +115,9 @@ def stream_rec_new_pipeline(
 ) -> Callable[..., AbstractContextManager[LivePipeline]]:
     """What starts a pipeline that knows nothing yet, with other settings if need be; a context, which takes seconds."""
     _require("stream_rec.testing.replaying", "worker")
-    from stream_rec.testing.live import LivePipeline, load_query_encoder, open_pipeline
+    from stream_rec.testing.live import open_live
 
-    @contextmanager
-    def start(settings: Settings | None = None) -> Iterator[LivePipeline]:
-        with open_pipeline(kafka_broker, settings or stream_rec_settings) as opened:
-            load_query_encoder(*opened)
-            pipeline = LivePipeline(*opened)
-            try:
-                yield pipeline
-            finally:
-                pipeline.disconnect()
-
-    return start
+    return lambda settings=None: open_live(kafka_broker, settings or stream_rec_settings)
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from stream_rec.config import Settings, as_toml
+from stream_rec.config import Settings
 from stream_rec.events.slate import Slate
 from stream_rec.events.source import SOURCE_OF_TOPIC
 from stream_rec.logs.log import BadLine, usable
 from stream_rec.logs.recording import encode_line, read_recording
 from stream_rec.replay.recorded import Entry, place_entries
-from stream_rec.testing.choice import read_settings
+from stream_rec.testing.choice import read_settings, write_settings
 from stream_rec.testing.live import open_topics
 
 
@@ -46,8 +46,7 @@ def replay_log(
             lines = map(encode_line, place_entries(log, settings.kafka.partitions))
             recording.write_bytes(b"".join(lines))
         config, out = folder / "settings.toml", folder / "lists.jsonl"
-        config.touch(mode=0o600)
-        config.write_text(as_toml(msgspec.to_builtins(settings)))
+        write_settings(settings, config)
         command = [sys.executable, "-m", "stream_rec", "--config", str(config), "--log-level", "warning", "replay"]
         command += ["--recording", str(recording.absolute()), "--out", str(out), "--cache", str(cache or folder)]
         environ = {name: value for name, value in os.environ.items() if not name.startswith("STREAM_REC_")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,9 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from stream_rec.config import Settings, as_toml, override
+from stream_rec.broker.data_dir import free_port
+from stream_rec.config import Settings, override
+from stream_rec.testing.choice import write_settings
+from stream_rec.testing.pipeline import end_of_log
 
 START_S = 120.0
 END_S = 15.0
@@ -37,12 +37,11 @@ def running_service(
     Raises:
         RuntimeError: it ended, took too long, or did not end as it was told to; the message ends with its log.
     """
-    flags: dict[str, object] = {f"{role}.port": _find_free_port()}
+    flags: dict[str, object] = {f"{role}.port": free_port()}
     if getattr(settings, role).data_dir == getattr(Settings(), role).data_dir:
         flags[f"{role}.data_dir"] = str(folder / role)
     file, log = folder / f"{role}.toml", folder / f"{role}.log"
-    file.touch(mode=0o600)
-    file.write_text(as_toml(msgspec.to_builtins(override(settings, flags))))
+    write_settings(override(settings, flags), file)
     address = f"http://127.0.0.1:{flags[f'{role}.port']}"
     command = [sys.executable, "-m", "stream_rec", "--config", str(file), role, *arguments]
     with log.open("ab") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
@@ -50,21 +49,14 @@ def running_service(
             deadline = time.monotonic() + START_S
             while not _is_ready(address):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"{role} is not ready; the end of its log:\n{_end_of(log)}")
+                    raise RuntimeError(f"{role} is not ready; the end of its log:\n{end_of_log(log)}")
                 time.sleep(0.05)
             yield address
             process.send_signal(signal.SIGTERM)
             if code := process.wait(END_S):
-                raise RuntimeError(f"{role} ended with exit code {code}; the end of its log:\n{_end_of(log)}")
+                raise RuntimeError(f"{role} ended with exit code {code}; the end of its log:\n{end_of_log(log)}")
         finally:
             process.kill()
-
-
-def _find_free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def _is_ready(address: str) -> bool:
@@ -73,7 +65,3 @@ def _is_ready(address: str) -> bool:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError, http.client.HTTPException):
         return False
-
-
-def _end_of(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-25:])

@@ -72,7 +72,7 @@ def test_a_withdrawn_article_leaves_the_pages_that_show_it(stream_rec_pipeline, 
 
 
 def test_questions_find_the_right_page(stream_rec_new_pipeline, stream_rec_settings):
-    """Before anybody used it better than words alone, here (.325) and in its own index (.400); then nearly all."""
+    """Before anybody used it better than words alone; in the end nearly all. Shares move with the text of the docs."""
     articles, questions = read_articles(find_docs()), read_questions()
     words = measure(Bm25(articles).ask, questions)
     settings = msgspec.structs.replace(stream_rec_settings, embedder=Settings().embedder)
@@ -81,5 +81,5 @@ def test_questions_find_the_right_page(stream_rec_new_pipeline, stream_rec_setti
         figures = measure_pipeline(pipeline, articles, questions)
 
     assert words.n == len(questions) == 40
-    assert figures[0].recall_at_3 >= max(0.42, words.recall_at_3 + 0.05) and figures[0].mrr > words.mrr
+    assert figures[0].recall_at_3 >= words.recall_at_3 + 0.05 and figures[0].mrr >= words.mrr + 0.05
     assert figures[3].recall_at_3 >= 0.85

@@ -145,6 +145,10 @@ class WordIndex:
         mean = self._total / self._n
         return _score(self._postings.sizes, self._entries, self._lengths, self._n, mean, word_ids, rows)
 
+    def weigh(self, query: str) -> float:
+        """Return what a query's words are worth together: the sum of their rarities, an item's score with each once."""
+        return sum(_rarity(self._n, int(self._postings.sizes[word_id])) for word_id in self._words_of(query))
+
     def _words_of(self, query: str) -> NDArray[np.int32]:
         """Return the ids of a query's words that items have, the rarest first, ties by spelling: ids have a history."""
         asked = islice(dict.fromkeys(split_words(query[:LONGEST_QUERY])), MOST_OF_QUERY)

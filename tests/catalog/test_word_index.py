@@ -72,6 +72,19 @@ def test_scores_are_those_of_the_textbook(history, query):
 
 
 @settings(max_examples=200, deadline=None)
+@given(history=histories, query=queries)
+def test_a_query_is_worth_the_rarities_of_its_words(history, query):
+    """Each once, of those that items have now."""
+    index, left = make_index(history)
+    texts = [
+        " ".join([item.title, item.item_id, item.category, item.description]).lower().split() for item in left.values()
+    ]
+    n_with = [n for word in set(query.split()) if (n := sum(word in text for text in texts))]
+
+    assert index.weigh(query) == pytest.approx(sum(math.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) for n in n_with))
+
+
+@settings(max_examples=200, deadline=None)
 @given(history=histories, query=queries, k=st.integers(1, ROWS), listed=st.sets(st.integers(0, ROWS - 1)))
 def test_a_search_finds_the_best_listed_by_score(history, query, k, listed):
     """To the last bit the scores that ``score`` gives; ties by row."""

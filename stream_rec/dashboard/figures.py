@@ -97,6 +97,8 @@ class HeadFigures(Struct, frozen=True):
     loss: float
     experts: dict[str, float]
     weights: list[Weight]
+    actions: dict[str, float]
+    """By type of the app's own, how much its events teach next to what their kind does."""
     drifts: int
     drifted_ms: int
 
@@ -377,6 +379,7 @@ def _head(workers: Sequence[Status]) -> HeadFigures | None:
         loss=head.loss,
         experts=head.experts,
         weights=[Weight(name, describe_feature(name), weight) for name, weight in weights],
+        actions=head.actions,
         drifts=_max_drifts(heads),
         drifted_ms=max(each.drifted_ms for each in heads),
     )

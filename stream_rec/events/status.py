@@ -49,6 +49,9 @@ class HeadStatus(Struct, frozen=True):
     """How often the head has forgotten in part because choices had changed, since the process began."""
     drifted_ms: TimestampMs = 0
     """When it last did; 0: never."""
+    actions: dict[str, float] = {}
+    """By type of an app's own, as its events say in `action`, how much they teach next to what their kind does: as
+    learned."""
 
 
 class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stream_rec.events.status import MOST_FEATURES, HeadStatus
+from stream_rec.ranking.action_weights import find_factor
 from stream_rec.ranking.features import INPUT_NAMES
 from stream_rec.ranking.head import Head, MixtureHead
 from stream_rec.ranking.mixture import TRUST
@@ -31,6 +32,7 @@ def describe(head: Head, *, loss: float = 0.0, drifts: int = 0, drifted_ms: int 
         choices=head.n_choices,
         experts=dict(zip(names, believed.tolist())),
         features={INPUT_NAMES[index]: float(weights[index]) for index in largest if weights[index]},
+        actions={action: find_factor(head.of_actions, action) for action in sorted(head.of_actions)},
         loss=loss,
         drifts=drifts,
         drifted_ms=drifted_ms,

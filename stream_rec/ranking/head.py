@@ -21,6 +21,7 @@ Example:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, Self
 
 import msgspec
@@ -28,7 +29,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from stream_rec.ranking import asked, contexts, interests, linear_head, mixture, shown
+from stream_rec.ranking import action_weights, asked, contexts, interests, linear_head, mixture, shown
+from stream_rec.ranking.action_weights import ActionWeights
 from stream_rec.ranking.features import Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.linear_head import LinearHead, Step
@@ -51,11 +53,18 @@ class Head(Protocol):
     def of_context(self) -> LinearHead: ...
     @property
     def of_interests(self) -> LinearHead: ...
+    @property
+    def of_actions(self) -> ActionWeights: ...
     def score(self, inputs: Inputs) -> Scored: ...
     def score_fresh(self, inputs: Inputs) -> Scored: ...
     def contributions(self, scored: Scored, indices: NDArray[np.int64]) -> NDArray[np.float32]: ...
     def learn(
-        self, scored: Scored, chosen: NDArray[np.int64], weights: NDArray[np.float64], config: HeadConfig
+        self,
+        scored: Scored,
+        chosen: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        config: HeadConfig,
+        actions: Mapping[str, float] = {},
     ) -> Self: ...
     def learn_fresh(self, scored: Scored, chosen: NDArray[np.int64], config: HeadConfig) -> Self: ...
     def count_fresh(self, counts: FreshChoices) -> Self: ...
@@ -83,6 +92,8 @@ class MixtureHead(Struct, frozen=True):
     """What the context of a request says of an item: see ``contexts.py``."""
     of_interests: LinearHead = interests.COLD
     """What speaks for an item that fits what the user says to like: see ``interests.py``."""
+    of_actions: ActionWeights = action_weights.NONE
+    """How much types of an app's own teach: see ``action_weights.py``."""
     n_choices: int = 0
     """Groups of choices learned from: an order of many lines is one."""
     n_outcomes: int = 0
@@ -106,18 +117,31 @@ class MixtureHead(Struct, frozen=True):
         return (items[indices] - average(items)) * linear_head.add_weights(self.of_all.linear, scored.inputs.history)
 
     def learn(
-        self, scored: Scored, chosen: NDArray[np.int64], weights: NDArray[np.float64], config: HeadConfig
+        self,
+        scored: Scored,
+        chosen: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        config: HeadConfig,
+        actions: Mapping[str, float] = {},
     ) -> MixtureHead:
         """Return the head after one group of choices.
 
         Args:
             chosen: (c,) indices of the candidates chosen, c at least 1; one may stand there twice.
             weights: (c,) how much each choice counts, above 0.
+            actions: By type of an app's own whose weight is learned, what part of the group's weights its events have.
         """
         rates = _rates(config, forgetting=1.0 + self.n_choices / config.forget_choices)
         of_all = self.of_all.learn(scored, chosen, weights, rates)
         of_fresh = self.of_fresh.fade(config.memory)  # by the same clock: workers merge records by ``n_choices``
-        return msgspec.structs.replace(self, of_all=of_all, of_fresh=of_fresh, n_choices=self.n_choices + 1)
+        of_actions = self.of_actions
+        if config.action_rate > 0 and (actions or of_actions):
+            shift = of_all.linear.weights - self.of_all.linear.weights
+            gradient, part = mixture.linear_gradient(scored, chosen, weights), 1 + scored.inputs.history
+            of_actions = action_weights.learn(of_actions, actions, gradient, part, shift, config.action_rate)
+        return msgspec.structs.replace(
+            self, of_all=of_all, of_fresh=of_fresh, of_actions=of_actions, n_choices=self.n_choices + 1
+        )
 
     def learn_fresh(self, scored: Scored, chosen: NDArray[np.int64], config: HeadConfig) -> MixtureHead:
         """Return the head after choices of fresh items, learned against the other fresh candidates.

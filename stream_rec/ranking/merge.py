@@ -30,8 +30,9 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.errors import SettingsError, StateVersionError
+from stream_rec.ranking import action_weights, network_head
 from stream_rec.ranking import head as heads
-from stream_rec.ranking import network_head
+from stream_rec.ranking.action_weights import ActionWeight, ActionWeights
 from stream_rec.ranking.features import CONTEXT, HISTORY, INPUT_NAMES
 from stream_rec.ranking.fresh_choices import HALF_LIFE_EVENTS, NOTHING, FreshChoices
 from stream_rec.ranking.head import Head, MixtureHead
@@ -40,9 +41,9 @@ from stream_rec.ranking.mixture import Mixture
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.ranking.policy import HeadConfig
 
-VERSION = 5
+VERSION = 6
 """Count up, too, where ``NAMES`` or ``FIRST_WEIGHTS`` of ``asked``, ``shown`` or ``interests`` change: 1 had no expert
-for answers, 2 none for impressions, 3 none for contexts, 4 none for interests."""
+for answers, 2 none for impressions, 3 none for contexts, 4 none for interests, 5 no types of events."""
 MEMORY = 100.0
 """Choices that a weight rests on, once there were many. Of 20, 100 and 500 the best compromise of two logs."""
 LARGEST = 1e9
@@ -70,6 +71,8 @@ class Contribution(Struct, frozen=True, eq=False):
     n_choices: int
     n_outcomes: int = 0
     """Impressions that ``of_shown`` has learned from."""
+    actions: ActionWeights = action_weights.NONE
+    """How far its own events moved the factors of types, and how many judged them."""
 
 
 class SharedHead:
@@ -166,11 +169,31 @@ class SharedHead:
             _sums(self.head) - self._fade() * _sums(self._begun),
             n_own,
             n_own_outcomes,
+            self._own_actions(),
         )
         return add(msgspec.structs.replace(self._own, sums=self._fade() * self._own.sums), step)
 
+    def _own_actions(self) -> ActionWeights:
+        """Return what this worker has learned of types of events since its own part was last put together."""
+        own: dict[str, ActionWeight] = {}
+        for action, now in self.head.of_actions.items():
+            if now.trace is None:  # no event of it came here
+                continue
+            before = self._begun.of_actions.get(action, ActionWeight())
+            known = {worker: c.actions.get(action, ActionWeight()).n for worker, c in self._others.items()}
+            n_others = sum(
+                c.actions[action].n - known.get(worker, 0) for worker, c in self._arrived.items() if action in c.actions
+            )
+            share = share_of_way(before.n, now.n - before.n, n_others)
+            own[action] = ActionWeight(
+                share * (now.log_factor - before.log_factor), now.squares - before.squares, now.n - before.n
+            )
+        return own
+
     def _put_together(self, own: Contribution) -> None:
-        self.head = combine(self._cold, [own, *self._others.values()])
+        head = combine(self._cold, [own, *self._others.values()])
+        of_actions = action_weights.begin(head.of_actions, self.head.of_actions)
+        self.head = msgspec.structs.replace(head, of_actions=of_actions)
         self._begin(self.head, own)
 
     def _begin(self, head: MixtureHead, own: Contribution) -> None:
@@ -210,6 +233,7 @@ def add(first: Contribution, second: Contribution) -> Contribution:
         first.sums + second.sums,
         first.n_choices + second.n_choices,
         first.n_outcomes + second.n_outcomes,
+        action_weights.add([first.actions, second.actions]),
     )
 
 
@@ -242,10 +266,11 @@ def encode(contribution: Contribution, of: bytes) -> bytes:
     """
     with np.errstate(over="ignore"):
         numbers = np.concatenate([contribution.shift, contribution.squares]).astype("<f4")
-    _require_numbers(numbers, contribution.sums)
+    of_actions = np.array([(each.log_factor, each.squares) for each in contribution.actions.values()])
+    _require_numbers(numbers, contribution.sums, of_actions)
     header = _HEADER.pack(VERSION, of, contribution.n_choices) + _OUTCOMES.pack(contribution.n_outcomes)
     value: bytes = header + contribution.sums.astype("<f8").tobytes() + numbers.tobytes()
-    return value
+    return value + action_weights.encode(contribution.actions)
 
 
 def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
@@ -273,8 +298,15 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
     added = _alone(cold)[data[0] - 1 :]  # since that version, each behind the other
     n_missing = sum(head.weights.size for head in added)
     n_there = n - n_missing
-    if len(data) != numbers_at + 8 * n_there:
-        raise MalformedContribution(f"{len(data)} bytes, {numbers_at + 8 * n_there} expected")
+    actions_at = numbers_at + 8 * n_there
+    if len(data) < actions_at or (len(data) > actions_at and data[0] < 6):
+        raise MalformedContribution(f"{len(data)} bytes, {actions_at} expected")
+    actions = action_weights.NONE
+    if data[0] >= 6:
+        try:
+            actions = action_weights.decode(data[actions_at:])
+        except ValueError as error:
+            raise MalformedContribution(f"of types of events: {error}") from None
     sums = np.frombuffer(data, "<f8", n_sums, sums_at).astype(np.float64)
     numbers = np.frombuffer(data, "<f4", 2 * n_there, numbers_at).astype(np.float64)
     _require_numbers(numbers, sums)
@@ -289,7 +321,7 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
         or max(n_choices, n_outcomes) > MOST_CHOICES
     ):
         raise MalformedContribution(f"a count below 0, or above {MOST_CHOICES}")
-    return Contribution(shift, squares, sums, n_choices, n_outcomes)
+    return Contribution(shift, squares, sums, n_choices, n_outcomes, actions)
 
 
 def _require_numbers(*arrays: NDArray[np.float64]) -> None:
@@ -354,6 +386,7 @@ def _head(
         fresh_choices=FreshChoices(counts[: len(NOTHING)], counts[len(NOTHING) :]),
         n_choices=total.n_choices,
         n_outcomes=total.n_outcomes,
+        of_actions=total.actions,
     )
 
 

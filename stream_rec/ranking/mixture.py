@@ -99,6 +99,13 @@ class Mixture(Struct, frozen=True):
         )
 
 
+def linear_gradient(scored: Scored, chosen: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return how the linear expert's weights would make choices likelier, (f,); arguments as of ``Mixture.learn``."""
+    errors, _ = _errors(scored.experts[:1], chosen, weights)
+    gradient: NDArray[np.float32] = errors[0] @ scored.inputs.items
+    return gradient
+
+
 def cold(n_hidden: int, seeds: range) -> Mixture:
     """Return the mixture that has learned nothing.
 

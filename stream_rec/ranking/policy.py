@@ -54,6 +54,9 @@ class HeadConfig(Struct, frozen=True, kw_only=True):
     action_weights: Annotated[dict[str, Annotated[float, Meta(ge=0, le=1000)]], Meta(max_length=1000)] = {}
     """The same for events whose context says such an `action`, as that of types of yours does, in place of their kind:
     `{add_to_cart = 3, wished = 2.5}`."""
+    action_rate: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    """How fast it is learned how much such events teach whose `action` is not in `action_weights`, from .02 to 4 times
+    what their kind does; 0: they count as their kind does."""
     drift_delta: Annotated[float, Meta(ge=0, lt=1)] = 0.02
     """How easily worse predictions are taken for a change of taste, after which the head learns faster; 0 never."""
     river: str = ""
@@ -76,3 +79,8 @@ class HeadConfig(Struct, frozen=True, kw_only=True):
             if isinstance(action, str) and action in self.action_weights:
                 return self.action_weights[action]
         return (self.view_weight, self.click_weight, self.purchase_weight)[kind]
+
+    def find_learned_action(self, event: Interaction) -> str | None:
+        """Return the type of an event whose weight is learned; None of one that counts as declared."""
+        action = event.context.get(ACTION) if event.context and self.action_rate > 0 else None
+        return action if isinstance(action, str) and action not in self.action_weights else None

@@ -17,6 +17,7 @@ Source:
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -25,8 +26,9 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream_rec.errors import SettingsError
-from stream_rec.ranking import asked, contexts, interests, shown
+from stream_rec.ranking import action_weights, asked, contexts, interests, shown
 from stream_rec.ranking import head as heads
+from stream_rec.ranking.action_weights import ActionWeights
 from stream_rec.ranking.features import CONTEXT, INPUT_NAMES, Inputs
 from stream_rec.ranking.fresh_choices import FreshChoices
 from stream_rec.ranking.head import Head, average
@@ -60,6 +62,7 @@ class RiverHead(Struct, frozen=True, eq=False):
     n_outcomes: int = 0
     of_context: LinearHead = contexts.COLD
     of_interests: LinearHead = interests.COLD
+    of_actions: ActionWeights = action_weights.NONE
 
     def score(self, inputs: Inputs) -> Scored:
         """Return the log-probabilities of all candidates. Changes nothing."""
@@ -76,13 +79,18 @@ class RiverHead(Struct, frozen=True, eq=False):
         return over
 
     def learn(
-        self, scored: Scored, chosen: NDArray[np.int64], weights: NDArray[np.float64], config: HeadConfig
+        self,
+        scored: Scored,
+        chosen: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        config: HeadConfig,
+        actions: Mapping[str, float] = {},
     ) -> RiverHead:
         """Return the head after one group of choices; this one has learned it too.
 
         Args:
             chosen: (c,) indices of the candidates chosen, c at least 1.
-            weights: Not used: an example counts once.
+            weights: Not used, nor ``actions``: an example counts once.
         """
         self._learn(self.model, scored.inputs, chosen, config)
         return msgspec.structs.replace(self, n_choices=self.n_choices + 1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import compress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_rec.catalog import bpr
 from stream_rec.catalog.arrays import find_sorted
@@ -13,6 +16,7 @@ from stream_rec.events.interaction import Interaction, Kind
 from stream_rec.ranking import asked as asked_expert
 from stream_rec.ranking import fresh_choices, linear_head
 from stream_rec.ranking import shown as shown_expert
+from stream_rec.ranking.action_weights import find_factor
 from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.head import Head
 from stream_rec.ranking.linear_head import Step
@@ -22,12 +26,19 @@ from stream_rec.user.entries import TEACHES_NOBODY
 from stream_rec.user.outcomes import Outcome
 
 
-def teach(ranked: Ranked, chosen: list[tuple[int, float]], head: Head, config: HeadConfig) -> Head:
+def teach(
+    ranked: Ranked,
+    chosen: list[tuple[int, float]],
+    head: Head,
+    config: HeadConfig,
+    actions: Sequence[str | None] = (),
+) -> Head:
     """Return the head after a user chose.
 
     Args:
         ranked: What could have been shown just before.
         chosen: Row of each event, and how much that counts; rows that were no candidates teach nothing.
+        actions: Of each event that has one, the type of which it is learned how much it teaches; empty: none has.
     """
     rows = ranked.candidates.rows
     if not len(rows) or not chosen:
@@ -40,7 +51,8 @@ def teach(ranked: Ranked, chosen: list[tuple[int, float]], head: Head, config: H
         return head
     indices, weights = indices[is_candidate], weights[is_candidate]
     step, part = Step(config.rate), ranked.scored.inputs.history
-    head = head.learn(ranked.scored, indices, weights, config)
+    shares = _share_out(actions, is_candidate, weights) if actions else {}
+    head = head.learn(ranked.scored, indices, weights, config, shares)
     if ranked.lifts is not None and (log_p := ranked.contextual_log_p) is not None:
         of_context = linear_head.learn_choices(head.of_context, ranked.lifts, part, log_p, indices, weights, step)
         head = head.put_context(of_context)
@@ -75,13 +87,34 @@ def learn(
     Args:
         ranked: What could have been shown just before.
     """
-    chosen = [
-        (row, config.weigh(kind, event)) for kind, event in events if (row := catalog.find(event.item_id)) is not None
-    ]
-    head = teach(ranked, chosen, head, config)
+    chosen: list[tuple[int, float]] = []
+    actions: list[str | None] = []
+    for kind, event in events:
+        if (row := catalog.find(event.item_id)) is not None:
+            action = config.find_learned_action(event)
+            factor = 1.0 if action is None else find_factor(head.of_actions, action)
+            chosen.append((row, factor * config.weigh(kind, event)))
+            actions.append(action)
+    head = teach(ranked, chosen, head, config, actions if any(actions) else ())
     chosen_rows = np.array([row for row, _ in chosen], dtype=np.int64)
     bpr.learn(ranked.candidates.user, chosen_rows, catalog.factors)
     return head, drift.detect(ranked.candidates.rows, ranked.scored.log_p, chosen_rows)
+
+
+def _share_out(
+    actions: Sequence[str | None], is_candidate: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> dict[str, float]:
+    """Return what part of a group's weights events of each type have.
+
+    Args:
+        is_candidate: (events,) which of the events have one of ``weights``, (c,).
+    """
+    parts = (weights / weights.sum()).tolist()
+    shares: dict[str, float] = defaultdict(float)
+    for action, part in zip(compress(actions, is_candidate), parts):
+        if action is not None:
+            shares[action] += part
+    return shares
 
 
 def read_features(ranked: Ranked, item_ids: Iterable[str], catalog: Catalog) -> bytes:

@@ -46,6 +46,7 @@ METRICS = {
     "stream_rec_learned_total": "Choices that the process itself has learned from",
     "stream_rec_head_choices_total": "Choices that all workers' heads have learned from",
     "stream_rec_head_loss_nats": "Mean loss of the newest choices",
+    "stream_rec_action_factor": "How much an app's own type teaches, to its kind",
     "stream_rec_drifts_total": "How often choices were seen to have changed",
     "stream_rec_embedded_items_total": "Items embedded",
     "stream_rec_ingested_total": "Records made of those of adopted topics",
@@ -100,6 +101,7 @@ def read_metrics(status: Status) -> Iterator[Metric]:
     if (head := status.head) is not None:
         yield _counter("head_choices_total", head.choices)
         yield _gauge("head_loss_nats", head.loss)
+        yield _labelled("action_factor", "action", head.actions)
         yield _counter("drifts_total", head.drifts)
 
 

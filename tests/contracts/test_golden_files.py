@@ -278,13 +278,14 @@ def test_an_embedding(version: int, identities: tuple[str, ...]):
         ("3", [(-0.5, 4), (0.75, 5), (0, 0), (0, 0)]),
         ("4", [(-0.5, 4), (0.75, 5), (-1.5, 6), (0, 0)]),
         ("5", [(-0.5, 4), (0.75, 5), (-1.5, 6), (2.5, 7)]),
+        ("6", [(-0.5, 4), (0.75, 5), (-1.5, 6), (2.5, 7)]),
     ],
 )
 def test_a_contribution(name: str, alone: list[tuple[float, float]]):
     """17 weights, and the sums beside them: five records, which are of either sign, and eight counts.
 
     Version 1 had no expert for what was asked, which has one of the weights, version 2 none for what was shown, version
-    3 none for contexts, and version 4 none for interests.
+    3 none for contexts, version 4 none for interests, and version 5 nothing of an app's own types.
     """
     contribution = read_contribution(read(f"contribution-{name}"))
 
@@ -296,6 +297,8 @@ def test_a_contribution(name: str, alone: list[tuple[float, float]]):
     )
     assert contribution.sums.tolist() == [-1.5, -2.5, -3.5, -0.25, -0.5, 0, 1, 2, 3, 4, 5, 6, 7]
     assert contribution.n_choices == 321
+    actions = {action: (each.log_factor, each.squares, each.n) for action, each in contribution.actions.items()}
+    assert actions == ({"played": (-0.5, 2.25, 9), "wished": (0.25, 1.0, 4)} if name == "6" else {})
 
 
 @pytest.mark.parametrize(

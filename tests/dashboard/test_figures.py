@@ -167,9 +167,11 @@ def test_every_feature_has_words():
 def test_the_head_is_that_of_who_has_heard_most():
     """Its largest weights first, whichever way they speak."""
     figures = Figures()
-    figures.take(status("a", head=HeadStatus(5, {"linear": 1.0}, {"own": 0.5, "sknn": -2.0}, 1.5, 2, 77)), 1_000)
+    figures.take(
+        status("a", head=HeadStatus(5, {"linear": 1.0}, {"own": 0.5, "sknn": -2.0}, 1.5, 2, 77, {"wished": 2.5})), 1_000
+    )
     figures.take(status("b", head=HeadStatus(3)), 1_000)
     head = figures.now(1_000).head
 
     assert head is not None and (head.choices, head.drifts, head.drifted_ms) == (5, 2, 77)
-    assert [weight.feature for weight in head.weights] == ["sknn", "own"]
+    assert [weight.feature for weight in head.weights] == ["sknn", "own"] and head.actions == {"wished": 2.5}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_rec.errors import StateVersionError
-from stream_rec.ranking import fresh_choices, merge, network_head, shown
+from stream_rec.ranking import action_weights, fresh_choices, merge, network_head, shown
 from stream_rec.ranking import head as heads
 from stream_rec.ranking.features import CONTEXT, INPUTS, Inputs
 from stream_rec.ranking.head import MixtureHead
@@ -40,7 +40,8 @@ def chooses(shared: SharedHead, *seeds: int, config: HeadConfig = CONFIG) -> Sha
         items = rng.random((6, INPUTS), dtype=np.float32)
         inputs = Inputs(items, rng.random(CONTEXT, dtype=np.float32), int(rng.integers(4)))
         head = shared.head
-        head = head.learn(head.score(inputs), rng.integers(6, size=1), np.ones(1), config)
+        actions = {f"type {seed % 3}": 1.0} if seed % 4 else {}
+        head = head.learn(head.score(inputs), rng.integers(6, size=1), np.ones(1), config, actions)
         if seed % 2:
             head = head.learn_fresh(head.score_fresh(inputs), rng.integers(6, size=1), config)
         kept = fresh_choices.count(head.fresh_choices, inputs.history, 1, int(rng.integers(2)))
@@ -54,6 +55,8 @@ def arrays(head: msgspec.Struct) -> list[np.ndarray]:
     def within(value: object) -> list[np.ndarray]:
         if isinstance(value, msgspec.Struct):
             return [part for name in value.__struct_fields__ for part in within(getattr(value, name))]
+        if isinstance(value, dict):  # of types of events; traces are not shared
+            return [np.array((each.log_factor, each.squares, each.n)) for _, each in sorted(value.items())]
         return [np.asarray(value, dtype=np.float64)]
 
     return within(head)
@@ -386,7 +389,8 @@ def test_what_is_no_number_is_neither_sent_nor_taken(broken, number):
     with pytest.raises(MalformedContribution):
         merge.encode(bad, OF)
     data = bytearray(merge.encode(good, OF))
-    data[-4:] = np.array([np.nan], "<f4").tobytes()
+    last = len(data) - len(action_weights.encode(good.actions))
+    data[last - 4 : last] = np.array([np.nan], "<f4").tobytes()
     with pytest.raises(MalformedContribution, match="not finite"):
         merge.decode(bytes(data), COLD, OF)
 
@@ -401,8 +405,9 @@ def test_what_is_no_contribution_is_refused(data):
 def test_a_contribution_cut_short_or_too_long_is_refused():
     """Nothing is guessed."""
     data = merge.encode(chooses(new(), 1).own(), OF)
-    for wrong in (data[:-1], data + b"\0", data[:60]):
-        with pytest.raises(MalformedContribution, match="expected"):
+    actions = len(action_weights.encode({}))
+    for wrong in (data[:-1], data + b"\0", data[: -actions - 1], data[:60]):
+        with pytest.raises(MalformedContribution, match=r"expected|of types of events"):
             merge.decode(wrong, COLD, OF)
 
 

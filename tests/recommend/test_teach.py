@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec.structs import replace
 
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.events.interaction import Interaction, Kind
+from stream_rec.ranking.action_weights import ActionWeight
+from stream_rec.ranking.drift import DriftWatch
 from stream_rec.ranking.fresh_choices import fresh_share
 from stream_rec.ranking.head import cold
 from stream_rec.ranking.policy import HeadConfig
-from stream_rec.recommend.learn import teach
+from stream_rec.recommend.learn import learn, teach
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.user.state import COLD
 from tests.catalog.stock import contents, stocked, taught
@@ -130,3 +133,25 @@ def test_what_was_ranked_is_good_after_the_next_user():
 
     np.testing.assert_array_equal(late.of_all.linear.weights, expected.of_all.linear.weights)
     np.testing.assert_array_equal(late.of_all.networks.of_items, expected.of_all.networks.of_items)
+
+
+def test_a_type_that_nobody_declared_counts_as_was_learned():
+    """Of a group with several types each answers for its own part; one that is declared is not learned of."""
+    catalog, config = crowd(), HeadConfig(hidden=4, action_weights={"wished": 3.0})
+    known = {"played": ActionWeight(log_factor=np.log(0.25))}
+    head = replace(cold(config, 0), of_actions=known)
+    said = {"p1": "played", "p2": "wished", "p3": "scrolled", "p4": None}
+    events = [
+        (Kind.VIEW, Interaction(item, "u", item, NOW_MS, context={} if action is None else {"action": action}))
+        for item, action in said.items()
+    ]
+    ranked = ranked_for(COLD, catalog, head)
+    learned, _ = learn(ranked, events, catalog, head, DriftWatch(0), config)
+
+    weights = {"p1": 0.25, "p2": 3.0, "p3": 1.0, "p4": 1.0}
+    plain = teach(ranked, [(catalog.find(item), weight) for item, weight in weights.items()], head, config)
+    np.testing.assert_array_equal(learned.of_all.linear.weights, plain.of_all.linear.weights)
+    moved = learned.of_all.linear.weights - head.of_all.linear.weights
+    assert list(learned.of_actions) == ["played", "scrolled"]
+    np.testing.assert_allclose(learned.of_actions["played"].trace, 0.25 / 5.25 * moved)
+    np.testing.assert_allclose(learned.of_actions["scrolled"].trace, 1.0 / 5.25 * moved)

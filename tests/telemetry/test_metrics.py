@@ -26,7 +26,7 @@ WORKER = Status(
     event_to_list_ms=1500.0,
     judged={"lists": Judged(4, 2, 1.5)},
     coverage=0.25,
-    head=HeadStatus(choices=9, drifts=1),
+    head=HeadStatus(choices=9, actions={"wished": 1.5}, drifts=1),
 )
 EMBEDDER = Status(
     role="embedder", instance_id="e", version="1", started_ms=1, written_ms=2, state="starting", embedded_items=3

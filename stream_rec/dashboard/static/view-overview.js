@@ -140,8 +140,10 @@ function head(now) {
   const experts = Object.entries(learned.experts).map(([name, weight]) => `${name.replaceAll("_", " ")} ${share(weight)}`).join(", ");
   const drift = learned.drifts ? `Choices changed ${plural(learned.drifts, "time")}, last at ${when(learned.drifted_ms)}: it learned faster for a while.`
     : "Choices have not been seen to change.";
+  const actions = Object.entries(learned.actions).map(([name, factor]) => `${name} ${decimal(factor, 2)}`).join(", ");
   return card("What the head has learned", `From ${plural(learned.choices, "choice")}; mean loss of late ${decimal(learned.loss, 2)} nats. ${drift}`,
     experts ? h("p", { class: "quiet" }, `Who is believed: ${experts}.`) : null,
+    actions ? h("p", { class: "quiet" }, `How much your own types teach, as times their kind: ${actions}.`) : null,
     rows.length ? table("Weights of the linear expert", ["What it sees of an item", { text: h("span", { class: "unseen" }, "For or against") }, { text: "Weight", class: "num" }], rows)
       : empty("It has learned nothing yet: that begins with the first choices."));
 }

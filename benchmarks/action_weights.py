@@ -9,8 +9,7 @@ them stand events of one type more, a view each, one behind each of the log's:
     popular     the item of any event before
     repeated    the same item again, as a player reports its progress
     half        none more: half of the log's own have a type
-    ratings     none more: a rating has the type low (to 5), middle, or high (from 8)
-    kinds       none more: each has its kind as its type
+    low         none more: ratings up to 5 have a type
 
 and the types count as their kind does, as is learned, or not at all, as who knew it would declare. One JSON object for
 each is printed; a minute each.
@@ -41,7 +40,7 @@ from stream_rec.ranking.action_weights import find_factor
 from stream_rec.replay.embedded import EmbeddedItems, embed_items
 
 MORE = ("anything", "popular", "repeated")
-TYPES = (*MORE, "half", "ratings", "kinds")
+TYPES = (*MORE, "half", "low")
 LIMITS = InputLimits()
 MOST_LOSS = 10.0
 
@@ -80,10 +79,8 @@ def add_types(
     for number, (kind, event) in enumerate(events):
         if type_ == "half" and rng.random() < 0.5:
             event = say(event, "half")
-        elif type_ == "kinds":
-            event = say(event, kind.name.lower())
-        elif type_ == "ratings" and event.value is not None:
-            event = say(event, "low" if event.value <= 5 else "middle" if event.value < 8 else "high")
+        elif type_ == "low" and event.value is not None and event.value <= 5:
+            event = say(event, "low")
         yield LoggedEvent(kind, event), True
         before.append(event.item_id)
         if type_ in MORE:

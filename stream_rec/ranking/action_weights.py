@@ -1,14 +1,14 @@
 """How much each type of event of an app's own teaches, learned online where nobody has declared it.
 
-An event counts as its kind does, times a factor of its type that begins at 1. Where the way that events of the type
-moved the linear expert's weights makes what users choose otherwise likelier, the factor rises; where it makes that less
-likely, it falls. So players' progress reports, or buttons that are touched by mistake, soon teach little, and what goes
-before a purchase goes on to teach:
+An event counts as its kind does, times a factor of its type that begins at 1. The measure are choices that count as
+declared: without a type, or of one that settings name. Where the way that events of a type moved the linear expert's
+weights makes those likelier, its factor rises; where it makes them less likely, it falls. So players' progress reports,
+or buttons that are touched by mistake, soon teach little, and what goes before a purchase goes on to teach:
 
-    trace <- FADE trace + the way of the weights           h = trace . gradient of another choice's log-likelihood
+    trace <- FADE trace + the way of the weights           h = trace . gradient of such a choice's log-likelihood
     log factor <- log factor + rate h / (rms(h) sqrt(n))   n: choices that it was judged by, at most RECENT
 
-Other choices speak as loudly as they count themselves: a type that has lost its weight loses its voice.
+Types do not judge one another: of two that differ each would take the weight of the other, whichever is the better one.
 
 Source:
     Baydin, Cornish, Rubio, Schmidt, Wood. Online Learning Rate Adaptation with Hypergradient Descent. ICLR 2018.
@@ -50,7 +50,7 @@ class ActionWeight(Struct, frozen=True, eq=False):
     squares: float = 0.0
     """Sum of h squared."""
     n: int = 0
-    """Other choices that it was judged by."""
+    """Choices that it was judged by."""
     trace: NDArray[np.float64] | None = None
     """(1 + histories, f) the way that its events moved the linear expert's weights, fading; of this process alone."""
 
@@ -82,7 +82,7 @@ def learn(
     shift: NDArray[np.float64],
     rate: float,
 ) -> ActionWeights:
-    """Return what is known of types after one group of choices: it judges all types but its own.
+    """Return what is known of types after one group of choices, which judges them where none of it has such a type.
 
     Args:
         shares: By type, how much of the group's weight its events have, above 0, in all at most 1.
@@ -93,7 +93,7 @@ def learn(
     """
     learned: dict[str, ActionWeight] = {}
     for action, known in weights.items():
-        if action not in shares:
+        if not shares:
             known = _judge(known, gradient, part, rate)
         trace = None if known.trace is None else FADE * known.trace
         learned[action] = replace(known, trace=trace)
@@ -106,7 +106,7 @@ def learn(
 
 
 def _judge(known: ActionWeight, gradient: NDArray[np.floating], part: int, rate: float) -> ActionWeight:
-    """Return a type after a choice of another."""
+    """Return a type after a choice that counts as declared."""
     if known.trace is None:
         return known
     gain = float((known.trace[0] + known.trace[part]) @ gradient)

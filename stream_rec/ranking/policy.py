@@ -55,8 +55,8 @@ class HeadConfig(Struct, frozen=True, kw_only=True):
     """The same for events whose context says such an `action`, as that of types of yours does, in place of their kind:
     `{add_to_cart = 3, wished = 2.5}`."""
     action_rate: Annotated[float, Meta(ge=0, le=1)] = 0.2
-    """How fast it is learned how much such events teach whose `action` is not in `action_weights`, from .02 to 4 times
-    what their kind does; 0: they count as their kind does."""
+    """How fast it is learned how much such events teach about all others whose `action` is not in `action_weights`,
+    from .02 to 4 times what their kind does; 0: they count as their kind does."""
     drift_delta: Annotated[float, Meta(ge=0, lt=1)] = 0.02
     """How easily worse predictions are taken for a change of taste, after which the head learns faster; 0 never."""
     river: str = ""

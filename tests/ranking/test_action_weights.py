@@ -69,8 +69,8 @@ def test_a_rate_of_0_learns_nothing():
     assert head.learn(scored, np.array([0]), np.ones(1), config, {"wished": 1.0}).of_actions == {}
 
 
-def test_types_are_judged_by_the_gain_of_others():
-    """By hand: two choices of another after one of its own; its own judges it not."""
+def test_types_are_judged_by_choices_that_count_as_declared():
+    """By hand: two of them after one of its own; neither its own judges it, nor another type's."""
     shift = np.array([[1.0, 0.0], [0.5, 0.0]])
     own = action_weights.learn({}, {"wished": 0.5}, np.array([9.0, 9.0]), 1, shift, 0.2)
     assert own["wished"].n == 0 and own["wished"].trace.tolist() == [[0.5, 0.0], [0.25, 0.0]]
@@ -78,8 +78,10 @@ def test_types_are_judged_by_the_gain_of_others():
     once = action_weights.learn(own, {}, np.array([2.0, 7.0]), 1, shift, 0.2)["wished"]
     assert (once.n, once.squares) == (1, pytest.approx(1.5**2))
     assert once.log_factor == pytest.approx(0.2)
-    twice = action_weights.learn({"wished": once}, {"other": 1.0}, np.array([-2.0, 7.0]), 1, shift, 0.2)["wished"]
-    gain = -2 * 0.75 * 0.99
+    other = action_weights.learn({"wished": once}, {"other": 1.0}, np.array([-5.0, 7.0]), 1, shift, 0.2)
+    assert (other["wished"].n, other["wished"].log_factor) == (1, once.log_factor)
+    twice = action_weights.learn(other, {}, np.array([-2.0, 7.0]), 1, shift, 0.2)["wished"]
+    gain = -2 * 0.75 * 0.99 * 0.99
     assert twice.log_factor == pytest.approx(0.2 + 0.2 * gain / math.sqrt(1.5**2 + gain**2))
 
 

@@ -1,9 +1,10 @@
 """How much each type of event of an app's own teaches, learned online where nobody has declared it.
 
-An event counts as its kind does, times a factor of its type that begins at 1. The measure are choices that count as
-declared: without a type, or of one that settings name. Where the way that events of a type moved the linear expert's
-weights makes those likelier, its factor rises; where it makes them less likely, it falls. So players' progress reports,
-or buttons that are touched by mistake, soon teach little, and what goes before a purchase goes on to teach:
+An event counts as its kind does, times a factor of its type that begins at 1, and is never more. The measure are
+choices that count as declared: without a type, or of one that settings name. Where the way that events of a type moved
+the linear expert's weights makes those less likely, its factor falls; where it makes them likelier, it rises again. So
+players' progress reports, or buttons that are touched by mistake, soon teach little, and what goes before a purchase
+goes on to teach:
 
     trace <- FADE trace + the way of the weights           h = trace . gradient of such a choice's log-likelihood
     log factor <- log factor + rate h / (rms(h) sqrt(n))   n: choices that it was judged by, at most RECENT
@@ -36,8 +37,8 @@ FADE = 0.99
 """What is left of the way that a type's events went after each group of choices."""
 RECENT = 1000
 """Choices after which a factor's steps stop becoming shorter."""
-LEAST_LOG, MOST_LOG = math.log(0.02), math.log(4.0)
-"""Bounds of the logarithm of a factor."""
+LEAST_LOG = math.log(0.02)
+"""Bound of the logarithm of a factor, which is 0 at most: who wants events of a type to count more declares it."""
 FARTHEST = 1e3
 """One process moves no logarithm of a factor farther."""
 LEAST_SQUARES = 1e-12
@@ -157,7 +158,7 @@ def decode(data: bytes) -> ActionWeights:
 
 
 def _bounded(log_factor: float) -> float:
-    return min(max(log_factor, LEAST_LOG), MOST_LOG)
+    return min(max(log_factor, LEAST_LOG), 0.0)
 
 
 _Numbers: TypeAlias = tuple[float, Annotated[float, Meta(ge=0)], Annotated[int, Meta(ge=0, le=2**53)]]

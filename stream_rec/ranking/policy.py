@@ -56,7 +56,7 @@ class HeadConfig(Struct, frozen=True, kw_only=True):
     `{add_to_cart = 3, wished = 2.5}`."""
     action_rate: Annotated[float, Meta(ge=0, le=1)] = 0.2
     """How fast it is learned how much such events teach about all others whose `action` is not in `action_weights`,
-    from .02 to 4 times what their kind does; 0: they count as their kind does."""
+    from .02 of what their kind does to all of it; 0: they count as their kind does."""
     drift_delta: Annotated[float, Meta(ge=0, lt=1)] = 0.02
     """How easily worse predictions are taken for a change of taste, after which the head learns faster; 0 never."""
     river: str = ""

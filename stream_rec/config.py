@@ -33,6 +33,7 @@ from stream_rec.sink_settings import SinkSettings, require_target
 from stream_rec.surface_settings import SurfaceSettings
 from stream_rec.telemetry.settings import TelemetrySettings
 from stream_rec.user.bounds import UserConfig
+from stream_rec.user.ratings import RatingsConfig
 
 PREFIX = "STREAM_REC_"
 RENAMED = {
@@ -121,6 +122,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     knowledge: KnowledgeConfig = KnowledgeConfig()
     ranking: RankingConfig = RankingConfig()
     head: HeadConfig = HeadConfig()
+    ratings: RatingsConfig = RatingsConfig()
 
 
 def load(

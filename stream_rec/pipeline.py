@@ -69,7 +69,7 @@ class Pipeline:
         self.items: dict[str, ItemState] = {}
         cold = LocalHead(river_head.cold(settings.head, settings.ranking.seed))
         encode = QueryEncoder(settings.embedder, with_torch=True, in_background=False) if encodes_queries else None
-        self.recommender = Recommender(Catalog(), cold, settings.ranking, settings.head, encode)
+        self.recommender = Recommender(Catalog(), cold, settings.ranking, settings.head, encode, settings.ratings)
         self._pushed = PushedSurfaces(self.recommender, settings.surfaces.pushed, settings.ranking)
         self._last_offset: dict[int, dict[int, int]] = defaultdict(dict)
         """By partition, the last offset of each ``Source``."""
@@ -198,7 +198,7 @@ class Pipeline:
         last |= {int(arrival.source): arrival.offset for arrival in arrivals}
         chunks = self.seen.get(user_id, {})
         before = self.users.get(user_id, COLD)
-        advanced = advance(before, list(arrivals), self.settings.user, acknowledged, chunks.get)
+        advanced = advance(before, list(arrivals), self.settings.user, acknowledged, chunks.get, self.settings.ratings)
         if advanced.state != COLD:
             self.users[user_id] = advanced.state
         if advanced.chunks:

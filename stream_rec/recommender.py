@@ -23,16 +23,20 @@ from stream_rec.ranking.drift import FACTOR, DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.head import Head
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
+from stream_rec.ranking.ratings import COLD as COLD_RATINGS
+from stream_rec.ranking.ratings import RatingHead
 from stream_rec.recommend.learn import learn, learn_outcome, read_features
 from stream_rec.recommend.make_list import recommend
 from stream_rec.recommend.rank import rank
 from stream_rec.recommend.ranked import Ranked
+from stream_rec.recommend.ratings import predict_values, read_lessons
 from stream_rec.recommend.slates import policy_name, slate
 from stream_rec.retrieval.asked import EncodeQuery
 from stream_rec.retrieval.candidates import Workspace
 from stream_rec.retrieval.pool import Pool
 from stream_rec.surface_settings import HOME
 from stream_rec.user.outcomes import Outcome, Showing
+from stream_rec.user.ratings import NO_RATINGS, RatingsConfig
 from stream_rec.user.state import COLD, UserState
 
 
@@ -41,7 +45,10 @@ class KeptHead(Protocol):
 
     @property
     def head(self) -> Head: ...
+    @property
+    def ratings(self) -> RatingHead: ...
 
+    def learn_ratings(self, inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> None: ...
     def update(self, head: Head) -> None: ...
     def decay(self, factor: float) -> None: ...
 
@@ -52,6 +59,11 @@ class LocalHead:
     def __init__(self, cold: Head) -> None:
         """Begin with nothing learned."""
         self.head = cold
+        self.ratings = COLD_RATINGS
+
+    def learn_ratings(self, inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> None:
+        """Learn some ratings: see ``RatingHead.learn``."""
+        self.ratings = self.ratings.learn(inputs, targets)
 
     def update(self, head: Head) -> None:
         """Take the head after one group of choices as the present one."""
@@ -95,6 +107,7 @@ class Recommender:
         ranking: RankingConfig,
         learning: HeadConfig,
         encode_query: EncodeQuery | None = None,
+        ratings: RatingsConfig = NO_RATINGS,
     ) -> None:
         """Begin with nothing shown.
 
@@ -102,14 +115,16 @@ class Recommender:
             catalog: Kept up to date by its owner, between lists.
             encode_query: From what users ask for to vectors that compare with those of items; they need not be there.
             head: Begins as it is; changes with ``learn``, and by its other owners between lists.
+            ratings: Which values are ratings, and whether lists say how the user would rate their items.
         """
         self.catalog = catalog
-        self.policy = policy_name(ranking, learning)
+        self.policy = policy_name(ranking, learning, ratings)
         """Name of the settings that lists depend on."""
         self._head = head
         self._ranking = ranking
         self._learning = learning
         self._encode_query = encode_query
+        self._ratings = ratings
         self._drift = DriftWatch(learning.drift_delta)
         self._exposures = Exposures()
         self._workspace = Workspace()
@@ -181,11 +196,23 @@ class Recommender:
 
     def learn_from(self, ranked: Ranked, events: Sequence[tuple[Kind, Interaction]]) -> bool:
         """Learn as ``learn`` does, from a ranking that is at hand."""
+        if self._ratings.scale:
+            inputs, targets = read_lessons(ranked.request.history.rated, events, self.catalog, self._ratings)
+            if len(targets):
+                self._head.learn_ratings(inputs, targets)
         head, has_drifted = learn(ranked, events, self.catalog, self.head, self._drift, self._learning)
         self._head.update(head)
         if has_drifted:
             self._head.decay(FACTOR)
         return has_drifted
+
+    def predict_values(self, ranked: Ranked, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return how the user of a ranking would rate some items, (k,), on the scale of the settings. Reads only.
+
+        Args:
+            rows: (k,) of the items.
+        """
+        return predict_values(ranked.request.history.rated, rows, self.catalog, self._head.ratings, self._ratings)
 
     def read_features(self, user_id: str, showing: Showing) -> bytes:
         """Return what is known just before an impression of its items: ``put_features`` keeps it until it is over."""
@@ -250,7 +277,13 @@ class Recommender:
             promotions: What who asks for it wants in which slots.
         """
         ranking = ranking or self._ranking
-        return recommend(ranked, self.catalog, self.head, ranking, self._exposures, request, min_score, promotions)
+        made = recommend(ranked, self.catalog, self.head, ranking, self._exposures, request, min_score, promotions)
+        if not (self._ratings.in_lists and self._ratings.scale and made):
+            return made
+        values = self.predict_values(ranked, np.array([self.catalog.find(item.item_id) for item in made]))
+        return [
+            msgspec.structs.replace(item, predicted_value=round(value, 3)) for item, value in zip(made, values.tolist())
+        ]
 
     def count_shown(self, rows: NDArray[np.int64]) -> None:
         """Count a list as shown.

@@ -19,6 +19,7 @@ from stream_rec.catalog.facets import Facets
 from stream_rec.catalog.factors import Factors
 from stream_rec.catalog.fresh import Fresh
 from stream_rec.catalog.knowledge import Knowledge
+from stream_rec.catalog.ratings import ItemRatings
 from stream_rec.catalog.repeats import CategoryRepeats
 from stream_rec.catalog.rules import Rules, is_about
 from stream_rec.catalog.spaces import Spaces
@@ -70,6 +71,7 @@ class Catalog:
         self.fresh = Fresh()
         self.categories = CategoryIndex()
         self.repeats = CategoryRepeats()
+        self.ratings = ItemRatings()
         self.words = WordIndex()
         self.facets = Facets()
         self.factors = Factors()
@@ -138,6 +140,7 @@ class Catalog:
         self.categories.put(row, item)
         self.words.put(row, item)
         self._see_repeats(row)
+        self._see_ratings(row)
         self.rules.see_item(row, item.item_id, item)
         self._is_available[row] = item.available
         self._n_bans[row] = len(self._bans.keys() & self.rules.find_about(item.item_id, item)) if self._bans else 0
@@ -177,6 +180,7 @@ class Catalog:
         self.knowledge.put(row, state, self._rows, is_listed=is_listed, tie_breaks=self.tie_breaks)
         self._see_whether_fresh(row)
         self._see_repeats(row)
+        self._see_ratings(row)
         self.see_time(self.knowledge.newest_ms)
 
     def see_time(self, now_ms: int) -> None:
@@ -237,6 +241,11 @@ class Catalog:
         n_events, n_repeats = self.knowledge.n_events_of(row), int(self.knowledge.repeats[row])
         [category] = self.categories.first_of(np.array([row])).tolist()
         self.repeats.put(row, category, n_events=n_events, n_repeats=n_repeats)
+
+    def _see_ratings(self, row: int) -> None:
+        ratings = self.knowledge.find_state(row).ratings
+        if ratings[0] or row in self.ratings:
+            self.ratings.put(row, ratings, self.categories.list_of(row))
 
     def _obey_bans(self) -> None:
         """Take off every list what is banned by now, and let back what no longer is."""

@@ -59,6 +59,12 @@ class CategoryIndex:
             self._ensure_capacity(int(rows.max()) + 1)
         return self._first.take(rows)
 
+    def list_of(self, row: int) -> list[int]:
+        """Return the categories of one item, each once."""
+        of_item = self.of(np.array([row]))
+        categories: list[int] = of_item.ids[of_item.weights > 0].tolist()
+        return categories
+
     def mix(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return how much of each category some items have together, (c,)."""
         categories = self.of(rows)

@@ -36,12 +36,14 @@ from stream_rec.evaluation.engine import Engine
 from stream_rec.evaluation.evaluation import Evaluation
 from stream_rec.evaluation.experiment import Experiment
 from stream_rec.evaluation.observation import EngineObserver
+from stream_rec.evaluation.ratings import judge_ratings
 from stream_rec.evaluation.scored_events import ScoredEvents, name_file
 from stream_rec.evaluation.tracking import MlflowRun
 from stream_rec.evaluation.trials import Contender, Failed, Finished
 from stream_rec.events.rule import Rule
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
 from stream_rec.stop_signals import exit_on_signal
+from stream_rec.user.ratings import RatingsConfig
 
 SECTIONS = ("embedder", "limits", "user", "knowledge", "ranking", "head")
 """Of the settings: what lists depend on."""
@@ -122,7 +124,7 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
             require_same(earlier.said["protocol"], evaluation.count())
         contenders = _engines(options, settings, items, rules) | baselines
         outcomes = run_methods(contenders, experiment, options.jobs, progress)
-        found = _sum_up(outcomes, experiment, evaluation, items, options, progress)
+        found = _sum_up(outcomes, experiment, evaluation, items, options, settings, progress)
     found["protocol"]["not_used"] = dict(sorted(skipped.by_reason.items()))
     found["settings"] = _settings(settings)
     found["version"] = __version__
@@ -221,12 +223,14 @@ def _sum_up(
     evaluation: Evaluation,
     items: EmbeddedItems,
     options: _Options,
+    settings: Settings,
     progress: Progress,
 ) -> dict[str, Any]:
     """Return what was measured, and on what."""
     task = progress.add_task("summing up", total=1, has_rate=False)
     results, comparison = evaluation.summarize(outcomes)
     text = evaluation.measure_text(outcomes)
+    ratings = _judge_ratings(outcomes.get(ENGINE), experiment, settings.ratings)
     progress.update(task, completed=1)
     protocol = {
         "items": options.items_file.name,
@@ -242,7 +246,18 @@ def _sum_up(
         **evaluation.count(),
         "n_items_without_text": items.n_without_text,
     }
-    return {"protocol": protocol, "results": results, "comparison": comparison, "text": text}
+    found = {"protocol": protocol, "results": results, "comparison": comparison, "text": text}
+    return found | ({"ratings": ratings} if ratings else {})
+
+
+def _judge_ratings(
+    engine: Finished | Failed | None, experiment: Experiment, config: RatingsConfig
+) -> dict[str, Any] | None:
+    """Return how well ratings are predicted; None where the settings have no scale, or the log no ratings."""
+    if not config.scale:
+        return None
+    observed = engine.observed if isinstance(engine, Finished) else None
+    return judge_ratings(experiment, config, observed["ratings"] if observed is not None else None)
 
 
 def _write_json(found: Mapping[str, Any], events: ScoredEvents | None, options: _Options) -> None:
@@ -298,6 +313,7 @@ def _choose_baselines(wanted: str) -> dict[str, Contender]:
 
 def _settings(settings: Settings) -> dict[str, dict[str, Any]]:
     """Return the settings that lists depend on."""
-    tree = {section: values for section, values in redact(settings).items() if section in SECTIONS}
+    sections = (*SECTIONS, "ratings") if settings.ratings.scale else SECTIONS
+    tree = {section: values for section, values in redact(settings).items() if section in sections}
     tree["embedder"] = {key: value for key, value in tree["embedder"].items() if key not in MACHINE}
     return tree

@@ -95,11 +95,35 @@ def print_results(found: Mapping[str, Any]) -> None:
             highlight=False,
         )
 
+    if ratings := found.get("ratings"):
+        console.print(_table_ratings(ratings))
+        for name, error in ratings["errors"].items():
+            console.print(f"{name}: {error}", highlight=False, soft_wrap=True)
     if text := found.get("text"):
         console.print(_say_what_text_brings(text["parts"], protocol["list_size"]), highlight=False, soft_wrap=True)
     if against := found.get("against"):
         console.print(f"against {against['file']}, {describe_differences(against)}", highlight=False, soft_wrap=True)
         console.print(table_against(against, protocol["list_size"]))
+
+
+def _table_ratings(ratings: Mapping[str, Any]) -> Table:
+    """Return a table of how well ratings are predicted, the lowest RMSE first."""
+    least, most = ratings["scale"]
+    caption = f"{ratings['n']:,} ratings from {least:g} to {most:g}, each predicted before it was learned"
+    table = Table(caption=caption)
+    for title in ("ratings", "rmse", "mae", "stream_rec's mae less (95 %)", "settings"):
+        table.add_column(title, justify="left" if title in ("ratings", "settings") else "right")
+    for name, method in sorted(ratings["methods"].items(), key=lambda one: float(one[1]["rmse"])):
+        less = method.get("mae_difference")
+        table.add_row(
+            escape(name),
+            f"{method['rmse']:.4f}",
+            f"{method['mae']:.4f}",
+            f"{less['mean']:+.4f} ({less['low']:+.4f} to {less['high']:+.4f})" if less else "",
+            escape(describe_settings(method["settings"])),
+            style="cyan" if name == ENGINE else None,
+        )
+    return table
 
 
 def _say_what_text_brings(parts: Mapping[str, Any], n: int) -> str:

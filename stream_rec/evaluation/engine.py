@@ -49,6 +49,7 @@ class Engine:
         compile_kernels()  # here, where no list is timed
         ranking = msgspec.structs.replace(settings.ranking, seed=seed)
         self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking), encodes_queries=True)
+        self._item_ids = world.item_ids
         self._ranked: Ranked | None = None
         self._slate: list[SlateItem] = []
         self._context: Mapping[str, Any] | None = None
@@ -98,6 +99,23 @@ class Engine:
         user_id = self._id_of_user.get(user, NOBODY)
         config = msgspec.structs.replace(pipeline.settings.ranking, n=n)
         return pipeline.recommender.items(pipeline.rank(user_id, now_ms, context), f"{user_id}/{now_ms}", config)
+
+    @property
+    def predicts_ratings(self) -> bool:
+        """Whether the settings have a scale of ratings."""
+        return bool(self._pipeline.settings.ratings.scale)
+
+    def predict_ratings(self, items: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return how the user of the last list would rate some items, (e,), until its group is learned.
+
+        NaN where nothing was ever heard of an item. Only where ``predicts_ratings``.
+        """
+        rows = [self._pipeline.catalog.find(self._item_ids[item]) for item in items.tolist()]
+        is_known = np.array([row is not None for row in rows])
+        known = np.array([row for row in rows if row is not None], np.int64)
+        values = np.full(len(items), np.nan)
+        values[is_known] = self._pipeline.recommender.predict_values(self._last(), known)
+        return values
 
     def candidates(self) -> Candidates:
         """Return what the last list was made from, until its group is learned."""

@@ -36,6 +36,8 @@ class Observation(NamedTuple):
     """(m, sampled groups, n) item numbers at each diversity, best first, filled up with -1."""
     examples: NDArray[np.uint8] = np.zeros(0, np.uint8)
     """Bytes, as ``ExampleTaker.collect`` gives them; none where no examples were asked for."""
+    ratings: NDArray[np.float64] = np.zeros(0)
+    """(scored events,) how each item would be rated, NaN where that was not said; none without a scale."""
 
 
 class EngineObserver:
@@ -54,7 +56,7 @@ class EngineObserver:
         sample = [] if diversity is None else experiment.plan.sample().tolist()
         self._index_of = {group: index for index, group in enumerate(sample)}
         self._diversities = [] if diversity is None else sorted({*DIVERSITIES, diversity})
-        self._sources, self._n_candidates = array("H"), array("i")
+        self._sources, self._n_candidates, self._ratings = array("H"), array("i"), array("d")
         self._lists = np.full((len(self._diversities), len(self._index_of), experiment.settings.n), -1, np.int32)
 
     def observe(self, group: Group) -> None:
@@ -63,6 +65,8 @@ class EngineObserver:
         index = self._index_of.get(len(self._n_candidates))
         self._n_candidates.append(len(candidates))
         self._sources.extend(_find_sources(group.items, candidates).tolist())
+        if self._engine.predicts_ratings:
+            self._ratings.extend(self._engine.predict_ratings(group.items).tolist())
         if self._examples:
             self._examples.observe(group)
         if index is None:
@@ -80,7 +84,8 @@ class EngineObserver:
         """Return the fields of an ``Observation``."""
         sources, n_candidates = np.array(self._sources), np.array(self._n_candidates)
         examples = self._examples.collect() if self._examples else np.zeros(0, np.uint8)
-        return Observation(sources, n_candidates, np.array(self._diversities), self._lists, examples)._asdict()
+        ratings = np.array(self._ratings)
+        return Observation(sources, n_candidates, np.array(self._diversities), self._lists, examples, ratings)._asdict()
 
 
 def _find_sources(items: NDArray[np.int64], candidates: Candidates) -> NDArray[np.integer]:

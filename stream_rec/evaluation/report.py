@@ -109,6 +109,7 @@ def _show_measured(said: Mapping[str, Any], done: dict[str, Any], losses: Sequen
         plots.plot_slices(done, first["slices"]),
         render_slice_table(done),
         *_show_losses(said["results"], losses),
+        *_show_ratings(said),
         *_show_text(said, done),
         *_show_candidates(done),
         start_section("Cold start"),
@@ -207,6 +208,31 @@ def _show_text(said: Mapping[str, Any], done: Mapping[str, Any]) -> list[str]:
         f'<div class="pair">{plots.plot_item_events(done)}{plots.plot_changes(parts)}</div>',
         render_changes({name: parts[name] for name in plots.OF_TEXT if name in parts}, n, names, "What text brings"),
         f"<details><summary>All parts</summary>{every_part}</details>",
+    ]
+
+
+def _show_ratings(said: Mapping[str, Any]) -> list[str]:
+    """Return the section on how well ratings are predicted, if there is a scale and the log has some."""
+    ratings = said.get("ratings")
+    if not ratings:
+        return []
+    least, most = ratings["scale"]
+    rows = "".join(
+        render_row(
+            name,
+            f"{method['rmse']:.4f}",
+            f"{method['mae']:.4f}",
+            render_cell(method.get("mae_difference"), ""),
+            escape(describe_settings(method["settings"])),
+        )
+        for name, method in sorted(ratings["methods"].items(), key=lambda one: float(one[1]["rmse"]))
+    )
+    head = render_head("method", "RMSE", "MAE", f"MAE of {ENGINE} less, 95 %", "settings", texts=1)
+    return [
+        start_section("Ratings"),
+        f'<p class="note">{ratings["n"]:,} ratings from {least:g} to {most:g}, with a mean of {ratings["mean"]:.2f}. '
+        "Each was predicted before it was learned. Baselines chose their settings on the events that only teach.</p>",
+        render_rows("How well ratings are predicted", head, rows),
     ]
 
 

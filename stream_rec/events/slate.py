@@ -45,7 +45,7 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     """Label of the promotion in a request to rank by which the item stands where it does; on topics always null."""
 
 
-class SlateItem(Struct, frozen=True):
+class SlateItem(Struct, frozen=True, omit_defaults=True):
     """One ranked item, best first."""
 
     item_id: str
@@ -56,6 +56,8 @@ class SlateItem(Struct, frozen=True):
     sources: dict[str, float]
     """What speaks for the item over the average candidate, by kind of reason: parts of the linear expert's score."""
     reason: Reason
+    predicted_value: float | None = None
+    """How the user would rate the item, on the scale of `ratings.scale`; there with `ratings.in_lists` alone."""
 
 
 class AsOf(Struct, frozen=True):

@@ -19,7 +19,7 @@ from stream_rec.knowledge.contexts import MOST_KEYS
 from stream_rec.knowledge.fading import Number
 from stream_rec.knowledge.slots import N_SLOTS
 
-VERSION = 7
+VERSION = 8
 _ERASER = 15
 """In place of a kind, in the number of a source: the topic `forget`."""
 
@@ -57,6 +57,8 @@ class Signal(Struct, frozen=True, array_like=True):
     """(slot, change of how often the item was chosen from there): see ``user/conversions.py``."""
     contexts: Annotated[list[Number], Meta(max_length=MOST_KEYS)] = []
     """What was said of where and how it came about: see ``contexts.py``. With ``seen_ms`` only."""
+    rating: Annotated[int, Meta(ge=-(10**7), le=10**7)] | None = None
+    """How the item was rated, in thousandths. With ``seen_ms`` only."""
 
     @property
     def source(self) -> int:

@@ -16,7 +16,7 @@ from stream_rec.knowledge.fading import Number
 from stream_rec.knowledge.signal import NOT_SHOWN, Signal
 from stream_rec.knowledge.slots import N_SLOTS
 
-VERSION = 6
+VERSION = 7
 
 Weight = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Sum = Annotated[float, Meta(gt=0, le=2**53)]
@@ -56,6 +56,8 @@ class ItemState(Struct, frozen=True, array_like=True):
     contexts: dict[Number, tuple[Count, Sum, EventTime]] = {}
     """In which contexts users came here, and how often, and how often something was said of each key at all: see
     ``contexts.py``. Exact until the bound cuts the least."""
+    ratings: tuple[Count, Weight] = (0, 0)
+    """How often the item was rated, and the sum of that in thousandths."""
 
 
 UNSEEN = ItemState()
@@ -69,6 +71,7 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
     repeats, recent_visits = state.repeats, state.visits
     first_sums, last_first_ms = state.first_sums, state.last_first_ms
     shown, chosen = state.shown, state.chosen
+    n_ratings, total = state.ratings
     for signal in signals:
         source = signal.source
         if signal.offset <= watermarks.get(source, -1):
@@ -87,6 +90,8 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
             for number in signal.contexts:
                 for each in (number, contexts.key_of(number)):
                     fading.add_to(came_in, each, signal.seen_ms, 1)
+            if signal.rating is not None:
+                n_ratings, total = n_ratings + 1, total + signal.rating
         elif signal.erases:
             recent_visits = visits.remove_visitor(recent_visits, signal.visitor)
         for item_id, change in signal.pairs:
@@ -122,6 +127,7 @@ def apply(state: ItemState, signals: Iterable[Signal], config: KnowledgeConfig) 
         shown=shown,
         chosen=chosen,
         contexts=fading.cut(came_in, config.contexts),
+        ratings=(n_ratings, total),
     )
 
 

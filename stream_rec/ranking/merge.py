@@ -40,10 +40,13 @@ from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.mixture import Mixture
 from stream_rec.ranking.network_head import NetworkHead
 from stream_rec.ranking.policy import HeadConfig
+from stream_rec.ranking.ratings import COLD as COLD_RATINGS
+from stream_rec.ranking.ratings import KEPT, WIDTH, RatingHead, add_ratings
 
-VERSION = 6
-"""Count up, too, where ``NAMES`` or ``FIRST_WEIGHTS`` of ``asked``, ``shown`` or ``interests`` change: 1 had no expert
-for answers, 2 none for impressions, 3 none for contexts, 4 none for interests, 5 no types of events."""
+VERSION = 7
+"""Count up, too, where ``NAMES`` or ``FIRST_WEIGHTS`` of ``asked``, ``shown`` or ``interests`` change, or ``NAMES`` of
+``ratings``: 1 had no expert for answers, 2 none for impressions, 3 none for contexts, 4 none for interests, 5 no types
+of events, 6 no ratings."""
 MEMORY = 100.0
 """Choices that a weight rests on, once there were many. Of 20, 100 and 500 the best compromise of two logs."""
 LARGEST = 1e9
@@ -73,6 +76,8 @@ class Contribution(Struct, frozen=True, eq=False):
     """Impressions that ``of_shown`` has learned from."""
     actions: ActionWeights = action_weights.NONE
     """How far its own events moved the factors of types, and how many judged them."""
+    ratings: RatingHead = COLD_RATINGS
+    """Of it the moments and the count: which weights follow is only seen in what all have learned."""
 
 
 class SharedHead:
@@ -94,14 +99,17 @@ class SharedHead:
     def __init__(self, cold: MixtureHead, config: HeadConfig) -> None:
         """Begin with nothing learned."""
         self.head = cold
+        self.ratings = COLD_RATINGS
         self.has_learned = False
         self._cold = cold
         self._config = config
         self._begun = cold
-        """The head when ``_own`` was its own part."""
+        """The head when ``_own`` was its own part, but for ratings."""
         self._own = nothing(cold)
         self._others: dict[str, Contribution] = {}
         self._arrived: dict[str, Contribution] = {}
+        self._n_ratings = 0
+        """Ratings of its own when those of others were faded last."""
 
     def update(self, head: Head) -> None:
         """Take the head after one ``teach`` as the present one.
@@ -114,6 +122,14 @@ class SharedHead:
         if head is not self.head:
             self.head = head
             self.has_learned = True
+
+    def learn_ratings(self, inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> None:
+        """Learn some ratings: see ``RatingHead.learn``."""
+        own = self._own.ratings
+        own = RatingHead(add_ratings(own.moments, inputs, targets), own.weights, own.n_ratings + len(targets))
+        self._own = msgspec.structs.replace(self._own, ratings=own)
+        self.ratings = self.ratings.learn(inputs, targets)
+        self.has_learned = True
 
     def decay(self, factor: float) -> None:
         """Let the head learn faster: see ``MixtureHead.decay``.
@@ -144,9 +160,11 @@ class SharedHead:
         if not self._arrived:
             return
         own, fade = self.own(), self._fade()
+        faded = KEPT ** (own.ratings.n_ratings - self._n_ratings)
         # Sums of a worker that has gone for good fade with every step of those that are left.
         for worker, c in self._others.items():
-            self._others[worker] = msgspec.structs.replace(c, sums=fade * c.sums)
+            ratings = msgspec.structs.replace(c.ratings, moments=faded * c.ratings.moments)
+            self._others[worker] = msgspec.structs.replace(c, sums=fade * c.sums, ratings=ratings)
         self._others |= self._arrived
         self._arrived = {}
         self._put_together(own)
@@ -191,9 +209,13 @@ class SharedHead:
         return own
 
     def _put_together(self, own: Contribution) -> None:
-        head = combine(self._cold, [own, *self._others.values()])
+        contributions = [own, *self._others.values()]
+        head = combine(self._cold, contributions)
         of_actions = action_weights.begin(head.of_actions, self.head.of_actions)
         self.head = msgspec.structs.replace(head, of_actions=of_actions)
+        if any(c.ratings.n_ratings for c in contributions):
+            self.ratings = combine_ratings(c.ratings for c in contributions)
+        self._n_ratings = own.ratings.n_ratings
         self._begin(self.head, own)
 
     def _begin(self, head: MixtureHead, own: Contribution) -> None:
@@ -226,7 +248,7 @@ def nothing(cold: MixtureHead) -> Contribution:
 
 
 def add(first: Contribution, second: Contribution) -> Contribution:
-    """Return what both have contributed together."""
+    """Return what both have contributed together, of ratings the first."""
     return Contribution(
         first.shift + second.shift,
         first.squares + second.squares,
@@ -234,6 +256,7 @@ def add(first: Contribution, second: Contribution) -> Contribution:
         first.n_choices + second.n_choices,
         first.n_outcomes + second.n_outcomes,
         action_weights.add([first.actions, second.actions]),
+        first.ratings,
     )
 
 
@@ -244,6 +267,14 @@ def combine(cold: MixtureHead, contributions: Iterable[Contribution]) -> Mixture
         total = add(total, contribution)
     weights, squares = _flat(cold)
     return _head(cold, weights + total.shift, squares + total.squares, total)
+
+
+def combine_ratings(parts: Iterable[RatingHead]) -> RatingHead:
+    """Return the rating head that has learned all of the parts, one of each worker."""
+    moments, n_ratings = COLD_RATINGS.moments, 0
+    for part in parts:
+        moments, n_ratings = moments + part.moments, n_ratings + part.n_ratings
+    return RatingHead.of(moments, n_ratings)
 
 
 def fingerprint(cold: MixtureHead) -> bytes:
@@ -267,9 +298,12 @@ def encode(contribution: Contribution, of: bytes) -> bytes:
     with np.errstate(over="ignore"):
         numbers = np.concatenate([contribution.shift, contribution.squares]).astype("<f4")
     of_actions = np.array([(each.log_factor, each.squares) for each in contribution.actions.values()])
-    _require_numbers(numbers, contribution.sums, of_actions)
+    ratings = contribution.ratings
+    _require_numbers(numbers, contribution.sums, of_actions, ratings.moments)
     header = _HEADER.pack(VERSION, of, contribution.n_choices) + _OUTCOMES.pack(contribution.n_outcomes)
-    value: bytes = header + contribution.sums.astype("<f8").tobytes() + numbers.tobytes()
+    header += _OUTCOMES.pack(ratings.n_ratings)
+    moments = ratings.moments.astype("<f8").tobytes() if ratings.n_ratings else b""
+    value: bytes = header + contribution.sums.astype("<f8").tobytes() + moments + numbers.tobytes()
     return value + action_weights.encode(contribution.actions)
 
 
@@ -294,7 +328,15 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
         if len(data) < sums_at:
             raise MalformedContribution(f"{len(data)} bytes, which are no more than a header")
         (n_outcomes,) = _OUTCOMES.unpack_from(data, _HEADER.size)
-    numbers_at = sums_at + 8 * n_sums
+    n_ratings = 0
+    if data[0] >= 7:
+        sums_at += _OUTCOMES.size
+        if len(data) < sums_at:
+            raise MalformedContribution(f"{len(data)} bytes, which are no more than a header")
+        (n_ratings,) = _OUTCOMES.unpack_from(data, sums_at - _OUTCOMES.size)
+    moments_at = sums_at + 8 * n_sums
+    n_moments = COLD_RATINGS.moments.size if n_ratings else 0
+    numbers_at = moments_at + 8 * n_moments
     added = _alone(cold)[data[0] - 1 :]  # since that version, each behind the other
     n_missing = sum(head.weights.size for head in added)
     n_there = n - n_missing
@@ -308,8 +350,9 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
         except ValueError as error:
             raise MalformedContribution(f"of types of events: {error}") from None
     sums = np.frombuffer(data, "<f8", n_sums, sums_at).astype(np.float64)
+    moments = np.frombuffer(data, "<f8", n_moments, moments_at).astype(np.float64)
     numbers = np.frombuffer(data, "<f4", 2 * n_there, numbers_at).astype(np.float64)
-    _require_numbers(numbers, sums)
+    _require_numbers(numbers, sums, moments)
     shift, squares = (np.pad(each, (0, n_missing)) for each in (numbers[:n_there], numbers[n_there:]))
     if squares.min() < 0:
         raise MalformedContribution("a sum of squares below 0")
@@ -318,10 +361,24 @@ def decode(data: bytes, cold: MixtureHead, of: bytes) -> Contribution:
     if (
         sums[-N_COUNTS:].min() < -ROUNDING
         or np.abs(sums).max() > MOST_CHOICES
-        or max(n_choices, n_outcomes) > MOST_CHOICES
+        or max(n_choices, n_outcomes, n_ratings) > MOST_CHOICES
     ):
         raise MalformedContribution(f"a count below 0, or above {MOST_CHOICES}")
-    return Contribution(shift, squares, sums, n_choices, n_outcomes, actions)
+    ratings = _read_ratings(moments, n_ratings) if n_ratings else COLD_RATINGS
+    return Contribution(shift, squares, sums, n_choices, n_outcomes, actions, ratings)
+
+
+def _read_ratings(moments: NDArray[np.float64], n_ratings: int) -> RatingHead:
+    """Return the part of a rating head that has these moments.
+
+    Raises:
+        MalformedContribution: they are no sums of products.
+    """
+    shaped = moments.reshape(WIDTH, WIDTH + 1)
+    a = shaped[:, :-1]
+    if np.abs(moments).max() > LARGEST or (a != a.T).any() or np.linalg.eigvalsh(a).min() < -ROUNDING:
+        raise MalformedContribution("moments of ratings that are no sums of products")
+    return RatingHead(shaped, COLD_RATINGS.weights, n_ratings)
 
 
 def _require_numbers(*arrays: NDArray[np.float64]) -> None:

@@ -8,14 +8,15 @@ import msgspec
 
 from stream_rec.events.slate import AsOf, Slate, SlateItem
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
+from stream_rec.user.ratings import NO_RATINGS, RatingsConfig
 
 LIST_ID_BYTES = 12
 """Of the digest that a list is named by."""
 
 
-def policy_name(config: RankingConfig, head: HeadConfig) -> str:
+def policy_name(config: RankingConfig, head: HeadConfig, ratings: RatingsConfig = NO_RATINGS) -> str:
     """Return the policy's name: it changes with every setting that changes lists."""
-    settings = msgspec.json.encode([config, head])
+    settings = msgspec.json.encode([config, head, ratings] if ratings.in_lists else [config, head])
     return "softmax-" + hashlib.blake2b(settings, digest_size=4).hexdigest()
 
 

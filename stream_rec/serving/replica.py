@@ -175,7 +175,8 @@ class Replica:
                 stack.push_async_callback(service.stop)
                 await service.start()
             head.merge()
-            recommender = Recommender(catalog, head, settings.ranking, settings.head, open_query_encoder(settings))
+            encode_query = open_query_encoder(settings)
+            recommender = Recommender(catalog, head, settings.ranking, settings.head, encode_query, settings.ratings)
             ranker = Ranker(recommender, partial(_state_of, users), settings.ranking, settings.user.context_keys)
             ranker.recommend(NOBODY, Wanted(1), generated_at_ms=0)  # what is worked out once only, is by now
             neighbours = find_neighbours(catalog)

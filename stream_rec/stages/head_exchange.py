@@ -11,6 +11,7 @@ from stream_rec.errors import StateVersionError
 from stream_rec.ranking import merge
 from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.merge import MalformedContribution, SharedHead
+from stream_rec.ranking.ratings import RatingHead
 from stream_rec.stages.exchange import Exchange, ignore
 
 log = logging.getLogger(__name__)
@@ -61,8 +62,8 @@ class HeadExchange(Exchange):
         super().__init__(producer, settings)
         self._shared = shared
         self._heard = HeardHeads(shared, self._own)
-        self._sent: MixtureHead = shared.head
-        """The head as it was when this worker's contribution was sent last, or nothing new was in it."""
+        self._sent: tuple[MixtureHead, RatingHead] = shared.head, shared.ratings
+        """The heads as they were when this worker's contribution was sent last, or nothing new was in it."""
 
     def take(self, record: ConsumerRecord) -> None:
         """Take one record of ``head-weights``, as ``HeardHeads`` does."""
@@ -71,13 +72,14 @@ class HeadExchange(Exchange):
     async def on_start(self) -> None:
         """Begin with what all workers had learned."""
         self._shared.merge()
-        self._sent = self._shared.head
-        log.info("head choices=%d own=%d", self._sent.n_choices, self._shared.own().n_choices)
+        self._sent = self._shared.head, self._shared.ratings
+        log.info("head choices=%d own=%d", self._shared.head.n_choices, self._shared.own().n_choices)
 
     async def exchange(self) -> None:
         """Send this worker's contribution, if it has learned since the last, and take in what came from others."""
-        has_learned = self._shared.head is not self._sent
+        head, ratings = self._sent
+        has_learned = self._shared.head is not head or self._shared.ratings is not ratings
         self._shared.merge()
-        self._sent = self._shared.head
+        self._sent = self._shared.head, self._shared.ratings
         if has_learned:
             await self._publish([(self._own, merge.encode(self._shared.own(), self._heard.fingerprint))])

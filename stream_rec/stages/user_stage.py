@@ -145,7 +145,8 @@ class UserStage:
             stored = batch.read(partition, key)
             before = user_state.decode(stored) if stored is not None else user_state.COLD
             archive = partial(_chunk, batch, partition, key)
-            after = advance(before, arrived, self._settings.user, self._acknowledged(partition), archive)
+            settings, acknowledged = self._settings, self._acknowledged(partition)
+            after = advance(before, arrived, settings.user, acknowledged, archive, settings.ratings)
             if after.state == user_state.COLD:  # a profile was taken back that nobody had, as after an erasure
                 continue
             for trace in traces:

@@ -83,7 +83,8 @@ def run(settings: Settings) -> None:
         surfaces = settings.surfaces.pushed
         catalog = Catalog()
         head = SharedHead.cold(settings.head, settings.ranking.seed)
-        recommender = Recommender(catalog, head, settings.ranking, settings.head, open_query_encoder(settings))
+        encode_query = open_query_encoder(settings)
+        recommender = Recommender(catalog, head, settings.ranking, settings.head, encode_query, settings.ratings)
         pushed = PushedSurfaces(recommender, surfaces, settings.ranking)
         judge = LiveJudge(counts, settings.telemetry.judged_per_second if is_watched(settings.telemetry) else 0)
         status.watch(app)

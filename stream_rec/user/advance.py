@@ -22,6 +22,7 @@ from stream_rec.user.impressions import fold_impression
 from stream_rec.user.interactions import fold
 from stream_rec.user.outcomes import Outcome, Showing, end_impressions, find_showing
 from stream_rec.user.profiles import fold_profile
+from stream_rec.user.ratings import NO_RATINGS, RatingsConfig
 from stream_rec.user.searches import fold_search
 from stream_rec.user.seen import Archive, Chunk
 from stream_rec.user.state import COLD, UserState, is_applied, n_in_week, release
@@ -59,6 +60,7 @@ def advance(
     config: UserConfig,
     acknowledged: Mapping[int, int],
     archive: Archive = seen.nothing,
+    ratings: RatingsConfig = NO_RATINGS,
 ) -> Advance:
     """Return the state after ``arrivals``, given in the order in which they came.
 
@@ -78,12 +80,13 @@ def advance(
     Args:
         acknowledged: By ``Source``, the offset up to which all signals are known to be acknowledged.
         archive: The user's.
+        ratings: Which values are ratings.
     """
     fresh = [a for a in arrivals if not is_applied(state, a.source, a.offset)]
     if state == COLD:
         fresh = list(dropwhile(_takes_back, fresh))
     released = release(state, acknowledged) if fresh else state
-    course = _Course(state, released, config, _in_archive(state, fresh, archive))
+    course = _Course(state, released, config, _in_archive(state, fresh, archive), ratings)
     if len(fresh) < len(arrivals):
         course.signals = None
     for arrival in fresh:
@@ -110,12 +113,20 @@ def advance(
 class _Course:
     """A batch of one user's, taken one after the other."""
 
-    def __init__(self, state: UserState, released: UserState, config: UserConfig, archived: set[bytes]) -> None:
+    def __init__(
+        self,
+        state: UserState,
+        released: UserState,
+        config: UserConfig,
+        archived: set[bytes],
+        ratings: RatingsConfig,
+    ) -> None:
         """Begin.
 
         Args:
             state: As it was kept, and ``released``: the same without what is pending no more.
             archived: Digests of the batch's events that came before.
+            ratings: Which values are ratings.
         """
         self.after = released
         self.choosing = state
@@ -129,6 +140,7 @@ class _Course:
         self._has_event = False
         self._config = config
         self._archived = archived
+        self._ratings = ratings
 
     def take(self, arrival: Arrival) -> None:
         """Take what came next."""
@@ -178,7 +190,7 @@ class _Course:
     def _take_event(self, arrival: Arrival, event: Interaction) -> None:
         self._has_event = True
         before, kind = self.after, Kind(arrival.source)
-        after = fold(before, event, kind, arrival.offset, self._config, self._archived)
+        after = fold(before, event, kind, arrival.offset, self._config, self._archived, self._ratings)
         entry = _newcomer(before, after)
         if entry is None:
             self.after = after

@@ -21,6 +21,8 @@ LONGEST_TEXT = 256
 TEACHES_NOBODY = -1
 """In place of a slot: where the user has been shown the item too often that day."""
 SlotNumber = Annotated[int, Meta(ge=TEACHES_NOBODY, lt=N_SLOTS)]
+Thousandths = Annotated[int, Meta(ge=-(10**7), le=10**7)]
+"""A rating. The longest scale goes from -9999.999 to 9999.999."""
 LONGEST_FEATURES = 1 << 14
 """Bytes kept of what was known of an impression's items."""
 
@@ -47,6 +49,8 @@ class Entry(Struct, frozen=True, array_like=True):
     """Of its context what ``UserConfig.context_keys`` declared when it came."""
     of_profile: ContextNumbers = ()
     """The same of the user's profile as it stood when it came, which depends on what was read first. Bookkeeping."""
+    rating: Thousandths | None = None
+    """Its value, where that was a rating when it came: see ``ratings.py``."""
 
     @property
     def source(self) -> int:

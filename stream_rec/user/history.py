@@ -23,6 +23,7 @@ from stream_rec.user.entries import (
     ShownCount,
     WeeklyCount,
 )
+from stream_rec.user.rated import NOTHING_RATED, Rated, read_rated
 from stream_rec.user.state import UserState
 
 SESSION_BREAK_MS = 1_800_000
@@ -89,6 +90,8 @@ class History:
     interests: Sequence[str] = ()
     """What the user says to like."""
     birth_year: int | None = None
+    rated: Rated = NOTHING_RATED
+    """What the user has rated."""
 
     @property
     def n_repeats(self) -> int:
@@ -167,6 +170,7 @@ def read_history(state: UserState, find: Callable[[str], int | None], *, recent_
         of_profile=profile.contexts if profile else (),
         interests=profile.interests if profile else (),
         birth_year=profile.birth_year if profile else None,
+        rated=read_rated(state, find),
     )
 
 

@@ -12,6 +12,7 @@ from stream_rec.knowledge import contexts
 from stream_rec.user import by_period
 from stream_rec.user.bounds import UserConfig
 from stream_rec.user.entries import WEEK_MS, Entry, WeeklyCount
+from stream_rec.user.ratings import NO_RATINGS, RatingsConfig, read_rating
 from stream_rec.user.recent import insert, is_known
 from stream_rec.user.state import UserState, digests_of
 
@@ -26,6 +27,7 @@ def fold(
     offset: int,
     config: UserConfig,
     archived: Container[bytes] = frozenset(),
+    ratings: RatingsConfig = NO_RATINGS,
 ) -> UserState:
     """Return the state after one event that is not applied yet.
 
@@ -34,6 +36,7 @@ def fold(
 
     Args:
         archived: Digests that the user's archive holds, this event's among them if it does.
+        ratings: Which values are ratings.
     """
     offsets = {**state.offsets, int(kind): offset}
     if is_known(state, event.event_id, archived):
@@ -54,11 +57,13 @@ def fold(
         is_first=state.counts[kind] == 0,
         contexts=contexts.numbers_of(event.context, config.context_keys),
         of_profile=state.profile.contexts if state.profile else (),
+        rating=read_rating(event, kind, ratings),
     )
     recent_events, left = insert(state.recent_events, entry, config.recent_events)
     counts = list(state.counts)
     counts[kind] += 1
     views, clicks, purchases = counts
+    n_ratings, total = state.ratings
     return msgspec.structs.replace(
         state,
         recent_events=recent_events,
@@ -71,6 +76,7 @@ def fold(
         pending=[*state.pending, *left],
         n_uncounted=state.n_uncounted + (n_alike == 0),
         recent_ids=state.recent_ids + digests_of(left),
+        ratings=state.ratings if entry.rating is None else (n_ratings + 1, total + entry.rating),
     )
 
 

@@ -308,6 +308,7 @@ def _visit(
         answers=answers_of,
         chosen=chosen,
         contexts=contexts.said(contexts.fill_in(entry.contexts, entry.of_profile)),
+        rating=entry.rating,
     )
 
 

@@ -35,7 +35,7 @@ from stream_rec.events.codec import Count, EventTime, Offset, SourceNumber, deco
 from stream_rec.user import seen
 from stream_rec.user.entries import AnyEntry, Entry, ImpressionEntry, ProfileEntry, SearchEntry, ShownCount, WeeklyCount
 
-VERSION = 9
+VERSION = 10
 
 
 class UserState(Struct, frozen=True, array_like=True):
@@ -85,6 +85,8 @@ class UserState(Struct, frozen=True, array_like=True):
     """The newest week in which something was shown, and how many impressions it has. Bookkeeping."""
     profile: ProfileEntry | None = None
     """What the user has said of themselves."""
+    ratings: tuple[Count, Annotated[int, Meta(ge=-(2**53), le=2**53)]] = (0, 0)
+    """How many events ever were ratings, and their sum in thousandths."""
 
     @property
     def newest(self) -> Entry | None:
@@ -125,7 +127,7 @@ def decode(data: bytes) -> UserState:
         return state
     if state.version >= 4:
         # 4 did not say which events were a user's first, 5 had no searches, 6 no impressions, 7 no contexts, 8 no
-        # profile.
+        # profile, 9 no ratings.
         return msgspec.structs.replace(state, version=VERSION)
     # Before version 4 only the recent events knew what had come; of what has left it no more is there than this.
     return msgspec.structs.replace(state, version=VERSION, recent_ids=digests_of(state.pending))
@@ -133,12 +135,14 @@ def decode(data: bytes) -> UserState:
 
 def facts(state: UserState) -> bytes:
     """Return the facts alone, as bytes that are equal exactly when the facts are."""
-    recent_events = [(e.timestamp_ms, e.event_id, e.item_id, e.kind, e.value, e.contexts) for e in state.recent_events]
+    recent_events = [
+        (e.timestamp_ms, e.event_id, e.item_id, e.kind, e.value, e.contexts, e.rating) for e in state.recent_events
+    ]
     searches = [(e.timestamp_ms, e.event_id, e.query, e.item_id, e.contexts) for e in state.recent_searches]
     impressions = [(e.timestamp_ms, e.event_id, e.item_ids) for e in state.recent_impressions]
     counted = state.weekly_counts, state.first_week, state.counts, state.first_ms
     shown = state.shown_counts, state.first_shown_period
-    return _ENCODER.encode((recent_events, *counted, searches, impressions, *shown, state.profile))
+    return _ENCODER.encode((recent_events, *counted, searches, impressions, *shown, state.profile, state.ratings))
 
 
 def digest(states: dict[str, UserState]) -> str:

@@ -30,6 +30,7 @@ from stream_rec.ranking.linear_head import LinearHead
 from stream_rec.ranking.merge import MalformedContribution
 from stream_rec.ranking.mixture import Mixture
 from stream_rec.ranking.network_head import NetworkHead
+from stream_rec.ranking.ratings import WIDTH
 from stream_rec.runtime import changelog, database
 from stream_rec.runtime.changelog import Claim
 from stream_rec.runtime.database import Meta
@@ -90,6 +91,7 @@ LEFT = bytes.fromhex("1b5d5e51f54f0f04fed135082f0eff78")
         (7, True, 10, (1100, T + 9 * DAY_MS + 77)),
         (8, True, 10, (1100, T + 9 * DAY_MS + 77)),
         (9, True, 10, (1100, T + 9 * DAY_MS + 77)),
+        (10, True, 10, (1100, T + 9 * DAY_MS + 77)),
     ],
 )
 def test_user_states(version: int, knows_again: bool, most_alike: int, archived: tuple[int, int]):
@@ -98,7 +100,7 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
     Version 1 did not say whether an item had come before; until version 2 all that were alike taught others; until
     version 3 no digests were kept, so those of entries that are not released are all that can be known; until version
     4 nobody asked which were a user's first of their kind; until version 5 there were no searches, until version 6 no
-    impressions, until version 7 nothing of contexts, and until version 8 no profiles.
+    impressions, until version 7 nothing of contexts, until version 8 no profiles, and until version 9 no ratings.
     """
     state = user_state.decode(read(f"user-state-{version}"))
 
@@ -117,9 +119,15 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
         Entry(T + 9 * DAY_MS, "f0", "i3", 0, None, offset=12, arrival=4),
         *(
             Entry(T + 9 * DAY_MS + n, f"f{n}", "i3", 0, None, 12 + n, 4 + n, knows_again, teaches=n < most_alike)
-            for n in range(1, 14)
+            for n in range(1, 13)
+        ),
+        Entry(
+            *(T + 9 * DAY_MS + 13, "f13", "i3", 0, None, 25, 17, knows_again),
+            teaches=most_alike > 13,
+            rating=4500 if version >= 10 else None,
         ),
     ]
+    assert state.ratings == ((3, -7250) if version >= 10 else (0, 0))
     assert state.weekly_counts == [
         WeeklyCount(2810, "i1", (1, 0, 0), T),
         WeeklyCount(2810, "i2", (0, 1, 0), T + 1000),
@@ -164,16 +172,16 @@ def test_user_states(version: int, knows_again: bool, most_alike: int, archived:
 
 
 def test_all_versions_of_a_user_state_hold_the_same_facts():
-    """The files are of the same events, so all say the same, but for the searches, impressions, contexts and profile of
-    the last."""
-    states = [user_state.decode(read(f"user-state-{version}")) for version in range(1, 10)]
+    """The files are of the same events, so all say the same, but for the searches, impressions, contexts, profile and
+    ratings of the last."""
+    states = [user_state.decode(read(f"user-state-{version}")) for version in range(1, 11)]
     nothing = {
         **{"recent_searches": [], "recent_impressions": [], "shown_counts": [], "first_shown_period": -1},
-        "profile": None,
+        **{"profile": None, "ratings": (0, 0)},
     }
 
     def without(state: user_state.UserState) -> user_state.UserState:
-        events = [msgspec.structs.replace(entry, contexts=()) for entry in state.recent_events]
+        events = [msgspec.structs.replace(entry, contexts=(), rating=None) for entry in state.recent_events]
         return msgspec.structs.replace(state, recent_events=events, **nothing)
 
     assert len({user_state.facts(without(state)) for state in states}) == 1
@@ -197,13 +205,14 @@ CAME = [(T, 2**64 - 1), (T + 3_600_000, 42)]
         (4, 1, CAME, ([1.0, 1.0], T)),
         (5, 1, CAME, ([1.0, 1.0], T)),
         (6, 1, CAME, ([1.0, 1.0], T)),
+        (7, 1, CAME, ([1.0, 1.0], T)),
     ],
 )
 def test_item_states(version: int, repeats: int, users: list[tuple[int, int]], first: tuple[list[float], int | None]):
     """A view, a purchase an hour later, and a correction of a pair.
 
     Version 1 did not know who had come, version 2 not that the view was its user's first event, version 3 nothing of
-    searches, version 4 nothing of impressions, and version 5 nothing of contexts.
+    searches, version 4 nothing of impressions, version 5 nothing of contexts, and version 6 nothing of ratings.
     """
     state = item_state.decode(read(f"item-state-{version}"))
 
@@ -218,6 +227,7 @@ def test_item_states(version: int, repeats: int, users: list[tuple[int, int]], f
     shown, chosen = ([9, 0, 0, 0, 0, 2**53, 0, 1], [2, 0, 0, 0, 0, 0, 0, -1]) if version >= 5 else ([], [])
     assert (state.shown, state.chosen) == (shown, chosen)
     assert state.contexts == ({3 * 2**40: (2, 1.5, T + 9), 3 * 2**40 + 1: (1, 1.0, T)} if version >= 6 else {})
+    assert state.ratings == ((2, 9500) if version >= 7 else (0, 0))
 
 
 WHO = (2**64 - 1, 42)
@@ -233,6 +243,7 @@ WHO = (2**64 - 1, 42)
         (5, WHO, True),
         (6, WHO, True),
         (7, WHO, True),
+        (8, WHO, True),
     ],
 )
 def test_signals(version: int, users: tuple[int, int], again: bool):
@@ -240,7 +251,7 @@ def test_signals(version: int, users: tuple[int, int], again: bool):
 
     Version 1 did not say who came, nor whether again; 3 can have a visitor erased; 4 says of the first event that it is
     its user's first; 5 says which queries an event answers; 6 says where an item was shown and chosen; 7 in
-    which contexts it was come to.
+    which contexts it was come to; 8 how it was rated.
     """
     answered = [(5, T, 8), (2**56 - 1, T, 8)] if version >= 5 else []
     chosen = [(0, 1), (7, -1)] if version >= 6 else []
@@ -251,6 +262,7 @@ def test_signals(version: int, users: tuple[int, int], again: bool):
             answers=answered,
             chosen=chosen,
             contexts=[3 * 2**40 + 1, 2**56 - 1] if version >= 7 else [],
+            rating=-4500 if version >= 8 else None,
         ),
         Signal("i1", 2, 3, 5, T + 3_600_000, [("i2", -1)], users[1], again),
         Signal("i1", 1, 0, 9, None, [("i3", 4)]),
@@ -279,13 +291,16 @@ def test_an_embedding(version: int, identities: tuple[str, ...]):
         ("4", [(-0.5, 4), (0.75, 5), (-1.5, 6), (0, 0)]),
         ("5", [(-0.5, 4), (0.75, 5), (-1.5, 6), (2.5, 7)]),
         ("6", [(-0.5, 4), (0.75, 5), (-1.5, 6), (2.5, 7)]),
+        ("7", [(-0.5, 4), (0.75, 5), (-1.5, 6), (2.5, 7)]),
+        ("7-unrated", [(-0.5, 4), (0.75, 5), (-1.5, 6), (2.5, 7)]),
     ],
 )
 def test_a_contribution(name: str, alone: list[tuple[float, float]]):
     """17 weights, and the sums beside them: five records, which are of either sign, and eight counts.
 
     Version 1 had no expert for what was asked, which has one of the weights, version 2 none for what was shown, version
-    3 none for contexts, version 4 none for interests, and version 5 nothing of an app's own types.
+    3 none for contexts, version 4 none for interests, version 5 nothing of an app's own types, and version 6 no
+    ratings.
     """
     contribution = read_contribution(read(f"contribution-{name}"))
 
@@ -298,7 +313,10 @@ def test_a_contribution(name: str, alone: list[tuple[float, float]]):
     assert contribution.sums.tolist() == [-1.5, -2.5, -3.5, -0.25, -0.5, 0, 1, 2, 3, 4, 5, 6, 7]
     assert contribution.n_choices == 321
     actions = {action: (each.log_factor, each.squares, each.n) for action, each in contribution.actions.items()}
-    assert actions == ({"played": (-0.5, 2.25, 9), "wished": (0.25, 1.0, 4)} if name == "6" else {})
+    assert actions == ({"played": (-0.5, 2.25, 9), "wished": (0.25, 1.0, 4)} if name[0] in "67" else {})
+    assert contribution.ratings.n_ratings == (3 if name == "7" else 0)
+    x = np.arange(WIDTH) / 8 if name == "7" else np.zeros(WIDTH)
+    assert (contribution.ratings.moments == np.outer(x, np.append(x, -2.5))).all()
 
 
 @pytest.mark.parametrize(
@@ -370,7 +388,7 @@ def test_the_present_version_is_written_as_ever(name: str, again: Callable[[byte
 
 NEWER = (
     (user_state.decode, "user-state", user_state.VERSION, 3),
-    (item_state.decode, "item-state", item_state.VERSION, 1),
+    (item_state.decode, "item-state", item_state.VERSION, 3),
     (seen.decode, "seen", seen.VERSION, 1),
     (signals.decode, "signals", signals.VERSION, 1),
     (item_embedding.decode, "embedding", item_embedding.VERSION, 0),
@@ -380,7 +398,8 @@ NEWER = (
     (changelog.claim_of, "claim", changelog.VERSION, 0),
     (database.read_meta, "meta", database.META_VERSION, 1),
 )
-"""Decoder, file, version, and at which byte that stands: behind the length of a msgpack list, or first."""
+"""Decoder, file, version, and at which byte that stands: behind the length of a msgpack list, 3 bytes from 16 on, or
+first."""
 
 
 @pytest.mark.parametrize(("decode", "name", "version", "at"), NEWER, ids=[name for _, name, _, _ in NEWER])

@@ -18,6 +18,8 @@ from stream_rec.ranking.head import MixtureHead
 from stream_rec.ranking.linear_head import Step
 from stream_rec.ranking.merge import Contribution, MalformedContribution, SharedHead
 from stream_rec.ranking.policy import HeadConfig
+from stream_rec.ranking.ratings import KEPT, WIDTH
+from stream_rec.recommender import LocalHead
 from tests.ranking.partitions import Workers, ndcg, read
 
 CONFIG = HeadConfig(hidden=3)
@@ -467,3 +469,83 @@ def test_four_workers_are_nearly_as_good_as_one():
 
     assert found["four"] > 0.975 * found["one"]
     assert found["strangers"] < 0.97 * found["one"]
+
+
+def rates(shared: SharedHead, *seeds: int) -> SharedHead:
+    """Let a worker learn one rating for each seed."""
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        shared.learn_ratings(rng.normal(size=(1, WIDTH)), rng.normal(size=1))
+    return shared
+
+
+@given(of_one=st.lists(st.integers(0, 50), max_size=8), of_other=st.lists(st.integers(50, 99), max_size=8))
+@settings(max_examples=20, deadline=None)
+def test_ratings_of_all_workers_make_one_rating_head(of_one, of_other):
+    """That of sums of all, in whatever order they were told; each counts once, and both come to the same."""
+    one, other = rates(chooses(new(), 1), *of_one), rates(new(), *of_other)
+    tell([one, other])
+    tell([one, other])
+
+    alone = [rates(new(), *seeds).ratings.moments for seeds in (of_one, of_other)]
+    assert one.ratings.n_ratings == other.ratings.n_ratings == len(of_one) + len(of_other)
+    assert np.allclose(one.ratings.moments, sum(alone)) and np.allclose(one.ratings.weights, other.ratings.weights)
+
+
+def test_ratings_of_others_fade_with_ones_own():
+    """Once for each, as those that one worker takes all alone do."""
+    one, other = new(), rates(new(), 1)
+    tell([one, other])
+    rates(one, 2, 3)
+    one.take("third", merge.nothing(COLD))
+    one.merge()
+
+    wanted = KEPT**2 * rates(new(), 1).ratings.moments + rates(new(), 2, 3).ratings.moments
+    assert np.allclose(one.ratings.moments, wanted, rtol=1e-12)
+
+
+def test_ratings_alone_are_those_of_a_head_that_nobody_shares():
+    """Bit for bit, with and without merging nothing in between."""
+    shared, local = new(), LocalHead(COLD)
+    for seed in range(6):
+        rates(shared, seed)
+        rng = np.random.default_rng(seed)
+        local.learn_ratings(rng.normal(size=(1, WIDTH)), rng.normal(size=1))
+        shared.merge()
+
+    assert (shared.ratings.moments == local.ratings.moments).all()
+    assert (shared.ratings.weights == local.ratings.weights).all()
+
+
+def test_a_worker_that_starts_again_goes_on_from_its_own_ratings():
+    """From what it published, and it keeps them apart from those of others."""
+    before = rates(chooses(new(), 1), 2, 3)
+    again = new()
+    again.restore(merge.decode(merge.encode(before.own(), OF), COLD, OF))
+    rates(again, 4)
+
+    assert (again.own().ratings.moments == rates(before, 4).own().ratings.moments).all()
+    assert np.allclose(again.ratings.weights, before.ratings.weights, rtol=1e-12)
+    with pytest.raises(ValueError, match="cannot be restored"):
+        rates(new(), 1).restore(before.own())
+
+
+@pytest.mark.parametrize("broken", ["nan", "skew", "negative", "large", "short"])
+def test_moments_that_are_no_sums_of_products_are_refused(broken):
+    """Whatever has written them: they would be weights of everybody."""
+    data = bytearray(merge.encode(rates(new(), 1).own(), OF))
+    at = merge._HEADER.size + 2 * merge._OUTCOMES.size + 8 * len(merge._sums(COLD))
+    number = {"nan": float("nan"), "skew": 7.0, "negative": -3.0, "large": 1e12, "short": 0.0}[broken]
+    place = at + 8 * (broken == "skew")
+    data[place : place + 8] = np.array([number], "<f8").tobytes()
+
+    with pytest.raises(MalformedContribution):
+        merge.decode(bytes(data[:-1] if broken == "short" else data), COLD, OF)
+
+
+def test_a_contribution_without_ratings_has_no_room_for_them():
+    """It costs 8 bytes: their number, which is 0."""
+    with_ratings, without = (merge.encode(each.own(), OF) for each in (rates(new(), 1), new()))
+
+    assert len(with_ratings) - len(without) == 8 * WIDTH * (WIDTH + 1)
+    assert merge.decode(without, COLD, OF).ratings.n_ratings == 0

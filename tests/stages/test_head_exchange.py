@@ -16,7 +16,7 @@ from stream_rec.ranking import merge
 from stream_rec.ranking.merge import SharedHead
 from stream_rec.stages import exchange as module
 from stream_rec.stages.head_exchange import HeadExchange
-from tests.ranking.test_merge import chooses, same
+from tests.ranking.test_merge import chooses, rates, same
 
 SETTINGS = Settings(head=heads.HeadConfig(hidden=3), worker=WorkerSettings(instance_id="me"))
 
@@ -96,6 +96,19 @@ def test_nothing_is_sent_by_a_worker_that_has_not_learned():
 
     assert [record.key for record in topic.records] == [b"bob"]
     assert ann.shared.head.n_choices == 1
+
+
+def test_ratings_are_told_where_nothing_else_was_learned():
+    """As of items that were no candidates, from which the ranking learns nothing."""
+    topic = Topic()
+    one, other = Member(topic, "one").begin(), Member(topic, "other").begin()
+    rates(one.shared, 1)
+    one.go_on()
+    other.go_on()
+    one.go_on()
+
+    assert len(topic.records) == 1
+    assert (other.shared.ratings.moments == one.shared.ratings.moments).all() and other.shared.ratings.n_ratings == 1
 
 
 def test_a_worker_goes_on_from_what_it_told():

@@ -29,7 +29,7 @@ from stream_rec.recommend.learn import learn, learn_outcome, read_features
 from stream_rec.recommend.make_list import recommend
 from stream_rec.recommend.rank import rank
 from stream_rec.recommend.ranked import Ranked
-from stream_rec.recommend.ratings import predict_values, read_lessons
+from stream_rec.recommend.ratings import predict_values, read_targets
 from stream_rec.recommend.slates import policy_name, slate
 from stream_rec.retrieval.asked import EncodeQuery
 from stream_rec.retrieval.candidates import Workspace
@@ -197,7 +197,7 @@ class Recommender:
     def learn_from(self, ranked: Ranked, events: Sequence[tuple[Kind, Interaction]]) -> bool:
         """Learn as ``learn`` does, from a ranking that is at hand."""
         if self._ratings.scale:
-            inputs, targets = read_lessons(ranked.request.history.rated, events, self.catalog, self._ratings)
+            inputs, targets = read_targets(ranked.request.history.rated, events, self.catalog, self._ratings)
             if len(targets):
                 self._head.learn_ratings(inputs, targets)
         head, has_drifted = learn(ranked, events, self.catalog, self.head, self._drift, self._learning)

@@ -127,7 +127,8 @@ class RiverBiasedMF:
 
     def predict(self, user: int, item: int) -> float:
         """Return River's prediction; the middle of the scale where its steps were so long that it is no number."""
-        predicted = float(self._model.predict_one(user, item))
+        with np.errstate(over="ignore", invalid="ignore"):
+            predicted = float(self._model.predict_one(user, item))
         return predicted if np.isfinite(predicted) else self._middle
 
     def learn(self, user: int, item: int, value: float) -> None:

@@ -30,7 +30,7 @@ def predict_values(
     return scale.shrink(mean + head.predict(inputs))
 
 
-def read_lessons(
+def read_targets(
     rated: Rated, events: Iterable[tuple[Kind, Interaction]], catalog: Catalog, config: RatingsConfig
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what a user's ratings teach: inputs and targets of ``RatingHead.learn``.

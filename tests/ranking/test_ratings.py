@@ -17,7 +17,7 @@ from tests.catalog.stock import embedded
 TEN = Scale(0.0, 10.0)
 
 
-def lessons(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def samples(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, WIDTH)), rng.normal(size=n)
 
@@ -49,7 +49,7 @@ def column(inputs: np.ndarray, name: str) -> list[float]:
 @settings(max_examples=30, deadline=None)
 def test_weights_are_the_ridge_of_what_has_faded(n: int, seed: int):
     """As least squares over all ratings at once has them, each weighed by how many came after it."""
-    inputs, targets = lessons(n, seed)
+    inputs, targets = samples(n, seed)
     fade = np.sqrt(KEPT ** np.arange(n - 1, -1, -1))
     rows = np.concatenate([fade[:, None] * inputs, np.sqrt(RIDGE) * np.eye(WIDTH)])
     wanted, *_ = np.linalg.lstsq(rows, np.concatenate([fade * targets, np.sqrt(RIDGE) * AT_FIRST]), rcond=None)
@@ -66,7 +66,7 @@ def test_weights_are_the_ridge_of_what_has_faded(n: int, seed: int):
 def test_learning_leaves_the_head_of_before_as_it_was():
     """And predicting changes nothing."""
     moments, weights = COLD.moments.copy(), COLD.weights.copy()
-    COLD.learn(*lessons(5, 1)).predict(lessons(3, 2)[0])
+    COLD.learn(*samples(5, 1)).predict(samples(3, 2)[0])
 
     assert (COLD.moments == moments).all() and (COLD.weights == weights).all() and COLD.n_ratings == 0
 
@@ -83,7 +83,7 @@ def test_ten_thousand_ratings_stay_finite():
     """Fading keeps the sums bounded, however many come."""
     head = COLD
     for seed in range(20):
-        head = head.learn(*lessons(500, seed))
+        head = head.learn(*samples(500, seed))
 
     assert np.isfinite(head.moments).all() and np.abs(head.weights).max() < 1
     assert np.abs(head.moments).max() < 10_000
@@ -154,7 +154,7 @@ def test_the_latest_rating_of_an_item_is_the_one_that_counts():
 def test_predictions_do_not_depend_on_the_scale(least: float, length: float, values: list[int]):
     """The same ratings on another scale give the same predictions on that scale, to thousandths."""
     other = Scale(least, least + length)
-    head = COLD.learn(*lessons(20, 3))
+    head = COLD.learn(*samples(20, 3))
     made = []
     for scale in (TEN, other):
         on_scale = np.array([scale.least + value * (scale.most - scale.least) / 10 for value in values])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ IN_LISTS = Settings(ratings=RatingsConfig(scale="1,5", in_lists=True))
 
 
 HOUR_MS = 3_600_000
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "ratings.md"
 
 
 def events(n: int = 60, n_users: int = 5, n_items: int = 8) -> list[Interaction]:
@@ -120,3 +124,13 @@ def test_what_is_no_rating_teaches_no_rating(value: float | None):
     pipeline.learn(Kind.VIEW, Interaction("e", "ann", "i1", 1000, value=value))
 
     assert pipeline.recommender._head.ratings is COLD_RATINGS
+
+
+def test_the_guides_python_runs_as_it_is_printed(capsys):
+    """And prints what the guide says."""
+    text = GUIDE.read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(code, str(GUIDE), "exec"), {})
+
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 3 and all(f"`{line}`" in text for line in printed)

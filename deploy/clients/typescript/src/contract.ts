@@ -346,6 +346,10 @@ export interface SlateItem {
    */
   sources: Record<string, number>;
   reason: Reason;
+  /**
+   * How the user would rate the item, on the scale of `ratings.scale`; there with `ratings.in_lists` alone.
+   */
+  predicted_value?: number | null;
 }
 
 /** How the service is. */

@@ -98,7 +98,7 @@ def print_results(found: Mapping[str, Any]) -> None:
     if ratings := found.get("ratings"):
         console.print(_table_ratings(ratings))
         for name, error in ratings["errors"].items():
-            console.print(f"{name}: {error}", highlight=False, soft_wrap=True)
+            console.print(escape(f"{name}: {error}"), highlight=False, soft_wrap=True)
     if text := found.get("text"):
         console.print(_say_what_text_brings(text["parts"], protocol["list_size"]), highlight=False, soft_wrap=True)
     if against := found.get("against"):

@@ -109,6 +109,31 @@ def test_the_engine_is_observed(log, tmp_path):
 
 
 @pytest.mark.slow
+def test_ratings_are_judged_where_they_have_a_scale(tmp_path, monkeypatch):
+    """Each before it is learned, next to baselines; without a scale nothing is said of them."""
+    fields = {"event_type": "view"}
+    lines = [
+        json.dumps(
+            fields
+            | {"event_id": f"e{n}", "user_id": f"u{n % 7}", "item_id": f"i{n % 5}"}
+            | {"timestamp": 1000 + n, "value": 1 + n % 5}
+        )
+        for n in range(60)
+    ]
+    log = write_items(tmp_path / "items.jsonl", ITEM_IDS), write_events(tmp_path / "events.jsonl", lines)
+    plain, _ = said(*log, "--no-control")
+    monkeypatch.setenv("STREAM_REC_RATINGS_SCALE", "1,5")
+    told, result = said(*log, "--no-control")
+
+    assert told["ratings"]["n"] == told["protocol"]["n_scored_events"] and told["ratings"]["scale"] == [1, 5]
+    assert told["ratings"]["methods"].keys() >= {"stream_rec", "global_mean", "damped_means"}
+    assert "ratings from 1 to 5" in result.stdout
+    assert told["settings"].pop("ratings")["scale"] == "1,5" and told["settings"] == plain["settings"]
+    assert "ratings" not in plain
+    assert without_cost(told)["results"] == without_cost(plain)["results"]
+
+
+@pytest.mark.slow
 def test_rules_have_their_price(log, tmp_path):
     """The engine under rules stands beside it; a file with a fault is named before anything is run."""
     rule = {"rule_id": "r", "action": "ban", "author": "ann", "reason": "a test", "target": {"item_ids": ITEM_IDS[1:]}}

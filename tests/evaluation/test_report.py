@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
+from stream_rec.cli.results import print_results
 from stream_rec.evaluation.page import CSS
 from stream_rec.evaluation.report import render_page
 from stream_rec.evaluation.trials import Failed
@@ -146,6 +147,40 @@ def test_what_text_brings_is_shown_where_there_is_a_control(tmp_path):
     assert row("item&lt;5", "4", "0.2500", "0.4077") in text
     assert "baseline is better" not in text and "simple method" not in text.replace("No simple method was run", "")
     assert "What text brings" not in render_page(said(tmp_path, stream_rec=OBSERVED))
+
+
+RATINGS = {
+    "scale": [1.0, 5.0],
+    "n": 1234,
+    "n_left_out": 0,
+    "mean": 3.456,
+    "methods": {
+        "stream_rec": {"rmse": 0.9, "mae": 0.7, "settings": {}},
+        "means": {
+            **{"rmse": 0.8123, "mae": 0.6, "settings": {"damping": 2.0}},
+            "mae_difference": {"mean": 0.1, "low": 0.0512, "high": 0.1512},
+        },
+    },
+    "errors": {"river": "no river <here>: [bench]"},
+}
+
+
+def test_how_well_ratings_are_predicted_is_shown_where_it_was_judged(tmp_path, capsys):
+    """On the page and in the terminal, the lowest RMSE first; nowhere without ratings."""
+    found = said(tmp_path, stream_rec=GOOD)
+    page = render_page(found | {"ratings": RATINGS})
+    of_ratings = page[page.index('<h2 id="ratings">') :]
+
+    assert "1,234 ratings from 1 to 5, with a mean of 3.46" in of_ratings
+    assert of_ratings.index("0.8123") < of_ratings.index("0.9000") and "0.0512 – 0.1512" in of_ratings
+    assert '<h2 id="ratings">' not in render_page(found)
+
+    print_results(found | {"ratings": RATINGS})
+    printed = capsys.readouterr().out
+    assert printed.index("means") < printed.index("0.9000") and "+0.1000 (+0.0512 to +0.1512)" in printed
+    assert "no river <here>: [bench]" in printed and "1,234 ratings" in printed
+    print_results(found)
+    assert "ratings" not in capsys.readouterr().out
 
 
 def test_an_earlier_evaluation_has_its_section(tmp_path):

@@ -94,6 +94,10 @@ def test_ratings_are_facts():
     rated, seen = fold([rates(0, 4.0)]).state, fold([rates(0, 4.0)], NO_RATINGS).state
 
     assert facts(rated) != facts(seen)
+    other = msgspec.structs.replace(
+        rated, recent_events=[msgspec.structs.replace(e, rating=None) for e in rated.recent_events]
+    )
+    assert facts(rated) != facts(other)  # of as many, another one
     assert fold([rates(1, 5.0)], state=seen).state.ratings == (1, 5000)
     assert decode(encode(rated)) == rated
 

@@ -41,7 +41,7 @@ def test_what_cannot_be_read_is_set_aside():
 
 def test_what_is_newer_ends_the_worker_and_nothing_of_the_batch_is_kept(caplog: pytest.LogCaptureFixture):
     """It is named in the log, and left for a program that can read it."""
-    with pytest.raises(NewerVersion, match=r"item-signals\[0\]@1: .* version 8, this program reads up to 7: update"):
+    with pytest.raises(NewerVersion, match=r"item-signals\[0\]@1: .* version 9, this program reads up to 8: update"):
         taken(GOOD, NEWER)
 
     (record,) = caplog.records

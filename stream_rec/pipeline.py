@@ -25,6 +25,8 @@ from stream_rec.knowledge import state as knowledge
 from stream_rec.knowledge.signal import Signal
 from stream_rec.knowledge.state import ItemState
 from stream_rec.ranking import river_head
+from stream_rec.ranking.head import MixtureHead
+from stream_rec.ranking.left_out import NOTHING, LeftOut, mute_experts
 from stream_rec.recommend.ranked import Ranked
 from stream_rec.recommender import LocalHead, Recommender
 from stream_rec.surface_lists import PushedSurfaces
@@ -55,21 +57,26 @@ class Pipeline:
         [('pot', 'successors'), ('tea', 'neighbours'), ('cup', 'catalog')]
     """
 
-    def __init__(self, settings: Settings, *, encodes_queries: bool = False) -> None:
+    def __init__(self, settings: Settings, *, encodes_queries: bool = False, left_out: LeftOut = NOTHING) -> None:
         """Begin with nothing.
 
         Args:
             encodes_queries: Whether searches are compared with items by the encoders of `embedder.encoder`, which are
                 loaded with the first one.
+            left_out: Parts of the engine that are done without, to find out what they are worth.
         """
         self.settings = settings
         self.users: dict[str, UserState] = {}
         self.seen: dict[str, dict[int, Chunk]] = {}
         """By user, the archive."""
         self.items: dict[str, ItemState] = {}
-        cold = LocalHead(river_head.cold(settings.head, settings.ranking.seed))
+        cold = river_head.cold(settings.head, settings.ranking.seed)
+        if isinstance(cold, MixtureHead):
+            cold = mute_experts(cold, left_out)
         encode = QueryEncoder(settings.embedder, with_torch=True, in_background=False) if encodes_queries else None
-        self.recommender = Recommender(Catalog(), cold, settings.ranking, settings.head, encode, settings.ratings)
+        self.recommender = Recommender(
+            Catalog(), LocalHead(cold), settings.ranking, settings.head, encode, settings.ratings, left_out
+        )
         self._pushed = PushedSurfaces(self.recommender, settings.surfaces.pushed, settings.ranking)
         self._last_offset: dict[int, dict[int, int]] = defaultdict(dict)
         """By partition, the last offset of each ``Source``."""

@@ -22,6 +22,7 @@ from stream_rec.events.source import Source
 from stream_rec.ranking.drift import FACTOR, DriftWatch
 from stream_rec.ranking.exposures import Exposures
 from stream_rec.ranking.head import Head
+from stream_rec.ranking.left_out import NOTHING, LeftOut
 from stream_rec.ranking.policy import HeadConfig, RankingConfig
 from stream_rec.ranking.ratings import COLD as COLD_RATINGS
 from stream_rec.ranking.ratings import RatingHead
@@ -108,6 +109,7 @@ class Recommender:
         learning: HeadConfig,
         encode_query: EncodeQuery | None = None,
         ratings: RatingsConfig = NO_RATINGS,
+        left_out: LeftOut = NOTHING,
     ) -> None:
         """Begin with nothing shown.
 
@@ -116,6 +118,7 @@ class Recommender:
             encode_query: From what users ask for to vectors that compare with those of items; they need not be there.
             head: Begins as it is; changes with ``learn``, and by its other owners between lists.
             ratings: Which values are ratings, and whether lists say how the user would rate their items.
+            left_out: Parts that it does without, to find out what they are worth.
         """
         self.catalog = catalog
         self.policy = policy_name(ranking, learning, ratings)
@@ -125,6 +128,7 @@ class Recommender:
         self._learning = learning
         self._encode_query = encode_query
         self._ratings = ratings
+        self._left_out = left_out
         self._drift = DriftWatch(learning.drift_delta)
         self._exposures = Exposures()
         self._workspace = Workspace()
@@ -258,6 +262,7 @@ class Recommender:
             surface=surface,
             age=age,
             contexts=contexts,
+            left_out=self._left_out,
         )
 
     def items(

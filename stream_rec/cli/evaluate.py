@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +30,7 @@ from stream_rec.cli.rule_file import read_rules
 from stream_rec.config import Settings, override, redact
 from stream_rec.embedding.random_encoder import RandomEncoder
 from stream_rec.evaluation import scored_events
+from stream_rec.evaluation.ablation import JOIN, PARTS, find_idle, make_without, name_contender
 from stream_rec.evaluation.against import Run, compare_runs, read_run, require_same
 from stream_rec.evaluation.contenders import CONTROL, ENGINE, EXPLORING, RULED
 from stream_rec.evaluation.control import make_control
@@ -72,6 +74,14 @@ MACHINE = ("data_dir", "models_dir", "instance_id", "device", "dtype", "token_bu
 )
 @click.option("--exploring", is_flag=True, help="Also judge the engine as it explores: stream_rec itself never does.")
 @click.option("--rules", "rules_file", type=click.File("rb"), help="Also judge the engine under these: their price.")
+@click.option(
+    "--without",
+    "without",
+    multiple=True,
+    metavar="PART",
+    help="Also judge the engine without a part, may be repeated: what it is worth. a+b: without both; all: each of "
+    "them; list: name them.",
+)
 @click.option("--seed", type=int, help="Of every random choice. [default: setting ranking.seed]")
 @click.option("--encoder", help="As of `embedder`. [default: setting embedder.encoder]")
 @click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="Where embeddings are kept.")
@@ -88,6 +98,9 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
     options = _Options(**flags)
     click.get_current_context().with_resource(exit_on_signal())
     settings = options.override(settings)
+    if "list" in options.without:
+        return _list_parts()
+    without = choose_parts(options.without)
     baselines = _choose_baselines(options.baselines)
     rules = (options.rules_file and read_rules(options.rules_file, settings.limits, option="--rules")) or []
     earlier = options.against and read_run(options.against)
@@ -122,9 +135,10 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
         evaluation = Evaluation(experiment, items.items)
         if earlier:
             require_same(earlier.said["protocol"], evaluation.count())
-        contenders = _engines(options, settings, items, rules) | baselines
+        without = _leave_idle(without, find_idle(settings, experiment.log, bool(items.embeddings)))
+        contenders = _engines(options, settings, items, rules, without) | baselines
         outcomes = run_methods(contenders, experiment, options.jobs, progress)
-        found = _sum_up(outcomes, experiment, evaluation, items, options, settings, progress)
+        found = _sum_up(outcomes, experiment, evaluation, items, options, settings, without, progress)
     found["protocol"]["not_used"] = dict(sorted(skipped.by_reason.items()))
     found["settings"] = _settings(settings)
     found["version"] = __version__
@@ -166,6 +180,7 @@ class _Options:
     control: bool
     exploring: bool
     rules_file: IO[bytes] | None
+    without: Sequence[str]
     seed: int | None
     encoder: str | None
     cache: Path
@@ -194,9 +209,13 @@ class _Options:
 
 
 def _engines(
-    options: _Options, settings: Settings, items: EmbeddedItems, rules: Sequence[Rule]
+    options: _Options,
+    settings: Settings,
+    items: EmbeddedItems,
+    rules: Sequence[Rule],
+    without: Sequence[tuple[str, ...]],
 ) -> dict[str, Contender]:
-    """Return the engine, which does not explore; also the control, under rules, and as it explores, if asked for.
+    """Return the engine, which does not explore; also the control, under rules, as it explores, and without parts.
 
     There is no control where nothing has a vector, or where the engine's own are random already.
     """
@@ -214,7 +233,46 @@ def _engines(
         engines[RULED] = Contender(partial(engine, settings=without_exploring, rules=rules))
     if options.exploring:
         engines[EXPLORING] = Contender(partial(engine, settings=settings))
+    for parts in without:
+        lacking = partial(
+            make_without, parts=parts, settings=without_exploring, items=items.items, embeddings=items.embeddings
+        )
+        engines[name_contender(parts)] = Contender(lacking, partial(EngineObserver, diversity=None))
     return engines
+
+
+def choose_parts(wanted: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the parts that are left out together, for each run that is asked for, each once."""
+    chosen: dict[tuple[str, ...], None] = {}
+    for one in wanted:
+        names = [(name,) for name in PARTS] if one == "all" else [tuple(one.split(JOIN))]
+        for name in (name for names_of_one in names for name in names_of_one if name not in PARTS):
+            near = get_close_matches(name, PARTS, n=1)
+            known = f"did you mean {near[0]}?" if near else f"all, list, or some of: {', '.join(PARTS)}"
+            raise click.BadParameter(f"there is no part {name!r}; {known}", param_hint="--without")
+        chosen |= dict.fromkeys(tuple(dict.fromkeys(parts)) for parts in names)
+    for parts in chosen:
+        if {"linear", "networks"} <= set(parts):
+            raise click.BadParameter("linear and networks are all experts: one has to stay", param_hint="--without")
+    return list(chosen)
+
+
+def _list_parts() -> None:
+    """Name the parts that --without takes."""
+    width = max(map(len, PARTS))
+    for name, part in PARTS.items():
+        click.echo(f"{name:{width}}  {part.says}")
+
+
+def _leave_idle(without: Sequence[tuple[str, ...]], idle: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Return the runs in which something is left out that is there, and say of the others why they are not made."""
+    kept = []
+    for parts in without:
+        if all(part in idle for part in parts):
+            click.echo(f"--without {JOIN.join(parts)} changes nothing here: {idle[parts[0]]}", err=True)
+        else:
+            kept.append(parts)
+    return kept
 
 
 def _sum_up(
@@ -224,6 +282,7 @@ def _sum_up(
     items: EmbeddedItems,
     options: _Options,
     settings: Settings,
+    without: Sequence[tuple[str, ...]],
     progress: Progress,
 ) -> dict[str, Any]:
     """Return what was measured, and on what."""
@@ -231,6 +290,7 @@ def _sum_up(
     results, comparison = evaluation.summarize(outcomes)
     text = evaluation.measure_text(outcomes)
     ratings = _judge_ratings(outcomes.get(ENGINE), experiment, settings.ratings)
+    worth = evaluation.measure_without(outcomes, without)
     progress.update(task, completed=1)
     protocol = {
         "items": options.items_file.name,
@@ -246,7 +306,7 @@ def _sum_up(
         **evaluation.count(),
         "n_items_without_text": items.n_without_text,
     }
-    found = {"protocol": protocol, "results": results, "comparison": comparison, "text": text}
+    found = {"protocol": protocol, "results": results, "comparison": comparison, "text": text, "without": worth}
     return found | ({"ratings": ratings} if ratings else {})
 
 

@@ -99,8 +99,12 @@ def print_results(found: Mapping[str, Any]) -> None:
         console.print(_table_ratings(ratings))
         for name, error in ratings["errors"].items():
             console.print(escape(f"{name}: {error}"), highlight=False, soft_wrap=True)
+    if ENGINE in done:
+        console.print(_say_by_list(done[ENGINE], protocol["list_size"]), highlight=False, soft_wrap=True)
     if text := found.get("text"):
         console.print(_say_what_text_brings(text["parts"], protocol["list_size"]), highlight=False, soft_wrap=True)
+    if without := found.get("without"):
+        console.print(_table_without(without, protocol["list_size"]))
     if against := found.get("against"):
         console.print(f"against {against['file']}, {describe_differences(against)}", highlight=False, soft_wrap=True)
         console.print(table_against(against, protocol["list_size"]))
@@ -123,6 +127,28 @@ def _table_ratings(ratings: Mapping[str, Any]) -> Table:
             escape(describe_settings(method["settings"])),
             style="cyan" if name == ENGINE else None,
         )
+    return table
+
+
+def _say_by_list(result: Result, n: int) -> str:
+    """Return one sentence on the engine: precision, recall and F1, and what its probabilities are like."""
+    by_list = f"precision@{n} {result['precision']:.4f}, recall@{n} {result['recall']:.4f}, F1@{n} {result['f1']:.4f}"
+    auc, said = result.get("roc_auc", {}).get("mean"), result.get("probabilities", {})
+    if auc is None or said["brier"] is None:
+        return f"{ENGINE}, by list: {by_list}"
+    right = f"Brier score {said['brier']:.5f}, calibration error {said['calibration_error']:.5f}"
+    return f"{ENGINE}, by list: {by_list}; among candidates: ROC-AUC {auc:.4f}; probabilities: {right}"
+
+
+def _table_without(without: Mapping[str, Any], n: int) -> Table:
+    """Return a table of what each part of the engine is worth, over all events."""
+    table = Table(caption="what NDCG and hit rate are more with a part than without it, and where they are so in 95 %")
+    for title in ("without", f"ndcg@{n}", "worth", "95 %", f"hit_rate@{n}", "worth", "95 %"):
+        table.add_column(title, justify="left" if title == "without" else "right", no_wrap=True)
+    for part, of in without.items():
+        changes = [of["parts"]["all"][measure] for measure in ("ndcg", "hit_rate")]
+        cells = [cell for change in changes for cell in (f"{change['base']:.4f}", *describe(change))]
+        table.add_row(escape(part), *cells)
     return table
 
 

@@ -9,8 +9,10 @@ RULED = f"{ENGINE}_ruled"
 """The engine under rules of the owner's: what it lacks is their price."""
 CONTROL = f"{ENGINE}_random"
 """The engine with random vectors in place of the encoder's."""
+WITHOUT = f"{ENGINE}_without_"
+"""Before the names of the parts that the engine is left without: what it lacks is what they are worth."""
 
 
 def is_baseline(name: str) -> bool:
     """Return whether a method is none of the engine's own runs."""
-    return name not in (ENGINE, EXPLORING, RULED, CONTROL)
+    return name not in (ENGINE, EXPLORING, RULED, CONTROL) and not name.startswith(WITHOUT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,8 +17,10 @@ from stream_rec.events.item import Item
 from stream_rec.events.rule import Rule
 from stream_rec.events.search import Search
 from stream_rec.events.slate import SlateItem
+from stream_rec.events.source import Source
 from stream_rec.kernels import compile_kernels
 from stream_rec.pipeline import Pipeline
+from stream_rec.ranking.left_out import NOTHING, LeftOut
 from stream_rec.recommend.ranked import Ranked
 from stream_rec.retrieval.candidates import Candidates
 
@@ -38,6 +40,8 @@ class Engine:
         items: Sequence[Item],
         embeddings: Mapping[str, ItemEmbedding],
         rules: Sequence[Rule] = (),
+        left_out: LeftOut = NOTHING,
+        untold: Collection[Source] = (),
     ) -> None:
         """Put the items and their embeddings into the catalog.
 
@@ -45,13 +49,18 @@ class Engine:
             items: Those of the item file, in the order of ``world.item_ids``.
             embeddings: By item id. ``world.vectors`` has the same for methods that know one space.
             rules: Of the owner's, which lists obey.
+            left_out: Parts of it that are done without.
+            untold: What it does not hear of: searches or impressions.
         """
         compile_kernels()  # here, where no list is timed
         ranking = msgspec.structs.replace(settings.ranking, seed=seed)
-        self._pipeline = Pipeline(msgspec.structs.replace(settings, ranking=ranking), encodes_queries=True)
+        seeded = msgspec.structs.replace(settings, ranking=ranking)
+        self._pipeline = Pipeline(seeded, encodes_queries=True, left_out=left_out)
+        self._untold = frozenset(untold)
         self._item_ids = world.item_ids
         self._ranked: Ranked | None = None
         self._slate: list[SlateItem] = []
+        self._rows = np.zeros(0, np.int64)
         self._context: Mapping[str, Any] | None = None
         self._id_of_user: dict[int, str] = {}
         for item in items:
@@ -65,13 +74,15 @@ class Engine:
         """Take it to its user's state, as it would come from its topic."""
         if user >= 0:
             self._id_of_user[user] = search.user_id
-        self._pipeline.search(search)
+        if Source.SEARCH not in self._untold:
+            self._pipeline.search(search)
 
     def take_impression(self, user: int, impression: Impression) -> None:
         """Take it to its user's state, and let the head learn, as it would come from its topic."""
         if user >= 0:
             self._id_of_user[user] = impression.user_id
-        self._pipeline.impress(impression)
+        if Source.IMPRESSION not in self._untold:
+            self._pipeline.impress(impression)
 
     def take_context(self, context: Mapping[str, Any]) -> None:
         """Take the context of the next request."""
@@ -84,7 +95,7 @@ class Engine:
         ranked = self._ranked = pipeline.rank(user_id, now_ms, self._context)
         config = msgspec.structs.replace(pipeline.settings.ranking, n=n)
         self._slate = pipeline.recommender.items(ranked, f"{user_id}/{now_ms}", config)
-        rows = self._find_rows(self._slate)
+        rows = self._rows = self._find_rows(self._slate)
         pipeline.recommender.count_shown(rows)
         return rows
 
@@ -120,6 +131,16 @@ class Engine:
     def candidates(self) -> Candidates:
         """Return what the last list was made from, until its group is learned."""
         return self._last().candidates
+
+    def last_rows(self) -> NDArray[np.int64]:
+        """Return the item numbers of the last list, best first, until its group is learned."""
+        self._last()
+        return self._rows
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """Return (k,) how likely each of ``candidates`` was said to be chosen, until its group is learned."""
+        p: NDArray[np.float64] = np.exp(self._last().scored.log_p)
+        return p
 
     def recommend_again(self, diversity: float, n: int) -> NDArray[np.int64]:
         """Return what the last list would have been at another diversity, no slot explored nor given to the unseen.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.evaluation import metrics
+from stream_rec.evaluation.ablation import PARTS, name_contender
 from stream_rec.evaluation.bootstrap import estimate_intervals
 from stream_rec.evaluation.changes import EventResults, compare
 from stream_rec.evaluation.contenders import CONTROL, ENGINE, is_baseline
@@ -21,6 +22,7 @@ from stream_rec.evaluation.losses import Loss, find_losses
 from stream_rec.evaluation.observation import Observation
 from stream_rec.evaluation.prequential import Trial
 from stream_rec.evaluation.recall import measure_recall
+from stream_rec.evaluation.reliability import calibration_error, describe_bins
 from stream_rec.evaluation.scan import digest_log
 from stream_rec.evaluation.scored_events import ScoredEvents
 from stream_rec.evaluation.slices import (
@@ -72,6 +74,7 @@ class Evaluation:
             **self._slices,
         }
         self._sample = plan.sample()
+        self._list_of = plan.group_of_event()[scored] - plan.n_warm_groups
         self._genres = find_genres(items, log)
         self._histories = self._find_sampled_histories()
 
@@ -95,6 +98,23 @@ class Evaluation:
         """Return what text brings: how the engine differs from the control, part by part; None without both."""
         parts = self.compare(outcomes.get(CONTROL), outcomes.get(ENGINE))
         return parts and {"base": CONTROL, "parts": parts}
+
+    def measure_without(
+        self, outcomes: Mapping[str, Finished | Failed], without: Sequence[Sequence[str]]
+    ) -> dict[str, Any] | None:
+        """Return what parts of the engine are worth: how it differs from itself without them; None of none.
+
+        Args:
+            without: Names in ``PARTS`` that are left out together, for each run.
+        """
+        measured = {}
+        for parts in without:
+            base = name_contender(parts)
+            compared = self.compare(outcomes.get(base), outcomes.get(ENGINE))
+            if compared:
+                says = "; ".join(PARTS[part].says for part in parts)
+                measured["+".join(parts)] = {"base": base, "says": says, "parts": compared}
+        return measured or None
 
     def compare(self, base: Finished | Failed | None, value: Finished | Failed | None) -> dict[str, Any] | None:
         """Return how one method differs from another, part by part; None where one failed or was not observed."""
@@ -179,6 +199,14 @@ class Evaluation:
                 f"{name}@{SHORT}": value if self._n >= SHORT else None
                 for name, value in self._measure_accuracy(ranks, SHORT).items()
             },
+            **dict(
+                zip(
+                    ("precision", "recall", "f1"),
+                    metrics.precision_recall(ranks, self._log.items[self._plan.first_scored :], self._list_of, self._n)
+                    .mean(axis=1)
+                    .tolist(),
+                )
+            ),
             "ci": bounds,
             "slices": self._measure_parts(ranks, self._slices),
             "halves": self._measure_parts(ranks, split_halves(self._plan)),
@@ -208,7 +236,24 @@ class Evaluation:
         """Return what is said only of a method that was observed."""
         recall = measure_recall(observation.sources, observation.n_candidates, self._slices)
         frontier = {"frontier": self._measure_frontier(observation)} if len(observation.diversities) else {}
-        return {"candidates": recall, **frontier}
+        probabilities = self._summarize_probabilities(observation) if len(observation.bins) else {}
+        return {"candidates": recall, **probabilities, **frontier}
+
+    def _summarize_probabilities(self, observation: Observation) -> dict[str, Any]:
+        """Return how well the head tells candidates apart, and whether the probabilities of lists are right."""
+        aucs, briers = (of[np.isfinite(of)].astype(np.float64) for of in (observation.aucs, observation.briers))
+        bins = describe_bins(observation.bins)
+        n, _, n_chosen = observation.bins.sum(axis=0).tolist()
+        share = n_chosen / n if n else None
+        return {
+            "roc_auc": {"mean": float(aucs.mean()) if len(aucs) else None, "n": len(aucs)},
+            "probabilities": {
+                "brier": float(briers.mean()) if len(briers) else None,
+                "brier_of_constant": share and share * (1 - share),
+                "calibration_error": calibration_error(bins),
+                "bins": bins,
+            },
+        }
 
     def _measure_frontier(self, observation: Observation) -> list[dict[str, Any]]:
         """Return what each diversity gives and takes, on the sampled lists; changes are from diversity 0."""

@@ -80,6 +80,33 @@ def mrr(ranks: Numbers, k: int) -> NDArray[np.float64]:
     return reciprocals
 
 
+def precision_recall(ranks: Numbers, items: Numbers, list_of: Numbers, k: int) -> NDArray[np.float64]:
+    """Return (3, lists) precision, recall and their harmonic mean F1, at k, of each list.
+
+    Relevant to a list are the different items of the events that are scored by it, as many as an order has, whether
+    they may be shown or not. Precision: relevant ones among the first ``k``, / k, however short the list is. Recall:
+    the same / all relevant ones. F1: 0 where none is found.
+
+    Args:
+        ranks: (events,) rank of each event's item in its list, from 1; 0 where it is not in it.
+        items: (events,) item numbers.
+        list_of: (events,) number of each event's list, from 0 on, without gaps.
+
+    Example:
+        An order of two items of which one has rank 2, and a single event whose item is not in the list.
+
+        >>> precision_recall(np.array([2, 0, 0]), np.array([7, 8, 7]), np.array([0, 0, 1]), k=4).tolist()
+        [[0.25, 0.0], [0.5, 0.0], [0.3333333333333333, 0.0]]
+
+    Source:
+        van Rijsbergen. Information Retrieval. 1979 (chapter 7).
+    """
+    _, first = np.unique(list_of.astype(np.int64) * (int(items.max()) + 1) + items, return_index=True)
+    n_relevant = np.bincount(list_of[first])
+    n_found = np.bincount(list_of[first], hit_rate(ranks[first], k))
+    return np.stack([n_found / k, n_found / n_relevant, 2 * n_found / (k + n_relevant)])
+
+
 def exposures(lists: Numbers, n_items: int) -> NDArray[np.int64]:
     """Return (n_items,) in how many lists each item was shown.
 

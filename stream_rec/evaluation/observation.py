@@ -17,6 +17,7 @@ from stream_rec.evaluation.engine import Engine
 from stream_rec.evaluation.examples import ExampleTaker
 from stream_rec.evaluation.experiment import Experiment
 from stream_rec.evaluation.method import Group
+from stream_rec.evaluation.reliability import ProbabilityWatch
 from stream_rec.retrieval.candidates import Candidates
 
 DIVERSITIES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
@@ -38,6 +39,12 @@ class Observation(NamedTuple):
     """Bytes, as ``ExampleTaker.collect`` gives them; none where no examples were asked for."""
     ratings: NDArray[np.float64] = np.zeros(0)
     """(scored events,) how each item would be rated, NaN where that was not said; none without a scale."""
+    aucs: NDArray[np.float32] = np.zeros(0, np.float32)
+    """(scored events,) as ``measure_auc`` gives them."""
+    briers: NDArray[np.float32] = np.zeros(0, np.float32)
+    """(scored events,) as ``ProbabilityWatch.briers`` gives them."""
+    bins: NDArray[np.float64] = np.zeros((0, 3))
+    """(bins, 3) as of ``ProbabilityWatch``."""
 
 
 class EngineObserver:
@@ -57,6 +64,7 @@ class EngineObserver:
         self._index_of = {group: index for index, group in enumerate(sample)}
         self._diversities = [] if diversity is None else sorted({*DIVERSITIES, diversity})
         self._sources, self._n_candidates, self._ratings = array("H"), array("i"), array("d")
+        self._watch = ProbabilityWatch()
         self._lists = np.full((len(self._diversities), len(self._index_of), experiment.settings.n), -1, np.int32)
 
     def observe(self, group: Group) -> None:
@@ -67,6 +75,7 @@ class EngineObserver:
         self._sources.extend(_find_sources(group.items, candidates).tolist())
         if self._engine.predicts_ratings:
             self._ratings.extend(self._engine.predict_ratings(group.items).tolist())
+        self._watch.watch(group.items, candidates.rows, self._engine.probabilities(), self._engine.last_rows())
         if self._examples:
             self._examples.observe(group)
         if index is None:
@@ -85,7 +94,10 @@ class EngineObserver:
         sources, n_candidates = np.array(self._sources), np.array(self._n_candidates)
         examples = self._examples.collect() if self._examples else np.zeros(0, np.uint8)
         ratings = np.array(self._ratings)
-        return Observation(sources, n_candidates, np.array(self._diversities), self._lists, examples, ratings)._asdict()
+        watched = self._watch.aucs(), self._watch.briers(), self._watch.bins
+        return Observation(
+            sources, n_candidates, np.array(self._diversities), self._lists, examples, ratings, *watched
+        )._asdict()
 
 
 def _find_sources(items: NDArray[np.int64], candidates: Candidates) -> NDArray[np.integer]:

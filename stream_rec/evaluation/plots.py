@@ -276,6 +276,40 @@ def plot_item_events(results: Results) -> str:
     return render("item_events", says, draw, wide=(4.9, 3.7))
 
 
+def plot_reliability(bins: Sequence[Mapping[str, Any]]) -> str:
+    """Return how often was chosen what was said to be so likely, as ``describe_bins`` gives it, on logarithmic axes.
+
+    A bin of which nothing was chosen has no point.
+    """
+    there = [one for one in bins if one["chosen"] > 0]
+
+    def draw(figure: Figure, is_narrow: bool) -> None:
+        axes = figure.subplots()
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        values = [value for one in there for value in (one["predicted"], one["chosen"])] or [0.01, 0.1]
+        ends = [min(values) / 1.5, min(1.0, max(values) * 1.5)]
+        axes.plot(ends, ends, color=GREY, lw=1, ls=(0, (4, 3)), label="as said")
+        axes.plot(
+            [one["predicted"] for one in there],
+            [one["chosen"] for one in there],
+            "o-",
+            color=ACCENT,
+            ms=5.5,
+            label="chosen",
+        )
+        axes.set(xlabel="probability that was said", ylabel="share that was chosen", xlim=ends, ylim=ends)
+        axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_minor_locator(NullLocator())
+        add_legend_above(axes)
+
+    told = "; ".join(f"{one['predicted']:.4f} said, {one['chosen']:.4f} chosen" for one in bins)
+    says = f"How often was chosen what was said to be so likely: {told}."
+    return render("reliability", says, draw, wide=(4.9, 3.9))
+
+
 def plot_changes(parts: Mapping[str, Any]) -> str:
     """Return what text adds to NDCG and hit rate of parts of the events, as ``changes.compare`` gives it."""
     shown = [part for part in OF_TEXT if part in parts]

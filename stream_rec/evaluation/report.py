@@ -21,6 +21,7 @@ from stream_rec.evaluation.judgement import judge, name_outcome, tell_figures
 from stream_rec.evaluation.losses import Loss, find_losses
 from stream_rec.evaluation.page import render_document, render_head, render_row, render_rows, start_section
 from stream_rec.evaluation.tables import (
+    BY_LIST,
     COST,
     FRONTIER,
     LIKENESS,
@@ -38,6 +39,14 @@ OUTCOMES = {
     "unknown": "nothing to be said",
 }
 """What stands on the badge."""
+
+WORTH = {
+    "all": "All events",
+    "user<5": "Users with under 5 events",
+    "item<5": "Items with under 5 events",
+    "pair=new": "Things that are new to the user",
+}
+"""Parts of the events for which it is shown what parts of the engine are worth."""
 
 
 def render_page(
@@ -97,6 +106,10 @@ def _show_measured(said: Mapping[str, Any], done: dict[str, Any], losses: Sequen
         "of the users. Half 1, half 2: ndcg of the first and of the second half of the scored events.</p>",
         plots.plot_ranking(done),
         render_table(done, list_accuracy(n), "Accuracy of each method"),
+        f"<details><summary>Precision, recall and F1 of the list of {n}</summary>"
+        '<p class="note">Means over lists. Relevant to a list is all that its user did at that moment, as many '
+        "different items as an order has.</p>"
+        f"{render_table(done, BY_LIST, 'Precision, recall and F1 of each method')}</details>",
         *_show_choices(done),
         *_show_against(said),
         start_section("Over time"),
@@ -111,7 +124,9 @@ def _show_measured(said: Mapping[str, Any], done: dict[str, Any], losses: Sequen
         *_show_losses(said["results"], losses),
         *_show_ratings(said),
         *_show_text(said, done),
+        *_show_without(said),
         *_show_candidates(done),
+        *_show_probabilities(done),
         start_section("Cold start"),
         plots.plot_cold_start(done),
         start_section("Cost"),
@@ -233,6 +248,61 @@ def _show_ratings(said: Mapping[str, Any]) -> list[str]:
         f'<p class="note">{ratings["n"]:,} ratings from {least:g} to {most:g}, with a mean of {ratings["mean"]:.2f}. '
         "Each was predicted before it was learned. Baselines chose their settings on the events that only teach.</p>",
         render_rows("How well ratings are predicted", head, rows),
+    ]
+
+
+def _show_without(said: Mapping[str, Any]) -> list[str]:
+    """Return the section on what parts of the engine are worth, if any was left out."""
+    without, n = said.get("without"), said["protocol"]["list_size"]
+    if not without:
+        return []
+    names = ("without", "with")
+    tables = (
+        render_changes(
+            {part: of["parts"][name] for part, of in without.items() if name in of["parts"]}, n, names, title
+        )
+        for name, title in WORTH.items()
+    )
+    all_events, *others = (f"<h3>{escape(title)}</h3>{table}" for title, table in zip(WORTH.values(), tables))
+    told = "".join(f"<dt>{escape(part)}</dt><dd>{escape(of['says'])}</dd>" for part, of in without.items())
+    return [
+        start_section("What each part is worth"),
+        f'<p class="note">{ENGINE} beside itself without a part, over the same events. What other parts can stand in '
+        "for is worth little by this measure. Intervals are by 500 resamples of the users; a change whose interval "
+        "leaves out 0 is bold. One in twenty is so by chance.</p>",
+        all_events,
+        f"<details><summary>New users, new items, new pairs</summary>{''.join(others)}</details>",
+        f"<details><summary>What was left out</summary><dl>{told}</dl></details>",
+    ]
+
+
+def _show_probabilities(done: Mapping[str, Any]) -> list[str]:
+    """Return the section on whether probabilities are right, if the engine was observed."""
+    result = done.get(ENGINE, {})
+    if not result.get("probabilities", {}).get("bins"):
+        return []
+    said, auc = result["probabilities"], result["roc_auc"]
+    rows = "".join(
+        render_row(
+            f"{one['from']:g} to {one['to']:g}", f"{one['n']:,}", f"{one['predicted']:.5f}", f"{one['chosen']:.5f}"
+        )
+        for one in said["bins"]
+    )
+    table = render_rows("Said and chosen", render_head("probability", "times", "said, mean", "chosen, share"), rows)
+    of_auc = (
+        f"Of the other candidates {auc['mean']:.1%} were said to be less likely than the one that was chosen (ROC-AUC, "
+        f"over the {auc['n']:,} events whose item was a candidate). "
+        if auc["n"]
+        else ""
+    )
+    return [
+        start_section("Probabilities: are they right?"),
+        f'<p class="note">Each item of a list has a probability that it is what its user does next. {of_auc}'
+        f"Brier score {said['brier']:.5f} (one probability for all items of all lists would have "
+        f"{said['brier_of_constant']:.5f}), expected calibration error {said['calibration_error']:.5f}. Probabilities "
+        "are shares among the candidates: what was none of them makes all of them too high.</p>",
+        plots.plot_reliability(said["bins"]),
+        f"<details><summary>In numbers</summary>{table}</details>",
     ]
 
 

@@ -33,7 +33,11 @@ LIKENESS: list[Column] = [
     ("mean length", lambda r: r["list_length"], ".1f", None),
 ]
 
-
+BY_LIST: list[Column] = [
+    ("precision", lambda r: r["precision"], ".4f", max),
+    ("recall", lambda r: r["recall"], ".4f", max),
+    ("F1", lambda r: r["f1"], ".4f", max),
+]
 FRONTIER: list[tuple[str, Callable[[Mapping[str, Any], float], Any], str]] = [
     ("ndcg", lambda p, plain: p["ndcg"], ".4f"),
     ("change", lambda p, plain: p["ndcg"] / plain - 1 if plain else None, "+.1%"),

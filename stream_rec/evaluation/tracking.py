@@ -20,7 +20,9 @@ AT_ONCE = 100
 """Parameters that MLflow takes in one request; of metrics it takes more."""
 LONGEST = 500
 """Characters of a parameter: older servers refuse longer ones."""
-MEASURES = ("ndcg", "hit_rate", "mrr", "coverage", "gini", "intra_list_similarity", "novelty", "calibration")
+MEASURES = ("ndcg", "hit_rate", "mrr", "precision", "recall", "f1")
+OF_LISTS = ("coverage", "gini", "intra_list_similarity", "novelty", "calibration")
+OF_PROBABILITIES = ("brier", "calibration_error")
 WORDS = {"<": "_under_", "=": "_", "+": "_or_more"}
 """What MLflow allows in a name in place of what our parts are called by."""
 
@@ -108,17 +110,24 @@ def flatten_params(said: Mapping[str, Any]) -> dict[str, str]:
 def flatten_metrics(said: Mapping[str, Any]) -> dict[str, float]:
     """Return each figure by method and name, as ``stream_rec/ndcg``; of the engine by part too.
 
-    The difference to the best baseline is under ``over_best``. What there is none of is left out.
+    The difference to the best baseline is under ``over_best``, what NDCG is more by a part of the engine under
+    ``worth``. What there is none of is left out.
     """
     found: dict[str, float | None] = {}
     for name, result in said["results"].items():
         if "error" in result:
             continue
-        found |= {f"{name}/{key}": result[key] for key in MEASURES}
+        found |= {f"{name}/{key}": result[key] for key in (*MEASURES, *OF_LISTS)}
         found |= {f"{name}/{key}": result["cost"][key] for key in ("event_ms", "peak_mb")}
         if name == ENGINE:
             for part, of in result["slices"].items():
                 found |= {f"{name}/{part}/{key}": of[key] for key in ("n", "ndcg", "hit_rate")}
+        if "probabilities" in result:
+            found |= {f"{name}/{key}": result["probabilities"][key] for key in OF_PROBABILITIES}
+            found |= {f"{name}/roc_auc": result["roc_auc"]["mean"]}
+    for part, of in (said.get("without") or {}).items():
+        ndcg = of["parts"]["all"]["ndcg"]
+        found |= {f"worth/{part}": ndcg["value"] - ndcg["base"]}
     for metric, of in (said.get("comparison") or {}).items():
         if isinstance(of, Mapping):
             found |= {f"over_best/{metric}_{key}": value for key, value in of.items()}

@@ -17,6 +17,7 @@ from stream_rec.ranking import interests as interest_expert
 from stream_rec.ranking import shown as shown_expert
 from stream_rec.ranking.features import compute_inputs
 from stream_rec.ranking.head import Head
+from stream_rec.ranking.left_out import NOTHING, LeftOut, hide_inputs, keep_proposed
 from stream_rec.ranking.mixture import log_softmax
 from stream_rec.recommend.ranked import Ranked, RankingRequest, put_fillers_last, sort_likeliest
 from stream_rec.retrieval.asked import EncodeQuery, find_asked
@@ -47,6 +48,7 @@ def rank(
     surface: str = HOME,
     age: int | None = None,
     contexts: Sequence[int] | None = None,
+    left_out: LeftOut = NOTHING,
 ) -> Ranked:
     """Return what could be shown to a user now, and how likely each would be chosen.
 
@@ -61,6 +63,7 @@ def rank(
         age: The user's, in years, for rules that ask for it; None for what the profile says.
         contexts: ``ContextNumbers`` of the request; None for those of the user's newest event or search. The user's
             profile says what they do not.
+        left_out: Parts that are done without, to find out what they are worth.
     """
     history = read_history(user, catalog.find, recent_items=RECENT_ITEMS)
     own_slot = catalog.knowledge.neighbour_index.slot(visitor_of(user_id))
@@ -74,7 +77,9 @@ def rank(
     asked = find_asked(history, catalog, encode_query, event_ms=event_ms, now_ms=now_ms, pool=pool)
     interests = find_interests(history, catalog, encode_query, pool=pool)
     contexts = fill_in(history.contexts if contexts is None else contexts, history.of_profile)
-    request = RankingRequest(history, now_ms, contexts, pool is not None, rules, exclusions, interests, asked)
+    if left_out.context:
+        contexts = ()
+    request = RankingRequest(history, now_ms, contexts, pool is not None, rules, exclusions, interests, asked, left_out)
     candidates = retrieve(
         history,
         catalog,
@@ -88,14 +93,15 @@ def rank(
         now_ms=now_ms,
         pool=pool,
     )
-    return score_candidates(request, candidates, catalog, head)
+    return score_candidates(request, keep_proposed(candidates, left_out), catalog, head)
 
 
 def score_candidates(request: RankingRequest, candidates: Candidates, catalog: Catalog, head: Head) -> Ranked:
     """Return candidates and how likely each would be chosen, for all that is known."""
     history, now_ms, interests, asked = request.history, request.now_ms, request.interests, request.asked
-    scored = head.score(compute_inputs(candidates, history, catalog, now_ms))
-    fresh = scored.inputs.fresh()
+    inputs = compute_inputs(candidates, history, catalog, now_ms)
+    fresh = inputs.fresh()
+    scored = head.score(hide_inputs(inputs, request.left_out))
     fresh = fresh[~candidates.is_filler[fresh]]
     fresh_scored = head.score_fresh(scored.inputs.keep(fresh))
     log_p, fresh_log_p, answers, fits = scored.log_p, fresh_scored.log_p, None, None

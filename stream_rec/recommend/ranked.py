@@ -12,6 +12,7 @@ from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import Active
 from stream_rec.ranking.asked import AskedInputs
 from stream_rec.ranking.interests import InterestInputs
+from stream_rec.ranking.left_out import NOTHING, LeftOut
 from stream_rec.ranking.mixture import Scored, log_softmax
 from stream_rec.retrieval.asked import Asked
 from stream_rec.retrieval.candidates import Candidates
@@ -42,6 +43,8 @@ class RankingRequest:
     """What the user says to like."""
     asked: Asked | None
     """What the user asks for."""
+    left_out: LeftOut = NOTHING
+    """What it is ranked without."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,34 @@ def test_rules_have_their_price(log, tmp_path):
 
 
 @pytest.mark.slow
+def test_what_parts_are_worth(log, tmp_path):
+    """Each is left out alone, or some together, and compared with the whole engine; what is not there is named."""
+    told, result = said(
+        *log, "--no-control", "--report", tmp_path, *("--without", "text+factors", "--without", "searches")
+    )
+    worth, page = told["without"], (tmp_path / "index.html").read_text()
+
+    assert list(told["results"]) == ["stream_rec", "stream_rec_without_text+factors"]
+    assert list(worth) == ["text+factors"] and worth["text+factors"]["base"] == "stream_rec_without_text+factors"
+    assert worth["text+factors"]["parts"]["all"]["ndcg"]["value"] == pytest.approx(
+        told["results"]["stream_rec"]["ndcg"]
+    )
+    assert "--without searches changes nothing here: the log has no searches" in result.stderr
+    assert told["comparison"] is None and "│ text+factors " in result.stdout
+    assert "What each part is worth" in page and "Probabilities: are they right?" in page
+    assert "precision@20" in result.stdout and "ROC-AUC" in result.stdout
+
+
+def test_parts_have_names(log):
+    """They are listed; a slip is answered with a guess; and somebody has to rank."""
+    listed, slip, nobody = (run(*log, "--without", which) for which in ("list", "successor", "networks+linear"))
+
+    assert listed.exit_code == 0 and "successors " in listed.stdout and not listed.stderr
+    assert slip.exit_code == 2 and "there is no part 'successor'; did you mean successors?" in slip.stderr
+    assert nobody.exit_code == 2 and "one has to stay" in nobody.stderr
+
+
+@pytest.mark.slow
 def test_what_text_brings_is_said_unless_it_is_not_asked_for(log, tmp_path):
     """Below the table, in the JSON and on the page; without a text there is nothing to ask."""
     told, result = said(*log, "--report", tmp_path)

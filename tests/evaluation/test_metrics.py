@@ -36,6 +36,25 @@ def test_accuracy_stays_in_its_bounds(ranks, k):
     assert (metrics.ndcg(ranks, k + 1) >= ndcg).all()
 
 
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9)), min_size=1, max_size=5), min_size=1),
+    st.integers(1, 12),
+)
+def test_precision_recall_and_f1_by_definition(orders, k):
+    """Of sets: what was found of what is relevant, by list; an item that stands in an order twice is one."""
+    orders = [list(dict(order).items()) + order[:1] for order in orders]  # an item has one rank in a list
+    orders = [[(item, dict(order)[item]) for item, _ in order] for order in orders]
+    expected = []
+    for order in orders:
+        relevant, found = {item for item, _ in order}, {item for item, rank in order if 0 < rank <= k}
+        precision, recall = len(found) / k, len(found) / len(relevant)
+        expected.append((precision, recall, 2 * precision * recall / (precision + recall) if found else 0.0))
+    items, ranks = (np.array([pair[at] for order in orders for pair in order]) for at in (0, 1))
+    list_of = np.repeat(np.arange(len(orders)), [len(order) for order in orders])
+
+    assert metrics.precision_recall(ranks, items, list_of, k).T.tolist() == [pytest.approx(one) for one in expected]
+
+
 def test_exposure_coverage_and_gini_by_hand():
     """Four items, one never shown; padding is no item."""
     shown = metrics.exposures(np.array([[0, 1, -1], [0, 2, 1], [0, -1, -1]], np.int32), 4)

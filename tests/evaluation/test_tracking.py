@@ -18,6 +18,7 @@ SAID = {
     "comparison": {"baseline": "ease", "ndcg": {"mean": 0.02, "low": 0.01, "high": 0.03}},
     "results": {
         "stream_rec": {
+            **{"precision": 0.03, "recall": 0.4, "f1": 0.05},
             **{"ndcg": 0.3, "hit_rate": 0.5, "mrr": 0.2, "coverage": 0.9, "gini": 0.4, "intra_list_similarity": None},
             **{"novelty": 9.0, "calibration": None, "cost": {"event_ms": 2.0, "peak_mb": 100.0}},
             "slices": {

@@ -30,7 +30,7 @@ company's authority and all others that you trust, or add it to the system's"; e
 NO_VENV = { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 2; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo check unit test test-thorough test-long test-python interop test-containers deploy-tools test-deploy test-crash evaluate wheel audit sbom lint docs clean
+.PHONY: help setup extras demo check unit test test-thorough test-long test-python interop test-containers deploy-tools test-deploy test-crash evaluate ablation wheel audit sbom lint docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -57,7 +57,7 @@ extras: $(READY)  ## put into .venv what EXTRAS names, as `make setup` does
 	@rm -f .venv/ready-*
 	@echo "installing stream-rec with torch: some minutes on a slow link, 5.6 GB"
 	@$(MAKE) --no-print-directory $(BIN)/python $(UV)
-	@$(INSTALL) -e '.[broker,compile,embed,multilingual,http,serve,sink,otel,torch,bench,report,parquet,registry,mlflow,docs,test]' pip uv || $(INSTALL_FAILED)
+	@$(INSTALL) -e '.[broker,compile,embed,multilingual,http,serve,sink,otel,torch,bench,report,parquet,registry,mlflow,tune,docs,test]' pip uv || $(INSTALL_FAILED)
 	@rm -rf .uv
 	@$(BIN)/stream-rec compile
 	@touch .venv/ready-light $@
@@ -118,6 +118,9 @@ test-crash: .venv/ready-full  ## the crash matrix, for hours (SEEDS=0:100 EVENTS
 
 evaluate: .venv/ready-full  ## the tables of docs/measurements.md: the engine next to all baselines on three logs (LOGS=folder, JOBS=n)
 	@exec $(BIN)/python benchmarks/evaluate.py --logs $(LOGS) --out evaluation --jobs $(JOBS)
+
+ablation: .venv/ready-full  ## what each part of the engine is worth, on 20,000 events of each of three logs (LOGS=folder, JOBS=n)
+	@exec $(BIN)/python benchmarks/ablation.py --logs $(LOGS) --out ablation --jobs $(JOBS)
 
 wheel: $(READY)  ## dist/*.whl, with its kernels compiled: who installs it, with this Python's version, compiles nothing
 	@$(MAKE) --no-print-directory $(BIN)/python $(UV)

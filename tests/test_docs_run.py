@@ -85,6 +85,18 @@ def test_a_tutorial_runs_to_the_letter(page: str, folder: Path):
     assert "list of " in logs.read_text() and "Traceback" not in logs.read_text()
 
 
+@pytest.mark.slow
+def test_the_guide_for_settings_runs(folder: Path):
+    """Without a broker; it ends in settings that the program takes."""
+    script = f"set -eo pipefail\n{commands_of(read('docs/guides/tune.md'))}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environ(), capture_output=True, text=True, timeout=280
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "2 trials" in done.stdout and "[head]" in (folder / "settings.toml").read_text()
+
+
 @pytest.fixture(scope="module")
 def addresses(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Where a pipeline and a service run that know what the pages are about, by the addresses that pages have."""

@@ -38,6 +38,7 @@ COMMANDS = {
     "replay": "stream_rec.cli.replay:replay",
     "evaluate": "stream_rec.cli.evaluate:evaluate",
     "compare": "stream_rec.cli.compare:compare",
+    "tune": "stream_rec.cli.tune:tune",
     "compile": "stream_rec.cli.compile:compile_",
     "demo": "stream_rec.cli.demo:demo",
     "config": "stream_rec.cli.config:config",

@@ -22,12 +22,21 @@ from stream_rec.cli.compile import compile_with_progress
 from stream_rec.cli.critiques import critiques_option, name_unused
 from stream_rec.cli.files import FORMATS, SkippedLines
 from stream_rec.cli.interrupt import end_on_interrupt
-from stream_rec.cli.judging import WARMUP, columns, read_log, require_plots, require_writable, run_methods
+from stream_rec.cli.judging import (
+    WARMUP,
+    columns,
+    read_log,
+    require_plots,
+    require_writable,
+    run_methods,
+    settings_file,
+    settings_of_lists,
+)
 from stream_rec.cli.progress import show_progress
 from stream_rec.cli.reading import load_items
 from stream_rec.cli.results import print_results, warn
 from stream_rec.cli.rule_file import read_rules
-from stream_rec.config import Settings, override, redact
+from stream_rec.config import Settings, override
 from stream_rec.embedding.random_encoder import RandomEncoder
 from stream_rec.evaluation import scored_events
 from stream_rec.evaluation.ablation import JOIN, PARTS, find_idle, make_without, name_contender
@@ -45,12 +54,8 @@ from stream_rec.evaluation.trials import Contender, Failed, Finished
 from stream_rec.events.rule import Rule
 from stream_rec.replay.embedded import CACHE, EmbeddedItems
 from stream_rec.stop_signals import exit_on_signal
+from stream_rec.tuning.chosen import require_unseen
 from stream_rec.user.ratings import RatingsConfig
-
-SECTIONS = ("embedder", "limits", "user", "knowledge", "ranking", "head")
-"""Of the settings: what lists depend on."""
-MACHINE = ("data_dir", "models_dir", "instance_id", "device", "dtype", "token_budget")
-"""Keys of the embedder that say where it runs."""
 
 
 @click.command(epilog=FORMATS)
@@ -132,6 +137,7 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
             has_searches=not options.ignore_searches,
             has_impressions=not options.ignore_impressions,
         )
+        require_unseen(settings_file(), experiment.log, experiment.plan.first_scored, "--warmup")
         evaluation = Evaluation(experiment, items.items)
         if earlier:
             require_same(earlier.said["protocol"], evaluation.count())
@@ -140,7 +146,7 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
         outcomes = run_methods(contenders, experiment, options.jobs, progress)
         found = _sum_up(outcomes, experiment, evaluation, items, options, settings, without, progress)
     found["protocol"]["not_used"] = dict(sorted(skipped.by_reason.items()))
-    found["settings"] = _settings(settings)
+    found["settings"] = settings_of_lists(settings)
     found["version"] = __version__
     events = evaluation.keep_events(outcomes)
     if earlier and events:
@@ -369,11 +375,3 @@ def _choose_baselines(wanted: str) -> dict[str, Contender]:
             param_hint="--baselines",
         )
     return {name: Contender(BASELINES[name]) for name in names}
-
-
-def _settings(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Return the settings that lists depend on."""
-    sections = (*SECTIONS, "ratings") if settings.ratings.scale else SECTIONS
-    tree = {section: values for section, values in redact(settings).items() if section in sections}
-    tree["embedder"] = {key: value for key, value in tree["embedder"].items() if key not in MACHINE}
-    return tree

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
 from stream_rec.cli.files import SkippedLines
 from stream_rec.cli.progress import Rate
-from stream_rec.config import Settings
+from stream_rec.config import Settings, redact
 from stream_rec.errors import FileProblem, StreamRecError
 from stream_rec.evaluation.experiment import EvaluationSettings, Experiment
 from stream_rec.evaluation.scan import LogFile, scan
@@ -23,6 +25,10 @@ from stream_rec.events.item import Item
 
 WARMUP = 0.2
 """Share of the events that only teaches, unless another is asked for."""
+SECTIONS = ("embedder", "limits", "user", "knowledge", "ranking", "head")
+"""Of the settings: what lists depend on."""
+MACHINE = ("data_dir", "models_dir", "instance_id", "device", "dtype", "token_budget")
+"""Keys of the embedder that say where it runs."""
 
 
 def columns() -> list[ProgressColumn]:
@@ -95,6 +101,20 @@ def run_methods(
         progress.update(tasks[name], completed=n_events)
 
     return run(contenders, experiment, clock=time.perf_counter_ns, jobs=jobs, on_progress=on_progress)
+
+
+def settings_of_lists(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the settings that lists depend on."""
+    sections = (*SECTIONS, "ratings") if settings.ratings.scale else SECTIONS
+    tree = {section: values for section, values in redact(settings).items() if section in sections}
+    tree["embedder"] = {key: value for key, value in tree["embedder"].items() if key not in MACHINE}
+    return tree
+
+
+def settings_file() -> Path | None:
+    """Return the file that the running command has its settings from."""
+    file = click.get_current_context().find_root().params.get("file")
+    return file if isinstance(file, Path) else None
 
 
 def require_plots() -> None:

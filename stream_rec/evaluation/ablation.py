@@ -82,7 +82,7 @@ def name_contender(parts: Sequence[str]) -> str:
 
 def find_idle(settings: Settings, log: ScannedLog, has_vectors: bool) -> dict[str, str]:
     """Return why it would change nothing to leave a part out, by its name."""
-    idle = {}
+    idle: dict[str, str] = {}
     if not has_vectors:
         idle |= dict.fromkeys(("text", "similar"), "no item has a vector")
     if not settings.user.context_keys:

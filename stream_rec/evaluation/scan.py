@@ -170,6 +170,27 @@ def scan(
     return ScannedLog(folder)
 
 
+def cut_log(log: ScannedLog, n_events: int, n_known: int, folder: Path) -> ScannedLog:
+    """Return the first events of a log as a log of their own: it knows of nothing that comes after them.
+
+    Args:
+        n_known: Items that have their numbers whatever the log says.
+        n_events: At least 1. Searches and impressions behind the last of them are left out.
+        folder: Takes it; must be empty, and the log's own has to stay.
+    """
+    for name, values in zip(ARRAYS, (log.times_ms, log.users, log.items, log.kinds)):
+        np.save(folder / f"{name}.npy", values[:n_events])
+    if _content(log.folder).exists():
+        _content(folder).symlink_to(_content(log.folder).resolve())
+        np.save(_bounds(folder), np.load(_bounds(log.folder), mmap_mode="r")[:n_events])
+    n_users = int(log.users[:n_events].max()) + 1  # by first event
+    log.unscored.cut(n_events, n_users, folder)
+    n_items = max(n_known, int(log.items[:n_events].max()) + 1)  # others by first event too
+    facts = msgspec.structs.replace(log._facts, n_users=n_users, item_ids=log.item_ids[:n_items])
+    (folder / "log.msgpack").write_bytes(msgspec.msgpack.encode(facts))
+    return ScannedLog(folder)
+
+
 def digest_log(log: ScannedLog, is_listed: NDArray[np.bool_]) -> str:
     """Return 16 hex digits that tell two logs apart, or the same log with other items to recommend."""
     digest = hashlib.blake2b(digest_size=8)

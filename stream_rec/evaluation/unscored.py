@@ -54,6 +54,21 @@ class UnscoredRecords:
         """Return how many there are of a source."""
         return int(np.count_nonzero(self.sources == source))
 
+    def cut(self, n_events: int, n_users: int, folder: Path) -> None:
+        """Leave in an empty folder those that come before the last of the first events; this one's own has to stay.
+
+        Args:
+            n_users: Who have one of these events; of all others nothing is known.
+        """
+        n = int(np.searchsorted(self.indices, n_events))
+        if not n:
+            return
+        _content(folder).symlink_to(_content(self._folder).resolve())
+        np.save(_bounds(folder), np.load(_bounds(self._folder), mmap_mode="r")[:n])
+        np.save(_indices(folder), self.indices[:n])
+        np.save(_users(folder), np.where(self.users[:n] < n_users, self.users[:n], -1).astype(np.int32))
+        np.save(_sources(folder), self.sources[:n])
+
     def read(self, sources: Collection[Source]) -> Iterator[tuple[int, AnyUnscored]]:
         """Yield those of some sources in order, each with its index, one in memory at a time."""
         if not np.isin(self.sources, list(sources)).any():

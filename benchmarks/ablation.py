@@ -60,7 +60,7 @@ def table_of_parts(said: dict[str, Any]) -> str:
     lines = [f"| part | {' | '.join(said)} |", "|---" * (1 + len(said)) + "|"]
     of_text = {name: {"text": one["text"]} for name, one in said.items() if one.get("text")}
     worth = {name: one.get("without") or {} for name, one in said.items()}
-    rows = [("random vectors in place of text", "text", of_text)] if of_text else []
+    rows = [("text, over random vectors", "text", of_text)] if of_text else []
     parts = dict.fromkeys(part for of in worth.values() for part in of)
     for title, part, of in [*rows, *((part, part, worth) for part in parts)]:
         changes = [of[name][part]["parts"]["all"]["ndcg"] if part in of.get(name, {}) else None for name in said]

@@ -58,7 +58,7 @@ def judge_reported(reported: Mapping[str, Mapping[str, Any]]) -> str:
     if len(better) == len(changes):
         return f"On the rest it is better beyond chance on {'all logs' if len(changes) > 1 else 'this log'}."
     if better:
-        return f"On the rest it is better beyond chance on {', '.join(better)}, and not worse on the others."
+        return f"On the rest it is better beyond chance on {', '.join(better)}, and cannot be told apart on the others."
     return (
         "On the rest the two cannot be told apart: what trials gained was the luck of the search, or it takes a longer "
         "log to show."

@@ -55,6 +55,20 @@ def test_without_the_file_beside_it_there_are_no_intervals(tmp_path):
     assert found["against"] is None and "run.npz is missing" in found["unpaired"][0]
 
 
+def test_what_was_measured_before_there_was_more_to_measure_is_read(tmp_path):
+    """Results without precision, ROC-AUC and parts that were left out: the figures that both have are compared."""
+    before, after = write_run(tmp_path / "a"), write_run(tmp_path / "b")
+    told = json.loads(before.read_text())
+    for result in told["results"].values():
+        for key in ("precision", "recall", "f1", "roc_auc", "probabilities"):
+            result.pop(key, None)
+    before.write_text(json.dumps({key: value for key, value in told.items() if key != "without"}))
+    found = compare_files(before, after)
+
+    assert found["unpaired"] == [] and found["against"]["parts"]["all"]["ndcg"]["difference"]["mean"] == 0
+    assert "stream_rec" in render_comparison(found)
+
+
 def test_what_differs_is_named_with_both_values(tmp_path):
     """Settings, version, and counts of the log; methods that only one has are told."""
     before, after = write_run(tmp_path / "a", n_users=3), write_run(tmp_path / "b", n_users=4)

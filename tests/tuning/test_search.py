@@ -113,7 +113,7 @@ def test_a_value_is_the_mean_of_ratios():
     [
         ([(0.1, 0.2)], "better beyond chance on this log"),
         ([(0.1, 0.2), (0.1, 0.3)], "better beyond chance on all logs"),
-        ([(0.1, 0.2), (-0.1, 0.2)], "better beyond chance on log0, and not worse on the others"),
+        ([(0.1, 0.2), (-0.1, 0.2)], "better beyond chance on log0, and cannot be told apart on the others"),
         ([(-0.1, 0.2)], "cannot be told apart"),
         ([(0.1, 0.2), (-0.2, -0.1)], "worse beyond chance on log1: keep the settings of before"),
     ],

@@ -22,17 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
-from stream_rec.catalog.count_lists import (
-    MOST,
-    CountLists,
-    empty_lists,
-    ensure_lists,
-    find,
-    pack,
-    remove,
-    replace,
-    set_count,
-)
+from stream_rec.catalog.count_lists import MOST, CountLists, find
+from stream_rec.catalog.inverted_index import InvertedIndex
 from stream_rec.embedding.text import MAX_ATTRIBUTE_CHARS, MAX_ATTRIBUTES
 from stream_rec.events.item import Item
 from stream_rec.kernel import kernel
@@ -58,15 +49,7 @@ class WordIndex:
     """Words of items by catalog row, and the rows by word."""
 
     def __init__(self) -> None:
-        self._ids: dict[str, int] = {}
-        """By word. An id is given to another word when no item has its word any more."""
-        self._spellings: list[str] = []
-        """By id."""
-        self._free: list[int] = []
-        self._postings = empty_lists()
-        """By word id, the rows of the items that have it and how often."""
-        self._entries = empty_lists()
-        """By row, the ids of its item's words and how often it has them: the same turned round."""
+        self._index = InvertedIndex()
         self._lengths = np.zeros(0, dtype=np.int32)
         """(>= n,) sum of the counts of an item, -1 where there is none."""
         self._n = self._total = 0
@@ -81,28 +64,21 @@ class WordIndex:
     @property
     def n_words(self) -> int:
         """Number of distinct words that items have."""
-        return len(self._ids)
+        return len(self._index)
 
     @property
     def n_bytes(self) -> int:
         """Memory of all arrays; a word costs some 120 bytes besides."""
-        arrays = (*self._postings, *self._entries, self._lengths, self._scores)
-        return sum(array.nbytes for array in arrays)
+        return self._index.n_bytes + self._lengths.nbytes + self._scores.nbytes
 
     def put(self, row: int, item: Item) -> None:
         """Take the new or changed record of an item."""
         found = count_words(item)
-        try:
-            word_ids = list(map(self._ids.__getitem__, found))
-        except KeyError:
-            word_ids = list(map(self._id_of, found))
-            self._postings = ensure_lists(self._postings, len(self._spellings))
         if row >= len(self._lengths):
             self._lengths = grow(self._lengths, row + 1, fill=-1)
             self._scores = grow(self._scores, row + 1)
-            self._entries = ensure_lists(self._entries, row + 1)
         self._leave(row)
-        self._exchange(row, np.array(word_ids, dtype=np.int32), np.array(list(found.values()), dtype=np.uint8))
+        self._index.put(row, found)
         self._lengths[row] = length = sum(found.values())
         self._n += 1
         self._total += length
@@ -110,7 +86,7 @@ class WordIndex:
     def delete(self, row: int) -> None:
         """Forget an item, if it is here."""
         if self._leave(row):
-            self._exchange(row, _NO_IDS, _NO_COUNTS)
+            self._index.delete(row)
 
     def search(self, query: str, k: int, is_listed: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the listed items that match a query best, and how well.
@@ -126,7 +102,7 @@ class WordIndex:
         if not len(word_ids):
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
         return _search(
-            self._postings,
+            self._index.postings,
             self._lengths,
             self._n,
             self._total / self._n,
@@ -143,17 +119,17 @@ class WordIndex:
         if not len(word_ids):
             return np.zeros(len(rows), dtype=np.float32)
         mean = self._total / self._n
-        return _score(self._postings.sizes, self._entries, self._lengths, self._n, mean, word_ids, rows)
+        return _score(self._index.postings.sizes, self._index.entries, self._lengths, self._n, mean, word_ids, rows)
 
     def weigh(self, query: str) -> float:
         """Return what a query's words are worth together: the sum of their rarities, an item's score with each once."""
-        return sum(_rarity(self._n, int(self._postings.sizes[word_id])) for word_id in self._words_of(query))
+        return sum(_rarity(self._n, int(self._index.postings.sizes[word_id])) for word_id in self._words_of(query))
 
     def _words_of(self, query: str) -> NDArray[np.int32]:
         """Return the ids of a query's words that items have, the rarest first, ties by spelling: ids have a history."""
         asked = islice(dict.fromkeys(split_words(query[:LONGEST_QUERY])), MOST_OF_QUERY)
-        known = [(self._postings.sizes[self._ids[word]], word) for word in asked if word in self._ids]
-        return np.array([self._ids[word] for _, word in sorted(known)], dtype=np.int32)
+        known = [(self._index.postings.sizes[self._index.ids[word]], word) for word in asked if word in self._index.ids]
+        return np.array([self._index.ids[word] for _, word in sorted(known)], dtype=np.int32)
 
     def _leave(self, row: int) -> bool:
         """Count an item no more; return whether it was here."""
@@ -164,39 +140,6 @@ class WordIndex:
         self._n -= 1
         self._total -= length
         return True
-
-    def _exchange(self, row: int, word_ids: NDArray[np.int32], counts: NDArray[np.uint8]) -> None:
-        """Give an item other words, (w,), with counts, (w,), and forget words that no item has."""
-        order = np.argsort(word_ids)
-        word_ids, counts = word_ids[order], counts[order]
-        while True:
-            missing_postings, missing_entries, emptied = _exchange(self._postings, self._entries, row, word_ids, counts)
-            if missing_postings:
-                self._postings = pack(self._postings, missing_postings)
-            elif missing_entries:
-                self._entries = pack(self._entries, missing_entries)
-            else:
-                break
-        for word_id in emptied.tolist():
-            del self._ids[self._spellings[word_id]]
-            self._spellings[word_id] = ""
-            self._free.append(word_id)
-
-    def _id_of(self, word: str) -> int:
-        word_id = self._ids.get(word)
-        if word_id is None:
-            if self._free:
-                word_id = self._free.pop()
-                self._spellings[word_id] = word
-            else:
-                word_id = len(self._spellings)
-                self._spellings.append(word)
-            self._ids[word] = word_id
-        return word_id
-
-
-_NO_IDS = np.zeros(0, dtype=np.int32)
-_NO_COUNTS = np.zeros(0, dtype=np.uint8)
 
 
 def count_words(item: Item) -> dict[str, int]:
@@ -216,41 +159,6 @@ def _values_of(item: Item) -> Iterator[str]:
         for one in value if isinstance(value, list) else (value,):
             if isinstance(one, str) and len(one) <= MAX_ATTRIBUTE_CHARS and "://" not in one:
                 yield one
-
-
-@kernel()
-def _exchange(
-    postings: CountLists, entries: CountLists, row: int, new_ids: NDArray[np.int32], new_counts: NDArray[np.uint8]
-) -> tuple[int, int, NDArray[np.int32]]:
-    """Give an item other words: in its entry, and in the postings of each that differs.
-
-    Args:
-        new_ids: (w,) ascending.
-
-    Returns:
-        Room missing in postings, and in entries: 0 and 0 when it is done. Else pack, and call again with the same.
-        Then ids of words that no item has now.
-    """
-    emptied = np.empty(entries.sizes[row], dtype=np.int32)
-    n_emptied, new = 0, 0
-    start = entries.starts[row]
-    for old in range(start, start + entries.sizes[row] + 1):
-        is_end = old == start + entries.sizes[row]
-        while new < len(new_ids) and (is_end or new_ids[new] <= entries.numbers[old]):
-            is_same = not is_end and new_ids[new] == entries.numbers[old] and new_counts[new] == entries.counts[old]
-            if not is_same:
-                missing = set_count(postings, new_ids[new], row, new_counts[new])
-                if missing > 0:
-                    return missing, 0, emptied[:0]
-            new += 1
-        if not is_end and (new == 0 or new_ids[new - 1] != entries.numbers[old]):
-            word_id = entries.numbers[old]
-            remove(postings, word_id, row)
-            if postings.sizes[word_id] == 0:
-                emptied[n_emptied] = word_id
-                n_emptied += 1
-    missing = replace(entries, row, new_ids, new_counts)
-    return 0, missing, emptied[:n_emptied]
 
 
 @kernel()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from stream_rec.events.slate import RENAMED_REASONS, Reason
 
 PAST_TENSE = {"view": "viewed", "click": "clicked", "purchase": "bought"}
+MAKERS = {"artist", "author", "authors", "brand", "designer", "director", "maker", "manufacturer", "publisher"}
 WITHOUT_EVIDENCE = {
     "trending": "popular right now",
     "fresh": "new here: few have seen it yet",
@@ -45,12 +46,27 @@ def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
             return f"people who {verb or 'chose'} {title} went on to this"
         case "neighbours":
             return f"people like you, who {verb or 'chose'} things such as {title}, came to this"
+        case "related":
+            return _related(reason, title, verb or "chose", title_of)
         case "category":
             return f"of the same kind as {title}, which you {verb or 'chose'}"
         case "asked":
             return f"answers what you asked of {title}"
         case _:  # a kind that a newer pipeline added
             return f"because of {title}"
+
+
+def _related(reason: Reason, title: str, verb: str, title_of: Callable[[str], str | None]) -> str:
+    """Return what an item has in common with one of the user's."""
+    name, value = (reason.relation or "").replace("_", " "), reason.value or ""
+    if name == "family":
+        return f"goes with {title}, which you {verb}"
+    if value == reason.item_id:  # one names the other
+        return f"{name}: {title}, which you {verb}"
+    if name in ("tag", "category"):
+        return f"{value}, as {title}, which you {verb}"
+    by = "also by" if name in MAKERS else f"also {name}"
+    return f"{by} {title_of(value) or value}, as {title}, which you {verb}"
 
 
 def _again(reason: Reason, verb: str) -> str:

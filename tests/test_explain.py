@@ -10,6 +10,10 @@ from stream_rec.explain import why
 NOON_MS = 1_714_564_800_000
 
 
+def related(relation: str, value: str) -> Reason:
+    return Reason("related", "i1", "e1", "view", relation=relation, value=value)
+
+
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [
@@ -31,6 +35,13 @@ NOON_MS = 1_714_564_800_000
         (Reason("asked", None, "q1", "search"), "answers what you searched for"),
         (Reason("asked", "i1", "q1", "search"), "answers what you asked of The Rink"),
         (Reason("interest", interest="jazz"), "you said that you like jazz"),
+        (related("brand", "Acme"), "also by Acme, as The Rink, which you viewed"),
+        (related("material", "oak"), "also material oak, as The Rink, which you viewed"),
+        (related("tag", "ice"), "ice, as The Rink, which you viewed"),
+        (related("family", "rink"), "goes with The Rink, which you viewed"),
+        (related("accessory_of", "i1"), "accessory of: The Rink, which you viewed"),
+        (related("series", "i3"), "also series The Tramp, as The Rink, which you viewed"),
+        (related("series", "i4"), "also series i4, as The Rink, which you viewed"),
         (Reason("explore"), "shown to find out who likes it"),
         (Reason("similar", "i2", "e1", "view"), "similar to i2, which you viewed"),
         (Reason("moonphase", "i1"), "because of The Rink"),
@@ -39,4 +50,4 @@ NOON_MS = 1_714_564_800_000
 )
 def test_every_reason_is_a_sentence(reason: Reason, sentence: str):
     """Each kind names its evidence, by id where it has no title; kinds of newer pipelines have a sentence, too."""
-    assert why(reason, {"i1": "The Rink"}.get) == sentence
+    assert why(reason, {"i1": "The Rink", "i3": "The Tramp"}.get) == sentence

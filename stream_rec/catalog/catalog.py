@@ -18,6 +18,7 @@ from stream_rec.catalog.categories import CategoryIndex
 from stream_rec.catalog.facets import Facets
 from stream_rec.catalog.factors import Factors
 from stream_rec.catalog.fresh import Fresh
+from stream_rec.catalog.graph import Graph
 from stream_rec.catalog.knowledge import Knowledge
 from stream_rec.catalog.ratings import ItemRatings
 from stream_rec.catalog.repeats import CategoryRepeats
@@ -74,6 +75,7 @@ class Catalog:
         self.ratings = ItemRatings()
         self.words = WordIndex()
         self.facets = Facets()
+        self.graph = Graph()
         self.factors = Factors()
         self.rules = Rules(lambda target: self.find_members(target).tolist())
         self.now_ms = 0
@@ -139,6 +141,7 @@ class Catalog:
         self._boost(row, math.log(item.boost))
         self.categories.put(row, item)
         self.words.put(row, item)
+        self._relate(row, item)
         self._see_repeats(row)
         self._see_ratings(row)
         self.rules.see_item(row, item.item_id, item)
@@ -153,6 +156,7 @@ class Catalog:
             before = self._items.pop(row, None)
             self.facets.put(row, before, None)
             self.words.delete(row)
+            self.graph.delete(row)
             self._boost(row, 0.0)
             self.rules.see_item(row, item_id, None)
             self._is_available[row], self._n_bans[row] = False, 0
@@ -218,6 +222,15 @@ class Catalog:
         members = [row for row in rows if is_about(target, self.item_ids[row], self._items[row])]
         return np.array(sorted(members), dtype=np.int64)
 
+    def find_relation(self, row: int, other: int, item_id: str) -> str:
+        """Return by which kind of relation one of two items, or both of them, name an item; "" where neither does."""
+        for each in (row, other):
+            if (item := self._items.get(each)) is not None:
+                for name in sorted(item.relations):
+                    if item_id in item.relations[name]:
+                        return name
+        return ""
+
     def put_shift(self, worker: str, item_id: str, shift: NDArray[np.float32]) -> None:
         """Take how far another worker has shifted an item's factors."""
         self.factors.take(worker, self._row(item_id), shift)
@@ -233,6 +246,13 @@ class Catalog:
                 self.factors.put_text(row, vector.astype(np.float32))
             else:
                 self.factors.delete_text(row, self.item_ids[row])
+
+    def _relate(self, row: int, item: Item) -> None:
+        self.graph.put(row, item)
+        for item_ids in item.relations.values():
+            for item_id in item_ids:
+                if (named := self.find(item_id)) is not None and named in self._items:
+                    self.graph.see_named(named, item_id)
 
     def _see_whether_fresh(self, row: int) -> None:
         self.fresh.set(row, is_listed=bool(self._is_listed[row]), n_events=self.knowledge.n_events_of(row))

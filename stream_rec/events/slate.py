@@ -24,8 +24,8 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     kind: Annotated[
         str,
         Meta(
-            description="similar | successors | neighbours | category | trending | fresh | repeat | asked | interest | "
-            "explore | catalog; a reader takes kinds that it does not know for `catalog`, which says nothing"
+            description="similar | successors | neighbours | related | category | trending | fresh | repeat | asked | "
+            "interest | explore | catalog; a reader takes kinds that it does not know for `catalog`, which says nothing"
         ),
     ]
     item_id: str | None = None
@@ -39,6 +39,16 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     ] = None
     last_ms: Annotated[int | None, Meta(description="of `repeat`: time of the newest event with the item")] = None
     interest: Annotated[str | None, Meta(description="of `interest`: which of those in the user's profile")] = None
+    relation: Annotated[
+        str | None,
+        Meta(
+            description="of `related`: what both items have in common: `family` of their titles, `category`, `tag`, an "
+            "attribute's name, or the kind of relation by which one of them names the other, or both a third"
+        ),
+    ] = None
+    value: Annotated[
+        str | None, Meta(description="of `related`: the family, category, tag or value, or the id of the item named")
+    ] = None
     rule: str | None = None
     """`rule_id` of the owner's rule by which the item is in the list or stands where it does; null for most."""
     promotion: str | None = None

@@ -23,7 +23,7 @@ from stream_rec.events.interaction import Kind
 from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import FIRST_HALF_LIVES_MS, HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.candidates import Candidates
-from stream_rec.retrieval.scratch import AFTER, LAST, NEXT, RECENT, RECENT_COSINE, SKNN, STAN, WIDE_COSINE
+from stream_rec.retrieval.scratch import AFTER, LAST, NEXT, RECENT, RECENT_COSINE, RELATED, SKNN, STAN, WIDE_COSINE
 from stream_rec.user.history import SESSION_BREAK_MS, History
 
 DAY_MS = 24 * HOUR_MS
@@ -42,6 +42,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "successors": ("follows_last", "follows_recent", "precedes_last", "follows_recent_cosine", "follows_wide_cosine"),
     "neighbours": ("sknn", "stan", "stan_after", "came_next", "affinity"),
     "similar": tuple(f"text{space}_{of}" for space in range(1, MAX_SPACES + 1) for of in ("last", "taste")),
+    "related": ("family", "shared", "relation"),
     "repeat": (
         "own_count",
         "own_1d_ago",
@@ -59,7 +60,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 NAMES = tuple(name for names in GROUPS.values() for name in names)
 N = len(NAMES)
 GROUP_OF = np.repeat(np.arange(len(GROUPS)), [len(names) for names in GROUPS.values()])
-NOT_AMOUNTS = {"unseen", "few_events", "own", "own_place", "conversion", *GROUPS["similar"]}
+NOT_AMOUNTS = {"unseen", "few_events", "own", "own_place", "conversion", *GROUPS["similar"], *GROUPS["related"]}
 AS_THEY_ARE = {"own_1d_ago", "own_14d_ago", "own_60d_ago"}
 """Shares of 1 that are not divided by their largest."""
 IS_SCALED = np.array([name not in AS_THEY_ARE for name in NAMES])
@@ -188,6 +189,7 @@ _FOLLOWS_LAST, _FOLLOWS_RECENT, _PRECEDES_LAST, _FOLLOWS_RECENT_COSINE, _FOLLOWS
     NAMES.index, GROUPS["successors"]
 )
 _SKNN, _STAN, _STAN_AFTER, _CAME_NEXT, _AFFINITY = map(NAMES.index, GROUPS["neighbours"])
+_RELATED = NAMES.index(GROUPS["related"][0])
 _TEXT = NAMES.index(GROUPS["similar"][0])
 (
     _OWN_COUNT,
@@ -297,6 +299,8 @@ def _of_sources(
         items[index, _STAN] = values[index, STAN]
         items[index, _STAN_AFTER] = values[index, AFTER]
         items[index, _CAME_NEXT] = values[index, NEXT]
+        for kind in range(3):
+            items[index, _RELATED + kind] = values[index, RELATED + kind]
         if last_row >= 0:
             for space in in_use:
                 near_last, near_taste = np.float32(0.0), np.float32(0.0)

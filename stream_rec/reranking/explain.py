@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_rec.catalog.catalog import Catalog
+from stream_rec.catalog.graph import describe
 from stream_rec.events.interaction import Kind
 from stream_rec.events.slate import Reason, SlateItem
 from stream_rec.events.source import Source
@@ -45,6 +46,9 @@ _NAMES = (*KINDS, "explore", "category", "catalog")
 """Of all kinds of reasons, by number."""
 
 
+_RELATED = _NAMES.index("related")
+
+
 class Numbers(NamedTuple):
     """By which number a kernel knows each kind of reason, then the columns of ``Inputs.items`` that it reads.
 
@@ -56,6 +60,7 @@ class Numbers(NamedTuple):
     successors: int
     neighbours: int
     similar: int
+    related: int
     repeat: int
     explore: int
     category: int
@@ -64,11 +69,14 @@ class Numbers(NamedTuple):
     own: int
     unseen: int
     few_events: int
+    family: int
+    shared: int
+    relation: int
 
 
 _NUMBERS = Numbers(
-    *map(_NAMES.index, Numbers._fields[:9]),
-    *map(NAMES.index, Numbers._fields[9:]),
+    *map(_NAMES.index, Numbers._fields[:10]),
+    *map(NAMES.index, Numbers._fields[10:]),
 )
 _WITHOUT_EVIDENCE = {_NAMES.index(kind): Reason(kind) for kind in ("explore", "trending", "fresh", "catalog")}
 _LABELS = tuple(kind.label for kind in Kind)
@@ -115,9 +123,12 @@ def explain(
             score,
             propensity,
             {kind: part for kind, part in zip(KINDS, item_parts) if part > 0},
-            _WITHOUT_EVIDENCE.get(kind) or _reason(_NAMES[kind], item_id, position, history, own.get(item_id)),
+            _WITHOUT_EVIDENCE.get(kind)
+            or (_relate(row, history, catalog) if kind == _RELATED else None)
+            or _reason(_NAMES[kind], item_id, position, history, own.get(item_id)),
         )
-        for item_id, score, propensity, item_parts, kind, position in zip(
+        for row, item_id, score, propensity, item_parts, kind, position in zip(
+            rows.tolist(),
             item_ids,
             score_of(scored.log_p[indices]).tolist(),
             shown.propensities.round(6).tolist(),
@@ -205,6 +216,20 @@ def _reason(kind: str, item_id: str, position: int, history: History, own: tuple
     return Reason(kind, entry.item_id, entry.event_id, _LABELS[entry.kind], times, entry.timestamp_ms)
 
 
+def _relate(row: int, history: History, catalog: Catalog) -> Reason | None:
+    """Return what an item has in common with the user's recent ones."""
+    common = catalog.graph.find_common(row, history.recent_rows[:RECENT])
+    if common is None:
+        return None
+    position, entity = common
+    entry = history.recent[position]
+    name, value = describe(entity)
+    if name == "category":
+        return Reason(name, entry.item_id, entry.event_id, _LABELS[entry.kind])
+    name = name or catalog.find_relation(row, int(history.recent_rows[position]), value)
+    return Reason("related", entry.item_id, entry.event_id, _LABELS[entry.kind], relation=name, value=value)
+
+
 @kernel()
 def _choose_kinds(
     parts: NDArray[np.float64],
@@ -251,6 +276,8 @@ def _choose_kinds(
             said[numbers.fresh] = -np.inf
         if led < 0:
             said[numbers.successors] = -np.inf
+        if max(item[numbers.family], item[numbers.shared], item[numbers.relation]) <= 0.0 or is_own:
+            said[numbers.related] = -np.inf
         if item[numbers.stan] <= 0.0:
             said[numbers.neighbours] = -np.inf
         if not is_own:

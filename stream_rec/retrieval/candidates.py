@@ -18,6 +18,7 @@ from stream_rec.retrieval.fresh import find_nearest, find_nearest_in_each, find_
 from stream_rec.retrieval.interests import Interests
 from stream_rec.retrieval.neighbours import Meeting, add_neighbours
 from stream_rec.retrieval.pool import Pool, Take, find_popular
+from stream_rec.retrieval.related import add_related
 from stream_rec.retrieval.repeat import find_repeats
 from stream_rec.retrieval.ruled import Exclusions, find_demanded
 from stream_rec.retrieval.scratch import (
@@ -25,6 +26,7 @@ from stream_rec.retrieval.scratch import (
     LAST,
     RECENT,
     RECENT_COSINE,
+    RELATED,
     SKNN,
     STAN,
     TEXT,
@@ -36,9 +38,12 @@ from stream_rec.retrieval.similar import add_similar
 from stream_rec.retrieval.successors import add_successors
 from stream_rec.user.history import History
 
-SOURCES = ("successors", "neighbours", "similar", "trending", "repeat", "fresh", "rules", "asked", "interest")
+SOURCES = (
+    *("successors", "neighbours", "similar", "trending", "repeat", "fresh", "rules", "asked", "interest"),
+    "related",
+)
 """Bit ``1 << index`` of ``Candidates.sources`` stands for a source."""
-SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES, ASKED, INTEREST = range(len(SOURCES))
+SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES, ASKED, INTEREST, RELATED_ITEMS = range(len(SOURCES))
 FILLER = len(SOURCES)
 """No source: what no source proposes."""
 BEST = (
@@ -50,6 +55,7 @@ BEST = (
     (SKNN, 30, NEIGHBOURS),
     (STAN, 40, NEIGHBOURS),
     (AFTER, 40, NEIGHBOURS),
+    *((RELATED + kind, 20, RELATED_ITEMS) for kind in range(3)),
     *((TEXT + space, 20, SIMILAR) for space in range(MAX_SPACES)),
 )
 """Candidates taken from each column, and for which source."""
@@ -59,6 +65,7 @@ LEAST_REPEATS = 0.01
 """Share of all events that are repeats: where it is less, as with films, nothing else is proposed again."""
 FRESH_BEST = tuple((TEXT + space, 15, FRESH) for space in range(MAX_SPACES))
 """The same for fresh items, of those without events, and as many of the rest."""
+FRESH_RELATED = tuple((RELATED + kind, 10, FRESH) for kind in range(3))
 SEARCHED, NEIGHBOURS_HAVE = 500, 0.25
 """Fresh items are searched for among all that are fresh if these are no more than that, or a smaller share of the
 catalog. Otherwise the text neighbours of the recent items have enough of them, and are at hand."""
@@ -142,6 +149,7 @@ def retrieve(
         for space, similar in enumerate(catalog.spaces.similar()):
             if not similar.is_empty:
                 add_similar(scratch, history.recent_rows, similar, space)
+        add_related(scratch, history.recent_rows, catalog.graph)
         scratch.set_own(history.own_rows)
     if pool is None:
         is_listed = catalog.is_listed
@@ -204,6 +212,7 @@ def _choose_by_history(
             scratch.choose(find_nearest(fresh.rows(), catalog, taste, last), FRESH, is_listed)
         else:
             scratch.choose_best(FRESH_BEST, fresh.is_in[: len(is_listed)] & is_listed)
+        scratch.choose_best(FRESH_RELATED, fresh.is_in[: len(is_listed)] & is_listed)
 
 
 def _choose_by_time(scratch: Scratch, catalog: Catalog, is_listed: NDArray[np.bool_]) -> None:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.kernel import kernel
 
-LAST, RECENT, WIDE, RECENT_COSINE, WIDE_COSINE, SKNN, STAN, AFTER, NEXT, TEXT = range(10)
+LAST, RECENT, WIDE, RECENT_COSINE, WIDE_COSINE, SKNN, STAN, AFTER, NEXT, RELATED = range(10)
+TEXT = RELATED + 3
 """Columns: successors of the last item, of recent items, of more items, and of the latter two by how often users come
-to an item from anywhere; three kinds of session kNN, and what came next after the last item; text neighbours, from
-there on one column for each space."""
+to an item from anywhere; three kinds of session kNN, and what came next after the last item; what is related, a column
+for each kind of edge; and text neighbours, one for each space."""
 COLUMNS = TEXT + MAX_SPACES
 
 

@@ -234,7 +234,7 @@ def test_what_is_new_among_the_new_has_the_next_true_reason():
         catalog.put_embedding(item_id, embedded(vector))
     catalog.put_item(Item("o0", category="kitchen", tags=["blue"]))
     catalog.put_item(Item("f1", category="kitchen"))
-    catalog.put_item(Item("f2", category="garden", tags=["blue"]))
+    catalog.put_item(Item("f2", category="garden"))
     items = items_for(viewer("o0"), catalog, NEWNESS)
 
     assert items["f0"].reason == Reason("similar", "o0", "e0", "click")
@@ -272,3 +272,24 @@ def test_neighbours_name_the_newest_other_item():
     items = items_for(viewer("x", "a"), catalog, preferring(stan_after=2, stan=2))
 
     assert items["a"].reason == Reason("neighbours", "x", "e0", "click")
+
+
+def test_what_is_in_common_is_said_with_whose_it_is():
+    """The rarest of it: a brand of two before a tag of four; of relations by which kind one names the other."""
+    catalog = Catalog()
+    said = {"brand": "Acme"}
+    for item in (
+        Item("seen", tags=["x"], attributes=said, relations={"goes_with": ["lid"]}),
+        *(Item("pot", tags=["x"], attributes=said), Item("y", tags=["x"]), Item("z", tags=["x"]), Item("lid")),
+        *(Item("alone"), Item("seen 2", "Rocky"), Item("r3", "Rocky III")),
+    ):
+        catalog.put_item(item)
+    head = preferring(shared=1, relation=1, family=1)
+    items = items_for(viewer("seen 2", "seen"), catalog, head)
+
+    assert items["pot"].reason == Reason("related", "seen", "e1", "click", relation="brand", value="Acme")
+    assert items["y"].reason == Reason("related", "seen", "e1", "click", relation="tag", value="x")
+    assert items["lid"].reason == Reason("related", "seen", "e1", "click", relation="goes_with", value="lid")
+    assert items["r3"].reason == Reason("related", "seen 2", "e0", "click", relation="family", value="rocky")
+    assert items["pot"].sources["related"] > 0
+    assert "alone" not in items or items["alone"].reason.kind != "related"

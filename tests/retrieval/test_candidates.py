@@ -22,6 +22,7 @@ from stream_rec.retrieval.candidates import (
     INTEREST,
     MOST_TRENDING,
     NEIGHBOURS,
+    RELATED_ITEMS,
     REPEAT,
     RULES,
     SIMILAR,
@@ -85,6 +86,9 @@ def one_of_each() -> Catalog:
     catalog = stocked("fresh", "a", "successor", "similar", "neighbour", "off")
     catalog.put_embedding("a", embedded([1, 0]))
     catalog.put_embedding("similar", embedded([1, 1]))
+    catalog.put_item(Item("a", category="rare"))
+    catalog.put_item(Item("related", category="rare"))
+    catalog.put_knowledge("related", taught(*FIVE))
     catalog.put_knowledge("a", taught(*FIVE, users={"v": NOW_MS, "me": NOW_MS}))
     catalog.put_knowledge("successor", taught(*FIVE, predecessors={"a": 4}))
     catalog.put_knowledge("similar", taught(*FIVE))
@@ -120,8 +124,9 @@ def test_every_source_proposes_its_own():
     assert sources["pinned"] == {"rules"}
     assert sources["asked"] == {"asked"} == sources["chosen"]
     assert sources["liked"] == {"interest"}
+    assert sources["related"] == {"related"}
     assert "off" not in sources
-    numbers = SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES, ASKED, INTEREST
+    numbers = SUCCESSORS, NEIGHBOURS, SIMILAR, TRENDING, REPEAT, FRESH, RULES, ASKED, INTEREST, RELATED_ITEMS
     assert [SOURCES[n] for n in numbers] == list(SOURCES)
 
 

@@ -198,8 +198,8 @@ export interface Ranking {
  */
 export interface Reason {
   /**
-   * similar | successors | neighbours | category | trending | fresh | repeat | asked | interest | explore |
-   * catalog; a reader takes kinds that it does not know for `catalog`, which says nothing
+   * similar | successors | neighbours | related | category | trending | fresh | repeat | asked | interest |
+   * explore | catalog; a reader takes kinds that it does not know for `catalog`, which says nothing
    */
   kind: string;
   /**
@@ -217,6 +217,13 @@ export interface Reason {
   last_ms?: number | null;
   /** of `interest`: which of those in the user's profile */
   interest?: string | null;
+  /**
+   * of `related`: what both items have in common: `family` of their titles, `category`, `tag`, an attribute's
+   * name, or the kind of relation by which one of them names the other, or both a third
+   */
+  relation?: string | null;
+  /** of `related`: the family, category, tag or value, or the id of the item named */
+  value?: string | null;
   /**
    * `rule_id` of the owner's rule by which the item is in the list or stands where it does; null for most.
    */

@@ -52,6 +52,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
     {
         "text": Part("vectors of texts, and all that is made of them", has_text=False),
         "similar": _proposing("text neighbours: source and features; vectors stay for the rest", "similar"),
+        "related": _proposing("what items have in common: source and features", "related"),
         "successors": _proposing("co-visits: what users came to after an item, source and features", "successors"),
         "neighbours": _proposing("users alike (SKNN, STAN), source and features", "neighbours", FACTORS),
         "factors": Part("the feature that online BPR makes", LeftOut(features=FACTORS)),

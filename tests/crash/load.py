@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -45,13 +46,19 @@ def steady_log(seed: int, n_events: int) -> list[Logged]:
     """Return a log whose users have some 50 events each and none a few hundred: none fills 1,024 recent events.
 
     A sixth are searches, of which nobody fills 256, a fifth impressions, of which nobody fills 64, and one in 25
-    is a profile.
+    is a profile. Each event has a rating, of one user for one item always the same, some outside of the scale.
     """
     n_users = max(20, n_events // EVENTS_A_USER)
     events = zipf_log(n_events=n_events, n_users=n_users, n_items=N_ITEMS, seed=seed, evenness=n_users / 10)
+    events = [LoggedEvent(kind, msgspec.structs.replace(event, value=rate(event))) for kind, event in events]
     searched = with_searches(events, seed=seed, share=SHARE_OF_SEARCHES)
     shown = with_impressions(searched, seed=seed, share=SHARE_OF_IMPRESSIONS, n_items=N_ITEMS)
     return with_profiles(shown, seed=seed, share=SHARE_OF_PROFILES)[:n_events]
+
+
+def rate(event: Interaction) -> float:
+    """Return how a user rates an item: from .5 to 5.5, where the scale goes from 1 to 5."""
+    return 0.5 + 0.5 * (zlib.crc32(f"{event.user_id} {event.item_id}".encode()) % 11)
 
 
 def probes(n_users: int = 50) -> list[Logged]:

@@ -9,13 +9,13 @@ sold out, deleted or banned.
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from kafka.consumer.fetcher import ConsumerRecord
 
 from stream_rec.events.impression import Impression
-from stream_rec.events.interaction import LoggedEvent
+from stream_rec.events.interaction import Kind, LoggedEvent
 from stream_rec.events.profile import Profile
 from stream_rec.events.search import Search
 from tests.kafka.logs import Logged
@@ -55,6 +55,30 @@ def count_by_country(sent: Iterable[Logged]) -> Counter[tuple[str, str]]:
     for (_, _, item_id, _, country), n in alike.items():
         counts[item_id, country] += min(n, A_WEEK)
     return counts
+
+
+def ratings_by_user(sent: Iterable[Logged]) -> Counter[tuple[str, str]]:
+    """Return of each user how many views and purchases have a value from 1 to 5, and their sum in thousandths."""
+    ratings: Counter[tuple[str, str]] = Counter()
+    for kind, event in _distinct(sent):
+        if kind != Kind.CLICK and event.value is not None and 1 <= event.value <= 5:
+            ratings[event.user_id, "count"] += 1
+            ratings[event.user_id, "sum"] += int(1000 * event.value)
+    return ratings
+
+
+def ratings_by_item(sent: Iterable[Logged]) -> Counter[tuple[str, str]]:
+    """Return the same of each item, of the events that count for it. Nobody here rates an item now so, now so."""
+    alike: dict[tuple[str, int, str, int], list[float]] = defaultdict(list)
+    for kind, event in _distinct(sent):
+        if kind != Kind.CLICK and event.value is not None and 1 <= event.value <= 5:
+            alike[event.user_id, int(kind), event.item_id, event.timestamp_ms // WEEK_MS].append(event.value)
+    ratings: Counter[tuple[str, str]] = Counter()
+    for (_, _, item_id, _), values in alike.items():
+        counted = values[:A_WEEK]
+        ratings[item_id, "count"] += len(counted)
+        ratings[item_id, "sum"] += int(1000 * sum(counted))
+    return ratings
 
 
 def searches_by_user(sent: Iterable[Logged]) -> Counter[tuple[str, str, str]]:

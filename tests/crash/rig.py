@@ -227,6 +227,7 @@ class Rig:
                 "context_keys": "country,device,hour,surface",  # what profiles say depends on the order between topics
             },
             embedder={"encoder": "random+hashing"},
+            ratings={"scale": "1,5", "events": "view,purchase", "in_lists": True},
             worker={"session_timeout_s": SESSION_TIMEOUT_S, "default_list_interval_s": 1.0, "ready_timeout_s": 90.0},
         )
         settings = with_pushed(quick)

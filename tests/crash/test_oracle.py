@@ -69,6 +69,22 @@ def test_ten_alike_a_week_count_for_an_item():
     assert oracle.count_by_item(log) == {("a", 0): 11, ("a", 1): 1}
 
 
+def test_ratings_are_views_and_purchases_with_a_value_on_the_scale():
+    """Each once for the user; for the item as far as its event counts."""
+
+    def rated(event_id: str, value: float | None, kind: Kind = Kind.VIEW, user: str = "ann") -> LoggedEvent:
+        return LoggedEvent(kind, Interaction(event_id, user, "a", 0, value=value))
+
+    log = [
+        *(rated(f"e{n}", 4.5) for n in range(12)),
+        *(rated("low", 0.5), rated("none", None), rated("click", 3.0, Kind.CLICK)),
+        *(rated("bought", 4.5, Kind.PURCHASE), rated("other", 1.0, user="ben")),
+    ]
+    by_user = {("ann", "count"): 13, ("ann", "sum"): 58_500, ("ben", "count"): 1, ("ben", "sum"): 1000}
+    assert oracle.ratings_by_user([*log, *log]) == by_user
+    assert oracle.ratings_by_item([*log, *log]) == {("a", "count"): 12, ("a", "sum"): 50_500}
+
+
 def test_events_count_for_the_country_that_they_say():
     """As far as they count for the item; those that say none count for none."""
     log = [sent(f"e{n}", country="FR") for n in range(12)] + [

@@ -67,6 +67,8 @@ def judge(rig: Rig) -> Verdict:
         (_counts(users), oracle.count_by_user(load.log)),
         (_counts(items), oracle.count_by_item(load.log)),
         (_in_countries(items), oracle.count_by_country(load.log)),
+        (_ratings(users), oracle.ratings_by_user(load.log)),
+        (_ratings(items), oracle.ratings_by_item(load.log)),
         (_searches(users), oracle.searches_by_user(load.log)),
         (_impressions(users), oracle.impressions_by_user(load.log)),
         (_profiles(users), oracle.profiles_by_user(load.log)),
@@ -118,6 +120,16 @@ def _profiles(users: Mapping[str, UserState]) -> Counter[tuple[str, tuple[str, .
     """Return user, interests, language and year of birth of each profile."""
     known = {user: state.profile for user, state in users.items() if state.profile}
     return Counter((user, tuple(each.interests), each.language, each.birth_year) for user, each in known.items())
+
+
+def _ratings(states: Mapping[str, UserState] | Mapping[str, ItemState]) -> Counter[tuple[str, str]]:
+    """Return how many ratings of or by each are known, and their sum in thousandths."""
+    ratings = Counter[tuple[str, str]]()
+    for name, state in states.items():
+        for what, number in zip(("count", "sum"), state.ratings):
+            if number:
+                ratings[name, what] = number
+    return ratings
 
 
 def _in_countries(items: Mapping[str, ItemState]) -> Counter[tuple[str, str]]:

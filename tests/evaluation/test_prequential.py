@@ -114,8 +114,8 @@ def test_who_looks_does_so_between_scoring_and_learning(tmp_path):
 
 def test_what_only_the_group_knows_is_no_hit(tmp_path):
     """The real engine: every group repeats an item that no other has. Told its own group it would hit each time."""
-    rows = [(f"u{n % 2}", f"i{n}", n) for n in range(30) for _ in range(2)]
-    item_ids = [f"i{n}" for n in range(2000)]  # some of which fill up lists
+    rows = [(f"u{n % 2}", f"item-{n}", n) for n in range(30) for _ in range(2)]
+    item_ids = [f"item-{n}" for n in range(5000)]  # some of which fill up lists
     log = scanned(tmp_path, rows, item_ids)
     trial, lists = judged(engine(log, item_ids), log, n=30)
 

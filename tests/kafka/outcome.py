@@ -126,7 +126,7 @@ def assert_same_items(
             assert found[item_id].chosen == item.chosen
             assert_same_sums(found[item_id].queries, item.queries)
             assert_same_sums(found[item_id].contexts, item.contexts)
-            assert found[item_id].chosen == item.chosen
+            assert found[item_id].ratings == item.ratings
             if beginnings:
                 assert found[item_id].first_sums == pytest.approx(item.first_sums, rel=1e-9)
                 assert found[item_id].last_first_ms == item.last_first_ms

@@ -106,7 +106,7 @@ def test_a_list_is_made_before_its_event_has_taught_about_items(tmp_path: Path) 
     entries: list[Entry] = [Item("tea"), Item("pot"), view(1, "ann", "tea"), view(2, "bob", "pot")]
     made = replayed(entries, tmp_path)[-1]
 
-    assert [(item.item_id, item.reason.kind) for item in made.items] == [("pot", "repeat"), ("tea", "trending")]
+    assert {item.item_id: item.reason.kind for item in made.items} == {"pot": "repeat", "tea": "trending"}
 
 
 def test_a_replay_is_the_same_each_time(tmp_path: Path) -> None:

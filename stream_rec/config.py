@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from stream_rec.addresses import AddressError, addresses
+from stream_rec.catalog.settings import CatalogConfig
 from stream_rec.dashboard_settings import DashboardSettings
 from stream_rec.embedding.settings import EmbedderSettings
 from stream_rec.errors import SettingsError
@@ -123,6 +124,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ranking: RankingConfig = RankingConfig()
     head: HeadConfig = HeadConfig()
     ratings: RatingsConfig = RatingsConfig()
+    catalog: CatalogConfig = CatalogConfig()
 
 
 def load(

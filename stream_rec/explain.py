@@ -41,7 +41,8 @@ def why(reason: Reason, title_of: Callable[[str], str | None]) -> str:
     title = title_of(reason.item_id) or reason.item_id
     match RENAMED_REASONS.get(reason.kind, reason.kind):
         case "similar":
-            return f"similar to {title}, which you {verb}" if verb else f"similar to {title}"
+            alike = f"similar {reason.modality} to" if reason.modality else "similar to"
+            return f"{alike} {title}, which you {verb}" if verb else f"{alike} {title}"
         case "successors":
             return f"people who {verb or 'chose'} {title} went on to this"
         case "neighbours":

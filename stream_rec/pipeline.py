@@ -75,7 +75,13 @@ class Pipeline:
             cold = mute_experts(cold, left_out)
         encode = QueryEncoder(settings.embedder, with_torch=True, in_background=False) if encodes_queries else None
         self.recommender = Recommender(
-            Catalog(), LocalHead(cold), settings.ranking, settings.head, encode, settings.ratings, left_out
+            Catalog(settings.catalog.modalities),
+            LocalHead(cold),
+            settings.ranking,
+            settings.head,
+            encode,
+            settings.ratings,
+            left_out,
         )
         self._pushed = PushedSurfaces(self.recommender, settings.surfaces.pushed, settings.ranking)
         self._last_offset: dict[int, dict[int, int]] = defaultdict(dict)

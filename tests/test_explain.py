@@ -19,6 +19,7 @@ def related(relation: str, value: str) -> Reason:
     [
         (Reason("similar", "i1", "e1", "view"), "similar to The Rink, which you viewed"),
         (Reason("similar", "i1"), "similar to The Rink"),
+        (Reason("similar", "i1", "e1", "view", modality="image"), "similar image to The Rink, which you viewed"),
         (Reason("successors", "i1", "e1", "click"), "people who clicked The Rink went on to this"),
         (Reason("successors", "i1"), "people who chose The Rink went on to this"),
         (Reason("followers", "i1", "e1", "click"), "people who clicked The Rink went on to this"),  # as it was called

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,8 +54,12 @@ class Catalog:
     [1]
     """
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    def __init__(self, modalities: Sequence[str] = ()) -> None:
+        """Begin empty.
+
+        Args:
+            modalities: Names of vectors that items bring themselves and that are compared: `catalog.vectors`.
+        """
         self.item_ids: list[str] = []
         self._row_of: dict[str, int] = {}
         self._items: dict[int, Item] = {}
@@ -67,7 +72,7 @@ class Catalog:
         self._tie_breaks = np.zeros(0, dtype=np.uint32)
         """(>= n,) by row: see ``tie_breaks``."""
         self._n_boosted = 0
-        self.spaces = Spaces()
+        self.spaces = Spaces(modalities)
         self.knowledge = Knowledge()
         self.fresh = Fresh()
         self.categories = CategoryIndex()
@@ -136,6 +141,9 @@ class Catalog:
     def put_item(self, item: Item) -> None:
         """Take a new or changed item record."""
         row = self._row(item.item_id)
+        self.spaces.put_own(row, item.vectors)
+        if item.vectors:
+            item = msgspec.structs.replace(item, vectors={})  # as arrays they take a twentieth
         self.facets.put(row, self._items.get(row), item)
         self._items[row] = item
         self._boost(row, math.log(item.boost))
@@ -157,6 +165,7 @@ class Catalog:
             self.facets.put(row, before, None)
             self.words.delete(row)
             self.graph.delete(row)
+            self.spaces.put_own(row, {})
             self._boost(row, 0.0)
             self.rules.see_item(row, item_id, None)
             self._is_available[row], self._n_bans[row] = False, 0

@@ -1,7 +1,8 @@
 """What items' texts say, by row and space, as lists need it: whitened, so that cosines tell items apart.
 
 Vector number i of a record goes to position i, whatever came before and whoever else writes: a record has a place for
-each encoder of the setting, empty where that one failed. Each position is taken over by itself (``Embeddings``).
+each encoder of the setting, empty where that one failed. Behind ``MAX_SPACES`` of those come the vectors that items
+bring themselves, each modality at a position of its own. Each position is taken over by itself (``Embeddings``).
 
 A whitening is found anew when its space has grown to the next of some fixed sizes, each a quarter above the last, or
 another encoder's has taken over; in between newcomers are whitened as the others were. So a worker that was started
@@ -12,6 +13,7 @@ for, so a catalog that is being loaded is whitened once, as a whole.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 import numpy as np
@@ -22,7 +24,7 @@ from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.embeddings import Embeddings, Space
 from stream_rec.catalog.similar import SimilarItems
 from stream_rec.catalog.whitening import COMPONENTS
-from stream_rec.embedding.item_embedding import ItemEmbedding, SpaceVector
+from stream_rec.embedding.item_embedding import ALL_SPACES, MAX_SPACES, ItemEmbedding, SpaceVector
 from stream_rec.kernel import kernel
 
 LEADING = 32
@@ -32,12 +34,18 @@ AT_ONCE = 8192
 
 
 class Spaces:
-    """The spaces in use, in the order of the setting `embedder.encoder`.
+    """The spaces in use: in the order of the setting `embedder.encoder`, then of `catalog.vectors`.
 
     There is room for as many as the record with most has places: one until then, and from then on at least as many.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, modalities: Sequence[str] = ()) -> None:
+        """Begin with no vector.
+
+        Args:
+            modalities: Names of vectors that items bring themselves, at most ``MAX_MODALITIES``.
+        """
+        self._modalities = tuple(modalities)
         self._embeddings = [Embeddings()]
         self._fitted: list[_Fitted | None] = [None]
         self._vectors = np.zeros((0, 1, COMPONENTS), dtype=np.float32)
@@ -47,7 +55,7 @@ class Spaces:
 
     @property
     def identities(self) -> tuple[str, ...]:
-        """Of the encoders in use, of which there are vectors."""
+        """Of the encoders in use, of which there are vectors, and of modalities as ``name/numbers``."""
         return tuple(space.encoder for space in self._in_use() if space is not None)
 
     @property
@@ -74,11 +82,28 @@ class Spaces:
         for embeddings, vector in zip(self._embeddings, embedding.vectors):
             if vector is not None:
                 embeddings.require_length(vector)
-        return self._set(row, embedding.vectors)
+        return self._set(row, range(MAX_SPACES), embedding.vectors)
 
     def delete(self, row: int) -> bool:
-        """Forget an item's vectors; return what ``put`` does."""
-        return self._set(row, ())
+        """Forget what encoders made of an item's text; return what ``put`` does."""
+        return self._set(row, range(MAX_SPACES), ())
+
+    def put_own(self, row: int, vectors: Mapping[str, Sequence[float]]) -> None:
+        """Set the vectors that an item brings itself, by modality; those that are not declared are left out.
+
+        Args:
+            vectors: Of any length, which is part of what they are compared by: others belong to another space, which
+                takes over when it has as many.
+        """
+        own = [_normalize(name, vectors[name]) if name in vectors else None for name in self._modalities]
+        while own and own[-1] is None:
+            own.pop()
+        if own or len(self._embeddings) > MAX_SPACES:
+            self._set(row, range(MAX_SPACES, ALL_SPACES), own)
+
+    def modality(self, position: int) -> str | None:
+        """Return what the vectors at a position are of; None of a text."""
+        return self._modalities[position - MAX_SPACES] if position >= MAX_SPACES else None
 
     def find(self, row: int) -> NDArray[np.float16] | None:
         """Return the item's vector as the first encoder made it, (d,), or None where it has none."""
@@ -119,16 +144,24 @@ class Spaces:
                 whitened[number, : len(one)] = one
         return whitened
 
-    def _set(self, row: int, vectors: tuple[SpaceVector | None, ...]) -> bool:
+    def _set(self, row: int, positions: range, vectors: Sequence[SpaceVector | None]) -> bool:
+        """Set an item's vectors at some positions; return whether the space in use at the first of all has changed.
+
+        Args:
+            positions: Of which those without a vector are emptied.
+            vectors: At the first of them.
+        """
         self._pending.add(row)
-        while len(self._embeddings) < len(vectors):
+        while vectors and len(self._embeddings) < positions.start + len(vectors):
             self._add_space()
-        has_changed = [False] * len(self._embeddings)
-        for number, (embeddings, vector) in enumerate(zip_longest(self._embeddings, vectors)):
-            has_changed[number] = embeddings.delete(row) if vector is None else embeddings.put(row, vector)
-            if has_changed[number] and (fitted := self._fitted[number]) is not None:
+        is_first_another = False
+        for number, vector in zip_longest(positions[: len(self._embeddings) - positions.start], vectors):
+            embeddings = self._embeddings[number]
+            has_changed = embeddings.delete(row) if vector is None else embeddings.put(row, vector)
+            if has_changed and (fitted := self._fitted[number]) is not None:
                 fitted.is_outdated = True  # also if the space from before comes back, with fewer items than it had
-        return has_changed[0]
+            is_first_another |= has_changed and number == 0
+        return is_first_another
 
     def _add_space(self) -> None:
         self._embeddings.append(Embeddings())
@@ -173,6 +206,12 @@ class Spaces:
                 whitened = whitening.apply(fitted.whitening, fitted.space.vectors[some])
                 self._vectors[some, number, : whitened.shape[1]] = whitened
         self._leading[rows, number] = self._vectors[rows, number, :LEADING]
+
+
+def _normalize(name: str, vector: Sequence[float]) -> SpaceVector:
+    """Return what an item brings as a unit vector of a space of its own."""
+    numbers = np.array(vector, dtype=np.float64)
+    return SpaceVector(f"{name}/{len(numbers)}", (numbers / np.linalg.norm(numbers)).astype(np.float32))
 
 
 @kernel(fastmath=True)

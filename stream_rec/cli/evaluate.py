@@ -141,7 +141,10 @@ def evaluate(settings: Settings, /, **flags: Any) -> None:
         evaluation = Evaluation(experiment, items.items)
         if earlier:
             require_same(earlier.said["protocol"], evaluation.count())
-        without = _leave_idle(without, find_idle(settings, experiment.log, bool(items.embeddings)))
+        named = frozenset(settings.catalog.modalities)
+        own = any(named & item.vectors.keys() for item in items.items)
+        idle = find_idle(settings, experiment.log, has_vectors=bool(items.embeddings), has_own_vectors=own)
+        without = _leave_idle(without, idle)
         contenders = _engines(options, settings, items, rules, without) | baselines
         outcomes = run_methods(contenders, experiment, options.jobs, progress)
         found = _sum_up(outcomes, experiment, evaluation, items, options, settings, without, progress)

@@ -13,6 +13,8 @@ from operator import or_
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from stream_rec.config import Settings, override
 from stream_rec.embedding.item_embedding import ItemEmbedding
 from stream_rec.evaluation.contenders import WITHOUT
@@ -39,7 +41,9 @@ class Part:
     """By ``section.key``: what switches it off."""
     untold: frozenset[Source] = frozenset()
     has_text: bool = True
-    """Whether items keep their vectors."""
+    """Whether items keep the vectors of their texts."""
+    has_own_vectors: bool = True
+    """Whether they keep those that they bring themselves."""
 
 
 def _proposing(says: str, group: str, spared: frozenset[str] = frozenset()) -> Part:
@@ -52,6 +56,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
     {
         "text": Part("vectors of texts, and all that is made of them", has_text=False),
         "similar": _proposing("text neighbours: source and features; vectors stay for the rest", "similar"),
+        "vectors": Part("what items bring themselves, such as vectors of images", has_own_vectors=False),
         "related": _proposing("what items have in common: source and features", "related"),
         "successors": _proposing("co-visits: what users came to after an item, source and features", "successors"),
         "neighbours": _proposing("users alike (SKNN, STAN), source and features", "neighbours", FACTORS),
@@ -81,9 +86,17 @@ def name_contender(parts: Sequence[str]) -> str:
     return WITHOUT + JOIN.join(parts)
 
 
-def find_idle(settings: Settings, log: ScannedLog, has_vectors: bool) -> dict[str, str]:
-    """Return why it would change nothing to leave a part out, by its name."""
+def find_idle(
+    settings: Settings, log: ScannedLog, *, has_vectors: bool, has_own_vectors: bool = False
+) -> dict[str, str]:
+    """Return why it would change nothing to leave a part out, by its name.
+
+    Args:
+        has_vectors: Whether any item has a vector of its text, and ``has_own_vectors``: one that it brings itself.
+    """
     idle: dict[str, str] = {}
+    if not has_own_vectors:
+        idle["vectors"] = "no item brings a vector that catalog.vectors names"
     if not has_vectors:
         idle |= dict.fromkeys(("text", "similar"), "no item has a vector")
     if not settings.user.context_keys:
@@ -121,7 +134,9 @@ def make_without(
         world,
         seed,
         settings=override(settings, {key: value for part in chosen for key, value in part.settings.items()}),
-        items=items,
+        items=items
+        if all(part.has_own_vectors for part in chosen)
+        else [msgspec.structs.replace(item, vectors={}) for item in items],
         embeddings=embeddings if all(part.has_text for part in chosen) else {},
         left_out=reduce(or_, (part.left_out for part in chosen)),
         untold=frozenset().union(*(part.untold for part in chosen)),

@@ -22,7 +22,7 @@ class Item(Struct, frozen=True, omit_defaults=True):
     relations: dict[str, list[str]] = {}
     """Ids of other items by kind of relation: {"series": [...], "accessory_of": [...]}."""
     vectors: dict[str, list[float]] = {}
-    """Embeddings that the app brings itself, by modality ("image", "audio", ...)."""
+    """Embeddings that the app brings itself, by modality ("image", "audio", ...): see `catalog.vectors`."""
     boost: Annotated[float, Meta(ge=0.01, le=100)] = 1.0
     """What its owner makes of it: it is ranked as if so many times as likely to be chosen."""
     available: bool = True

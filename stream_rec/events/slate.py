@@ -49,6 +49,9 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     value: Annotated[
         str | None, Meta(description="of `related`: the family, category, tag or value, or the id of the item named")
     ] = None
+    modality: Annotated[
+        str | None, Meta(description="of `similar`: which vectors of items are alike, as `image`; null: their texts")
+    ] = None
     rule: str | None = None
     """`rule_id` of the owner's rule by which the item is in the list or stands where it does; null for most."""
     promotion: str | None = None

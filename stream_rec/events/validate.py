@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -28,6 +30,10 @@ FINER = ((1_000, "microseconds"), (1_000_000, "nanoseconds"))
 SECONDS_FROM = 1_000_000_000
 """As seconds September 2001, as milliseconds the 12th of January 1970: nobody means that."""
 Milliseconds = Annotated[int, msgspec.Meta(ge=0)]
+
+
+MOST_VECTORS, MOST_NUMBERS = 8, 4096
+"""Vectors that an item may bring, and numbers of each."""
 
 
 class InputLimits(Struct, frozen=True, kw_only=True):
@@ -168,6 +174,7 @@ def item(key: bytes | None, value: bytes, *, limits: InputLimits, place: Place |
         check_id("item_id", record.item_id, limits)
         or _check_key("item_id", key, record.item_id)
         or check_place(key, place)
+        or (_check_vectors(record.vectors) if record.vectors else None)
         or record
     )
 
@@ -219,6 +226,21 @@ def id_in_key(key: bytes | None, *, limits: InputLimits, place: Place | None = N
     except UnicodeDecodeError as error:
         return Rejection("bad_id", f"key is not UTF-8: {error}")
     return check_id("key", read, limits) or check_place(key, place) or read
+
+
+def _check_vectors(vectors: Mapping[str, Sequence[float]]) -> Rejection | None:
+    """Return why what an item brings cannot be compared, or None."""
+    if len(vectors) > MOST_VECTORS:
+        return Rejection("bad_vector", f"{len(vectors)} vectors, expected at most {MOST_VECTORS}")
+    for name, vector in vectors.items():
+        if not 1 <= len(vector) <= MOST_NUMBERS:
+            return Rejection(
+                "bad_vector", f"vectors.{name[:80]} has {len(vector)} numbers, expected 1 to {MOST_NUMBERS}"
+            )
+        length = math.hypot(*vector)
+        if not 0.0 < length < math.inf:
+            return Rejection("bad_vector", f"vectors.{name[:80]} has a length of {length:g}, which has no direction")
+    return None
 
 
 def check_id(name: str, value: str, limits: InputLimits) -> Rejection | None:

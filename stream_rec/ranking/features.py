@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.fresh import EVENTS as FRESH_EVENTS
-from stream_rec.embedding.item_embedding import MAX_SPACES
+from stream_rec.embedding.item_embedding import MAX_MODALITIES, MAX_SPACES
 from stream_rec.events.interaction import Kind
 from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import FIRST_HALF_LIVES_MS, HALF_LIVES_MS, HOUR_MS
@@ -41,7 +41,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "fresh": ("age_6h", "age_2d", "age_14d", "age_60d", "unseen", "few_events"),
     "successors": ("follows_last", "follows_recent", "precedes_last", "follows_recent_cosine", "follows_wide_cosine"),
     "neighbours": ("sknn", "stan", "stan_after", "came_next", "affinity"),
-    "similar": tuple(f"text{space}_{of}" for space in range(1, MAX_SPACES + 1) for of in ("last", "taste")),
+    "similar": (
+        *(f"text{space}_{of}" for space in range(1, MAX_SPACES + 1) for of in ("last", "taste")),
+        *(f"vector{space}_{of}" for space in range(1, MAX_MODALITIES + 1) for of in ("last", "taste")),
+        *(f"lacks_vector{space}" for space in range(1, MAX_MODALITIES + 1)),
+    ),
     "related": ("family", "shared", "relation"),
     "repeat": (
         "own_count",
@@ -191,6 +195,7 @@ _FOLLOWS_LAST, _FOLLOWS_RECENT, _PRECEDES_LAST, _FOLLOWS_RECENT_COSINE, _FOLLOWS
 _SKNN, _STAN, _STAN_AFTER, _CAME_NEXT, _AFFINITY = map(NAMES.index, GROUPS["neighbours"])
 _RELATED = NAMES.index(GROUPS["related"][0])
 _TEXT = NAMES.index(GROUPS["similar"][0])
+_LACKS = NAMES.index("lacks_vector1")
 (
     _OWN_COUNT,
     _OWN_1D,
@@ -309,6 +314,8 @@ def _of_sources(
                     near_taste += vectors[row, space, d] * taste[space, d]
                 items[index, _TEXT + 2 * space] = near_last
                 items[index, _TEXT + 2 * space + 1] = near_taste
+                if space >= MAX_SPACES and not vectors[row, space].any():
+                    items[index, _LACKS + space - MAX_SPACES] = 1.0
 
 
 @kernel()

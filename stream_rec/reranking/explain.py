@@ -98,7 +98,7 @@ def explain(
     rows = candidates.rows[indices]
     parts = (head.contributions(scored, indices) @ _OF_GROUP).astype(np.float64)
     successors = catalog.knowledge.successors
-    kinds, evidence = _choose_kinds(
+    kinds, evidence, spaces = _choose_kinds(
         parts,
         scored.inputs.items,
         indices,
@@ -125,9 +125,9 @@ def explain(
             {kind: part for kind, part in zip(KINDS, item_parts) if part > 0},
             _WITHOUT_EVIDENCE.get(kind)
             or (_relate(row, history, catalog) if kind == _RELATED else None)
-            or _reason(_NAMES[kind], item_id, position, history, own.get(item_id)),
+            or _reason(_NAMES[kind], item_id, position, history, own.get(item_id), catalog.spaces.modality(space)),
         )
-        for row, item_id, score, propensity, item_parts, kind, position in zip(
+        for row, item_id, score, propensity, item_parts, kind, position, space in zip(
             rows.tolist(),
             item_ids,
             score_of(scored.log_p[indices]).tolist(),
@@ -135,6 +135,7 @@ def explain(
             parts.round(4).tolist(),
             kinds.tolist(),
             evidence.tolist(),
+            spaces.tolist(),
         )
     ]
 
@@ -197,17 +198,21 @@ def _explain(item: SlateItem, kind: str, part: float, reason: Reason | None) -> 
     return item
 
 
-def _reason(kind: str, item_id: str, position: int, history: History, own: tuple[list[int], int] | None) -> Reason:
+def _reason(
+    kind: str, item_id: str, position: int, history: History, own: tuple[list[int], int] | None, modality: str | None
+) -> Reason:
     """Return the reason, with the recent item at ``position`` as evidence where there is one.
 
     Args:
         own: How often by kind, and when last, the user had the item of a ``repeat``.
+        modality: In which a ``similar`` one is, where it is not by its text.
     """
     if kind != "repeat" or own is None:
         if position < 0:
             return Reason(kind)
         entry = history.recent[position]
-        return Reason(kind, entry.item_id, entry.event_id, _LABELS[entry.kind])
+        alike = modality if kind == "similar" else None
+        return Reason(kind, entry.item_id, entry.event_id, _LABELS[entry.kind], modality=alike)
     counts, last_ms = own
     if position < 0:  # too long ago to be among the recent ones
         return Reason(kind, item_id, times=sum(counts), last_ms=last_ms)
@@ -247,8 +252,9 @@ def _choose_kinds(
     recent_categories: NDArray[np.int64],
     is_news: bool,
     numbers: Numbers,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return for each item of the list the kind to say, and the position in ``recent`` of its evidence, -1 for none.
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return for each item of the list the kind to say, the position in ``recent`` of its evidence, -1 for none, and of
+    a similar one in which space it is.
 
     What speaks for the item comes first, the most of it; then what has evidence at all; then a shared category; then
     what is true of the item alone. Texts are compared only where their similarity would be said.
@@ -262,6 +268,7 @@ def _choose_kinds(
         is_news: Whether being fresh is a reason.
     """
     kinds, evidence = np.full(len(rows), numbers.explore), np.full(len(rows), -1)
+    spaces = np.zeros(len(rows), dtype=np.int64)
     for index in range(len(rows)):
         if is_exploring[index]:
             continue
@@ -285,7 +292,7 @@ def _choose_kinds(
         nearest = -1
         kind = said.argmax()
         if kind == numbers.similar or said[kind] <= 0.0:
-            nearest = _nearest_text(row, recent[:RECENT], vectors)
+            nearest, spaces[index] = _find_nearest(row, recent[:RECENT], vectors)
             if nearest < 0:
                 said[numbers.similar] = -np.inf
                 kind = said.argmax()
@@ -317,7 +324,7 @@ def _choose_kinds(
                 if recent[position] == row:
                     evidence[index] = position
                     break
-    return kinds, evidence
+    return kinds, evidence, spaces
 
 
 @kernel()
@@ -361,22 +368,25 @@ def _heaviest_lead(
 
 
 @kernel(fastmath=True)
-def _nearest_text(row: int, recent: NDArray[np.int64], vectors: NDArray[np.float32]) -> int:
-    """Return the position of the recent item with the nearest text, or -1 where none is near: no item is near itself.
+def _find_nearest(row: int, recent: NDArray[np.int64], vectors: NDArray[np.float32]) -> tuple[int, int]:
+    """Return the position of the recent item that is nearest in any space, or -1 where none is near, and the space.
+
+    No item is near itself.
 
     Args:
         recent: (r,) rows, newest first.
         vectors: (>= n, spaces, c) by row.
     """
-    nearest, most = -1, np.float32(LEAST_SIMILARITY)
+    nearest, nearest_in, most = -1, 0, np.float32(LEAST_SIMILARITY)
     for position in range(len(recent)):
         if recent[position] != row:
-            similarity = np.float32(-1.0)
+            similarity, best = np.float32(-1.0), 0
             for space in range(vectors.shape[1]):
                 cosine = np.float32(0.0)
                 for d in range(vectors.shape[2]):
                     cosine += vectors[row, space, d] * vectors[recent[position], space, d]
-                similarity = max(similarity, cosine)
+                if cosine > similarity:
+                    similarity, best = cosine, space
             if similarity > most or (nearest < 0 and similarity >= most):
-                nearest, most = position, similarity
-    return nearest
+                nearest, nearest_in, most = position, best, similarity
+    return nearest, nearest_in

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.rules import NONE, Active
-from stream_rec.embedding.item_embedding import MAX_SPACES
+from stream_rec.embedding.item_embedding import ALL_SPACES
 from stream_rec.kernel import kernel
 from stream_rec.retrieval.asked import Asked
 from stream_rec.retrieval.fresh import find_nearest, find_nearest_in_each, find_newcomers, find_without_events
@@ -56,14 +56,14 @@ BEST = (
     (STAN, 40, NEIGHBOURS),
     (AFTER, 40, NEIGHBOURS),
     *((RELATED + kind, 20, RELATED_ITEMS) for kind in range(3)),
-    *((TEXT + space, 20, SIMILAR) for space in range(MAX_SPACES)),
+    *((TEXT + space, 20, SIMILAR) for space in range(ALL_SPACES)),
 )
 """Candidates taken from each column, and for which source."""
 OWN_BEST = tuple((column, 10, REPEAT) for column, *_ in BEST)
 """The same for what the user had, beside the latest and most frequent of it."""
 LEAST_REPEATS = 0.01
 """Share of all events that are repeats: where it is less, as with films, nothing else is proposed again."""
-FRESH_BEST = tuple((TEXT + space, 15, FRESH) for space in range(MAX_SPACES))
+FRESH_BEST = tuple((TEXT + space, 15, FRESH) for space in range(ALL_SPACES))
 """The same for fresh items, of those without events, and as many of the rest."""
 FRESH_RELATED = tuple((RELATED + kind, 10, FRESH) for kind in range(3))
 SEARCHED, NEIGHBOURS_HAVE = 500, 0.25

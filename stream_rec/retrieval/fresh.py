@@ -37,15 +37,12 @@ def find_nearest_in_each(
 ) -> NDArray[np.int64]:
     """Return the ``n`` rows of ``pool``, (p,), whose text is nearest to ``wanted``, (spaces, c), in each space.
 
-    Of two spaces at most, as many as there are, in which ``wanted`` has a vector.
+    Of spaces in which ``wanted`` has a vector.
     """
     present = np.flatnonzero(wanted.any(axis=1))
-    if not len(pool) or not len(present):
-        return _NO_ROWS
     alone = np.zeros((len(present), *wanted.shape), dtype=np.float32)
     alone[np.arange(len(present)), present] = wanted[present]
-    spaces, n_last = catalog.spaces, n if len(present) > 1 else 0
-    return _nearest(pool, spaces.vectors(), spaces.leading(), alone[0], alone[-1], (n, n_last), ROUGHLY)
+    return find_nearest_to(alone, pool, catalog, n)
 
 
 def find_nearest_to(

@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_rec.embedding.item_embedding import MAX_SPACES
+from stream_rec.embedding.item_embedding import ALL_SPACES
 from stream_rec.kernel import kernel
 
 LAST, RECENT, WIDE, RECENT_COSINE, WIDE_COSINE, SKNN, STAN, AFTER, NEXT, RELATED = range(10)
 TEXT = RELATED + 3
 """Columns: successors of the last item, of recent items, of more items, and of the latter two by how often users come
 to an item from anywhere; three kinds of session kNN, and what came next after the last item; what is related, a column
-for each kind of edge; and text neighbours, one for each space."""
-COLUMNS = TEXT + MAX_SPACES
+for each kind of edge; and neighbours by text and by what items bring, one for each space."""
+COLUMNS = TEXT + ALL_SPACES
 
 
 class Scratch:

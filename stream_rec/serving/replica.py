@@ -166,7 +166,8 @@ class Replica:
         self._say = lambda: "ranking on the spot begins: compiling, half a minute at a first start"
         await asyncio.sleep(0)
         warm_up.compile_kernels()
-        catalog, head = Catalog(), SharedHead.cold(settings.head, settings.ranking.seed)
+        catalog = Catalog(settings.catalog.modalities)
+        head = SharedHead.cold(settings.head, settings.ranking.seed)
         feed = self._feed(catalog, head)
         users = TableReplica(TABLE, settings.worker.app_id, self._directory, settings.kafka)
         async with AsyncExitStack() as stack:

@@ -81,7 +81,7 @@ def run(settings: Settings) -> None:
             commit_interval_s=worker.commit_interval_s,
         )
         surfaces = settings.surfaces.pushed
-        catalog = Catalog()
+        catalog = Catalog(settings.catalog.modalities)
         head = SharedHead.cold(settings.head, settings.ranking.seed)
         encode_query = open_query_encoder(settings)
         recommender = Recommender(catalog, head, settings.ranking, settings.head, encode_query, settings.ratings)

@@ -67,7 +67,7 @@ class Watch:
         self._changed = threading.Condition()
         self._is_over = False
         self._failure: BaseException | None = None
-        self._catalog = Catalog()
+        self._catalog = Catalog(settings.catalog.modalities)
         self._reached: dict[tuple[str, int], int] = {}
         self._hashes: dict[str, bytes] = {}
         self._lists: OrderedDict[str, deque[Made]] = OrderedDict()

@@ -19,7 +19,10 @@ from stream_rec.retrieval.candidates import SOURCES
 from tests.evaluation.logs import embeddings_of, experiment_on, impression_line, many_rows, scanned, search_line
 
 SETTINGS = override(Settings(), {"ranking.explore_share": 0.0, "user.context_keys": "country"})
-ITEMS = [Item(f"i{n}", title=f"thing {n}", category="odd" if n % 2 else "even") for n in range(40)]
+ITEMS = [
+    Item(f"i{n}", title=f"thing {n}", category="odd" if n % 2 else "even", vectors={"image": [n, 40 - n, n % 3]})
+    for n in range(40)
+]
 N = 6
 
 
@@ -119,9 +122,10 @@ def test_what_changes_nothing_is_known_beforehand(experiment, tmp_path):
     log = scanned(tmp_path, many_rows(20))
     plain = override(Settings(), {"ranking.diversity": 0.0, "head.drift_delta": 0.0, "user.context_keys": ""})
 
-    assert find_idle(SETTINGS, experiment.log, True) == {}
-    assert find_idle(plain, log, False).keys() == {
-        *("text", "similar", "searches", "impressions", "context", "diversity", "drift")
+    assert find_idle(SETTINGS, experiment.log, has_vectors=True, has_own_vectors=True) == {}
+    assert find_idle(plain, log, has_vectors=False).keys() == {
+        "vectors",
+        *("text", "similar", "searches", "impressions", "context", "diversity", "drift"),
     }
 
 

@@ -191,6 +191,25 @@ def test_an_item_is_checked_like_an_event():
     assert validate.item(b"i1", b" " * 70_000, limits=LIMITS).reason == "too_large"
 
 
+@pytest.mark.parametrize(
+    ("vectors", "detail"),
+    [
+        ('{"image": []}', "vectors.image has 0 numbers, expected 1 to 4096"),
+        (json.dumps({"image": [1] * 4097}), "vectors.image has 4097 numbers, expected 1 to 4096"),
+        ('{"image": [1], "audio": [0, 0.0]}', "vectors.audio has a length of 0, which has no direction"),
+        ('{"image": [1.7e308, 1.7e308]}', "vectors.image has a length of inf, which has no direction"),
+        (json.dumps({f"v{n}": [1] for n in range(9)}), "9 vectors, expected at most 8"),
+    ],
+)
+def test_vectors_that_cannot_be_compared_are_refused(vectors: str, detail: str):
+    """With what was expected; others are taken as they are."""
+    record = f'{{"item_id": "i1", "vectors": {vectors}}}'.encode()
+    assert validate.item(b"i1", record, limits=LIMITS) == Rejection("bad_vector", detail)
+
+    good = b'{"item_id": "i1", "vectors": {"image": [0, -2.5]}}'
+    assert validate.item(b"i1", good, limits=LIMITS) == Item("i1", vectors={"image": [0, -2.5]})
+
+
 def test_the_key_of_a_deleted_item_is_checked_too():
     """A null value has nothing else that says which item it deletes."""
     assert validate.id_in_key("é1".encode(), limits=LIMITS) == "é1"

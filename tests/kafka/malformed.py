@@ -197,6 +197,7 @@ def bad_items(*, record_bytes: int) -> list[tuple[str, bytes | None, bytes | Non
         ("wrong_type", b"teapot", b'{"title":"Teapot"}'),
         ("wrong_type", b"teapot", b'{"item_id":"teapot","vectors":{"image":["a"]}}'),
         ("bad_id", b"", b'{"item_id":""}'),
+        ("bad_vector", b"teapot", b'{"item_id":"teapot","vectors":{"image":[0,0]}}'),
         ("bad_id", b"x" * 257, None),
         ("bad_id", b"\xff", None),
         ("too_large", b"teapot", json.dumps({"item_id": "teapot", "title": "x" * record_bytes}).encode()),

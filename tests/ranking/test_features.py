@@ -181,6 +181,23 @@ def test_text_is_the_cosine_with_the_last_item_and_with_the_taste():
     assert found["c"]["text1_last"] < -0.9 and found["c"]["text2_taste"] == 0
 
 
+def test_what_items_bring_is_compared_like_texts_and_said_to_lack():
+    """An item without an image is told apart from one whose image is at a right angle."""
+    catalog = Catalog(("image",))
+    first = np.array([[1, 0], [1, 1], [-1, 0]]) / [[1], [np.sqrt(2)], [1]]
+    for item_id, vector in zip("abc", first):
+        catalog.put_item(Item(item_id, vectors={"image": vector.tolist()}))
+    catalog.put_item(Item("d"))
+    for item_id in "abcd":
+        catalog.put_knowledge(item_id, taught(NOW_MS))
+    found = features(viewer((5, "a")), catalog, NOW_MS)
+    a, b, c = whitened(first)
+
+    assert [found[i]["vector1_last"] for i in "abcd"] == pytest.approx([1, b @ a, c @ a, 0], abs=1e-3)
+    assert [found[i]["lacks_vector1"] for i in "abcd"] == [0, 0, 0, 1]
+    assert not any(found[i][name] for i in "abcd" for name in ("text1_last", "vector2_last", "lacks_vector2"))
+
+
 def test_own_items_by_number_and_time():
     """a twice, 14 days and 1 day ago; b once, now; c was never had."""
     catalog = stocked("a", "b", "c")

@@ -293,3 +293,17 @@ def test_what_is_in_common_is_said_with_whose_it_is():
     assert items["r3"].reason == Reason("related", "seen 2", "e0", "click", relation="family", value="rocky")
     assert items["pot"].sources["related"] > 0
     assert "alone" not in items or items["alone"].reason.kind != "related"
+
+
+def test_a_similar_image_is_said_to_be_one():
+    """Where texts are nearer, or there is no image, nothing is said of it."""
+    catalog = Catalog(("image",))
+    for item_id, image in {"seen": [1, 0], "alike": [1, 0.1], "other": [-1, 0.2], "far": [-1, -0.5]}.items():
+        catalog.put_item(Item(item_id, vectors={"image": image}))
+    catalog.put_item(Item("text"))
+    for item_id, text in {"seen": [1, 0], "text": [1, 0.1], "far": [-1, 0], "other": [-1, 0.2]}.items():
+        catalog.put_embedding(item_id, embedded(text))
+    items = items_for(viewer("seen"), catalog, preferring(vector1_last=1, text1_last=1))
+
+    assert items["alike"].reason == Reason("similar", "seen", "e0", "click", modality="image")
+    assert items["text"].reason == Reason("similar", "seen", "e0", "click")

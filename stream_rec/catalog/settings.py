@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from stream_rec.embedding.item_embedding import MAX_MODALITIES
+from stream_rec.events.item import MAX_MODALITIES
 
 
 class CatalogConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 
 from stream_rec.embedding.text import HASH_BYTES
 from stream_rec.errors import StateVersionError
+from stream_rec.events.item import MAX_MODALITIES
 
 VERSION = 2
 MAX_SPACES = 2
 """One for meaning and one for words. A space costs a vector for each and every item, and each list reads it."""
-MAX_MODALITIES = 2
-"""Vectors that items bring themselves, such as of their images; they stand in no record here, but in that of the
-item."""
 ALL_SPACES = MAX_SPACES + MAX_MODALITIES
-"""Of texts first, then of modalities."""
+"""Of texts first, then of what items bring themselves, which stands in their own records."""
 MAX_IDENTITY_BYTES = 512
 MAX_DIMENSIONS = 4096
 """No text encoder that we know gives more, and a space takes 4 bytes for each and every item, if one has a vector."""

@@ -8,6 +8,9 @@ from msgspec import Meta, Struct
 
 from stream_rec.events.interaction import Id
 
+MAX_MODALITIES = 2
+"""Kinds of vectors of items that are compared."""
+
 
 class Item(Struct, frozen=True, omit_defaults=True):
     """One record on ``items`` (compacted); the record's key is ``item_id`` and a null value deletes the item."""

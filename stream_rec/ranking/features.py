@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from stream_rec.catalog import bpr
 from stream_rec.catalog.catalog import Catalog
 from stream_rec.catalog.fresh import EVENTS as FRESH_EVENTS
-from stream_rec.embedding.item_embedding import MAX_MODALITIES, MAX_SPACES
+from stream_rec.embedding.item_embedding import MAX_SPACES
 from stream_rec.events.interaction import Kind
+from stream_rec.events.item import MAX_MODALITIES
 from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import FIRST_HALF_LIVES_MS, HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.candidates import Candidates

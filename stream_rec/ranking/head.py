@@ -11,12 +11,12 @@ Example:
     >>> items[2, INPUT_NAMES.index("own")] = 1.0
     >>> inputs = Inputs(items, context=np.zeros(CONTEXT, dtype=np.float32), history=1)
     >>> head = cold(HeadConfig(), seed=0)
-    >>> np.exp(head.score(inputs).log_p).round(2).tolist()
-    [0.33, 0.33, 0.33]
+    >>> np.exp(head.score(inputs).log_p).round(1).tolist()
+    [0.3, 0.3, 0.3]
     >>> for _ in range(10):
     ...     head = head.learn(head.score(inputs), chosen=np.array([2]), weights=np.ones(1), config=HeadConfig())
-    >>> np.exp(head.score(inputs).log_p).round(2).tolist()
-    [0.09, 0.09, 0.81]
+    >>> np.exp(head.score(inputs).log_p).round(1).tolist()
+    [0.1, 0.1, 0.8]
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ export interface Item {
   attributes?: Record<string, unknown>;
   /** Ids of other items by kind of relation: {"series": [...], "accessory_of": [...]}. */
   relations?: Record<string, Array<string>>;
-  /** Embeddings that the app brings itself, by modality ("image", "audio", ...). */
+  /** Embeddings that the app brings itself, by modality ("image", "audio", ...): see `catalog.vectors`. */
   vectors?: Record<string, Array<number>>;
   /** What its owner makes of it: it is ranked as if so many times as likely to be chosen. */
   boost?: number;
@@ -224,6 +224,8 @@ export interface Reason {
   relation?: string | null;
   /** of `related`: the family, category, tag or value, or the id of the item named */
   value?: string | null;
+  /** of `similar`: which vectors of items are alike, as `image`; null: their texts */
+  modality?: string | null;
   /**
    * `rule_id` of the owner's rule by which the item is in the list or stands where it does; null for most.
    */

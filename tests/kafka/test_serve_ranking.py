@@ -111,7 +111,7 @@ def test_what_is_ranked_on_the_spot_is_what_workers_know(bootstrap: str, tmp_pat
             with ranking(running.settings, tmp_path, name) as client, running.view() as view:
                 view.wait_until_ready()
                 assert is_known_to(client, "eve") and not is_known_to(client, ZOE)
-                banned = "red-lamp" if name == "late" else "blue-lamp"
+                banned = view.own("eve").items[-1].item_id
                 ban = {**BAN, "rule_id": name, "target": {"item_ids": [banned]}}
                 assert client.put(f"/v1/rules/{name}", json=ban).status_code == 202  # has workers make all lists anew
 

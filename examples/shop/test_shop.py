@@ -71,8 +71,8 @@ def test_the_page_knows_what_was_just_done(shop):
     shop.tell("ann", "view", "teapot-red")
 
     shelves = shop.run(lambda app: app.show_home(shop._pipeline.id("ann")))
-    reasons = {card.title: card.reason for card in shelves[0].cards}
-    assert reasons["Blue teapot"] == "similar to Red teapot, which you viewed"
+    reasons = [card.reason for card in shelves[0].cards]
+    assert any(reason.endswith("Red teapot, which you viewed") for reason in reasons), reasons
     assert shop._pipeline.recommendations.of("ann").as_of.topic == "views"
 
 

@@ -17,9 +17,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_rec.catalog.facts import read_facts
 from stream_rec.catalog.inverted_index import InvertedIndex
-from stream_rec.catalog.rules import text_of
-from stream_rec.embedding.text import MAX_ATTRIBUTE_CHARS
 from stream_rec.events.item import Item
 from stream_rec.words import split_words
 
@@ -54,13 +53,9 @@ class Graph:
     def see_named(self, row: int, item_id: str) -> None:
         """Note that another item names this one, which has a record: from now on it is an entity."""
         own = _named(item_id)
-        ids = self.index.keys_of(row)
-        if self.index.ids.get(own) in ids.tolist():
-            return
-        start = self.index.entries.starts[row]
-        kinds = self.index.entries.counts[start : start + len(ids)].tolist()
-        edges = {self.index.key_of(number): kind for number, kind in zip(ids.tolist(), kinds)}
-        self.index.put(row, {own: RELATION, **dict(islice(edges.items(), MOST_PER_ITEM - 1))})
+        edges = self.index.counts_of(row)
+        if own not in edges:
+            self.index.put(row, {own: RELATION, **dict(islice(edges.items(), MOST_PER_ITEM - 1))})
 
     def delete(self, row: int) -> None:
         """Forget an item, if it is here."""
@@ -126,11 +121,9 @@ def _edges_of(item: Item) -> Iterator[tuple[str, int]]:
             yield _named(item_id), RELATION
     if family := find_family(item.title):
         yield f"family\x1f{family}", FAMILY
-    for name in sorted(item.attributes):
-        value = item.attributes[name]
-        for one in value if isinstance(value, list) else (value,):
-            if isinstance(one, str) and 0 < len(one) <= MAX_ATTRIBUTE_CHARS and "://" not in one:
-                yield f"{name}\x1f{text_of(one)}", SHARED
+    for name, text in read_facts(item):
+        if text:
+            yield f"{name}\x1f{text}", SHARED
     if item.category:
         yield f"category\x1f{item.category}", SHARED
     for tag in item.tags:

@@ -76,6 +76,13 @@ class InvertedIndex:
         start = self.entries.starts[row]
         return self.entries.numbers[start : start + self.entries.sizes[row]]
 
+    def counts_of(self, row: int) -> dict[str, int]:
+        """Return an item's keys and how often it has them, ordered by id."""
+        ids = self.keys_of(row)
+        start = self.entries.starts[row] if len(ids) else 0
+        counts = self.entries.counts[start : start + len(ids)].tolist()
+        return {self._keys[number]: count for number, count in zip(ids.tolist(), counts)}
+
     def rows_of(self, key: str) -> NDArray[np.int32]:
         """Return the rows of the items that have a key, (m,), ascending; to be read before the next change."""
         number = self.ids.get(key)

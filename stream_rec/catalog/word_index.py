@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
@@ -23,8 +22,9 @@ from numpy.typing import NDArray
 
 from stream_rec.catalog.arrays import grow
 from stream_rec.catalog.count_lists import MOST, CountLists, find
+from stream_rec.catalog.facts import read_facts
 from stream_rec.catalog.inverted_index import InvertedIndex
-from stream_rec.embedding.text import MAX_ATTRIBUTE_CHARS, MAX_ATTRIBUTES
+from stream_rec.embedding.text import MAX_ATTRIBUTES
 from stream_rec.events.item import Item
 from stream_rec.kernel import kernel
 from stream_rec.words import split_words
@@ -147,18 +147,10 @@ def count_words(item: Item) -> dict[str, int]:
     found = Counter(split_words(item.title[:LONGEST_TEXT]))
     for word in found:
         found[word] *= TITLE
-    rest = " ".join((item.item_id, item.category, *item.tags, *_values_of(item), item.description))
+    facts = (text for _, text in read_facts(item, MAX_ATTRIBUTES)) if item.attributes else ()
+    rest = " ".join((item.item_id, item.category, *item.tags, *facts, item.description))
     found.update(split_words(rest[:LONGEST_TEXT]))
     return {word: min(count, MOST) for word, count in islice(found.items(), MOST_PER_ITEM)}
-
-
-def _values_of(item: Item) -> Iterator[str]:
-    """Yield the strings among an item's attributes, ordered by name, those in lists too; no documents and no links."""
-    for name in islice(sorted(item.attributes), MAX_ATTRIBUTES) if item.attributes else ():
-        value = item.attributes[name]
-        for one in value if isinstance(value, list) else (value,):
-            if isinstance(one, str) and len(one) <= MAX_ATTRIBUTE_CHARS and "://" not in one:
-                yield one
 
 
 @kernel()

@@ -24,7 +24,18 @@ from stream_rec.events.item import MAX_MODALITIES
 from stream_rec.kernel import kernel
 from stream_rec.knowledge.popularity import FIRST_HALF_LIVES_MS, HALF_LIVES_MS, HOUR_MS
 from stream_rec.retrieval.candidates import Candidates
-from stream_rec.retrieval.scratch import AFTER, LAST, NEXT, RECENT, RECENT_COSINE, RELATED, SKNN, STAN, WIDE_COSINE
+from stream_rec.retrieval.scratch import (
+    AFTER,
+    EDGES,
+    LAST,
+    NEXT,
+    RECENT,
+    RECENT_COSINE,
+    RELATED,
+    SKNN,
+    STAN,
+    WIDE_COSINE,
+)
 from stream_rec.user.history import SESSION_BREAK_MS, History
 
 DAY_MS = 24 * HOUR_MS
@@ -305,7 +316,7 @@ def _of_sources(
         items[index, _STAN] = values[index, STAN]
         items[index, _STAN_AFTER] = values[index, AFTER]
         items[index, _CAME_NEXT] = values[index, NEXT]
-        for kind in range(3):
+        for kind in range(EDGES):
             items[index, _RELATED + kind] = values[index, RELATED + kind]
         if last_row >= 0:
             for space in in_use:

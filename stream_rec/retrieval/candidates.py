@@ -23,6 +23,7 @@ from stream_rec.retrieval.repeat import find_repeats
 from stream_rec.retrieval.ruled import Exclusions, find_demanded
 from stream_rec.retrieval.scratch import (
     AFTER,
+    EDGES,
     LAST,
     RECENT,
     RECENT_COSINE,
@@ -55,7 +56,7 @@ BEST = (
     (SKNN, 30, NEIGHBOURS),
     (STAN, 40, NEIGHBOURS),
     (AFTER, 40, NEIGHBOURS),
-    *((RELATED + kind, 20, RELATED_ITEMS) for kind in range(3)),
+    *((RELATED + kind, 20, RELATED_ITEMS) for kind in range(EDGES)),
     *((TEXT + space, 20, SIMILAR) for space in range(ALL_SPACES)),
 )
 """Candidates taken from each column, and for which source."""
@@ -65,7 +66,8 @@ LEAST_REPEATS = 0.01
 """Share of all events that are repeats: where it is less, as with films, nothing else is proposed again."""
 FRESH_BEST = tuple((TEXT + space, 15, FRESH) for space in range(ALL_SPACES))
 """The same for fresh items, of those without events, and as many of the rest."""
-FRESH_RELATED = tuple((RELATED + kind, 10, FRESH) for kind in range(3))
+FRESH_RELATED = tuple((RELATED + kind, 10, FRESH) for kind in range(EDGES))
+"""The same by what they have in common with the recent items, however many are fresh."""
 SEARCHED, NEIGHBOURS_HAVE = 500, 0.25
 """Fresh items are searched for among all that are fresh if these are no more than that, or a smaller share of the
 catalog. Otherwise the text neighbours of the recent items have enough of them, and are at hand."""
@@ -208,11 +210,12 @@ def _choose_by_history(
     if len(repeats) < len(history.own_rows) and knowledge.n_repeats > LEAST_REPEATS * knowledge.n_events:
         scratch.choose_best(OWN_BEST, is_listed, own=True)
     for fresh in (catalog.fresh.unseen, catalog.fresh.seen):
+        is_fresh = fresh.is_in[: len(is_listed)] & is_listed
         if len(fresh) <= SEARCHED or len(fresh) < NEIGHBOURS_HAVE * len(catalog):
             scratch.choose(find_nearest(fresh.rows(), catalog, taste, last), FRESH, is_listed)
         else:
-            scratch.choose_best(FRESH_BEST, fresh.is_in[: len(is_listed)] & is_listed)
-        scratch.choose_best(FRESH_RELATED, fresh.is_in[: len(is_listed)] & is_listed)
+            scratch.choose_best(FRESH_BEST, is_fresh)
+        scratch.choose_best(FRESH_RELATED, is_fresh)
 
 
 def _choose_by_time(scratch: Scratch, catalog: Catalog, is_listed: NDArray[np.bool_]) -> None:

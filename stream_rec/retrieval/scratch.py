@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from stream_rec.embedding.item_embedding import ALL_SPACES
 from stream_rec.kernel import kernel
 
+EDGES = 3
+"""Kinds of edges of the catalog's graph."""
 LAST, RECENT, WIDE, RECENT_COSINE, WIDE_COSINE, SKNN, STAN, AFTER, NEXT, RELATED = range(10)
-TEXT = RELATED + 3
+TEXT = RELATED + EDGES
 """Columns: successors of the last item, of recent items, of more items, and of the latter two by how often users come
 to an item from anywhere; three kinds of session kNN, and what came next after the last item; what is related, a column
 for each kind of edge; and neighbours by text and by what items bring, one for each space."""
